@@ -1,0 +1,301 @@
+"""The people of the stories, each acting through a gateway as a browser or an app would.
+
+Shared by the demo and the acceptance tests. Every call goes over HTTPS to a gateway; nothing here knows a
+service, a database or a queue. An answer that the story does not expect raises `UnexpectedAnswer`, which says
+what was asked, what came back and under which request id to look it up in the logs.
+"""
+
+from __future__ import annotations
+
+import email
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from email.message import Message
+from email.policy import default as default_policy
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+DEMO_PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
+
+
+class UnexpectedAnswer(AssertionError):
+    """A gateway answered something else than the story expects."""
+
+    def __init__(self, response: httpx.Response, expected: tuple[int, ...]) -> None:
+        request = response.request
+        super().__init__(
+            f"{request.method} {request.url.path} answered {response.status_code}, expected "
+            f"{' or '.join(map(str, expected))} (request id {response.headers.get('x-request-id', 'none')}): "
+            f"{response.text[:600]}"
+        )
+        self.response = response
+
+
+def wait_for(what: str, read: Callable[[], T | None], seconds: float = 20.0) -> T:
+    """The first value of `read` that is not None; TimeoutError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = read()
+        if value is not None:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: nothing after {seconds:.0f} s")
+        time.sleep(0.1)
+
+
+class Actor:
+    """One person with a browser: a base URL, the platform's certificate authority, a token after log-in."""
+
+    login_path = "/auth/v1/logins"
+
+    def __init__(self, base_url: str, ca_file: Path, user_name: str, password: str = DEMO_PASSWORD) -> None:
+        import ssl
+
+        self.user_name = user_name
+        self.password = password
+        self.token: str | None = None
+        self.last: httpx.Response | None = None
+        self._client = httpx.Client(
+            base_url=base_url, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=15.0
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        expect: int | tuple[int, ...] = 200,
+        headers: dict[str, str] | None = None,
+        anonymous: bool = False,
+        **arguments: Any,
+    ) -> httpx.Response:
+        """Send one request with this person's token (unless `anonymous`); `expect`: the statuses allowed."""
+        expected = (expect,) if isinstance(expect, int) else expect
+        sent = dict(headers or {})
+        if self.token is not None and not anonymous:
+            sent["Authorization"] = f"Bearer {self.token}"
+        self.last = response = self._client.request(method, path, headers=sent, **arguments)
+        if response.status_code not in expected:
+            raise UnexpectedAnswer(response, expected)
+        return response
+
+    def log_in(self) -> Json:
+        """Log in with user name and password (c-02, c-05, c-07, c-09, c-11); keeps the access token."""
+        self.token = None
+        body = {"user_name": self.user_name, "password": self.password}
+        answer: Json = self.call("POST", self.login_path, json=body, expect=201).json()
+        self.token = answer["access_token"]
+        return answer
+
+    def log_out(self) -> None:
+        """End the session (c-03, c-06, c-08, c-10, c-12); keeps the dead token, so that it can be tried."""
+        self.call("DELETE", "/auth/v1/session", expect=204)
+
+
+def idempotency_key() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+class Customer(Actor):
+    """A donor or buyer, at the external gateway."""
+
+    def register(self, full_name: str) -> None:
+        body = {
+            "email": self.user_name,
+            "password": self.password,
+            "full_name": full_name,
+            "consents": [{"purpose": "terms"}],
+        }
+        self.call("POST", "/auth/v1/registrations", json=body, expect=202)
+
+    def confirm_email(self, token: str) -> None:
+        self.call("POST", "/auth/v1/email-verifications", json={"token": token}, expect=204)
+
+    def browse(self, **filters: Any) -> Json:
+        answer: Json = self.call("GET", "/shopping/v1/products", params=filters, anonymous=True).json()
+        return answer
+
+    def put_in_cart(self, product_id: str) -> Json:
+        cart: Json = self.call("PUT", f"/shopping/v1/cart/items/{product_id}").json()
+        return cart
+
+    def cart(self) -> Json:
+        cart: Json = self.call("GET", "/shopping/v1/cart").json()
+        return cart
+
+    def locations(self) -> list[Json]:
+        items: list[Json] = self.call("GET", "/locker/v1/locations", anonymous=True).json()["items"]
+        return items
+
+    def place_order(
+        self,
+        product_ids: list[str],
+        location_id: str,
+        *,
+        expect: int = 201,
+        key: dict[str, str] | None = None,
+    ) -> Json:
+        body = {"product_ids": product_ids, "pickup_location_id": location_id}
+        order: Json = self.call(
+            "POST", "/customer/v1/buying-orders", json=body, headers=key or idempotency_key(), expect=expect
+        ).json()
+        return order
+
+    def order(self, order_id: str) -> Json:
+        order: Json = self.call("GET", f"/customer/v1/buying-orders/{order_id}").json()
+        return order
+
+    def card(self, number: str = "4242424242424242") -> str:
+        """Hand the card to the payment provider, as its script in a browser does; ReClothes never sees it."""
+        configuration = self.call("GET", "/billing/v1/payment-configuration", anonymous=True).json()
+        answer = httpx.post(
+            f"{configuration['api_base']}/v1/payment_methods",
+            data={
+                "key": configuration["publishable_key"],
+                "type": "card",
+                "card[number]": number,
+                "card[exp_month]": "12",
+                "card[exp_year]": "2030",
+                "card[cvc]": "123",
+            },
+            timeout=10.0,
+        )
+        if answer.status_code != 200:
+            raise UnexpectedAnswer(answer, (200,))
+        payment_method: str = answer.json()["id"]
+        return payment_method
+
+    def pay(
+        self, order_id: str, payment_method: str, *, expect: int = 201, key: dict[str, str] | None = None
+    ) -> Json:
+        body = {"order_id": order_id, "method": "card", "payment_method": payment_method}
+        payment: Json = self.call(
+            "POST", "/billing/v1/payments", json=body, headers=key or idempotency_key(), expect=expect
+        ).json()
+        return payment
+
+    def order_in_state(self, order_id: str, state: str) -> Json:
+        def read() -> Json | None:
+            order = self.order(order_id)
+            return order if order["state"] == state else None
+
+        return wait_for(f"order {order_id} to be {state}", read)
+
+
+class Staff(Actor):
+    """An employee, manager or deliveryman, at the internal gateway."""
+
+    login_path = "/auth/v1/staff-logins"
+
+    def create_product(self, **facts: Any) -> tuple[Json, str]:
+        """A draft product and its ETag (mf-op-01)."""
+        answer = self.call(
+            "POST", "/shopping/v1/inventory", json=facts, headers=idempotency_key(), expect=201
+        )
+        product: Json = answer.json()
+        return product, answer.headers["etag"]
+
+    def add_photo(self, product_id: str, picture: bytes, content_type: str = "image/png") -> Json:
+        """Upload a photo straight to S3 by a presigned form, then tell ReClothes that it is there."""
+        photos = f"/shopping/v1/inventory/{product_id}/photos"
+        wanted = {"content_type": content_type, "size": len(picture)}
+        ticket = self.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
+        upload = ticket["upload"]
+        sent = httpx.post(
+            upload["url"],
+            data=upload["fields"],
+            files={"file": ("photo", picture, content_type)},
+            timeout=10.0,
+        )
+        if sent.status_code not in (200, 201, 204):
+            raise UnexpectedAnswer(sent, (200, 201, 204))
+        photo: Json = self.call("POST", f"{photos}/{ticket['photo_id']}/completion").json()
+        return photo
+
+    def set_price(self, product_id: str, amount: int, currency: str = "EUR", *, expect: int = 200) -> Json:
+        etag = self.call("GET", f"/shopping/v1/inventory/{product_id}").headers["etag"]
+        price = {"price": {"amount": amount, "currency": currency}}
+        product: Json = self.call(
+            "PUT",
+            f"/shopping/v1/inventory/{product_id}/price",
+            json=price,
+            headers={"If-Match": etag},
+            expect=expect,
+        ).json()
+        return product
+
+    def publish(self, product_id: str) -> Json:
+        product: Json = self.call(
+            "POST", f"/shopping/v1/inventory/{product_id}/publication", expect=(200, 201), json={}
+        ).json()
+        return product
+
+    def packing_order_of(self, order_id: str) -> Json:
+        def read() -> Json | None:
+            for item in self.packing_orders():
+                if item["order_id"] == order_id:
+                    return item
+            return None
+
+        return wait_for(f"the packing order of {order_id}", read)
+
+    def packing_orders(self) -> Iterator[Json]:
+        cursor: str | None = None
+        while True:
+            query = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            page = self.call("GET", "/admin/v1/packing-orders", params=query).json()
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+
+class Mailbox:
+    """The local post: what SNS sent, as the mail server put it into its Maildir."""
+
+    def __init__(self, maildir: Path) -> None:
+        self._maildir = maildir
+
+    def mails_to(self, address: str) -> list[Message]:
+        """The mails to `address`, oldest first."""
+        found = []
+        for folder in ("new", "cur"):
+            for path in sorted((self._maildir / folder).glob("*"), key=lambda file: file.stat().st_mtime):
+                mail = email.message_from_bytes(path.read_bytes(), policy=default_policy)
+                if address.lower() in str(mail["To"]).lower():
+                    found.append(mail)
+        return found
+
+    def wait_for_mail(self, address: str, subject_part: str) -> str:
+        """The text of the newest mail to `address` whose subject holds `subject_part`."""
+
+        def read() -> str | None:
+            for mail in reversed(self.mails_to(address)):
+                if subject_part.lower() in str(mail["Subject"]).lower():
+                    return mail_text(mail)
+            return None
+
+        return wait_for(f"a mail to {address} about {subject_part!r}", read)
+
+
+def mail_text(mail: Message) -> str:
+    payload = mail.get_payload(decode=True)
+    return payload.decode("utf-8") if isinstance(payload, bytes) else str(mail.get_payload())
+
+
+def verification_token(text: str) -> str:
+    """The one-time token in the link of a verification mail; ValueError when there is none."""
+    found = re.search(r"[?&#]token=([A-Za-z0-9_\-.]+)", text)
+    if found is None:
+        raise ValueError(f"no token in the mail: {text[:300]}")
+    return found.group(1)
