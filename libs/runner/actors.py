@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from email.message import Message
+from email.message import EmailMessage
 from email.policy import default as default_policy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -266,7 +266,7 @@ class Mailbox:
     def __init__(self, maildir: Path) -> None:
         self._maildir = maildir
 
-    def mails_to(self, address: str) -> list[Message]:
+    def mails_to(self, address: str) -> list[EmailMessage]:
         """The mails to `address`, oldest first."""
         found = []
         for folder in ("new", "cur"):
@@ -288,7 +288,7 @@ class Mailbox:
         return wait_for(f"a mail to {address} about {subject_part!r}", read)
 
 
-def mail_text(mail: Message) -> str:
+def mail_text(mail: EmailMessage) -> str:
     payload = mail.get_payload(decode=True)
     return payload.decode("utf-8") if isinstance(payload, bytes) else str(mail.get_payload())
 

@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
-from libs.runner.actors import Actor, Customer, Mailbox, Staff, UnexpectedAnswer, verification_token
+from libs.runner.actors import Actor, Customer, Mailbox, Staff, verification_token
 
 PRICE = 4900  # cents
 
@@ -177,7 +178,7 @@ def play(external_url: str, internal_url: str, ca_file: Path, maildir: Path, con
         for number, (person, step) in enumerate(steps, start=1):
             try:
                 told = step()
-            except (UnexpectedAnswer, AssertionError, TimeoutError, OSError, ValueError, KeyError) as error:
+            except (AssertionError, httpx.HTTPError, OSError, ValueError, LookupError) as error:
                 name = step.__name__.replace("_", " ")
                 console.print(f"[red]✗ {number:2}[/] {name}: {type(error).__name__}: {error}", markup=True)
                 console.print("  Look the request id up with: grep REQUEST_ID .run/logs/*", markup=False)
