@@ -1,0 +1,163 @@
+"""The path of a purchase, stories b-pr-02 to b-pa-01, through the external and the internal gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from libs.runner.actors import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
+from tests.acceptance.conftest import MakeCustomer
+
+
+@pytest.mark.story("b-bu-01")
+@pytest.mark.story("b-bu-02")
+@pytest.mark.story("b-bu-05")
+@pytest.mark.story("b-pa-01")
+def test_a_buyer_buys_a_coat(
+    new_customer: MakeCustomer, published_coat: Callable[..., str], employee: Staff, mailbox: Mailbox
+) -> None:
+    coat_id = published_coat(price=4900)
+    buyer = new_customer()
+    cart = buyer.put_in_cart(coat_id)
+    assert cart["total"] == {"amount": 4900, "currency": "EUR"}
+    location = buyer.locations()[0]
+
+    order = buyer.place_order([item["product_id"] for item in cart["items"]], location["id"])
+    assert order["state"] == "placed"
+    assert order["total"] == {"amount": 4900, "currency": "EUR"}
+    assert order["pickup_location"]["id"] == location["id"]
+
+    payment = buyer.pay(order["id"], buyer.card())
+    assert payment["state"] in ("authorized", "capturing", "captured")
+    paid = buyer.order_in_state(order["id"], "paid")
+    assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
+    assert buyer.call("GET", f"/billing/v1/payments/{payment['id']}").json()["state"] == "captured"
+
+    receipt = mailbox.wait_for_mail(buyer.user_name, "receipt")
+    assert order["id"] in receipt
+    assert "49.00" in receipt
+    assert "https://" in receipt, "the receipt has the link to cancel or return"
+
+    packing = employee.packing_order_of(order["id"])
+    assert packing["state"] == "open"
+    assert [item["product_id"] for item in packing["items"]] == [coat_id]
+    wait_for("an empty cart", lambda: True if not buyer.cart()["items"] else None)
+
+
+@pytest.mark.story("b-bu-03")
+def test_a_unique_coat_is_held_for_one_buyer_and_the_other_gets_a_clear_409(
+    new_customer: MakeCustomer, published_coat: Callable[..., str]
+) -> None:
+    coat_id = published_coat()
+    first, second = new_customer(), new_customer()
+    second.put_in_cart(coat_id)
+    location_id = first.locations()[0]["id"]
+    first.place_order([coat_id], location_id)
+    problem = second.place_order([coat_id], location_id, expect=409)
+    assert problem["type"].endswith("/product-unavailable")
+    assert problem["unavailable_product_ids"] == [coat_id]
+    [item] = second.cart()["items"]
+    assert (item["available"], item["changed"]) == (False, "held")
+
+
+def test_of_many_buyers_at_once_exactly_one_gets_the_coat(
+    new_customer: MakeCustomer, published_coat: Callable[..., str]
+) -> None:
+    coat_id = published_coat()
+    buyers = [new_customer() for _ in range(6)]
+    location_id = buyers[0].locations()[0]["id"]
+
+    def try_to_order(number: int) -> int:
+        try:
+            buyers[number].place_order([coat_id], location_id)
+        except UnexpectedAnswer as refused:
+            return refused.response.status_code
+        return 201
+
+    with ThreadPoolExecutor(len(buyers)) as pool:
+        answers = sorted(pool.map(try_to_order, range(len(buyers))))
+    assert answers == [201] + [409] * (len(buyers) - 1)
+
+
+def test_the_same_idempotency_key_places_one_order_and_takes_one_payment(
+    new_customer: MakeCustomer, published_coat: Callable[..., str]
+) -> None:
+    coat_id = published_coat()
+    buyer = new_customer()
+    location_id = buyer.locations()[0]["id"]
+    key = idempotency_key()
+    first = buyer.place_order([coat_id], location_id, key=key)
+    again = buyer.place_order([coat_id], location_id, key=key)
+    assert first == again
+    assert len(buyer.call("GET", "/customer/v1/buying-orders").json()["items"]) == 1
+    buyer.place_order(["prd_" + "0" * 32], location_id, key=key, expect=422)
+
+    card, key = buyer.card(), idempotency_key()
+    payment = buyer.pay(first["id"], card, key=key)
+    assert buyer.pay(first["id"], card, key=key)["id"] == payment["id"]
+    buyer.order_in_state(first["id"], "paid")
+    assert len(buyer.call("GET", "/billing/v1/payments").json()["items"]) == 1
+
+
+def test_a_declined_card_leaves_the_order_payable(
+    new_customer: MakeCustomer, published_coat: Callable[..., str]
+) -> None:
+    buyer = new_customer()
+    order = buyer.place_order([published_coat()], buyer.locations()[0]["id"])
+    declined = buyer.pay(order["id"], buyer.card("4000000000000341"), expect=402)
+    assert declined["type"].endswith("/card-declined")
+    buyer.pay(order["id"], buyer.card())
+    buyer.order_in_state(order["id"], "paid")
+
+
+def test_a_bad_order_says_where_and_why(new_customer: MakeCustomer) -> None:
+    buyer = new_customer()
+    buyer.call("POST", "/customer/v1/buying-orders", json={}, expect=400)
+    problem = buyer.call(
+        "POST",
+        "/customer/v1/buying-orders",
+        json={"product_ids": [], "pickup_location_id": "nowhere", "colour": "red"},
+        headers=idempotency_key(),
+        expect=400,
+    )
+    assert problem.headers["content-type"].startswith("application/problem+json")
+    pointers = {error["pointer"] for error in problem.json()["errors"]}
+    assert {"/product_ids", "/pickup_location_id"} <= pointers
+
+
+def test_nobody_reads_another_customers_order_or_payment(
+    new_customer: MakeCustomer, published_coat: Callable[..., str]
+) -> None:
+    owner, stranger = new_customer(), new_customer()
+    order = owner.place_order([published_coat()], owner.locations()[0]["id"])
+    payment = owner.pay(order["id"], owner.card())
+    stranger.call("GET", f"/customer/v1/buying-orders/{order['id']}", expect=404)
+    stranger.call("GET", f"/billing/v1/payments/{payment['id']}", expect=404)
+    stranger.call("GET", f"/billing/v1/payments/{payment['id']}/receipt", expect=404)
+    stranger.pay(order["id"], stranger.card(), expect=404)
+
+
+def test_one_request_id_is_in_the_logs_of_the_gateway_the_service_and_the_workers(
+    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: Any, employee: Staff
+) -> None:
+    buyer = new_customer()
+    buyer.place_order([published_coat()], buyer.locations()[0]["id"])
+    assert buyer.last is not None
+    request_id = buyer.last.headers["x-request-id"]
+
+    def logs_with_it() -> set[str] | None:
+        names = set()
+        for log in (platform.run_dir / "logs").iterdir():
+            if request_id in log.read_text(errors="replace"):
+                names.add(log.name.split(".")[0])
+        wanted = [("external",), ("customer",), ("shopping",), ("shopping", "worker")]
+        return (
+            names
+            if all(any(all(part in name for part in parts) for name in names) for parts in wanted)
+            else None
+        )
+
+    wait_for("the request id in the logs of every hop", logs_with_it)

@@ -1,0 +1,106 @@
+"""Stories mf-op-01 to mf-op-05, d-po-07, d-po-08 and b-pr-01: from a draft to a product that buyers find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.runner.actors import Customer, Staff, wait_for
+from libs.runner.demo_story import coat_picture
+from tests.acceptance.conftest import MakeCustomer, coat
+
+
+@pytest.mark.story("mf-op-01")
+def test_an_employee_creates_a_product_with_a_photo(employee: Staff) -> None:
+    product, _ = employee.create_product(**coat())
+    assert (product["state"], product["price"]) == ("draft", None)
+    photo = employee.add_photo(product["id"], coat_picture())
+    picture = httpx.get(photo["url"], timeout=10.0)
+    assert picture.status_code == 200
+    assert picture.content == coat_picture()
+
+
+def test_a_file_that_is_no_picture_is_refused(employee: Staff) -> None:
+    product, _ = employee.create_product(**coat())
+    with pytest.raises(AssertionError, match="not-an-image"):
+        employee.add_photo(product["id"], b"#!/bin/sh\necho no picture\n")
+
+
+@pytest.mark.story("mf-op-02")
+def test_an_employee_edits_a_product_but_not_its_price(employee: Staff) -> None:
+    product, etag = employee.create_product(**coat())
+    path = f"/shopping/v1/inventory/{product['id']}"
+    edited = employee.call("PATCH", path, json={"title": "Sand wool coat"}, headers={"If-Match": etag})
+    assert edited.json()["title"] == "Sand wool coat"
+    employee.call("PATCH", path, json={"title": "Too late"}, headers={"If-Match": etag}, expect=412)
+    price = {"price": {"amount": 1, "currency": "EUR"}}
+    current = edited.headers["etag"]
+    employee.call("PATCH", path, json=price, headers={"If-Match": current}, expect=400)
+    employee.call("PUT", f"{path}/price", json=price, headers={"If-Match": current}, expect=403)
+
+
+@pytest.mark.story("d-po-07")
+@pytest.mark.story("mf-op-03")
+def test_every_price_change_is_in_the_audit_trail_with_old_and_new_value(
+    employee: Staff, manager: Staff
+) -> None:
+    product, _ = employee.create_product(**coat())
+    manager.set_price(product["id"], 4900)
+    manager.set_price(product["id"], 3900)
+
+    def both_changes() -> list[dict[str, Any]] | None:
+        query = {"action": "set_product_price", "limit": 50}
+        entries = manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
+        ours = [entry for entry in entries if product["id"] in entry["target"]]
+        return ours if len(ours) == 2 else None
+
+    newest, oldest = wait_for("two audit entries", both_changes)
+    assert oldest["after"]["price"]["amount"] == 4900
+    assert newest["before"]["price"]["amount"] == 4900
+    assert newest["after"]["price"]["amount"] == 3900
+    assert newest["actor_id"].startswith("usr_")
+
+
+@pytest.mark.story("d-po-08")
+@pytest.mark.story("mf-op-04")
+def test_a_manager_publishes_and_an_employee_cannot(
+    employee: Staff, manager: Staff, new_customer: MakeCustomer
+) -> None:
+    product, _ = employee.create_product(**coat())
+    publication = f"/shopping/v1/inventory/{product['id']}/publication"
+    manager.call("POST", publication, json={}, expect=409)
+    manager.set_price(product["id"], 4900)
+    employee.call("POST", publication, json={}, expect=403)
+    visitor = new_customer(verified=False)
+    visitor.call("GET", f"/shopping/v1/products/{product['id']}", anonymous=True, expect=404)
+    manager.publish(product["id"])
+    seen = visitor.call("GET", f"/shopping/v1/products/{product['id']}", anonymous=True).json()
+    assert seen["price"] == {"amount": 4900, "currency": "EUR"}
+
+
+def test_anybody_filters_sorts_and_pages_products_without_a_token(
+    platform: Any, published_coat: Callable[..., str]
+) -> None:
+    mine = {published_coat(price=1000 + n, brand="Pagination", colour="teal") for n in range(5)}
+    visitor = Customer(platform.external_url, platform.ca_file, "visitor@acceptance.example")
+    filters = {"brand": "Pagination", "colour": "teal", "price_min": 1000, "price_max": 1004, "limit": 2}
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    for _ in range(50):
+        page = visitor.browse(**filters, sort="price_asc", **({"cursor": cursor} if cursor else {}))
+        found += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert mine <= {item["id"] for item in found}
+    assert len({item["id"] for item in found}) == len(found)
+    prices = [item["price"]["amount"] for item in found]
+    assert prices == sorted(prices)
+    wrong = visitor.call(
+        "GET", "/shopping/v1/products", params={"limit": 1000}, anonymous=True, expect=400
+    ).json()
+    assert wrong["errors"][0]["pointer"]
+    visitor.close()
