@@ -1,0 +1,1 @@
+"""What all services share: the chassis. A service is small because of it."""

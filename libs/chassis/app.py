@@ -1,0 +1,191 @@
+"""Builds the application of a service: its contract on Connexion, Flask inside, the chassis around."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import connexion
+from connexion.exceptions import ProblemException
+from connexion.lifecycle import ConnexionResponse
+from opentelemetry.trace import SpanKind
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from libs.chassis import audit, db, health, logs, metrics, operations, tracing, validation
+from libs.chassis.bridge import BufferedBridge
+from libs.chassis.problems import (
+    MEDIA_TYPE,
+    BadRequest,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Problem,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from libs.chassis.service import Service
+from libs.chassis.settings import settings
+
+Scope = dict[str, Any]
+AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,128}$")
+_BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        BadRequest,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        MethodNotAllowed,
+        PayloadTooLarge,
+        UnsupportedMediaType,
+    )
+}
+
+
+def create_app(service: Service) -> AsgiApp:
+    """The ASGI application of `service`; raises when contract and handlers do not match."""
+    operations.use_service(service)
+    health.register("database", db.ping)
+    resolver = operations.ContractResolver()
+    app = connexion.FlaskApp(
+        service.name,
+        specification_dir=str(settings().contracts_dir),
+        swagger_ui_options=connexion.options.SwaggerUIOptions(swagger_ui=False, serve_spec=False),
+    )
+    app.app.json.sort_keys = False  # type: ignore[attr-defined]
+    app._middleware_app.asgi_app = BufferedBridge(app.app.wsgi_app)  # type: ignore[assignment]
+    app.add_api(
+        f"{service.name}.yaml",
+        resolver=resolver,
+        strict_validation=True,
+        validate_responses=not settings().is_production,
+        validator_map=validation.validator_map(),
+    )
+    resolver.refuse_orphans(service.name)
+    for kind in (Problem, ProblemException, HTTPException, Exception):
+        app.add_error_handler(kind, _answer_error)
+    _note_operation(app)
+    mounts = {prefix: make() for prefix, make in service.asgi_mounts.items()}
+    return Chassis(app, mounts)
+
+
+def _note_operation(app: connexion.FlaskApp) -> None:
+    """Tell the access log and the metrics which operation it was and who asked, by the scope's state."""
+    import flask
+
+    @app.app.after_request
+    def note(answer: flask.Response) -> flask.Response:
+        operation = flask.g.get("operation")
+        if operation is not None:
+            state = flask.request.environ["asgi.scope"]["state"]
+            state["operation"], state["principal"] = operation.name, logs.bound("principal")
+        return answer
+
+
+async def _answer_error(_request: Any, error: Exception) -> ConnexionResponse:
+    problem = _from_framework(error) or operations.as_problem(error)
+    return ConnexionResponse(
+        status_code=problem.status,
+        mimetype=MEDIA_TYPE,
+        content_type=MEDIA_TYPE,
+        body=json.dumps(problem.to_dict(logs.bound("request_id"))),
+        headers=problem.headers,
+    )
+
+
+def _from_framework(error: Exception) -> Problem | None:
+    """An error of Connexion or Starlette as one of ours."""
+    if not isinstance(error, ProblemException | HTTPException):
+        return None
+    status = error.status if isinstance(error, ProblemException) else error.status_code
+    kind = _BY_STATUS.get(int(status))
+    if kind is None:
+        return Problem() if int(status) >= 500 else BadRequest(str(error.detail or ""))
+    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+    detail = "" if kind in (Unauthenticated, NotFound, MethodNotAllowed) else str(error.detail or "")
+    return kind(detail, headers=headers)
+
+
+class Chassis:
+    """The outermost layer: request id, trace, access log, metrics, health and the service's own mounts."""
+
+    def __init__(self, app: Any, mounts: Mapping[str, AsgiApp]) -> None:
+        self._app = app
+        self._mounts = mounts
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        if path in ("/livez", "/readyz", "/metrics"):
+            await _answer_probe(path, send)
+            return
+        for prefix, mounted in self._mounts.items():
+            if path.startswith(prefix + "/"):
+                await mounted(scope, receive, send)
+                return
+        await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Any, send: Any) -> None:
+        headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+        given = headers.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
+        logs.clear()
+        logs.bind(request_id=request_id)
+        forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        audit.source_address.set(forwarded or (scope.get("client") or ("",))[0])
+        scope["state"] = dict(scope.get("state") or {})
+        status = 500
+        started = time.perf_counter()
+
+        async def send_with_id(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with tracing.span(f"{scope['method']} {scope['path']}", SpanKind.SERVER, headers) as trace_id:
+            logs.bind(trace_id=trace_id)
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                _log_access(scope, status, time.perf_counter() - started)
+
+
+def _log_access(scope: Scope, status: int, seconds: float) -> None:
+    operation = scope["state"].get("operation", "none")
+    metrics.REQUESTS.labels(scope["method"], operation, str(status)).observe(seconds)
+    logs.get_logger("access").info(
+        "request",
+        method=scope["method"],
+        path=scope["path"],
+        operation=operation,
+        principal=scope["state"].get("principal"),
+        status=status,
+        ms=round(seconds * 1000, 1),
+    )
+
+
+async def _answer_probe(path: str, send: Any) -> None:
+    status, content_type = 200, "application/json"
+    if path == "/livez":
+        body = b'{"status": "ok"}'
+    elif path == "/readyz":
+        ready, checks = await run_in_threadpool(health.report)
+        status = 200 if ready else 503
+        body = json.dumps({"status": "ok" if ready else "unavailable", "checks": checks}).encode()
+    else:
+        body, content_type = metrics.render()
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,137 @@
+"""One database per service: engine, sessions and the unit of work.
+
+A unit of work is one session and one transaction. The chassis opens one around each request and each message;
+domain code asks for it with `session()`. It begins with the first statement and is committed when the handler
+returns. On SQLite a unit of work that may write begins with BEGIN IMMEDIATE, so that two writers queue up instead
+of failing half way (SQLite documentation, "Transactions"); one that only reads takes no write lock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, sessionmaker
+
+from libs.chassis.settings import settings
+from libs.chassis.types import Json, UtcDateTime
+
+__all__ = ["Json", "UtcDateTime", "after_commit", "engine", "session", "unit_of_work"]
+
+_current: ContextVar[Session | None] = ContextVar("unit_of_work", default=None)
+
+
+def engine() -> Engine:
+    """The engine of the running service's database."""
+    return _engine(settings().database_url, settings().ca_file)
+
+
+@lru_cache(maxsize=8)
+def _engine(database_url: str, ca_file: str | None) -> Engine:
+    url = make_url(database_url)
+    return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _mysql_engine(url, ca_file)
+
+
+def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
+    connect_args: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 15, "write_timeout": 15}
+    if url.query.get("tls") == "true":
+        url = url.difference_update_query(["tls"])
+        connect_args["ssl"] = {"ca": ca_file}
+    return create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=20,
+        max_overflow=20,
+        pool_timeout=3,
+        pool_recycle=1800,
+        connect_args=connect_args,
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    made = create_engine(url, pool_size=20, max_overflow=20, pool_timeout=3, connect_args={"timeout": 10})
+
+    @event.listens_for(made, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Any) -> None:
+        reads_only = connection.get_execution_options().get("reads_only", False)
+        connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+    return made
+
+
+@contextmanager
+def unit_of_work(*, reads_only: bool = False) -> Iterator[Session]:
+    """One session and one transaction: committed at the end of the block, rolled back when it raises.
+
+    Inside another unit of work this is a new, independent one. `reads_only` promises not to write.
+    """
+    bound = engine().execution_options(reads_only=True) if reads_only else engine()
+    opened = sessionmaker(bound, expire_on_commit=False)()
+    token = _current.set(opened)
+    try:
+        yield opened
+        opened.commit()
+    except BaseException:
+        opened.rollback()
+        raise
+    finally:
+        _current.reset(token)
+        opened.close()
+
+
+def session() -> Session:
+    """The session of the current unit of work; RuntimeError outside one."""
+    current = _current.get()
+    if current is None:
+        raise RuntimeError("no unit of work is open here; use `with unit_of_work():`")
+    return current
+
+
+def after_commit(call: Callable[[], None]) -> None:
+    """Call once the current unit of work is committed; never when it is rolled back."""
+    event.listen(session(), "after_commit", lambda _session: call(), once=True)
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the database is away (as against a statement that it refused)."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def ping() -> None:
+    """One statement on the database, for /readyz; raises when it is away."""
+    with engine().connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+def retrying_serialization(call: Callable[[], Any], attempts: int = 4) -> Any:
+    """Run `call` again when the database chose it as the victim of a deadlock (MySQL error 1213, 1205)."""
+    for attempt in range(attempts):
+        try:
+            return call()
+        except DBAPIError as error:
+            code = getattr(error.orig, "args", [None])[0]
+            if code not in (1205, 1213) or attempt == attempts - 1:
+                raise
+            time.sleep(0.02 * 2**attempt)
+    raise AssertionError("unreachable")

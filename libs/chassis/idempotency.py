@@ -1,0 +1,142 @@
+"""Idempotency-Key: the same request twice is done once, also across a crash.
+
+A key is claimed in a short transaction of its own, together with a seed for the ids of what the handler makes.
+The answer is stored in the handler's own transaction, so that effect and answer are there together or not at all.
+After a crash between the two, the key's lock runs out and a repeat runs the handler again with the same ids
+(`stable_id`), so that it finds what it had begun, here and at peers. Only successes are stored: after an error a
+repeat tries again. Draft: IETF httpapi "The Idempotency-Key HTTP Header Field".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from libs.chassis import clock
+from libs.chassis.db import session, unit_of_work
+from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.tables import IdempotencyRow
+
+HEADER = "Idempotency-Key"
+LOCK_SECONDS = 60
+
+
+class KeyReused(Unprocessable):
+    slug, title = "idempotency-key-reused", "This Idempotency-Key belongs to another request"
+
+
+class RequestInProgress(Conflict):
+    slug, title = "request-in-progress", "The same request is still at work"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one operation for one key; `answer` is there when it has run before."""
+
+    principal: str
+    operation: str
+    key: str
+    seed: str
+    answer: tuple[int, bytes, dict[str, str]] | None = None
+
+
+_claim: ContextVar[Claim | None] = ContextVar("idempotency_claim", default=None)
+
+
+def stable_id(prefix: str) -> str:
+    """The id of what this request makes: the same for each repeat with its key. One per prefix."""
+    claim = _claim.get()
+    if claim is None:
+        raise RuntimeError("stable_id() needs an operation that declares Idempotency-Key")
+    return f"{prefix}_{_derived(claim.seed, prefix)}"
+
+
+def _derived(seed: str, prefix: str) -> str:
+    """The seed's time part with the rest made from seed and prefix, so that ids still sort by time."""
+    digest = bytearray(hashlib.sha256(f"{seed}:{prefix}".encode()).digest()[:10])
+    digest[0] = 0x70 | (digest[0] & 0x0F)
+    digest[2] = 0x80 | (digest[2] & 0x3F)
+    return seed[:12] + digest.hex()
+
+
+def request_hash(body: Any) -> str:
+    """A fingerprint of what is asked, whatever the order of its names."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def claim(principal: str, operation: str, key: str, fingerprint: str) -> Claim:
+    """Claim a key: 422 when it belongs to another request, 409 while the same request is at work."""
+    try:
+        with unit_of_work() as db:
+            row = db.scalar(_select(principal, operation, key).with_for_update())
+            if row is None:
+                row = _new_row(principal, operation, key, fingerprint)
+                db.add(row)
+                db.flush()
+                return Claim(principal, operation, key, row.seed)
+            return _claim_again(row, fingerprint)
+    except IntegrityError:
+        raise RequestInProgress("another request with this key came at the same moment") from None
+
+
+def _select(principal: str, operation: str, key: str) -> Any:
+    return select(IdempotencyRow).where(
+        IdempotencyRow.principal == principal,
+        IdempotencyRow.operation == operation,
+        IdempotencyRow.key == key,
+    )
+
+
+def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> IdempotencyRow:
+    moment = clock.now()
+    milliseconds = int(moment.timestamp() * 1000)
+    return IdempotencyRow(
+        principal=principal,
+        operation=operation,
+        key=key,
+        request_hash=fingerprint,
+        seed=f"{milliseconds:012x}" + uuid.UUID(bytes=os.urandom(16)).hex[12:],
+        created_at=moment,
+        locked_until=moment + timedelta(seconds=LOCK_SECONDS),
+    )
+
+
+def _claim_again(row: IdempotencyRow, fingerprint: str) -> Claim:
+    if row.request_hash != fingerprint:
+        raise KeyReused("use a new key for a new request")
+    answer = None
+    if row.status is not None:
+        answer = (row.status, row.body or b"", dict(row.headers or {}))
+    elif row.locked_until > clock.now():
+        raise RequestInProgress("repeat it in a moment to get its answer", headers={"Retry-After": "1"})
+    else:
+        row.locked_until = clock.now() + timedelta(seconds=LOCK_SECONDS)
+    return Claim(row.principal, row.operation, row.key, row.seed, answer)
+
+
+def bind(current: Claim | None) -> None:
+    _claim.set(current)
+
+
+def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) -> None:
+    """Store the first answer in the handler's own transaction."""
+    row = session().scalar(_select(current.principal, current.operation, current.key))
+    if row is not None:
+        row.status, row.body, row.headers = status, body, headers
+
+
+def release(current: Claim) -> None:
+    """Let a repeat run again at once after an error; the ids stay the same."""
+    with unit_of_work() as db:
+        row = db.scalar(_select(current.principal, current.operation, current.key))
+        if row is not None and row.status is None:
+            row.locked_until = clock.now()

@@ -1,0 +1,34 @@
+"""Prometheus metrics of a process; /metrics is on every service and on no gateway."""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+)
+
+REQUESTS = Histogram(
+    "reclothes_request_seconds",
+    "Time to answer a request, in seconds",
+    ["method", "operation", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+EVENTS = Counter("reclothes_events_total", "Events by direction, type and outcome", ["way", "type", "outcome"])
+PEER_CALLS = Counter("reclothes_peer_calls_total", "Calls to other services", ["peer", "outcome"])
+
+
+def render() -> tuple[bytes, str]:
+    """The metrics in the text format and its content type; of all web processes when there are several."""
+    registry: CollectorRegistry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        from prometheus_client import multiprocess
+
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry), CONTENT_TYPE_LATEST

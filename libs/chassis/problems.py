@@ -1,0 +1,126 @@
+"""Errors as RFC 9457 problem documents. Domain code raises them; the chassis turns them into answers.
+
+No web framework is imported here, so domain modules can subclass these without knowing of HTTP more than the
+status they stand for: `class ProductUnavailable(Conflict): slug = "product-unavailable"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TYPE_BASE = "https://docs.reclothes.example/problems/"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An error that the caller is told about: `slug` and `title` are stable, `detail` speaks of this case.
+
+    `errors` says where and why a request is wrong: `[{"pointer": "/items/0/price", "detail": "…"}]`.
+    """
+
+    status = 500
+    slug = "internal-error"
+    title = "Internal error"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[Mapping[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extensions: Any,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.errors = list(errors) if errors else None
+        self.headers = dict(headers or {})
+        self.extensions = extensions
+
+    def to_dict(self, instance: str | None = None) -> dict[str, Any]:
+        """The problem document; `instance` is the id of the request it happened in."""
+        document: dict[str, Any] = {
+            "type": TYPE_BASE + self.slug,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if instance:
+            document["instance"] = f"urn:reclothes:request:{instance}"
+        if self.errors:
+            document["errors"] = [dict(error) for error in self.errors]
+        return document | self.extensions
+
+
+class BadRequest(Problem):
+    status, slug, title = 400, "bad-request", "The request does not match the contract"
+
+
+class Unauthenticated(Problem):
+    status, slug, title = 401, "unauthenticated", "A valid access token is needed"
+
+    def __init__(self, detail: str = "", **arguments: Any) -> None:
+        super().__init__(detail, **arguments)
+        self.headers.setdefault("WWW-Authenticate", 'Bearer realm="reclothes"')
+
+
+class PaymentRequired(Problem):
+    status, slug, title = 402, "payment-required", "The payment did not succeed"
+
+
+class Forbidden(Problem):
+    status, slug, title = 403, "forbidden", "This account may not do that"
+
+
+class NotFound(Problem):
+    status, slug, title = 404, "not-found", "There is no such thing"
+
+
+class MethodNotAllowed(Problem):
+    status, slug, title = 405, "method-not-allowed", "This path does not know that method"
+
+
+class Conflict(Problem):
+    status, slug, title = 409, "conflict", "The present state does not allow that"
+
+
+class Gone(Problem):
+    status, slug, title = 410, "gone", "That is no longer valid"
+
+
+class PreconditionFailed(Problem):
+    status, slug, title = 412, "precondition-failed", "Somebody else changed it meanwhile"
+
+
+class PayloadTooLarge(Problem):
+    status, slug, title = 413, "payload-too-large", "The request is too large"
+
+
+class UnsupportedMediaType(Problem):
+    status, slug, title = 415, "unsupported-media-type", "That content type is not accepted here"
+
+
+class Unprocessable(Problem):
+    status, slug, title = 422, "unprocessable", "The request is understood but cannot be followed"
+
+
+class PreconditionRequired(Problem):
+    status, slug, title = 428, "precondition-required", "The header If-Match is needed"
+
+
+class TooManyRequests(Problem):
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 1, **arguments: Any) -> None:
+        super().__init__(detail, **arguments)
+        self.headers.setdefault("Retry-After", str(retry_after))
+
+
+class Unavailable(Problem):
+    """Something this operation needs is away for now; `retry_after` in seconds."""
+
+    status, slug, title = 503, "unavailable", "Something needed is away for now"
+
+    def __init__(self, detail: str = "", *, retry_after: int = 2, **arguments: Any) -> None:
+        super().__init__(detail, **arguments)
+        self.headers.setdefault("Retry-After", str(retry_after))

@@ -1,0 +1,181 @@
+"""Who is asking: the JWT of every request is verified here, and nothing else is trusted.
+
+The gateway puts a JWT in the place of the opaque token. It is an ES256 JWT (RFC 7519) with `iss`, `aud`, `sub`,
+`kind`, `roles`, `scope`, `iat`, `exp`, `jti` and, for a person, `sid` and `gateway`; its key is found by `kid` in
+auth's JWKS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from libs.chassis.problems import Unauthenticated, Unavailable
+from libs.chassis.settings import settings
+
+LEEWAY_SECONDS = 5
+REFETCH_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is asking: a customer, an internal user, or a service."""
+
+    subject: str
+    kind: str
+    roles: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    session_id: str | None = None
+    gateway: str | None = None
+    client_id: str | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        return self.kind == "internal"
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, Any]) -> Principal:
+        return cls(
+            subject=claims["sub"],
+            kind=claims["kind"],
+            roles=frozenset(claims.get("roles", ())),
+            scopes=frozenset(claims.get("scope", "").split()),
+            session_id=claims.get("sid"),
+            gateway=claims.get("gateway"),
+            client_id=claims.get("client_id"),
+        )
+
+
+_principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+def principal() -> Principal:
+    """Who the current request is from; 401 when it carries no token."""
+    current = _principal.get()
+    if current is None:
+        raise Unauthenticated
+    return current
+
+
+def principal_or_none() -> Principal | None:
+    return _principal.get()
+
+
+@contextmanager
+def use_principal(who: Principal | None) -> Iterator[None]:
+    """Let `principal()` answer `who` inside the block."""
+    token = _principal.set(who)
+    try:
+        yield
+    finally:
+        _principal.reset(token)
+
+
+@dataclass
+class _Keys:
+    """Auth's public keys by `kid`, fetched when an unknown one is met, at most every few seconds."""
+
+    url: str
+    ca_file: str | None
+    by_kid: dict[str, ECKey] = field(default_factory=dict)
+    fetched_at: float = float("-inf")
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def find(self, kid: str) -> ECKey | None:
+        if kid in self.by_kid:
+            return self.by_kid[kid]
+        async with self.lock:
+            if kid not in self.by_kid and time.monotonic() - self.fetched_at >= REFETCH_SECONDS:
+                await self._fetch()
+        return self.by_kid.get(kid)
+
+    async def _fetch(self) -> None:
+        self.fetched_at = time.monotonic()
+        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+        try:
+            async with httpx.AsyncClient(verify=verify, timeout=2.0) as client:
+                answer = await client.get(self.url)
+                answer.raise_for_status()
+                keys = KeySet.import_key_set(answer.json())
+        except (httpx.HTTPError, ValueError, JoseError):
+            if not self.by_kid:
+                self.fetched_at = float("-inf")
+                raise Unavailable("the keys that prove access tokens cannot be had for now") from None
+            return
+        self.by_kid = {str(key.kid): key for key in keys.keys if isinstance(key, ECKey)}
+
+
+_keys: _Keys | None = None
+
+
+def use_keys(keys: Mapping[str, ECKey] | None) -> None:
+    """Verify with these keys instead of auth's JWKS (for tests); None goes back."""
+    global _keys
+    _keys = None if keys is None else _Keys("", None, dict(keys), float("inf"))
+
+
+def _key_source() -> _Keys:
+    global _keys
+    if _keys is None:
+        _keys = _Keys(settings().jwks_url, settings().ca_file)
+    return _keys
+
+
+async def token_info(token: str) -> dict[str, Any] | None:
+    """Connexion's x-tokenInfoFunc: the claims of a valid JWT, None (401) for any other; 503 without keys."""
+    header = _header_of(token)
+    if header is None or header.get("alg") != "ES256" or not isinstance(header.get("kid"), str):
+        return None
+    key = await _key_source().find(header["kid"])
+    if key is None:
+        return None
+    try:
+        claims = jwt.decode(token, key, algorithms=["ES256"]).claims
+        _CLAIMS.validate(claims, settings().jwt_issuer, settings().jwt_audience)
+    except (JoseError, ValueError):
+        return None
+    return claims | {"scope": claims.get("scope", "")}
+
+
+def _header_of(token: str) -> dict[str, Any] | None:
+    import base64
+    import json
+
+    try:
+        first = token.split(".")[0]
+        header = json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)))
+    except (ValueError, UnicodeDecodeError):
+        return None
+    return header if isinstance(header, dict) else None
+
+
+class _Claims:
+    """The checks of RFC 7519, 4.1 that ReClothes asks for."""
+
+    @staticmethod
+    def validate(claims: Mapping[str, Any], issuer: str, audience: str) -> None:
+        registry = jwt.JWTClaimsRegistry(
+            leeway=LEEWAY_SECONDS,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            jti={"essential": True},
+            kind={"essential": True, "values": ["customer", "internal", "service"]},
+        )
+        registry.validate(dict(claims))
+
+
+_CLAIMS = _Claims()

@@ -1,0 +1,59 @@
+"""What a service is to the chassis."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import MetaData
+
+from libs.chassis.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from libs.chassis.events import EventRegistry
+
+NAMES = ("auth", "customer", "shopping", "billing", "admin", "locker")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's name, settings, tables, events, and what it does beside its contract.
+
+    `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
+    `on_start`: called once in each process of the service after the settings are read.
+    """
+
+    name: str
+    settings_class: type[ServiceSettings]
+    metadata: MetaData
+    events: EventRegistry
+    asgi_mounts: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    on_start: Callable[[], None] | None = None
+
+
+def load_service(name: str) -> Service:
+    """The `service` of `services/<name>/app.py`; ValueError for an unknown name."""
+    if name not in NAMES:
+        raise ValueError(f"no service is called {name!r}; there are {', '.join(NAMES)}")
+    return cast(Service, importlib.import_module(f"services.{name}.app").service)
+
+
+def start_process(name: str) -> Service:
+    """Read the settings, set the logs and the tracing up, and load the service: the start of every process."""
+    from libs.chassis import logs, settings, tracing
+
+    settings_module = importlib.import_module(f"services.{name}.settings")
+    chosen = next(
+        value
+        for value in vars(settings_module).values()
+        if isinstance(value, type) and issubclass(value, ServiceSettings) and value.service == name
+    )
+    settings.use_settings(chosen.from_environment())
+    logs.configure(name, settings.settings().log_level)
+    tracing.configure(name, settings.settings().otlp_endpoint)
+    service = load_service(name)
+    if service.on_start is not None:
+        service.on_start()
+    return service

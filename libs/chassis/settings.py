@@ -1,0 +1,139 @@
+"""Settings come from the environment, are checked at start, and never show a secret.
+
+`ServiceSettings` is what all services read; a service adds its own fields in `services/<x>/settings.py` by
+subclassing it and overriding `read_own`. Everything wrong is reported in one `SettingsError`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+from environs import Env, EnvError
+from marshmallow.validate import OneOf
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS = ("auth", "customer", "shopping", "billing", "admin", "locker")
+_Settings = TypeVar("_Settings", bound="ServiceSettings")
+
+
+class SettingsError(Exception):
+    """Environment variables are missing or wrong; the message names each one and what is expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """What every service reads from its environment."""
+
+    service: ClassVar[str] = ""
+
+    environment: str
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    mongo_url: str | None = field(repr=False)
+    aws_endpoint_url: str | None
+    aws_region: str
+    resource_prefix: str
+    jwt_issuer: str
+    jwt_audience: str
+    jwks_url: str
+    peer_urls: dict[str, str]
+    client_id: str
+    client_secret: str = field(repr=False)
+    ca_file: str | None
+    log_level: str
+    otlp_endpoint: str | None
+    contracts_dir: Path
+    heartbeat_file: str | None
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read and check every variable; SettingsError lists all that are wrong."""
+        env = Env(eager=False)
+        values = cls._read_common(env) | cls.read_own(env)
+        try:
+            env.seal()
+        except EnvError as error:
+            raise SettingsError(_explain(cls.service, error)) from None
+        return cls(**values)
+
+    @classmethod
+    def read_own(cls, env: Env) -> dict[str, Any]:
+        """The service's own fields by name; overridden by a service that has some."""
+        return {}
+
+    @staticmethod
+    def _read_common(env: Env) -> dict[str, Any]:
+        known = OneOf(["local", "test", "production"])
+        with env.prefixed("RECLOTHES_"):
+            return {
+                "environment": env.str("ENVIRONMENT", validate=known),
+                "database_url": env.str("DATABASE_URL"),
+                "redis_url": env.str("REDIS_URL"),
+                "mongo_url": env.str("MONGO_URL", None),
+                "aws_endpoint_url": env.str("AWS_ENDPOINT_URL", None),
+                "aws_region": env.str("AWS_REGION", "eu-central-1"),
+                "resource_prefix": env.str("RESOURCE_PREFIX", "reclothes"),
+                "jwt_issuer": env.str("JWT_ISSUER"),
+                "jwt_audience": env.str("JWT_AUDIENCE", "reclothes"),
+                "jwks_url": env.str("JWKS_URL"),
+                "peer_urls": {
+                    name: url for name in PEERS if (url := env.str(f"PEER_{name.upper()}_URL", None))
+                },
+                "client_id": env.str("CLIENT_ID", ""),
+                "client_secret": env.str("CLIENT_SECRET", ""),
+                "ca_file": env.str("CA_FILE", None),
+                "log_level": env.str("LOG_LEVEL", "INFO"),
+                "otlp_endpoint": env.str("OTLP_ENDPOINT", None),
+                "contracts_dir": Path(env.str("CONTRACTS_DIR", str(ROOT / "openapi")) or ROOT / "openapi"),
+                "heartbeat_file": env.str("HEARTBEAT_FILE", None),
+            }
+
+
+def _explain(service: str, error: EnvError) -> str:
+    messages = getattr(error, "error_messages", None) or {"environment": [str(error)]}
+    lines = [f"  {name}: {' '.join(map(str, texts))}" for name, texts in sorted(messages.items())]
+    return f"The settings of {service or 'the service'} are not usable:\n" + "\n".join(lines)
+
+
+_running: ServiceSettings | None = None
+
+
+def use_settings(chosen: ServiceSettings) -> None:
+    """Make `chosen` the settings of this process."""
+    global _running
+    _running = chosen
+
+
+def settings() -> ServiceSettings:
+    """The running service's settings; RuntimeError before they are chosen."""
+    if _running is None:
+        raise RuntimeError("settings are not read yet; call use_settings() at start")
+    return _running
+
+
+def settings_as(kind: type[_Settings]) -> _Settings:
+    """The running service's settings, known to be of its own class."""
+    running = settings()
+    if not isinstance(running, kind):
+        raise RuntimeError(f"the running service has {type(running).__name__}, not {kind.__name__}")
+    return running
+
+
+@contextmanager
+def overridden(**changes: Any) -> Iterator[ServiceSettings]:
+    """Let `settings()` answer with these fields changed inside the block (for tests)."""
+    before = settings()
+    use_settings(dataclasses.replace(before, **changes))
+    try:
+        yield settings()
+    finally:
+        use_settings(before)

@@ -1,0 +1,163 @@
+"""Requests are held against the contract with compiled validators; every fault is reported at once.
+
+Connexion builds its validators anew for each request. These are compiled once for each schema (jsonschema-rs),
+check formats too, and say of each fault where it is: a JSON pointer into the body, or `query/limit`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from typing import Any
+
+import jsonschema_rs
+from connexion.lifecycle import ConnexionRequest
+from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
+from connexion.validators.parameter import ParameterValidator
+
+from libs.chassis.logs import get_logger
+from libs.chassis.problems import BadRequest, Problem
+
+_compiled: dict[int, tuple[Any, Any]] = {}
+
+
+def compiled(schema: dict[str, Any]) -> Any:
+    """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
+    found = _compiled.get(id(schema))
+    if found is None:
+        validator = jsonschema_rs.Draft4Validator(
+            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid}
+        )
+        found = _compiled[id(schema)] = (schema, validator)
+    return found[1]
+
+
+def to_json_schema(schema: Any) -> Any:
+    """An OpenAPI 3.0 schema as JSON Schema draft 4: `nullable` becomes a type (and value) of its own."""
+    if isinstance(schema, list):
+        return [to_json_schema(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: to_json_schema(value) for key, value in schema.items() if key not in ("example", "xml")}
+    if schema.get("nullable") is True:
+        if isinstance(made.get("type"), str):
+            made["type"] = [made["type"], "null"]
+        if isinstance(made.get("enum"), list) and None not in made["enum"]:
+            made["enum"] = [*made["enum"], None]
+    made.pop("nullable", None)
+    return made
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(uuid.UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
+def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:
+    """What is wrong with `value`: `[{"pointer", "detail"}]`, in the order of the document, 20 at most."""
+    found = []
+    for error in validator.iter_errors(value):
+        path = [str(part).replace("~", "~0").replace("/", "~1") for part in error.instance_path]
+        missing = getattr(error.kind, "property", None)
+        if isinstance(missing, str):
+            path.append(missing.strip('"'))
+        pointer = prefix + "".join(f"/{part}" for part in path)
+        found.append({"pointer": pointer or "/", "detail": _shortened(error.message)})
+        if len(found) == 20:
+            break
+    return found
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= 300 else message[:297] + "..."
+
+
+class BodyValidator(JSONRequestBodyValidator):
+    """The body of a request against its schema."""
+
+    async def _parse(self, stream: Any, scope: Any) -> Any:
+        content = b"".join([message async for message in stream])
+        if not content:
+            return None
+        try:
+            return json.loads(content.decode("utf-8"), object_pairs_hook=_no_duplicates)
+        except (ValueError, RecursionError) as error:
+            detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
+            raise BadRequest(f"the body is not JSON: {detail}") from None
+
+    def _validate(self, body: Any) -> None:
+        if body is None and not self._nullable:
+            if self._required:
+                raise BadRequest("this operation needs a body", errors=[{"pointer": "/", "detail": "missing"}])
+            return
+        found = faults(compiled(self._schema), body)
+        if found:
+            raise BadRequest(_summary(found), errors=found)
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice!r} occurs twice in one object")
+    return made
+
+
+def _summary(found: list[dict[str, str]]) -> str:
+    first = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{first['pointer']}: {first['detail']}{more}"
+
+
+class ParametersValidator(ParameterValidator):
+    """Path, query and header parameters against their schemas; an unknown query parameter is refused."""
+
+    def validate_request(self, request: ConnexionRequest) -> None:
+        extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
+        found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
+        for place, values in (
+            ("query", request.query_params),
+            ("path", request.path_params),
+            ("header", request.headers),
+        ):
+            for parameter in self.parameters.get(place, []):
+                found += self._faults_of(place, parameter, values.get(parameter["name"]))
+        if found:
+            raise BadRequest(_summary(found), errors=found)
+
+    @staticmethod
+    def _faults_of(place: str, parameter: dict[str, Any], value: Any) -> list[dict[str, str]]:
+        pointer = f"{place}/{parameter['name']}"
+        if value is None:
+            return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
+        return faults(compiled(parameter["schema"]), value, pointer)
+
+
+class AnswerValidator(JSONResponseBodyValidator):
+    """Our own answers against the contract, outside production: a fault is our bug, logged, and a bare 500."""
+
+    def _validate(self, body: Any) -> None:
+        found = faults(compiled(self._schema), body)
+        if found:
+            get_logger(__name__).error("answer breaks the contract", faults=found)
+            raise AnswerBreaksContract
+
+
+class AnswerBreaksContract(Problem):
+    """An answer of ours does not match the contract; what and where stands in the log only."""
+
+
+def validator_map() -> dict[str, Any]:
+    """The validators for Connexion's `validator_map`."""
+    from connexion.datastructures import MediaTypeDict
+    from connexion.validators import VALIDATOR_MAP
+
+    chosen = copy.copy(VALIDATOR_MAP)
+    chosen["parameter"] = ParametersValidator
+    chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator})
+    chosen["response"] = MediaTypeDict({"*/*json": AnswerValidator})
+    return chosen
