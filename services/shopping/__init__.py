@@ -1,0 +1,1 @@
+"""Shopping: the products, the carts and the holds of unique products."""

@@ -1,0 +1,69 @@
+"""What a change of a product still has to tell: audit entries and events, kept in the product until told.
+
+The product lives in DocumentDB and the outbox in the relational database, and no transaction spans both. So the
+update that changes a product also writes down what is to be announced; the announcement is then put into the
+outbox and, once that is committed, struck out. After a crash in between a periodic job does it again: an
+announcement may come twice, but is never lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from libs.chassis import audit, clock, db, ids
+from libs.chassis.security import Principal, principal, use_principal
+from services.shopping import product_store
+from services.shopping.products import Document, Product
+from services.shopping.registry import registry
+
+# The request that changed the product announces it within milliseconds; only what is older is left over.
+LEFT_OVER_AFTER = timedelta(seconds=10)
+MOST_AT_ONCE = 100
+
+
+def audit_entry(action: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Document:
+    """What the current principal does to a product, with the old and the new values (story mf-op-03)."""
+    actor = principal()
+    return {
+        "id": ids.new_id("aud"),
+        "at": clock.now(),
+        "audit": {"action": action, "before": before, "after": after},
+        "actor": {"subject": actor.subject, "kind": actor.kind, "roles": sorted(actor.roles)},
+    }
+
+
+def event_entry(event_type: str) -> Document:
+    return {"id": ids.new_id("evt"), "at": clock.now(), "event_type": event_type}
+
+
+def announce(product: Product, entries: Sequence[Document]) -> None:
+    """Puts these announcements of the product into the outbox of the current unit of work."""
+    for entry in entries:
+        if "audit" in entry:
+            _record(product.id, entry)
+        else:
+            registry.publish(
+                entry["event_type"],
+                subject=product.id,
+                data={"product_id": product.id},
+                version=product.version,
+            )
+    announced = [entry["id"] for entry in entries]
+    if announced:
+        db.after_commit(lambda: product_store.remove_announcements(product.id, announced))
+
+
+def announce_left_over() -> None:
+    """Announces what a crash left unannounced."""
+    moment = clock.now() - LEFT_OVER_AFTER
+    for product in product_store.products_with_announcements_before(moment, MOST_AT_ONCE):
+        announce(product, [entry for entry in product.announcements if entry["at"] < moment])
+
+
+def _record(product_id: str, entry: Document) -> None:
+    # The actor of the change, who after a crash is not the one who runs this.
+    actor = entry["actor"]
+    with use_principal(Principal(actor["subject"], actor["kind"], roles=frozenset(actor["roles"]))):
+        audit.record(target=product_id, **entry["audit"])

@@ -1,0 +1,56 @@
+"""The products as staff works on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from libs.chassis.etags import etag_of, require_match
+from libs.chassis.idempotency import stable_id
+from libs.chassis.money import Money
+from services.shopping import inventory
+from services.shopping.products import Product
+from services.shopping.schemas import InventoryProductSchema
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+def list_inventory(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
+    page = inventory.list_inventory(state, limit, cursor)
+    return {**page, "items": InventoryProductSchema(many=True).dump(page["items"])}
+
+
+def create_product(body: dict[str, Any]) -> Answer:
+    product = inventory.create_draft(stable_id("prd"), body)
+    return _answer(product, 201, {"Location": f"/shopping/v1/inventory/{product.id}"})
+
+
+def get_inventory_product(product_id: str) -> Answer:
+    return _answer(inventory.get_product(product_id))
+
+
+def edit_product(product_id: str, body: dict[str, Any]) -> Answer:
+    product = inventory.get_product(product_id)
+    require_match(product.version)
+    return _answer(inventory.edit(product, body))
+
+
+def set_product_price(product_id: str, body: dict[str, Any]) -> Answer:
+    product = inventory.get_product(product_id)
+    require_match(product.version)
+    return _answer(inventory.set_price(product, Money.from_dict(body["price"])))
+
+
+def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Answer:
+    publish_at = (body or {}).get("publish_at")
+    moment = datetime.fromisoformat(publish_at) if publish_at else None
+    return _answer(inventory.publish(inventory.get_product(product_id), moment))
+
+
+def withdraw_product(product_id: str) -> Answer:
+    return _answer(inventory.withdraw(inventory.get_product(product_id)))
+
+
+def _answer(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    dumped: dict[str, Any] = InventoryProductSchema().dump(product)
+    return dumped, status, {"ETag": etag_of(product.version), **(headers or {})}

@@ -1,0 +1,126 @@
+"""A buyer's cart: products put in and taken out, and what became of them meanwhile (story b-pr-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from libs.chassis.money import Money, sum_money
+from libs.chassis.problems import Conflict
+from libs.chassis.system_settings import setting
+from services.shopping import cart_store, product_store
+from services.shopping.cart_entries import CartChange, CartEntry, CartIsFull, StoredCart
+from services.shopping.catalogue import get_product
+from services.shopping.products import Product, ProductState, ProductUnavailable
+
+
+class CartFull(Conflict):
+    slug = "cart-full"
+    title = "The cart is full"
+
+
+class ItemChange(StrEnum):
+    """What happened to a product since the buyer put it in."""
+
+    SOLD = "sold"
+    HELD = "held"
+    REPRICED = "repriced"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class CartItem:
+    """`price` is today's price; an item that is not available does not count in the total."""
+
+    product_id: str
+    title: str
+    price: Money
+    available: bool
+    changed: ItemChange | None
+    added_at: datetime
+
+
+@dataclass(frozen=True)
+class Cart:
+    items: Sequence[CartItem]
+    total: Money
+    version: int
+    updated_at: datetime | None
+
+
+def get_cart(customer_id: str) -> Cart:
+    return _with_products(customer_id, cart_store.apply_changes(customer_id))
+
+
+def put_item(customer_id: str, product_id: str) -> Cart:
+    """Puts a product in at its price of now; once more accepts a price that was changed meanwhile.
+
+    Raises ProductNotFound, ProductUnavailable, CartFull.
+    """
+    product = get_product(product_id)
+    if product.price is None or not (product.is_available or product.belongs_to(customer_id)):
+        raise ProductUnavailable(
+            "Somebody else was quicker, or it is no longer sold.", unavailable_product_ids=[product_id]
+        )
+    change = CartChange(product_id, True, product.price.amount, product.price.currency)
+    try:
+        stored = cart_store.apply_changes(customer_id, [change])
+    except CartIsFull:
+        limit = setting("shopping.cart_max_items")
+        raise CartFull(f"A cart takes {limit} products at most.") from None
+    return _with_products(customer_id, stored)
+
+
+def remove_item(customer_id: str, product_id: str) -> Cart:
+    """Takes a product out; one that is not in the cart is no error."""
+    stored = cart_store.apply_changes(customer_id, [CartChange(product_id, False)])
+    return _with_products(customer_id, stored)
+
+
+def remove_items(customer_id: str, product_ids: Sequence[str]) -> None:
+    """Takes out what the customer has ordered."""
+    cart_store.apply_changes(customer_id, [CartChange(product_id, False) for product_id in product_ids])
+
+
+def _with_products(customer_id: str, stored: StoredCart) -> Cart:
+    """Joins the current facts of all products in one query."""
+    entries = stored.present_entries
+    products = product_store.find_products(entry.product_id for entry in entries) if entries else {}
+    items = [_item(customer_id, entry, products.get(entry.product_id)) for entry in entries]
+    return Cart(
+        items=items,
+        total=sum_money((item.price for item in items if item.available), setting("billing.currency")),
+        version=stored.version,
+        updated_at=_moment(stored.updated_at_ms) if stored.version else None,
+    )
+
+
+def _item(customer_id: str, entry: CartEntry, product: Product | None) -> CartItem:
+    seen_price = Money(entry.price_amount, entry.price_currency)
+    price = product.price if product and product.price else seen_price
+    return CartItem(
+        product_id=entry.product_id,
+        title=product.title if product else "",
+        price=price,
+        available=product is not None and product.is_available,
+        changed=_change_of(customer_id, product, repriced=price != seen_price),
+        added_at=_moment(entry.added_at_ms),
+    )
+
+
+def _change_of(customer_id: str, product: Product | None, *, repriced: bool) -> ItemChange | None:
+    if product is None:
+        return ItemChange.WITHDRAWN
+    if product.state is ProductState.PUBLISHED:
+        return ItemChange.REPRICED if repriced else None
+    if product.state in (ProductState.HELD, ProductState.SOLD):
+        if product.belongs_to(customer_id):
+            return None
+        return ItemChange.HELD if product.state is ProductState.HELD else ItemChange.SOLD
+    return ItemChange.WITHDRAWN
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)

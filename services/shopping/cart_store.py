@@ -1,0 +1,147 @@
+"""Which store answers for a cart: ElastiCache, with the relational database behind it (architecture, "Cart").
+
+An acknowledged change is always in two places, or in the one that lasts:
+- normally in ElastiCache and in a message to the worker, who saves it in the database;
+- queue down: in ElastiCache, marked unsaved, and sent later by `send_unsaved`;
+- database down: as normally; the message waits, and the mark stays until the cart is seen saved;
+- ElastiCache down: in the database, which answers then; `tell_cache` brings it to ElastiCache afterwards;
+- ElastiCache lost or restarted: each cart is compared with the database before it counts again.
+Copies are merged entry by entry (cart_entries.py), so none of these can undo a change of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from libs.chassis import db
+from libs.chassis.logs import get_logger
+from libs.chassis.messaging import QueueUnavailable, send_to_queue
+from libs.chassis.system_settings import setting
+from services.shopping import cart_cache, cart_rows
+from services.shopping.cart_cache import CartCacheAway, CartStep
+from services.shopping.cart_entries import CartChange, CartIsFull, StoredCart, decoded
+
+CART_QUEUE = "cart"
+# A message needs a moment to become a row; what is still unsaved after this is sent (again).
+UNSAVED_IS_LATE_AFTER_MS = 10_000
+SENT_AGAIN_AFTER_MS = 10_000
+MOST_AT_ONCE = 100
+
+# Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its copy
+# looks valid to it, so it is compared again before this process uses it.
+_changed_without_cache: set[str] = set()
+_lock = Lock()
+
+
+def apply_changes(customer_id: str, changes: Sequence[CartChange] = ()) -> StoredCart:
+    """The cart after these changes (none: the cart as it is). Raises CartIsFull."""
+    try:
+        return _apply_in_cache(customer_id, changes)
+    except CartCacheAway as away:
+        get_logger(__name__).warning("cart cache away", reason=type(away.__cause__).__name__)
+        return _apply_in_database(customer_id, changes)
+
+
+def persist(message: dict[str, Any]) -> None:
+    """Saves a cart that came by the queue, then lets ElastiCache know what is saved."""
+    customer_id = message["customer_id"]
+    entries = {product_id: decoded(product_id, text) for product_id, text in message["entries"]}
+    sent = StoredCart(message["version"], message["updated_at_ms"], entries)
+    saved = cart_rows.merge_cart(customer_id, sent)
+    db.after_commit(lambda: _tell_saved(customer_id, saved))
+
+
+def send_unsaved() -> None:
+    """Sends the carts again whose latest version was not seen in the database for a while."""
+    try:
+        now_ms = cart_cache.now_ms()
+        late = cart_cache.unsaved_customer_ids(
+            older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=MOST_AT_ONCE
+        )
+        for customer_id in late:
+            _send(customer_id, cart_cache.take_step(customer_id).cart)
+            cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
+    except (CartCacheAway, QueueUnavailable) as away:
+        get_logger(__name__).warning("unsaved carts wait", reason=type(away).__name__)
+
+
+def tell_cache() -> None:
+    """Brings the carts that were changed in the database alone to ElastiCache, once it answers again."""
+    for customer_id in cart_rows.customers_with_cache_behind(MOST_AT_ONCE):
+        saved = cart_rows.load_cart(customer_id)
+        try:
+            cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
+        except CartCacheAway:
+            return
+        cart_rows.mark_cache_caught_up(customer_id, saved.version)
+
+
+def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCart:
+    most_items = setting("shopping.cart_max_items")
+    step = CartStep("unchecked", StoredCart(0, 0, {}))
+    if customer_id not in _changed_without_cache:
+        step = cart_cache.take_step(customer_id, changes=changes, most_items=most_items, only_if_checked=True)
+    if step.outcome == "unchecked":
+        step = _apply_after_check(customer_id, changes, most_items)
+    if step.outcome == "full":
+        raise CartIsFull
+    if step.outcome == "changed":
+        try:
+            _send(customer_id, step.cart)
+        except QueueUnavailable as away:
+            # The cart stays marked unsaved in ElastiCache and is sent later.
+            get_logger(__name__).warning("cart queue away", reason=type(away).__name__)
+    return step.cart
+
+
+def _apply_after_check(customer_id: str, changes: Sequence[CartChange], most_items: int) -> CartStep:
+    try:
+        with db.unit_of_work(reads_only=True):
+            saved = cart_rows.load_cart(customer_id)
+    except SQLAlchemyError as error:
+        if not db.is_disconnect(error):
+            raise
+        # Both copies cannot be compared now. What ElastiCache has is shown, and the cart stays unchecked.
+        get_logger(__name__).warning("cart not compared, database away", reason=type(error).__name__)
+        return cart_cache.take_step(customer_id, changes=changes, most_items=most_items)
+    step = cart_cache.take_step(
+        customer_id, changes=changes, most_items=most_items, other=saved, other_is_saved=True
+    )
+    with _lock:
+        _changed_without_cache.discard(customer_id)
+    return step
+
+
+def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> StoredCart:
+    if not changes:
+        return cart_rows.load_cart(customer_id)
+    cart = cart_rows.change_cart(
+        customer_id, changes, now_ms=cart_cache.now_ms(), most_items=setting("shopping.cart_max_items")
+    )
+    with _lock:
+        _changed_without_cache.add(customer_id)
+    return cart
+
+
+def _send(customer_id: str, cart: StoredCart) -> None:
+    send_to_queue(
+        CART_QUEUE,
+        {
+            "customer_id": customer_id,
+            "version": cart.version,
+            "updated_at_ms": cart.updated_at_ms,
+            "entries": [[entry.product_id, entry.encoded()] for entry in cart.entries.values()],
+        },
+    )
+
+
+def _tell_saved(customer_id: str, saved: StoredCart) -> None:
+    try:
+        cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
+    except CartCacheAway:
+        # It stays marked unsaved there, and is compared when ElastiCache is back.
+        get_logger(__name__).info("cart saved while its cache is away")

@@ -1,0 +1,58 @@
+"""What shopping publishes, the events and messages it handles, and its periodic jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libs.chassis.events import Event
+from services.shopping import announcements, cart, cart_store, holds, inventory
+from services.shopping.cart_cache import CartCacheAway
+from services.shopping.registry import registry
+
+registry.publishes(
+    "shopping.product.published.v1",
+    "shopping.product.withdrawn.v1",
+    "shopping.hold.sold.v1",
+    "shopping.hold.released.v1",
+    "shopping.audit.recorded.v1",
+)
+
+
+@registry.handles("billing.payment.authorized.v1")
+def decide_hold_after_payment(event: Event) -> None:
+    holds.decide_after_payment(event.data["order_id"], event.data["buyer_id"])
+
+
+@registry.handles("customer.buying_order.placed.v1")
+def take_ordered_items_out_of_cart(event: Event) -> None:
+    cart.remove_items(event.data["buyer_id"], event.data["product_ids"])
+
+
+@registry.consumes("cart")
+def persist_cart(message: dict[str, Any]) -> None:
+    cart_store.persist(message)
+
+
+@registry.every(seconds=5)
+def sweep_holds() -> None:
+    holds.sweep()
+
+
+@registry.every(seconds=5)
+def publish_due_products() -> None:
+    inventory.publish_due()
+
+
+@registry.every(seconds=10)
+def announce_left_over_changes() -> None:
+    announcements.announce_left_over()
+
+
+@registry.every(seconds=10)
+def send_unsaved_carts() -> None:
+    cart_store.send_unsaved()
+
+
+@registry.every(seconds=2)
+def tell_cache_of_carts_changed_without_it() -> None:
+    cart_store.tell_cache()

@@ -1,0 +1,147 @@
+"""What staff does with products: create, edit, price, publish, withdraw (stories d-po-06..08, mf-op-01..04)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from libs.chassis import clock
+from libs.chassis.money import Money
+from libs.chassis.pagination import decode_cursor, encode_cursor
+from libs.chassis.problems import Unprocessable
+from libs.chassis.system_settings import setting
+from services.shopping import announcements, product_store
+from services.shopping.products import (
+    Document,
+    Move,
+    Product,
+    ProductChangedMeanwhile,
+    ProductNotFound,
+    ProductState,
+)
+
+MOST_AT_ONCE = 100
+
+
+def list_inventory(state: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Products in any state, newest first: `{"items": [Product], "next_cursor": …}`."""
+    query: Document = {"state": state} if state else {}
+    if cursor:
+        query["_id"] = {"$lt": decode_cursor(cursor, 1)[0]}
+    found = product_store.list_products(query, [("_id", -1)], limit + 1)
+    items = found[:limit]
+    return {"items": items, "next_cursor": encode_cursor([items[-1].id]) if len(found) > limit else None}
+
+
+def get_product(product_id: str) -> Product:
+    """Raises ProductNotFound."""
+    product = product_store.find_product(product_id)
+    if product is None:
+        raise ProductNotFound(f"There is no product {product_id}.")
+    return product
+
+
+def create_draft(product_id: str, fields: Mapping[str, Any]) -> Product:
+    """A new draft without a price; the same id again gives the draft that was made before."""
+    facts = {"description": "", "sizes": [], "attributes": {}, **fields}
+    entry = announcements.audit_entry("create_product", None, facts)
+    product = product_store.insert_draft(product_id, facts, entry)
+    announcements.announce(product, product.announcements)
+    return product
+
+
+def edit(product: Product, fields: Mapping[str, Any]) -> Product:
+    """Changes what is said of a product, never its price. Raises IllegalProductMove, ProductChangedMeanwhile."""
+    product.after(Move.EDIT)
+    before = {name: getattr(product, name) for name in fields}
+    return _change(product, "edit_product", before, dict(fields), set_fields=fields)
+
+
+def set_price(product: Product, price: Money) -> Product:
+    """Prices a draft, or changes a price before the product is held (stories d-po-07, mf-op-03)."""
+    state = product.after(Move.SET_PRICE)
+    expected = setting("billing.currency")
+    if price.currency != expected:
+        raise Unprocessable(
+            f"Prices are in {expected}.",
+            errors=[{"pointer": "/price/currency", "detail": f"must be {expected}"}],
+        )
+    before = {"price": product.price.to_dict() if product.price else None}
+    after = {"price": price.to_dict()}
+    return _change(product, "set_product_price", before, after, set_fields={**after, "state": str(state)})
+
+
+def publish(product: Product, publish_at: datetime | None = None) -> Product:
+    """Publishes a priced or withdrawn product now, or a priced one at a time still to come (story d-po-08)."""
+    if publish_at is not None and publish_at > clock.now():
+        product.after(Move.SCHEDULE)
+        return _change(
+            product,
+            "publish_product",
+            {"publish_at": clock.rfc3339(product.publish_at)},
+            {"publish_at": clock.rfc3339(publish_at)},
+            set_fields={"publish_at": publish_at},
+        )
+    return _change(
+        product,
+        "publish_product",
+        {"state": str(product.state)},
+        {"state": str(product.after(Move.PUBLISH))},
+        **_publication(product),
+    )
+
+
+def withdraw(product: Product) -> Product:
+    """Takes a published product off the shop; a held one stays, because a buyer was promised it."""
+    state = str(product.after(Move.WITHDRAW))
+    return _change(
+        product,
+        "withdraw_product",
+        {"state": str(product.state)},
+        {"state": state},
+        set_fields={"state": state},
+        event_type="shopping.product.withdrawn.v1",
+    )
+
+
+def publish_due() -> None:
+    """Publishes the priced products whose time has come; one that was changed meanwhile waits for the next run."""
+    for product in product_store.products_due_for_publication(clock.now(), MOST_AT_ONCE):
+        publication = _publication(product)
+        event = announcements.event_entry(publication.pop("event_type"))
+        published = product_store.change_product(product, announcements=[event], **publication)
+        if published is not None:
+            announcements.announce(published, [event])
+
+
+def _publication(product: Product) -> dict[str, Any]:
+    state = product.after(Move.PUBLISH)
+    return {
+        "set_fields": {"state": str(state), "published_at": clock.now()},
+        "unset_fields": ["publish_at"],
+        "event_type": "shopping.product.published.v1",
+    }
+
+
+def _change(
+    product: Product,
+    action: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    set_fields: Mapping[str, Any],
+    unset_fields: Sequence[str] = (),
+    event_type: str | None = None,
+) -> Product:
+    """One audited change of the version that was read, told to the others if it is an event for them."""
+    entries = [announcements.audit_entry(action, before, after)]
+    if event_type is not None:
+        entries.append(announcements.event_entry(event_type))
+    changed = product_store.change_product(
+        product, set_fields=set_fields, unset_fields=unset_fields, announcements=entries
+    )
+    if changed is None:
+        raise ProductChangedMeanwhile("Read the product again and repeat your change.")
+    announcements.announce(changed, entries)
+    return changed

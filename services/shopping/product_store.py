@@ -1,0 +1,199 @@
+"""Products in DocumentDB: every query and every atomic update of the `products` collection.
+
+Only what DocumentDB has is used: no `$text`, no transactions across documents, no retryable writes. One product
+is one document, and each change is one conditional update of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from libs.chassis import clock
+from libs.chassis.documents import mongo_database
+from libs.chassis.money import Money
+from services.shopping.products import (
+    Document,
+    Move,
+    Product,
+    ProductState,
+    legal_origins,
+    product_from_document,
+)
+from services.shopping.search_terms import terms_of
+
+SEARCHED_FIELDS = frozenset({"title", "description", "category", "brand", "colour", "condition", "sizes"})
+
+NEWEST = [("published_at", DESCENDING), ("_id", DESCENDING)]
+BY_PRICE = [("price.amount", ASCENDING), ("_id", ASCENDING)]
+# Every filter is an equality on `search_terms`, so these serve each combination of filter and sort order;
+# descending price is BY_PRICE read backwards. The staff list is read by state and id.
+INDEXES: Sequence[list[tuple[str, int]]] = (
+    [("state", ASCENDING), *NEWEST],
+    [("state", ASCENDING), *BY_PRICE],
+    [("state", ASCENDING), ("search_terms", ASCENDING), *NEWEST],
+    [("state", ASCENDING), ("search_terms", ASCENDING), *BY_PRICE],
+    [("state", ASCENDING), ("_id", DESCENDING)],
+    [("state", ASCENDING), ("publish_at", ASCENDING)],
+)
+
+
+def products_collection() -> Collection[Document]:
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+    return mongo_database().get_collection("products", codec_options=options)
+
+
+def ensure_product_indexes() -> None:
+    for keys in INDEXES:
+        products_collection().create_index(keys)
+    products_collection().create_index([("announcements.at", ASCENDING)], sparse=True)
+
+
+def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Document) -> Product:
+    """Stores a new draft; when the id is taken already (a repeated request) the stored product is returned."""
+    now = clock.now()
+    document: Document = {
+        "_id": product_id,
+        "version": 1,
+        "state": str(ProductState.DRAFT),
+        **fields,
+        "search_terms": terms_of(fields),
+        "photos": [],
+        "created_at": now,
+        "updated_at": now,
+        "announcements": [announcement],
+    }
+    try:
+        products_collection().insert_one(document)
+    except DuplicateKeyError:
+        document = products_collection().find_one({"_id": product_id}) or document
+    return product_from_document(document)
+
+
+def find_product(product_id: str) -> Product | None:
+    document = products_collection().find_one({"_id": product_id})
+    return product_from_document(document) if document else None
+
+
+def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
+    """The products with these ids in one query; an unknown id is simply not in the answer."""
+    found = products_collection().find({"_id": {"$in": list(product_ids)}})
+    return {document["_id"]: product_from_document(document) for document in found}
+
+
+def change_product(
+    product: Product,
+    *,
+    set_fields: Mapping[str, Any],
+    unset_fields: Iterable[str] = (),
+    announcements: Sequence[Document] = (),
+) -> Product | None:
+    """Changes the product if it is still at the version that was read; None when somebody was quicker.
+
+    The announcements (audit entries, events) go into the same update, so that none is lost in a crash.
+    """
+    changed = {**set_fields, "updated_at": clock.now()}
+    if SEARCHED_FIELDS & set_fields.keys():
+        current = {name: getattr(product, name) for name in SEARCHED_FIELDS}
+        changed["search_terms"] = terms_of({**current, **set_fields})
+    update: Document = {"$set": changed, "$inc": {"version": 1}}
+    if unset_fields:
+        update["$unset"] = dict.fromkeys(unset_fields, "")
+    if announcements:
+        update["$push"] = {"announcements": {"$each": list(announcements)}}
+    return _update_one({"_id": product.id, "version": product.version}, update)
+
+
+def add_photo(product_id: str, photo: Document, announcement: Document) -> Product | None:
+    """Adds a photo once; None when the product has it already or is gone."""
+    return _update_one(
+        {"_id": product_id, "photos.id": {"$ne": photo["id"]}},
+        {
+            "$push": {"photos": photo, "announcements": announcement},
+            "$set": {"updated_at": clock.now()},
+            "$inc": {"version": 1},
+        },
+    )
+
+
+def claim_product(product_id: str, price: Money, hold: Document) -> Product | None:
+    """Takes the product for one order by one atomic update; None when somebody else has it.
+
+    A claim repeated for the same order finds its own hold and succeeds again. The price is part of the
+    condition: nobody gets a product at another price than the one that was read (story b-bu-03).
+    """
+    return _update_one(
+        {
+            "_id": product_id,
+            "$or": [
+                {
+                    "state": {"$in": legal_origins(Move.HOLD)},
+                    "price.amount": price.amount,
+                    "price.currency": price.currency,
+                },
+                {"state": str(ProductState.HELD), "hold.order_id": hold["order_id"]},
+            ],
+        },
+        {"$set": {"state": str(ProductState.HELD), "hold": hold}, "$inc": {"version": 1}},
+    )
+
+
+def free_products(order_id: str, product_ids: Iterable[str]) -> None:
+    """Publishes again what is held for this order; what is not held for it stays as it is."""
+    _move_held(
+        order_id,
+        product_ids,
+        {"$set": {"state": str(ProductState.PUBLISHED)}, "$unset": {"hold": ""}, "$inc": {"version": 1}},
+    )
+
+
+def sell_products(order_id: str, product_ids: Iterable[str]) -> None:
+    """Makes sold what is held for this order; the hold stays on the product as the record of who bought it."""
+    _move_held(order_id, product_ids, {"$set": {"state": str(ProductState.SOLD)}, "$inc": {"version": 1}})
+
+
+def _move_held(order_id: str, product_ids: Iterable[str], update: Document) -> None:
+    products_collection().update_many(
+        {"_id": {"$in": list(product_ids)}, "state": str(ProductState.HELD), "hold.order_id": order_id},
+        update,
+    )
+
+
+def products_held_past(moment: datetime, limit: int) -> list[Product]:
+    """Products whose hold should have been decided before `moment`: left over from a crash."""
+    query = {"state": str(ProductState.HELD), "hold.until": {"$lt": moment}}
+    return [product_from_document(document) for document in products_collection().find(query).limit(limit)]
+
+
+def products_due_for_publication(moment: datetime, limit: int) -> list[Product]:
+    query = {"state": str(ProductState.PRICED), "publish_at": {"$lte": moment}}
+    found = products_collection().find(query).sort("publish_at", ASCENDING).limit(limit)
+    return [product_from_document(document) for document in found]
+
+
+def products_with_announcements_before(moment: datetime, limit: int) -> list[Product]:
+    found = products_collection().find({"announcements.at": {"$lt": moment}}).limit(limit)
+    return [product_from_document(document) for document in found]
+
+
+def remove_announcements(product_id: str, announcement_ids: Iterable[str]) -> None:
+    """Forgets what has been announced; not a change of the product, so its version stays."""
+    products_collection().update_one(
+        {"_id": product_id}, {"$pull": {"announcements": {"id": {"$in": list(announcement_ids)}}}}
+    )
+
+
+def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: int) -> list[Product]:
+    found = products_collection().find(query).sort(list(order_by)).limit(limit)
+    return [product_from_document(document) for document in found]
+
+
+def _update_one(query: Document, update: Document) -> Product | None:
+    document = products_collection().find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
+    return product_from_document(document) if document else None

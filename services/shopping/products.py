@@ -1,0 +1,181 @@
+"""The product: one unique piece of clothing, its states and which moves between them are legal.
+
+Source of the states: the state machine "Product" of the domain (stories d-po-06..08, mf-op-01..05, b-bu-03).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from libs.chassis.money import Money
+from libs.chassis.problems import Conflict, NotFound, PreconditionFailed
+
+Document = dict[str, Any]
+
+
+class ProductState(StrEnum):
+    DRAFT = "draft"
+    PRICED = "priced"
+    PUBLISHED = "published"
+    HELD = "held"
+    SOLD = "sold"
+    WITHDRAWN = "withdrawn"
+    RECYCLED = "recycled"
+
+
+class Move(StrEnum):
+    EDIT = "edit"
+    SET_PRICE = "set the price of"
+    SCHEDULE = "schedule"
+    PUBLISH = "publish"
+    WITHDRAW = "withdraw"
+    HOLD = "hold"
+    RELEASE = "release"
+    SELL = "sell"
+    TAKE_BACK = "take back"
+    RECYCLE = "recycle"
+
+
+_S = ProductState
+
+# Every legal move, and the state it leads to. What is not here is refused with 409 and leaves no trace.
+TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
+    Move.EDIT: {state: state for state in (_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN)},
+    Move.SET_PRICE: {
+        _S.DRAFT: _S.PRICED,
+        _S.PRICED: _S.PRICED,
+        _S.PUBLISHED: _S.PUBLISHED,
+        _S.WITHDRAWN: _S.WITHDRAWN,
+    },
+    Move.SCHEDULE: {_S.PRICED: _S.PRICED},
+    Move.PUBLISH: {_S.PRICED: _S.PUBLISHED, _S.WITHDRAWN: _S.PUBLISHED},
+    Move.WITHDRAW: {_S.PUBLISHED: _S.WITHDRAWN},
+    Move.HOLD: {_S.PUBLISHED: _S.HELD},
+    Move.RELEASE: {_S.HELD: _S.PUBLISHED},
+    Move.SELL: {_S.HELD: _S.SOLD},
+    Move.TAKE_BACK: {_S.SOLD: _S.DRAFT},
+    Move.RECYCLE: {state: _S.RECYCLED for state in (_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD)},
+}
+
+# A buyer sees these; drafts, priced, withdrawn and recycled products do not exist for the public.
+PUBLIC_STATES = frozenset({_S.PUBLISHED, _S.HELD, _S.SOLD})
+
+
+class ProductNotFound(NotFound):
+    slug = "product-not-found"
+    title = "There is no such product"
+
+
+class IllegalProductMove(Conflict):
+    slug = "illegal-product-state"
+    title = "The product's state does not allow this"
+
+
+class ProductChangedMeanwhile(PreconditionFailed):
+    slug = "product-changed-meanwhile"
+    title = "Somebody else changed the product meanwhile"
+
+
+class ProductUnavailable(Conflict):
+    slug = "product-unavailable"
+    title = "A product is no longer available"
+
+
+def next_state(state: ProductState, move: Move) -> ProductState:
+    """The state that a move leads to; raises IllegalProductMove when the table has no such move."""
+    try:
+        return TRANSITIONS[move][state]
+    except KeyError:
+        raise IllegalProductMove(f"One cannot {move} a product that is {state}.", state=str(state)) from None
+
+
+def legal_origins(move: Move) -> list[str]:
+    """The states a move may start from, for the filter of an atomic update."""
+    return [str(state) for state in TRANSITIONS[move]]
+
+
+@dataclass(frozen=True)
+class Photo:
+    id: str
+    key: str
+    content_type: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ProductHold:
+    """Who a held or sold product is kept for; `until` is when an unpaid hold lapses."""
+
+    order_id: str
+    buyer_id: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Product:
+    id: str
+    version: int
+    state: ProductState
+    title: str
+    description: str
+    category: str
+    brand: str
+    colour: str
+    condition: str
+    sizes: list[dict[str, str]]
+    attributes: dict[str, Any]
+    price: Money | None
+    photos: list[Photo]
+    hold: ProductHold | None
+    published_at: datetime | None
+    publish_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    announcements: list[Document] = field(default_factory=list)
+
+    @property
+    def is_public(self) -> bool:
+        return self.state in PUBLIC_STATES
+
+    @property
+    def is_available(self) -> bool:
+        return self.state is ProductState.PUBLISHED
+
+    def after(self, move: Move) -> ProductState:
+        """The state this product goes to by `move`; raises IllegalProductMove."""
+        return next_state(self.state, move)
+
+    def belongs_to(self, buyer_id: str) -> bool:
+        """True when this very buyer holds the product or bought it."""
+        return self.hold is not None and self.hold.buyer_id == buyer_id
+
+
+def product_from_document(document: Document) -> Product:
+    """Reads the stored form; the inverse lives in `new_document` and the field updates of the store."""
+    price, hold = document.get("price"), document.get("hold")
+    return Product(
+        id=document["_id"],
+        version=document["version"],
+        state=ProductState(document["state"]),
+        title=document["title"],
+        description=document["description"],
+        category=document["category"],
+        brand=document["brand"],
+        colour=document["colour"],
+        condition=document["condition"],
+        sizes=document["sizes"],
+        attributes=document["attributes"],
+        price=Money.from_dict(price) if price else None,
+        photos=[Photo(**photo) for photo in document["photos"]],
+        hold=ProductHold(**hold) if hold else None,
+        published_at=document.get("published_at"),
+        publish_at=document.get("publish_at"),
+        created_at=document["created_at"],
+        updated_at=document["updated_at"],
+        announcements=document.get("announcements", []),
+    )

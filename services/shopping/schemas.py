@@ -1,0 +1,90 @@
+"""The JSON of the API's answers; what comes in is checked by the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from libs.chassis.clock import rfc3339
+from services.shopping.photos import public_url
+
+
+class _Time(fields.Field[Any]):
+    """RFC 3339 in UTC, or null."""
+
+    def _serialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str | None:
+        return rfc3339(value)
+
+
+class MoneySchema(Schema):
+    amount = fields.Integer()
+    currency = fields.String()
+
+
+class PhotoSchema(Schema):
+    id = fields.String()
+    url = fields.Function(public_url)
+
+
+class ProductSchema(Schema):
+    """A product as the public sees it."""
+
+    id = fields.String()
+    title = fields.String()
+    description = fields.String()
+    category = fields.String()
+    brand = fields.String()
+    colour = fields.String()
+    condition = fields.String()
+    sizes = fields.Raw()
+    attributes = fields.Raw()
+    price = fields.Nested(MoneySchema, allow_none=True)
+    state = fields.String()
+    photos = fields.List(fields.Nested(PhotoSchema))
+    published_at = _Time()
+
+
+class InventoryProductSchema(ProductSchema):
+    """A product as staff sees it."""
+
+    version = fields.Integer()
+    publish_at = _Time()
+    created_at = _Time()
+    updated_at = _Time()
+
+
+class UploadTicketSchema(Schema):
+    photo_id = fields.String()
+    upload = fields.Raw()
+    expires_at = _Time()
+
+
+class CartItemSchema(Schema):
+    product_id = fields.String()
+    title = fields.String()
+    price = fields.Nested(MoneySchema)
+    available = fields.Boolean()
+    changed = fields.String(allow_none=True)
+    added_at = _Time()
+
+
+class CartSchema(Schema):
+    items = fields.List(fields.Nested(CartItemSchema))
+    total = fields.Nested(MoneySchema)
+    version = fields.Integer()
+    updated_at = _Time()
+
+
+class HeldItemSchema(Schema):
+    product_id = fields.String()
+    title = fields.String()
+    price = fields.Nested(MoneySchema)
+
+
+class HoldSchema(Schema):
+    order_id = fields.String()
+    state = fields.String()
+    until = _Time()
+    items = fields.List(fields.Nested(HeldItemSchema))
+    total = fields.Nested(MoneySchema)
