@@ -60,8 +60,8 @@ def create_app(service: Service) -> AsgiApp:
         specification_dir=str(settings().contracts_dir),
         swagger_ui_options=connexion.options.SwaggerUIOptions(swagger_ui=False, serve_spec=False),
     )
-    app.app.json.sort_keys = False  # type: ignore[attr-defined]
-    app._middleware_app.asgi_app = BufferedBridge(app.app.wsgi_app)  # type: ignore[assignment]
+    app.app.json.sort_keys = False
+    app._middleware_app.asgi_app = BufferedBridge(app.app.wsgi_app)
     app.add_api(
         f"{service.name}.yaml",
         resolver=resolver,

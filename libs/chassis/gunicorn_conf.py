@@ -1,8 +1,6 @@
 """Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment."""
 
 import os
-import ssl
-from typing import Any
 
 bind = os.environ["RECLOTHES_BIND"]
 certfile = os.environ["RECLOTHES_TLS_CERT"]
@@ -17,9 +15,3 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 a heartbeat file
-
-
-def ssl_context(_config: Any, default_factory: Any) -> ssl.SSLContext:
-    context: ssl.SSLContext = default_factory()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

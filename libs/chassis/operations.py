@@ -74,7 +74,9 @@ class ContractResolver(Resolver):
         module_name, _, name = path.rpartition(".")
         function = getattr(importlib.import_module(module_name), name, None)
         if function is None:
-            raise ResolverError(f"the contract names the operation {name}, and {module_name} has no such function")
+            raise ResolverError(
+                f"the contract names the operation {name}, and {module_name} has no such function"
+            )
         self.functions.add(function)
         headers = {p["name"].lower() for p in operation.parameters if p["in"] == "header"}
         known = Operation(name, operation.method, operation.path, idempotency.HEADER.lower() in headers)

@@ -1,0 +1,72 @@
+"""The processes of a service: `python -m libs.chassis <command> <service>`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from libs.chassis.service import NAMES, start_process
+from libs.chassis.settings import ROOT, SettingsError, settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m libs.chassis", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("serve", "answer HTTPS requests (gunicorn)"),
+        ("worker", "take messages from the queues and run periodic jobs"),
+        ("relay", "send the outbox to SNS"),
+        ("migrate", "bring the database's tables to a revision"),
+        ("provision", "make the topics, queues and subscriptions (not in production; infra does)"),
+        ("dead-letters", "list messages that failed too often, or send them back"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("service", choices=NAMES)
+        if name == "worker":
+            command.add_argument(
+                "--with-relay", action="store_true", help="run the relay in this process too"
+            )
+        if name == "migrate":
+            command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
+        if name == "dead-letters":
+            command.add_argument("--replay", metavar="EVENT_ID", help="send one back; 'all' for all")
+    return parser
+
+
+def main() -> None:
+    arguments = _parser().parse_args()
+    if arguments.command == "serve":
+        os.chdir(ROOT)
+        target = f"services.{arguments.service}.app:create_app()"
+        gunicorn = [sys.executable, "-m", "gunicorn", "-c", "libs/chassis/gunicorn_conf.py", target]
+        os.execv(sys.executable, gunicorn)  # noqa: S606 the same interpreter, no shell
+    try:
+        service = start_process(arguments.service)
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+    if arguments.command == "migrate":
+        from libs.chassis.migrations import migrate
+
+        migrate(service.name, settings().database_url, arguments.to)
+        return
+    from libs.chassis import dead_letters, operations, topology, worker
+
+    operations.use_service(service)
+    if arguments.command == "provision":
+        topology.ensure_topology(service.events)
+    elif arguments.command == "worker":
+        worker.run(service.events, with_relay=arguments.with_relay)
+    elif arguments.command == "relay":
+        worker.run(service.events, consume=False, with_relay=True)
+    elif arguments.replay:
+        count = dead_letters.replay(service.events, None if arguments.replay == "all" else arguments.replay)
+        print(f"{count} sent back")  # noqa: T201
+    else:
+        for letter in dead_letters.listed(service.events):
+            print(json.dumps(letter))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

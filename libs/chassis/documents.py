@@ -1,0 +1,33 @@
+"""DocumentDB (MongoDB protocol): the database of documents of the running service."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from libs.chassis.settings import SettingsError, settings
+
+
+@lru_cache(maxsize=4)
+def _database(url: str, ca_file: str | None) -> Any:
+    import pymongo
+
+    options: dict[str, Any] = {"tlsCAFile": ca_file} if "tls=true" in url and ca_file else {}
+    client: Any = pymongo.MongoClient(
+        url,
+        serverSelectionTimeoutMS=2000,
+        connectTimeoutMS=1000,
+        socketTimeoutMS=10000,
+        retryWrites=False,  # DocumentDB has no retryable writes
+        tz_aware=True,
+        **options,
+    )
+    return client.get_default_database("shopping")
+
+
+def mongo_database() -> Any:
+    """The database that RECLOTHES_MONGO_URL names; pymongo errors when it is away."""
+    url = settings().mongo_url
+    if url is None:
+        raise SettingsError("this service needs RECLOTHES_MONGO_URL")
+    return _database(url, settings().ca_file)

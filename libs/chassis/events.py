@@ -1,0 +1,193 @@
+"""Events: what a service publishes and handles, declared in its `events.py`.
+
+An event is CloudEvents 1.0 JSON. Publishing writes it into the outbox in the current transaction; the relay sends
+it on. Delivery is at least once; a handler runs in one transaction with its inbox row, so twice is once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+from sqlalchemy.exc import IntegrityError
+
+from libs.chassis import clock, logs, tracing
+from libs.chassis.db import session, unit_of_work
+from libs.chassis.ids import new_id
+from libs.chassis.settings import ROOT
+from libs.chassis.tables import InboxRow, OutboxRow
+
+SCHEMAS = ROOT / "openapi" / "events"
+
+
+class EventError(ValueError):
+    """An event that was not declared, or whose data does not match its schema."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A received event. `version` orders the events of one subject."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: str
+    data: dict[str, Any]
+    version: int = 1
+    traceparent: str | None = None
+    request_id: str | None = None
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Event:
+        """From CloudEvents JSON; KeyError when an attribute is missing."""
+        return cls(
+            id=document["id"],
+            type=document["type"],
+            source=document["source"],
+            subject=document["subject"],
+            time=document["time"],
+            data=document["data"],
+            version=int(document.get("aggregateversion", 1)),
+            traceparent=document.get("traceparent"),
+            request_id=document.get("requestid"),
+        )
+
+
+Handler = Callable[[Event], None]
+QueueHandler = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something the worker does every so many seconds, in a unit of work of its own."""
+
+    name: str
+    seconds: float
+    run: Callable[[], None]
+
+
+@dataclass
+class EventRegistry:
+    """One service's events, work queues and periodic jobs."""
+
+    domain: str
+    published: set[str] = field(default_factory=set)
+    handlers: dict[str, list[Handler]] = field(default_factory=dict)
+    queues: dict[str, QueueHandler] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+
+    def publishes(self, *types: str) -> None:
+        """Declare event types of this domain."""
+        for event_type in types:
+            if not event_type.startswith(f"{self.domain}."):
+                raise EventError(f"{self.domain} cannot publish {event_type}: another domain's event")
+            self.published.add(event_type)
+
+    def handles(self, event_type: str) -> Callable[[Handler], Handler]:
+        """Run the decorated function for each event of this type, once."""
+
+        def register(handler: Handler) -> Handler:
+            self.handlers.setdefault(event_type, []).append(handler)
+            return handler
+
+        return register
+
+    def consumes(self, queue: str) -> Callable[[QueueHandler], QueueHandler]:
+        """Run the decorated function for each message of the service's own work queue; it must be repeatable."""
+
+        def register(handler: QueueHandler) -> QueueHandler:
+            self.queues[queue] = handler
+            return handler
+
+        return register
+
+    def every(self, *, seconds: float) -> Callable[[Callable[[], None]], Callable[[], None]]:
+        """Run the decorated function every `seconds` in one worker, in a unit of work; it must be repeatable."""
+
+        def register(job: Callable[[], None]) -> Callable[[], None]:
+            self.jobs.append(Job(job.__name__, seconds, job))
+            return job
+
+        return register
+
+    def publish(self, event_type: str, *, subject: str, data: dict[str, Any], version: int = 1) -> None:
+        """Add an event to the outbox in the current transaction; EventError when it breaks its declaration."""
+        if event_type not in self.published:
+            raise EventError(f"{self.domain} does not declare {event_type}")
+        _check(event_type, data)
+        event_id = new_id("evt")
+        document = {
+            "specversion": "1.0",
+            "id": event_id,
+            "type": event_type,
+            "source": f"/reclothes/{self.domain}",
+            "subject": subject,
+            "time": clock.rfc3339(clock.now()),
+            "datacontenttype": "application/json",
+            "aggregateversion": version,
+            "data": data,
+        }
+        document |= tracing.outgoing_headers()
+        if request_id := logs.bound("request_id"):
+            document["requestid"] = request_id
+        session().add(
+            OutboxRow(
+                event_id=event_id,
+                type=event_type,
+                subject=subject,
+                version=version,
+                body=json.dumps(document, separators=(",", ":")),
+                created_at=clock.now(),
+            )
+        )
+
+
+def schema_file(event_type: str) -> Path:
+    """The schema of an event's data; all `<domain>.audit.recorded.v1` share one."""
+    name = "audit.recorded.v1" if event_type.endswith(".audit.recorded.v1") else event_type
+    return SCHEMAS / f"{name}.json"
+
+
+@lru_cache(maxsize=256)
+def _validator(event_type: str) -> Any:
+    schema = json.loads(schema_file(event_type).read_text())
+    return jsonschema_rs.validator_for(schema, validate_formats=True)
+
+
+def _check(event_type: str, data: dict[str, Any]) -> None:
+    for error in _validator(event_type).iter_errors(data):
+        where = "/".join(map(str, error.instance_path))
+        raise EventError(f"{event_type}: data/{where}: {error.message}")
+
+
+def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
+    """Run every handler of one event, each in a transaction with its inbox row; raises what a handler raises."""
+    event = Event.from_document(document)
+    for handler in registry.handlers.get(event.type, ()):
+        _handle_once(event, handler)
+
+
+def _handle_once(event: Event, handler: Handler) -> None:
+    try:
+        with unit_of_work() as db:
+            row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())
+            if db.get(InboxRow, (row.event_id, row.handler)) is not None:
+                return
+            db.add(row)
+            db.flush()
+            handler(event)
+    except IntegrityError:
+        if not _already_handled(event, handler):
+            raise
+
+
+def _already_handled(event: Event, handler: Handler) -> bool:
+    """Whether another worker was faster with the same event."""
+    with unit_of_work(reads_only=True) as db:
+        return db.get(InboxRow, (event.id, handler.__name__)) is not None

@@ -1,0 +1,169 @@
+"""Calls to other services: client-credentials JWT, time-out, retries, a circuit breaker for each peer."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import httpx
+import pybreaker
+import stamina
+
+from libs.chassis import logs, metrics, tracing
+from libs.chassis.problems import Problem, Unavailable
+from libs.chassis.settings import settings
+
+TIMEOUT = httpx.Timeout(3.0, connect=1.0)
+TOKEN_LEEWAY_SECONDS = 30
+
+
+class PeerUnavailable(Unavailable):
+    slug, title = "peer-unavailable", "Another part of ReClothes is away for now"
+
+
+class PeerProblem(Problem):
+    """A peer's refusal, with its problem document."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        document = _document_of(response)
+        self.status = response.status_code
+        self.slug = str(document.get("type", "")).rpartition("/")[2] or "peer-refused"
+        self.title = document.get("title", "Another part of ReClothes refused")
+        super().__init__(document.get("detail", ""))
+        self.document = document
+
+
+def _document_of(response: httpx.Response) -> dict[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+class _Away(Exception):
+    """The peer did not answer, or said that it cannot for now."""
+
+
+@dataclass
+class _Token:
+    value: str = ""
+    expires_at: float = 0.0
+
+
+class Peer:
+    """One other service."""
+
+    def __init__(self, name: str, base_url: str, client: httpx.Client) -> None:
+        self._name = name
+        self._base_url = base_url.rstrip("/")
+        self._client = client
+        self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=5, name=name)
+
+    def get(self, path: str, **arguments: Any) -> httpx.Response:
+        return self._call("GET", path, True, **arguments)
+
+    def post(
+        self, path: str, *, json: Any = None, idempotency_key: str | None = None, repeatable: bool = False
+    ) -> httpx.Response:
+        """POST; tried again on a fault only with a key, or when the operation is `repeatable` by its nature."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._call("POST", path, bool(idempotency_key) or repeatable, json=json, headers=headers)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self._call("DELETE", path, True)
+
+    def _call(self, method: str, path: str, repeatable: bool, **arguments: Any) -> httpx.Response:
+        attempts = 3 if repeatable else 1
+        try:
+            for attempt in stamina.retry_context(
+                on=_Away, attempts=attempts, timeout=6.0, wait_initial=0.1, wait_max=1.0, wait_jitter=0.2
+            ):
+                with attempt:
+                    response: httpx.Response = self._breaker.call(self._send, method, path, arguments)
+        except (_Away, pybreaker.CircuitBreakerError) as error:
+            metrics.PEER_CALLS.labels(self._name, "away").inc()
+            logs.get_logger(__name__).warning("peer away", peer=self._name, reason=type(error).__name__)
+            raise PeerUnavailable(f"{self._name} does not answer; try again in a moment") from None
+        metrics.PEER_CALLS.labels(self._name, str(response.status_code)).inc()
+        if response.status_code >= 400:
+            raise PeerProblem(response)
+        return response
+
+    def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
+        response = self._send_once(method, path, arguments)
+        if response.status_code == 401:
+            _token.expires_at = 0.0
+            response = self._send_once(method, path, arguments)
+        if response.status_code in (502, 503, 504):
+            raise _Away(str(response.status_code))
+        return response
+
+    def _send_once(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {_access_token(self._client)}"} | tracing.outgoing_headers()
+        if request_id := logs.bound("request_id"):
+            headers["X-Request-Id"] = request_id
+        more = {**arguments, "headers": headers | arguments.get("headers", {})}
+        try:
+            return self._client.request(method, self._base_url + path, **more)
+        except httpx.TransportError as error:
+            raise _Away(type(error).__name__) from error
+
+
+_token = _Token()
+
+
+def _access_token(client: httpx.Client) -> str:
+    """This service's own token by client credentials (RFC 6749, 4.4), kept until shortly before it expires."""
+    if time.monotonic() < _token.expires_at:
+        return _token.value
+    chosen = settings()
+    try:
+        answer = client.post(
+            chosen.peer_urls["auth"] + "/auth/v1/token",
+            data={"grant_type": "client_credentials"},
+            auth=(chosen.client_id, chosen.client_secret),
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise _Away(f"auth: {type(error).__name__}") from error
+    document = answer.json()
+    _token.value = document["access_token"]
+    _token.expires_at = time.monotonic() + document["expires_in"] - TOKEN_LEEWAY_SECONDS
+    return _token.value
+
+
+_transport: httpx.BaseTransport | None = None
+
+
+def set_transport(transport: httpx.BaseTransport | None) -> None:
+    """Send all calls to `transport` (for tests); None goes back to the network."""
+    global _transport, _token
+    _transport, _token = transport, _Token()
+    _peer.cache_clear()
+    _shared_client.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _shared_client() -> httpx.Client:
+    if _transport is not None:
+        return httpx.Client(transport=_transport, timeout=TIMEOUT)
+    ca_file = settings().ca_file
+    verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
+    return httpx.Client(verify=verify, timeout=TIMEOUT, limits=httpx.Limits(max_keepalive_connections=20))
+
+
+@lru_cache(maxsize=8)
+def _peer(name: str) -> Peer:
+    url = settings().peer_urls.get(name)
+    if url is None:
+        raise PeerUnavailable(f"the address of {name} is not set (RECLOTHES_PEER_{name.upper()}_URL)")
+    return Peer(name, url, _shared_client())
+
+
+def peer(name: str) -> Peer:
+    """Another service by its name."""
+    return _peer(name)

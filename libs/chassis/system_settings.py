@@ -1,0 +1,82 @@
+"""System settings: amounts and switches that a manager changes without a restart.
+
+Admin's database is the truth, ElastiCache the copy that services read, kept in the process for a few seconds.
+When the copy is away the last known value is used, and without one the default of the catalogue below.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from libs.chassis.cache import RedisError, redis_client
+
+REDIS_KEY = "settings"
+MEMORY_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class SystemSetting:
+    """A setting's name, default (which gives its type) and meaning, with its unit."""
+
+    name: str
+    default: int | str | bool
+    description: str
+
+    def accepts(self, value: Any) -> bool:
+        """Whether `value` has the setting's type; numbers must not be negative."""
+        if type(value) is not type(self.default):
+            return False
+        return not isinstance(value, int) or value >= 0
+
+
+CATALOGUE: dict[str, SystemSetting] = {
+    setting.name: setting
+    for setting in (
+        SystemSetting("billing.currency", "EUR", "Currency of all prices (ISO 4217)"),
+        SystemSetting("shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes"),
+        SystemSetting("shopping.cart_max_items", 50, "Most products in one cart"),
+        SystemSetting("customer.order_max_items", 20, "Most products in one buying order"),
+        SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days"),
+        SystemSetting("auth.registration_open", True, "Whether new customers can register"),
+    )
+}
+
+_memory: dict[str, Any] = {}
+_read_at = float("-inf")
+
+
+def setting(name: str) -> Any:
+    """The present value of a setting; never raises for a missing store, KeyError for an unknown name."""
+    known = CATALOGUE[name]
+    _refresh()
+    value = _memory.get(name, known.default)
+    return value if known.accepts(value) else known.default
+
+
+def _refresh() -> None:
+    global _memory, _read_at
+    if time.monotonic() - _read_at < MEMORY_SECONDS:
+        return
+    _read_at = time.monotonic()
+    try:
+        stored: Any = redis_client().hgetall(REDIS_KEY)
+        _memory = {name: json.loads(value) for name, value in stored.items()}
+    except (RedisError, ValueError):
+        return  # the last known values stay
+
+
+def publish_settings(values: Mapping[str, Any]) -> None:
+    """Copy settings to ElastiCache, for admin only; RedisError when it is away."""
+    if values:
+        redis_client().hset(REDIS_KEY, mapping={name: json.dumps(value) for name, value in values.items()})
+    forget()
+
+
+def forget() -> None:
+    """Read anew at the next use."""
+    global _read_at
+    _read_at = float("-inf")

@@ -1,0 +1,169 @@
+"""Topics, queues and subscriptions, computed from what the services declare: one source for all environments.
+
+Topic `<prefix>-<domain>-events` for each domain; queue `<prefix>-<domain>-inbox` for each service, with a filter
+on the event types it handles; a queue for each work queue; `<queue>-dead` behind each. Notifications have a topic
+of their own, `<prefix>-notifications`, and mails go from it into auth's `mail` queue.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from libs.chassis.events import EventRegistry
+from libs.chassis.settings import settings
+
+MAX_RECEIVES = 8
+VISIBILITY_SECONDS = 30
+NOTIFICATIONS = "notifications"
+MAIL_QUEUE = "mail"
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """`queue` gets from `topic` what has the message attribute `attribute` with one of `values`."""
+
+    topic: str
+    queue: str
+    attribute: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What one service needs: plain names without accounts or regions."""
+
+    topics: tuple[str, ...]
+    queues: tuple[str, ...]
+    subscriptions: tuple[Subscription, ...]
+
+
+def topic_name(domain: str) -> str:
+    return f"{settings().resource_prefix}-{domain}-events"
+
+
+def queue_name(domain: str, queue: str = "inbox") -> str:
+    return f"{settings().resource_prefix}-{domain}-{queue}"
+
+
+def dead_letter_name(queue: str) -> str:
+    return f"{queue}-dead"
+
+
+def notifications_topic() -> str:
+    return f"{settings().resource_prefix}-{NOTIFICATIONS}"
+
+
+def describe(registry: EventRegistry) -> Topology:
+    """The topics, queues and subscriptions of one service."""
+    inbox = queue_name(registry.domain)
+    subscriptions = []
+    for publisher in sorted({event_type.split(".")[0] for event_type in registry.handlers}):
+        types = tuple(sorted(t for t in registry.handlers if t.startswith(f"{publisher}.")))
+        subscriptions.append(Subscription(topic_name(publisher), inbox, "type", types))
+    queues = [inbox, *(queue_name(registry.domain, queue) for queue in sorted(registry.queues))]
+    if MAIL_QUEUE in registry.queues:
+        mail = queue_name(registry.domain, MAIL_QUEUE)
+        subscriptions.append(Subscription(notifications_topic(), mail, "channel", ("email",)))
+    topics = {topic_name(registry.domain), *(subscription.topic for subscription in subscriptions)}
+    return Topology(tuple(sorted(topics)), tuple(queues), tuple(subscriptions))
+
+
+@lru_cache(maxsize=8)
+def aws(service: str) -> Any:
+    """A boto3 client with short timeouts, kept for the life of the process."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=settings().aws_region,
+        endpoint_url=settings().aws_endpoint_url,
+        config=Config(connect_timeout=2, read_timeout=15, retries={"max_attempts": 1, "mode": "standard"}),
+    )
+
+
+def topic_arn(name: str) -> str:
+    """The ARN of a topic, which is made when it is not there (CreateTopic is idempotent)."""
+    arn: str = aws("sns").create_topic(Name=name)["TopicArn"]
+    return arn
+
+
+def queue_url(name: str) -> str:
+    url: str = aws("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    return url
+
+
+def ensure_topology(registry: EventRegistry) -> Topology:
+    """Make what is missing and leave what is there; safe to run twice and by several services at once."""
+    wanted = describe(registry)
+    arns = {topic: topic_arn(topic) for topic in wanted.topics}
+    queues = {queue: _ensure_queue(queue) for queue in wanted.queues}
+    for subscription in wanted.subscriptions:
+        _ensure_subscription(subscription, arns[subscription.topic], queues[subscription.queue])
+    return wanted
+
+
+def _ensure_queue(name: str) -> str:
+    """The ARN of a queue with its dead-letter queue behind it."""
+    dead = _queue_arn(_create_queue(dead_letter_name(name), {"MessageRetentionPeriod": str(14 * 86400)}))
+    redrive = {"deadLetterTargetArn": dead, "maxReceiveCount": str(MAX_RECEIVES)}
+    attributes = {
+        "VisibilityTimeout": str(VISIBILITY_SECONDS),
+        "MessageRetentionPeriod": str(14 * 86400),
+        "RedrivePolicy": json.dumps(redrive),
+    }
+    return _queue_arn(_create_queue(name, attributes))
+
+
+def _create_queue(name: str, attributes: dict[str, str]) -> str:
+    sqs = aws("sqs")
+    try:
+        return queue_url(name)
+    except sqs.exceptions.QueueDoesNotExist:
+        url: str = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        return url
+
+
+def _queue_arn(url: str) -> str:
+    answer = aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn: str = answer["Attributes"]["QueueArn"]
+    return arn
+
+
+def _ensure_subscription(subscription: Subscription, topic: str, queue: str) -> None:
+    sns = aws("sns")
+    policy = json.dumps({subscription.attribute: list(subscription.values)})
+    for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
+        for found in page["Subscriptions"]:
+            if found["Endpoint"] == queue:
+                arn = found["SubscriptionArn"]
+                sns.set_subscription_attributes(
+                    SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=policy
+                )
+                return
+    attributes = {"RawMessageDelivery": "true", "FilterPolicy": policy}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=attributes)
+    _allow_topic(subscription.queue, queue, topic)
+
+
+def _allow_topic(name: str, queue: str, topic: str) -> None:
+    """Let the topics that the queue subscribes to, and nobody else, send to it."""
+    sqs, url = aws("sqs"), queue_url(name)
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+    policy = json.loads(found.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
+    sid = topic.rpartition(":")[2]
+    policy["Statement"] = [s for s in policy["Statement"] if s.get("Sid") != sid]
+    policy["Statement"].append(
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+    )
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
