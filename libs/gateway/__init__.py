@@ -1,0 +1,1 @@
+"""Builds the gateways from the contracts and `gateway-config/`: locally Envoy's configuration."""
