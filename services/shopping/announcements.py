@@ -1,8 +1,8 @@
 """What a change of a product still has to tell: audit entries and events, kept in the product until told.
 
-The product lives in DocumentDB and the outbox in the relational database, and no transaction spans both. So the
-update that changes a product also writes down what is to be announced; the announcement is then put into the
-outbox and, once that is committed, struck out. After a crash in between a periodic job does it again: an
+The product lives in DocumentDB and the outbox in the relational database, and no transaction spans both. So
+the update that changes a product also writes down what is to be announced; the announcement is then put into
+the outbox and, once that is committed, struck out. After a crash in between a periodic job does it again: an
 announcement may come twice, but is never lost.
 """
 

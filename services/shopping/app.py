@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from pymongo.errors import PyMongoError
+
 from libs.chassis import app
+from libs.chassis.logs import get_logger
 from libs.chassis.service import Service
 from services.shopping import events, hold_store, models, photo_store, product_store
 from services.shopping.settings import ShoppingSettings
 
 
 def ensure_indexes() -> None:
-    """Makes the indexes of DocumentDB that are not there yet."""
-    product_store.ensure_product_indexes()
-    hold_store.ensure_hold_indexes()
-    photo_store.ensure_upload_indexes()
+    """Makes the indexes of DocumentDB that are not there yet; without DocumentDB the next start does it."""
+    try:
+        product_store.ensure_product_indexes()
+        hold_store.ensure_hold_indexes()
+        photo_store.ensure_upload_indexes()
+    except PyMongoError as error:
+        get_logger(__name__).warning("indexes not checked", reason=type(error).__name__)
 
 
 service = Service(

@@ -1,8 +1,8 @@
 """Carts in ElastiCache: every step on a cart is one run of `cart.lua`.
 
-A cart is one hash, `cart:<customer id>`; the sorted set `carts:unsaved` names the carts whose latest version is
-not yet known to be in the relational database. Both are touched by one script, so on a cluster they need one
-node (cluster mode off).
+A cart is one hash, `cart:<customer id>`; the sorted set `carts:unsaved` names the carts whose latest version
+is not yet known to be in the relational database. Both are touched by one script, so on a cluster they need
+one node (cluster mode off).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ KEPT_UNREAD = timedelta(days=30)
 Outcome = Literal["unchecked", "full", "changed", "unchanged"]
 
 
-class CartCacheAway(Exception):  # noqa: N818 a fact for the caller, not a failure of the program
+class CartCacheAway(Exception):
     """ElastiCache did not answer; whether the step happened is not known."""
 
 
 @dataclass(frozen=True)
 class CartStep:
-    """What a step did. `unchecked`: nothing, the copy must first be compared with the database; `full`: nothing."""
+    """What a step did: nothing when `unchecked` (the copy must first be compared with the database) or `full`."""
 
     outcome: Outcome
     cart: StoredCart

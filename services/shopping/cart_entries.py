@@ -1,9 +1,9 @@
 """The content of a cart as entries that any two copies of a cart can merge without losing a change.
 
 A cart lives in ElastiCache, in messages on their way and in the relational database, and each of them may be
-the one that missed something. An entry therefore says when its product was last put in or taken out, a product
-taken out leaves an entry too, and of two entries for a product the younger one counts. Merging is then the same
-in any order and any number of times (a last-writer-wins set).
+the one that missed something. An entry therefore says when its product was last put in or taken out, a
+product taken out leaves an entry too, and of two entries for a product the younger one counts. Merging is
+then the same in any order and any number of times (a last-writer-wins set).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class StoredCart:
 EMPTY_CART = StoredCart(version=0, updated_at_ms=0, entries={})
 
 
-class CartIsFull(Exception):  # noqa: N818 a fact for the caller, not a failure of the program
+class CartIsFull(Exception):
     """The change would put in more products than a cart takes; nothing was changed."""
 
 

@@ -1,4 +1,4 @@
-"""Carts in the relational database: read, merge what a worker brings, change directly when ElastiCache is away."""
+"""Carts in the relational database: read, merged with what a worker brings, changed when ElastiCache is away."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def merge_cart(customer_id: str, other: StoredCart) -> StoredCart:
     return cart
 
 
-def change_cart(
-    customer_id: str, changes: Iterable[CartChange], *, now_ms: int, most_items: int
-) -> StoredCart:
+def change_cart(customer_id: str, changes: Iterable[CartChange], *, now_ms: int, most_items: int) -> StoredCart:
     """Changes the cart here, to be told to ElastiCache later. Raises CartIsFull."""
     row = _locked_row(customer_id)
     items = _locked_items(customer_id)
@@ -72,9 +70,7 @@ def _locked_row(customer_id: str) -> CartRow:
     if row is None:
         try:
             with session().begin_nested():
-                session().add(
-                    CartRow(customer_id=customer_id, version=0, updated_at_ms=0, cache_behind=False)
-                )
+                session().add(CartRow(customer_id=customer_id, version=0, updated_at_ms=0, cache_behind=False))
         except IntegrityError:
             pass  # another transaction made it in between; it is read below
         row = _select_locked(customer_id)

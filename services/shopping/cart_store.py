@@ -11,7 +11,7 @@ Copies are merged entry by entry (cart_entries.py), so none of these can undo a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -31,8 +31,8 @@ UNSAVED_IS_LATE_AFTER_MS = 10_000
 SENT_AGAIN_AFTER_MS = 10_000
 MOST_AT_ONCE = 100
 
-# Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its copy
-# looks valid to it, so it is compared again before this process uses it.
+# Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its
+# copy looks valid to it, so it is compared again before this process uses it.
 _changed_without_cache: set[str] = set()
 _lock = Lock()
 
@@ -59,9 +59,7 @@ def send_unsaved() -> None:
     """Sends the carts again whose latest version was not seen in the database for a while."""
     try:
         now_ms = cart_cache.now_ms()
-        late = cart_cache.unsaved_customer_ids(
-            older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=MOST_AT_ONCE
-        )
+        late = cart_cache.unsaved_customer_ids(older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=MOST_AT_ONCE)
         for customer_id in late:
             _send(customer_id, cart_cache.take_step(customer_id).cart)
             cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
@@ -71,8 +69,10 @@ def send_unsaved() -> None:
 
 def tell_cache() -> None:
     """Brings the carts that were changed in the database alone to ElastiCache, once it answers again."""
-    for customer_id in cart_rows.customers_with_cache_behind(MOST_AT_ONCE):
-        saved = cart_rows.load_cart(customer_id)
+    with db.unit_of_work(reads_only=True):
+        customer_ids = cart_rows.customers_with_cache_behind(MOST_AT_ONCE)
+        behind = {customer_id: cart_rows.load_cart(customer_id) for customer_id in customer_ids}
+    for customer_id, saved in behind.items():
         try:
             cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
         except CartCacheAway:

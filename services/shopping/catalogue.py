@@ -13,7 +13,8 @@ from services.shopping import product_store
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
 from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term
 
-# Sort order → (field, direction); the id makes the order total, so that a page begins where the last one ended.
+# Sort order → (field, direction); the id makes the order total, so that a page begins where the last one
+# ended.
 SORT_ORDERS = {
     "newest": ("published_at", -1),
     "price_asc": ("price.amount", 1),
@@ -61,18 +62,23 @@ def get_product(product_id: str) -> Product:
 def _query(wanted: ProductFilter) -> Document:
     terms = [facet_term(name, value) for name in FACETS if (value := getattr(wanted, name))]
     words = alternatives_of_query(wanted.q or "")
-    query: Document = {"state": str(ProductState.PUBLISHED)}
-    conditions: list[Document] = [{"search_terms": term} for term in terms]
-    conditions += [{"search_terms": _one_of(alternatives)} for alternatives in words]
+    conditions: list[Any] = [*terms, *(_one_of(alternatives) for alternatives in words)]
     if wanted.q and not words:
-        conditions.append({"search_terms": {"$in": []}})
+        conditions.append({"$in": []})
+    query: Document = {"state": str(ProductState.PUBLISHED)}
     if conditions:
-        query["$and"] = conditions
-    bounds = {"$gte": wanted.price_min, "$lte": wanted.price_max}
-    price = {name: value for name, value in bounds.items() if value is not None}
+        # The first one, which is the most telling facet, picks the part of the index that is read.
+        query["search_terms"] = conditions[0]
+        query["$and"] = [{"search_terms": condition} for condition in conditions[1:]]
+    price = {}
+    if wanted.price_min is not None:
+        price["$gte"] = wanted.price_min
+    if wanted.price_max is not None:
+        # Not $lte, which in SecantusDB 0.7 misses the equal ones in an index that goes on after the price.
+        price["$lt"] = wanted.price_max + 1
     if price:
         query["price.amount"] = price
-    return query
+    return {name: value for name, value in query.items() if value != []}
 
 
 def _one_of(terms: Sequence[str]) -> Any:

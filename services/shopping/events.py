@@ -6,8 +6,9 @@ from typing import Any
 
 from libs.chassis.events import Event
 from services.shopping import announcements, cart, cart_store, holds, inventory
-from services.shopping.cart_cache import CartCacheAway
 from services.shopping.registry import registry
+
+__all__ = ["registry"]
 
 registry.publishes(
     "shopping.product.published.v1",

@@ -157,4 +157,5 @@ def _hold_from_document(document: Document) -> Hold:
 
 def _holds() -> Collection[Document]:
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
-    return mongo_database().get_collection("holds", codec_options=options)
+    collection: Collection[Document] = mongo_database().get_collection("holds", codec_options=options)
+    return collection

@@ -1,8 +1,8 @@
 """Holding unique products for an order, and what becomes of a hold: sold once, or released (story b-bu-03).
 
-A product goes to an order by one atomic claim each. The hold's document decides alone whether the order got its
-products for good; products and events follow from it and may be repeated, so that a crash at any point leaves
-nothing that the sweeper does not finish.
+A product goes to an order by one atomic claim each. The hold's document decides alone whether the order got
+its products for good; products and events follow from it and may be repeated, so that a crash at any point
+leaves nothing that the sweeper does not finish.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def release_hold(order_id: str) -> None:
 
 
 def decide_after_payment(order_id: str, buyer_id: str) -> None:
-    """The payment of the order is authorised: its products are sold if they are still held, else it is told no.
+    """The payment of the order is authorised: its products are sold if they are still held.
 
     A payment that comes after the lapse, or again, gets the decision that was made before.
     """
@@ -109,9 +109,7 @@ def settle(hold: Hold) -> None:
         db.after_commit(lambda: hold_store.mark_announced(hold.order_id))
 
 
-def _publish_released(
-    order_id: str, buyer_id: str, product_ids: Sequence[str], reason: ReleaseReason
-) -> None:
+def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], reason: ReleaseReason) -> None:
     data = {
         "order_id": order_id,
         "buyer_id": buyer_id,
@@ -186,9 +184,7 @@ def _refuse(hold: Hold, lost_product_id: str) -> NoReturn:
     lost = [
         product_id
         for product_id in hold.product_ids
-        if product_id == lost_product_id
-        or product_id not in products
-        or not products[product_id].is_available
+        if product_id == lost_product_id or product_id not in products or not products[product_id].is_available
     ]
     raise _unavailable(lost)
 

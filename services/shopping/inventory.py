@@ -1,24 +1,24 @@
-"""What staff does with products: create, edit, price, publish, withdraw (stories d-po-06..08, mf-op-01..04)."""
+"""What staff does with products: create, edit, price, publish, withdraw (d-po-06..08, mf-op-01..04)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
-from libs.chassis.problems import Unprocessable
+from libs.chassis.problems import BadRequest, Unprocessable
 from libs.chassis.system_settings import setting
 from services.shopping import announcements, product_store
 from services.shopping.products import (
     Document,
+    IllegalProductMove,
     Move,
     Product,
     ProductChangedMeanwhile,
     ProductNotFound,
-    ProductState,
 )
 
 MOST_AT_ONCE = 100
@@ -44,7 +44,8 @@ def get_product(product_id: str) -> Product:
 
 def create_draft(product_id: str, fields: Mapping[str, Any]) -> Product:
     """A new draft without a price; the same id again gives the draft that was made before."""
-    facts = {"description": "", "sizes": [], "attributes": {}, **fields}
+    facts: dict[str, Any] = {"description": "", "sizes": [], "attributes": {}, **fields}
+    _require_storable_names(facts["attributes"])
     entry = announcements.audit_entry("create_product", None, facts)
     product = product_store.insert_draft(product_id, facts, entry)
     announcements.announce(product, product.announcements)
@@ -52,8 +53,9 @@ def create_draft(product_id: str, fields: Mapping[str, Any]) -> Product:
 
 
 def edit(product: Product, fields: Mapping[str, Any]) -> Product:
-    """Changes what is said of a product, never its price. Raises IllegalProductMove, ProductChangedMeanwhile."""
+    """What is said of a product, never its price. Raises IllegalProductMove, ProductChangedMeanwhile."""
     product.after(Move.EDIT)
+    _require_storable_names(fields.get("attributes", {}))
     before = {name: getattr(product, name) for name in fields}
     return _change(product, "edit_product", before, dict(fields), set_fields=fields)
 
@@ -73,7 +75,7 @@ def set_price(product: Product, price: Money) -> Product:
 
 
 def publish(product: Product, publish_at: datetime | None = None) -> Product:
-    """Publishes a priced or withdrawn product now, or a priced one at a time still to come (story d-po-08)."""
+    """Publishes a priced or withdrawn product now, or a priced one at a time to come (story d-po-08)."""
     if publish_at is not None and publish_at > clock.now():
         product.after(Move.SCHEDULE)
         return _change(
@@ -82,12 +84,14 @@ def publish(product: Product, publish_at: datetime | None = None) -> Product:
             {"publish_at": clock.rfc3339(product.publish_at)},
             {"publish_at": clock.rfc3339(publish_at)},
             set_fields={"publish_at": publish_at},
+            whatever_version=True,
         )
     return _change(
         product,
         "publish_product",
         {"state": str(product.state)},
         {"state": str(product.after(Move.PUBLISH))},
+        whatever_version=True,
         **_publication(product),
     )
 
@@ -102,11 +106,12 @@ def withdraw(product: Product) -> Product:
         {"state": state},
         set_fields={"state": state},
         event_type="shopping.product.withdrawn.v1",
+        whatever_version=True,
     )
 
 
 def publish_due() -> None:
-    """Publishes the priced products whose time has come; one that was changed meanwhile waits for the next run."""
+    """Publishes the priced products whose time has come; one changed meanwhile waits for the next run."""
     for product in product_store.products_due_for_publication(clock.now(), MOST_AT_ONCE):
         publication = _publication(product)
         event = announcements.event_entry(publication.pop("event_type"))
@@ -130,18 +135,31 @@ def _change(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     *,
-    set_fields: Mapping[str, Any],
-    unset_fields: Sequence[str] = (),
     event_type: str | None = None,
+    whatever_version: bool = False,
+    **update: Any,
 ) -> Product:
-    """One audited change of the version that was read, told to the others if it is an event for them."""
+    """One audited change of the product as it was read, told to the others if it is an event for them."""
     entries = [announcements.audit_entry(action, before, after)]
     if event_type is not None:
         entries.append(announcements.event_entry(event_type))
     changed = product_store.change_product(
-        product, set_fields=set_fields, unset_fields=unset_fields, announcements=entries
+        product, announcements=entries, whatever_version=whatever_version, **update
     )
+    if changed is None and whatever_version:
+        raise IllegalProductMove(f"The product is no longer {product.state}.")
     if changed is None:
         raise ProductChangedMeanwhile("Read the product again and repeat your change.")
     announcements.announce(changed, entries)
     return changed
+
+
+def _require_storable_names(attributes: Mapping[str, str]) -> None:
+    """DocumentDB takes no field name with a dot, a NUL or a leading dollar sign."""
+    errors = [
+        {"pointer": f"/attributes/{name}", "detail": "1 to 60 characters, no dot, no leading $"}
+        for name in attributes
+        if not 1 <= len(name) <= 60 or "." in name or "\0" in name or name.startswith("$")
+    ]
+    if errors:
+        raise BadRequest("An attribute has a name that cannot be stored.", errors=errors)

@@ -7,7 +7,8 @@ import warnings
 
 from libs.chassis.problems import Unprocessable
 
-# A small file can unpack to a huge picture (a "decompression bomb"); 50 million pixels are more than cameras give.
+# A small file can unpack to a huge picture (a "decompression bomb"); 50 million pixels are more than cameras
+# give.
 MOST_PIXELS = 50_000_000
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 

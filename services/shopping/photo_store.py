@@ -14,7 +14,6 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.documents import mongo_database
-from libs.chassis.problems import Unavailable
 from services.shopping.products import Document
 from services.shopping.settings import shopping_settings
 
@@ -93,9 +92,7 @@ def read_photo(key: str, most_bytes: int) -> bytes:
 
 
 def store_photo(key: str, content: bytes, content_type: str) -> None:
-    s3_client().put_object(
-        Bucket=shopping_settings().photo_bucket, Key=key, Body=content, ContentType=content_type
-    )
+    s3_client().put_object(Bucket=shopping_settings().photo_bucket, Key=key, Body=content, ContentType=content_type)
 
 
 def ensure_bucket() -> None:
@@ -138,4 +135,5 @@ def s3_client() -> S3Client:
 
 def _uploads() -> Collection[Document]:
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
-    return mongo_database().get_collection("photo_uploads", codec_options=options)
+    collection: Collection[Document] = mongo_database().get_collection("photo_uploads", codec_options=options)
+    return collection

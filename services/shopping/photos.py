@@ -1,4 +1,4 @@
-"""Photos of a product: a presigned form, an upload straight to S3, and a check that it is a picture (d-po-06)."""
+"""Photos of a product: presigned form, upload straight to S3, a check that it is a picture (story d-po-06)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Products in DocumentDB: every query and every atomic update of the `products` collection.
 
-Only what DocumentDB has is used: no `$text`, no transactions across documents, no retryable writes. One product
-is one document, and each change is one conditional update of it.
+Only what DocumentDB has is used: no `$text`, no transactions across documents, no retryable writes. One
+product is one document, and each change is one conditional update of it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ INDEXES: Sequence[list[tuple[str, int]]] = (
 
 def products_collection() -> Collection[Document]:
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
-    return mongo_database().get_collection("products", codec_options=options)
+    collection: Collection[Document] = mongo_database().get_collection("products", codec_options=options)
+    return collection
 
 
 def ensure_product_indexes() -> None:
@@ -56,7 +57,7 @@ def ensure_product_indexes() -> None:
 
 
 def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Document) -> Product:
-    """Stores a new draft; when the id is taken already (a repeated request) the stored product is returned."""
+    """Stores a new draft; when the id is taken (a repeated request) the stored product is returned."""
     now = clock.now()
     document: Document = {
         "_id": product_id,
@@ -93,10 +94,12 @@ def change_product(
     set_fields: Mapping[str, Any],
     unset_fields: Iterable[str] = (),
     announcements: Sequence[Document] = (),
+    whatever_version: bool = False,
 ) -> Product | None:
-    """Changes the product if it is still at the version that was read; None when somebody was quicker.
+    """Changes the product if it is still as it was read; None when somebody was quicker.
 
-    The announcements (audit entries, events) go into the same update, so that none is lost in a crash.
+    As it was read means its version, or only its state when the version does not matter. The announcements
+    (audit entries, events) go into the same update, so that none is lost in a crash.
     """
     changed = {**set_fields, "updated_at": clock.now()}
     if SEARCHED_FIELDS & set_fields.keys():
@@ -107,7 +110,8 @@ def change_product(
         update["$unset"] = dict.fromkeys(unset_fields, "")
     if announcements:
         update["$push"] = {"announcements": {"$each": list(announcements)}}
-    return _update_one({"_id": product.id, "version": product.version}, update)
+    as_read = {"state": str(product.state)} if whatever_version else {"version": product.version}
+    return _update_one({"_id": product.id, **as_read}, update)
 
 
 def add_photo(product_id: str, photo: Document, announcement: Document) -> Product | None:
@@ -154,7 +158,7 @@ def free_products(order_id: str, product_ids: Iterable[str]) -> None:
 
 
 def sell_products(order_id: str, product_ids: Iterable[str]) -> None:
-    """Makes sold what is held for this order; the hold stays on the product as the record of who bought it."""
+    """Makes sold what is held for this order; the hold stays as the record of who bought it."""
     _move_held(order_id, product_ids, {"$set": {"state": str(ProductState.SOLD)}, "$inc": {"version": 1}})
 
 

@@ -58,7 +58,7 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
     Move.RELEASE: {_S.HELD: _S.PUBLISHED},
     Move.SELL: {_S.HELD: _S.SOLD},
     Move.TAKE_BACK: {_S.SOLD: _S.DRAFT},
-    Move.RECYCLE: {state: _S.RECYCLED for state in (_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD)},
+    Move.RECYCLE: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD), _S.RECYCLED),
 }
 
 # A buyer sees these; drafts, priced, withdrawn and recycled products do not exist for the public.

@@ -1,4 +1,4 @@
-"""The service's event registry, apart from `events.py` so that the domain can publish and be handled by it."""
+"""The registry of events, apart from `events.py` so that the domain can publish and be handled by it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The words and facets by which a product is found, as one array of terms that an ordinary index serves.
 
 DocumentDB has no text index. Each product therefore keeps `search_terms`: its words (folded, stemmed, and as
-prefixes for search while typing) and its facets (`brand:zara`, `size:m`), so that every combination of filters
-is an equality on one indexed array.
+prefixes for search while typing) and its facets (`brand:zara`, `size:m`), so that every combination of
+filters is an equality on one indexed array.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import cache
 from threading import Lock
 from typing import Any, Protocol
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 
 FACETS = ("brand", "size", "category", "colour", "condition")
 SHORTEST_PREFIX = 3
 LONGEST_PREFIX = 10
 MOST_QUERY_WORDS = 8
 # Words that tell nothing of a product and would only make a query find less.
-STOP_WORDS = frozenset("a an and at by for from in is of on or the to with".split())
+STOP_WORDS = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "with"})
 
 # A stemmer keeps the word it works on inside itself, so two threads must not share it at once.
 _STEMMER_IN_USE = Lock()
@@ -83,7 +83,7 @@ def _size_terms(sizes: Iterable[Mapping[str, str]]) -> set[str]:
 
 
 def alternatives_of_query(query: str) -> list[list[str]]:
-    """For each word of a buyer's query the terms of which a product must have one (the stem or the prefix)."""
+    """For each word of a query the terms of which a product must have one (its stem, or it as a prefix)."""
     words = words_of(query)
     telling = [word for word in words if word not in STOP_WORDS] or words
     alternatives: list[list[str]] = []

@@ -12,7 +12,7 @@ from libs.chassis.settings import ServiceSettings, settings_as
 
 @dataclass(frozen=True, kw_only=True)
 class ShoppingSettings(ServiceSettings):
-    """`photo_base_url` is what the public address of a photo begins with (CloudFront; locally the emulator)."""
+    """`photo_base_url` is what a photo's public address begins with (CloudFront; locally the emulator)."""
 
     service: ClassVar[str] = "shopping"
 

@@ -1,0 +1,47 @@
+"""The persisted cart and the chassis's tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from libs.chassis.migrations import create_chassis_tables, drop_chassis_tables
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_chassis_tables(op)
+    op.create_table(
+        "carts",
+        sa.Column("customer_id", sa.String(64), primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("updated_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("cache_behind", sa.Boolean, nullable=False),
+    )
+    op.create_index("ix_carts_cache_behind", "carts", ["cache_behind"])
+    op.create_table(
+        "cart_items",
+        sa.Column(
+            "customer_id",
+            sa.String(64),
+            sa.ForeignKey("carts.customer_id", ondelete="CASCADE"),
+            primary_key=True,
+        ),
+        sa.Column("product_id", sa.String(64), primary_key=True),
+        sa.Column("changed_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("present", sa.Boolean, nullable=False),
+        sa.Column("added_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("price_amount", sa.BigInteger, nullable=False),
+        sa.Column("price_currency", sa.String(3), nullable=False),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("cart_items")
+    op.drop_index("ix_carts_cache_behind", "carts")
+    op.drop_table("carts")
+    drop_chassis_tables(op)

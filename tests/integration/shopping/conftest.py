@@ -1,0 +1,120 @@
+"""Shopping in this process on real stores, each test with a database, a collection and a queue of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from libs.chassis import cache, db, messaging, migrations, operations, security, settings, system_settings, topology
+from libs.chassis.money import Money
+from libs.chassis.tables import OutboxRow
+from services.shopping import app, cart_store, inventory, photo_store
+from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
+
+
+def id_of(prefix: str, name: str) -> str:
+    """An id that looks like a real one and is the same for the same name."""
+    return f"{prefix}_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
+
+MANAGER = security.Principal(id_of("usr", "manager"), "internal", roles=frozenset({"manager"}))
+FACTS = {
+    "title": "Navy wool coat",
+    "description": "Worn for one season.",
+    "category": "coats",
+    "brand": "Lisboa Lã",
+    "colour": "navy",
+    "condition": "very_good",
+    "sizes": [{"system": "EU", "value": "38"}],
+    "attributes": {"material": "wool"},
+}
+
+
+@contextmanager
+def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
+    """Shopping's domain with these servers, migrated and provisioned."""
+    run = uuid.uuid4().hex[:10]
+    with pytest.MonkeyPatch.context() as patch:
+        environment = {
+            "RECLOTHES_ENVIRONMENT": "test",
+            "RECLOTHES_RESOURCE_PREFIX": f"test-{run}",
+            "RECLOTHES_JWT_ISSUER": "https://auth.test",
+            "RECLOTHES_JWKS_URL": "https://auth.test/jwks",
+            "RECLOTHES_DATABASE_URL": urls["database_url"],
+            "RECLOTHES_REDIS_URL": urls["redis_url"],
+            "RECLOTHES_MONGO_URL": f"{urls['mongo_url'].rpartition('/')[0]}/shopping_{run}",
+            "RECLOTHES_AWS_ENDPOINT_URL": urls["aws_endpoint"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "SHOPPING_PHOTO_BUCKET": f"photos-{run}",
+            "SHOPPING_PHOTO_BASE_URL": f"{urls['aws_endpoint']}/photos-{run}",
+        }
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        chosen = ShoppingSettings.from_environment()
+    for memory in (topology.aws, messaging._queue_url, photo_store.s3_client, cache._client):
+        memory.cache_clear()
+    settings.use_settings(chosen)
+    operations.use_service(app.service)
+    cart_store._changed_without_cache.clear()
+    system_settings.forget()
+    migrations.migrate("shopping", chosen.database_url)
+    app.ensure_indexes()
+    yield chosen
+    db.engine().dispose()
+
+
+@pytest.fixture
+def shopping(database_url: str, redis_url: str, mongo_url: str, aws_endpoint: str) -> Iterator[ShoppingSettings]:
+    urls = {"database_url": database_url, "redis_url": redis_url}
+    with running_shopping(**urls, mongo_url=mongo_url, aws_endpoint=aws_endpoint) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def draft() -> Callable[..., Product]:
+    """Makes a draft as a manager would."""
+
+    def make(**facts: Any) -> Product:
+        with security.use_principal(MANAGER), db.unit_of_work():
+            return inventory.create_draft(f"prd_{uuid.uuid4().hex}", {**FACTS, **facts})
+
+    return make
+
+
+@pytest.fixture
+def published(draft: Callable[..., Product]) -> Callable[..., Product]:
+    """Makes a published product at this price (cents)."""
+
+    def make(price: int = 4900, **facts: Any) -> Product:
+        product = draft(**facts)
+        with security.use_principal(MANAGER), db.unit_of_work():
+            return inventory.publish(inventory.set_price(product, Money(price, "EUR")))
+
+    return make
+
+
+def outbox(event_type: str) -> list[dict[str, Any]]:
+    """The data of the events of this type that wait for the relay, in their order."""
+    with db.unit_of_work(reads_only=True) as session:
+        rows = session.scalars(select(OutboxRow).where(OutboxRow.type == event_type).order_by(OutboxRow.id))
+        return [json.loads(row.body)["data"] for row in rows]
+
+
+@contextmanager
+def dying_before_commit() -> Iterator[None]:
+    """A unit of work of a process that dies after DocumentDB was written and before the outbox is."""
+    try:
+        with db.unit_of_work():
+            yield
+            raise InterruptedError
+    except InterruptedError:
+        pass

@@ -1,0 +1,383 @@
+"""Holding unique products: one buyer each, sold once or free again, whatever crashes or comes twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+
+import pytest
+
+from libs.chassis import clock, db
+from libs.chassis.events import dispatch
+from libs.chassis.money import Money
+from services.shopping import hold_store, holds, inventory, product_store
+from services.shopping.events import registry
+from services.shopping.hold_store import Hold, HoldState, ReleaseReason
+from services.shopping.holds import HoldEnded, HoldMismatch, HoldNotFound, HoldSold
+from services.shopping.products import Product, ProductState, ProductUnavailable
+from tests.integration.shopping.conftest import dying_before_commit, id_of, outbox
+
+Maker = Callable[..., Product]
+pytestmark = pytest.mark.usefixtures("shopping")
+SOLD, RELEASED = "shopping.hold.sold.v1", "shopping.hold.released.v1"
+
+
+@pytest.fixture
+def after_expiry() -> Iterator[None]:
+    with clock.freeze(clock.now() + timedelta(minutes=16)):
+        yield
+
+
+def hold(order_id: str, *products: Product, buyer_id: str = id_of("usr", "a")) -> Hold:
+    with db.unit_of_work():
+        return holds.create_hold(order_id, buyer_id, [product.id for product in products])
+
+
+def release(order_id: str) -> None:
+    with db.unit_of_work():
+        holds.release_hold(order_id)
+
+
+def sweep() -> None:
+    with db.unit_of_work():
+        holds.sweep()
+
+
+def payment_authorized(order_id: str, event_id: str = "evt_1") -> None:
+    data = {
+        "payment_id": id_of("pay", "1"),
+        "order_id": order_id,
+        "buyer_id": id_of("usr", "a"),
+        "amount": {"amount": 1, "currency": "EUR"},
+    }
+    event = {"source": "/reclothes/billing", "subject": id_of("pay", "1"), "time": "", "data": data}
+    dispatch(registry, {"id": event_id, "type": "billing.payment.authorized.v1", **event})
+
+
+def state(product: Product) -> str:
+    return str(inventory.get_product(product.id).state)
+
+
+def told(order_id: str, products: list[Product], **more: str) -> dict[str, object]:
+    ids = [product.id for product in products]
+    return {"order_id": order_id, "buyer_id": id_of("usr", "a"), "product_ids": ids, **more}
+
+
+@pytest.mark.story("b-bu-03")
+def test_a_hold_keeps_all_products_for_the_order_until_its_time(published: Maker) -> None:
+    coat, hat = published(4900), published(900)
+    held = hold(id_of("bor", "1"), coat, hat)
+    assert (held.state, held.total) == (HoldState.ACTIVE, Money(5800, "EUR"))
+    assert [item.product_id for item in held.items] == [coat.id, hat.id]
+    assert timedelta(minutes=14) < held.until - clock.now() <= timedelta(minutes=15)
+    assert (state(coat), state(hat)) == ("held", "held")
+    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "a"))
+
+
+def test_the_same_order_again_gets_the_same_hold(published: Maker) -> None:
+    coat = published()
+    first = hold(id_of("bor", "1"), coat)
+    again = hold(id_of("bor", "1"), coat)
+    assert (again.items, again.state) == (first.items, first.state)
+    with pytest.raises(HoldMismatch):
+        hold(id_of("bor", "1"), coat, published())
+    with pytest.raises(HoldMismatch):
+        hold(id_of("bor", "1"), coat, buyer_id=id_of("usr", "b"))
+
+
+def test_it_is_all_or_nothing_and_says_what_is_gone(published: Maker, draft: Maker) -> None:
+    taken, free, unpriced = published(), published(), draft()
+    hold(id_of("bor", "1"), taken)
+    with pytest.raises(ProductUnavailable) as raised:
+        hold(id_of("bor", "2"), free, taken, unpriced)
+    assert set(raised.value.extensions["unavailable_product_ids"]) == {taken.id, unpriced.id}
+    assert state(free) == "published"
+    hold(id_of("bor", "3"), free)
+
+
+def test_losing_between_the_look_and_the_claim_gives_everything_back(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products = sorted([published(), published()], key=lambda product: product.id)
+    looked = product_store.find_products
+    rival = hold_store.Hold(
+        id_of("bor", "rival"),
+        id_of("usr", "b"),
+        HoldState.ACTIVE,
+        clock.now() + timedelta(minutes=5),
+        [_item(products[1])],
+    )
+    hold_store.insert_hold(rival)
+    holds._claim_all(rival)
+    monkeypatch.setattr(product_store, "find_products", _first_then(products, looked))
+    with pytest.raises(ProductUnavailable) as raised:
+        hold(id_of("bor", "1"), *products)
+    assert raised.value.extensions["unavailable_product_ids"] == [products[1].id]
+    assert (state(products[0]), state(products[1])) == ("published", "held")
+    assert inventory.get_product(products[1].id).belongs_to(id_of("usr", "b"))
+    assert outbox(RELEASED) == [], "nobody was ever told of the hold that was refused"
+
+
+def _item(product: Product) -> hold_store.HeldItem:
+    assert product.price is not None
+    return hold_store.HeldItem(product.id, product.title, product.price)
+
+
+def _first_then(products: list[Product], look: Callable[..., object]) -> Callable[..., object]:
+    """What was true a moment ago at the first two looks, the truth afterwards."""
+    looks = iter([0, 1])
+    return lambda ids: {p.id: p for p in products} if next(looks, None) is not None else look(ids)
+
+
+def test_a_product_repriced_before_the_claim_is_not_had_at_the_old_price(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = published(4900)
+    product_store.change_product(seen, set_fields={"price": {"amount": 9900, "currency": "EUR"}})
+    monkeypatch.setattr(product_store, "find_products", lambda ids: {seen.id: seen})
+    with pytest.raises(ProductUnavailable):
+        hold(id_of("bor", "1"), seen)
+    assert state(seen) == "published"
+
+
+def test_of_fifty_buyers_exactly_one_gets_each_product(published: Maker) -> None:
+    products = [published() for _ in range(5)]
+
+    def try_all(number: int) -> list[str]:
+        got = []
+        for product in random.Random(number).sample(products, 5):
+            try:
+                hold(id_of("bor", f"{number}_{product.id}"), product, buyer_id=id_of("usr", f"{number}"))
+                got.append(product.id)
+            except ProductUnavailable:
+                continue
+        return got
+
+    with ThreadPoolExecutor(50) as pool:
+        winners = [product_id for got in pool.map(try_all, range(50)) for product_id in got]
+    assert sorted(winners) == sorted(product.id for product in products)
+    for product in products:
+        mark = inventory.get_product(product.id).hold
+        assert mark is not None
+        assert holds.get_hold(mark.order_id).buyer_id == mark.buyer_id
+
+
+def test_of_fifty_orders_of_all_products_exactly_one_gets_them(published: Maker) -> None:
+    products = [published() for _ in range(5)]
+
+    def try_all(number: int) -> int:
+        try:
+            hold(id_of("bor", f"{number}"), *random.Random(number).sample(products, 5))
+        except ProductUnavailable:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(50) as pool:
+        assert sum(pool.map(try_all, range(50))) == 1
+    orders = {inventory.get_product(product.id).hold.order_id for product in products}  # type: ignore[union-attr]
+    assert len(orders) == 1
+    assert [state(product) for product in products] == ["held"] * 5
+
+
+def test_the_same_order_many_times_at_once_is_one_hold(published: Maker) -> None:
+    products = [published() for _ in range(3)]
+    with ThreadPoolExecutor(16) as pool:
+        made = list(pool.map(lambda _: hold(id_of("bor", "1"), *products), range(32)))
+    assert {held.state for held in made} == {HoldState.ACTIVE}
+    assert [state(product) for product in products] == ["held"] * 3
+
+
+@pytest.mark.story("b-bu-04")
+def test_an_authorised_payment_sells_once_however_often_it_is_told(published: Maker) -> None:
+    coat = published()
+    hold(id_of("bor", "1"), coat)
+    payment_authorized(id_of("bor", "1"))
+    payment_authorized(id_of("bor", "1"))
+    assert state(coat) == "sold"
+    assert outbox(SOLD) == [told(id_of("bor", "1"), [coat])]
+    payment_authorized(id_of("bor", "1"), event_id="evt_other")
+    assert outbox(SOLD) == [told(id_of("bor", "1"), [coat])] * 2
+    assert outbox(RELEASED) == []
+    with pytest.raises(HoldSold):
+        release(id_of("bor", "1"))
+    assert hold(id_of("bor", "1"), coat).state is HoldState.SOLD
+
+
+def test_a_hold_lapses_and_a_payment_afterwards_is_told_so(published: Maker, after_expiry: None) -> None:
+    coat = published()
+    with clock.freeze(clock.now() - timedelta(minutes=16)):
+        hold(id_of("bor", "1"), coat)
+    sweep()
+    assert state(coat) == "published"
+    payment_authorized(id_of("bor", "1"))
+    assert state(coat) == "published"
+    assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="lapsed")] * 2
+    assert outbox(SOLD) == []
+    with pytest.raises(HoldEnded):
+        hold(id_of("bor", "1"), coat)
+
+
+def test_a_payment_before_the_sweeper_still_gets_the_products(published: Maker, after_expiry: None) -> None:
+    coat = published()
+    with clock.freeze(clock.now() - timedelta(minutes=16)):
+        hold(id_of("bor", "1"), coat)
+    payment_authorized(id_of("bor", "1"))
+    sweep()
+    assert state(coat) == "sold"
+    assert outbox(RELEASED) == []
+
+
+def test_the_next_buyer_need_not_wait_for_the_sweeper(published: Maker, after_expiry: None) -> None:
+    coat = published()
+    with clock.freeze(clock.now() - timedelta(minutes=16)):
+        hold(id_of("bor", "1"), coat)
+    held = hold(id_of("bor", "2"), coat, buyer_id=id_of("usr", "b"))
+    assert held.buyer_id == id_of("usr", "b")
+    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "b"))
+    assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="lapsed")]
+    payment_authorized(id_of("bor", "1"))
+    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "b"))
+    assert state(coat) == "held"
+
+
+def test_cancelling_frees_the_products_once(published: Maker) -> None:
+    coat = published()
+    hold(id_of("bor", "1"), coat)
+    release(id_of("bor", "1"))
+    release(id_of("bor", "1"))
+    assert state(coat) == "published"
+    assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="cancelled")]
+    with pytest.raises(HoldNotFound):
+        release(id_of("bor", "unknown"))
+
+
+def test_a_payment_of_an_order_without_a_hold_is_told_no() -> None:
+    payment_authorized(id_of("bor", "unknown"))
+    assert outbox(RELEASED) == [told(id_of("bor", "unknown"), [], reason="lapsed")]
+
+
+def test_a_payment_and_the_lapse_at_once_decide_one_of_the_two(published: Maker) -> None:
+    products = [published() for _ in range(12)]
+    past = clock.now() - timedelta(minutes=16)
+    for number, product in enumerate(products):
+        with clock.freeze(past):
+            hold(id_of("bor", f"{number}"), product)
+    with ThreadPoolExecutor(8) as pool:
+        tasks = [pool.submit(payment_authorized, id_of("bor", f"{n}"), f"evt_{n}") for n in range(12)]
+        tasks += [pool.submit(sweep) for _ in range(4)]
+        for task in tasks:
+            task.result()
+    for number, product in enumerate(products):
+        decided = holds.get_hold(id_of("bor", f"{number}")).state
+        assert state(product) == {"sold": "sold", "released": "published"}[decided]
+
+
+def later() -> AbstractContextManager[None]:
+    return clock.freeze(clock.now() + timedelta(seconds=30))
+
+
+@contextmanager
+def dying_at_claim(claim: Callable[..., Product | None]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(product_store, "claim_product", claim)
+        yield
+
+
+@pytest.mark.parametrize("decision", ["sold", "cancelled"])
+def test_a_crash_after_the_decision_is_finished_by_the_sweeper(published: Maker, decision: str) -> None:
+    coat = published()
+    hold(id_of("bor", "1"), coat)
+    with dying_before_commit():
+        if decision == "sold":
+            holds.decide_after_payment(id_of("bor", "1"), id_of("usr", "a"))
+        else:
+            holds.release_hold(id_of("bor", "1"))
+    assert outbox(SOLD) + outbox(RELEASED) == []
+    with later():
+        sweep()
+        sweep()
+    if decision == "sold":
+        assert (state(coat), outbox(SOLD)) == ("sold", [told(id_of("bor", "1"), [coat])])
+    else:
+        assert (state(coat), outbox(RELEASED)) == (
+            "published",
+            [told(id_of("bor", "1"), [coat], reason="cancelled")],
+        )
+
+
+def test_a_crash_between_decision_and_products_is_finished_too(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coat = published()
+    hold(id_of("bor", "1"), coat)
+    hold_store.decide_sold(id_of("bor", "1"))
+    assert state(coat) == "held"
+    with later():
+        sweep()
+    assert (state(coat), outbox(SOLD)) == ("sold", [told(id_of("bor", "1"), [coat])])
+
+
+def test_a_half_made_hold_is_finished_by_a_repeat_or_given_back_in_time(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products = sorted([published(), published()], key=lambda product: product.id)
+    claim = product_store.claim_product
+
+    def die_at_the_second(product_id: str, price: Money, mark: dict[str, object]) -> Product | None:
+        if product_id == products[1].id:
+            raise InterruptedError
+        return claim(product_id, price, mark)
+
+    with dying_at_claim(die_at_the_second), pytest.raises(InterruptedError):
+        hold(id_of("bor", "1"), *products)
+    assert [state(product) for product in products] == ["held", "published"]
+    assert hold(id_of("bor", "1"), *products).state is HoldState.ACTIVE
+    assert [state(product) for product in products] == ["held", "held"]
+
+    release(id_of("bor", "1"))
+    with dying_at_claim(die_at_the_second), pytest.raises(InterruptedError):
+        hold(id_of("bor", "2"), *products)
+    with clock.freeze(clock.now() + timedelta(minutes=16)):
+        sweep()
+    assert [state(product) for product in products] == ["published", "published"]
+
+
+def test_a_claim_that_came_after_the_release_is_given_back(published: Maker) -> None:
+    coat, hat = published(), published()
+    made = hold(id_of("bor", "1"), coat)
+    release(id_of("bor", "1"))
+    holds_mark = {"order_id": id_of("bor", "1"), "buyer_id": id_of("usr", "a"), "until": made.until}
+    assert coat.price is not None
+    assert hat.price is not None
+    product_store.claim_product(coat.id, coat.price, holds_mark)
+    with pytest.raises(HoldEnded), db.unit_of_work():
+        holds._claim_all(made)
+    assert state(coat) == "published"
+    product_store.claim_product(coat.id, coat.price, holds_mark)
+    product_store.claim_product(hat.id, hat.price, {**holds_mark, "order_id": id_of("bor", "none")})
+    with clock.freeze(clock.now() + timedelta(minutes=16)):
+        sweep()
+    assert (state(coat), state(hat)) == ("published", "published")
+
+
+def test_a_claim_that_came_after_the_sale_is_sold(published: Maker) -> None:
+    coat = published()
+    made = hold(id_of("bor", "1"), coat)
+    hold_store.decide_sold(id_of("bor", "1"))
+    hold_store.mark_announced(id_of("bor", "1"))
+    with clock.freeze(made.until + timedelta(minutes=1)):
+        sweep()
+    assert state(coat) == "sold"
+    assert inventory.get_product(coat.id).state is ProductState.SOLD
+
+
+def test_a_refused_hold_answers_a_payment_with_released(published: Maker) -> None:
+    coat = published()
+    hold(id_of("bor", "1"), coat)
+    hold_store.decide_released(id_of("bor", "1"), ReleaseReason.REFUSED)
+    payment_authorized(id_of("bor", "1"))
+    assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="lapsed")]
+    assert state(coat) == "published"

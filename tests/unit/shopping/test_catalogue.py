@@ -1,0 +1,72 @@
+"""What a search asks of the database, and cursors that were not made by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from libs.chassis.pagination import encode_cursor
+from libs.chassis.problems import BadRequest
+from services.shopping import product_store
+from services.shopping.catalogue import ProductFilter, browse
+
+
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    asked: list[dict] = []
+    monkeypatch.setattr(product_store, "list_products", lambda *call: asked.append(call) or [])
+    return asked
+
+
+def test_every_filter_is_an_equality_on_the_indexed_terms(queries: list) -> None:
+    wanted = ProductFilter(brand="Zara", size="M", category="coats", colour="red", condition="good")
+    browse(wanted, "price_desc", 20, None)
+    query, order, limit = queries[0]
+    assert query["state"] == "published"
+    assert query["search_terms"] == "brand:zara"
+    assert {condition["search_terms"] for condition in query["$and"]} == {
+        "size:m",
+        "category:coats",
+        "colour:red",
+        "condition:good",
+    }
+    assert order == [("price.amount", -1), ("_id", -1)]
+    assert limit == 21
+
+
+def test_without_a_filter_only_the_state_is_asked(queries: list) -> None:
+    browse(ProductFilter(), "newest", 20, None)
+    assert queries[0][0] == {"state": "published"}
+
+
+def test_a_price_range_is_in_minor_units_and_inclusive(queries: list) -> None:
+    browse(ProductFilter(price_min=0, price_max=500), "newest", 20, None)
+    assert queries[0][0]["price.amount"] == {"$gte": 0, "$lt": 501}
+
+
+def test_a_search_for_signs_finds_nothing_instead_of_all(queries: list) -> None:
+    browse(ProductFilter(q="!!"), "newest", 20, None)
+    assert queries[0][0]["search_terms"] == {"$in": []}
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "nonsense",
+        encode_cursor([1, 2]),
+        encode_cursor(["price_asc", 100, "prd_1"]),
+        encode_cursor(["newest", "x", "prd_1"]),
+        encode_cursor(["newest", 10**30, "prd_1"]),
+        encode_cursor(["newest", 5, 5]),
+    ],
+)
+def test_a_cursor_of_another_list_is_refused(queries: list, cursor: str) -> None:
+    with pytest.raises(BadRequest) as raised:
+        browse(ProductFilter(), "newest", 20, cursor)
+    assert raised.value.errors == [
+        {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+    ]
+
+
+def test_a_price_cursor_must_hold_a_price(queries: list) -> None:
+    with pytest.raises(BadRequest):
+        browse(ProductFilter(), "price_asc", 20, encode_cursor(["price_asc", "x", "prd_1"]))
