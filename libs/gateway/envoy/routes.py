@@ -1,0 +1,149 @@
+"""From exposed operations to Envoy's routes, in the order in which they are tried."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from libs.gateway.envoy.headers import CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, header
+from libs.gateway.envoy.replies import ROUTE_METADATA
+from libs.gateway.model import Exposed, Gateway, Throttle
+
+_FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
+# Safe for every method: the request did not reach the service. 0.1 s doubled each time, at most 1 s between two.
+RETRY_UNSENT = "connect-failure,refused-stream,reset-before-request"
+# A GET may be asked twice, so a connection that breaks under it is tried again as well.
+RETRY_GET = f"{RETRY_UNSENT},reset"
+BACK_OFF = {"base_interval": "0.1s", "max_interval": "1s"}
+RETRIES = 6
+
+
+def route_configuration(gateway: Gateway) -> dict[str, Any]:
+    """The gateway's own hosts with everything exposed; any other host is misdirected (RFC 9110, 15.5.20)."""
+    return {
+        "name": gateway.name,
+        "ignore_port_in_host_matching": True,
+        "virtual_hosts": [
+            {
+                "name": gateway.name,
+                "domains": list(gateway.host_names),
+                "routes": _routes(gateway),
+                "typed_per_filter_config": {"envoy.filters.http.cors": _cors(gateway, ())},
+            },
+            {
+                "name": "other hosts",
+                "domains": ["*"],
+                "routes": [_refusal("unknown_host", {"prefix": "/"}, 421, gateway)],
+            },
+        ],
+    }
+
+
+def _routes(gateway: Gateway) -> list[dict[str, Any]]:
+    # Envoy joins two headers of one name by a comma, which no bearer token holds (RFC 6750, 2.1).
+    two_tokens = {"name": "authorization", "string_match": {"contains": ","}}
+    routes = [_refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
+    for path, operations in gateway.by_path().items():
+        routes += [_operation(exposed) for exposed in operations]
+        routes.append(_method_not_allowed(path, operations, gateway))
+    return [*routes, _refusal("not_found", {"prefix": "/"}, 404, gateway)]
+
+
+def _operation(exposed: Exposed) -> dict[str, Any]:
+    operation = exposed.operation
+    method = {"name": ":method", "string_match": {"exact": operation.method}}
+    route: dict[str, Any] = {
+        "name": operation.operation_id,
+        "match": _path_match(operation.path) | {"headers": [method]},
+        "metadata": _metadata(exposed.throttle),
+        "route": {
+            "cluster": operation.service,
+            "retry_policy": {
+                "retry_on": RETRY_GET if operation.method == "GET" else RETRY_UNSENT,
+                "num_retries": RETRIES,
+                "retry_back_off": BACK_OFF,
+            },
+        },
+        "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
+    }
+    if not exposed.needs_token:
+        route["request_headers_to_remove"] = ["authorization"]
+        route["typed_per_filter_config"] |= _without_token()
+    return route
+
+
+def _method_not_allowed(path: str, operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
+    """The answer to other methods of a known path; preflights of this path are answered from here as well."""
+    methods = tuple(exposed.operation.method for exposed in operations)
+    route = _refusal(f"other methods of {path}", _path_match(path), 405, gateway)
+    route["response_headers_to_add"] = [header("allow", ", ".join(methods))]
+    route["typed_per_filter_config"] |= {"envoy.filters.http.cors": _cors(gateway, methods)}
+    return route
+
+
+def _refusal(name: str, match: dict[str, Any], status: int, gateway: Gateway) -> dict[str, Any]:
+    return {
+        "name": name,
+        "match": match,
+        "metadata": _metadata(gateway.refusals_throttle),
+        "direct_response": {"status": status},
+        "typed_per_filter_config": _body_limit(gateway.refusals_body_limit_bytes) | _without_token(),
+    }
+
+
+def _path_match(path: str) -> dict[str, Any]:
+    if "{" not in path:
+        return {"path": path}
+    # `*` is one segment, as a parameter of OpenAPI; Envoy would refuse names of more than 16 letters.
+    template = re.sub(r"\{[^}]*\}", "*", path)
+    return {
+        "path_match_policy": {
+            "name": "envoy.path.match.uri_template.uri_template_matcher",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig",
+                "path_template": template,
+            },
+        }
+    }
+
+
+def _metadata(throttle: Throttle) -> dict[str, Any]:
+    """Read by the throttle's filter, and by the answer 429."""
+    rates = [rate for rate in (throttle.per_address, throttle.per_token) if rate]
+    wait = max(math.ceil(1 / rate.requests_per_second) for rate in rates)
+    # A number would be printed with decimals, which Retry-After does not have (RFC 9110, 10.2.3).
+    values = {"throttle": throttle.name, "retry_after_seconds": str(wait)}
+    return {"filter_metadata": {ROUTE_METADATA: values}}
+
+
+def _without_token() -> dict[str, Any]:
+    return {
+        "envoy.filters.http.ext_authz": {
+            "@type": f"{_FILTERS}.ext_authz.v3.ExtAuthzPerRoute",
+            "disabled": True,
+        },
+        "envoy.filters.http.jwt_authn": {"@type": f"{_FILTERS}.jwt_authn.v3.PerRouteConfig", "disabled": True},
+    }
+
+
+def _body_limit(limit_bytes: int) -> dict[str, Any]:
+    return {
+        "envoy.filters.http.buffer": {
+            "@type": f"{_FILTERS}.buffer.v3.BufferPerRoute",
+            "buffer": {"max_request_bytes": limit_bytes},
+        }
+    }
+
+
+def _cors(gateway: Gateway, methods: Sequence[str]) -> dict[str, Any]:
+    return {
+        "@type": f"{_FILTERS}.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": origin} for origin in gateway.cors.allowed_origins],
+        "allow_methods": ", ".join(methods),
+        "allow_headers": ", ".join(CORS_REQUEST_HEADERS),
+        "expose_headers": ", ".join(CORS_ANSWER_HEADERS),
+        "max_age": str(gateway.cors.max_age_seconds),
+        "allow_credentials": False,
+    }
