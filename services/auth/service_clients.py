@@ -1,0 +1,63 @@
+"""The services themselves as OAuth clients: their ids, secrets and scopes come from a file that the platform
+writes (in AWS a mounted secret)."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from authlib.oauth2.rfc6749 import ClientMixin
+
+from services.auth.settings import auth_settings
+
+
+@dataclass(frozen=True)
+class ServiceClient(ClientMixin):  # type: ignore[misc]
+    """An OAuth client (RFC 6749, 2) that may ask for tokens by client credentials only."""
+
+    client_id: str
+    secret: str
+    scopes: frozenset[str]
+
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        """What was asked for and is allowed; all that is allowed when nothing was asked for."""
+        asked = set(scope.split()) if scope else self.scopes
+        return " ".join(sorted(asked & self.scopes))
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        return hmac.compare_digest(self.secret.encode(), client_secret.encode())
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return endpoint == "token" and method in ("client_secret_basic", "client_secret_post")
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type == "client_credentials"
+
+    def check_response_type(self, response_type: str) -> bool:
+        return False
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return False
+
+    def get_default_redirect_uri(self) -> None:
+        return None
+
+
+def find(client_id: str) -> ServiceClient | None:
+    path = auth_settings().service_clients_file
+    return _read(path, path.stat().st_mtime_ns).get(client_id)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, _changed: int) -> dict[str, ServiceClient]:
+    document = json.loads(path.read_text())
+    return {
+        client_id: ServiceClient(client_id, entry["secret"], frozenset(entry["scopes"]))
+        for client_id, entry in document.items()
+    }

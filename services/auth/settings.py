@@ -1,0 +1,51 @@
+"""The auth service's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from environs import Env
+
+from libs.chassis.settings import ServiceSettings, settings_as
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthSettings(ServiceSettings):
+    """Times are in seconds, `argon2_memory_kib` in KiB. The clients file maps client id → {secret, scopes}."""
+
+    service: ClassVar[str] = "auth"
+
+    signing_keys_dir: Path
+    service_clients_file: Path
+    external_base_url: str
+    smtp_url: str = field(repr=False)
+    mail_from: str
+    argon2_time_cost: int
+    argon2_memory_kib: int
+    argon2_parallelism: int
+    session_idle_seconds: int
+    session_absolute_seconds: int
+    jwt_seconds: int
+
+    @classmethod
+    def read_own(cls, env: Env) -> dict[str, Any]:
+        with env.prefixed("AUTH_"):
+            return {
+                "signing_keys_dir": Path(env.str("SIGNING_KEYS_DIR") or "."),
+                "service_clients_file": Path(env.str("SERVICE_CLIENTS_FILE") or "."),
+                "external_base_url": env.str("EXTERNAL_BASE_URL"),
+                "smtp_url": env.str("SMTP_URL"),
+                "mail_from": env.str("MAIL_FROM", "ReClothes <no-reply@reclothes.example>"),
+                "argon2_time_cost": env.int("ARGON2_TIME_COST", 3),
+                "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 65536),
+                "argon2_parallelism": env.int("ARGON2_PARALLELISM", 1),
+                "session_idle_seconds": env.int("SESSION_IDLE_SECONDS", 12 * 3600),
+                "session_absolute_seconds": env.int("SESSION_ABSOLUTE_SECONDS", 30 * 86400),
+                "jwt_seconds": env.int("JWT_SECONDS", 300),
+            }
+
+
+def auth_settings() -> AuthSettings:
+    return settings_as(AuthSettings)

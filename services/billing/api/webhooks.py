@@ -1,0 +1,28 @@
+"""Events of the payment provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+import stripe
+
+from libs.chassis import logs
+from libs.chassis.problems import BadRequest
+from services.billing import card_provider, payments
+
+
+class NotSigned(BadRequest):
+    slug, title = "webhook-not-signed", "The signature does not fit the body and the time"
+
+
+def receive_stripe_webhook(body: dict[str, Any]) -> dict[str, bool]:
+    signature = flask.request.headers.get("Stripe-Signature", "")
+    try:
+        notice = card_provider.read_notice(flask.request.get_data(), signature)
+    except (stripe.SignatureVerificationError, ValueError):
+        logs.get_logger(__name__).warning("webhook not signed")
+        raise NotSigned from None
+    if notice is not None:
+        payments.take_notice(notice)
+    return {"received": True}

@@ -1,0 +1,43 @@
+"""What billing asks the customer domain about an order that is to be paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from libs.chassis import clock
+from libs.chassis.money import Money
+from libs.chassis.peers import PeerProblem, peer
+from libs.chassis.problems import Conflict, NotFound
+
+
+class OrderNotPayable(Conflict):
+    slug, title = "order-not-payable", "The order cannot be paid in its present state"
+
+
+@dataclass(frozen=True)
+class PayableOrder:
+    """An order's total and lines, as the receipt will have them."""
+
+    id: str
+    buyer_id: str
+    total: Money
+    lines: list[dict[str, Any]]
+
+
+def payable_order(order_id: str, buyer_id: str) -> PayableOrder:
+    """The buyer's own order while it can be paid; NotFound, OrderNotPayable, PeerUnavailable."""
+    try:
+        document = peer("customer").get(f"/customer/v1/monitored-buying-orders/{order_id}").json()
+    except PeerProblem as problem:
+        if problem.status == 404:
+            raise NotFound("there is no such order") from None
+        raise
+    if document["buyer_id"] != buyer_id:
+        raise NotFound("there is no such order")
+    expired = datetime.fromisoformat(document["expires_at"]) <= clock.now()
+    if document["state"] != "placed" or expired:
+        state = "expired" if expired and document["state"] == "placed" else document["state"]
+        raise OrderNotPayable(f"the order is {state}")
+    return PayableOrder(order_id, buyer_id, Money.from_dict(document["total"]), document["items"])
