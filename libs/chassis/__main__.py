@@ -25,9 +25,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("service", choices=NAMES)
         if name == "worker":
-            command.add_argument(
-                "--with-relay", action="store_true", help="run the relay in this process too"
-            )
+            command.add_argument("--with-relay", action="store_true", help="run the relay in this process too")
         if name == "migrate":
             command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
         if name == "dead-letters":

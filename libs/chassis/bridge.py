@@ -39,9 +39,7 @@ class BufferedBridge:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
-    def _run(
-        self, environ: Any, loop: asyncio.AbstractEventLoop, send: Send
-    ) -> tuple[int, Headers, bytes] | None:
+    def _run(self, environ: Any, loop: asyncio.AbstractEventLoop, send: Send) -> tuple[int, Headers, bytes] | None:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

@@ -18,6 +18,7 @@ from connexion.operations import AbstractOperation
 from connexion.resolver import Resolution, Resolver
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 
 from libs.chassis import audit, db, idempotency, logs
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
@@ -74,9 +75,7 @@ class ContractResolver(Resolver):
         module_name, _, name = path.rpartition(".")
         function = getattr(importlib.import_module(module_name), name, None)
         if function is None:
-            raise ResolverError(
-                f"the contract names the operation {name}, and {module_name} has no such function"
-            )
+            raise ResolverError(f"the contract names the operation {name}, and {module_name} has no such function")
         self.functions.add(function)
         headers = {p["name"].lower() for p in operation.parameters if p["in"] == "header"}
         known = Operation(name, operation.method, operation.path, idempotency.HEADER.lower() in headers)
@@ -187,6 +186,10 @@ class ConstraintBroken(Conflict):
     slug, title = "constraint-broken", "That contradicts what is already stored"
 
 
+class ChangedMeanwhile(Conflict):
+    slug, title = "changed-meanwhile", "Somebody else changed it at the same moment"
+
+
 def as_problem(error: Exception) -> Problem:
     """What the caller is told of an error; what is ours to mend is logged with its trace."""
     if isinstance(error, Problem):
@@ -194,6 +197,8 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, IntegrityError):
         logs.get_logger(__name__).warning("constraint broken", exc_info=error)
         return ConstraintBroken("read it again and repeat the request if it still makes sense")
+    if isinstance(error, StaleDataError):
+        return ChangedMeanwhile("read it again and repeat the request if it still makes sense")
     if isinstance(error, DBAPIError | PoolTimeout) and db.is_disconnect(error):
         logs.get_logger(__name__).error("database away", reason=type(error).__name__)
         return Unavailable("the database is away for now; nothing was changed")

@@ -102,9 +102,7 @@ class _Keys:
 
     async def _fetch(self) -> None:
         self.fetched_at = time.monotonic()
-        verify: ssl.SSLContext | bool = (
-            ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
-        )
+        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
         try:
             async with httpx.AsyncClient(verify=verify, timeout=2.0) as client:
                 answer = await client.get(self.url)

@@ -85,9 +85,7 @@ class ServiceSettings:
                 "jwt_issuer": env.str("JWT_ISSUER"),
                 "jwt_audience": env.str("JWT_AUDIENCE", "reclothes"),
                 "jwks_url": env.str("JWKS_URL"),
-                "peer_urls": {
-                    name: url for name in PEERS if (url := env.str(f"PEER_{name.upper()}_URL", None))
-                },
+                "peer_urls": {name: url for name in PEERS if (url := env.str(f"PEER_{name.upper()}_URL", None))},
                 "client_id": env.str("CLIENT_ID", ""),
                 "client_secret": env.str("CLIENT_SECRET", ""),
                 "ca_file": env.str("CA_FILE", None),

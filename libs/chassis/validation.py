@@ -91,9 +91,7 @@ class BodyValidator(JSONRequestBodyValidator):
     def _validate(self, body: Any) -> None:
         if body is None and not self._nullable:
             if self._required:
-                raise BadRequest(
-                    "this operation needs a body", errors=[{"pointer": "/", "detail": "missing"}]
-                )
+                raise BadRequest("this operation needs a body", errors=[{"pointer": "/", "detail": "missing"}])
             return
         found = faults(compiled(self._schema), body)
         if found:
@@ -120,9 +118,7 @@ class ParametersValidator(ParameterValidator):
 
     def validate_request(self, request: ConnexionRequest) -> None:
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
-        found = [
-            {"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra
-        ]
+        found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),

@@ -189,9 +189,7 @@ def run(registry: EventRegistry, *, consume: bool = True, with_relay: bool = Fal
         _beat()
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
-            logs.get_logger("worker").critical(
-                "thread died; the process ends to be started again", threads=dead
-            )
+            logs.get_logger("worker").critical("thread died; the process ends to be started again", threads=dead)
             raise SystemExit(1)
     for thread in threads:
         thread.join(timeout=5)

@@ -199,9 +199,7 @@ class Staff(Actor):
 
     def create_product(self, **facts: Any) -> tuple[Json, str]:
         """A draft product and its ETag (mf-op-01)."""
-        answer = self.call(
-            "POST", "/shopping/v1/inventory", json=facts, headers=idempotency_key(), expect=201
-        )
+        answer = self.call("POST", "/shopping/v1/inventory", json=facts, headers=idempotency_key(), expect=201)
         product: Json = answer.json()
         return product, answer.headers["etag"]
 

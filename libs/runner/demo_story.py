@@ -110,9 +110,7 @@ class Story:
         self.location_id = location["id"]
         order = self.buyer.place_order([self.product_id], self.location_id)
         self.order_id = order["id"]
-        return (
-            f"orders it for pick-up at {location['name']}: {order['state']}, held until {order['expires_at']}"
-        )
+        return f"orders it for pick-up at {location['name']}: {order['state']}, held until {order['expires_at']}"
 
     def rival_is_too_late(self) -> str:
         problem = self.rival.place_order([self.product_id], self.location_id, expect=409)

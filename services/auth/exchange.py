@@ -62,8 +62,7 @@ async def _jwt_for(token: str, gateway: str) -> str:
         await _write_cache(token_hash, found, renewal=cached)
     if found.kind != KIND_OF_GATEWAY.get(gateway):
         raise _not_valid()
-    jwt: str = found.jwt
-    return jwt
+    return str(found.jwt)
 
 
 def _not_valid() -> Unauthenticated:

@@ -47,10 +47,10 @@ class Intent:
     failure_message: str | None = None
 
 
+_AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
 _breaker = pybreaker.CircuitBreaker(
     fail_max=5, reset_timeout=10, exclude=[lambda error: not isinstance(error, _AWAY)]
 )
-_AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
 
 
 @lru_cache(maxsize=2)
@@ -164,9 +164,7 @@ def read_notice(body: bytes, signature: str) -> Notice | None:
 
     None for events that are not about an intent. https://docs.stripe.com/webhooks/signature
     """
-    event = stripe.Webhook.construct_event(  # type: ignore[no-untyped-call]
-        body, signature, billing_settings().stripe_webhook_secret
-    )
+    event = stripe.Webhook.construct_event(body, signature, billing_settings().stripe_webhook_secret)
     document = event.to_dict()
     subject = document["data"]["object"]
     if subject.get("object") != "payment_intent":

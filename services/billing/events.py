@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.events import Event
-from services.billing import payments
+from services.billing import payments, settlement
 from services.billing.registry import registry
 
 __all__ = ["registry"]
@@ -23,9 +23,9 @@ def capture_payment(event: Event) -> None:
 
 @registry.handles("shopping.hold.released.v1")
 def give_payment_back(event: Event) -> None:
-    payments.give_back_for(event.data["order_id"], event.data["reason"])
+    payments.give_back_for(event.data["order_id"])
 
 
-@registry.every(seconds=20)
-def mend_stuck_payments() -> None:
-    payments.mend_stuck()
+@registry.every(seconds=0.5)
+def settle_payments() -> None:
+    settlement.settle_due()

@@ -24,7 +24,7 @@ class Payment(Base):
     __table_args__ = (
         Index("ix_payments_buyer_id", "buyer_id", "created_at", "id"),
         Index("ix_payments_order_id", "order_id"),
-        Index("ix_payments_state", "state", "changed_at"),
+        Index("ix_payments_settle_at", "settle_at"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -46,6 +46,7 @@ class Payment(Base):
     card_last4: Mapped[str | None] = mapped_column(String(4))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settle_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     captured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
     __mapper_args__ = {"version_id_col": version}

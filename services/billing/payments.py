@@ -1,12 +1,13 @@
 """Payments by card: authorised while the products are held, captured when they are sold (story b-bu-04).
 
 The order of things keeps money and goods together: a payment is captured only for a hold that shopping has turned
-into a sale, and an authorised payment whose hold is released is given back (docs/decisions/0008).
+into a sale, and an authorised payment whose hold is released is given back (docs/decisions/0008). What is decided
+in a transaction (`capturing`, `voiding`) is done at the provider after it, by `settlement.py`.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -21,17 +22,19 @@ from services.billing.orders import PayableOrder
 from services.billing.registry import registry
 
 MOVES: dict[str, frozenset[str]] = {
-    "created": frozenset({"requires_action", "authorized", "failed", "voided"}),
-    "requires_action": frozenset({"authorized", "failed", "voided"}),
-    "authorized": frozenset({"capturing", "captured", "voided"}),
+    "created": frozenset({"requires_action", "authorized", "failed", "voiding", "voided"}),
+    "requires_action": frozenset({"authorized", "failed", "voiding", "voided"}),
+    "authorized": frozenset({"capturing", "voiding", "voided"}),
     "capturing": frozenset({"captured", "voided"}),
+    "voiding": frozenset({"voided"}),
     "captured": frozenset({"refunded"}),
     "voided": frozenset(),
     "failed": frozenset(),
     "refunded": frozenset(),
 }
 ENDED = frozenset({"voided", "failed", "refunded"})
-STUCK_AFTER = timedelta(seconds=60)
+SETTLED_AT_ONCE = frozenset({"capturing", "voiding"})
+NEWS_WITHIN = timedelta(seconds=60)
 
 
 class IllegalMove(Conflict):
@@ -54,6 +57,14 @@ def move(payment: Payment, state: str) -> None:
     payment.changed_at = clock.now()
     if state in ENDED:
         payment.live_order_id = None
+    payment.settle_at = _settle_at(state)
+
+
+def _settle_at(state: str) -> datetime | None:
+    """When to ask the provider next about a payment that came into `state`."""
+    if state in SETTLED_AT_ONCE:
+        return clock.now()
+    return clock.now() + NEWS_WITHIN if state == "requires_action" else None
 
 
 def find(payment_id: str) -> Payment | None:
@@ -144,12 +155,12 @@ def apply(payment: Payment, intent: Intent) -> None:
         payment.next_action = payment.client_secret = None
         move(payment, "authorized")
         _publish(payment, "authorized", amount=payment.money.to_dict())
-    elif intent.status == "succeeded" and payment.state in ("authorized", "capturing"):
+    elif intent.status == "succeeded" and payment.state == "capturing":
         _mark_captured(payment)
     elif intent.status == "requires_payment_method" and payment.state in ("created", "requires_action"):
         _fail(payment, intent.failure_code or "declined", intent.failure_message or "the bank declined")
-    elif intent.status == "canceled" and payment.state not in ENDED | {"captured"}:
-        _void(payment, "cancelled by the provider")
+    elif intent.status == "canceled" and "voided" in MOVES[payment.state]:
+        _void(payment, "the order expired" if payment.state == "voiding" else "cancelled by the provider")
 
 
 def _fail(payment: Payment, code: str, message: str) -> None:
@@ -181,25 +192,23 @@ def live_payment_of(order_id: str) -> Payment | None:
 
 
 def capture_for(order_id: str) -> None:
-    """The products are sold: take the money. The signed webhook confirms it."""
+    """The products are sold: the money is to be taken."""
     payment = live_payment_of(order_id)
     if payment is None:
         raise LookupError(f"no payment for the sold order {order_id}")
     if payment.state == "authorized":
         move(payment, "capturing")
-    if payment.state == "capturing" and payment.provider_intent_id is not None:
-        session().flush()
-        card_provider.capture(payment.provider_intent_id, payment.id)
 
 
-def give_back_for(order_id: str, reason: str) -> None:
-    """The products are free again: a payment that is not captured is given back."""
+def give_back_for(order_id: str) -> None:
+    """The products are free again: a payment that is not to be captured is given back."""
     payment = live_payment_of(order_id)
-    if payment is None or payment.state in ("capturing", "captured"):
+    if payment is None or payment.state not in ("created", "requires_action", "authorized"):
         return
-    if payment.provider_intent_id is not None:
-        card_provider.cancel(payment.provider_intent_id, payment.id)
-    _void(payment, reason)
+    if payment.provider_intent_id is None:
+        _void(payment, "the order expired")
+    else:
+        move(payment, "voiding")
 
 
 def take_notice(notice: card_provider.Notice) -> None:
@@ -214,20 +223,8 @@ def take_notice(notice: card_provider.Notice) -> None:
     if (notice.amount, notice.currency) != (payment.amount, payment.currency):
         logs.get_logger(__name__).critical("the provider names another amount", payment_id=payment.id)
         return
-    if payment.state in ("authorized", "capturing"):
+    if payment.state == "capturing":
         _mark_captured(payment)
-
-
-def mend_stuck() -> None:
-    """Ask the provider about payments that wait for news for more than a minute: a webhook may be lost."""
-    waiting = select(Payment).where(
-        Payment.state.in_(("capturing", "requires_action", "authorized")),
-        Payment.changed_at < clock.now() - STUCK_AFTER,
-    )
-    for payment in session().scalars(waiting.order_by(Payment.changed_at).limit(20)):
-        payment.changed_at = clock.now()
-        if payment.provider_intent_id is not None:
-            apply(payment, card_provider.read(payment.provider_intent_id))
 
 
 def receipt_number(payment: Payment) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from libs.gateway.envoy.clusters import exchange_cluster
 from libs.gateway.envoy.headers import answer_mutations, request_mutations
 from libs.gateway.envoy.replies import ROUTE_METADATA
+from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, retry_policy
 from libs.gateway.inputs import EnvoyInputs
 from libs.gateway.model import Gateway, Rate, Throttle
 
@@ -122,6 +123,8 @@ def _exchange(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
                 "timeout": f"{authorizer.timeout_seconds}s",
             },
             "path_prefix": authorizer.exchange_path,
+            # An exchange changes nothing, so a restart of auth is waited for, not shown.
+            "retry_policy": retry_policy(RETRY_IDEMPOTENT),
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": [{"exact": "authorization"}]},
                 "allowed_client_headers": {"patterns": [{"exact": "www-authenticate"}]},

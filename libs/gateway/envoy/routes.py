@@ -9,15 +9,10 @@ from typing import Any
 
 from libs.gateway.envoy.headers import CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, header
 from libs.gateway.envoy.replies import ROUTE_METADATA
+from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, RETRY_UNSENT, retry_policy
 from libs.gateway.model import Exposed, Gateway, Throttle
 
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
-# Safe for every method: the request did not reach the service. 0.1 s doubled each time, at most 1 s between two.
-RETRY_UNSENT = "connect-failure,refused-stream,reset-before-request"
-# A GET may be asked twice, so a connection that breaks under it is tried again as well.
-RETRY_GET = f"{RETRY_UNSENT},reset"
-BACK_OFF = {"base_interval": "0.1s", "max_interval": "1s"}
-RETRIES = 6
 
 
 def route_configuration(gateway: Gateway) -> dict[str, Any]:
@@ -60,11 +55,7 @@ def _operation(exposed: Exposed) -> dict[str, Any]:
         "metadata": _metadata(exposed.throttle),
         "route": {
             "cluster": operation.service,
-            "retry_policy": {
-                "retry_on": RETRY_GET if operation.method == "GET" else RETRY_UNSENT,
-                "num_retries": RETRIES,
-                "retry_back_off": BACK_OFF,
-            },
+            "retry_policy": retry_policy(RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT),
         },
         "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
     }
