@@ -1,0 +1,166 @@
+"""What the generated configuration says, without starting Envoy."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, GatewayName, read_gateway, write_envoy_config
+from libs.gateway.contracts import load_contracts
+from libs.gateway.envoy import bootstrap
+from libs.gateway.errors import GatewayConfigError
+from libs.gateway.inputs import EnvoyInputs
+from tests.unit.gateway.example import Example
+
+Json = dict[str, Any]
+
+
+def manager_of(document: Json) -> Json:
+    (listener,) = document["static_resources"]["listeners"]
+    (chain,) = listener["filter_chains"]
+    manager: Json = chain["filters"][0]["typed_config"]
+    return manager
+
+
+def routes_of(document: Json) -> list[Json]:
+    routes: list[Json] = manager_of(document)["route_config"]["virtual_hosts"][0]["routes"]
+    return routes
+
+
+@pytest.fixture
+def built(example: Example, inputs: EnvoyInputs) -> Json:
+    example.write()
+    return bootstrap(read_gateway("external", example.config_dir, example.contracts_dir), inputs)
+
+
+def test_literal_paths_come_before_templates_and_the_refusals_last(built: Json) -> None:
+    names = [route["name"] for route in routes_of(built)]
+    assert names[0] == "two_tokens"
+    assert names.index("get_latest_thing") < names.index("get_thing")
+    assert names[-1] == "not_found"
+
+
+def test_each_path_ends_with_a_refusal_that_names_its_methods(built: Json) -> None:
+    route = next(r for r in routes_of(built) if r["name"].startswith("other methods of /shop/v1/orders/"))
+    assert route["direct_response"]["status"] == 405
+    assert route["response_headers_to_add"][0]["header"] == {"key": "allow", "value": "DELETE, GET"}
+
+
+def test_tokens_are_asked_for_unless_a_route_switches_that_off(built: Json) -> None:
+    filters = {one["name"]: one["typed_config"] for one in manager_of(built)["http_filters"]}
+    assert filters["envoy.filters.http.jwt_authn"]["rules"][0]["match"] == {"prefix": "/"}
+    assert filters["envoy.filters.http.ext_authz"]["failure_mode_allow"] is False
+    order = [name.removeprefix("envoy.filters.http.") for name in filters]
+    assert order == [
+        "rbac",
+        "cors",
+        "header_mutation",
+        "local_ratelimit",
+        "buffer",
+        "ext_authz",
+        "jwt_authn",
+        "router",
+    ]
+
+
+def asks_for_a_token(route: Json) -> bool:
+    switched_off = {name for name, config in route["typed_per_filter_config"].items() if config.get("disabled")}
+    if not switched_off:
+        assert "request_headers_to_remove" not in route
+        return True
+    assert switched_off == {"envoy.filters.http.ext_authz", "envoy.filters.http.jwt_authn"}
+    assert route["request_headers_to_remove"] == ["authorization"]
+    return False
+
+
+def test_every_route_of_the_external_gateway_asks_for_a_token_as_its_contract_does(inputs: EnvoyInputs) -> None:
+    gateway = read_gateway("external")
+    routes = {route["name"]: route for route in routes_of(bootstrap(gateway, inputs))}
+    for exposed in gateway.exposed:
+        operation = exposed.operation
+        assert asks_for_a_token(routes[operation.operation_id]) == operation.needs_token, operation
+
+
+def test_every_route_of_the_internal_gateway_but_the_log_in_asks_for_a_token(inputs: EnvoyInputs) -> None:
+    gateway = read_gateway("internal")
+    routes = {route["name"]: route for route in routes_of(bootstrap(gateway, inputs))}
+    open_routes = {
+        exposed.operation.operation_id
+        for exposed in gateway.exposed
+        if not asks_for_a_token(routes[exposed.operation.operation_id])
+    }
+    assert open_routes == {"log_in_staff"}
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_every_exposed_operation_has_one_route_to_its_service(name: GatewayName, inputs: EnvoyInputs) -> None:
+    operations = load_contracts(CONTRACTS_DIR)
+    for route in routes_of(bootstrap(read_gateway(name), inputs)):
+        if "route" in route:
+            operation = operations.pop(route["name"])
+            assert route["route"]["cluster"] == operation.service
+            assert route["match"]["headers"][0]["string_match"] == {"exact": operation.method}
+
+
+def test_only_what_may_be_asked_twice_is_retried_after_it_was_sent(built: Json) -> None:
+    by_name = {route["name"]: route for route in routes_of(built)}
+    retry_on = {
+        name: route["route"]["retry_policy"]["retry_on"].split(",")
+        for name, route in by_name.items()
+        if "route" in route
+    }
+    assert "reset" in retry_on["get_order"]
+    assert "reset" not in retry_on["place_order"]
+    assert "reset" not in retry_on["cancel_order"]
+    assert "connect-failure" in retry_on["place_order"]
+
+
+def test_upstreams_are_verified_by_authority_and_name(built: Json, inputs: EnvoyInputs) -> None:
+    for cluster in built["static_resources"]["clusters"]:
+        context = cluster["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"]
+        assert context["trusted_ca"] == {"filename": str(inputs.ca_file)}
+        assert context["match_typed_subject_alt_names"] == [
+            {"san_type": "IP_ADDRESS", "matcher": {"exact": "127.0.0.1"}}
+        ]
+
+
+def test_an_upstream_by_name_is_resolved_and_verified_by_that_name(example: Example, inputs: EnvoyInputs) -> None:
+    example.write()
+    named = dataclasses.replace(inputs, upstreams={"auth": ("auth.internal", 443), "shop": ("shop.internal", 443)})
+    gateway = read_gateway("external", example.config_dir, example.contracts_dir)
+    cluster = next(c for c in bootstrap(gateway, named)["static_resources"]["clusters"] if c["name"] == "shop")
+    tls = cluster["transport_socket"]["typed_config"]
+    assert cluster["type"] == "STRICT_DNS"
+    assert tls["sni"] == "shop.internal"
+    assert tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] == [
+        {"san_type": "DNS", "matcher": {"exact": "shop.internal"}}
+    ]
+
+
+def test_a_missing_upstream_is_named(example: Example, inputs: EnvoyInputs) -> None:
+    example.write()
+    without_shop = dataclasses.replace(inputs, upstreams={"auth": ("127.0.0.1", 17001)})
+    gateway = read_gateway("external", example.config_dir, example.contracts_dir)
+    with pytest.raises(GatewayConfigError, match="no upstream for shop"):
+        bootstrap(gateway, without_shop)
+
+
+def test_the_same_inputs_give_the_same_file(example: Example, inputs: EnvoyInputs, tmp_path: Path) -> None:
+    example.write()
+    folders = {"config_dir": example.config_dir, "contracts_dir": example.contracts_dir}
+    for out in ("one.json", "two.json"):
+        write_envoy_config("external", tmp_path / out, inputs, **folders)
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+    json.loads((tmp_path / "one.json").read_text())
+
+
+def test_an_admin_port_is_bound_to_the_loopback_address_only(example: Example, inputs: EnvoyInputs) -> None:
+    example.write()
+    gateway = read_gateway("external", example.config_dir, example.contracts_dir)
+    admin = bootstrap(gateway, dataclasses.replace(inputs, admin=17020))["admin"]
+    assert admin["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 17020}}
+    assert {"exact": "/ready"} in admin["allow_paths"]
