@@ -8,7 +8,6 @@ from libs.chassis import clock
 from libs.chassis.db import session, unit_of_work
 from services.auth import accounts, passwords
 from services.auth.models import User, UserRole
-from services.auth.roles import ensure_first_roles
 
 PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
 STAFF = {"manager": "manager", "employee": "employee", "deliveryman": "deliveryman"}
@@ -23,7 +22,6 @@ def user_id(email: str) -> str:
 def load() -> None:
     """Add the demo accounts that are missing."""
     with unit_of_work():
-        ensure_first_roles()
         password_hash = passwords.hash_password(PASSWORD)
         for name, role in STAFF.items():
             _add(f"{name}@reclothes.example", "internal", role, password_hash)

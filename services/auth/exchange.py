@@ -48,7 +48,7 @@ def _bearer_of(scope: dict[str, Any]) -> str:
     scheme, _, token = sent[0].decode("latin1").partition(" ")
     if scheme.lower() != "bearer" or not token.startswith(tokens.PREFIX):
         raise Unauthenticated(headers={"WWW-Authenticate": 'Bearer realm="reclothes", error="invalid_token"'})
-    return token.strip()
+    return str(token.strip())
 
 
 async def _jwt_for(token: str, gateway: str) -> str:
