@@ -64,17 +64,15 @@ def _connection_manager(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]
 
 def _identity() -> dict[str, Any]:
     """Where a request comes from and what it is called is decided here; nobody is believed for being near."""
+    # An empty list means Envoy's default, which believes the loopback address; so name one that nobody comes from.
+    nobody = [{"address_prefix": "255.255.255.255", "prefix_len": 32}]
+    uuid_only = {"@type": f"{_CORE}.request_id.uuid.v3.UuidRequestIdConfig", "pack_trace_reason": False}
     return {
         "use_remote_address": True,
-        "internal_address_config": {"unix_sockets": False, "cidr_ranges": []},
+        "internal_address_config": {"unix_sockets": False, "cidr_ranges": nobody},
         "preserve_external_request_id": False,
         "always_set_request_id_in_response": True,
-        "request_id_extension": {
-            "typed_config": {
-                "@type": f"{_CORE}.request_id.uuid.v3.UuidRequestIdConfig",
-                "pack_trace_reason": False,
-            }
-        },
+        "request_id_extension": {"typed_config": uuid_only},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,8 @@ class Reply:
     title: str
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
-    # Only when Envoy gave this reason, e.g. "UAEX": refused by the authorizer.
-    flag: str | None = None
+    # Only when Envoy's details of the answer begin with this.
+    reason: str | None = None
 
 
 REPLIES = (
@@ -34,8 +35,14 @@ REPLIES = (
         "The access token is missing, unknown or no longer valid.",
         (("www-authenticate", REALM),),
     ),
-    Reply(403, "forbidden", "This account may not do that", "This account has no access here.", flag="UAEX"),
-    Reply(403, "address-refused", "This address may not do that", "This gateway is not open to your network."),
+    Reply(
+        403,
+        "address-refused",
+        "This address may not do that",
+        "This gateway is not open to your network.",
+        reason="rbac_access_denied",
+    ),
+    Reply(403, "forbidden", "This account may not do that", "This account has no access here."),
     Reply(404, "not-found", "There is no such thing", "This gateway knows no such path."),
     Reply(
         405,
@@ -68,31 +75,49 @@ REPLIES = (
 
 
 def local_replies() -> dict[str, Any]:
-    """Envoy's `local_reply_config`: each of REPLIES, and one document for whatever else is an error."""
-    return {"mappers": [*(_mapper(reply) for reply in REPLIES), _any_other_error()]}
+    """Envoy's `local_reply_config`: each of REPLIES, and one document for whatever else is an error.
+
+    What is refused before it was read, e.g. for headers too long, has no request id yet: each document exists with
+    and without `instance`.
+    """
+    mappers = []
+    for with_id in (False, True):
+        mappers += [_mapper(reply, with_id) for reply in REPLIES]
+        mappers.append(_any_other_error(with_id))
+    return {"mappers": mappers}
 
 
-def _mapper(reply: Reply) -> dict[str, Any]:
-    condition = _status("EQ", reply.status)
-    if reply.flag:
-        by_flag = {"response_flag_filter": {"flags": [reply.flag]}}
-        condition = {"and_filter": {"filters": [condition, by_flag]}}
+def _mapper(reply: Reply, with_id: bool) -> dict[str, Any]:
+    conditions = [_status("EQ", reply.status)]
+    if reply.reason:
+        conditions.append(_reason(reply.reason))
     body = {
         "type": TYPE_BASE + reply.slug,
         "title": reply.title,
         "status": reply.status,
         "detail": reply.detail,
     }
-    headers = answer_headers() + [header(name, value, keep=True) for name, value in reply.headers]
-    return {"filter": condition, "headers_to_add": headers, "body_format_override": _format(body)}
+    return _answer(conditions, body, reply.headers, with_id)
 
 
-def _any_other_error() -> dict[str, Any]:
+def _any_other_error(with_id: bool) -> dict[str, Any]:
     body = {"type": "about:blank", "title": "The request failed", "status": "%RESPONSE_CODE%"}
+    return _answer([_status("GE", 400)], body, (), with_id)
+
+
+def _answer(
+    conditions: list[dict[str, Any]],
+    body: dict[str, Any],
+    headers: Iterable[tuple[str, str]],
+    with_id: bool,
+) -> dict[str, Any]:
+    if with_id:
+        body = body | {"instance": "urn:reclothes:request:%REQ(X-REQUEST-ID)%"}
+    has_id = {"header_filter": {"header": {"name": "x-request-id", "present_match": with_id}}}
     return {
-        "filter": _status("GE", 400),
-        "headers_to_add": answer_headers(),
-        "body_format_override": _format(body),
+        "filter": {"and_filter": {"filters": [has_id, *conditions]}},
+        "headers_to_add": answer_headers() + [header(name, value, keep=True) for name, value in headers],
+        "body_format_override": {"json_format": body, "content_type": MEDIA_TYPE},
     }
 
 
@@ -101,6 +126,13 @@ def _status(comparison: str, status: int) -> dict[str, Any]:
     return {"status_code_filter": {"comparison": {"op": comparison, "value": value}}}
 
 
-def _format(body: dict[str, Any]) -> dict[str, Any]:
-    document = body | {"instance": "urn:reclothes:request:%REQ(X-REQUEST-ID)%"}
-    return {"json_format": document, "content_type": MEDIA_TYPE}
+def _reason(start: str) -> dict[str, Any]:
+    return {
+        "extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                "expression": f"response.code_details.startsWith('{start}')",
+            },
+        }
+    }

@@ -42,6 +42,8 @@ def _routes(gateway: Gateway) -> list[dict[str, Any]]:
     routes = [_refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
     for path, operations in gateway.by_path().items():
         routes += [_operation(exposed) for exposed in operations]
+        if gateway.cors.allowed_origins:
+            routes.append(_preflight(path, operations, gateway))
         routes.append(_method_not_allowed(path, operations, gateway))
     return [*routes, _refusal("not_found", {"prefix": "/"}, 404, gateway)]
 
@@ -66,12 +68,32 @@ def _operation(exposed: Exposed) -> dict[str, Any]:
 
 
 def _method_not_allowed(path: str, operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
-    """The answer to other methods of a known path; preflights of this path are answered from here as well."""
-    methods = tuple(exposed.operation.method for exposed in operations)
+    """The answer to other methods of a known path."""
+    methods = ", ".join(exposed.operation.method for exposed in operations)
     route = _refusal(f"other methods of {path}", _path_match(path), 405, gateway)
-    route["response_headers_to_add"] = [header("allow", ", ".join(methods))]
-    route["typed_per_filter_config"] |= {"envoy.filters.http.cors": _cors(gateway, methods)}
-    return route
+    return route | {"response_headers_to_add": [header("allow", methods)]}
+
+
+def _preflight(path: str, operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
+    """A browser's question before a request from an allowed page.
+
+    The CORS filter answers it, but only on a route that leads to a service. None is ever asked: for other pages
+    this route does not match, and exchange and JWT stand behind the filter as on every route.
+    """
+    methods = [exposed.operation.method for exposed in operations]
+    any_origin = "|".join(re.escape(origin) for origin in gateway.cors.allowed_origins)
+    headers = [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "origin", "string_match": {"safe_regex": {"regex": any_origin}}},
+        {"name": "access-control-request-method", "string_match": {"safe_regex": {"regex": "[A-Z]+"}}},
+    ]
+    return {
+        "name": f"preflight of {path}",
+        "match": _path_match(path) | {"headers": headers},
+        "metadata": _metadata(gateway.refusals_throttle),
+        "route": {"cluster": operations[0].operation.service},
+        "typed_per_filter_config": {"envoy.filters.http.cors": _cors(gateway, methods)},
+    }
 
 
 def _refusal(name: str, match: dict[str, Any], status: int, gateway: Gateway) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""A real Envoy in front of the stubs, started from a generated configuration."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import trustme
+
+from libs.gateway.build import envoy_command, write_envoy_config
+from libs.gateway.inputs import EnvoyInputs
+from tests.integration.gateway.stubs import ISSUER
+from tests.unit.gateway.example import Example
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """One authority and a certificate for the names of this machine, as files."""
+
+    ca_file: Path
+    cert: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path, *names: str) -> Certificates:
+        folder.mkdir(exist_ok=True)
+        authority = trustme.CA()
+        issued = authority.issue_cert(*(names or ("localhost", "127.0.0.1")))
+        made = cls(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+        authority.cert_pem.write_to_path(made.ca_file)
+        issued.private_key_pem.write_to_path(made.key)
+        made.cert.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        return made
+
+    def server_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        return context
+
+    def client_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ca_file)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Envoy:
+    """One gateway on a free port, ended by `stop()`."""
+
+    def __init__(
+        self, folder: Path, example: Example, certificates: Certificates, auth_port: int, shop_port: int
+    ) -> None:
+        self.certificates = certificates
+        self.port = free_port()
+        self.access_log = folder / "access.log"
+        inputs = EnvoyInputs(
+            listen_host="127.0.0.1",
+            listen_port=self.port,
+            tls_cert=certificates.cert,
+            tls_key=certificates.key,
+            ca_file=certificates.ca_file,
+            upstreams={"auth": ("127.0.0.1", auth_port), "shop": ("127.0.0.1", shop_port)},
+            jwt_issuer=ISSUER,
+            admin=free_port(),
+            access_log=self.access_log,
+        )
+        config = folder / "envoy.json"
+        write_envoy_config(
+            "external", config, inputs, config_dir=example.config_dir, contracts_dir=example.contracts_dir
+        )
+        self._log = (folder / "envoy.log").open("w+")
+        self._process = subprocess.Popen(envoy_command(config), stdout=self._log, stderr=self._log)
+        self.client = self.new_client()
+        self._wait(f"http://127.0.0.1:{inputs.admin}/ready")
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def new_client(self, *, http2: bool = False) -> httpx.Client:
+        return httpx.Client(base_url=self.url, verify=self.certificates.client_context(), http2=http2, timeout=15)
+
+    def raw(self, request: bytes, *, until_closed: bool = False) -> bytes:
+        """The beginning of the answer to bytes that no well-behaved client would send."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        with self.certificates.client_context().wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            connection.sendall(request)
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+                if not until_closed and b"\r\n\r\n" in received:
+                    break
+            return received
+
+    def stop(self) -> None:
+        self.client.close()
+        self._process.terminate()
+        self._process.wait(10)
+        self._log.close()
+
+    def _wait(self, ready_url: str) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                self._log.seek(0)
+                raise RuntimeError(f"Envoy ended: {self._log.read()[-3000:]}")
+            try:
+                if httpx.get(ready_url).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise TimeoutError("Envoy was not ready in 20 s")

@@ -1,0 +1,182 @@
+"""What a client may say to a service, and what every answer says to a client."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+
+import httpx
+import pytest
+
+from tests.integration.gateway.conftest import StartGateway, assert_problem
+from tests.integration.gateway.running import Envoy
+from tests.integration.gateway.stubs import StubServer
+
+GOOD = {"authorization": "Bearer good"}
+SHOP_PAGE = "https://www.shop.example"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-User",
+        "X-User-Id",
+        "x-userinfo",
+        "X-Forwarded-User",
+        "X-Forwarded-Email",
+        "X-Forwarded-Host",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Client-Cert",
+        "Forwarded",
+        "X-HTTP-Method-Override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-Real-IP",
+        "True-Client-IP",
+        "X-Auth-Request-User",
+        "X-Role",
+        "X-Internal-Call",
+        "X-Envoy-Original-Path",
+        "X-Envoy-Retry-On",
+        "X-Envoy-Upstream-Rq-Timeout-Ms",
+        "X-Envoy-External-Address",
+        "X-JWT-Payload",
+        "Remote-User",
+        "Proxy",
+        "Cookie",
+    ],
+)
+@pytest.mark.parametrize("path", ["/shop/v1/things", "/shop/v1/orders/bor_1"])
+def test_headers_that_claim_an_identity_or_an_origin_do_not_pass(
+    client: httpx.Client, shop: StubServer, name: str, path: str
+) -> None:
+    assert client.get(path, headers=GOOD | {name: "admin"}).status_code == 200
+    assert shop.requests[-1].all(name) == []
+
+
+def test_headers_of_the_contracts_pass(client: httpx.Client, shop: StubServer) -> None:
+    headers = {
+        "idempotency-key": "a-key",
+        "if-match": '"3"',
+        "stripe-signature": "t=1,v1=abc",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    }
+    assert client.post("/shop/v1/orders", headers=GOOD | headers, json={}).status_code == 200
+    for name, value in headers.items():
+        assert shop.requests[-1].all(name) == [value]
+
+
+def test_a_method_cannot_be_overridden(client: httpx.Client, shop: StubServer) -> None:
+    client.get("/shop/v1/orders/bor_1", headers=GOOD | {"x-http-method-override": "DELETE"})
+    assert shop.requests[-1].method == "GET"
+
+
+def test_the_service_learns_the_address_that_connected_and_no_other(client: httpx.Client, shop: StubServer) -> None:
+    client.get("/shop/v1/things", headers={"x-forwarded-for": "203.0.113.7, 198.51.100.1"})
+    assert shop.requests[-1].all("x-forwarded-for") == ["127.0.0.1"]
+    client.get("/shop/v1/things", headers={"x-forwarded-proto": "http"})
+    assert shop.requests[-1].all("x-forwarded-proto") == ["https"]
+
+
+def test_a_claimed_address_does_not_open_a_closed_gateway(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(config={"source_ranges": ["10.0.0.0/8"]})
+    assert_problem(gateway.client.get("/shop/v1/things"), 403, "address-refused")
+    claimed = {"x-forwarded-for": "10.0.0.1", "x-real-ip": "10.0.0.1"}
+    assert_problem(gateway.client.get("/shop/v1/things", headers=claimed), 403, "address-refused")
+    preflight = {"origin": SHOP_PAGE, "access-control-request-method": "GET"}
+    assert_problem(gateway.client.options("/shop/v1/things", headers=preflight), 403, "address-refused")
+
+
+def test_a_request_gets_one_id_that_the_client_cannot_choose(client: httpx.Client, shop: StubServer) -> None:
+    response = client.get("/shop/v1/things", headers={"x-request-id": "chosen"})
+    (request_id,) = response.headers.get_list("x-request-id")
+    assert str(uuid.UUID(request_id)) == request_id
+    assert shop.requests[-1].all("x-request-id") == [request_id]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/shop/v1/things", 200), ("/shop/v1/orders/bor_1", 401), ("/nothing", 404), ("/shop/v1/orders", 405)],
+)
+def test_every_answer_carries_the_security_headers_once(client: httpx.Client, path: str, status: int) -> None:
+    response = client.get(path)
+    assert response.status_code == status
+    assert_secured(response)
+
+
+def test_answers_to_requests_that_never_reached_a_filter_carry_them_too(gateway: Envoy) -> None:
+    response = gateway.client.get("/shop/v1/things", headers={"bad_name": "x"})
+    assert response.status_code == 400
+    assert_secured(response)
+    response = gateway.client.get("/shop/v1/things", headers={"x-long": "x" * 9000})
+    assert_problem(response, 431, "headers-too-large", with_id=False)
+    assert_secured(response)
+
+
+def assert_secured(response: httpx.Response) -> None:
+    headers = response.headers
+    assert headers.get_list("strict-transport-security") == ["max-age=31536000; includeSubDomains"]
+    assert headers.get_list("x-content-type-options") == ["nosniff"]
+    assert headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
+    assert headers.get_list("cache-control") == ["no-store"]
+    assert headers.get_list("server") == ["reclothes"]
+    assert "x-powered-by" not in headers
+    assert not [name for name in headers if name.startswith("x-envoy")]
+
+
+def test_a_page_of_ours_may_ask_before_it_sends(client: httpx.Client, shop: StubServer) -> None:
+    before = len(shop.requests)
+    asked = {
+        "origin": SHOP_PAGE,
+        "access-control-request-method": "DELETE",
+        "access-control-request-headers": "authorization",
+    }
+    response = client.options("/shop/v1/orders/bor_1", headers=asked)
+    assert response.status_code in (200, 204)
+    assert response.headers["access-control-allow-origin"] == SHOP_PAGE
+    assert response.headers["access-control-allow-methods"] == "DELETE, GET"
+    assert "idempotency-key" in response.headers["access-control-allow-headers"]
+    assert response.headers["access-control-max-age"] == "600"
+    assert "access-control-allow-credentials" not in response.headers
+    assert_secured(response)
+    assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_page_of_ours_may_read_answers_and_errors(client: httpx.Client, status: int) -> None:
+    headers = {"origin": SHOP_PAGE} | (GOOD if status == 200 else {})
+    response = client.get("/shop/v1/orders/bor_1", headers=headers)
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == SHOP_PAGE
+    assert "x-request-id" in response.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "https://www.shop.example.evil.example", "null"])
+def test_a_strange_page_may_not(client: httpx.Client, origin: str) -> None:
+    asked = {"origin": origin, "access-control-request-method": "GET"}
+    response = client.options("/shop/v1/orders/bor_1", headers=asked)
+    assert_problem(response, 405, "method-not-allowed")
+    assert "access-control-allow-origin" not in response.headers
+    response = client.get("/shop/v1/things", headers={"origin": origin})
+    assert "access-control-allow-origin" not in response.headers
+
+
+def test_the_access_log_tells_the_request_but_no_token_and_no_query(gateway: Envoy) -> None:
+    response = gateway.client.get("/shop/v1/orders/bor_1?secret=s3cr3t", headers=GOOD)
+    request_id = response.headers["x-request-id"]
+    deadline = time.monotonic() + 10
+    entry = None
+    while entry is None and time.monotonic() < deadline:
+        lines = gateway.access_log.read_text().splitlines()
+        entry = next((line for line in lines if request_id in line), None)
+        time.sleep(0.05)
+    assert entry is not None
+    assert "s3cr3t" not in entry
+    assert "Bearer" not in entry
+    logged = json.loads(entry)
+    assert logged["service"] == "external-gateway"
+    assert (logged["operation"], logged["path"]) == ("get_order", "/shop/v1/orders/bor_1")
+    assert (logged["method"], logged["status"], logged["client"]) == ("GET", 200, "127.0.0.1")

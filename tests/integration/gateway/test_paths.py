@@ -1,0 +1,138 @@
+"""Only what is named is reachable, under one spelling of its path."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.integration.gateway.conftest import assert_problem
+from tests.integration.gateway.running import Envoy
+from tests.integration.gateway.stubs import StubServer
+
+GOOD = {"authorization": "Bearer good"}
+
+
+def get(gateway: Envoy, path: str) -> bytes:
+    """Ask for a path as it stands; a client library would tidy it up."""
+    return gateway.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/shop",
+        "/shop/v1/secret",
+        "/shop/v1/holds",
+        "/shop/v1/things/prd_1/more",
+        "/shop/v1/things/",
+        "/shop/v2/things",
+        "/metrics",
+        "/readyz",
+        "/auth/v1/jwks",
+        "/exchange/external/shop/v1/orders",
+        "/SHOP/v1/things",
+    ],
+)
+def test_what_is_not_exposed_is_not_found(client: httpx.Client, shop: StubServer, path: str) -> None:
+    before = len(shop.requests)
+    assert_problem(client.get(path), 404, "not-found")
+    assert_problem(client.get(path, headers=GOOD), 404, "not-found")
+    assert len(shop.requests) == before
+
+
+def test_a_known_path_tells_which_methods_it_has(client: httpx.Client) -> None:
+    response = client.patch("/shop/v1/orders/bor_1", headers=GOOD)
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "DELETE, GET"
+    response = client.delete("/shop/v1/things")
+    assert_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "FROB"])
+def test_other_methods_are_not_let_through(client: httpx.Client, shop: StubServer, method: str) -> None:
+    before = len(shop.requests)
+    response = client.request(method, "/shop/v1/things", headers=GOOD)
+    assert response.status_code in (400, 405)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert len(shop.requests) == before
+
+
+def test_a_literal_path_is_not_taken_for_a_parameter(client: httpx.Client) -> None:
+    assert client.get("/shop/v1/things/earliest").status_code == 200
+    assert_problem(client.get("/shop/v1/things/latest"), 401, "unauthenticated")
+
+
+def test_the_query_is_passed_on_and_does_not_change_the_route(client: httpx.Client, shop: StubServer) -> None:
+    assert client.get("/shop/v1/things?q=coat&next=/shop/v1/secret").status_code == 200
+    assert shop.requests[-1].path == "/shop/v1/things?q=coat&next=/shop/v1/secret"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shop/v1/things/..%2forders%2fbor_1",
+        "/shop/v1/things/..%2Fsecret",
+        "/shop/v1/things%2f..%2fsecret",
+        "/shop/v1/things/..%5csecret",
+        "/shop/v1/things/prd_1%5Cmore",
+    ],
+)
+def test_encoded_slashes_are_refused(gateway: Envoy, shop: StubServer, path: str) -> None:
+    before = len(shop.requests)
+    answer = get(gateway, path)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b"application/problem+json" in answer
+    assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shop/v1/things/../secret",
+        "/shop/v1/things/%2e%2e/secret",
+        "/shop/v1/things/.%2E/secret",
+        "/shop/v1/things/./../secret",
+        "/shop/v1//secret",
+        "/shop/v1/things/..//secret",
+        "/shop/v1/things/..\\secret",
+        "/shop/v1/things/../../../../../../etc/passwd",
+        "/shop/v1/things/..;/secret",
+        "/shop/v1/secret%00",
+        "//shop.example/shop/v1/secret",
+    ],
+)
+def test_no_spelling_reaches_what_is_not_exposed(gateway: Envoy, shop: StubServer, path: str) -> None:
+    before = len(shop.requests)
+    answer = get(gateway, path)
+    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 404"), answer
+    assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["/shop/v1/things/../orders/bor_1", "/shop/v1/things/%2e%2e/orders/bor_1", "/shop//v1/orders/bor_1"]
+)
+def test_a_detour_over_an_open_path_needs_the_token_of_where_it_ends(
+    gateway: Envoy, shop: StubServer, path: str
+) -> None:
+    before = len(shop.requests)
+    assert get(gateway, path).startswith(b"HTTP/1.1 401 ")
+    assert len(shop.requests) == before
+
+
+def test_the_service_gets_the_path_that_the_route_was_chosen_by(gateway: Envoy, shop: StubServer) -> None:
+    assert get(gateway, "/shop/v1/orders/..//./things/pr%64_1").startswith(b"HTTP/1.1 200 ")
+    assert shop.requests[-1].path == "/shop/v1/things/prd_1"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "169.254.169.254"])
+def test_another_host_is_misdirected(client: httpx.Client, shop: StubServer, host: str) -> None:
+    before = len(shop.requests)
+    assert_problem(client.get("/shop/v1/things", headers={"host": host}), 421, "unknown-host")
+    assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize("host", ["shop.example", "localhost:8443", "127.0.0.1:1"])
+def test_the_hosts_of_the_gateway_are_known_with_and_without_port(client: httpx.Client, host: str) -> None:
+    assert client.get("/shop/v1/things", headers={"host": host}).status_code == 200

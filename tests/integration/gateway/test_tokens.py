@@ -1,0 +1,136 @@
+"""Opaque tokens outside, JWTs inside; whatever goes wrong between them, nobody gets in."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from joserfc import jwt
+
+from tests.integration.gateway.conftest import StartGateway, assert_problem
+from tests.integration.gateway.running import Certificates, Envoy, free_port
+from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Authorizer, StubServer
+
+ORDER = "/shop/v1/orders/bor_1"
+GOOD = {"authorization": "Bearer good"}
+
+
+def test_the_service_gets_a_jwt_in_the_place_of_the_token(
+    client: httpx.Client, shop: StubServer, authorizer: Authorizer
+) -> None:
+    assert client.get(ORDER, headers=GOOD).status_code == 200
+    (authorization,) = shop.requests[-1].all("authorization")
+    claims = jwt.decode(authorization.removeprefix("Bearer "), authorizer.key, algorithms=["ES256"]).claims
+    assert (claims["sub"], claims["iss"]) == ("usr_1", ISSUER)
+    assert shop.requests[-1].all("x-user-id") == []
+
+
+def test_the_exchange_gets_no_body_and_no_other_headers(client: httpx.Client, auth: StubServer) -> None:
+    headers = GOOD | {"idempotency-key": "k", "accept-language": "pt"}
+    response = client.post("/shop/v1/orders", headers=headers, json={"what": "a coat"})
+    assert response.status_code == 200
+    exchange = next(seen for seen in reversed(auth.requests) if seen.path.startswith("/exchange/"))
+    assert exchange.path == "/exchange/external/shop/v1/orders"
+    assert exchange.body == b""
+    assert exchange.all("idempotency-key") == exchange.all("accept-language") == []
+    assert exchange.all("x-request-id") == [response.headers["x-request-id"]]
+
+
+def test_an_open_operation_needs_no_token_and_passes_none_on(client: httpx.Client, shop: StubServer) -> None:
+    assert client.get("/shop/v1/things").status_code == 200
+    assert client.get("/shop/v1/things/prd_1", headers=GOOD).status_code == 200
+    assert shop.requests[-1].all("authorization") == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer unknown"}, {"authorization": "Basic eDp5"}])
+def test_without_a_valid_token_the_answer_says_how_to_get_in(
+    client: httpx.Client, shop: StubServer, headers: dict[str, str]
+) -> None:
+    before = len(shop.requests)
+    response = client.get(ORDER, headers=headers)
+    assert_problem(response, 401, "unauthenticated")
+    assert response.headers.get_list("www-authenticate") == [SIGN_IN_HINT]
+    assert "x-secret" not in response.headers
+    assert "inside" not in response.text
+    assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "answers-nothing",
+        "answers-garbage",
+        "answers-expired",
+        "answers-other-issuer",
+        "answers-strange-key",
+    ],
+)
+def test_an_exchange_that_gives_no_jwt_of_ours_lets_nobody_in(
+    client: httpx.Client, shop: StubServer, token: str
+) -> None:
+    before = len(shop.requests)
+    response = client.get(ORDER, headers={"authorization": f"Bearer {token}"})
+    assert_problem(response, 401, "unauthenticated")
+    assert response.headers["www-authenticate"].startswith("Bearer ")
+    assert len(shop.requests) == before
+
+
+def test_a_jwt_for_somebody_else_lets_nobody_in(client: httpx.Client, shop: StubServer) -> None:
+    before = len(shop.requests)
+    response = client.get(ORDER, headers={"authorization": "Bearer answers-other-audience"})
+    assert_problem(response, 403, "forbidden")
+    assert len(shop.requests) == before
+
+
+def test_a_jwt_of_ours_is_no_access_token(client: httpx.Client, authorizer: Authorizer) -> None:
+    response = client.get(ORDER, headers={"authorization": f"Bearer {authorizer.jwt()}"})
+    assert_problem(response, 401, "unauthenticated")
+
+
+def test_a_token_in_the_query_is_no_token(client: httpx.Client, authorizer: Authorizer) -> None:
+    response = client.get(ORDER, params={"access_token": authorizer.jwt()})
+    assert_problem(response, 401, "unauthenticated")
+
+
+def test_the_wrong_kind_of_account_is_told_so_without_details_of_the_inside(client: httpx.Client) -> None:
+    response = client.get(ORDER, headers={"authorization": "Bearer wrong-kind"})
+    assert_problem(response, 403, "forbidden")
+    assert "inside" not in response.text
+
+
+def test_an_exchange_that_breaks_is_an_outage(client: httpx.Client) -> None:
+    response = client.get(ORDER, headers={"authorization": "Bearer breaks"})
+    assert_problem(response, 503, "unavailable")
+    assert response.headers["retry-after"] == "2"
+
+
+def test_without_the_authorizer_what_needs_a_token_is_away_and_the_rest_is_not(
+    start_gateway: StartGateway,
+) -> None:
+    gateway = start_gateway(auth_port=free_port())
+    assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
+    assert gateway.client.get("/shop/v1/things").status_code == 200
+
+
+def test_a_gateway_that_is_there_before_the_authorizer_works_as_soon_as_that_comes(
+    start_gateway: StartGateway, certificates: Certificates, authorizer: Authorizer
+) -> None:
+    port = free_port()
+    gateway = start_gateway(auth_port=port)
+    assert gateway.client.get(ORDER, headers=GOOD).status_code == 503
+    late = StubServer(certificates.server_context(), authorizer, port)
+    try:
+        assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
+    finally:
+        late.stop()
+
+
+@pytest.mark.parametrize("path", [ORDER, "/shop/v1/things"])
+def test_two_tokens_in_one_request_are_refused(gateway: Envoy, shop: StubServer, path: str) -> None:
+    before = len(shop.requests)
+    for first, second in (("Bearer good", "Bearer bad"), ("Bearer bad", "Bearer good")):
+        with gateway.new_client() as client:
+            headers = [("authorization", first), ("authorization", second)]
+            assert_problem(client.get(path, headers=headers), 400, "malformed-request")
+        with gateway.new_client(http2=True) as client:
+            assert_problem(client.get(path, headers=headers), 400, "malformed-request")
+    assert len(shop.requests) == before
