@@ -1,0 +1,170 @@
+"""The platform's own certificate authority, certificates and secrets, made on first use under the run directory.
+
+Everything is readable by its owner only. Delete `.run/secrets` to have all of it made anew (sessions then end).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from libs.runner.layout import SERVICES, Layout
+
+CA_DAYS = 3650
+CERTIFICATE_DAYS = 397
+RENEW_BEFORE = timedelta(days=30)
+NAMES = ("localhost", "api.reclothes.example", "internal.reclothes.example")
+SCOPES_OF_SERVICES: dict[str, list[str]] = {
+    "customer": ["shopping:holds"],
+    "billing": ["customer:buying-orders:monitor"],
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the processes are given."""
+
+    client_secrets: dict[str, str]
+    stripe_api_key: str
+    stripe_publishable_key: str
+    stripe_webhook_secret: str
+
+
+def ensure(layout: Layout) -> Credentials:
+    """Make what is missing, renew certificates that end soon, and read the rest."""
+    layout.make_folders()
+    _ensure_certificates(layout)
+    _ensure_signing_key(layout.secrets_dir / "signing-keys")
+    path = layout.secrets_dir / "secrets.json"
+    if not path.exists():
+        _write_private(path, json.dumps(_new_secrets(), indent=1).encode())
+    document = json.loads(path.read_text())
+    clients = {
+        name: {"secret": secret, "scopes": SCOPES_OF_SERVICES.get(name, [])}
+        for name, secret in document["client_secrets"].items()
+    }
+    _write_private(layout.secrets_dir / "service-clients.json", json.dumps(clients).encode())
+    return Credentials(**document)
+
+
+def _new_secrets() -> dict[str, Any]:
+    return {
+        "client_secrets": {service: secrets.token_urlsafe(32) for service in SERVICES},
+        "stripe_api_key": "sk_test_" + secrets.token_hex(16),
+        "stripe_publishable_key": "pk_test_" + secrets.token_hex(16),
+        "stripe_webhook_secret": "whsec_" + secrets.token_hex(24),
+    }
+
+
+def _ensure_signing_key(folder: Path) -> None:
+    folder.mkdir(exist_ok=True, mode=0o700)
+    if not any(folder.glob("*.pem")):
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write_private(folder / f"{secrets.token_hex(8)}.pem", _key_pem(key))
+
+
+def _ensure_certificates(layout: Layout) -> None:
+    ca_key_file = layout.secrets_dir / "ca-key.pem"
+    if not ca_key_file.exists() or not _lasts(layout.ca_file):
+        key, certificate = _make_ca()
+        _write_private(ca_key_file, _key_pem(key))
+        layout.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (layout.secrets_dir / "server.pem").unlink(missing_ok=True)
+    if not _lasts(layout.secrets_dir / "server.pem"):
+        _make_server_certificate(layout, ca_key_file)
+
+
+def _lasts(path: Path) -> bool:
+    if not path.exists():
+        return False
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    return certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
+
+
+def _make_ca() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ReClothes local CA")])
+    builder = _builder(name, name, key.public_key(), CA_DAYS)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_key_usage(signs_certificates=True), critical=True)
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return key, builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
+
+
+def _make_server_certificate(layout: Layout, ca_key_file: Path) -> None:
+    ca = x509.load_pem_x509_certificate(layout.ca_file.read_bytes())
+    ca_key = serialization.load_pem_private_key(ca_key_file.read_bytes(), password=None)
+    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{ca_key_file} is not an EC key")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    alternative = x509.SubjectAlternativeName([*map(x509.DNSName, NAMES), *addresses])
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    certificate = (
+        _builder(name, ca.subject, key.public_key(), CERTIFICATE_DAYS)
+        .add_extension(alternative, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(signer, critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    _write_private(layout.secrets_dir / "server-key.pem", _key_pem(key))
+    (layout.secrets_dir / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, days: int
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=days))
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner can read, all of it or nothing."""
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    temporary.replace(path)

@@ -1,0 +1,143 @@
+"""Where everything of one local platform is: folders under its run directory, ports, addresses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
+GATEWAYS = ("external", "internal")
+PORT_OFFSETS = {
+    **{service: number for number, service in enumerate(SERVICES, start=1)},
+    "valkey": 10,
+    "secantus": 11,
+    "aws": 12,
+    "localstripe": 13,
+    "smtp": 14,
+}
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
+    those servers instead of the embedded ones."""
+
+    run_dir: Path
+    port_base: int = 17000
+    external_port: int = 8443
+    internal_port: int = 9443
+    database_url_template: str | None = None
+    redis_url: str | None = None
+    web_workers: int = 1
+
+    def port(self, name: str) -> int:
+        if name == "external":
+            return self.external_port
+        if name == "internal":
+            return self.internal_port
+        return self.port_base + PORT_OFFSETS[name]
+
+    def used_ports(self) -> Iterator[tuple[str, int]]:
+        """Everything that listens, by name; not what an outside server stands for."""
+        for name in (*GATEWAYS, *PORT_OFFSETS):
+            if name == "valkey" and self.redis_url is not None:
+                continue
+            yield name, self.port(name)
+
+    def url_of_gateway(self, gateway: str) -> str:
+        return f"https://localhost:{self.port(gateway)}"
+
+    def url_of_service(self, service: str) -> str:
+        return f"https://{HOST}:{self.port(service)}"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{HOST}:{self.port('aws')}"
+
+    @property
+    def stripe_url(self) -> str:
+        return f"http://{HOST}:{self.port('localstripe')}"
+
+    def database_url(self, service: str) -> str:
+        if self.database_url_template is not None:
+            return self.database_url_template.format(service=service)
+        return f"sqlite:///{self.data_dir / 'sqlite' / f'{service}.db'}"
+
+    def redis(self) -> str:
+        return self.redis_url or f"redis://{HOST}:{self.port('valkey')}/0"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.run_dir / "data"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.run_dir / "logs"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.run_dir / "secrets"
+
+    @property
+    def config_dir(self) -> Path:
+        return self.run_dir / "config"
+
+    @property
+    def maildir(self) -> Path:
+        return self.run_dir / "mail"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.secrets_dir / "ca.pem"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the runner while it runs; its process id stands in it."""
+        return self.run_dir / "lock"
+
+    @property
+    def demo_marker(self) -> Path:
+        return self.data_dir / "demo-data-loaded"
+
+    def heartbeat(self, service: str) -> Path:
+        return self.run_dir / "heartbeats" / service
+
+    def make_folders(self) -> None:
+        """Make what is missing; the secrets are for their owner only."""
+        self.secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folders = [self.log_dir, self.config_dir, self.data_dir / "sqlite", self.run_dir / "heartbeats"]
+        folders += [self.data_dir / name for name in ("valkey", "secantus", "aws", "stripe")]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def on_free_ports(self) -> Layout:
+        """The same platform on ports that are free now (for tests)."""
+        base = _free_base()
+        return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_base() -> int:
+    import secrets
+
+    while True:
+        base = 20000 + secrets.randbelow(350) * 30
+        if all(port_is_free(base + offset) for offset in range(25)):
+            return base

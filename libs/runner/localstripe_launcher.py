@@ -1,0 +1,50 @@
+"""Starts localstripe, the stand-in for the card payment provider, with two things that it has no options for.
+
+It keeps its state in one fixed file under /tmp, which two platforms would share, and forgets its webhooks when it
+stops. Here the state file and the webhook come from the environment. localstripe is GPL-3: it runs as this program
+of its own and is part of no service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from localstripe import resources, server, webhooks
+
+EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled"]
+
+
+def keep_state_in(path: Path) -> None:
+    """Read and write localstripe's store in `path`, all of it or nothing."""
+
+    def load(store: dict[str, Any]) -> None:
+        if path.exists():
+            store.update(pickle.loads(path.read_bytes()))  # noqa: S301 our own file, private to its owner
+
+    def dump(store: dict[str, Any]) -> None:
+        temporary = path.with_suffix(".new")
+        temporary.write_bytes(pickle.dumps(store))
+        temporary.replace(path)
+
+    resources.Store.try_load_from_disk = load
+    resources.Store.dump_to_disk = dump
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    port = parser.parse_args().port
+    keep_state_in(Path(os.environ["LOCALSTRIPE_STATE_FILE"]))
+    resources.store.try_load_from_disk()
+    url, secret = os.environ["LOCALSTRIPE_WEBHOOK_URL"], os.environ["LOCALSTRIPE_WEBHOOK_SECRET"]
+    webhooks.register_webhook("reclothes", url, secret, EVENTS)
+    web.run_app(server.app, host="127.0.0.1", port=port, print=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What is to be there before services start: tables, topics and queues, the bucket, and later the demo data.
+
+One process does it for all services, one after the other, each with its own settings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from libs.chassis import messaging, operations, service, topology
+from libs.chassis.migrations import migrate
+from libs.chassis.service import Service
+from libs.chassis.settings import settings
+from libs.runner import credentials, environment
+from libs.runner.layout import SERVICES, Layout
+
+
+@contextmanager
+def acting_as(layout: Layout, name: str) -> Iterator[Service]:
+    """Be one service for a while: its environment, its settings."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment.of_service(layout, credentials.ensure(layout), name))
+    try:
+        started = service.start_process(name)
+        operations.use_service(started)
+        yield started
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def prepare(layout: Layout) -> None:
+    """Migrate every database, and make what the emulators have to have."""
+    for name in SERVICES:
+        with acting_as(layout, name) as started:
+            migrate(name, settings().database_url)
+            topology.ensure_topology(started.events)
+            if name == "shopping":
+                _ensure_bucket()
+                importlib.import_module("services.shopping.product_store").ensure_indexes()
+            messaging.forget_queues()
+
+
+def _ensure_bucket() -> None:
+    s3 = topology.aws("s3")
+    try:
+        s3.head_bucket(Bucket=environment.PHOTO_BUCKET)
+    except s3.exceptions.ClientError:
+        where = {"LocationConstraint": environment.REGION}
+        s3.create_bucket(Bucket=environment.PHOTO_BUCKET, CreateBucketConfiguration=where)
+
+
+def load_demo_data(layout: Layout) -> None:
+    """Load each service's demo data, once; what is there stays."""
+    for name in SERVICES:
+        if importlib.util.find_spec(f"services.{name}.demo") is None:
+            continue
+        with acting_as(layout, name):
+            importlib.import_module(f"services.{name}.demo").load()
+    layout.demo_marker.touch()
+
+
+@click.command()
+@click.argument("step", type=click.Choice(["prepare", "demo-data"]))
+def main(step: str) -> None:
+    """Prepare the platform that RUNNER_LAYOUT describes (used by `reclothes run`)."""
+    from libs.runner.layout_json import from_environment
+
+    layout = from_environment()
+    prepare(layout) if step == "prepare" else load_demo_data(layout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Waiting until processes are ready, or saying which one is not and why."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+
+from libs.runner.layout import HOST, Layout
+from libs.runner.problems import DidNotStart
+from libs.runner.processes import Process
+from libs.runner.supervision import Supervisor
+
+LOG_LINES = 12
+
+
+def wait_until_ready(
+    layout: Layout,
+    supervisor: Supervisor,
+    processes: Sequence[Process],
+    seconds: float,
+    tell: Callable[[str], None],
+) -> None:
+    """Return when all are ready, telling each one's name; DidNotStart with the last lines of its log."""
+    waiting = {process.name: process for process in processes}
+    deadline = time.monotonic() + seconds
+    while waiting:
+        for name in [name for name, process in waiting.items() if is_ready(layout, process)]:
+            del waiting[name]
+            tell(name)
+        failed = _failed(supervisor, waiting)
+        if failed or time.monotonic() > deadline:
+            name = failed or next(iter(waiting))
+            what = "ended" if failed else f"was not ready after {seconds:.0f} s"
+            raise DidNotStart(f"{name} {what}.\n{log_tail(layout, name)}")
+        time.sleep(0.1)
+
+
+def _failed(supervisor: Supervisor, waiting: dict[str, Process]) -> str | None:
+    for state in supervisor.states():
+        if state["name"] in waiting and state["statename"] == "FATAL":
+            return str(state["name"])
+    return None
+
+
+def is_ready(layout: Layout, process: Process) -> bool:
+    if process.heartbeat is not None:
+        return process.heartbeat.exists()
+    if process.port is None:
+        return True
+    if process.https_path is None:
+        return _accepts(process.port)
+    return _answers(layout, process.port, process.https_path)
+
+
+def _accepts(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _answers(layout: Layout, port: int, path: str) -> bool:
+    """Any answer below 500 over HTTPS with our certificate authority (a gateway answers 404 to `/`)."""
+    context = ssl.create_default_context(cafile=str(layout.ca_file))
+    try:
+        with urllib.request.urlopen(f"https://{HOST}:{port}{path}", timeout=3, context=context):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except (OSError, ValueError):
+        return False
+
+
+def log_tail(layout: Layout, name: str) -> str:
+    """The last lines of a process's log, and where the rest is."""
+    path = layout.log_dir / f"{name}.log"
+    lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:] if path.exists() else []
+    return "\n".join([f"The end of {path}:", *(f"  {line[:400]}" for line in lines)])
