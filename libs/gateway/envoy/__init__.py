@@ -11,7 +11,7 @@ from libs.gateway.errors import GatewayConfigError
 from libs.gateway.inputs import EnvoyInputs
 from libs.gateway.model import Gateway
 
-# A gateway of two workers was seen at 40 to 60 MiB; well before this one request after the other is refused.
+# A gateway rests at 70 MiB; well before this it refuses requests rather than to be killed for its memory.
 MAX_HEAP_BYTES = 256 * 1024 * 1024
 
 

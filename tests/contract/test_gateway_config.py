@@ -1,0 +1,89 @@
+"""The contracts and `gateway-config/` agree: everything is exposed, or said to be between services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from libs.gateway.contracts import Operation, load_contracts
+from libs.gateway.model import Exposed, Gateway
+
+DOMAINS = {"auth", "customer", "shopping", "billing", "admin", "locker"}
+
+
+@pytest.fixture(scope="module")
+def operations() -> Mapping[str, Operation]:
+    return load_contracts(CONTRACTS_DIR)
+
+
+@pytest.fixture(scope="module")
+def gateways() -> list[Gateway]:
+    return [read_gateway(name) for name in GATEWAYS]
+
+
+def exposed_by(gateways: list[Gateway], name: str) -> dict[str, Exposed]:
+    gateway = next(one for one in gateways if one.name == name)
+    return {exposed.operation.operation_id: exposed for exposed in gateway.exposed}
+
+
+def test_there_are_six_contracts(operations: Mapping[str, Operation]) -> None:
+    assert {operation.service for operation in operations.values()} == DOMAINS
+
+
+def test_every_operation_is_exposed_or_between_services(
+    operations: Mapping[str, Operation], gateways: list[Gateway]
+) -> None:
+    exposed = {one.operation.operation_id for gateway in gateways for one in gateway.exposed}
+    between_services = {name for name, operation in operations.items() if operation.service_only}
+    assert exposed | between_services == set(operations)
+
+
+def test_what_is_between_services_is_exposed_by_none(
+    operations: Mapping[str, Operation], gateways: list[Gateway]
+) -> None:
+    exposed = {one.operation.operation_id for gateway in gateways for one in gateway.exposed}
+    assert not [name for name in exposed if operations[name].service_only]
+
+
+def test_the_external_gateway_opens_what_the_contracts_open_and_nothing_else(gateways: list[Gateway]) -> None:
+    for exposed in exposed_by(gateways, "external").values():
+        assert exposed.needs_token == exposed.operation.needs_token, exposed.operation.operation_id
+
+
+def test_the_internal_gateway_opens_the_log_in_only(gateways: list[Gateway]) -> None:
+    internal = exposed_by(gateways, "internal")
+    assert {name for name, exposed in internal.items() if not exposed.needs_token} == {"log_in_staff"}
+
+
+def test_the_staff_logs_in_at_the_internal_gateway_and_customers_at_the_external(
+    gateways: list[Gateway],
+) -> None:
+    external, internal = exposed_by(gateways, "external"), exposed_by(gateways, "internal")
+    assert "log_in_customer" in external
+    assert "log_in_customer" not in internal
+    assert "log_in_staff" in internal
+    assert "log_in_staff" not in external
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "shopping:products:read",
+        "shopping:products:write",
+        "shopping:prices:write",
+        "shopping:products:publish",
+        "admin:packing-orders",
+        "admin:settings:read",
+        "admin:settings:write",
+        "admin:audit:read",
+        "customer:buying-orders:monitor",
+        "locker:boxes:read",
+        "locker:boxes:write",
+    ],
+)
+def test_the_scopes_of_the_staff_are_of_no_use_outside(gateways: list[Gateway], scope: str) -> None:
+    external, internal = exposed_by(gateways, "external"), exposed_by(gateways, "internal")
+    assert not [name for name, exposed in external.items() if scope in exposed.operation.scopes]
+    assert [name for name, exposed in internal.items() if scope in exposed.operation.scopes]
