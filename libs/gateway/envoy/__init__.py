@@ -13,13 +13,16 @@ from libs.gateway.model import Gateway
 
 # A gateway rests at 70 MiB; well before this it refuses requests rather than to be killed for its memory.
 MAX_HEAP_BYTES = 256 * 1024 * 1024
+MAX_SOCKET_PATH_BYTES = 107  # unix(7)
 
 
 def bootstrap(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """The configuration of one Envoy process; raises GatewayConfigError when an upstream is missing."""
-    missing = [service for service in gateway.services if service not in inputs.upstreams]
-    if missing:
-        raise GatewayConfigError(f"inputs of the {gateway.name} gateway", [f"no upstream for {s}" for s in missing])
+    """The configuration of one Envoy process; raises GatewayConfigError when the inputs cannot work."""
+    problems = [f"no upstream for {service}" for service in gateway.services if service not in inputs.upstreams]
+    if isinstance(inputs.admin, Path) and len(str(inputs.admin).encode()) > MAX_SOCKET_PATH_BYTES:
+        problems.append(f"{inputs.admin} is too long for a unix socket ({MAX_SOCKET_PATH_BYTES} bytes)")
+    if problems:
+        raise GatewayConfigError(f"inputs of the {gateway.name} gateway", problems)
     return {
         "node": {"id": f"{gateway.name}-gateway", "cluster": "reclothes"},
         "admin": _admin(inputs.admin),

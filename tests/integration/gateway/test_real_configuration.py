@@ -18,7 +18,7 @@ def test_the_command_writes_a_configuration_that_envoy_accepts(
     gateway: str, certificates: Certificates, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "libs.gateway", "envoy", gateway, str(tmp_path / "envoy.json")]
-    command += ["--listen", "127.0.0.1:8443", "--admin", str(tmp_path / "admin.sock"), "--validate"]
+    command += ["--listen", "127.0.0.1:8443", "--admin", "17020", "--validate"]
     command += ["--tls-cert", str(certificates.cert), "--tls-key", str(certificates.key)]
     command += ["--ca-file", str(certificates.ca_file), "--jwt-issuer", "https://auth.reclothes.example"]
     for number, service in enumerate(SERVICES):

@@ -24,5 +24,5 @@ def inputs(tmp_path: Path) -> EnvoyInputs:
         ca_file=tmp_path / "ca.pem",
         upstreams={service: ("127.0.0.1", 17000 + number) for number, service in enumerate(services)},
         jwt_issuer="https://auth.reclothes.example",
-        admin=tmp_path / "admin.sock",
+        admin=Path("/run/gateway.sock"),
     )

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from libs.chassis import problems
 from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, GatewayName, read_gateway, write_envoy_config
 from libs.gateway.contracts import load_contracts
 from libs.gateway.envoy import bootstrap
+from libs.gateway.envoy.replies import REPLIES
 from libs.gateway.errors import GatewayConfigError
 from libs.gateway.inputs import EnvoyInputs
 from tests.unit.gateway.example import Example
@@ -158,6 +160,24 @@ def test_a_missing_upstream_is_named(example: Example, inputs: EnvoyInputs) -> N
     gateway = read_gateway("external", example.config_dir, example.contracts_dir)
     with pytest.raises(GatewayConfigError, match="no upstream for shop"):
         bootstrap(gateway, without_shop)
+
+
+def test_an_admin_socket_that_the_system_cannot_have_is_refused(
+    example: Example, inputs: EnvoyInputs, tmp_path: Path
+) -> None:
+    example.write()
+    gateway = read_gateway("external", example.config_dir, example.contracts_dir)
+    with pytest.raises(GatewayConfigError, match="too long for a unix socket"):
+        bootstrap(gateway, dataclasses.replace(inputs, admin=tmp_path / ("x" * 108)))
+
+
+def test_a_problem_has_one_title_and_status_whoever_answers_it() -> None:
+    of_services = {problem.slug: problem for problem in problems.Problem.__subclasses__()}
+    shared = [reply for reply in REPLIES if reply.slug in of_services]
+    assert len(shared) > 5
+    for reply in shared:
+        problem = of_services[reply.slug]
+        assert (reply.status, reply.title) == (problem.status, problem.title)
 
 
 def test_the_same_inputs_give_the_same_file(example: Example, inputs: EnvoyInputs, tmp_path: Path) -> None:
