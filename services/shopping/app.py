@@ -8,7 +8,7 @@ from pymongo.errors import PyMongoError
 
 from libs.chassis import app
 from libs.chassis.logs import get_logger
-from libs.chassis.service import Service
+from libs.chassis.service import Service, start_process
 from services.shopping import events, hold_store, models, photo_store, product_store
 from services.shopping.settings import ShoppingSettings
 
@@ -33,4 +33,4 @@ service = Service(
 
 
 def create_app() -> Any:
-    return app.create_app(service)
+    return app.create_app(start_process("shopping"))

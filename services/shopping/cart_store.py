@@ -11,6 +11,7 @@ Copies are merged entry by entry (cart_entries.py), so none of these can undo a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
@@ -30,11 +31,14 @@ CART_QUEUE = "cart"
 UNSAVED_IS_LATE_AFTER_MS = 10_000
 SENT_AGAIN_AFTER_MS = 10_000
 MOST_AT_ONCE = 100
+QUEUE_LEFT_ALONE_SECONDS = 5.0
 
 # Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its
 # copy looks valid to it, so it is compared again before this process uses it.
 _changed_without_cache: set[str] = set()
 _lock = Lock()
+# Trying a queue that is away takes long; nobody who fills a cart should wait for it each time.
+_queue_away_until = float("-inf")
 
 
 def apply_changes(customer_id: str, changes: Sequence[CartChange] = ()) -> StoredCart:
@@ -90,11 +94,7 @@ def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCa
     if step.outcome == "full":
         raise CartIsFull
     if step.outcome == "changed":
-        try:
-            _send(customer_id, step.cart)
-        except QueueUnavailable as away:
-            # The cart stays marked unsaved in ElastiCache and is sent later.
-            get_logger(__name__).warning("cart queue away", reason=type(away).__name__)
+        _send_if_queue_answers(customer_id, step.cart)
     return step.cart
 
 
@@ -125,6 +125,17 @@ def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> Store
     with _lock:
         _changed_without_cache.add(customer_id)
     return cart
+
+
+def _send_if_queue_answers(customer_id: str, cart: StoredCart) -> None:
+    """Sends the cart, or leaves it marked unsaved in ElastiCache, to be sent later by `send_unsaved`."""
+    global _queue_away_until
+    if time.monotonic() < _queue_away_until:
+        return
+    try:
+        _send(customer_id, cart)
+    except QueueUnavailable:
+        _queue_away_until = time.monotonic() + QUEUE_LEFT_ALONE_SECONDS
 
 
 def _send(customer_id: str, cart: StoredCart) -> None:

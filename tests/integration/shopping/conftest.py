@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import redis
 from sqlalchemy import select
 
 from libs.chassis import cache, db, messaging, migrations, operations, security, settings, system_settings, topology
@@ -60,23 +61,33 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         for name, value in environment.items():
             patch.setenv(name, value)
         chosen = ShoppingSettings.from_environment()
-    for memory in (topology.aws, messaging._queue_url, photo_store.s3_client, cache._client):
-        memory.cache_clear()
-    settings.use_settings(chosen)
-    operations.use_service(app.service)
-    cart_store._changed_without_cache.clear()
-    system_settings.forget()
-    migrations.migrate("shopping", chosen.database_url)
-    app.ensure_indexes()
-    yield chosen
-    db.engine().dispose()
+        for memory in (topology.aws, messaging._queue_url, photo_store.s3_client, cache._client):
+            memory.cache_clear()
+        settings.use_settings(chosen)
+        operations.use_service(app.service)
+        cart_store._changed_without_cache.clear()
+        cart_store._queue_away_until = 0.0
+        system_settings.forget()
+        migrations.migrate("shopping", chosen.database_url)
+        app.ensure_indexes()
+        yield chosen
+        db.engine().dispose()
 
 
 @pytest.fixture
 def shopping(database_url: str, redis_url: str, mongo_url: str, aws_endpoint: str) -> Iterator[ShoppingSettings]:
-    urls = {"database_url": database_url, "redis_url": redis_url}
+    own_cache = f"{redis_url.rpartition('/')[0]}/9"
+    redis.Redis.from_url(own_cache).flushdb()
+    urls = {"database_url": database_url, "redis_url": own_cache}
     with running_shopping(**urls, mongo_url=mongo_url, aws_endpoint=aws_endpoint) as chosen:
         yield chosen
+
+
+@pytest.fixture
+def provisioned(shopping: ShoppingSettings) -> ShoppingSettings:
+    """Shopping with its topics and queues too."""
+    topology.ensure_topology(app.service.events)
+    return shopping
 
 
 @pytest.fixture

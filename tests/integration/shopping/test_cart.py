@@ -1,0 +1,141 @@
+"""The cart as its buyer sees it (story b-pr-02), with all stores up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from libs.chassis import db
+from libs.chassis.events import dispatch
+from libs.chassis.money import Money
+from services.shopping import cart, holds, inventory, product_store
+from services.shopping.cart import Cart, CartFull
+from services.shopping.events import registry
+from services.shopping.products import Product, ProductNotFound, ProductUnavailable
+from tests.integration.shopping.conftest import id_of
+
+Maker = Callable[..., Product]
+pytestmark = [pytest.mark.usefixtures("provisioned"), pytest.mark.story("b-pr-02")]
+ME, OTHER = id_of("usr", "me"), id_of("usr", "other")
+
+
+def read() -> Cart:
+    with db.unit_of_work(reads_only=True):
+        return cart.get_cart(ME)
+
+
+def put(product: Product) -> Cart:
+    with db.unit_of_work():
+        return cart.put_item(ME, product.id)
+
+
+def remove(product: Product) -> Cart:
+    with db.unit_of_work():
+        return cart.remove_item(ME, product.id)
+
+
+def hold(product: Product, buyer_id: str) -> None:
+    with db.unit_of_work():
+        holds.create_hold(id_of("bor", product.id), buyer_id, [product.id])
+
+
+def what_changed(cart_read: Cart) -> list[tuple[bool, str | None]]:
+    return [(item.available, item.changed) for item in cart_read.items]
+
+
+def test_an_empty_cart() -> None:
+    empty = read()
+    assert (empty.items, empty.total, empty.version, empty.updated_at) == ([], Money(0, "EUR"), 0, None)
+
+
+def test_putting_in_and_taking_out_shows_the_total_at_once(published: Maker) -> None:
+    coat, hat = published(4900), published(900)
+    put(coat)
+    both = put(hat)
+    assert [item.product_id for item in both.items] == [coat.id, hat.id]
+    assert (both.total, both.version) == (Money(5800, "EUR"), 2)
+    assert read() == both
+    left = remove(coat)
+    assert [item.product_id for item in left.items] == [hat.id]
+    assert left.total == Money(900, "EUR")
+    assert remove(coat).version == left.version, "taking out what is not in is no change"
+    assert put(hat).version == left.version, "putting in what is in is no change"
+
+
+def test_only_what_is_on_sale_can_be_put_in(published: Maker, draft: Maker) -> None:
+    with pytest.raises(ProductNotFound):
+        put(draft())
+    taken = published()
+    hold(taken, OTHER)
+    with pytest.raises(ProductUnavailable) as raised:
+        put(taken)
+    assert raised.value.extensions == {"unavailable_product_ids": [taken.id]}
+
+
+def test_the_cart_tells_what_became_of_its_products(published: Maker) -> None:
+    kept, held, sold, repriced, withdrawn, mine = products = [published(1000) for _ in range(6)]
+    for product in products:
+        put(product)
+    hold(held, OTHER)
+    hold(sold, OTHER)
+    hold(mine, ME)
+    with db.unit_of_work():
+        holds.decide_after_payment(id_of("bor", sold.id), OTHER)
+    product_store.change_product(repriced, set_fields={"price": {"amount": 800, "currency": "EUR"}})
+    product_store.change_product(withdrawn, set_fields={"state": "withdrawn"})
+    now = read()
+    assert what_changed(now) == [
+        (True, None),
+        (False, "held"),
+        (False, "sold"),
+        (True, "repriced"),
+        (False, "withdrawn"),
+        (False, None),
+    ]
+    assert now.total == Money(1800, "EUR"), "the price of today, of what can still be had"
+    assert what_changed(put(inventory.get_product(repriced.id)))[3] == (True, None), "the buyer accepts it"
+    assert kept.id in {item.product_id for item in now.items}
+
+
+def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None:
+    gone = published(1000)
+    put(gone)
+    product_store.products_collection().delete_one({"_id": gone.id})
+    [item] = read().items
+    assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
+
+
+def test_a_cart_has_a_limit(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"shopping.cart_max_items": 2, "billing.currency": "EUR"}
+    monkeypatch.setattr("services.shopping.cart_store.setting", limits.__getitem__)
+    put(published())
+    full = put(published())
+    with pytest.raises(CartFull):
+        put(published())
+    assert read() == full
+
+
+def test_reading_asks_for_all_products_in_one_query(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        put(published())
+    asked: list[list[str]] = []
+    find = product_store.find_products
+    monkeypatch.setattr(product_store, "find_products", lambda ids: find(asked.append(list(ids)) or asked[-1]))
+    assert len(read().items) == 3
+    assert len(asked) == 1
+
+
+@pytest.mark.story("b-bu-01")
+def test_what_was_ordered_leaves_the_cart_once(published: Maker) -> None:
+    ordered, other = published(), published()
+    put(ordered)
+    put(other)
+    data = {"order_id": id_of("bor", "1"), "buyer_id": ME, "product_ids": [ordered.id]}
+    event = {"id": "evt_1", "type": "customer.buying_order.placed.v1", "source": "x", "subject": "x", "time": ""}
+    dispatch(registry, {**event, "data": data})
+    after = read()
+    assert [item.product_id for item in after.items] == [other.id]
+    put(ordered)
+    dispatch(registry, {**event, "data": data})
+    assert len(read().items) == 2, "the same event again takes nothing out"

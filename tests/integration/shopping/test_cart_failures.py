@@ -1,0 +1,341 @@
+"""No acknowledged change of a cart is lost when one store is away, lost, stale or hanging (story b-pr-02)."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from kombu import Queue
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from libs.chassis import clock, db, messaging, settings, topology, worker
+from services.shopping import cart, cart_rows, cart_store
+from services.shopping.events import persist_cart, registry
+from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
+from tests.integration.shopping.conftest import id_of, running_shopping
+from tests.integration.shopping.servers import CacheServer, Link, cache_programs
+
+Maker = Callable[..., Product]
+pytestmark = pytest.mark.story("b-pr-02")
+ME = id_of("usr", "me")
+
+
+@pytest.fixture(params=sorted(cache_programs()))
+def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CacheServer]:
+    server = CacheServer(cache_programs()[request.param], tmp_path)
+    server.start()
+    yield server
+    server.go_on()
+    server.kill()
+
+
+@pytest.fixture
+def queue_link(aws_endpoint: str) -> Iterator[Link]:
+    link = Link(urlsplit(aws_endpoint).port or 0)
+    link.join()
+    yield link
+    link.cut()
+
+
+@pytest.fixture(autouse=True)
+def shop(database_url: str, mongo_url: str, redis: CacheServer, queue_link: Link) -> Iterator[ShoppingSettings]:
+    """Shopping with a cache of its own that can be killed, and a queue that can be cut off."""
+    endpoint = f"http://127.0.0.1:{queue_link.port}"
+    urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
+    with running_shopping(**urls, aws_endpoint=endpoint) as chosen:
+        topology.ensure_topology(registry)
+        yield chosen
+
+
+@contextmanager
+def database_stopped() -> Iterator[None]:
+    url = make_url(settings.settings().database_url)
+    away = "sqlite:////nowhere/at/all.db" if url.get_backend_name() == "sqlite" else url.set(port=1)
+    with settings.overridden(database_url=str(away)):
+        yield
+
+
+@contextmanager
+def worker_running() -> Iterator[None]:
+    """The worker's consumer of the cart queue."""
+    stop = threading.Event()
+    name = topology.queue_name("shopping", "cart")
+    consumer = worker.QueueConsumer(name, worker._work_with(persist_cart), stop)
+    thread = threading.Thread(target=consumer.run, daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join(10)
+
+
+def work_off() -> None:
+    """Handles the messages that are in the cart queue now."""
+    name = topology.queue_name("shopping", "cart")
+    with messaging.connection(name, wait_seconds=0) as broker, broker.SimpleQueue(Queue(name)) as queue:
+        while True:
+            try:
+                message = queue.get(timeout=0.1)
+            except queue.Empty:
+                return
+            worker.handle_work(persist_cart, message.payload)
+            message.ack()
+
+
+def shown() -> list[str]:
+    with db.unit_of_work(reads_only=True):
+        return [item.product_id for item in cart.get_cart(ME).items]
+
+
+def put(product: Product) -> None:
+    with db.unit_of_work():
+        cart.put_item(ME, product.id)
+
+
+def remove(product: Product) -> None:
+    with db.unit_of_work():
+        cart.remove_item(ME, product.id)
+
+
+def saved() -> list[str]:
+    with db.unit_of_work(reads_only=True):
+        return [entry.product_id for entry in cart_rows.load_cart(ME).present_entries]
+
+
+def as_another_process() -> None:
+    """What this process remembers of an outage is unknown to the others."""
+    cart_store._changed_without_cache.clear()
+
+
+def run_job(job: Callable[[], None]) -> None:
+    with db.unit_of_work():
+        job()
+
+
+def eventually(read: Callable[[], object], expected: object) -> None:
+    deadline = time.monotonic() + 15
+    while read() != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert read() == expected
+
+
+def test_normally_a_worker_saves_each_change(published: Maker, redis: CacheServer) -> None:
+    coat, hat = published(), published()
+    with worker_running():
+        put(coat)
+        put(hat)
+        remove(coat)
+        eventually(saved, [hat.id])
+        eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
+
+
+def test_cache_flushed(published: Maker, redis: CacheServer) -> None:
+    coat, hat = published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+    put(hat)
+    redis.empty()
+    assert shown() == [coat.id], "the last change is still on its way in the queue"
+    with worker_running():
+        eventually(shown, [coat.id, hat.id])
+        remove(coat)
+        eventually(saved, [hat.id])
+
+
+def test_cache_stopped_and_back_empty(published: Maker, redis: CacheServer) -> None:
+    coat, hat = published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+        redis.kill()
+        assert shown() == [coat.id]
+        put(hat)
+        remove(coat)
+        assert shown() == [hat.id]
+        redis.start()
+        assert shown() == [hat.id]
+        put(coat)
+        eventually(saved, [hat.id, coat.id])
+
+
+def test_cache_back_with_an_old_copy_that_must_not_win(published: Maker, redis: CacheServer) -> None:
+    coat, hat, scarf = published(), published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+        redis.take_snapshot()
+        put(hat)
+        eventually(saved, [coat.id, hat.id])
+        redis.kill()
+        remove(coat)
+        as_another_process()
+        redis.start()
+        assert shown() == [hat.id]
+        put(scarf)
+        eventually(saved, [hat.id, scarf.id])
+
+
+def test_cache_lost_its_last_change_but_the_message_is_under_way(published: Maker, redis: CacheServer) -> None:
+    coat, hat, scarf = published(), published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+    redis.take_snapshot()
+    put(hat)
+    redis.kill()
+    redis.start()
+    put(scarf)
+    with worker_running():
+        eventually(shown, [coat.id, hat.id, scarf.id])
+        eventually(saved, [coat.id, hat.id, scarf.id])
+
+
+def test_cache_hanging_for_one_process_only(published: Maker, redis: CacheServer) -> None:
+    coat, hat, scarf = published(), published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+        redis.hang()
+        put(hat)
+        remove(coat)
+        redis.go_on()
+        assert shown() == [hat.id], "this process knows of its change"
+        as_another_process()
+        put(scarf)
+        run_job(cart_store.tell_cache)
+        assert shown() == [hat.id, scarf.id]
+        eventually(saved, [hat.id, scarf.id])
+
+
+def test_the_cache_is_told_of_what_was_changed_without_it(published: Maker, redis: CacheServer) -> None:
+    coat = published()
+    shown()
+    redis.hang()
+    put(coat)
+    redis.go_on()
+    as_another_process()
+    run_job(cart_store.tell_cache)
+    with database_stopped():
+        assert shown() == [coat.id], "the cache alone has it now"
+    with db.unit_of_work(reads_only=True):
+        assert cart_rows.customers_with_cache_behind(10) == []
+
+
+def test_the_cache_is_not_told_while_it_is_away(published: Maker, redis: CacheServer) -> None:
+    redis.kill()
+    put(published())
+    run_job(cart_store.tell_cache)
+    with db.unit_of_work(reads_only=True):
+        assert cart_rows.customers_with_cache_behind(10) == [ME]
+    redis.start()
+
+
+def test_queue_stopped(published: Maker, redis: CacheServer, queue_link: Link) -> None:
+    coat, hat = published(), published()
+    put(coat)
+    queue_link.cut()
+    messaging.forget_queues()
+    put(hat)
+    remove(coat)
+    assert shown() == [hat.id]
+    with clock.freeze(clock.now() + timedelta(seconds=11)):
+        run_job(cart_store.send_unsaved)
+    assert redis.client().zcard("carts:unsaved") == 1, "still to be sent"
+    queue_link.join()
+    with worker_running():
+        with clock.freeze(clock.now() + timedelta(seconds=11)):
+            run_job(cart_store.send_unsaved)
+        eventually(saved, [hat.id])
+        eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
+
+
+def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> None:
+    coat = published()
+    put(coat)
+    url = topology.queue_url(topology.queue_name("shopping", "cart"))
+    topology.aws("sqs").purge_queue(QueueUrl=url)
+    with worker_running():
+        run_job(cart_store.send_unsaved)
+        assert saved() == [], "it is not late yet"
+        with clock.freeze(clock.now() + timedelta(seconds=11)):
+            run_job(cart_store.send_unsaved)
+        eventually(saved, [coat.id])
+
+
+def test_database_stopped(published: Maker, redis: CacheServer) -> None:
+    coat, hat = published(), published()
+    put(coat)
+    with database_stopped():
+        put(hat)
+        remove(coat)
+        assert shown() == [hat.id]
+        with pytest.raises(OperationalError), db.unit_of_work():
+            cart_store.persist({"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []})
+    with worker_running():
+        eventually(saved, [hat.id])
+
+
+def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, redis: CacheServer) -> None:
+    coat, hat = published(), published()
+    with worker_running():
+        put(coat)
+        eventually(saved, [coat.id])
+    redis.empty()
+    with database_stopped():
+        put(hat)
+        assert shown() == [hat.id], "what is known is shown"
+    assert shown() == [coat.id, hat.id]
+    with worker_running():
+        eventually(saved, [coat.id, hat.id])
+
+
+@pytest.mark.parametrize("seed", range(1))
+def test_random_changes_through_random_single_failures(
+    published: Maker, redis: CacheServer, queue_link: Link, seed: int
+) -> None:
+    chance = random.Random(seed)
+    products = [published() for _ in range(6)]
+    expected: set[str] = set()
+
+    def change_some() -> None:
+        for _ in range(chance.randint(1, 4)):
+            product = chance.choice(products)
+            if product.id in expected and chance.random() < 0.7:
+                remove(product)
+                expected.discard(product.id)
+            else:
+                put(product)
+                expected.add(product.id)
+
+    for _ in range(10):
+        trouble = chance.choice(["none", "cache", "queue", "database", "flush"])
+        if trouble == "cache":
+            redis.kill()
+            change_some()
+            redis.start()
+        elif trouble == "queue":
+            queue_link.cut()
+            change_some()
+            queue_link.join()
+        elif trouble == "database":
+            with database_stopped():
+                change_some()
+        else:
+            change_some()
+        if trouble == "flush":
+            redis.empty()
+        work_off()
+        with clock.freeze(clock.now() + timedelta(seconds=11)):
+            run_job(cart_store.send_unsaved)
+            run_job(cart_store.tell_cache)
+        work_off()
+        assert (set(saved()), set(shown())) == (expected, expected), trouble
