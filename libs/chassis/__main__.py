@@ -37,7 +37,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "serve":
         os.chdir(ROOT)
-        target = f"services.{arguments.service}.app:create_app()"
+        target = f"libs.chassis.app:application('{arguments.service}')"
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", "libs/chassis/gunicorn_conf.py", target]
         os.execv(sys.executable, gunicorn)  # noqa: S606 the same interpreter, no shell
     try:
@@ -49,9 +49,8 @@ def main() -> None:
 
         migrate(service.name, settings().database_url, arguments.to)
         return
-    from libs.chassis import dead_letters, operations, topology, worker
+    from libs.chassis import dead_letters, topology, worker
 
-    operations.use_service(service)
     if arguments.command == "provision":
         topology.ensure_topology(service.events)
     elif arguments.command == "worker":

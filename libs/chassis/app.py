@@ -29,7 +29,7 @@ from libs.chassis.problems import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from libs.chassis.service import Service
+from libs.chassis.service import Service, start_process, use_service
 from libs.chassis.settings import settings
 
 Scope = dict[str, Any]
@@ -50,9 +50,14 @@ _BY_STATUS = {
 }
 
 
+def application(name: str) -> AsgiApp:
+    """The application of the service `name`, in a process of its own: what gunicorn is given."""
+    return create_app(start_process(name))
+
+
 def create_app(service: Service) -> AsgiApp:
     """The ASGI application of `service`; raises when contract and handlers do not match."""
-    operations.use_service(service)
+    use_service(service)
     health.register("database", db.ping)
     resolver = operations.ContractResolver()
     app = connexion.FlaskApp(
@@ -69,12 +74,19 @@ def create_app(service: Service) -> AsgiApp:
         validate_responses=not settings().is_production,
         validator_map=validation.validator_map(),
     )
-    resolver.refuse_orphans(service.name)
     for kind in (Problem, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, _answer_error)
     _note_operation(app)
+    _build_now(app)
+    resolver.refuse_orphans(service.name)
     mounts = {prefix: make() for prefix, make in service.asgi_mounts.items()}
     return Chassis(app, mounts)
+
+
+def _build_now(app: connexion.FlaskApp) -> None:
+    """Read the contract and find the handlers now; Connexion would wait for the first message."""
+    middleware = app.middleware
+    middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()
 
 
 def _note_operation(app: connexion.FlaskApp) -> None:

@@ -17,7 +17,7 @@ def record(action: str, target: str, before: Any = None, after: Any = None) -> N
 
     `before` and `after` are JSON values of what changed, without secrets and without personal data.
     """
-    from libs.chassis.operations import running_service
+    from libs.chassis.service import running_service
 
     who = principal()
     registry = running_service().events

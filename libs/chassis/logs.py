@@ -43,6 +43,7 @@ def configure(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.captureWarnings(True)
     for noisy in (
         "botocore",
         "boto3",
@@ -53,7 +54,7 @@ def configure(service: str, level: str = "INFO") -> None:
         "connexion",
         "uvicorn.access",
     ):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "py.warnings" else logging.WARNING)
 
 
 def _with_service(service: str) -> Any:

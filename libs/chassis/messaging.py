@@ -55,7 +55,7 @@ def forget_queues() -> None:
 
 def send_to_queue(queue: str, message: dict[str, Any]) -> None:
     """Put work into the running service's own queue; QueueUnavailable when SQS does not take it."""
-    from libs.chassis.operations import running_service
+    from libs.chassis.service import running_service
 
     name = topology.queue_name(running_service().events.domain, queue)
     envelope = {"message": message, "requestid": logs.bound("request_id")}

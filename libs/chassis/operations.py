@@ -9,6 +9,7 @@ import pkgutil
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import flask
@@ -23,34 +24,22 @@ from sqlalchemy.orm.exc import StaleDataError
 from libs.chassis import audit, db, idempotency, logs
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
-from libs.chassis.service import Service
 
 SAFE_METHODS = ("get", "head", "options")
 
-_running: Service | None = None
 
-
-def use_service(service: Service) -> None:
-    """Make `service` the one this process runs."""
-    global _running
-    _running = service
-
-
-def running_service() -> Service:
-    """The service this process runs; RuntimeError before one is chosen."""
-    if _running is None:
-        raise RuntimeError("no service runs in this process; call use_service() at start")
-    return _running
-
-
-@dataclass(frozen=True)
+@dataclass
 class Operation:
     """What the chassis takes from the contract for one operation."""
 
     name: str
     method: str
-    path: str
-    needs_key: bool
+    contract: AbstractOperation
+
+    @cached_property
+    def needs_key(self) -> bool:
+        names = {found["name"].lower() for found in self.contract.parameters if found["in"] == "header"}
+        return idempotency.HEADER.lower() in names
 
     @property
     def is_safe(self) -> bool:
@@ -77,9 +66,7 @@ class ContractResolver(Resolver):
         if function is None:
             raise ResolverError(f"the contract names the operation {name}, and {module_name} has no such function")
         self.functions.add(function)
-        headers = {p["name"].lower() for p in operation.parameters if p["in"] == "header"}
-        known = Operation(name, operation.method, operation.path, idempotency.HEADER.lower() in headers)
-        return _around(function, known)
+        return _around(function, Operation(name, operation.method, operation))
 
     def refuse_orphans(self, service: str) -> None:
         """ResolverError when a public function of an api module has no operation in the contract."""

@@ -33,6 +33,22 @@ class Service:
     on_start: Callable[[], None] | None = None
 
 
+_running: Service | None = None
+
+
+def use_service(service: Service) -> None:
+    """Make `service` the one this process runs."""
+    global _running
+    _running = service
+
+
+def running_service() -> Service:
+    """The service this process runs; RuntimeError before one is chosen."""
+    if _running is None:
+        raise RuntimeError("no service runs in this process; call use_service() at start")
+    return _running
+
+
 def load_service(name: str) -> Service:
     """The `service` of `services/<name>/app.py`; ValueError for an unknown name."""
     if name not in NAMES:
@@ -54,6 +70,7 @@ def start_process(name: str) -> Service:
     logs.configure(name, settings.settings().log_level)
     tracing.configure(name, settings.settings().otlp_endpoint)
     service = load_service(name)
+    use_service(service)
     if service.on_start is not None:
         service.on_start()
     return service

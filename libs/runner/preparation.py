@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import click
 
-from libs.chassis import messaging, operations, service, topology
+from libs.chassis import messaging, service, topology
 from libs.chassis.migrations import migrate
 from libs.chassis.service import Service
 from libs.chassis.settings import settings
@@ -29,7 +29,6 @@ def acting_as(layout: Layout, name: str) -> Iterator[Service]:
     os.environ.update(environment.of_service(layout, credentials.ensure(layout), name))
     try:
         started = service.start_process(name)
-        operations.use_service(started)
         yield started
     finally:
         os.environ.clear()
@@ -43,18 +42,8 @@ def prepare(layout: Layout) -> None:
             migrate(name, settings().database_url)
             topology.ensure_topology(started.events)
             if name == "shopping":
-                _ensure_bucket()
-                importlib.import_module("services.shopping.product_store").ensure_indexes()
+                importlib.import_module("services.shopping.photo_store").ensure_bucket()
             messaging.forget_queues()
-
-
-def _ensure_bucket() -> None:
-    s3 = topology.aws("s3")
-    try:
-        s3.head_bucket(Bucket=environment.PHOTO_BUCKET)
-    except s3.exceptions.ClientError:
-        where = {"LocationConstraint": environment.REGION}
-        s3.create_bucket(Bucket=environment.PHOTO_BUCKET, CreateBucketConfiguration=where)
 
 
 def load_demo_data(layout: Layout) -> None:

@@ -84,4 +84,4 @@ def _with_free_boxes(found: Sequence[tuple[Location, int | None]]) -> list[Place
 def _free_boxes(location_ids: Iterable[str]) -> dict[str, int]:
     free = select(Box.location_id, func.count()).where(Box.location_id.in_(list(location_ids)), Box.state == "free")
     rows = session().execute(free.group_by(Box.location_id))
-    return {location_id: count for location_id, count in rows.tuples()}
+    return dict(rows.tuples().all())

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pymongo.errors import PyMongoError
 
-from libs.chassis import app
 from libs.chassis.logs import get_logger
-from libs.chassis.service import Service, start_process
+from libs.chassis.service import Service
 from services.shopping import events, hold_store, models, photo_store, product_store
 from services.shopping.settings import ShoppingSettings
 
@@ -30,7 +27,3 @@ service = Service(
     events=events.registry,
     on_start=ensure_indexes,
 )
-
-
-def create_app() -> Any:
-    return app.create_app(start_process("shopping"))

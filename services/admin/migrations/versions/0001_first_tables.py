@@ -56,7 +56,6 @@ def upgrade() -> None:
         sa.Column("updated_by", sa.String(length=36), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
-    # ### end Alembic commands ###
 
     for change in ("update", "delete"):
         op.execute(_refusal(change, op.get_bind().dialect.name))
@@ -74,5 +73,4 @@ def downgrade() -> None:
     op.drop_table("system_settings")
     op.drop_table("packing_orders")
     op.drop_table("audit_entries")
-    # ### end Alembic commands ###
     drop_chassis_tables(op)

@@ -151,7 +151,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", "role"),
     )
-    # ### end Alembic commands ###
 
     _insert_first_roles()
 
@@ -174,5 +173,4 @@ def downgrade() -> None:
     op.drop_table("users")
     op.drop_table("roles")
     op.drop_table("outgoing_mails")
-    # ### end Alembic commands ###
     drop_chassis_tables(op)

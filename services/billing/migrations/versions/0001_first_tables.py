@@ -50,11 +50,9 @@ def upgrade() -> None:
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     op.drop_table("provider_events")
     op.drop_table("payments")
-    # ### end Alembic commands ###
     drop_chassis_tables(op)

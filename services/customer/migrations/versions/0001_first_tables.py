@@ -73,7 +73,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_order_timeline_order_id"), "order_timeline", ["order_id"], unique=False)
-    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
@@ -81,5 +80,4 @@ def downgrade() -> None:
     op.drop_table("buying_order_items")
     op.drop_table("customers")
     op.drop_table("buying_orders")
-    # ### end Alembic commands ###
     drop_chassis_tables(op)

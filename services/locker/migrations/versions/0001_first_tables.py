@@ -53,12 +53,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_boxes_location_id_state", "boxes", ["location_id", "state", "id"], unique=False)
     op.create_index("ix_boxes_state", "boxes", ["state", "id"], unique=False)
-    # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     op.drop_table("boxes")
     op.drop_table("locations")
     op.drop_table("box_requests")
-    # ### end Alembic commands ###
     drop_chassis_tables(op)
