@@ -120,6 +120,7 @@ def _from_framework(error: Exception) -> Problem | None:
     status = error.status if isinstance(error, ProblemException) else error.status_code
     kind = _BY_STATUS.get(int(status))
     if kind is None:
+        logs.get_logger(__name__).error("framework refused", error=type(error).__name__, reason=str(error.detail))
         return Problem() if int(status) >= 500 else BadRequest(str(error.detail or ""))
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     detail = "" if kind in (Unauthenticated, NotFound, MethodNotAllowed) else str(error.detail or "")

@@ -145,7 +145,9 @@ def _as_response(result: Any) -> flask.Response:
     if isinstance(body, flask.Response):
         return flask.make_response((body, status, headers or {}))
     if body is None:
-        return flask.Response(b"", status or 204, headers)
+        empty = flask.Response(b"", status or 204, headers)
+        del empty.headers["Content-Type"]
+        return empty
     answer = flask.Response(flask.json.dumps(body), status or 200, mimetype="application/json")
     answer.headers.update(headers or {})
     return answer

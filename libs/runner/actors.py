@@ -160,8 +160,8 @@ class Customer(Actor):
         configuration = self.call("GET", "/billing/v1/payment-configuration", anonymous=True).json()
         answer = httpx.post(
             f"{configuration['api_base']}/v1/payment_methods",
+            headers={"Authorization": f"Bearer {configuration['publishable_key']}"},
             data={
-                "key": configuration["publishable_key"],
                 "type": "card",
                 "card[number]": number,
                 "card[exp_month]": "12",

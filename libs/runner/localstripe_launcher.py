@@ -1,7 +1,8 @@
-"""Starts localstripe, the stand-in for the card payment provider, with two things that it has no options for.
+"""Starts localstripe, the stand-in for the card payment provider, with three things that it has no options for.
 
 It keeps its state in one fixed file under /tmp, which two platforms would share, and forgets its webhooks when it
-stops. Here the state file and the webhook come from the environment. localstripe is GPL-3: it runs as this program
+stops: here the state file and the webhook come from the environment. It refuses a publishable key where the provider
+takes one, when a browser hands over a card. localstripe is GPL-3: it runs as this program
 of its own and is part of no service.
 """
 
@@ -35,11 +36,26 @@ def keep_state_in(path: Path) -> None:
     resources.Store.dump_to_disk = dump
 
 
+def accept_cards_from_browsers() -> None:
+    """Let a publishable key make a payment method, as https://docs.stripe.com/keys says."""
+    with_secret_key = server.get_api_key
+
+    def get_api_key(request: web.Request) -> str | None:
+        sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if request.method == "POST" and request.path == "/v1/payment_methods" and sent.startswith("pk_"):
+            return sent
+        found: str | None = with_secret_key(request)
+        return found
+
+    server.get_api_key = get_api_key
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     port = parser.parse_args().port
     keep_state_in(Path(os.environ["LOCALSTRIPE_STATE_FILE"]))
+    accept_cards_from_browsers()
     resources.store.try_load_from_disk()
     url, secret = os.environ["LOCALSTRIPE_WEBHOOK_URL"], os.environ["LOCALSTRIPE_WEBHOOK_SECRET"]
     webhooks.register_webhook("reclothes", url, secret, EVENTS)
