@@ -1,9 +1,9 @@
 """Starts localstripe, the stand-in for the card payment provider, with three things that it has no options for.
 
 It keeps its state in one fixed file under /tmp, which two platforms would share, and forgets its webhooks when it
-stops: here the state file and the webhook come from the environment. It refuses a publishable key where the provider
-takes one, when a browser hands over a card. localstripe is GPL-3: it runs as this program
-of its own and is part of no service.
+stops: here the state file and the webhook come from the environment. It refuses a publishable key where the
+provider takes one, when a browser hands over a card. localstripe is GPL-3: it runs as this program of its own and
+is part of no service.
 """
 
 from __future__ import annotations

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token
+from libs.runner.layout import SERVICES, Layout
+from tests.support import servers
+from tests.support.platform import RunningPlatform, running
+
+
+@pytest.fixture(scope="session", params=["embedded", "mariadb-redis"])
+def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A whole platform: on the embedded stores, and on MariaDB and Redis."""
+    layout = Layout(tmp_path_factory.mktemp("platform")).on_free_ports()
+    if request.param == "mariadb-redis":
+        mariadb = request.getfixturevalue("mariadb_server")
+        for service in SERVICES:
+            servers.make_database(mariadb, f"platform_{service}")
+        template = mariadb + "/platform_{service}"
+        layout = replace(layout, database_url_template=template, redis_url=request.getfixturevalue("redis_server"))
+    with running(layout) as started:
+        yield started
+
 
 MakeCustomer = Callable[..., Customer]
 
 
 @pytest.fixture
-def mailbox(platform: Any) -> Mailbox:
+def mailbox(platform: RunningPlatform) -> Mailbox:
     return Mailbox(platform.maildir)
 
 
@@ -28,7 +47,7 @@ def people() -> Iterator[list[Actor]]:
 
 
 @pytest.fixture
-def new_customer(platform: Any, mailbox: Mailbox, people: list[Actor]) -> MakeCustomer:
+def new_customer(platform: RunningPlatform, mailbox: Mailbox, people: list[Actor]) -> MakeCustomer:
     """Make a customer who is registered, and verified and logged in unless told otherwise."""
 
     def make(*, verified: bool = True, logged_in: bool = True) -> Customer:
@@ -46,7 +65,7 @@ def new_customer(platform: Any, mailbox: Mailbox, people: list[Actor]) -> MakeCu
 
 
 @pytest.fixture
-def staff_member(platform: Any, people: list[Actor]) -> Callable[[str], Staff]:
+def staff_member(platform: RunningPlatform, people: list[Actor]) -> Callable[[str], Staff]:
     """Log one of the demo staff in: 'employee', 'manager' or 'deliveryman'."""
 
     def make(role: str) -> Staff:

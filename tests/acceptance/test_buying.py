@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
 from libs.runner.actors import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
 from tests.acceptance.conftest import MakeCustomer
+from tests.support.platform import RunningPlatform
 
 
 @pytest.mark.story("b-bu-01")
@@ -141,7 +141,7 @@ def test_nobody_reads_another_customers_order_or_payment(
 
 
 def test_one_request_id_is_in_the_logs_of_the_gateway_the_service_and_the_workers(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: Any, employee: Staff
+    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform, employee: Staff
 ) -> None:
     buyer = new_customer()
     buyer.place_order([published_coat()], buyer.locations()[0]["id"])
@@ -155,9 +155,7 @@ def test_one_request_id_is_in_the_logs_of_the_gateway_the_service_and_the_worker
                 names.add(log.name.split(".")[0])
         wanted = [("external",), ("customer",), ("shopping",), ("shopping", "worker")]
         return (
-            names
-            if all(any(all(part in name for part in parts) for name in names) for parts in wanted)
-            else None
+            names if all(any(all(part in name for part in parts) for name in names) for parts in wanted) else None
         )
 
     wait_for("the request id in the logs of every hop", logs_with_it)

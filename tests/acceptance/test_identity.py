@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from libs.runner.actors import Customer, Mailbox, Staff, verification_token
 from tests.acceptance.conftest import MakeCustomer
+from tests.support.platform import RunningPlatform
 
 
 @pytest.mark.story("c-01")
@@ -29,9 +29,7 @@ def test_an_account_can_log_in_only_after_the_email_is_verified(
     customer.call("POST", "/auth/v1/email-verifications", json={"token": token}, expect=410)
 
 
-def test_registering_a_known_address_gives_the_same_answer(
-    new_customer: MakeCustomer, mailbox: Mailbox
-) -> None:
+def test_registering_a_known_address_gives_the_same_answer(new_customer: MakeCustomer, mailbox: Mailbox) -> None:
     known = new_customer()
     known.register("Somebody Else")
     assert known.last is not None
@@ -63,7 +61,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(new_custome
 @pytest.mark.story("c-03")
 @pytest.mark.story("c-06")
 def test_after_log_out_the_token_is_dead_at_once_on_every_gateway(
-    new_customer: MakeCustomer, platform: Any
+    new_customer: MakeCustomer, platform: RunningPlatform
 ) -> None:
     customer = new_customer()
     customer.call("GET", "/customer/v1/profile")
@@ -84,7 +82,7 @@ def test_after_log_out_the_token_is_dead_at_once_on_every_gateway(
 @pytest.mark.story("c-12")
 @pytest.mark.parametrize("role", ["employee", "manager", "deliveryman"])
 def test_staff_log_in_and_out_only_at_the_internal_gateway(
-    role: str, staff_member: Callable[[str], Staff], platform: Any
+    role: str, staff_member: Callable[[str], Staff], platform: RunningPlatform
 ) -> None:
     person = staff_member(role)
     assert role in person.call("GET", "/auth/v1/session").json()["user"]["roles"]
@@ -101,7 +99,9 @@ def test_staff_log_in_and_out_only_at_the_internal_gateway(
     person.call("GET", "/auth/v1/session", expect=401)
 
 
-def test_a_customer_cannot_log_in_at_the_internal_gateway(new_customer: MakeCustomer, platform: Any) -> None:
+def test_a_customer_cannot_log_in_at_the_internal_gateway(
+    new_customer: MakeCustomer, platform: RunningPlatform
+) -> None:
     customer = new_customer()
     inside = Staff(platform.internal_url, platform.ca_file, customer.user_name, customer.password)
     credentials = {"user_name": customer.user_name, "password": customer.password}

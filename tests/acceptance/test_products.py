@@ -11,6 +11,7 @@ import pytest
 from libs.runner.actors import Customer, Staff, wait_for
 from libs.runner.demo_story import coat_picture
 from tests.acceptance.conftest import MakeCustomer, coat
+from tests.support.platform import RunningPlatform
 
 
 @pytest.mark.story("mf-op-01")
@@ -44,9 +45,7 @@ def test_an_employee_edits_a_product_but_not_its_price(employee: Staff) -> None:
 
 @pytest.mark.story("d-po-07")
 @pytest.mark.story("mf-op-03")
-def test_every_price_change_is_in_the_audit_trail_with_old_and_new_value(
-    employee: Staff, manager: Staff
-) -> None:
+def test_every_price_change_is_in_the_audit_trail_with_old_and_new_value(employee: Staff, manager: Staff) -> None:
     product, _ = employee.create_product(**coat())
     manager.set_price(product["id"], 4900)
     manager.set_price(product["id"], 3900)
@@ -82,7 +81,7 @@ def test_a_manager_publishes_and_an_employee_cannot(
 
 
 def test_anybody_filters_sorts_and_pages_products_without_a_token(
-    platform: Any, published_coat: Callable[..., str]
+    platform: RunningPlatform, published_coat: Callable[..., str]
 ) -> None:
     mine = {published_coat(price=1000 + n, brand="Pagination", colour="teal") for n in range(5)}
     visitor = Customer(platform.external_url, platform.ca_file, "visitor@acceptance.example")
@@ -99,8 +98,6 @@ def test_anybody_filters_sorts_and_pages_products_without_a_token(
     assert len({item["id"] for item in found}) == len(found)
     prices = [item["price"]["amount"] for item in found]
     assert prices == sorted(prices)
-    wrong = visitor.call(
-        "GET", "/shopping/v1/products", params={"limit": 1000}, anonymous=True, expect=400
-    ).json()
+    wrong = visitor.call("GET", "/shopping/v1/products", params={"limit": 1000}, anonymous=True, expect=400).json()
     assert wrong["errors"][0]["pointer"]
     visitor.close()

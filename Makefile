@@ -1,0 +1,70 @@
+# ReClothes. `make help` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_OPTIONS ?=
+
+.PHONY: help setup run demo status stop mail test lint contracts fmt types stories bench lock audit clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## make .venv from the lock file (all other targets do it by themselves)
+	@$(PYTHON) libs/runner/bootstrap.py
+
+run: setup ## start the whole platform; RUN_OPTIONS="--help" lists options
+	@exec $(BIN)/reclothes run $(RUN_OPTIONS)
+
+demo: setup ## play a purchase through both gateways of the running platform
+	@$(BIN)/reclothes demo
+
+status: setup ## say what is up and how much memory it takes
+	@$(BIN)/reclothes status
+
+stop: setup ## stop the platform that runs in another shell
+	@$(BIN)/reclothes stop
+
+mail: setup ## show the mails that the platform sent
+	@$(BIN)/reclothes mail
+
+test: setup ## run all tests; installs MariaDB and Redis from Debian when it may
+	@$(BIN)/python -m libs.runner.test_servers
+	@$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
+
+# The domain modules: what is left of a service without its edges.
+DOMAIN := $(shell ls services/*/*.py 2>/dev/null | grep -vE '/(__init__|app|demo|settings|registry)\.py$$' | paste -sd, -)
+
+lint: setup contracts ## ruff, import rules, contract lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+contracts: setup ## lint the OpenAPI contracts (node comes with the virtual environment)
+	@cd openapi && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '[ -d node_modules ] || npm ci --silent --no-audit --no-fund; \
+	  node_modules/.bin/spectral lint --quiet --ruleset .spectral.yaml auth.yaml customer.yaml shopping.yaml billing.yaml admin.yaml locker.yaml'
+
+fmt: setup ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## check the types (mypy strict)
+	$(BIN)/mypy
+
+stories: setup ## which user stories have a passing test, from the last test run
+	@$(BIN)/reclothes stories
+
+bench: setup ## speed, as ratios measured side by side in one run
+	$(BIN)/python -m tests.bench.bench_chassis
+
+lock: setup ## write requirements.lock anew from setup.cfg
+	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+
+audit: setup ## look for known vulnerabilities in the locked packages
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+clean: ## remove what can be made again (not .run, which holds data)
+	rm -rf .venv openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

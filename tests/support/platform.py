@@ -1,0 +1,82 @@
+"""A whole platform of its own for acceptance tests, started as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from libs.runner.layout import ROOT, Layout
+
+
+@dataclass(frozen=True)
+class RunningPlatform:
+    """Where a started platform is."""
+
+    layout: Layout
+    process: subprocess.Popen[str]
+
+    @property
+    def external_url(self) -> str:
+        return self.layout.url_of_gateway("external")
+
+    @property
+    def internal_url(self) -> str:
+        return self.layout.url_of_gateway("internal")
+
+    @property
+    def ca_file(self) -> Path:
+        return self.layout.ca_file
+
+    @property
+    def maildir(self) -> Path:
+        return self.layout.maildir
+
+    @property
+    def run_dir(self) -> Path:
+        return self.layout.run_dir
+
+
+def command_of(layout: Layout, *more: str) -> list[str]:
+    """`reclothes run` for a layout."""
+    options = {
+        "--run-dir": str(layout.run_dir),
+        "--port-base": str(layout.port_base),
+        "--external-port": str(layout.external_port),
+        "--internal-port": str(layout.internal_port),
+        "--database-url": layout.database_url_template,
+        "--redis-url": layout.redis_url,
+    }
+    given = [part for name, value in options.items() if value is not None for part in (name, value)]
+    return [sys.executable, "-m", "libs.runner.cli", "run", *given, *more]
+
+
+@contextmanager
+def running(layout: Layout) -> Iterator[RunningPlatform]:
+    """Start a platform, wait until it says that it is up, and stop it afterwards with Ctrl-C."""
+    layout.run_dir.mkdir(parents=True, exist_ok=True)
+    out = layout.run_dir / "out.log"
+    with out.open("w") as file:
+        process = subprocess.Popen(
+            command_of(layout), cwd=ROOT, stdout=file, stderr=file, text=True, env=os.environ
+        )
+        try:
+            _wait_until_up(layout, process, out)
+            yield RunningPlatform(layout, process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def _wait_until_up(layout: Layout, process: subprocess.Popen[str], out: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not (layout.run_dir / "ready").exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the platform did not come up:\n{out.read_text()}")
+        time.sleep(0.2)
