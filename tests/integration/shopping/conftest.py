@@ -13,7 +13,7 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from libs.chassis import cache, db, messaging, migrations, operations, security, settings, system_settings, topology
+from libs.chassis import cache, db, messaging, migrations, security, service, settings, system_settings, topology
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
 from services.shopping import app, cart_store, inventory, photo_store
@@ -64,7 +64,7 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         for memory in (topology.aws, messaging._queue_url, photo_store.s3_client, cache._client):
             memory.cache_clear()
         settings.use_settings(chosen)
-        operations.use_service(app.service)
+        service.use_service(app.service)
         cart_store._changed_without_cache.clear()
         cart_store._queue_away_until = 0.0
         system_settings.forget()

@@ -1,0 +1,141 @@
+"""Uploading photos straight to S3 and showing them only when they are pictures (story d-po-06)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from libs.chassis import db, security
+from services.shopping import inventory, photo_store, photos
+from services.shopping.photo_images import NotAnImage
+from services.shopping.photos import (
+    MOST_PHOTOS,
+    PhotoNotFound,
+    PhotoNotUploaded,
+    PhotoUnlikePromise,
+    TooManyPhotos,
+    UploadTicket,
+)
+from services.shopping.products import Photo, Product
+from services.shopping.schemas import PhotoSchema
+from services.shopping.settings import ShoppingSettings
+from tests.integration.shopping.conftest import MANAGER, id_of, outbox
+
+Maker = Callable[..., Product]
+pytestmark = pytest.mark.story("d-po-06")
+
+
+@pytest.fixture(autouse=True)
+def bucket(shopping: ShoppingSettings) -> Iterator[None]:
+    photo_store.ensure_bucket()
+    photo_store.ensure_bucket()
+    with security.use_principal(MANAGER):
+        yield
+
+
+def picture(kind: str = "PNG") -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (60, 80), "navy").save(content, kind)
+    return content.getvalue()
+
+
+def ask(product: Product, size: int, content_type: str = "image/png", name: str = "1") -> UploadTicket:
+    with db.unit_of_work():
+        return photos.create_upload(product.id, id_of("pho", name), content_type, size)
+
+
+def send(ticket: UploadTicket, content: bytes, **fields: str) -> httpx.Response:
+    form: dict[str, Any] = {**ticket.upload["fields"], **fields}
+    return httpx.post(ticket.upload["url"], data=form, files={"file": ("photo", content)})
+
+
+def complete(product: Product, ticket: UploadTicket) -> Photo:
+    with db.unit_of_work():
+        return photos.complete_upload(product.id, ticket.photo_id)
+
+
+def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
+    product, content = draft(), picture()
+    ticket = ask(product, len(content))
+    assert send(ticket, content).status_code in (200, 201, 204)
+    photo = complete(product, ticket)
+    assert (photo.width, photo.height) == (60, 80)
+    shown = PhotoSchema().dump(photo)
+    answer = httpx.get(shown["url"])
+    assert (answer.content, answer.headers["content-type"]) == (content, "image/png")
+    assert inventory.get_product(product.id).photos == [photo]
+    assert complete(product, ticket) == photo
+    assert inventory.get_product(product.id).version == product.version + 1
+    [entry] = [e for e in outbox("shopping.audit.recorded.v1") if e["action"] == "complete_photo_upload"]
+    assert entry["target"] == product.id
+
+
+def test_the_same_request_again_gets_a_form_for_the_same_key(draft: Maker) -> None:
+    product = draft()
+    first, again = ask(product, 100), ask(product, 100)
+    assert first.upload["fields"]["key"] == again.upload["fields"]["key"]
+    assert first.upload["fields"]["key"] != ask(product, 100, name="2").upload["fields"]["key"]
+
+
+def test_what_was_not_uploaded_is_not_shown(draft: Maker) -> None:
+    product = draft()
+    with pytest.raises(PhotoNotUploaded):
+        complete(product, ask(product, 100))
+    with pytest.raises(PhotoNotFound):
+        photos.complete_upload(product.id, id_of("pho", "unknown"))
+    with pytest.raises(PhotoNotFound):
+        photos.complete_upload(draft().id, id_of("pho", "1"))
+
+
+def test_what_is_no_picture_is_refused(draft: Maker) -> None:
+    product, content = draft(), b"#!/bin/sh\necho no picture\n"
+    ticket = ask(product, len(content))
+    send(ticket, content)
+    with pytest.raises(NotAnImage):
+        complete(product, ticket)
+    assert inventory.get_product(product.id).photos == []
+
+
+def test_another_size_than_announced_is_refused(draft: Maker) -> None:
+    product, content = draft(), picture()
+    ticket = ask(product, len(content) + 1)
+    send(ticket, content)
+    with pytest.raises(PhotoUnlikePromise):
+        complete(product, ticket)
+
+
+def test_the_form_limits_size_and_type() -> None:
+    upload = photo_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
+    form = photo_store.presigned_form(upload, 60)
+    policy = _policy(form["fields"]["policy"])
+    assert ["content-length-range", 1, 10] in policy["conditions"]
+    assert {"Content-Type": "image/png"} in policy["conditions"]
+    assert {"key": "products/k.png"} in policy["conditions"]
+
+
+def _no_time() -> Any:
+    return None
+
+
+def _policy(text: str) -> dict[str, Any]:
+    import base64
+    import json
+
+    policy: dict[str, Any] = json.loads(base64.b64decode(text))
+    return policy
+
+
+def test_a_product_has_only_so_many_photos(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "MOST_PHOTOS", 1)
+    product, content = draft(), picture("JPEG")
+    ticket = ask(product, len(content), "image/jpeg")
+    send(ticket, content)
+    complete(product, ticket)
+    with pytest.raises(TooManyPhotos):
+        ask(product, 100, name="2")
+    assert MOST_PHOTOS <= 20, "what the contract promises at most"
