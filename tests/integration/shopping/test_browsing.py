@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,12 @@ from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
 pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One kind: nothing relational is at stake here."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 def ids(page: dict[str, Any]) -> list[str]:

@@ -22,16 +22,19 @@ from services.shopping.events import persist_cart, registry
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
-from tests.integration.shopping.servers import CacheServer, Link, cache_programs
+from tests.integration.shopping.servers import CacheServer, Link
+from tests.support.servers import need, valkey
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.story("b-pr-02")
 ME = id_of("usr", "me")
 
 
-@pytest.fixture(params=sorted(cache_programs()))
-def redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CacheServer]:
-    server = CacheServer(cache_programs()[request.param], tmp_path)
+@pytest.fixture
+def redis(database_url: str, tmp_path: Path) -> Iterator[CacheServer]:
+    """Valkey beside SQLite, Redis beside MariaDB."""
+    program = valkey() if database_url.startswith("sqlite") else need("redis-server", "redis-server")
+    server = CacheServer(program, tmp_path)
     server.start()
     yield server
     server.go_on()
@@ -59,8 +62,8 @@ def shop(database_url: str, mongo_url: str, redis: CacheServer, queue_link: Link
 @contextmanager
 def database_stopped() -> Iterator[None]:
     url = make_url(settings.settings().database_url)
-    away = "sqlite:////nowhere/at/all.db" if url.get_backend_name() == "sqlite" else url.set(port=1)
-    with settings.overridden(database_url=str(away)):
+    away = "sqlite:////nowhere/at/all.db" if url.get_backend_name() == "sqlite" else url.set(port=1).render_as_string(False)
+    with settings.overridden(database_url=away):
         yield
 
 
