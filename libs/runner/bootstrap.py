@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the virtual environment `.venv` from `requirements.lock`. Standard library only; any Python 3.11 or newer.
 
-Run again, it does nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or incomplete,
-5 no disk space, 7 the installation failed.
+Run again, it does nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or
+incomplete, 5 no disk space, 7 the installation failed.
 """
 
 import argparse
