@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import Any
 
@@ -31,3 +32,9 @@ def mongo_database() -> Any:
     if url is None:
         raise SettingsError("this service needs RECLOTHES_MONGO_URL")
     return _database(url, settings().ca_file)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that DocumentDB does not answer; its client is not loaded for the question."""
+    errors: Any = sys.modules.get("pymongo.errors")
+    return errors is not None and isinstance(error, errors.ConnectionFailure)

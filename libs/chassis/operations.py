@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from libs.chassis import audit, db, idempotency, logs
+from libs.chassis import audit, db, documents, idempotency, logs
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
 
@@ -191,6 +191,9 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, DBAPIError | PoolTimeout) and db.is_disconnect(error):
         logs.get_logger(__name__).error("database away", reason=type(error).__name__)
         return Unavailable("the database is away for now; nothing was changed")
+    if documents.is_away(error):
+        logs.get_logger(__name__).error("document database away", reason=type(error).__name__)
+        return Unavailable("the document database is away for now; repeat the request in a moment")
     logs.get_logger(__name__).error(
         "unhandled error", error=type(error).__name__, trace="".join(traceback.format_exception(error))
     )

@@ -14,7 +14,7 @@ from typing import NoReturn
 from libs.chassis import clock, db
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
-from services.shopping import hold_store, product_store
+from services.shopping import hold_store, moments, product_store
 from services.shopping.hold_store import HeldItem, Hold, HoldState, ReleaseReason
 from services.shopping.products import Product, ProductUnavailable
 from services.shopping.registry import registry
@@ -145,7 +145,7 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold
         if twin is not None:
             return twin
         raise _unavailable(sorted(missing))
-    until = clock.now() + timedelta(minutes=setting("shopping.hold_minutes"))
+    until = moments.now() + timedelta(minutes=setting("shopping.hold_minutes"))
     return hold_store.insert_hold(Hold(order_id, buyer_id, HoldState.ACTIVE, until, items))
 
 

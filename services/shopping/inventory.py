@@ -11,7 +11,7 @@ from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest, Unprocessable
 from libs.chassis.system_settings import setting
-from services.shopping import announcements, product_store
+from services.shopping import announcements, moments, product_store
 from services.shopping.products import (
     Document,
     IllegalProductMove,
@@ -83,7 +83,7 @@ def publish(product: Product, publish_at: datetime | None = None) -> Product:
             "publish_product",
             {"publish_at": clock.rfc3339(product.publish_at)},
             {"publish_at": clock.rfc3339(publish_at)},
-            set_fields={"publish_at": publish_at},
+            set_fields={"publish_at": moments.to_milliseconds(publish_at)},
             whatever_version=True,
         )
     return _change(
@@ -123,7 +123,7 @@ def publish_due() -> None:
 def _publication(product: Product) -> dict[str, Any]:
     state = product.after(Move.PUBLISH)
     return {
-        "set_fields": {"state": str(state), "published_at": clock.now()},
+        "set_fields": {"state": str(state), "published_at": moments.now()},
         "unset_fields": ["publish_at"],
         "event_type": "shopping.product.published.v1",
     }

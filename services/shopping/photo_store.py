@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -14,6 +15,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.documents import mongo_database
+from libs.chassis.problems import Unavailable
 from services.shopping.products import Document
 from services.shopping.settings import shopping_settings
 
@@ -73,12 +75,28 @@ def presigned_form(upload: PhotoUpload, seconds: int) -> dict[str, Any]:
     return {"url": form["url"], "fields": form["fields"]}
 
 
+class PhotoStoreAway(Unavailable):
+    slug = "photo-store-away"
+    title = "The store of photos is away for now"
+
+
+@contextmanager
+def _s3_answering() -> Iterator[None]:
+    from botocore.exceptions import HTTPClientError
+
+    try:
+        yield
+    except HTTPClientError as error:
+        raise PhotoStoreAway("Repeat the request in a moment.") from error
+
+
 def stored_size(key: str) -> int | None:
     """The size in bytes of the object under this key; None when nothing was uploaded."""
     from botocore.exceptions import ClientError
 
     try:
-        return s3_client().head_object(Bucket=shopping_settings().photo_bucket, Key=key)["ContentLength"]
+        with _s3_answering():
+            return s3_client().head_object(Bucket=shopping_settings().photo_bucket, Key=key)["ContentLength"]
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return None
@@ -87,8 +105,9 @@ def stored_size(key: str) -> int | None:
 
 def read_photo(key: str, most_bytes: int) -> bytes:
     """The object's bytes, at most this many."""
-    answer = s3_client().get_object(Bucket=shopping_settings().photo_bucket, Key=key)
-    return answer["Body"].read(most_bytes)
+    with _s3_answering():
+        answer = s3_client().get_object(Bucket=shopping_settings().photo_bucket, Key=key)
+        return answer["Body"].read(most_bytes)
 
 
 def store_photo(key: str, content: bytes, content_type: str) -> None:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from libs.chassis import clock
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
-from services.shopping import announcements, photo_store, product_store
+from services.shopping import announcements, moments, photo_store, product_store
 from services.shopping.inventory import get_product
 from services.shopping.photo_images import measure_image
 from services.shopping.photo_store import PhotoUpload
@@ -65,7 +64,7 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
             key=f"products/{product_id}/{secrets.token_urlsafe(24)}.{ENDINGS[content_type]}",
             content_type=content_type,
             size=size,
-            expires_at=clock.now() + FORM_VALID_FOR,
+            expires_at=moments.now() + FORM_VALID_FOR,
         )
     )
     form = photo_store.presigned_form(upload, int(FORM_VALID_FOR.total_seconds()))

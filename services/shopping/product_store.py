@@ -15,9 +15,9 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from libs.chassis import clock
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money
+from services.shopping import moments
 from services.shopping.products import (
     Document,
     Move,
@@ -58,7 +58,7 @@ def ensure_product_indexes() -> None:
 
 def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Document) -> Product:
     """Stores a new draft; when the id is taken (a repeated request) the stored product is returned."""
-    now = clock.now()
+    now = moments.now()
     document: Document = {
         "_id": product_id,
         "version": 1,
@@ -101,7 +101,7 @@ def change_product(
     As it was read means its version, or only its state when the version does not matter. The announcements
     (audit entries, events) go into the same update, so that none is lost in a crash.
     """
-    changed = {**set_fields, "updated_at": clock.now()}
+    changed = {**set_fields, "updated_at": moments.now()}
     if SEARCHED_FIELDS & set_fields.keys():
         current = {name: getattr(product, name) for name in SEARCHED_FIELDS}
         changed["search_terms"] = terms_of({**current, **set_fields})
@@ -120,7 +120,7 @@ def add_photo(product_id: str, photo: Document, announcement: Document) -> Produ
         {"_id": product_id, "photos.id": {"$ne": photo["id"]}},
         {
             "$push": {"photos": photo, "announcements": announcement},
-            "$set": {"updated_at": clock.now()},
+            "$set": {"updated_at": moments.now()},
             "$inc": {"version": 1},
         },
     )

@@ -62,7 +62,11 @@ def shop(database_url: str, mongo_url: str, redis: CacheServer, queue_link: Link
 @contextmanager
 def database_stopped() -> Iterator[None]:
     url = make_url(settings.settings().database_url)
-    away = "sqlite:////nowhere/at/all.db" if url.get_backend_name() == "sqlite" else url.set(port=1).render_as_string(False)
+    away = (
+        "sqlite:////nowhere/at/all.db"
+        if url.get_backend_name() == "sqlite"
+        else url.set(port=1).render_as_string(False)
+    )
     with settings.overridden(database_url=away):
         yield
 

@@ -1,0 +1,223 @@
+"""The HTTP face of shopping: its contract, scopes, ETags and answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from starlette.testclient import TestClient
+
+from libs.chassis import clock, documents, security, settings
+from libs.chassis.app import create_app
+from services.shopping import app, photo_store
+from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
+from tests.integration.shopping.conftest import FACTS, id_of, outbox
+from tests.integration.shopping.test_photos import picture
+
+Json = dict[str, Any]
+EMPLOYEE = "shopping:products:read shopping:products:write"
+MANAGER = f"{EMPLOYEE} shopping:prices:write shopping:products:publish"
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+class Api:
+    """Calls the service as somebody with a token."""
+
+    def __init__(self, client: TestClient, key: ECKey) -> None:
+        self._client = client
+        self._key = key
+
+    def call(self, method: str, path: str, scope: str | None = None, **more: Any) -> httpx.Response:
+        """A call with these scopes; without a token when `scope` is None."""
+        expected = more.pop("expect", 200)
+        headers = more.pop("headers", {})
+        if scope is not None:
+            headers["Authorization"] = f"Bearer {self._token(scope, more.pop('subject', id_of('usr', 'me')))}"
+        answer: httpx.Response = self._client.request(method, path, headers=headers, **more)
+        assert answer.status_code == expected, answer.text
+        return answer
+
+    def create(self, expect: int = 201, **facts: Any) -> httpx.Response:
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+        return self.call(
+            "POST", "/shopping/v1/inventory", EMPLOYEE, json={**FACTS, **facts}, headers=headers, expect=expect
+        )
+
+    def _token(self, scope: str, subject: str) -> str:
+        now = int(clock.now().timestamp())
+        staff = "shopping:products:read" in scope
+        claims = {
+            "iss": settings.settings().jwt_issuer,
+            "aud": settings.settings().jwt_audience,
+            "sub": subject,
+            "kind": "internal" if staff else "customer",
+            "roles": ["manager"] if scope == MANAGER else [],
+            "scope": scope,
+            "iat": now,
+            "exp": now + 60,
+            "jti": uuid.uuid4().hex,
+        }
+        return jwt.encode({"alg": "ES256", "kid": "k"}, claims, self._key)
+
+
+@pytest.fixture
+def api(provisioned: ShoppingSettings) -> Iterator[Api]:
+    key = ECKey.generate_key("P-256", {"kid": "k"})
+    security.use_keys({"k": key})
+    photo_store.ensure_bucket()
+    yield Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
+    security.use_keys(None)
+
+
+@pytest.mark.story("d-po-06")
+@pytest.mark.story("mf-op-04")
+def test_from_a_draft_to_a_product_that_everybody_sees(api: Api) -> None:
+    created = api.create()
+    draft: Json = created.json()
+    assert (draft["state"], draft["price"], created.headers["etag"]) == ("draft", None, '"1"')
+    path = created.headers["location"]
+    assert path.endswith(draft["id"])
+    api.call("GET", f"/shopping/v1/products/{draft['id']}", expect=404)
+
+    price = {"price": {"amount": 4900, "currency": "EUR"}}
+    priced = api.call("PUT", f"{path}/price", MANAGER, json=price, headers={"If-Match": '"1"'})
+    assert (priced.json()["state"], priced.headers["etag"]) == ("priced", '"2"')
+    api.call("POST", f"{path}/publication", MANAGER)
+    seen = api.call("GET", f"/shopping/v1/products/{draft['id']}").json()
+    assert (seen["price"], seen["state"]) == (price["price"], "published")
+    assert "version" not in seen
+
+    page = api.call("GET", "/shopping/v1/products", params={"q": "coats", "price_max": 4900, "size": "38"}).json()
+    assert [item["id"] for item in page["items"]] == [draft["id"]]
+    listed = api.call("GET", "/shopping/v1/inventory", EMPLOYEE, params={"state": "published"}).json()
+    assert [item["version"] for item in listed["items"]] == [3]
+    withdrawn = api.call("DELETE", f"{path}/publication", MANAGER)
+    assert withdrawn.json()["state"] == "withdrawn"
+    api.call("GET", f"/shopping/v1/products/{draft['id']}", expect=404)
+
+
+def test_a_price_is_refused_in_creation_and_edit(api: Api) -> None:
+    price = {"amount": 100, "currency": "EUR"}
+    problem = api.create(price=price, expect=400).json()
+    assert problem["errors"]
+    path = api.create().headers["location"]
+    api.call("PATCH", path, EMPLOYEE, json={"price": price}, headers={"If-Match": '"1"'}, expect=400)
+
+
+@pytest.mark.story("mf-op-02")
+def test_the_second_editor_is_told(api: Api) -> None:
+    path = api.create().headers["location"]
+    api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, expect=428)
+    edited = api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, headers={"If-Match": '"1"'})
+    assert (edited.json()["title"], edited.headers["etag"]) == ("First", '"2"')
+    api.call("PATCH", path, EMPLOYEE, json={"title": "Second"}, headers={"If-Match": '"1"'}, expect=412)
+    assert api.call("GET", path, EMPLOYEE).json()["title"] == "First"
+
+
+def test_who_may_do_what(api: Api) -> None:
+    path = api.create().headers["location"]
+    price = {"price": {"amount": 4900, "currency": "EUR"}}
+    api.call("PUT", f"{path}/price", EMPLOYEE, json=price, headers={"If-Match": '"1"'}, expect=403)
+    api.call("POST", f"{path}/publication", EMPLOYEE, expect=403)
+    api.call("GET", path, "shopping:cart", expect=403)
+    api.call("GET", path, expect=401)
+    api.call("GET", "/shopping/v1/cart", expect=401)
+    api.call("POST", "/shopping/v1/holds", "shopping:cart", json={}, expect=403)
+
+
+def test_the_same_key_creates_one_product(api: Api) -> None:
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    first = api.call("POST", "/shopping/v1/inventory", EMPLOYEE, json=FACTS, headers=dict(headers), expect=201)
+    again = api.call("POST", "/shopping/v1/inventory", EMPLOYEE, json=FACTS, headers=dict(headers), expect=201)
+    assert again.json() == first.json()
+    assert len(api.call("GET", "/shopping/v1/inventory", EMPLOYEE).json()["items"]) == 1
+
+
+def test_every_write_of_staff_is_in_the_audit_trail_once(api: Api) -> None:
+    path = api.create().headers["location"]
+    api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, headers={"If-Match": '"1"'})
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    body = {"content_type": "image/png", "size": 100}
+    api.call("POST", f"{path}/photos", EMPLOYEE, json=body, headers=headers, expect=201)
+    entries = outbox("shopping.audit.recorded.v1")
+    assert [entry["action"] for entry in entries] == ["create_product", "edit_product", "create_photo_upload"]
+    assert (entries[1]["before"], entries[1]["after"]) == ({"title": FACTS["title"]}, {"title": "First"})
+    assert {entry["source_ip"] for entry in entries} == {"testclient"}
+
+
+@pytest.mark.story("d-po-06")
+def test_a_photo_by_the_api(api: Api) -> None:
+    path, content = api.create().headers["location"], picture()
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    body = {"content_type": "image/png", "size": len(content)}
+    ticket = api.call("POST", f"{path}/photos", EMPLOYEE, json=body, headers=headers, expect=201).json()
+    completion = f"{path}/photos/{ticket['photo_id']}/completion"
+    problem = api.call("POST", completion, EMPLOYEE, expect=409).json()
+    assert problem["type"].endswith("/photo-not-uploaded")
+    httpx.post(ticket["upload"]["url"], data=ticket["upload"]["fields"], files={"file": ("x", content)})
+    photo = api.call("POST", completion, EMPLOYEE).json()
+    assert httpx.get(photo["url"]).content == content
+    assert api.call("GET", path, EMPLOYEE).json()["photos"] == [photo]
+
+
+@pytest.mark.story("b-pr-02")
+def test_a_cart_is_of_its_owner(api: Api, published: Callable[..., Product]) -> None:
+    coat = published(4900)
+    item = f"/shopping/v1/cart/items/{coat.id}"
+    cart = api.call("PUT", item, "shopping:cart").json()
+    assert cart["total"] == {"amount": 4900, "currency": "EUR"}
+    assert (cart["items"][0]["changed"], cart["items"][0]["available"]) == (None, True)
+    assert api.call("GET", "/shopping/v1/cart", "shopping:cart").json() == cart
+    other = api.call("GET", "/shopping/v1/cart", "shopping:cart", subject=id_of("usr", "other")).json()
+    assert (other["items"], other["updated_at"]) == ([], None)
+    assert api.call("DELETE", item, "shopping:cart").json()["items"] == []
+
+
+@pytest.mark.story("b-bu-03")
+def test_a_hold_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+    coat = published(4900)
+    order_id = id_of("bor", "1")
+    body = {"order_id": order_id, "buyer_id": id_of("usr", "me"), "product_ids": [coat.id]}
+    held = api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json()
+    assert (held["state"], held["total"]) == ("active", {"amount": 4900, "currency": "EUR"})
+    assert api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json() == held
+    problem = api.call(
+        "POST", "/shopping/v1/holds", "shopping:holds", json={**body, "order_id": id_of("bor", "2")}, expect=409
+    ).json()
+    assert problem["type"].endswith("/product-unavailable")
+    assert problem["unavailable_product_ids"] == [coat.id]
+    path = f"/shopping/v1/holds/{order_id}"
+    assert api.call("GET", path, "shopping:holds").json() == held
+    api.call("DELETE", path, "shopping:holds", expect=204)
+    assert api.call("GET", path, "shopping:holds").json()["state"] == "released"
+    api.call("GET", f"/shopping/v1/holds/{id_of('bor', 'x')}", "shopping:holds", expect=404)
+
+
+@pytest.mark.story("d-po-08")
+def test_publication_at_a_set_time(api: Api) -> None:
+    path = api.create().headers["location"]
+    price = {"price": {"amount": 4900, "currency": "EUR"}}
+    api.call("PUT", f"{path}/price", MANAGER, json=price, headers={"If-Match": '"1"'})
+    later = clock.rfc3339((clock.now() + timedelta(days=1)).replace(microsecond=0))
+    product = api.call("POST", f"{path}/publication", MANAGER, json={"publish_at": later}).json()
+    assert (product["state"], product["publish_at"]) == ("priced", later)
+    api.call("POST", f"{path}/publication", MANAGER, json={"publish_at": "tomorrow"}, expect=400)
+
+
+def test_without_the_document_database_the_answer_is_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    with settings.overridden(mongo_url="mongodb://127.0.0.1:1/x"):
+        problem = api.call("GET", "/shopping/v1/products", expect=503).json()
+    assert problem["status"] == 503
+    documents._database.cache_clear()
