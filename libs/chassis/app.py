@@ -136,7 +136,7 @@ class Chassis:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await _answer_protocol(scope["type"], receive, send)
             return
         path = scope["path"]
         if path in ("/livez", "/readyz", "/metrics"):
@@ -173,6 +173,16 @@ class Chassis:
                 await self._app(scope, receive, send_with_id)
             finally:
                 _log_access(scope, status, time.perf_counter() - started)
+
+
+async def _answer_protocol(kind: str, receive: Any, send: Any) -> None:
+    """The server's start and end, for which there is nothing to do; web sockets are refused."""
+    if kind != "lifespan":
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    for moment in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{moment}.complete"})
 
 
 def _log_access(scope: Scope, status: int, seconds: float) -> None:

@@ -82,6 +82,6 @@ def _with_free_boxes(found: Sequence[tuple[Location, int | None]]) -> list[Place
 
 
 def _free_boxes(location_ids: Iterable[str]) -> dict[str, int]:
-    free = select(Box.location_id, func.count()).where(Box.location_id.in_(list(location_ids)), Box.state == "free")
-    rows = session().execute(free.group_by(Box.location_id))
-    return dict(rows.tuples().all())
+    counted = select(Box.location_id, func.count().label("free"))
+    free = counted.where(Box.location_id.in_(list(location_ids)), Box.state == "free")
+    return {row.location_id: row.free for row in session().execute(free.group_by(Box.location_id))}

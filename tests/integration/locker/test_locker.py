@@ -1,0 +1,149 @@
+"""Locker on both databases: locations, boxes, and the hold of a box for a package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from libs.chassis import db
+from services.locker import boxes, demo
+from services.locker.models import Box
+from tests.integration.admin.test_admin import PAID
+from tests.support.harness import Harness, running
+
+
+@pytest.fixture
+def locker(database_url: str) -> Iterator[Harness]:
+    with running("locker", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
+        demo.load()
+        yield harness
+
+
+def locations(locker: Harness, **query: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = locker.client.get("/locker/v1/locations", params=query).json()["items"]
+    return items
+
+
+def test_locations_are_open_to_everybody_and_sorted_by_name(locker: Harness) -> None:
+    names = [item["name"] for item in locations(locker)]
+    assert names == sorted(names)
+    assert len(names) == len(demo.PLACES)
+
+
+def test_the_demo_data_is_loaded_once(locker: Harness) -> None:
+    demo.load()
+    assert len(locations(locker)) == len(demo.PLACES)
+
+
+def test_the_nearest_location_comes_first_with_its_free_boxes(locker: Harness) -> None:
+    found = locations(locker, near_lat=38.7135, near_lon=-9.1390)
+    assert found[0]["name"] == "Rossio"
+    assert found[0]["distance_m"] < 100
+    assert found[0]["free_boxes"] == 16
+    distances = [item["distance_m"] for item in found]
+    assert distances == sorted(distances)
+
+
+@pytest.mark.parametrize("query", [{}, {"near_lat": 38.7, "near_lon": -9.1}])
+def test_pages_hold_every_location_once(locker: Harness, query: dict[str, float]) -> None:
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = locker.client.get("/locker/v1/locations", params={**query, **cursor, "limit": 5}).json()
+        seen += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert len(seen) == len(set(seen)) == len(demo.PLACES)
+
+
+@pytest.mark.parametrize(
+    "query", [{"near_lat": 38.7}, {"near_lon": 1}, {"near_lat": 91, "near_lon": 0}, {"cursor": "nonsense"}, {"x": 1}]
+)
+def test_a_bad_question_is_told_where_and_why(locker: Harness, query: dict[str, Any]) -> None:
+    answer = locker.client.get("/locker/v1/locations", params=query)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"].startswith("query/")
+
+
+def test_one_location(locker: Harness) -> None:
+    known = locations(locker)[0]
+    assert locker.client.get(f"/locker/v1/locations/{known['id']}").json() == known
+    assert locker.client.get(f"/locker/v1/locations/loc_{'0' * 32}").status_code == 404
+
+
+def paid(location_id: str, number: int = 1) -> dict[str, Any]:
+    return PAID | {"pickup_location_id": location_id, "order_id": f"bor_{number:032x}"}
+
+
+def test_a_paid_order_holds_one_box_at_its_location(locker: Harness) -> None:
+    location = locations(locker)[0]
+    for _ in range(2):
+        locker.deliver("customer.buying_order.paid.v1", paid(location["id"]))
+    ask = locker.as_user("employee", "locker:boxes:read", "internal")
+    query = {"location_id": location["id"], "state": "held"}
+    [box] = ask("GET", "/locker/v1/boxes", params=query).json()["items"]
+    assert box["held_for_order_id"] == f"bor_{1:032x}"
+    assert box["held_until"] is not None
+    assert locations(locker)[0]["free_boxes"] == location["free_boxes"] - 1
+    assert len(locker.published("locker.box.held.v1")) == 1
+
+
+def test_an_order_waits_at_a_full_location_until_a_box_is_free(locker: Harness) -> None:
+    location = locations(locker)[0]
+    with db.unit_of_work() as session:
+        full = update(Box).where(Box.location_id == location["id"])
+        session.execute(full.values(state="occupied"))
+    locker.deliver("customer.buying_order.paid.v1", paid(location["id"]))
+    assert locker.published("locker.box.held.v1") == []
+    job = locker.service.events.jobs[0]
+    with db.unit_of_work():
+        job.run()
+    assert locker.published("locker.box.held.v1") == []
+    with db.unit_of_work() as session:
+        session.execute(full.values(state="free"))
+    for _ in range(2):
+        with db.unit_of_work():
+            job.run()
+    assert len(locker.published("locker.box.held.v1")) == 1
+
+
+def test_many_orders_at_once_get_a_box_each(locker: Harness) -> None:
+    location = locations(locker)[0]
+    count = location["free_boxes"]
+
+    def deliver(number: int) -> None:
+        locker.deliver("customer.buying_order.paid.v1", paid(location["id"], number))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(deliver, range(count)))
+    held = locker.published("locker.box.held.v1")
+    assert len({event["box_id"] for event in held}) == count
+    assert locations(locker)[0]["free_boxes"] == 0
+
+
+def test_a_manager_takes_a_box_out_of_service_and_back(locker: Harness) -> None:
+    ask = locker.as_user("manager", "locker:boxes:read locker:boxes:write", "internal")
+    box = ask("GET", "/locker/v1/boxes", params={"state": "free", "limit": 1}).json()["items"][0]
+    path = f"/locker/v1/boxes/{box['id']}"
+    assert ask("PATCH", path, json={"state": "out_of_service"}).status_code == 422
+    out = ask("PATCH", path, json={"state": "out_of_service", "reason": "The door jams"}).json()
+    assert (out["state"], out["out_of_service_reason"]) == ("out_of_service", "The door jams")
+    assert ask("PATCH", path, json={"state": "free"}).json()["state"] == "free"
+    assert ask("PATCH", path, json={"state": "free"}).status_code == 409
+    assert [entry["action"] for entry in locker.published("locker.audit.recorded.v1")] == ["update_box"] * 2
+    assert ask("PATCH", f"/locker/v1/boxes/box_{'0' * 32}", json={"state": "free"}).status_code == 404
+
+
+def test_a_held_box_is_not_taken_out_of_service(locker: Harness) -> None:
+    location = locations(locker)[0]
+    with db.unit_of_work():
+        box = boxes.hold_for_order(f"bor_{7:032x}", location["id"])
+    assert box is not None
+    ask = locker.as_user("manager", "locker:boxes:write", "internal")
+    answer = ask("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})
+    assert answer.status_code == 409
