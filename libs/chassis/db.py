@@ -103,7 +103,13 @@ def session() -> Session:
 
 def after_commit(call: Callable[[], None]) -> None:
     """Call once the current unit of work is committed; never when it is rolled back."""
-    event.listen(session(), "after_commit", lambda _session: call(), once=True)
+    waiting = [call]
+
+    @event.listens_for(session(), "after_commit")
+    def run(committed: Session) -> None:
+        # SQLAlchemy tells of savepoints too, and those are not committed yet.
+        if waiting and not committed.in_nested_transaction():
+            waiting.pop()()
 
 
 def is_disconnect(error: BaseException) -> bool:

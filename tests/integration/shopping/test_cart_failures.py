@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from libs.chassis import clock, db, messaging, settings, topology, worker
 from services.shopping import cart, cart_rows, cart_store
+from services.shopping.cart_entries import MOST_TAKEN_OUT, CartChange
 from services.shopping.events import persist_cart, registry
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
@@ -346,3 +348,26 @@ def test_random_changes_through_random_single_failures(
             run_job(cart_store.tell_cache)
         work_off()
         assert (set(saved()), set(shown())) == (expected, expected), trouble
+
+
+def test_first_changes_without_the_cache_by_many_processes_at_once(published: Maker, redis: CacheServer) -> None:
+    products = [published() for _ in range(8)]
+    redis.kill()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, products))
+    assert set(shown()) == {product.id for product in products}
+    redis.start()
+    assert set(shown()) == {product.id for product in products}
+
+
+def test_what_is_forgotten_leaves_the_database_too(published: Maker, redis: CacheServer) -> None:
+    product = published()
+    redis.kill()
+    for number in range(MOST_TAKEN_OUT + 3):
+        with db.unit_of_work():
+            for present in (True, False):
+                change = CartChange(f"{product.id[:-3]}{number:03}", present, 1, "EUR")
+                cart_rows.change_cart(ME, [change], now_ms=number, most_items=50)
+    with db.unit_of_work(reads_only=True):
+        assert len(cart_rows.load_cart(ME).entries) == MOST_TAKEN_OUT
+    redis.start()
