@@ -20,6 +20,7 @@ from libs.chassis.problems import PaymentRequired, Unavailable
 from services.billing.settings import billing_settings
 
 TIMEOUT_SECONDS = 8
+_WITH_CARD: Any = {"expand": ["payment_method"]}
 T = TypeVar("T")
 
 
@@ -93,11 +94,11 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str) ->
 def confirm(intent_id: str, payment_id: str) -> Intent:
     """Ask the bank; CardDeclined when it refuses."""
     options: Any = {"idempotency_key": f"{payment_id}-confirm"}
-    return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.confirm(intent_id, {}, options))
+    return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
 
 
 def read(intent_id: str) -> Intent:
-    return _as_intent(_ask(lambda stripe: stripe.v1.payment_intents.retrieve(intent_id)))
+    return _as_intent(_ask(lambda stripe: stripe.v1.payment_intents.retrieve(intent_id, _WITH_CARD)))
 
 
 def capture(intent_id: str, payment_id: str) -> Intent:
@@ -139,12 +140,9 @@ def _as_intent(found: Any) -> Intent:
 
 
 def _card_of(document: dict[str, Any]) -> dict[str, Any]:
-    charge = document.get("latest_charge")
-    if not isinstance(charge, dict):
-        charges = (document.get("charges") or {}).get("data") or [{}]
-        charge = charges[0]
-    details = charge.get("payment_method_details") or {}
-    card: dict[str, Any] = details.get("card") or {}
+    """Brand and last digits, where the answer was asked to bring the payment method along."""
+    method = document.get("payment_method")
+    card: dict[str, Any] = (method.get("card") or {}) if isinstance(method, dict) else {}
     return card
 
 

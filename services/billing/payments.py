@@ -147,7 +147,8 @@ def confirm_after_action(payment: Payment) -> Payment:
 
 def apply(payment: Payment, intent: Intent) -> None:
     """Bring our row to what the provider says; saying it twice changes nothing."""
-    payment.card_brand, payment.card_last4 = intent.card_brand, intent.card_last4
+    payment.card_brand = intent.card_brand or payment.card_brand
+    payment.card_last4 = intent.card_last4 or payment.card_last4
     if intent.status == "requires_action" and payment.state == "created":
         payment.next_action, payment.client_secret = intent.next_action, intent.client_secret
         move(payment, "requires_action")

@@ -1,0 +1,249 @@
+"""Customer on both databases: profiles, and buying orders with shopping and locker played by the test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from libs.chassis import db, idempotency
+from libs.chassis.clock import now, rfc3339
+from libs.chassis.tables import IdempotencyRow
+from services.customer import buying_orders
+from tests.support.harness import Harness, running, user_id
+
+COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
+ROSSIO = "loc_" + "3" * 32
+PAYMENT = "pay_" + "4" * 32
+SCOPES = "customer:buying-orders customer:profile"
+NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
+
+
+class Neighbours:
+    """Shopping and locker, as they answer when all is well, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.taken: list[str] = []
+        self.away: set[str] = set()
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else None
+        self.asked.append((request.method, request.url.path, body))
+        service = request.url.host.partition(".")[0]
+        if service in self.away:
+            raise httpx.ConnectError("away", request=request)
+        if service == "locker":
+            return self._location(request.url.path.rpartition("/")[2])
+        return self._hold(body)
+
+    @staticmethod
+    def _location(location_id: str) -> httpx.Response:
+        if location_id != ROSSIO:
+            return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
+        return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio"})
+
+    def _hold(self, body: dict[str, Any]) -> httpx.Response:
+        gone = [product_id for product_id in body["product_ids"] if product_id in self.taken]
+        if gone:
+            problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": gone}
+            return httpx.Response(409, json=problem)
+        price = {"amount": 2000, "currency": "EUR"}
+        items = [
+            {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
+        ]
+        until = rfc3339(now() + timedelta(minutes=15))
+        return httpx.Response(201, json={"order_id": body["order_id"], "until": until, "items": items})
+
+
+@pytest.fixture
+def customer(database_url: str) -> Iterator[Harness]:
+    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
+        yield harness
+
+
+@pytest.fixture
+def neighbours(customer: Harness) -> Neighbours:
+    played = Neighbours()
+    customer.play_peers(played.answer)
+    return played
+
+
+@pytest.fixture
+def ines(customer: Harness, neighbours: Neighbours) -> Callable[..., httpx.Response]:
+    return customer.as_user("ines", SCOPES)
+
+
+def place(ask: Callable[..., httpx.Response], key: str = "order-key-1") -> dict[str, Any]:
+    answer = ask("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key=key)
+    assert answer.status_code == 201, answer.text
+    order: dict[str, Any] = answer.json()
+    return order
+
+
+def captured(order: dict[str, Any]) -> dict[str, Any]:
+    paid_at = rfc3339(now())
+    facts = {"payment_id": PAYMENT, "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    return facts | {"amount": order["total"], "captured_at": paid_at}
+
+
+def released(order: dict[str, Any]) -> dict[str, Any]:
+    ids = [item["product_id"] for item in order["items"]]
+    return {"order_id": order["id"], "buyer_id": order["buyer_id"], "product_ids": ids, "reason": "lapsed"}
+
+
+def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    assert order["state"] == "placed"
+    assert order["total"] == {"amount": 4000, "currency": "EUR"}
+    assert order["pickup_location"] == {"id": ROSSIO, "name": "Rossio"}
+    assert [item["product_id"] for item in order["items"]] == [COAT, HAT]
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json() == order
+    [event] = customer.published("customer.buying_order.placed.v1")
+    assert event["product_ids"] == [COAT, HAT]
+
+
+def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ines: Callable[..., Any]) -> None:
+    assert place(ines) == place(ines)
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
+    other = {"product_ids": [HAT], "pickup_location_id": ROSSIO}
+    reused = ines("POST", "/customer/v1/buying-orders", json=other, key="order-key-1")
+    assert (reused.status_code, reused.json()["type"].rpartition("/")[2]) == (422, "idempotency-key-reused")
+
+
+def test_after_a_crash_a_repeat_asks_shopping_for_the_same_order(
+    customer: Harness, ines: Callable[..., Any], neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: Any) -> None:
+        raise RuntimeError("the process dies here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(buying_orders, "place", crash)
+        patch.setattr(idempotency, "release", lambda _claim: None)  # a dead process releases nothing
+        assert ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1").status_code == 500
+        assert ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1").status_code == 409
+    with db.unit_of_work() as session:
+        session.execute(update(IdempotencyRow).values(locked_until=now() - timedelta(seconds=1)))
+    order = place(ines)
+    held = [body["order_id"] for method, path, body in neighbours.asked if path == "/shopping/v1/holds"]
+    assert held == [order["id"]] * 2
+
+
+def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], neighbours: Neighbours) -> None:
+    neighbours.taken = [HAT]
+    answer = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert answer.status_code == 409
+    assert answer.json()["unavailable_product_ids"] == [HAT]
+    assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
+
+
+def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
+    wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
+    answer = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
+
+
+@pytest.mark.parametrize("service", ["locker", "shopping"])
+def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
+    ines: Callable[..., Any], neighbours: Neighbours, service: str
+) -> None:
+    neighbours.away = {service}
+    answer = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    neighbours.away = set()
+    assert place(ines)["state"] == "placed"
+
+
+def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    for _ in range(2):
+        customer.deliver("billing.payment.captured.v1", captured(order))
+    paid = ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()
+    assert (paid["state"], paid["payment_id"]) == ("paid", PAYMENT)
+    assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
+    [event] = customer.published("customer.buying_order.paid.v1")
+    assert event["pickup_location_name"] == "Rossio"
+
+
+def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    for _ in range(2):
+        customer.deliver("shopping.hold.released.v1", released(order))
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "expired"
+    assert len(customer.published("customer.buying_order.expired.v1")) == 1
+
+
+def test_news_that_comes_too_late_changes_nothing(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    customer.deliver("billing.payment.captured.v1", captured(order))
+    customer.deliver("shopping.hold.released.v1", released(order))
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "paid"
+    other = place(ines, "order-key-2")
+    customer.deliver("shopping.hold.released.v1", released(other))
+    customer.deliver("billing.payment.captured.v1", captured(other))
+    assert ines("GET", f"/customer/v1/buying-orders/{other['id']}").json()["state"] == "expired"
+
+
+def test_money_for_an_order_that_is_not_known_yet_is_tried_again(
+    customer: Harness, ines: Callable[..., Any]
+) -> None:
+    unknown = place(ines) | {"id": "bor_" + "9" * 32}
+    with pytest.raises(LookupError):
+        customer.deliver("billing.payment.captured.v1", captured(unknown))
+
+
+def test_an_order_moves_only_as_its_table_says(customer: Harness, ines: Callable[..., Any]) -> None:
+    order_id = place(ines)["id"]
+    with db.unit_of_work():
+        order = buying_orders.get(order_id)
+        with pytest.raises(buying_orders.IllegalMove):
+            buying_orders.move(order, "shipping")
+
+
+def test_nobody_sees_another_buyers_order(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    rui = customer.as_user("rui", SCOPES)
+    assert rui("GET", f"/customer/v1/buying-orders/{order['id']}").status_code == 404
+    assert rui("GET", "/customer/v1/buying-orders").json()["items"] == []
+
+
+def test_staff_sees_all_orders_and_filters_them(customer: Harness, ines: Callable[..., Any]) -> None:
+    orders = [place(ines, f"order-key-{number}") for number in range(3)]
+    customer.deliver("billing.payment.captured.v1", captured(orders[0]))
+    staff = customer.as_user("employee", "customer:buying-orders:monitor", "internal")
+    path = "/customer/v1/monitored-buying-orders"
+    listed = staff("GET", path).json()["items"]
+    assert [order["id"] for order in listed] == [order["id"] for order in reversed(orders)]
+    [paid] = staff("GET", path, params={"state": "paid", "buyer_id": user_id("ines")}).json()["items"]
+    assert paid["id"] == orders[0]["id"]
+    assert staff("GET", f"{path}/{orders[1]['id']}").json()["id"] == orders[1]["id"]
+    assert staff("GET", f"{path}/bor_{'9' * 32}").status_code == 404
+
+
+def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer: Harness) -> None:
+    consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
+    registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}
+    customer.deliver("auth.user.registered.v1", registered)
+    ask = customer.as_user("ines", SCOPES)
+    assert ask("GET", "/customer/v1/profile").json()["full_name"] == "Inês Costa"
+    changed = ask("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38"}}).json()
+    assert (changed["body_sizes"], changed["full_name"], changed["consents"]) == (
+        {"EU": "38"},
+        "Inês Costa",
+        consents,
+    )
+
+
+def test_a_profile_is_there_before_the_news_of_the_registration(customer: Harness) -> None:
+    ask = customer.as_user("early", SCOPES)
+    assert ask("GET", "/customer/v1/profile").json()["full_name"] == ""
+    ask("PATCH", "/customer/v1/profile", json={"full_name": "Own Choice"})
+    registered = {"user_id": user_id("early"), "full_name": "Registered Name", "consents": []}
+    customer.deliver("auth.user.registered.v1", registered)
+    assert ask("GET", "/customer/v1/profile").json()["full_name"] == "Own Choice"
