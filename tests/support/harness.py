@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import app, db, events, peers, security, settings, system_settings, topology
+from libs.chassis import app, cache, db, events, peers, security, settings, system_settings, topology
 from libs.chassis.clock import now, rfc3339
 from libs.chassis.migrations import migrate
 from libs.chassis.service import Service, load_service, use_service
@@ -34,7 +34,14 @@ def user_id(name: str) -> str:
 def token(subject: str, scopes: str, kind: str = "customer", **claims: Any) -> str:
     """An access token as the gateway gives services."""
     moment = int(now().timestamp())
-    body = {"iss": ISSUER, "aud": "reclothes", "sub": subject, "kind": kind, "roles": [kind], "scope": scopes}
+    body: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": "reclothes",
+        "sub": subject,
+        "kind": kind,
+        "roles": [kind],
+        "scope": scopes,
+    }
     body |= {"iat": moment, "exp": moment + 300, "jti": uuid.uuid4().hex, **claims}
     return jwt.encode({"alg": "ES256", "kid": "test"}, body, KEY)
 
@@ -46,7 +53,9 @@ class Harness:
     service: Service
     client: TestClient
 
-    def as_user(self, name: str, scopes: str, kind: str = "customer", **claims: Any) -> Callable[..., httpx.Response]:
+    def as_user(
+        self, name: str, scopes: str, kind: str = "customer", **claims: Any
+    ) -> Callable[..., httpx.Response]:
         """A function that sends a request as this person: `ask("GET", "/path", json=…)`."""
         subject = user_id(name) if kind != "service" else name
 
@@ -111,10 +120,12 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         use_service(service)
         security.use_keys({"test": KEY})
         system_settings.forget()
+        cache._async_client.cache_clear()
         topology.aws.cache_clear()
         migrate(name, settings.settings().database_url)
         try:
-            with TestClient(app.create_app(service), raise_server_exceptions=False) as client:
+            client_of = TestClient(app.create_app(service), "https://testserver", raise_server_exceptions=False)
+            with client_of as client:
                 yield Harness(service, client)
         finally:
             db.engine().dispose()

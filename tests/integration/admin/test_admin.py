@@ -33,7 +33,9 @@ PAID = {
 
 @pytest.fixture
 def admin(database_url: str, valkey_server: str) -> Iterator[Harness]:
-    with running("admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": valkey_server}) as harness:
+    with running(
+        "admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": valkey_server}
+    ) as harness:
         redis_client().flushdb()
         yield harness
 

@@ -62,7 +62,8 @@ def test_pages_hold_every_location_once(locker: Harness, query: dict[str, float]
 
 
 @pytest.mark.parametrize(
-    "query", [{"near_lat": 38.7}, {"near_lon": 1}, {"near_lat": 91, "near_lon": 0}, {"cursor": "nonsense"}, {"x": 1}]
+    "query",
+    [{"near_lat": 38.7}, {"near_lon": 1}, {"near_lat": 91, "near_lon": 0}, {"cursor": "nonsense"}, {"x": 1}],
 )
 def test_a_bad_question_is_told_where_and_why(locker: Harness, query: dict[str, Any]) -> None:
     answer = locker.client.get("/locker/v1/locations", params=query)
