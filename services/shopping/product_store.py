@@ -42,6 +42,8 @@ INDEXES: Sequence[list[tuple[str, int]]] = (
     [("state", ASCENDING), ("_id", DESCENDING)],
     [("state", ASCENDING), ("publish_at", ASCENDING)],
 )
+# The terms are for finding; they are most of a document and nobody reads them.
+WITHOUT_TERMS = {"search_terms": 0}
 
 
 def products_collection() -> Collection[Document]:
@@ -84,7 +86,7 @@ def find_product(product_id: str) -> Product | None:
 
 def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
     """The products with these ids in one query; an unknown id is simply not in the answer."""
-    found = products_collection().find({"_id": {"$in": list(product_ids)}})
+    found = products_collection().find({"_id": {"$in": list(product_ids)}}, WITHOUT_TERMS)
     return {document["_id"]: product_from_document(document) for document in found}
 
 
@@ -194,7 +196,7 @@ def remove_announcements(product_id: str, announcement_ids: Iterable[str]) -> No
 
 
 def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: int) -> list[Product]:
-    found = products_collection().find(query).sort(list(order_by)).limit(limit)
+    found = products_collection().find(query, WITHOUT_TERMS).sort(list(order_by)).limit(limit)
     return [product_from_document(document) for document in found]
 
 
