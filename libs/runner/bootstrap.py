@@ -5,6 +5,8 @@ Run again, it does nothing unless the lock file or the Python has changed. Exit 
 incomplete, 5 no disk space, 7 the installation failed.
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import os
@@ -14,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
@@ -22,13 +25,13 @@ NEEDED_BYTES = 2 * 1024**3
 ADVICE = "Install it with `apt-get install python3 python3-venv` (Debian 12 or newer), then run this again."
 
 
-def fail(code, sentence):
+def fail(code: int, sentence: str) -> NoReturn:
     """Say why it cannot go on, in one sentence, and end with `code`."""
     print(f"Cannot set up: {sentence}", file=sys.stderr)
     raise SystemExit(code)
 
 
-def find_python():
+def find_python() -> str:
     """This Python if it is new enough, else the newest one on PATH that is."""
     if sys.version_info >= OLDEST:
         return sys.executable
@@ -40,20 +43,20 @@ def find_python():
     fail(2, f"Python 3.11 or newer is needed and this is {here}. {ADVICE}")
 
 
-def fingerprint(python):
+def fingerprint(python: str) -> str:
     """What the environment is made of: the lock, the packaging, and the Python."""
     version = subprocess.run([python, "-V"], capture_output=True, check=True).stdout
     parts = [LOCK.read_bytes(), (ROOT / "setup.cfg").read_bytes(), version]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def refuse_without_space(venv):
+def refuse_without_space(venv: Path) -> None:
     free = shutil.disk_usage(venv.parent).free
     if free < NEEDED_BYTES:
         fail(5, f"{venv.parent} has {free // 2**20} MiB of free disk and 2048 MiB are needed; make room first.")
 
 
-def run(title, command, log):
+def run(title: str, command: list[str], log: Path) -> None:
     """Run a command with a line of progress; its output goes to the log."""
     started = time.monotonic()
     done = threading.Event()
@@ -70,13 +73,13 @@ def run(title, command, log):
     print(f"\r{title}: done in {seconds:.0f} s", flush=True)
 
 
-def _tick(title, started, done):
+def _tick(title: str, started: float, done: threading.Event) -> None:
     while not done.wait(1):
         if sys.stdout.isatty():
             print(f"\r{title} … {time.monotonic() - started:.0f} s", end="", flush=True)
 
 
-def set_up(venv):
+def set_up(venv: Path) -> None:
     python = find_python()
     stamp = venv / "made-from"
     wanted = fingerprint(python)
@@ -99,7 +102,7 @@ def set_up(venv):
     stamp.write_text(wanted)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
     os.umask(0o022)
