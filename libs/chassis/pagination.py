@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, and_, or_
@@ -33,14 +32,23 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
         if not isinstance(values, list) or len(values) != length:
             raise ValueError("another list's cursor")
         return [_read_value(value) for value in values]
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
-        raise BadRequest("the cursor is not one of this list", errors=[error]) from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise _not_of_this_list() from None
+
+
+def _not_of_this_list() -> BadRequest:
+    error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+    return BadRequest("the cursor is not one of this list", errors=[error])
 
 
 def _read_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return datetime.fromisoformat(value["t"])
+        moment = datetime.fromisoformat(value["t"])
+        if moment.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return moment.astimezone(UTC)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("no database has such numbers")
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError("not a sort key")
@@ -56,13 +64,24 @@ def page(
 ) -> dict[str, Any]:
     """One page of `statement` as `{"items": […], "next_cursor": …}`; `order_by` must end in a unique column."""
     if cursor is not None:
-        statement = statement.where(_after(order_by, decode_cursor(cursor, len(order_by))))
+        values = decode_cursor(cursor, len(order_by))
+        if not all(_fits(column, value) for (column, _), value in zip(order_by, values, strict=True)):
+            raise _not_of_this_list()
+        statement = statement.where(_after(order_by, values))
     ordering = [column.desc() if way == "desc" else column.asc() for column, way in order_by]
     rows = list(session().scalars(statement.order_by(*ordering).limit(limit + 1)).unique())
     more = len(rows) > limit
     rows = rows[:limit]
     last = [getattr(rows[-1], column.key) for column, _ in order_by] if more else None
     return {"items": [dump(row) for row in rows], "next_cursor": encode_cursor(last) if last else None}
+
+
+def _fits(column: InstrumentedAttribute[Any], value: Any) -> bool:
+    """Whether a column can be compared with a value of a cursor; a time with a number fails in the database."""
+    kind = column.type.python_type
+    if kind is float:
+        return type(value) in (int, float)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _after(order_by: Order, values: Sequence[Any]) -> Any:

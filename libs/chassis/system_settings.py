@@ -64,9 +64,17 @@ def _refresh() -> None:
     _read_at = time.monotonic()
     try:
         stored: Any = redis_client().hgetall(REDIS_KEY)
-        _memory = {name: json.loads(value) for name, value in stored.items()}
-    except (RedisError, ValueError):
+    except RedisError:
         return  # the last known values stay
+    _memory = {name: _parsed(value) for name, value in stored.items()}
+
+
+def _parsed(value: str) -> Any:
+    """A stored value; None, which no setting accepts, when it is spoilt."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
 
 
 def publish_settings(values: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import uuid
 from typing import Any
 
@@ -83,7 +84,7 @@ class BodyValidator(JSONRequestBodyValidator):
         if not content:
             return None
         try:
-            return json.loads(content.decode("utf-8"), object_pairs_hook=_no_duplicates)
+            return _loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
             raise BadRequest(f"the body is not JSON: {detail}") from None
@@ -96,6 +97,25 @@ class BodyValidator(JSONRequestBodyValidator):
         found = faults(compiled(self._schema), body)
         if found:
             raise BadRequest(_summary(found), errors=found)
+
+
+def _loads(text: str) -> Any:
+    """JSON as RFC 8259 has it: Python's reader would take NaN, Infinity and half of a surrogate pair too."""
+    value = json.loads(
+        text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
+    )
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
+
+
+def _not_a_number(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _not_a_number(text[:40])
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""Problems, money, ids, the clock and topology: what the services' own code leans on."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from libs.chassis import clock, problems, topology, worker
+from libs.chassis.events import Event, EventRegistry
+from libs.chassis.ids import new_id, uuid7
+from libs.chassis.money import Money, sum_money
+from libs.chassis.problems import Conflict, Problem, TooManyRequests, Unauthenticated, Unavailable
+
+
+class OutOfStock(Conflict):
+    slug, title = "out-of-stock", "It is sold"
+
+
+def test_a_problem_document_has_type_status_instance_and_its_extensions() -> None:
+    problem = OutOfStock("another buyer was faster", errors=[{"pointer": "/id", "detail": "sold"}], product_id="p1")
+    assert problem.to_dict("req-1") == {
+        "type": problems.TYPE_BASE + "out-of-stock",
+        "title": "It is sold",
+        "status": 409,
+        "detail": "another buyer was faster",
+        "instance": "urn:reclothes:request:req-1",
+        "errors": [{"pointer": "/id", "detail": "sold"}],
+        "product_id": "p1",
+    }
+
+
+def test_a_problem_without_detail_tells_its_title() -> None:
+    document = OutOfStock().to_dict()
+    assert document["detail"] == "It is sold"
+    assert "instance" not in document
+    assert "errors" not in document
+
+
+@pytest.mark.parametrize(
+    ("problem", "header", "value"),
+    [
+        (Unauthenticated(), "WWW-Authenticate", 'Bearer realm="reclothes"'),
+        (Unauthenticated(headers={"WWW-Authenticate": "Basic"}), "WWW-Authenticate", "Basic"),
+        (TooManyRequests(retry_after=9), "Retry-After", "9"),
+        (Unavailable(), "Retry-After", "2"),
+    ],
+)
+def test_problems_bring_the_headers_that_their_status_asks_for(problem: Problem, header: str, value: str) -> None:
+    assert problem.headers[header] == value
+
+
+def test_money_adds_and_never_mixes_currencies() -> None:
+    assert Money(1999, "EUR") + Money(1, "EUR") == Money(2000, "EUR")
+    with pytest.raises(ValueError, match="USD"):
+        Money(1, "EUR") + Money(1, "USD")
+    with pytest.raises(ValueError, match="USD"):
+        sum_money([Money(1, "USD")], "EUR")
+
+
+def test_the_sum_of_nothing_is_zero() -> None:
+    assert sum_money([], "EUR") == Money(0, "EUR")
+    assert sum_money([Money(5, "EUR"), Money(7, "EUR")], "EUR") == Money(12, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0.00 EUR"), (5, "0.05 EUR"), (-5, "-0.05 EUR"), (-1250, "-12.50 EUR")]
+)
+def test_money_reads_well_below_zero_too(amount: int, text: str) -> None:
+    assert str(Money(amount, "EUR")) == text
+
+
+def test_money_survives_json() -> None:
+    assert Money.from_dict(Money(4900, "EUR").to_dict()) == Money(4900, "EUR")
+
+
+def test_ids_carry_their_prefix_and_sort_by_time() -> None:
+    made = []
+    for _ in range(5):
+        made.append(new_id("prd"))
+        time.sleep(0.002)
+    assert made == sorted(made)
+    assert all(identifier.startswith("prd_") and len(identifier) == 36 for identifier in made)
+
+
+def test_uuid7_is_version_7_of_rfc_9562_and_tells_its_time() -> None:
+    before = time.time_ns() // 1_000_000
+    made = [uuid7() for _ in range(200)]
+    after = time.time_ns() // 1_000_000
+    assert len(set(made)) == 200
+    for one in made:
+        assert one.version == 7
+        assert one.variant == "specified in RFC 4122"
+        assert before <= one.int >> 80 <= after
+
+
+def test_the_clock_stands_still_only_inside_freeze() -> None:
+    noon = datetime(2026, 3, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+    with clock.freeze(noon):
+        assert clock.now() == datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+        assert clock.now().utcoffset() == timedelta(0)
+    assert abs(datetime.now(UTC) - clock.now()) < timedelta(seconds=5)
+    with pytest.raises(ValueError, match="aware"), clock.freeze(datetime(2026, 3, 1)):  # noqa: DTZ001
+        pass
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    moment = datetime(2026, 3, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert clock.rfc3339(moment) == "2026-03-01T12:00:00.000000Z"
+    assert clock.rfc3339(None) is None
+
+
+def test_a_failing_message_waits_longer_each_time_and_five_minutes_at_most() -> None:
+    for receives, longest in ((1, 1), (2, 2), (4, 8), (8, 128), (9, 256), (20, 300), (200, 300)):
+        delays = {worker.retry_delay(receives) for _ in range(50)}
+        assert min(delays) >= max(1, round(longest * 0.75))
+        assert max(delays) <= round(longest * 1.25)
+
+
+@pytest.mark.usefixtures("chosen")
+def test_topology_follows_from_what_a_service_declares() -> None:
+    registry = EventRegistry("billing")
+
+    def ignore(_event: Event) -> None: ...
+
+    for event_type in ("shopping.b.v1", "shopping.a.v1", "auth.user.registered.v1"):
+        registry.handles(event_type)(ignore)
+    registry.consumes("refunds")(lambda _message: None)
+    registry.consumes("mail")(lambda _message: None)
+    found = topology.describe(registry)
+    assert found.topics == (
+        "unit-auth-events",
+        "unit-billing-events",
+        "unit-notifications",
+        "unit-shopping-events",
+    )
+    assert found.queues == ("unit-billing-inbox", "unit-billing-mail", "unit-billing-refunds")
+    assert found.subscriptions == (
+        topology.Subscription("unit-auth-events", "unit-billing-inbox", "type", ("auth.user.registered.v1",)),
+        topology.Subscription(
+            "unit-shopping-events", "unit-billing-inbox", "type", ("shopping.a.v1", "shopping.b.v1")
+        ),
+        topology.Subscription("unit-notifications", "unit-billing-mail", "channel", ("email",)),
+    )
+
+
+@pytest.mark.usefixtures("chosen")
+def test_a_service_that_handles_nothing_still_has_its_topic_and_inbox() -> None:
+    found = topology.describe(EventRegistry("locker"))
+    assert found == topology.Topology(("unit-locker-events",), ("unit-locker-inbox",), ())

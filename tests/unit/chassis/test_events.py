@@ -1,0 +1,94 @@
+"""A service can publish only what it declared, with data that its schema allows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from libs.chassis import events, logs
+from libs.chassis.events import Event, EventError, EventRegistry
+
+HELD = "locker.box.held.v1"
+DATA = {"box_id": "box_" + "0" * 32, "location_id": "loc_" + "0" * 32, "order_id": "bor_" + "0" * 32}
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What publishing adds to the current transaction."""
+
+    class Played:
+        rows: list[Any] = []
+
+        def add(self, row: Any) -> None:
+            self.rows.append(row)
+
+    played = Played()
+    played.rows = []
+    monkeypatch.setattr(events, "session", lambda: played)
+    return played.rows
+
+
+@pytest.fixture
+def registry() -> EventRegistry:
+    made = EventRegistry("locker")
+    made.publishes(HELD, "locker.audit.recorded.v1")
+    return made
+
+
+def test_another_domains_event_cannot_be_declared() -> None:
+    with pytest.raises(EventError, match="another domain"):
+        EventRegistry("locker").publishes("billing.payment.captured.v1")
+    with pytest.raises(EventError, match="another domain"):
+        EventRegistry("locker").publishes("lockers.box.held.v1")
+
+
+def test_what_is_not_declared_is_not_published(added: list[Any]) -> None:
+    with pytest.raises(EventError, match="does not declare"):
+        EventRegistry("locker").publish(HELD, subject="box_1", data=DATA)
+    assert added == []
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        ({**DATA, "box_id": "7"}, "data/box_id"),
+        ({name: DATA[name] for name in ("box_id", "order_id")}, "location_id"),
+        ({**DATA, "more": 1}, "more"),
+    ],
+)
+def test_data_that_breaks_its_schema_is_not_published(
+    added: list[Any], registry: EventRegistry, data: dict[str, Any], where: str
+) -> None:
+    with pytest.raises(EventError, match=where):
+        registry.publish(HELD, subject="box_1", data=data)
+    assert added == []
+
+
+def test_a_published_event_is_a_cloud_event_and_reads_back(added: list[Any], registry: EventRegistry) -> None:
+    logs.bind(request_id="req-12345678")
+    try:
+        registry.publish(HELD, subject="box_1", data=DATA, version=3)
+    finally:
+        logs.clear()
+    (row,) = added
+    document = json.loads(row.body)
+    assert document["specversion"] == "1.0"
+    assert document["source"] == "/reclothes/locker"
+    event = Event.from_document(document)
+    assert (event.id, event.type, event.subject, event.version) == (row.event_id, HELD, "box_1", 3)
+    assert event.data == DATA
+    assert event.request_id == "req-12345678"
+
+
+def test_a_document_without_its_attributes_is_refused() -> None:
+    with pytest.raises(KeyError):
+        Event.from_document({"id": "evt_1", "type": HELD})
+
+
+def test_every_declared_schema_compiles() -> None:
+    names = [path.name.removesuffix(".json") for path in events.SCHEMAS.glob("*.json")]
+    assert names
+    for name in names:
+        events._validator(name)

@@ -1,0 +1,150 @@
+"""Only a fresh ES256 token of our issuer, for us, with every claim, is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from libs.chassis import security
+from libs.chassis.problems import Unauthenticated
+from libs.chassis.security import Principal
+
+KEY = ECKey.generate_key("P-256", {"kid": "known"})
+STRANGER = ECKey.generate_key("P-256", {"kid": "known"})
+
+
+@pytest.fixture(autouse=True)
+def keys(chosen: object) -> Iterator[None]:
+    security.use_keys({"known": KEY})
+    yield
+    security.use_keys(None)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Good claims with changes; None takes one out."""
+    moment = int(time.time())
+    good = {"iss": "https://auth.test", "aud": "reclothes", "sub": "usr_1", "kind": "customer"}
+    good |= {"iat": moment, "exp": moment + 60, "jti": "j1", "scope": "a b", "roles": ["customer"], **changes}
+    return {name: value for name, value in good.items() if value is not None}
+
+
+def token(key: Any = KEY, header: dict[str, Any] | None = None, **changes: Any) -> str:
+    return jwt.encode(header or {"alg": "ES256", "kid": "known"}, claims(**changes), key)
+
+
+def info(text: str) -> dict[str, Any] | None:
+    return asyncio.run(security.token_info(text))
+
+
+def test_a_good_token_gives_its_claims() -> None:
+    found = info(token())
+    assert found is not None
+    who = Principal.from_claims(found)
+    assert (who.subject, who.kind, who.is_internal) == ("usr_1", "customer", False)
+    assert who.scopes == {"a", "b"}
+
+
+def test_a_token_without_scope_may_nothing_but_is_valid() -> None:
+    found = info(token(scope=None))
+    assert found is not None
+    assert found["scope"] == ""
+
+
+def test_one_of_several_audiences_is_enough() -> None:
+    assert info(token(aud=["other", "reclothes"])) is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://evil.test"},
+        {"aud": "somebody-else"},
+        {"aud": ["somebody-else"]},
+        {"exp": int(time.time()) - 60},
+        {"exp": "never"},
+        {"nbf": int(time.time()) + 3600},
+        {"iat": int(time.time()) + 3600},
+        {"kind": "root"},
+        *({name: None} for name in ("iss", "aud", "exp", "iat", "sub", "jti", "kind")),
+    ],
+    ids=str,
+)
+def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
+    assert info(token(**changes)) is None
+
+
+def _segment(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _unsigned() -> str:
+    return f"{_segment({'alg': 'none', 'kid': 'known'})}.{_segment(claims())}."
+
+
+def _hmac_with_public_key() -> str:
+    signed = f"{_segment({'alg': 'HS256', 'kid': 'known'})}.{_segment(claims())}"
+    digest = hmac.digest(KEY.as_pem(private=False), signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def _tampered() -> str:
+    head, _, signature = token().split(".")
+    return f"{head}.{_segment(claims(sub='usr_2'))}.{signature}"
+
+
+def _body_is_a_list() -> str:
+    head, _, signature = token().split(".")
+    return f"{head}.{_segment([1])}.{signature}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _unsigned(),
+        _hmac_with_public_key(),
+        _tampered(),
+        _body_is_a_list(),
+        token(STRANGER),
+        token(header={"alg": "ES256", "kid": "unknown"}),
+        token(header={"alg": "ES256"}),
+        f"{_segment({'alg': 'ES256', 'kid': 5})}.{_segment(claims())}.x",
+        f"{_segment(['ES256'])}.e30.x",
+        token().rpartition(".")[0],
+        token() + ".more",
+        "",
+        "opaque",
+        "a.b.c",
+        "ä.ö.ü",
+        "é" * 20,
+    ],
+    ids=range(16),
+)
+def test_a_token_that_is_not_ours_is_refused(text: str) -> None:
+    assert info(text) is None
+
+
+def test_the_keys_that_cannot_be_had_are_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    from libs.chassis.problems import Unavailable
+    from libs.chassis.settings import overridden
+
+    security.use_keys(None)
+    with overridden(jwks_url="http://127.0.0.1:9/jwks"), pytest.raises(Unavailable):
+        info(token())
+
+
+def test_outside_a_request_there_is_nobody() -> None:
+    assert security.principal_or_none() is None
+    with pytest.raises(Unauthenticated):
+        security.principal()
+    with security.use_principal(Principal("usr_1", "internal")):
+        assert security.principal().is_internal
+    assert security.principal_or_none() is None

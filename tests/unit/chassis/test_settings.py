@@ -1,0 +1,118 @@
+"""Settings are checked at start, all at once, and never show a secret; system settings never fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import redis
+from environs import Env
+
+from libs.chassis import settings, system_settings
+from libs.chassis.settings import ServiceSettings, SettingsError
+
+
+class OwnSettings(ServiceSettings):
+    service = "own"
+
+    @classmethod
+    def read_own(cls, env: Env) -> dict[str, Any]:
+        env.int("OWN_LIMIT")
+        return {}
+
+
+def test_everything_wrong_is_named_in_one_message(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RECLOTHES_ENVIRONMENT", "moon")
+    environment.delenv("RECLOTHES_DATABASE_URL")
+    environment.delenv("RECLOTHES_JWKS_URL")
+    environment.setenv("OWN_LIMIT", "many")
+    with pytest.raises(SettingsError) as caught:
+        OwnSettings.from_environment()
+    message = str(caught.value)
+    assert "own" in message.splitlines()[0]
+    for name in ("RECLOTHES_ENVIRONMENT", "RECLOTHES_DATABASE_URL", "RECLOTHES_JWKS_URL", "OWN_LIMIT"):
+        assert name in message
+    assert "RECLOTHES_REDIS_URL" not in message
+
+
+def test_secrets_are_not_in_the_repr(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RECLOTHES_DATABASE_URL", "mysql+pymysql://u:hush-database@db/x")
+    environment.setenv("RECLOTHES_REDIS_URL", "rediss://:hush-redis@cache/0")
+    environment.setenv("RECLOTHES_MONGO_URL", "mongodb://u:hush-mongo@docs/x")
+    environment.setenv("RECLOTHES_CLIENT_SECRET", "hush-client")
+    shown = repr(ServiceSettings.from_environment())
+    assert "hush" not in shown
+    assert "https://auth.test" in shown
+
+
+def test_only_peers_that_are_set_are_known(environment: pytest.MonkeyPatch) -> None:
+    for name in settings.PEERS:
+        environment.delenv(f"RECLOTHES_PEER_{name.upper()}_URL", raising=False)
+    environment.setenv("RECLOTHES_PEER_BILLING_URL", "https://billing.test")
+    assert ServiceSettings.from_environment().peer_urls == {"billing": "https://billing.test"}
+
+
+def test_overridden_lasts_for_its_block(chosen: ServiceSettings) -> None:
+    with settings.overridden(environment="production") as inside:
+        assert inside.is_production
+        assert settings.settings().is_production
+    assert settings.settings() is chosen
+
+
+def test_a_service_gets_its_own_class_or_a_clear_error(chosen: ServiceSettings) -> None:
+    assert settings.settings_as(ServiceSettings) is chosen
+    with pytest.raises(RuntimeError, match="OwnSettings"):
+        settings.settings_as(OwnSettings)
+
+
+class PlayedRedis:
+    """Answers HGETALL with what is in `stored`, or is away."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, str] = {}
+        self.away = False
+
+    def hgetall(self, _key: str) -> dict[str, str]:
+        if self.away:
+            raise redis.ConnectionError("away")
+        return self.stored
+
+
+@pytest.fixture
+def cache(chosen: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> PlayedRedis:
+    played = PlayedRedis()
+    monkeypatch.setattr(system_settings, "redis_client", lambda: played)
+    monkeypatch.setattr(system_settings, "_memory", {})
+    return played
+
+
+def test_a_system_setting_without_a_store_is_its_default(cache: PlayedRedis) -> None:
+    cache.away = True
+    assert system_settings.setting("shopping.hold_minutes") == 15
+    assert system_settings.setting("auth.registration_open") is True
+
+
+def test_the_last_known_value_outlives_the_store(cache: PlayedRedis) -> None:
+    cache.stored = {"shopping.hold_minutes": "30"}
+    assert system_settings.setting("shopping.hold_minutes") == 30
+    cache.away = True
+    system_settings.forget()
+    assert system_settings.setting("shopping.hold_minutes") == 30
+
+
+@pytest.mark.parametrize("value", ["many", -1, True, None, 1.5])
+def test_a_stored_value_of_the_wrong_kind_gives_way_to_the_default(cache: PlayedRedis, value: object) -> None:
+    cache.stored = {"shopping.hold_minutes": json.dumps(value)}
+    assert system_settings.setting("shopping.hold_minutes") == 15
+
+
+def test_an_unknown_system_setting_is_a_mistake_of_ours(cache: PlayedRedis) -> None:
+    with pytest.raises(KeyError):
+        system_settings.setting("shopping.no_such_thing")
+
+
+def test_one_spoilt_value_does_not_take_the_others_along(cache: PlayedRedis) -> None:
+    cache.stored = {"shopping.cart_max_items": "{", "shopping.hold_minutes": "30"}
+    assert system_settings.setting("shopping.hold_minutes") == 30
+    assert system_settings.setting("shopping.cart_max_items") == 50
