@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from libs.chassis.problems import Unprocessable
 from services.auth.settings import auth_settings
@@ -32,7 +33,12 @@ def _own_hasher() -> PasswordHasher:
 
 @lru_cache(maxsize=1)
 def _common() -> frozenset[str]:
-    return frozenset(FREQUENCY_LISTS["passwords"])
+    """The common passwords that zxcvbn ships. Its other lists are 30 MB of names and words, and are let go."""
+    module = importlib.import_module("zxcvbn.frequency_lists")
+    passwords = frozenset(module.FREQUENCY_LISTS["passwords"])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
+        del sys.modules[name]
+    return passwords
 
 
 def refuse_weak(password: str, email: str) -> None:
