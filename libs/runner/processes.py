@@ -80,7 +80,8 @@ def _aws(layout: Layout) -> Process:
         "LOG_LEVEL": "WARNING",
     }
     surroundings = environment.basic() | environment.of_aws_clients() | settings
-    return Process("aws", "stores", (_program("ministack"),), surroundings, port, stop_seconds=4)
+    command = _python("-m", "libs.runner.aws_emulator_launcher")
+    return Process("aws", "stores", command, surroundings, port, stop_seconds=4)
 
 
 def _localstripe(layout: Layout, credentials: Credentials) -> Process:
