@@ -20,3 +20,9 @@ def require_match(version: int) -> None:
     given = [part.strip().removeprefix("W/") for part in sent.split(",")]
     if "*" not in given and etag_of(version) not in given:
         raise PreconditionFailed(f"it is at {etag_of(version)} now; read it again and repeat your change")
+
+
+def match_if_sent(version: int) -> None:
+    """Like `require_match` where the contract leaves the header to the client."""
+    if "If-Match" in request.headers:
+        require_match(version)

@@ -24,21 +24,20 @@ def encode_cursor(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, length: int) -> list[Any]:
-    """The values back; 400 when `cursor` was not made by this list."""
+def decode_cursor(cursor: str, length: int, kinds: Sequence[type] | None = None) -> list[Any]:
+    """The values back; 400 when `cursor` was not made by this list, whose sort keys are of these `kinds`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         if not isinstance(values, list) or len(values) != length:
             raise ValueError("another list's cursor")
-        return [_read_value(value) for value in values]
+        found = [_read_value(value) for value in values]
+        if kinds is not None and not all(map(_is_of, kinds, found)):
+            raise ValueError("another list's cursor")
+        return found
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise _not_of_this_list() from None
-
-
-def _not_of_this_list() -> BadRequest:
-    error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
-    return BadRequest("the cursor is not one of this list", errors=[error])
+        error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+        raise BadRequest("the cursor is not one of this list", errors=[error]) from None
 
 
 def _read_value(value: Any) -> Any:
@@ -49,6 +48,8 @@ def _read_value(value: Any) -> Any:
         return moment.astimezone(UTC)
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("no database has such numbers")
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text: UnicodeEncodeError, a ValueError
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValueError("not a sort key")
@@ -64,9 +65,8 @@ def page(
 ) -> dict[str, Any]:
     """One page of `statement` as `{"items": […], "next_cursor": …}`; `order_by` must end in a unique column."""
     if cursor is not None:
-        values = decode_cursor(cursor, len(order_by))
-        if not all(_fits(column, value) for (column, _), value in zip(order_by, values, strict=True)):
-            raise _not_of_this_list()
+        kinds = [column.type.python_type for column, _ in order_by]
+        values = decode_cursor(cursor, len(order_by), kinds)
         statement = statement.where(_after(order_by, values))
     ordering = [column.desc() if way == "desc" else column.asc() for column, way in order_by]
     rows = list(session().scalars(statement.order_by(*ordering).limit(limit + 1)).unique())
@@ -76,9 +76,8 @@ def page(
     return {"items": [dump(row) for row in rows], "next_cursor": encode_cursor(last) if last else None}
 
 
-def _fits(column: InstrumentedAttribute[Any], value: Any) -> bool:
-    """Whether a column can be compared with a value of a cursor; a time with a number fails in the database."""
-    kind = column.type.python_type
+def _is_of(kind: type, value: Any) -> bool:
+    """Whether a sort key can be compared with a value of a cursor; a time with a number fails in the database."""
     if kind is float:
         return type(value) in (int, float)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -7,6 +7,7 @@ When the copy is away the last known value is used, and without one the default 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,27 +21,45 @@ MEMORY_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class SystemSetting:
-    """A setting's name, default (which gives its type) and meaning, with its unit."""
+    """A setting's name, default (which gives its type), meaning with its unit, and what it can be.
+
+    A number lies from `least` to `most`; a text matches `pattern` as a whole.
+    """
 
     name: str
     default: int | str | bool
     description: str
+    least: int = 0
+    most: int = 1_000_000
+    pattern: str = ""
 
     def accepts(self, value: Any) -> bool:
-        """Whether `value` has the setting's type; numbers must not be negative."""
+        """Whether the setting can have this value; True and 1 are not the same."""
         if type(value) is not type(self.default):
             return False
-        return not isinstance(value, int) or value >= 0
+        if isinstance(value, str):
+            return re.fullmatch(self.pattern, value) is not None
+        return isinstance(value, bool) or self.least <= value <= self.most
+
+    @property
+    def expected(self) -> str:
+        """What `accepts` accepts, in words."""
+        if isinstance(self.default, bool):
+            return "true or false"
+        if isinstance(self.default, int):
+            return f"a whole number from {self.least} to {self.most}"
+        return f"a text like {self.default}"
 
 
 CATALOGUE: dict[str, SystemSetting] = {
     setting.name: setting
     for setting in (
-        SystemSetting("billing.currency", "EUR", "Currency of all prices (ISO 4217)"),
-        SystemSetting("shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes"),
-        SystemSetting("shopping.cart_max_items", 50, "Most products in one cart"),
-        SystemSetting("customer.order_max_items", 20, "Most products in one buying order"),
-        SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days"),
+        SystemSetting("billing.currency", "EUR", "Currency of all prices (ISO 4217)", pattern="[A-Z]{3}"),
+        SystemSetting(
+            "shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes", 1, 1440
+        ),
+        SystemSetting("shopping.cart_max_items", 50, "Most products in one cart", 1, 50),
+        SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days", 1, 90),
         SystemSetting("auth.registration_open", True, "Whether new customers can register"),
     )
 }

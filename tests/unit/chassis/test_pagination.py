@@ -38,6 +38,7 @@ BAD = {
     "no time": raw([{"x": 1}, 1]),
     "bad time": raw([{"t": "yesterday"}, 1]),
     "time without zone": raw([{"t": "2026-03-01T12:00:00"}, 1]),
+    "half a surrogate pair": raw(["\ud800", 1]),
     "deep": base64.urlsafe_b64encode(b"[" * 5000).decode(),
 }
 
@@ -47,6 +48,13 @@ def test_a_bad_cursor_is_a_400_that_points_at_it(cursor: str) -> None:
     with pytest.raises(BadRequest) as caught:
         decode_cursor(cursor, 2)
     assert caught.value.to_dict()["errors"][0]["pointer"] == "query/cursor"
+
+
+def test_a_cursor_of_other_sort_keys_is_a_400() -> None:
+    assert decode_cursor(raw([5, "a"]), 2, (int, str)) == [5, "a"]
+    for other in (["a", "b"], [5, None], [True, "a"], [5, 6]):
+        with pytest.raises(BadRequest):
+            decode_cursor(raw(other), 2, (int, str))
 
 
 class Base(DeclarativeBase):

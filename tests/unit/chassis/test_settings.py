@@ -116,3 +116,22 @@ def test_one_spoilt_value_does_not_take_the_others_along(cache: PlayedRedis) -> 
     cache.stored = {"shopping.cart_max_items": "{", "shopping.hold_minutes": "30"}
     assert system_settings.setting("shopping.hold_minutes") == 30
     assert system_settings.setting("shopping.cart_max_items") == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        ("shopping.hold_minutes", [1, 1440], [0, 1441, -1, 10**30, True, 15.0, "15", None, [15]]),
+        ("billing.currency", ["EUR", "USD"], ["", "eur", "EURO", "EUR\n", 978]),
+        ("auth.registration_open", [True, False], [1, 0, "true", None]),
+    ],
+)
+def test_a_setting_says_which_values_it_takes(name: str, accepted: list[object], refused: list[object]) -> None:
+    known = system_settings.CATALOGUE[name]
+    assert [value for value in accepted if not known.accepts(value)] == []
+    assert [value for value in refused if known.accepts(value)] == []
+    assert known.expected
+
+
+def test_every_default_is_a_value_the_setting_takes() -> None:
+    assert [known.name for known in system_settings.CATALOGUE.values() if not known.accepts(known.default)] == []
