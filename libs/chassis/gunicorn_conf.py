@@ -1,6 +1,12 @@
 """Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment."""
 
+import ctypes
 import os
+import signal
+import sys
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
 
 bind = os.environ["RECLOTHES_BIND"]
 certfile = os.environ["RECLOTHES_TLS_CERT"]
@@ -15,3 +21,9 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 a heartbeat file
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """A worker ends at once with a master that is killed; else it would keep the port (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,11 @@ class Process:
     https_path: str | None = None
     heartbeat: Path | None = None
     stop_seconds: int = 3
+
+    def command_line(self) -> tuple[str, ...]:
+        """The command, told to end with the supervisor where the system has a program for that (util-linux)."""
+        ends_with_parent = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
+        return (*ends_with_parent, *self.command)
 
 
 def _python(*arguments: str) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 def _program(layout: Layout, process: Process) -> str:
     pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(process.environment.items()))
-    command = _escaped(" ".join(shlex.quote(part) for part in process.command))
+    command = _escaped(" ".join(shlex.quote(part) for part in process.command_line()))
     return f"""\
 [program:{process.name}]
 command={command}

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from libs.chassis.service import Service
 from services.auth.events import registry
-from services.auth.exchange import make_exchange
 from services.auth.models import Base
 from services.auth.settings import AuthSettings
+
+
+def make_exchange() -> Any:
+    """The exchange of tokens, which only the web process needs."""
+    from services.auth.exchange import exchange
+
+    return exchange
+
 
 service = Service(
     name="auth",

@@ -24,12 +24,8 @@ KIND_OF_GATEWAY = {"external": "customer", "internal": "internal"}
 RENEW_BEFORE_SECONDS = 60
 
 
-def make_exchange() -> Any:
-    """The ASGI application."""
-    return _exchange
-
-
-async def _exchange(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+async def exchange(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+    """Answer one request of a gateway."""
     gateway = scope["path"].split("/")[2]
     try:
         jwt = await _jwt_for(_bearer_of(scope), gateway)

@@ -15,7 +15,7 @@ from libs.runner.credentials import ensure
 from libs.runner.layout import SERVICES
 from libs.runner.readiness import is_ready
 from libs.runner.supervision import control
-from tests.support.platform import RunningPlatform
+from tests.support.platform import RunningPlatform, orphans_of
 
 
 def states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:
@@ -33,6 +33,7 @@ def kill_and_wait(platform: RunningPlatform, name: str) -> None:
         return True if state["statename"] == "RUNNING" and state["pid"] != before else None
 
     wait_for(f"{name} to be started again", restarted, seconds=30)
+    wait_for("no process to be left over", lambda: None if orphans_of(platform.layout) else True)
 
 
 def wait_until_all_are_ready(platform: RunningPlatform) -> None:

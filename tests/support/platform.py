@@ -71,7 +71,28 @@ def running(layout: Layout) -> Iterator[RunningPlatform]:
             yield RunningPlatform(layout, process)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(10)  # Ctrl-C ends everything within ten seconds
+    assert processes_of(layout) == {}, "a stopped platform leaves no process"
+
+
+def processes_of(layout: Layout) -> dict[int, int]:
+    """The processes of a platform by their command or environment: process id → its parent's."""
+    needle = str(layout.run_dir).encode()
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if needle in told and int(folder.name) != os.getpid():
+            found[int(folder.name)] = parent
+    return found
+
+
+def orphans_of(layout: Layout) -> list[int]:
+    """Processes of a platform that nobody looks after."""
+    return [process for process, parent in processes_of(layout).items() if parent == 1]
 
 
 def _wait_until_up(layout: Layout, process: subprocess.Popen[str], out: Path) -> None:
