@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from libs.chassis import clock, logs
+from libs.chassis import audit, clock, logs
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.system_settings import setting
@@ -38,15 +38,23 @@ def change_service(box_id: str, state: str, reason: str | None) -> Box:
     if state == "out_of_service" and not reason:
         detail = "say why the box is taken out of service"
         raise Unprocessable(detail, errors=[{"pointer": "/reason", "detail": detail}])
-    wrong_way = state == "free" and box.state != "out_of_service"
-    if state not in MOVES[box.state] or wrong_way or not _claim(box, state):
+    before = _service_of(box)
+    by_hand = "out_of_service" in (box.state, state)
+    if not (by_hand and _move(box, state)):
         raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
     box.out_of_service_reason = reason if state == "out_of_service" else None
+    audit.record("update_box", box.id, before=before, after=_service_of(box))
     return box
 
 
-def _claim(box: Box, state: str) -> bool:
-    """Move the row from the state we saw; False when somebody was faster."""
+def _service_of(box: Box) -> dict[str, str | None]:
+    return {"state": box.state, "reason": box.out_of_service_reason}
+
+
+def _move(box: Box, state: str) -> bool:
+    """Move the row on from the state we saw; False when MOVES does not have that or somebody was faster."""
+    if state not in MOVES[box.state]:
+        return False
     seen = update(Box).where(Box.id == box.id, Box.state == box.state, Box.version == box.version)
     moved = session().execute(seen.values(state=state, version=Box.version + 1))
     session().refresh(box)
@@ -81,12 +89,13 @@ def _take_free_box(location_id: str) -> Box | None:
     while True:
         free = select(Box).where(Box.location_id == location_id, Box.state == "free")
         box = session().scalar(free.order_by(Box.id).limit(1))
-        if box is None or _claim(box, "held"):
+        if box is None or _move(box, "held"):
             return box
 
 
 def serve_waiting() -> None:
-    """Try again for orders that wait for a box, longest waiting first."""
-    waiting = select(BoxRequest).order_by(BoxRequest.requested_at).limit(50)
+    """Try again for the orders whose location has a free box by now, longest waiting first."""
+    free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
+    waiting = select(BoxRequest).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
     for request in list(session().scalars(waiting)):
         hold_for_order(request.order_id, request.location_id)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import func, select
 
 from libs.chassis.db import session
-from libs.chassis.pagination import decode_cursor, encode_cursor
+from libs.chassis.pagination import decode_cursor, encode_cursor, page
 from libs.chassis.problems import BadRequest, NotFound
 from services.locker.geography import distance_m
 from services.locker.models import Box, Location
@@ -31,6 +32,9 @@ class Point:
     longitude: float
 
 
+Page = tuple[list[Place], str | None]  # some locations, and the cursor of the page after them
+
+
 def point_of(latitude: float | None, longitude: float | None) -> Point | None:
     """Both or neither; BadRequest for one alone."""
     if latitude is not None and longitude is not None:
@@ -49,18 +53,13 @@ def get(location_id: str) -> Place:
     return _with_free_boxes([(found, None)])[0]
 
 
-def page_by_name(limit: int, cursor: str | None) -> tuple[list[Place], str | None]:
-    wanted = select(Location).order_by(Location.name, Location.id).limit(limit + 1)
-    if cursor is not None:
-        name, location_id = decode_cursor(cursor, 2)
-        same_name = and_(Location.name == name, Location.id > location_id)
-        wanted = wanted.where(or_(Location.name > name, same_name))
-    found = list(session().scalars(wanted))
-    following = encode_cursor([found[limit - 1].name, found[limit - 1].id]) if len(found) > limit else None
-    return _with_free_boxes([(location, None) for location in found[:limit]]), following
+def page_by_name(limit: int, cursor: str | None) -> Page:
+    by_name: Any = [(Location.name, "asc"), (Location.id, "asc")]
+    found = page(select(Location), order_by=by_name, limit=limit, cursor=cursor, dump=lambda location: location)
+    return _with_free_boxes([(location, None) for location in found["items"]]), found["next_cursor"]
 
 
-def page_by_distance(point: Point, limit: int, cursor: str | None) -> tuple[list[Place], str | None]:
+def page_by_distance(point: Point, limit: int, cursor: str | None) -> Page:
     """Nearest first. A city has some hundred locations: they are measured here, in one query."""
     measured = sorted(
         (
@@ -70,7 +69,7 @@ def page_by_distance(point: Point, limit: int, cursor: str | None) -> tuple[list
         key=lambda entry: entry[:2],
     )
     if cursor is not None:
-        metres, location_id = decode_cursor(cursor, 2)
+        metres, location_id = decode_cursor(cursor, 2, (int, str))
         measured = [entry for entry in measured if entry[:2] > (metres, location_id)]
     following = encode_cursor(measured[limit - 1][:2]) if len(measured) > limit else None
     return _with_free_boxes([(found, metres) for metres, _, found in measured[:limit]]), following

@@ -36,6 +36,8 @@ class Box(Base):
 
     __tablename__ = "boxes"
     __table_args__ = (
+        Index("ix_boxes_location_id", "location_id", "id"),
+        Index("ix_boxes_location_id_label", "location_id", "label", unique=True),
         Index("ix_boxes_location_id_state", "location_id", "state", "id"),
         Index("ix_boxes_state", "state", "id"),
     )

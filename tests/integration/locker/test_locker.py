@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import IntegrityError
 
-from libs.chassis import db
+from libs.chassis import clock, db
+from libs.chassis.pagination import encode_cursor
 from services.locker import boxes, demo
-from services.locker.models import Box
+from services.locker.models import Box, BoxRequest
 from tests.integration.admin.test_admin import PAID
 from tests.support.harness import Harness, running
 
@@ -71,6 +73,39 @@ def test_a_bad_question_is_told_where_and_why(locker: Harness, query: dict[str, 
     assert answer.json()["errors"][0]["pointer"].startswith("query/")
 
 
+@pytest.mark.parametrize(
+    ("query", "values"),
+    [
+        ({"near_lat": 38.7, "near_lon": -9.1}, ["Rossio", "loc_1"]),
+        ({"near_lat": 38.7, "near_lon": -9.1}, [None, None]),
+        ({}, [1200, "loc_1"]),
+        ({}, [None, None]),
+        ({}, ["\ud800", "loc_1"]),
+    ],
+)
+def test_the_cursor_of_another_list_is_refused(locker: Harness, query: dict[str, Any], values: list[Any]) -> None:
+    answer = locker.client.get("/locker/v1/locations", params={**query, "cursor": encode_cursor(values)})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "query/cursor"
+
+
+@pytest.mark.parametrize("query", [{}, {"near_lat": 38.7, "near_lon": -9.1}])
+def test_a_longer_page_takes_no_more_statements(locker: Harness, query: dict[str, Any]) -> None:
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine(), "before_cursor_execute", note)
+    counts = []
+    for limit in (1, 12):
+        statements.clear()
+        assert len(locations(locker, **query, limit=limit)) == limit
+        counts.append(len(statements))
+    event.remove(db.engine(), "before_cursor_execute", note)
+    assert counts[0] == counts[1] > 0
+
+
 def test_one_location(locker: Harness) -> None:
     known = locations(locker)[0]
     assert locker.client.get(f"/locker/v1/locations/{known['id']}").json() == known
@@ -113,6 +148,64 @@ def test_an_order_waits_at_a_full_location_until_a_box_is_free(locker: Harness) 
     assert len(locker.published("locker.box.held.v1")) == 1
 
 
+def test_a_full_location_does_not_hold_up_the_others(locker: Harness) -> None:
+    full, other = locations(locker)[:2]
+    with db.unit_of_work() as session:
+        session.execute(update(Box).where(Box.location_id == full["id"]).values(state="occupied"))
+        for number in range(60):
+            row = BoxRequest(order_id=f"bor_{number:032x}", location_id=full["id"], requested_at=clock.now())
+            session.add(row)
+        late = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
+        session.add(late)
+    with db.unit_of_work():
+        boxes.serve_waiting()
+    assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
+
+
+def test_who_waits_longest_gets_the_first_free_box(locker: Harness) -> None:
+    location = locations(locker)[0]
+    with db.unit_of_work() as session:
+        everything = update(Box).where(Box.location_id == location["id"])
+        session.execute(everything.values(state="occupied"))
+    for number in (3, 1, 2):
+        locker.deliver("customer.buying_order.paid.v1", paid(location["id"], number))
+    with db.unit_of_work() as session:
+        box = session.scalars(select(Box).where(Box.location_id == location["id"])).first()
+        assert box is not None
+        box.state = "free"
+        session.flush()
+        boxes.serve_waiting()
+    assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
+
+
+def test_a_location_has_no_label_twice(locker: Harness) -> None:
+    location_id = locations(locker)[0]["id"]
+    with pytest.raises(IntegrityError), db.unit_of_work() as session:
+        session.add(Box(id=f"box_{1:032x}", location_id=location_id, label="A1", state="free"))
+
+
+def test_boxes_are_paged_and_each_is_there_once(locker: Harness) -> None:
+    location = locations(locker)[0]
+    ask = locker.as_user("employee", "locker:boxes:read", "internal")
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        query = {"location_id": location["id"], "limit": 5, **cursor}
+        answer = ask("GET", "/locker/v1/boxes", params=query).json()
+        seen += [box["id"] for box in answer["items"]]
+        if answer["next_cursor"] is None:
+            break
+        cursor = {"cursor": answer["next_cursor"]}
+    assert len(seen) == len(set(seen)) == location["free_boxes"]
+
+
+def test_boxes_are_for_the_staff(locker: Harness) -> None:
+    assert locker.client.get("/locker/v1/boxes").status_code == 401
+    assert locker.as_user("buyer", "customer:profile")("GET", "/locker/v1/boxes").status_code == 403
+    employee = locker.as_user("employee", "locker:boxes:read", "internal")
+    assert employee("PATCH", f"/locker/v1/boxes/box_{1:032x}", json={"state": "free"}).status_code == 403
+
+
 def test_many_orders_at_once_get_a_box_each(locker: Harness) -> None:
     location = locations(locker)[0]
     count = location["free_boxes"]
@@ -132,11 +225,15 @@ def test_a_manager_takes_a_box_out_of_service_and_back(locker: Harness) -> None:
     box = ask("GET", "/locker/v1/boxes", params={"state": "free", "limit": 1}).json()["items"][0]
     path = f"/locker/v1/boxes/{box['id']}"
     assert ask("PATCH", path, json={"state": "out_of_service"}).status_code == 422
+    assert ask("PATCH", path, json={"state": "out_of_service", "reason": "  "}).status_code == 400
     out = ask("PATCH", path, json={"state": "out_of_service", "reason": "The door jams"}).json()
     assert (out["state"], out["out_of_service_reason"]) == ("out_of_service", "The door jams")
     assert ask("PATCH", path, json={"state": "free"}).json()["state"] == "free"
     assert ask("PATCH", path, json={"state": "free"}).status_code == 409
-    assert [entry["action"] for entry in locker.published("locker.audit.recorded.v1")] == ["update_box"] * 2
+    told = locker.published("locker.audit.recorded.v1")
+    assert [(entry["action"], entry["target"]) for entry in told] == [("update_box", box["id"])] * 2
+    assert told[0]["before"] == told[1]["after"] == {"state": "free", "reason": None}
+    assert told[0]["after"] == told[1]["before"] == {"state": "out_of_service", "reason": "The door jams"}
     assert ask("PATCH", f"/locker/v1/boxes/box_{'0' * 32}", json={"state": "free"}).status_code == 404
 
 
