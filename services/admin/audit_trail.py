@@ -12,9 +12,12 @@ from services.admin.models import AuditEntry
 def add(event: Event) -> None:
     """One entry from one domain's event; its id is made of the event's, so twice is once."""
     data = event.data
+    entry_id = "aud_" + event.id.removeprefix("evt_")
+    if session().get(AuditEntry, entry_id) is not None:
+        return
     session().add(
         AuditEntry(
-            id="aud_" + event.id.removeprefix("evt_"),
+            id=entry_id,
             domain=event.type.partition(".")[0],
             actor_id=data["actor_id"],
             actor_roles=data["actor_roles"],

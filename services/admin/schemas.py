@@ -25,6 +25,7 @@ class SettingSchema(Schema):
     description = fields.String(attribute="known.description")
     updated_at = fields.Function(lambda setting: rfc3339(setting.updated_at))
     updated_by = fields.String(allow_none=True)
+    version = fields.Integer()
 
 
 class AuditEntrySchema(Schema):

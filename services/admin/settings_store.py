@@ -22,12 +22,13 @@ class WrongValue(Unprocessable):
 
 @dataclass(frozen=True)
 class SettingNow:
-    """A setting with its present value."""
+    """A setting with its present value; `version` counts its changes."""
 
     known: SystemSetting
     value: Any
     updated_at: datetime | None = None
     updated_by: str | None = None
+    version: int = 0
 
 
 def every() -> list[SettingNow]:
@@ -36,35 +37,40 @@ def every() -> list[SettingNow]:
     return [_now(known, stored.get(name)) for name, known in sorted(CATALOGUE.items())]
 
 
-def _now(known: SystemSetting, row: StoredSetting | None) -> SettingNow:
-    if row is None:
-        return SettingNow(known, known.default)
-    return SettingNow(known, row.value, row.updated_at, row.updated_by)
-
-
-def put(name: str, value: Any, by: str) -> SettingNow:
-    """Change a setting; NotFound for an unknown one, WrongValue for another type than its default's."""
+def get(name: str) -> SettingNow:
+    """One setting; NotFound for an unknown one."""
     known = CATALOGUE.get(name)
     if known is None:
         raise NotFound(f"there is no setting {name}")
-    if not known.accepts(value):
-        expected = {bool: "true or false", int: "a whole number, not negative", str: "a text"}
-        detail = f"expected {expected[type(known.default)]}"
-        raise WrongValue(detail, errors=[{"pointer": "/value", "detail": detail}])
-    row = session().get(StoredSetting, name)
-    before = row.value if row else known.default
+    return _now(known, session().get(StoredSetting, name))
+
+
+def _now(known: SystemSetting, row: StoredSetting | None) -> SettingNow:
     if row is None:
-        row = StoredSetting(name=name, value=value, updated_at=clock.now(), updated_by=by)
+        return SettingNow(known, known.default)
+    return SettingNow(known, row.value, row.updated_at, row.updated_by, row.version)
+
+
+def put(before: SettingNow, value: Any, by: str) -> SettingNow:
+    """Change a setting from what it was; WrongValue for what its catalogue entry does not accept."""
+    known = before.known
+    if not known.accepts(value):
+        detail = f"expected {known.expected}"
+        raise WrongValue(detail, errors=[{"pointer": "/value", "detail": detail}])
+    row = session().get(StoredSetting, known.name)
+    if row is None:
+        row = StoredSetting(name=known.name)
         session().add(row)
     row.value, row.updated_at, row.updated_by = value, clock.now(), by
-    audit.record("put_system_setting", name, before={"value": before}, after={"value": value})
-    after_commit(lambda: _copy({name: value}))
+    session().flush()
+    audit.record("put_system_setting", known.name, before={"value": before.value}, after={"value": value})
+    after_commit(lambda: _copy({known.name: value}))
     return _now(known, row)
 
 
 def copy_all() -> None:
-    """Copy every stored setting again, so that an emptied ElastiCache has them back."""
-    _copy({row.name: row.value for row in session().scalars(select(StoredSetting))})
+    """Copy every setting again, so that an ElastiCache that is empty or has old values gets the truth."""
+    _copy({setting.known.name: setting.value for setting in every()})
 
 
 def _copy(values: dict[str, Any]) -> None:

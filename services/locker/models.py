@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String
+from sqlalchemy import Double, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from libs.chassis.db import UtcDateTime
@@ -26,8 +26,8 @@ class Location(Base):
     city: Mapped[str] = mapped_column(String(80))
     postal_code: Mapped[str] = mapped_column(String(20))
     country: Mapped[str] = mapped_column(String(2))
-    latitude: Mapped[float] = mapped_column(Float(53))
-    longitude: Mapped[float] = mapped_column(Float(53))
+    latitude: Mapped[float] = mapped_column(Double)
+    longitude: Mapped[float] = mapped_column(Double)
     opening_hours: Mapped[str] = mapped_column(String(200))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from libs.chassis.etags import etag_of, match_if_sent
 from libs.chassis.security import principal
 from services.admin import settings_store
 from services.admin.schemas import SettingSchema
@@ -13,6 +14,8 @@ def list_system_settings() -> dict[str, Any]:
     return {"items": SettingSchema(many=True).dump(settings_store.every()), "next_cursor": None}
 
 
-def put_system_setting(name: str, body: dict[str, Any]) -> dict[str, Any]:
-    changed: dict[str, Any] = SettingSchema().dump(settings_store.put(name, body["value"], principal().subject))
-    return changed
+def put_system_setting(name: str, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    before = settings_store.get(name)
+    match_if_sent(before.version)
+    changed = settings_store.put(before, body["value"], principal().subject)
+    return SettingSchema().dump(changed), 200, {"ETag": etag_of(changed.version)}

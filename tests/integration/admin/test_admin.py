@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import db
 from libs.chassis.cache import redis_client
-from libs.chassis.system_settings import setting
-from services.admin import packing_orders
+from libs.chassis.service import NAMES
+from libs.chassis.system_settings import publish_settings, setting
+from services.admin import packing_orders, settings_store
 from tests.support.harness import Harness, running, user_id
 
 ORDER = "bor_" + "1" * 32
@@ -105,12 +107,68 @@ def test_an_emptied_cache_gets_the_settings_back(admin: Harness) -> None:
     assert setting("shopping.hold_minutes") == 25
 
 
+def test_a_cache_that_contradicts_the_database_is_put_right(admin: Harness) -> None:
+    publish_settings({"shopping.hold_minutes": 99})
+    with db.unit_of_work():
+        settings_store.copy_all()
+    assert setting("shopping.hold_minutes") == 15
+
+
+def test_a_change_of_a_setting_can_be_tied_to_what_was_read(admin: Harness) -> None:
+    ask = admin.as_user("manager", "admin:settings:read admin:settings:write", "internal")
+    path = "/admin/v1/settings/shopping.hold_minutes"
+    read = {item["name"]: item["version"] for item in ask("GET", "/admin/v1/settings").json()["items"]}
+    match = {"If-Match": f'"{read["shopping.hold_minutes"]}"'}
+    first = ask("PUT", path, json={"value": 20}, headers=match)
+    assert (first.status_code, first.headers["ETag"], first.json()["version"]) == (200, '"1"', 1)
+    late = ask("PUT", path, json={"value": 30}, headers=match)
+    assert late.status_code == 412
+    assert '"1"' in late.json()["detail"]
+    again = ask("PUT", path, json={"value": 30}, headers={"If-Match": first.headers["ETag"]})
+    assert (again.json()["value"], again.json()["version"]) == (30, 2)
+    assert ask("PUT", path, json={"value": 40}).json()["version"] == 3
+
+
+def test_a_refused_change_leaves_no_trace(admin: Harness) -> None:
+    ask = admin.as_user("manager", "admin:settings:read admin:settings:write", "internal")
+    ask("PUT", "/admin/v1/settings/shopping.hold_minutes", json={"value": 20})
+    answer = ask("PUT", "/admin/v1/settings/shopping.hold_minutes", json={"value": 0})
+    assert answer.json()["errors"] == [{"pointer": "/value", "detail": "expected a whole number from 1 to 1440"}]
+    listed = {item["name"]: item["value"] for item in ask("GET", "/admin/v1/settings").json()["items"]}
+    assert listed["shopping.hold_minutes"] == 20 == setting("shopping.hold_minutes")
+    assert len(admin.published("admin.audit.recorded.v1")) == 1
+
+
+def test_two_managers_at_once_lose_no_change_silently(admin: Harness) -> None:
+    path = "/admin/v1/settings/shopping.hold_minutes"
+    values = list(range(10, 18))
+
+    def change(value: int) -> int:
+        ask = admin.as_user(f"manager {value}", "admin:settings:write", "internal")
+        status: int = ask("PUT", path, json={"value": value}).status_code
+        return status
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = list(pool.map(change, values))
+    assert set(statuses) <= {200, 409}
+    told = [entry["after"]["value"] for entry in admin.published("admin.audit.recorded.v1")]
+    assert sorted(told) == [value for value, status in zip(values, statuses, strict=True) if status == 200]
+    with db.unit_of_work(reads_only=True):
+        now = settings_store.get("shopping.hold_minutes")
+        assert (now.version, now.value) == (len(told), told[-1])
+
+
 @pytest.mark.parametrize(
     ("name", "value", "status"),
     [
         ("shopping.hold_minutes", "twenty", 422),
         ("shopping.hold_minutes", -1, 422),
         ("shopping.hold_minutes", True, 422),
+        ("shopping.hold_minutes", 10**30, 422),
+        ("shopping.hold_minutes", None, 422),
+        ("shopping.hold_minutes", {"a": []}, 422),
+        ("billing.currency", "euro", 422),
+        ("billing.currency", "€" * 60_000, 422),
         ("auth.registration_open", 1, 422),
         ("shopping.no_such_thing", 1, 404),
         ("NoName", 1, 400),
@@ -157,7 +215,49 @@ def test_audit_entries_of_all_domains_are_kept_once_and_found(admin: Harness) ->
     assert ask("GET", "/admin/v1/audit-entries", params={"actor": "nobody"}).json()["items"] == []
 
 
-@pytest.mark.parametrize("change", ["UPDATE audit_entries SET action = 'other'", "DELETE FROM audit_entries"])
+def test_an_audit_event_that_comes_again_after_the_inbox_forgot_it_changes_nothing(admin: Harness) -> None:
+    event_id = f"evt_{uuid.uuid4().hex}"
+    admin.deliver("shopping.audit.recorded.v1", _audit(), event_id)
+    with db.unit_of_work() as session:
+        session.execute(text("DELETE FROM inbox"))
+    admin.deliver("shopping.audit.recorded.v1", _audit(action="other"), event_id)
+    ask = admin.as_user("manager", "admin:audit:read", "internal")
+    assert [item["action"] for item in ask("GET", "/admin/v1/audit-entries").json()["items"]] == [
+        "set_product_price"
+    ]
+
+
+def test_every_domain_is_in_the_audit_trail(admin: Harness) -> None:
+    for domain in NAMES:
+        admin.deliver(f"{domain}.audit.recorded.v1", _audit())
+    ask = admin.as_user("manager", "admin:audit:read", "internal")
+    items = ask("GET", "/admin/v1/audit-entries").json()["items"]
+    assert {item["domain"] for item in items} == set(NAMES)
+
+
+def test_the_audit_trail_is_paged_newest_first_with_its_filters(admin: Harness) -> None:
+    for number in range(7):
+        action = "odd" if number % 2 else "even"
+        moment = f"2026-01-02T03:04:0{number}.000000Z"
+        admin.deliver("shopping.audit.recorded.v1", _audit(action=action, occurred_at=moment))
+    ask = admin.as_user("manager", "admin:audit:read", "internal")
+    seen, cursor = [], None
+    while True:
+        query = {"action": "even", "limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = ask("GET", "/admin/v1/audit-entries", params=query).json()
+        seen += [item["occurred_at"][17:19] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["06", "04", "02", "00"]
+
+
+REPLACE = "REPLACE INTO audit_entries SELECT * FROM audit_entries"
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE audit_entries SET action = 'other'", "DELETE FROM audit_entries", REPLACE]
+)
 def test_the_database_refuses_to_change_an_audit_entry(admin: Harness, change: str) -> None:
     admin.deliver("shopping.audit.recorded.v1", _audit())
     with pytest.raises(DBAPIError, match="cannot be changed"), db.unit_of_work() as session:

@@ -28,8 +28,8 @@ def upgrade() -> None:
         sa.Column("city", sa.String(length=80), nullable=False),
         sa.Column("postal_code", sa.String(length=20), nullable=False),
         sa.Column("country", sa.String(length=2), nullable=False),
-        sa.Column("latitude", sa.Float(precision=53), nullable=False),
-        sa.Column("longitude", sa.Float(precision=53), nullable=False),
+        sa.Column("latitude", sa.Double(), nullable=False),
+        sa.Column("longitude", sa.Double(), nullable=False),
         sa.Column("opening_hours", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

@@ -1,0 +1,41 @@
+"""Every service's migrations, up and down on both databases: they make the tables that the models describe."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import MetaData, create_engine, inspect, pool
+
+from libs.chassis.migrations import migrate
+from libs.chassis.service import NAMES, load_service
+from libs.chassis.tables import ChassisBase
+
+
+def tables(database_url: str) -> set[str]:
+    engine = create_engine(database_url, poolclass=pool.NullPool)
+    return set(inspect(engine).get_table_names()) - {"alembic_version"}
+
+
+def differences(database_url: str, *described: MetaData) -> list[object]:
+    together = MetaData()
+    for metadata in described:
+        for table in metadata.tables.values():
+            table.to_metadata(together)
+    engine = create_engine(database_url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), together)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_migrations_make_what_the_models_describe_and_take_it_back(name: str, database_url: str) -> None:
+    migrate(name, database_url)
+    made = tables(database_url)
+    described = load_service(name).metadata
+    assert made >= set(described.tables) | set(ChassisBase.metadata.tables)
+    assert differences(database_url, described, ChassisBase.metadata) == []
+    migrate(name, database_url, "base")
+    assert tables(database_url) == set()
+    migrate(name, database_url)
+    assert tables(database_url) == made
