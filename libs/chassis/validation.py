@@ -100,12 +100,18 @@ class BodyValidator(JSONRequestBodyValidator):
 
 
 def _loads(text: str) -> Any:
-    """JSON as RFC 8259 has it: Python's reader would take NaN, Infinity and half of a surrogate pair too."""
+    """JSON as RFC 8259 has it, without NUL characters, which no text of a person has and some stores cut at.
+
+    Python's reader would take NaN, Infinity and half of a surrogate pair too.
+    """
     value = json.loads(
         text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
     )
     if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        plain = json.dumps(value, ensure_ascii=False)
+        plain.encode("utf-8")
+        if "\\u0000" in plain.replace("\\\\", ""):
+            raise ValueError("a text holds the NUL character")
     return value
 
 

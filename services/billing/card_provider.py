@@ -16,7 +16,7 @@ import stripe
 
 from libs.chassis import logs
 from libs.chassis.money import Money
-from libs.chassis.problems import PaymentRequired, Unavailable
+from libs.chassis.problems import PaymentRequired, Unavailable, Unprocessable
 from services.billing.settings import billing_settings
 
 TIMEOUT_SECONDS = 8
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 class ProviderUnavailable(Unavailable):
     slug, title = "payment-provider-unavailable", "The payment provider is away for now"
+
+
+class CardRefused(Unprocessable):
+    slug, title = "card-not-usable", "The payment provider does not take this card"
 
 
 class CardDeclined(PaymentRequired):
@@ -69,7 +73,7 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
     client = _client(chosen.stripe_api_key, chosen.stripe_api_base)
     try:
         answer: T = _breaker.call(call, client)
-    except stripe.CardError:
+    except (stripe.CardError, stripe.InvalidRequestError):
         raise
     except (stripe.StripeError, pybreaker.CircuitBreakerError) as error:
         logs.get_logger(__name__).error("payment provider away", reason=type(error).__name__)
@@ -78,7 +82,7 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
 
 
 def create(payment_id: str, order_id: str, money: Money, payment_method: str) -> Intent:
-    """An intent that is authorised first and captured later; ProviderUnavailable, CardDeclined."""
+    """An intent that is authorised first and captured later; ProviderUnavailable, CardDeclined, CardRefused."""
     parameters: Any = {
         "amount": money.amount,
         "currency": money.currency.lower(),
@@ -88,13 +92,22 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str) ->
         "metadata": {"payment_id": payment_id, "order_id": order_id},
     }
     options: Any = {"idempotency_key": f"{payment_id}-create"}
-    return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
+    try:
+        return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
+    except stripe.InvalidRequestError as error:
+        detail = "the provider does not know this payment method, or does not take it"
+        code = error.code or "invalid_request"
+        where = [{"pointer": "/payment_method", "detail": detail}]
+        raise CardRefused(detail, errors=where, decline_code=code) from None
 
 
 def confirm(intent_id: str, payment_id: str) -> Intent:
-    """Ask the bank; CardDeclined when it refuses."""
+    """Ask the bank; CardDeclined when it refuses. What was confirmed before an answer was lost is read."""
     options: Any = {"idempotency_key": f"{payment_id}-confirm"}
-    return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
+    try:
+        return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
+    except stripe.InvalidRequestError:
+        return read(intent_id)
 
 
 def read(intent_id: str) -> Intent:

@@ -16,7 +16,7 @@ from libs.chassis import clock, logs
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound
 from services.billing import card_provider
-from services.billing.card_provider import CardDeclined, Intent
+from services.billing.card_provider import CardDeclined, CardRefused, Intent
 from services.billing.models import Payment, ProviderEvent
 from services.billing.orders import PayableOrder
 from services.billing.registry import registry
@@ -126,7 +126,7 @@ def authorize(payment: Payment) -> Payment:
             payment.provider_intent_id = created.id
             session().commit()
         intent = card_provider.confirm(payment.provider_intent_id, payment.id)
-    except CardDeclined as declined:
+    except (CardDeclined, CardRefused) as declined:
         _fail(payment, str(declined.extensions.get("decline_code", "")), declined.detail)
         session().commit()
         raise

@@ -205,6 +205,14 @@ def test_a_declined_card_is_told_and_the_order_stays_payable(
     assert sorted(states) == ["authorized", "failed"]
 
 
+def test_a_card_that_the_provider_does_not_know_is_named_and_the_order_stays_payable(
+    ines: Callable[..., Any], stripe_url: str
+) -> None:
+    answer = pay(ines, "pm_nobody_knows")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/payment_method")
+    assert pay(ines, card(stripe_url), "payment-key-2").json()["state"] == "authorized"
+
+
 def test_the_banks_own_check_is_passed_on_and_awaited(
     billing: Harness, ines: Callable[..., Any], stripe_url: str
 ) -> None:
