@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis
 
 from libs.runner.actors import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
 from tests.acceptance.conftest import MakeCustomer
@@ -159,3 +160,26 @@ def test_one_request_id_is_in_the_logs_of_the_gateway_the_service_and_the_worker
         )
 
     wait_for("the request id in the logs of every hop", logs_with_it)
+
+
+@pytest.mark.story("b-pr-02")
+def test_a_cart_survives_a_log_out_and_a_lost_cache(
+    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform
+) -> None:
+    coat_id, hat_id = published_coat(price=4900), published_coat(price=1500, title="Straw hat", category="hats")
+    buyer = new_customer()
+    buyer.put_in_cart(coat_id)
+    assert buyer.put_in_cart(hat_id)["total"]["amount"] == 6400
+    buyer.call("DELETE", f"/shopping/v1/cart/items/{hat_id}")
+    buyer.log_out()
+    buyer.log_in()
+    assert [item["product_id"] for item in buyer.cart()["items"]] == [coat_id]
+
+    def kept_in_the_database() -> bool | None:
+        """The queue has brought the cart into the database once it is read back from there."""
+        redis.Redis.from_url(platform.layout.redis()).flushdb()
+        found = [item["product_id"] for item in buyer.cart()["items"]]
+        return True if found == [coat_id] else None
+
+    wait_for("the cart to come back from the database", kept_in_the_database)
+    assert buyer.cart()["total"] == {"amount": 4900, "currency": "EUR"}
