@@ -44,7 +44,7 @@ lint: setup contracts ## ruff, import rules, contract lint
 
 contracts: setup ## lint the OpenAPI contracts (node comes with the virtual environment)
 	@cd openapi && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '[ -d node_modules ] || npm ci --silent --no-audit --no-fund; \
-	  node_modules/.bin/spectral lint --quiet --ruleset .spectral.yaml auth.yaml customer.yaml shopping.yaml billing.yaml admin.yaml locker.yaml'
+	  node_modules/.bin/spectral lint --quiet --ruleset .spectral.yaml auth.yaml customer.yaml shopping.yaml billing.yaml admin.yaml locker.yaml asyncapi.yaml'
 
 fmt: setup ## format the code
 	$(BIN)/ruff check --fix .

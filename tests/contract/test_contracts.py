@@ -1,43 +1,55 @@
-"""The contracts and the event schemas hold together with each other and with the code."""
+"""The contracts hold together with each other and with the code."""
 
 from __future__ import annotations
 
 import importlib
 import json
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 import yaml
-from connexion.spec import Specification
 from openapi_spec_validator import validate
 
-from libs.chassis.events import schema_file
-from libs.chassis.service import NAMES, load_service
-from libs.chassis.topology import Subscription, describe
+from libs.chassis.service import NAMES
 from libs.chassis.validation import to_json_schema
+from tests.contract.documents import (
+    CONTRACTS,
+    contract,
+    operations,
+    schemas_in,
+    written,
+    written_operations,
+)
 
-CONTRACTS = Path(__file__).resolve().parents[2] / "openapi"
-METHODS = ("get", "put", "post", "delete", "patch")
-SCOPES = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
+SCOPES: dict[str, str] = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
+
+# Whoever adds to these opens something to the world.
+OPEN_TO_EVERYBODY = {
+    "browse_products",
+    "get_location",
+    "get_payment_configuration",
+    "get_product",
+    "list_locations",
+    "log_in_customer",
+    "log_in_staff",
+    "receive_stripe_webhook",
+    "register_customer",
+    "verify_email",
+}
+OPEN_BETWEEN_SERVICES = {"get_jwks", "issue_token"}
 
 
-def contract(name: str) -> dict[str, Any]:
-    """A contract with every reference followed, as Connexion reads it."""
-    return dict(Specification.load(CONTRACTS / f"{name}.yaml"))
-
-
-def operations(name: str) -> Iterator[dict[str, Any]]:
-    for path in contract(name)["paths"].values():
-        yield from (operation for method, operation in path.items() if method in METHODS)
+def faults(schema: dict[str, Any], example: Any) -> list[str]:
+    validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True)
+    return [error.message for error in validator.iter_errors(example)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_contract_is_valid_openapi(name: str) -> None:
     validate(contract(name))
+    assert contract(name)["openapi"] == "3.0.3", "Amazon API Gateway imports no 3.1"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,36 +58,110 @@ def test_every_example_matches_its_schema(name: str) -> None:
     for operation in operations(name):
         parts = [operation.get("requestBody", {}), *operation["responses"].values()]
         for content in (content for part in parts for content in part.get("content", {}).values()):
-            validator = jsonschema_rs.Draft4Validator(to_json_schema(content["schema"]), validate_formats=True)
-            faults = [error.message for error in validator.iter_errors(content["example"])]
-            assert not faults, f"{operation['operationId']}: {faults}"
+            assert not faults(content["schema"], content["example"]), operation["operationId"]
             checked += 1
     assert checked > 10
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_has_an_example_that_it_would_accept(name: str) -> None:
+    for operation in operations(name):
+        for parameter in operation.get("parameters", ()):
+            where = f"{operation['operationId']}: {parameter['name']}"
+            example = parameter.get("example", parameter["schema"].get("example"))
+            assert example is not None, where
+            assert not faults(parameter["schema"], example), where
+            assert parameter["description"], where
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_operation_has_its_handler(name: str) -> None:
     for operation in operations(name):
+        assert operation["x-openapi-router-controller"].startswith(f"services.{name}.api.")
         module = importlib.import_module(operation["x-openapi-router-controller"])
         assert callable(getattr(module, operation["operationId"], None)), operation["operationId"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_operation_can_say_what_goes_wrong(name: str) -> None:
+def test_every_path_begins_with_its_domain_and_version(name: str) -> None:
+    assert [path for path in contract(name)["paths"] if not path.startswith(f"/{name}/v1/")] == []
+
+
+def needed_errors(operation: dict[str, Any]) -> set[str]:
+    """The errors that an operation can give because of what it is, whatever it does."""
+    headers = {found["name"] for found in operation.get("parameters", ()) if found["in"] == "header"}
+    needed = {"400", "429", "500", "503"}
+    needed |= {"401", "403"} if operation["security"] else set()
+    needed |= {"413", "415"} if "requestBody" in operation else set()
+    needed |= {"404"} if operation["method"] == "get" and operation["path"].endswith("}") else set()
+    needed |= {"409", "422"} if "Idempotency-Key" in headers else set()
+    return needed | ({"409", "412"} if "If-Match" in headers else set())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_operation_says_what_can_go_wrong(name: str) -> None:
     for operation in operations(name):
-        needed = {"400", "429", "500", "503"} | ({"401", "403"} if operation["security"] else set())
-        needed |= {"413", "415"} if "requestBody" in operation else set()
-        assert needed <= operation["responses"].keys(), operation["operationId"]
+        assert needed_errors(operation) <= operation["responses"].keys(), operation["operationId"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_error_is_one_of_the_shared_problem_documents(name: str) -> None:
+    for operation in written_operations(name):
+        for status, answer in operation["responses"].items():
+            if status >= "400":
+                assert answer["$ref"].startswith("components/responses.yaml#/"), operation["operationId"]
+    for operation in operations(name):
+        for status, answer in operation["responses"].items():
+            if status >= "400":
+                example = answer["content"]["application/problem+json"]["example"]
+                assert str(example["status"]) in (status, "402"), (operation["operationId"], status)
+                assert "X-Request-Id" in answer["headers"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_creates_or_charges_takes_an_idempotency_key(name: str) -> None:
     """Every POST that answers 201 does, except log-ins and the hold, whose order id is its key."""
-    for path, item in contract(name)["paths"].items():
-        operation = item.get("post")
-        if operation is None or "201" not in operation["responses"] or "logins" in path or path.endswith("/holds"):
+    for operation in operations(name):
+        path, creates = operation["path"], operation["method"] == "post" and "201" in operation["responses"]
+        if creates and "logins" not in path and not path.endswith("/holds"):
+            [key] = [found for found in operation["parameters"] if found["name"] == "Idempotency-Key"]
+            assert key["required"], path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_body_takes_nothing_undeclared_and_nothing_endless(name: str) -> None:
+    for operation in operations(name):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            for where, schema in schemas_in(content["schema"]):
+                problem = f"{operation['operationId']}: {where}"
+                if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+                    assert "maxProperties" in schema, problem
+                if schema.get("type") == "array":
+                    assert "maxItems" in schema, problem
+                if schema.get("type") == "string":
+                    assert schema.keys() & {"maxLength", "enum"}, problem
+                if schema.get("type") in ("integer", "number"):
+                    assert {"minimum", "maximum"} <= schema.keys(), problem
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_are_paged_in_one_way(name: str) -> None:
+    for operation in operations(name):
+        if not operation["operationId"].startswith(("list_", "browse_")):
             continue
-        assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]], path
+        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        assert {"items", "next_cursor"} <= set(answer["required"]), operation["operationId"]
+        if operation["operationId"] != "list_system_settings":  # a catalogue, always whole
+            names = [parameter["name"] for parameter in operation["parameters"]]
+            assert names[-2:] == ["limit", "cursor"], operation["operationId"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_contract_has_nothing_that_a_gateway_or_a_template_would_break(name: str) -> None:
+    text = (CONTRACTS / f"{name}.yaml").read_text()
+    assert "{{" not in text, "Connexion takes it for a Jinja template"
+    assert not [word for word in ("oneOf", "anyOf", "allOf", "discriminator") if f"{word}:" in text]
+    json.dumps(contract(name))  # a circular reference could not be written out
 
 
 def test_operation_ids_are_unique_over_all_contracts() -> None:
@@ -83,51 +169,31 @@ def test_operation_ids_are_unique_over_all_contracts() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_what_is_open_is_open_on_purpose() -> None:
+    everything = [operation for name in NAMES for operation in operations(name)]
+    opened = {one["operationId"] for one in everything if not one["security"]}
+    between_services = {one["operationId"] for one in everything if one.get("x-service-only")}
+    assert opened - between_services == OPEN_TO_EVERYBODY
+    assert opened & between_services == OPEN_BETWEEN_SERVICES
+
+
 def test_the_scopes_of_the_contracts_are_those_of_the_catalogue() -> None:
-    used = {
-        scope
-        for name in NAMES
-        for operation in operations(name)
-        for needed in operation["security"]
-        for scope in needed["oauth2"]
-    }
+    used = set()
+    for name in NAMES:
+        asked = {
+            scope
+            for operation in operations(name)
+            for needed in operation["security"]
+            for scope in needed["oauth2"]
+        }
+        [flow] = written(name)["components"]["securitySchemes"]["oauth2"]["flows"].values()
+        assert flow["scopes"] == {scope: SCOPES[scope] for scope in asked}, name
+        used |= asked
     assert used == SCOPES.keys()
 
 
-def event_types() -> dict[str, list[str]]:
-    """Every event type that is published, with the services that handle it."""
-    registries = {name: load_service(name).events for name in NAMES}
-    published = {event_type for registry in registries.values() for event_type in registry.published}
-    return {
-        kind: [name for name, registry in registries.items() if kind in registry.handlers] for kind in published
-    }
-
-
-def test_every_handled_event_is_published_by_somebody() -> None:
-    handled = {event_type for name in NAMES for event_type in load_service(name).events.handlers}
-    assert handled <= event_types().keys()
-
-
-def test_every_event_has_a_schema_and_is_in_the_catalogue() -> None:
-    catalogue = yaml.safe_load((CONTRACTS / "asyncapi.yaml").read_text())["components"]["messages"]
-    listed = {message["name"]: message for message in catalogue.values()}
-    assert listed.keys() == event_types().keys()
-    for event_type in event_types():
-        schema = json.loads(schema_file(event_type).read_text())
-        jsonschema_rs.meta.validate(schema)
-        assert schema["additionalProperties"] is False
-        assert (
-            listed[event_type]["payload"]["properties"]["data"]["$ref"] == f"events/{schema_file(event_type).name}"
-        )
-
-
-def test_every_handled_event_has_its_subscription(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("libs.chassis.topology.settings", lambda: type("S", (), {"resource_prefix": "reclothes"}))
-    for name in NAMES:
-        registry = load_service(name).events
-        found = [kind for subscription in describe(registry).subscriptions for kind in _types(subscription)]
-        assert sorted(found) == sorted(registry.handlers)
-
-
-def _types(subscription: Subscription) -> tuple[str, ...]:
-    return subscription.values if subscription.attribute == "type" else ()
+def test_the_lock_file_names_no_registry_but_the_public_one() -> None:
+    packages = json.loads((CONTRACTS / "package-lock.json").read_text())["packages"]
+    places = {package["resolved"] for package in packages.values() if "resolved" in package}
+    assert [place for place in places if not place.startswith("https://registry.npmjs.org/")] == []
+    assert all("integrity" in package for path, package in packages.items() if path)
