@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import jsonschema_rs
 import pytest
-from sqlalchemy import text
+import yaml
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import db
 from libs.chassis.cache import redis_client
 from libs.chassis.service import NAMES
+from libs.chassis.settings import ROOT
 from libs.chassis.system_settings import publish_settings, setting
+from libs.chassis.tables import OutboxRow
 from services.admin import packing_orders, settings_store
 from tests.support.harness import Harness, running, user_id
 
@@ -53,6 +58,18 @@ def test_a_paid_order_makes_one_packing_order_however_often_it_is_told(admin: Ha
     assert ask("GET", f"/admin/v1/packing-orders/{packing_order['id']}").json() == packing_order
     assert ask("GET", "/admin/v1/packing-orders", params={"state": "done"}).json()["items"] == []
     assert len(admin.published("admin.packing_order.created.v1")) == 1
+
+
+def test_what_is_sent_is_the_cloud_event_of_the_catalogue(admin: Harness) -> None:
+    admin.deliver("customer.buying_order.paid.v1", PAID)
+    catalogue = yaml.safe_load((ROOT / "openapi" / "asyncapi.yaml").read_text())
+    described = jsonschema_rs.validator_for(catalogue["components"]["schemas"]["CloudEvent"], validate_formats=True)
+    with db.unit_of_work(reads_only=True) as session:
+        [row] = session.scalars(select(OutboxRow))
+        document = json.loads(row.body)
+    assert not [error.message for error in described.iter_errors(document)]
+    assert (document["type"], document["subject"]) == (row.type, row.subject)
+    assert document["data"]["order_id"] == ORDER
 
 
 def test_an_unknown_packing_order_is_404(admin: Harness) -> None:
