@@ -129,7 +129,7 @@ class Platform:
                 raise DidNotStart("The process supervisor ended; everything is being stopped.")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
 
     def _progress(self, text: str) -> None:
         """A line that the next one takes the place of, on a terminal only."""
