@@ -29,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "migrate":
             command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
         if name == "dead-letters":
-            command.add_argument("--replay", metavar="EVENT_ID", help="send one back; 'all' for all")
+            command.add_argument(
+                "--replay", metavar="ID", help="send one back by event or message id; 'all' for all"
+            )
     return parser
 
 

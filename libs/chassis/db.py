@@ -53,11 +53,15 @@ def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
         pool_timeout=3,
         pool_recycle=1800,
         connect_args=connect_args,
+        hide_parameters=True,
     )
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    made = create_engine(url, pool_size=20, max_overflow=20, pool_timeout=3, connect_args={"timeout": 10})
+    waits = {"timeout": 10}
+    made = create_engine(
+        url, pool_size=20, max_overflow=20, pool_timeout=3, connect_args=waits, hide_parameters=True
+    )
 
     @event.listens_for(made, "connect")
     def configure(connection: Any, _record: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from libs.chassis import topology
 from libs.chassis.events import EventRegistry
+
+HIDDEN_SECONDS = 60
 
 
 def queues_of(registry: EventRegistry) -> list[str]:
@@ -15,17 +16,37 @@ def queues_of(registry: EventRegistry) -> list[str]:
     return list(topology.describe(registry).queues)
 
 
-def _receive(queue: str, seconds: int) -> Iterator[dict[str, Any]]:
-    sqs, url = topology.aws("sqs"), topology.queue_url(topology.dead_letter_name(queue))
-    seen: set[str] = set()
+def bury(queue: str, body: str | bytes) -> None:
+    """Put a message that nothing can be made of among the dead letters of a queue, without more tries."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else body
+    topology.aws("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=text)
+
+
+def _receive_all(queue: str) -> list[dict[str, Any]]:
+    """The dead letters of a queue, which nobody else receives for a minute."""
+    sqs, url = topology.aws("sqs"), _dead_url(queue)
+    found: dict[str, dict[str, Any]] = {}
     while True:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=seconds)
-        fresh = [m for m in answer.get("Messages", ()) if m["MessageId"] not in seen]
-        if not fresh:
-            return
-        for message in fresh:
-            seen.add(message["MessageId"])
-            yield message
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=HIDDEN_SECONDS,
+            WaitTimeSeconds=1,  # without waiting, SQS asks only some of its servers
+        )
+        fresh = {message["MessageId"]: message for message in answer.get("Messages", ())}
+        if fresh.keys() <= found.keys():
+            return list(found.values())
+        found |= fresh
+
+
+def _show_again(queue: str, message: dict[str, Any]) -> None:
+    topology.aws("sqs").change_message_visibility(
+        QueueUrl=_dead_url(queue), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+
+
+def _dead_url(queue: str) -> str:
+    return topology.queue_url(topology.dead_letter_name(queue))
 
 
 def describe(message: dict[str, Any]) -> dict[str, Any]:
@@ -33,34 +54,33 @@ def describe(message: dict[str, Any]) -> dict[str, Any]:
     try:
         content = json.loads(message["Body"])
     except ValueError:
+        content = None
+    if not isinstance(content, dict):
         content = {}
-    return {
-        "message_id": message["MessageId"],
-        "event_id": content.get("id"),
-        "type": content.get("type"),
-        "subject": content.get("subject"),
-        "time": content.get("time"),
-    }
+    attributes = {name: content.get(name) for name in ("type", "subject", "time")}
+    return {"message_id": message["MessageId"], "event_id": content.get("id")} | attributes
 
 
 def listed(registry: EventRegistry) -> list[dict[str, Any]]:
-    """All dead letters of the service; they stay where they are (hidden from others for two seconds)."""
-    return [
-        {"queue": queue} | describe(message)
-        for queue in queues_of(registry)
-        for message in _receive(queue, seconds=2)
-    ]
+    """All dead letters of the service; they stay where they are."""
+    found = []
+    for queue in queues_of(registry):
+        for message in _receive_all(queue):
+            found.append({"queue": queue} | describe(message))
+            _show_again(queue, message)
+    return found
 
 
-def replay(registry: EventRegistry, event_id: str | None = None) -> int:
-    """Send dead letters (all, or one by its event id) to their queue again; how many."""
+def replay(registry: EventRegistry, which: str | None = None) -> int:
+    """Send dead letters (all, or the one with this event id or message id) to their queue again; how many."""
     sqs, count = topology.aws("sqs"), 0
     for queue in queues_of(registry):
-        dead = topology.queue_url(topology.dead_letter_name(queue))
-        for message in _receive(queue, seconds=30):
-            if event_id is not None and describe(message)["event_id"] != event_id:
+        for message in _receive_all(queue):
+            known = describe(message)
+            if which not in (None, known["event_id"], known["message_id"]):
+                _show_again(queue, message)
                 continue
             sqs.send_message(QueueUrl=topology.queue_url(queue), MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=_dead_url(queue), ReceiptHandle=message["ReceiptHandle"])
             count += 1
     return count

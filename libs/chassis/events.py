@@ -23,6 +23,7 @@ from libs.chassis.settings import ROOT
 from libs.chassis.tables import InboxRow, OutboxRow
 
 SCHEMAS = ROOT / "openapi" / "events"
+MOST_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
 
 
 class EventError(ValueError):
@@ -93,7 +94,11 @@ class EventRegistry:
         """Run the decorated function for each event of this type, once."""
 
         def register(handler: Handler) -> Handler:
-            self.handlers.setdefault(event_type, []).append(handler)
+            others = self.handlers.setdefault(event_type, [])
+            if handler.__name__ in {other.__name__ for other in others}:
+                # The inbox tells handlers apart by their names: the second one would never run.
+                raise EventError(f"{event_type} has a handler called {handler.__name__} already")
+            others.append(handler)
             return handler
 
         return register
@@ -102,6 +107,8 @@ class EventRegistry:
         """Run the decorated function for each message of the service's own work queue; it must be repeatable."""
 
         def register(handler: QueueHandler) -> QueueHandler:
+            if queue in self.queues:
+                raise EventError(f"{self.domain} has a handler of the queue {queue} already")
             self.queues[queue] = handler
             return handler
 
@@ -111,6 +118,8 @@ class EventRegistry:
         """Run the decorated function every `seconds` in one worker, in a unit of work; it must be repeatable."""
 
         def register(job: Callable[[], None]) -> Callable[[], None]:
+            if job.__name__ in {other.name for other in self.jobs}:
+                raise EventError(f"{self.domain} has a job called {job.__name__} already")
             self.jobs.append(Job(job.__name__, seconds, job))
             return job
 
@@ -136,13 +145,16 @@ class EventRegistry:
         document |= tracing.outgoing_headers()
         if request_id := logs.bound("request_id"):
             document["requestid"] = request_id
+        body = json.dumps(document, separators=(",", ":"))
+        if len(body) > MOST_BYTES:  # ASCII: a character is a byte
+            raise EventError(f"{event_type} of {subject} has {len(body)} bytes; {MOST_BYTES} is the most")
         session().add(
             OutboxRow(
                 event_id=event_id,
                 type=event_type,
                 subject=subject,
                 version=version,
-                body=json.dumps(document, separators=(",", ":")),
+                body=body,
                 created_at=clock.now(),
             )
         )
@@ -174,6 +186,7 @@ def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
 
 
 def _handle_once(event: Event, handler: Handler) -> None:
+    logs.bind(handler=handler.__name__)
     try:
         with unit_of_work() as db:
             row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())

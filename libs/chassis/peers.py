@@ -45,7 +45,7 @@ def _document_of(response: httpx.Response) -> dict[str, Any]:
 
 
 class _Away(Exception):
-    """The peer did not answer, or said that it cannot for now."""
+    """The peer did not answer, failed, or does not let this service in."""
 
 
 @dataclass
@@ -82,11 +82,12 @@ class Peer:
             for attempt in stamina.retry_context(
                 on=_Away, attempts=attempts, timeout=6.0, wait_initial=0.1, wait_max=1.0, wait_jitter=0.2
             ):
-                with attempt:
-                    response: httpx.Response = self._breaker.call(self._send, method, path, arguments)
+                # `calling`, because pybreaker's `call` lets one thread at a time through.
+                with attempt, self._breaker.calling():
+                    response = self._send(method, path, arguments)
         except (_Away, pybreaker.CircuitBreakerError) as error:
             metrics.PEER_CALLS.labels(self._name, "away").inc()
-            logs.get_logger(__name__).warning("peer away", peer=self._name, reason=type(error).__name__)
+            logs.get_logger(__name__).warning("peer away", peer=self._name, reason=str(error))
             raise PeerUnavailable(f"{self._name} does not answer; try again in a moment") from None
         metrics.PEER_CALLS.labels(self._name, str(response.status_code)).inc()
         if response.status_code >= 400:
@@ -98,8 +99,9 @@ class Peer:
         if response.status_code == 401:
             _token.expires_at = 0.0
             response = self._send_once(method, path, arguments)
-        if response.status_code in (502, 503, 504):
-            raise _Away(str(response.status_code))
+        # A refusal of this service itself is no answer to its caller, who is allowed what it asked for.
+        if response.status_code >= 500 or response.status_code in (401, 403):
+            raise _Away(f"answered {response.status_code}")
         return response
 
     def _send_once(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:

@@ -1,13 +1,19 @@
 """The relay sends the outbox to SNS, in order, and keeps what SNS did not take.
 
-One relay a service is enough; a second one would send duplicates, which inboxes make once. When the topic is gone
-(the local emulator keeps topics only over a graceful stop), it makes the topology again and sends the last hour's
-events once more, because messages under way were lost with the queues.
+One relay a service is enough; a second one would send duplicates, which inboxes make once. An event that SNS
+refuses by itself is tried again more rarely, so that it holds no other up.
+
+Outside production the relay also looks after the service's topology. When that is gone (an emulator lost its
+state), it makes it again and sends the last hour's events once more, because messages under way were lost with the
+queues; and a second time a little later, for subscribers that were back later than this service.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,8 +26,13 @@ from libs.chassis.settings import settings
 from libs.chassis.tables import InboxRow, OutboxRow
 
 BATCH = 10  # the most that SNS takes in one PublishBatch
+BATCH_BYTES = 250_000  # the same for the sum of its messages: 256 KiB
 BUSY_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 10.0
+LOOK_SECONDS = 5.0
+REFUSED_SECONDS = 30.0
+SWEEP_SECONDS = 3600.0
+LATE_SUBSCRIBERS_SECONDS = 15.0
 RESEND = timedelta(hours=1)
 KEEP = timedelta(days=7)
 
@@ -34,39 +45,63 @@ class Relay:
         self._stop = stop
         self._topic = topology.topic_name(registry.domain)
         self._log = logs.get_logger("relay")
+        self._done_at: dict[str, float] = {}
+        self._resend_at: float | None = None
+        self._is_whole = True
 
     def run(self) -> None:
-        pause, swept_at = BUSY_SECONDS, clock.now()
+        pause = BUSY_SECONDS
         while not self._stop.is_set():
             try:
-                sent = self.send_batch()
-                pause = 0.0 if sent == BATCH else BUSY_SECONDS
-                if clock.now() - swept_at > timedelta(hours=1):
-                    self._forget_old()
-                    swept_at = clock.now()
+                self._do_what_is_due()
+                pause = 0.0 if self.send_batch() else BUSY_SECONDS
             except Exception as error:
                 pause = min(max(pause, BUSY_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
                 self._log.warning("outbox waits", reason=type(error).__name__, next_try_s=round(pause, 1))
             self._stop.wait(pause)
 
-    def send_batch(self) -> int:
-        """Send up to ten events; how many were taken. Raises what SNS or the database raises."""
+    def _do_what_is_due(self) -> None:
+        if not settings().is_production and self._is_due("look", LOOK_SECONDS):
+            self._look_after_topology()
+        if self._resend_at is not None and time.monotonic() >= self._resend_at:
+            self._resend_at = None
+            self._send_again()
+        if self._is_due("refused", REFUSED_SECONDS):
+            self.send_batch(refused=True)
+        if self._is_due("sweep", SWEEP_SECONDS):
+            self._forget_old()
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        """Whether `what` was last due `seconds` ago, or never."""
+        due = time.monotonic() - self._done_at.get(what, float("-inf")) >= seconds
+        if due:
+            self._done_at[what] = time.monotonic()
+        return due
+
+    def send_batch(self, *, refused: bool = False) -> int:
+        """Send up to ten events (those that SNS refused before, or the others); how many were taken.
+
+        Raises what SNS or the database raises.
+        """
         with unit_of_work(reads_only=True) as db:
-            waiting = select(OutboxRow).where(OutboxRow.published_at.is_(None))
-            rows = list(db.scalars(waiting.order_by(OutboxRow.id).limit(BATCH)))
+            waiting = select(OutboxRow).where(OutboxRow.published_at.is_(None)).limit(BATCH)
+            if refused:
+                waiting = waiting.where(OutboxRow.attempts > 0).order_by(OutboxRow.attempts, OutboxRow.id)
+            else:
+                waiting = waiting.where(OutboxRow.attempts == 0).order_by(OutboxRow.id)
+            rows = _that_fit(db.scalars(waiting).all())
         if not rows:
             return 0
-        sns = topology.aws("sns")
-        try:
-            answer = sns.publish_batch(
-                TopicArn=_arn_without_making(self._topic),
-                PublishBatchRequestEntries=[_entry(r) for r in rows],
-            )
-        except sns.exceptions.NotFoundException:
-            self._make_again()
-            return BATCH
+        answer = topology.aws("sns").publish_batch(
+            TopicArn=self._arn(), PublishBatchRequestEntries=[_entry(row) for row in rows]
+        )
         self._mark(rows, answer)
         return len(answer.get("Successful", ()))
+
+    def _arn(self) -> str:
+        if self._topic not in _arns:
+            _arns[self._topic] = topology.topic_arn(self._topic, self._registry.domain)
+        return _arns[self._topic]
 
     def _mark(self, rows: list[OutboxRow], answer: dict[str, Any]) -> None:
         taken = {int(entry["Id"]) for entry in answer.get("Successful", ())}
@@ -83,15 +118,21 @@ class Relay:
             metrics.EVENTS.labels("out", row.type, outcome).inc()
             self._log.info("event", event_id=row.event_id, type=row.type, outcome=outcome)
 
-    def _make_again(self) -> None:
-        if settings().is_production:
-            raise RuntimeError(f"the topic {self._topic} is gone; infra makes it")
+    def _look_after_topology(self) -> None:
+        if self._is_whole and topology.is_there(self._registry):
+            return
+        self._is_whole = False
         topology.ensure_topology(self._registry)
+        self._is_whole = True
         messaging.forget_queues()
+        self._send_again()
+        self._resend_at = time.monotonic() + LATE_SUBSCRIBERS_SECONDS
+        self._log.warning("topology made again; the last hour's events are sent once more")
+
+    def _send_again(self) -> None:
         with unit_of_work() as db:
             recent = update(OutboxRow).where(OutboxRow.published_at > clock.now() - RESEND)
-            db.execute(recent.values(published_at=None))
-        self._log.warning("topology made again; the last hour's events are sent once more")
+            db.execute(recent.values(published_at=None, attempts=0))
 
     def _forget_old(self) -> None:
         with unit_of_work() as db:
@@ -102,11 +143,10 @@ class Relay:
 _arns: dict[str, str] = {}
 
 
-def _arn_without_making(topic: str) -> str:
-    """The topic's ARN, made once; later a missing topic is noticed when publishing."""
-    if topic not in _arns:
-        _arns[topic] = topology.topic_arn(topic)
-    return _arns[topic]
+def _that_fit(rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """The first rows that SNS takes together, one at least."""
+    sizes = itertools.accumulate(len(row.body) for row in rows)
+    return [row for row, size in zip(rows, sizes, strict=True) if size <= BATCH_BYTES or row is rows[0]]
 
 
 def _entry(row: OutboxRow) -> dict[str, Any]:

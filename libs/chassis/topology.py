@@ -8,6 +8,7 @@ of their own, `<prefix>-notifications`, and mails go from it into auth's `mail` 
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -71,24 +72,34 @@ def describe(registry: EventRegistry) -> Topology:
     return Topology(tuple(sorted(topics)), tuple(queues), tuple(subscriptions))
 
 
+_making_client = threading.Lock()
+
+
 @lru_cache(maxsize=8)
-def aws(service: str) -> Any:
-    """A boto3 client with short timeouts, kept for the life of the process."""
+def aws(service: str, read_seconds: int = 15) -> Any:
+    """A boto3 client with short timeouts, kept for the life of the process; threads may share it."""
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        region_name=settings().aws_region,
-        endpoint_url=settings().aws_endpoint_url,
-        config=Config(connect_timeout=2, read_timeout=15, retries={"max_attempts": 1, "mode": "standard"}),
+    config = Config(
+        connect_timeout=2, read_timeout=read_seconds, retries={"total_max_attempts": 2, "mode": "standard"}
     )
+    with _making_client:  # clients may be shared by threads, the session that makes them may not (boto3's guide)
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            region_name=settings().aws_region,
+            endpoint_url=settings().aws_endpoint_url,
+            config=config,
+        )
 
 
-def topic_arn(name: str) -> str:
-    """The ARN of a topic, which is made when it is not there (CreateTopic is idempotent)."""
-    arn: str = aws("sns").create_topic(Name=name)["TopicArn"]
-    return arn
+def topic_arn(name: str, domain: str) -> str:
+    """The ARN of a topic in the account of the domain's inbox.
+
+    It is not asked of SNS, because CreateTopic would make a missing topic that nobody subscribes to.
+    """
+    partition, _, region, account = _queue_arn(queue_url(queue_name(domain))).split(":")[1:5]
+    return f"arn:{partition}:sns:{region}:{account}:{name}"
 
 
 def queue_url(name: str) -> str:
@@ -96,10 +107,23 @@ def queue_url(name: str) -> str:
     return url
 
 
+def is_there(registry: EventRegistry) -> bool:
+    """Whether the service's topic and its inbox are there.
+
+    A topic can be made by a subscriber, the inbox by this service alone: it tells whether all the rest was made.
+    """
+    topic = topic_name(registry.domain)
+    try:
+        aws("sns").get_topic_attributes(TopicArn=topic_arn(topic, registry.domain))
+    except (aws("sqs").exceptions.QueueDoesNotExist, aws("sns").exceptions.NotFoundException):
+        return False
+    return True
+
+
 def ensure_topology(registry: EventRegistry) -> Topology:
-    """Make what is missing and leave what is there; safe to run twice and by several services at once."""
+    """Bring about what `describe` says; safe to run twice and by several services at once."""
     wanted = describe(registry)
-    arns = {topic: topic_arn(topic) for topic in wanted.topics}
+    arns = {topic: aws("sns").create_topic(Name=topic)["TopicArn"] for topic in wanted.topics}
     queues = {queue: _ensure_queue(queue) for queue in wanted.queues}
     for subscription in wanted.subscriptions:
         _ensure_subscription(subscription, arns[subscription.topic], queues[subscription.queue])
@@ -121,10 +145,12 @@ def _ensure_queue(name: str) -> str:
 def _create_queue(name: str, attributes: dict[str, str]) -> str:
     sqs = aws("sqs")
     try:
-        return queue_url(name)
+        url = queue_url(name)
     except sqs.exceptions.QueueDoesNotExist:
-        url: str = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
-        return url
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    else:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    return url
 
 
 def _queue_arn(url: str) -> str:
@@ -134,6 +160,7 @@ def _queue_arn(url: str) -> str:
 
 
 def _ensure_subscription(subscription: Subscription, topic: str, queue: str) -> None:
+    _allow_topic(subscription.queue, queue, topic)
     sns = aws("sns")
     policy = json.dumps({subscription.attribute: list(subscription.values)})
     for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
@@ -146,7 +173,6 @@ def _ensure_subscription(subscription: Subscription, topic: str, queue: str) -> 
                 return
     attributes = {"RawMessageDelivery": "true", "FilterPolicy": policy}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes=attributes)
-    _allow_topic(subscription.queue, queue, topic)
 
 
 def _allow_topic(name: str, queue: str, topic: str) -> None:

@@ -2,7 +2,7 @@
 
 A thread a queue, so that one idle long poll does not hold the others up. A message whose handler fails comes back
 after a growing delay (its visibility time-out) and, after MAX_RECEIVES tries, SQS moves it to the dead-letter
-queue. SIGTERM lets the message in hand finish.
+queue. SIGTERM lets the message in hand finish and gives the others of its batch back at once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import Any
 from kombu import Consumer, Message, Queue
 from opentelemetry.trace import SpanKind
 
-from libs.chassis import cache, events, logs, messaging, metrics, relay, topology, tracing
+from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, relay, topology, tracing
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry, Job
 from libs.chassis.settings import settings
 
 LONGEST_DELAY_SECONDS = 300
+STOP_SECONDS = 5.0
 
 
 def retry_delay(receives: int) -> int:
@@ -59,6 +60,8 @@ class QueueConsumer:
             consumer = Consumer(
                 broker, [Queue(self._queue)], on_message=self._on_message, prefetch_count=10, accept=["json"]
             )
+            # What is left over comes back by its visibility time-out; Kombu would write it to a file in /tmp.
+            consumer.channel.qos.restore_at_shutdown = False
             with consumer:
                 while not self._stop.is_set():
                     try:
@@ -67,54 +70,60 @@ class QueueConsumer:
                         continue
 
     def _on_message(self, message: Message) -> None:
+        if self._stop.is_set():
+            self._give_back(message, 0)
+            return
         logs.clear()
         started = time.perf_counter()
-        try:
-            content = json.loads(message.body)
-            if not isinstance(content, dict):
-                raise ValueError("not an object")
-        except ValueError:
-            self._log.error("message is not JSON", queue=self._queue)
-            self._give_back(message)
+        content = _content_of(message)
+        if content is None:
+            dead_letters.bury(self._queue, _received(message)["Body"])
+            message.ack()
+            self._log.error("message", queue=self._queue, outcome="not a JSON object; moved to the dead letters")
             return
         try:
             self._handle(content)
         except Exception as error:
-            delay = self._give_back(message)
-            self._log_outcome(content, "failed", started, error=error, comes_back_s=delay)
+            delay = retry_delay(int(_received(message)["Attributes"]["ApproximateReceiveCount"]))
+            self._log_outcome(content, "failed", started, comes_back_s=delay, exc_info=error)
+            self._give_back(message, delay)
             return
         message.ack()
         self._log_outcome(content, "handled", started)
 
-    def _give_back(self, message: Message) -> int:
-        """Let the message come back later: SQS counts its receives and moves it to the dead letters."""
-        info = message.delivery_info
-        receives = int(info["sqs_message"].get("Attributes", {}).get("ApproximateReceiveCount", 1))
-        delay = retry_delay(receives)
-        topology.aws("sqs").change_message_visibility(
-            QueueUrl=info["sqs_queue"],
-            ReceiptHandle=info["sqs_message"]["ReceiptHandle"],
-            VisibilityTimeout=delay,
-        )
-        message.reject(requeue=False)
-        return delay
+    def _give_back(self, message: Message, delay: int) -> None:
+        """Let the message come back in `delay` seconds; SQS counts its receives and ends with the dead letters."""
+        try:
+            topology.aws("sqs").change_message_visibility(
+                QueueUrl=message.delivery_info["sqs_queue"],
+                ReceiptHandle=_received(message)["ReceiptHandle"],
+                VisibilityTimeout=delay,
+            )
+        finally:
+            # Kombu deletes nothing here, because the queue has a redrive policy; it frees the consumer's place.
+            message.reject(requeue=False)
 
-    def _log_outcome(
-        self,
-        content: dict[str, Any],
-        outcome: str,
-        started: float,
-        error: Exception | None = None,
-        **more: Any,
-    ) -> None:
+    def _log_outcome(self, content: dict[str, Any], outcome: str, started: float, **more: Any) -> None:
         kind = content.get("type", self._queue)
         metrics.EVENTS.labels("in", kind, outcome).inc()
-        if error is not None:
-            more |= {"reason": type(error).__name__}
-            self._log.error("message", type=kind, outcome=outcome, exc_info=error, **more)
-            return
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
-        self._log.info("message", type=kind, event_id=content.get("id"), outcome=outcome, ms=milliseconds)
+        write = self._log.error if outcome == "failed" else self._log.info
+        write("message", type=kind, event_id=content.get("id"), outcome=outcome, ms=milliseconds, **more)
+
+
+def _received(message: Message) -> dict[str, Any]:
+    """The message as SQS gave it."""
+    received: dict[str, Any] = message.delivery_info["sqs_message"]
+    return received
+
+
+def _content_of(message: Message) -> dict[str, Any] | None:
+    """The JSON object in a message; None when it has none."""
+    try:
+        content = json.loads(message.body)
+    except (ValueError, TypeError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def handle_event(registry: EventRegistry, document: dict[str, Any]) -> None:
@@ -191,8 +200,9 @@ def run(registry: EventRegistry, *, consume: bool = True, with_relay: bool = Fal
         if dead:
             logs.get_logger("worker").critical("thread died; the process ends to be started again", threads=dead)
             raise SystemExit(1)
+    deadline = time.monotonic() + STOP_SECONDS
     for thread in threads:
-        thread.join(timeout=5)
+        thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def _beat() -> None:
