@@ -1,0 +1,184 @@
+"""Locker and admin in this process, on real queues: locker publishes, admin handles; they share a database here."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import String, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from libs.chassis import cache, db, messaging, relay, service, settings, topology, worker
+from libs.chassis.events import Event, EventRegistry
+from libs.chassis.service import Service
+from libs.chassis.settings import ServiceSettings
+from libs.chassis.tables import ChassisBase
+
+HELD = "locker.box.held.v1"
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Effect(Base):
+    """What a handler did, once for each event that it handled."""
+
+    __tablename__ = "effects"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    text: Mapped[str] = mapped_column(String(200))
+
+
+def do(text: str) -> None:
+    """The effect of a handler, in its transaction."""
+    db.session().add(Effect(text=text))
+
+
+def effects() -> list[str]:
+    with db.unit_of_work(reads_only=True) as session:
+        return list(session.scalars(select(Effect.text).order_by(Effect.id)))
+
+
+def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """What `check` gives once it is true; fails with `what` when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"in {seconds} s not seen: {what}")
+        time.sleep(0.05)
+    return found
+
+
+def data(number: int) -> dict[str, Any]:
+    """The data of an event that is told apart by its box."""
+    return {
+        "box_id": f"box_{number:032x}",
+        "location_id": f"loc_{0:032x}",
+        "order_id": f"bor_{0:032x}",
+    }
+
+
+@dataclass
+class Platform:
+    """Two registries and what runs for them."""
+
+    locker: EventRegistry = field(default_factory=lambda: EventRegistry("locker"))
+    admin: EventRegistry = field(default_factory=lambda: EventRegistry("admin"))
+
+    def __post_init__(self) -> None:
+        self.locker.publishes(HELD)
+
+    def provision(self) -> None:
+        for registry in (self.locker, self.admin):
+            topology.ensure_topology(registry)
+
+    def publish(self, *numbers: int) -> None:
+        with db.unit_of_work():
+            for number in numbers:
+                self.locker.publish(HELD, subject=f"box_{number}", data=data(number))
+
+    @contextmanager
+    def relaying(self, *registries: EventRegistry) -> Iterator[None]:
+        """The relays of these services (locker's without any)."""
+        stop = threading.Event()
+        chosen = registries or (self.locker,)
+        threads = [threading.Thread(target=relay.run, args=(registry, stop)) for registry in chosen]
+        with _running(threads, stop):
+            yield
+
+    @contextmanager
+    def working(self) -> Iterator[threading.Event]:
+        """Admin's consumers and jobs; gives what tells them to stop."""
+        stop = threading.Event()
+        with _running(worker.threads_of(self.admin, stop), stop):
+            yield stop
+
+    def waiting_in(self, queue: str) -> tuple[int, int]:
+        """How many messages are in one of admin's queues: visible, and received by somebody."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        url = topology.queue_url(topology.queue_name("admin", queue))
+        found = topology.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
+
+    def put(self, body: str, queue: str = "inbox") -> None:
+        """Put a message into one of admin's queues as it is."""
+        url = topology.queue_url(topology.queue_name("admin", queue))
+        topology.aws("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    def handle_by_effect(self) -> None:
+        """Let admin note the box of each event."""
+
+        @self.admin.handles(HELD)
+        def note_box(event: Event) -> None:
+            do(event.data["box_id"])
+
+
+@contextmanager
+def _running(threads: list[threading.Thread], stop: threading.Event) -> Iterator[None]:
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+
+
+def document(number: int) -> str:
+    """An event's JSON as SNS puts it into a queue."""
+    found = {"id": f"evt_{uuid.uuid4().hex}", "type": HELD, "source": "/test", "subject": "s"}
+    return json.dumps(found | {"time": "2026-01-01T00:00:00Z", "data": data(number)})
+
+
+@contextmanager
+def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegistry) -> Iterator[None]:
+    """This process as one of admin's, with the chassis's tables and the effects."""
+    environment = {
+        "RECLOTHES_ENVIRONMENT": "test",
+        "RECLOTHES_DATABASE_URL": database_url,
+        "RECLOTHES_REDIS_URL": redis_url,
+        "RECLOTHES_AWS_ENDPOINT_URL": aws_url,
+        "RECLOTHES_RESOURCE_PREFIX": f"t{uuid.uuid4().hex[:8]}",
+        "RECLOTHES_JWT_ISSUER": "https://auth.test",
+        "RECLOTHES_JWKS_URL": "https://auth.test/jwks",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(settings, "_running", ServiceSettings.from_environment())
+        patch.setattr(service, "_running", Service("admin", ServiceSettings, Base.metadata, registry))
+        patch.setattr(relay, "_arns", {})
+        for memory in (topology.aws, messaging._queue_url, messaging._notifications_arn, cache._client):
+            memory.cache_clear()
+        for metadata in (ChassisBase.metadata, Base.metadata):
+            metadata.create_all(db.engine())
+        yield
+        db.engine().dispose()
+
+
+@pytest.fixture
+def platform(database_url: str, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
+    """On SQLite and on MariaDB."""
+    made = Platform()
+    with process(database_url, aws_endpoint, valkey_server, made.admin):
+        yield made
+
+
+@pytest.fixture
+def quick_platform(tmp_path: Any, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
+    """On SQLite only, where the kind of database does not matter."""
+    made = Platform()
+    with process(f"sqlite:///{tmp_path / 'quick.db'}", aws_endpoint, valkey_server, made.admin):
+        yield made

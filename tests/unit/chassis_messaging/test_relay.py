@@ -1,0 +1,146 @@
+"""The relay keeps what SNS does not take, and lets one spoilt event hold up no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from libs.chassis import clock, db, relay, topology
+from libs.chassis.events import EventRegistry
+from libs.chassis.tables import ChassisBase, OutboxRow
+
+ARN = "arn:aws:sns:eu-central-1:000000000000:unit-locker-events"
+
+
+class PlayedSns:
+    """Takes batches; `refuses` says which messages it does not take."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.refuses: Callable[[str], bool] = lambda _message: False
+
+    def publish_batch(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:
+        assert TopicArn == ARN
+        self.batches.append([entry["Message"] for entry in PublishBatchRequestEntries])
+        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        for entry in PublishBatchRequestEntries:
+            outcome = "Failed" if self.refuses(entry["Message"]) else "Successful"
+            answer[outcome].append({"Id": entry["Id"], "Message": "InvalidParameter"})
+        return answer
+
+    @property
+    def tried(self) -> list[str]:
+        return [message for batch in self.batches for message in batch]
+
+
+@pytest.fixture
+def sns(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedSns]:
+    played = PlayedSns()
+    monkeypatch.setattr(topology, "aws", lambda *_: played)
+    monkeypatch.setattr(topology, "topic_arn", lambda *_: ARN)
+    monkeypatch.setattr(relay, "_arns", {})
+    ChassisBase.metadata.create_all(db.engine())
+    yield played
+    db.engine().dispose()
+
+
+@pytest.fixture
+def made(sns: PlayedSns) -> relay.Relay:
+    return relay.Relay(EventRegistry("locker"), threading.Event())
+
+
+def add(*bodies: str) -> None:
+    with db.unit_of_work() as session:
+        for body in bodies:
+            row = OutboxRow(event_id=f"evt_{body[:20]}", type="t", subject="s", version=1, body=body)
+            row.created_at = clock.now()
+            session.add(row)
+            session.flush()
+
+
+def waiting() -> list[str]:
+    with db.unit_of_work(reads_only=True) as session:
+        rows = select(OutboxRow.body).where(OutboxRow.published_at.is_(None)).order_by(OutboxRow.id)
+        return list(session.scalars(rows))
+
+
+def test_events_go_out_in_the_order_of_their_making(made: relay.Relay, sns: PlayedSns) -> None:
+    bodies = [f"{number:02}" for number in range(25)]
+    add(*bodies)
+    assert [made.send_batch() for _ in range(4)] == [10, 10, 5, 0]
+    assert sns.tried == bodies
+    assert waiting() == []
+
+
+def test_ten_refused_events_hold_up_no_other(made: relay.Relay, sns: PlayedSns) -> None:
+    spoilt = [f"bad{number}" for number in range(10)]
+    add(*spoilt, "good")
+    sns.refuses = lambda message: message.startswith("bad")
+    made.send_batch()
+    made.send_batch()
+    assert waiting() == spoilt
+    assert sns.batches == [spoilt, ["good"]]
+
+
+def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: relay.Relay, sns: PlayedSns) -> None:
+    add("later")
+    sns.refuses = lambda _message: True
+    made.send_batch()
+    with db.unit_of_work(reads_only=True) as session:
+        row = session.scalars(select(OutboxRow)).one()
+        assert (row.attempts, row.last_error) == (1, "InvalidParameter")
+    sns.refuses = lambda _message: False
+    assert made.send_batch() == 0
+    assert made.send_batch(refused=True) == 1
+    assert waiting() == []
+
+
+def test_a_batch_is_no_larger_than_sns_takes(made: relay.Relay, sns: PlayedSns) -> None:
+    large = [str(number) * 60_000 for number in range(6)]
+    add(*large)
+    while made.send_batch():
+        pass
+    assert [len(batch) for batch in sns.batches] == [4, 2]
+    assert sns.tried == large
+
+
+def test_events_sent_before_a_crash_could_note_it_are_sent_again(
+    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("one")
+
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(made, "_mark", dies)
+        made.send_batch()
+    assert waiting() == ["one"]
+    made.send_batch()
+    assert sns.tried == ["one", "one"]
+
+
+def test_what_was_sent_long_ago_is_forgotten(made: relay.Relay, sns: PlayedSns) -> None:
+    with clock.freeze(clock.now() - relay.KEEP * 2):
+        add("old")
+        made.send_batch()
+        add("old and waiting")
+    add("new")
+    made._forget_old()
+    with db.unit_of_work(reads_only=True) as session:
+        assert list(session.scalars(select(OutboxRow.body).order_by(OutboxRow.id))) == ["old and waiting", "new"]
+
+
+def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: relay.Relay, sns: PlayedSns) -> None:
+    with clock.freeze(clock.now() - relay.RESEND * 2):
+        add("old")
+        made.send_batch()
+    add("new")
+    made.send_batch()
+    made._send_again()
+    assert waiting() == ["new"]
+    assert made.send_batch() == 1
