@@ -11,9 +11,12 @@ from services.auth.settings import AuthSettings
 
 
 def make_exchange() -> Any:
-    """The exchange of tokens, which only the web process needs."""
+    """The exchange of tokens, which only the web process needs; SettingsError when it could not sign or serve."""
+    from services.auth import service_clients, signing_keys
     from services.auth.exchange import exchange
 
+    signing_keys.signing_keys()
+    service_clients.check()
     return exchange
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis.events import Event
 from libs.chassis.money import Money
-from services.auth import notifications
+from services.auth import housekeeping, mails, notifications
 from services.auth.registry import registry
 from services.auth.settings import auth_settings
 
@@ -46,9 +46,14 @@ def tell_of_voided_payment(event: Event) -> None:
 
 @registry.every(seconds=0.5)
 def give_mails_to_sns() -> None:
-    notifications.give_mails_to_sns()
+    mails.give_to_sns()
 
 
 @registry.consumes("mail")
 def deliver_mail(message: dict[str, Any]) -> None:
-    notifications.deliver_mail(message)
+    mails.deliver(message["dedupe_id"])
+
+
+@registry.every(seconds=600)
+def forget_what_is_over() -> None:
+    housekeeping.forget_what_is_over()

@@ -28,13 +28,15 @@ async def exchange(scope: dict[str, Any], _receive: Any, send: Any) -> None:
     """Answer one request of a gateway."""
     gateway = scope["path"].split("/")[2]
     try:
-        jwt = await _jwt_for(_bearer_of(scope), gateway)
+        jwt, used_session = await _jwt_for(_bearer_of(scope), gateway)
     except Exception as error:
         await _refuse(as_problem(error), send)
         return
     headers = [(b"authorization", b"Bearer " + jwt.encode()), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+    if used_session is not None:  # after the answer, which does not wait for it
+        await run_in_threadpool(sessions.touch, used_session)
 
 
 def _bearer_of(scope: dict[str, Any]) -> str:
@@ -47,18 +49,20 @@ def _bearer_of(scope: dict[str, Any]) -> str:
     return str(token.strip())
 
 
-async def _jwt_for(token: str, gateway: str) -> str:
+async def _jwt_for(token: str, gateway: str) -> tuple[str, str | None]:
+    """The JWT, and the session whose last use is to be noted, if it is time."""
     token_hash = tokens.hash_of(token)
     cached = await _read_cache(token_hash)
     if cached == TOMBSTONE:
         raise _not_valid()
     found = CachedSession.from_text(cached) if cached else None
     if found is None or session_cache.seconds_left(found.expires_at, clock.now()) < RENEW_BEFORE_SECONDS:
-        found = await run_in_threadpool(_load, token_hash, gateway)
-        await _write_cache(token_hash, found, renewal=cached)
+        loaded, used_session = await run_in_threadpool(_load, token_hash, gateway)
+        await _write_cache(token_hash, loaded, renewal=cached)
+        return loaded.jwt, used_session
     if found.kind != KIND_OF_GATEWAY.get(gateway):
         raise _not_valid()
-    return str(found.jwt)
+    return found.jwt, None
 
 
 def _not_valid() -> Unauthenticated:
@@ -95,20 +99,23 @@ end
 """
 
 
-def _load(token_hash: str, gateway: str) -> CachedSession:
-    with unit_of_work():
+def _load(token_hash: str, gateway: str) -> tuple[CachedSession, str | None]:
+    """From the database, which is the truth. A token at the wrong gateway gets no JWT that could be kept."""
+    with unit_of_work(reads_only=True):
         live = sessions.load_live(token_hash)
-    if live is None:
+    if live is None or live.kind != KIND_OF_GATEWAY.get(gateway):
         raise _not_valid()
     jwt, seconds = tokens.sign_jwt(
         subject=live.user_id,
         kind=live.kind,
         roles=live.roles,
         scopes=live.scopes,
+        ends_at=live.ends_at,
         sid=live.session_id,
         gateway=gateway,
     )
-    return CachedSession(live.kind, jwt, int(clock.now().timestamp()) + seconds)
+    cached = CachedSession(live.kind, jwt, int(clock.now().timestamp()) + seconds)
+    return cached, live.session_id if live.is_idle else None
 
 
 async def _refuse(problem: Problem, send: Any) -> None:

@@ -13,18 +13,44 @@ from services.auth.settings import auth_settings
 TIMEOUT_SECONDS = 10
 
 
+class MailServerAway(Exception):
+    """The mail server did not take the mail for now. It says why by a class name only: no address in a log."""
+
+
+class RecipientRefused(Exception):
+    """The mail server refuses this address for good (RFC 5321, 4.2.1: a 5yz `code`)."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"refused with {code}")
+        self.code = code
+
+
 def deliver(recipient: str, subject: str, text: str, message_id: str) -> None:
-    """Send one mail; raises OSError or smtplib.SMTPException when the server does not take it."""
+    """Send one mail; MailServerAway or RecipientRefused when the server does not take it."""
     chosen = auth_settings()
+    mail = _compose(chosen.mail_from, recipient, subject, text, message_id)
+    try:
+        with _connect(chosen.smtp_url, chosen.ca_file) as server:
+            server.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as error:
+        code = next(iter(error.recipients.values()))[0]
+        if 500 <= code < 600:
+            raise RecipientRefused(code) from None
+        raise MailServerAway(type(error).__name__) from None
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailServerAway(type(error).__name__) from None
+
+
+def _compose(sender: str, recipient: str, subject: str, text: str, message_id: str) -> EmailMessage:
     mail = EmailMessage()
-    mail["From"] = chosen.mail_from
+    mail["From"] = sender
     mail["To"] = recipient
     mail["Subject"] = subject
     mail["Date"] = formatdate()
     mail["Message-ID"] = f"<{message_id}@reclothes.example>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers to it
     mail.set_content(text)
-    with _connect(chosen.smtp_url, chosen.ca_file) as server:
-        server.send_message(mail)
+    return mail
 
 
 def _connect(url: str, ca_file: str | None) -> smtplib.SMTP:
@@ -37,8 +63,12 @@ def _connect(url: str, ca_file: str | None) -> smtplib.SMTP:
         server = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_SECONDS, context=context)
     else:
         server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
-    if parts.scheme == "smtp+starttls":
-        server.starttls(context=context)
-    if parts.username:
-        server.login(unquote(parts.username), unquote(parts.password or ""))
+    try:
+        if parts.scheme == "smtp+starttls":
+            server.starttls(context=context)
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+    except BaseException:
+        server.close()
+        raise
     return server

@@ -71,16 +71,33 @@ class Session(Base):
     user: Mapped[User] = relationship(lazy="joined")
 
 
+class LoginFailures(Base):
+    """Tries to log in that did not succeed, by the hash of kind and address, known or not."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index("ix_login_failures_last_at", "last_at"),)
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    wait_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class OneTimeToken(Base):
-    """A link sent by mail: its hash, what it is for, until when, and whether it was used."""
+    """A link sent by mail: its hash, what it is for, until when, and whether it was used.
+
+    `password_hash` is the password that the link makes valid, where it is not the one the account began with.
+    """
 
     __tablename__ = "one_time_tokens"
+    __table_args__ = (Index("ix_one_time_tokens_expires_at", "expires_at"),)
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     purpose: Mapped[str] = mapped_column(String(20))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
 
 
 class Notification(Base):
@@ -101,16 +118,24 @@ class Notification(Base):
 class OutgoingMail(Base):
     """A mail on its way: written with what caused it, given to SNS, then delivered; its text is emptied then.
 
-    `id` is the dedupe id from here to the mail server: one mail is delivered once.
+    `id` is the dedupe id from here to the mail server: one mail is delivered once. `due_at` is when it is given to
+    SNS, for the first time or again; None when it is delivered, or refused for good. `claimed_until` is set while
+    one worker hands it to the mail server.
     """
 
     __tablename__ = "outgoing_mails"
-    __table_args__ = (Index("ix_outgoing_mails_sent_at", "sent_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_outgoing_mails_due_at", "due_at"),
+        Index("ix_outgoing_mails_recipient_created_at", "recipient", "created_at"),
+        Index("ix_outgoing_mails_created_at", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int]
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

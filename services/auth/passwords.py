@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
+import os
 import sys
 import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 
-from libs.chassis.problems import Unprocessable
+from libs.chassis.problems import Unavailable, Unprocessable
 from services.auth.settings import auth_settings
 
-MIN_LENGTH = 8
+MIN_LENGTH = 10
+LONGEST_WAIT_SECONDS = 5.0
 _AT_ONCE = threading.BoundedSemaphore(4)  # each one takes argon2_memory_kib of memory
 
 
 class WeakPassword(Unprocessable):
     slug, title = "weak-password", "This password is too easy to guess"
+
+
+class TooBusy(Unavailable):
+    slug, title = "too-many-at-once", "Too many people log in at this moment"
 
 
 @lru_cache(maxsize=4)
@@ -31,22 +41,40 @@ def _own_hasher() -> PasswordHasher:
     return _hasher(chosen.argon2_time_cost, chosen.argon2_memory_kib, chosen.argon2_parallelism)
 
 
+@contextmanager
+def _place() -> Iterator[None]:
+    """One of a few places; TooBusy (503) rather than a queue that would hold the whole service up."""
+    if not _AT_ONCE.acquire(timeout=LONGEST_WAIT_SECONDS):
+        raise TooBusy("try again in a moment")
+    try:
+        yield
+    finally:
+        _AT_ONCE.release()
+
+
+def _normalized(password: str) -> str:
+    """One form for what different keyboards send for the same letters (NIST SP 800-63B-4, 3.1.1.2)."""
+    return unicodedata.normalize("NFKC", password)
+
+
 @lru_cache(maxsize=1)
 def _common() -> frozenset[str]:
     """The common passwords that zxcvbn ships. Its other lists are 30 MB of names and words, and are let go."""
     module = importlib.import_module("zxcvbn.frequency_lists")
-    passwords = frozenset(module.FREQUENCY_LISTS["passwords"])
+    passwords = frozenset(word for word in module.FREQUENCY_LISTS["passwords"] if len(word) >= MIN_LENGTH)
     for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
     return passwords
 
 
 def refuse_weak(password: str, email: str) -> None:
-    """WeakPassword when it is short, common, or the email address itself."""
+    """WeakPassword when it is short, common, one or two characters repeated, or the email address itself."""
     reason = None
-    lowered = password.lower()
-    if len(password) < MIN_LENGTH:
+    lowered = _normalized(password).lower()
+    if len(lowered) < MIN_LENGTH:
         reason = f"use at least {MIN_LENGTH} characters"
+    elif len(set(lowered)) <= 2:
+        reason = "use more different characters"
     elif lowered in _common():
         reason = "it is on the list of common passwords"
     elif lowered in (email.lower(), email.lower().partition("@")[0]):
@@ -57,16 +85,16 @@ def refuse_weak(password: str, email: str) -> None:
 
 def hash_password(password: str) -> str:
     """The Argon2id hash with its parameters and salt."""
-    with _AT_ONCE:
-        return _own_hasher().hash(password)
+    with _place():
+        return _own_hasher().hash(_normalized(password))
 
 
 def verify(password_hash: str, password: str) -> bool:
     """Whether they match; a broken hash matches nothing."""
     try:
-        with _AT_ONCE:
-            return _own_hasher().verify(password_hash, password)
-    except (VerifyMismatchError, VerificationError, InvalidHashError):
+        with _place():
+            return _own_hasher().verify(password_hash, _normalized(password))
+    except (VerificationError, InvalidHashError):
         return False
 
 
@@ -75,14 +103,14 @@ def needs_rehash(password_hash: str) -> bool:
     return _own_hasher().check_needs_rehash(password_hash)
 
 
-@lru_cache(maxsize=4)
-def decoy_hash(time_cost: int, memory_kib: int, parallelism: int) -> str:
-    """A hash that nothing matches, made with the present parameters."""
-    return _hasher(time_cost, memory_kib, parallelism).hash("nobody has this password")
-
-
 def verify_against_nobody(password: str) -> None:
     """Take as long as a real check, for a user that does not exist."""
+    verify(_decoy_hash(), password)
+
+
+def _decoy_hash() -> str:
+    """A hash with the present parameters that was made of no password, at no cost."""
     chosen = auth_settings()
-    parameters = (chosen.argon2_time_cost, chosen.argon2_memory_kib, chosen.argon2_parallelism)
-    verify(decoy_hash(*parameters), password)
+    cost = f"m={chosen.argon2_memory_kib},t={chosen.argon2_time_cost},p={chosen.argon2_parallelism}"
+    salt, digest = (base64.b64encode(os.urandom(size)).decode().rstrip("=") for size in (16, 32))
+    return f"$argon2id$v=19${cost}${salt}${digest}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
+from libs.chassis.settings import SettingsError
 from services.auth.settings import auth_settings
 
 
@@ -19,7 +20,7 @@ class ServiceClient(ClientMixin):  # type: ignore[misc]
     """An OAuth client (RFC 6749, 2) that may ask for tokens by client credentials only."""
 
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
     scopes: frozenset[str]
 
     def get_client_id(self) -> str:
@@ -52,6 +53,16 @@ class ServiceClient(ClientMixin):  # type: ignore[misc]
 def find(client_id: str) -> ServiceClient | None:
     path = auth_settings().service_clients_file
     return _read(path, path.stat().st_mtime_ns).get(client_id)
+
+
+def check() -> None:
+    """SettingsError, without a secret in it, when the file cannot be read or does not say what it should."""
+    path = auth_settings().service_clients_file
+    try:
+        _read(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = type(error).__name__
+        raise SettingsError(f"AUTH_SERVICE_CLIENTS_FILE={path} is not usable: {reason}") from None
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,7 @@
 """Sessions in ElastiCache, so that the exchange is one read. The database is the truth.
 
 A key holds what the exchange needs: the signed JWT with its expiry. A session that ended leaves a tombstone,
-which a load that was under way cannot overwrite (it only sets what is not there).
+which a load that was under way cannot overwrite (it only sets what is not there, or replaces what it read).
 """
 
 from __future__ import annotations
@@ -28,8 +28,12 @@ class CachedSession:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_text(cls, text: str) -> CachedSession:
-        return cls(**json.loads(text))
+    def from_text(cls, text: str) -> CachedSession | None:
+        """None for what another version of this service wrote: it is loaded anew."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
 
 
 def key_of(token_hash: str) -> str:

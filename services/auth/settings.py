@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from environs import Env
+from marshmallow.validate import Range, Regexp
 
 from libs.chassis.settings import ServiceSettings, settings_as
+
+# Over plain smtp:// a password would be readable on its way.
+_SMTP_URL = Regexp(
+    r"smtp://[^@/]+|(smtps|smtp\+starttls)://.+",
+    error="smtps://, smtp+starttls://, or smtp:// without a password is needed",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthSettings(ServiceSettings):
-    """Times are in seconds, `argon2_memory_kib` in KiB. The clients file maps client id → {secret, scopes}."""
+    """Times are in seconds, `argon2_memory_kib` in KiB. The clients file maps client id → {secret, scopes}.
+
+    Passwords are hashed as OWASP's cheat sheet asks or slower; tests may make it cheaper.
+    """
 
     service: ClassVar[str] = "auth"
 
@@ -36,14 +46,14 @@ class AuthSettings(ServiceSettings):
                 "signing_keys_dir": Path(env.str("SIGNING_KEYS_DIR") or "."),
                 "service_clients_file": Path(env.str("SERVICE_CLIENTS_FILE") or "."),
                 "external_base_url": env.str("EXTERNAL_BASE_URL"),
-                "smtp_url": env.str("SMTP_URL"),
+                "smtp_url": env.str("SMTP_URL", validate=_SMTP_URL),
                 "mail_from": env.str("MAIL_FROM", "ReClothes <no-reply@reclothes.example>"),
-                "argon2_time_cost": env.int("ARGON2_TIME_COST", 3),
-                "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 65536),
-                "argon2_parallelism": env.int("ARGON2_PARALLELISM", 1),
-                "session_idle_seconds": env.int("SESSION_IDLE_SECONDS", 12 * 3600),
-                "session_absolute_seconds": env.int("SESSION_ABSOLUTE_SECONDS", 30 * 86400),
-                "jwt_seconds": env.int("JWT_SECONDS", 300),
+                "argon2_time_cost": env.int("ARGON2_TIME_COST", 3, validate=Range(1, 20)),
+                "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 65536, validate=Range(64, 1_048_576)),
+                "argon2_parallelism": env.int("ARGON2_PARALLELISM", 1, validate=Range(1, 8)),
+                "session_idle_seconds": env.int("SESSION_IDLE_SECONDS", 12 * 3600, validate=Range(600)),
+                "session_absolute_seconds": env.int("SESSION_ABSOLUTE_SECONDS", 30 * 86400, validate=Range(600)),
+                "jwt_seconds": env.int("JWT_SECONDS", 300, validate=Range(90, 300)),
             }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from joserfc import jwt
@@ -33,11 +33,20 @@ def hash_of(token: str) -> str:
 
 
 def sign_jwt(
-    *, subject: str, kind: str, roles: Iterable[str], scopes: Iterable[str], **more: Any
+    *,
+    subject: str,
+    kind: str,
+    roles: Iterable[str],
+    scopes: Iterable[str],
+    ends_at: datetime | None = None,
+    **more: Any,
 ) -> tuple[str, int]:
-    """An ES256 JWT (RFC 7519) and the seconds it is valid."""
+    """An ES256 JWT (RFC 7519) and the seconds it is valid; it does not outlive `ends_at`."""
     chosen = auth_settings()
-    issued = clock.now()
+    issued = int(clock.now().timestamp())
+    expires = issued + chosen.jwt_seconds
+    if ends_at is not None:
+        expires = min(expires, int(ends_at.timestamp()))
     claims = {
         "iss": chosen.jwt_issuer,
         "aud": chosen.jwt_audience,
@@ -45,11 +54,11 @@ def sign_jwt(
         "kind": kind,
         "roles": sorted(roles),
         "scope": " ".join(sorted(scopes)),
-        "iat": int(issued.timestamp()),
-        "exp": int((issued + timedelta(seconds=chosen.jwt_seconds)).timestamp()),
+        "iat": issued,
+        "exp": expires,
         "jti": uuid7().hex,
         **more,
     }
-    key = signing_keys().newest
+    key = signing_keys().signing
     header = {"alg": "ES256", "kid": key.kid, "typ": "at+jwt"}
-    return jwt.encode(header, claims, key), chosen.jwt_seconds
+    return jwt.encode(header, claims, key), expires - issued

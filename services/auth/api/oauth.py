@@ -7,14 +7,26 @@ from typing import Any
 
 import flask
 from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2.rfc6749.errors import InvalidScopeError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 
+from libs.chassis.problems import BadRequest, Problem, Unauthenticated
 from services.auth import service_clients, tokens
 from services.auth.service_clients import ServiceClient
 
 
+class _WrongClient(Unauthenticated):
+    slug, title = "invalid-client", "The service's id or secret is wrong"
+
+
 class _ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+    def validate_requested_scope(self) -> None:
+        """Less than what was asked for is given without a word (RFC 6749, 3.3), but not nothing at all."""
+        asked = self.request.payload.scope
+        if asked and not self.request.client.get_allowed_scope(asked):
+            raise InvalidScopeError
 
 
 def _make_token(
@@ -42,4 +54,14 @@ def _server() -> AuthorizationServer:
 def issue_token(body: dict[str, Any]) -> flask.Response:
     server = _server()
     answer: flask.Response = server.create_token_response(server.create_oauth2_request(None))
+    if answer.status_code >= 400:
+        raise _as_problem(answer.get_json())
     return answer
+
+
+def _as_problem(refusal: dict[str, str]) -> Problem:
+    """Authlib's refusal as a problem document, which keeps the member `error` that OAuth clients look for."""
+    error = refusal["error"]
+    if error == "invalid_client":
+        return _WrongClient(error=error, headers={"WWW-Authenticate": 'Basic realm="reclothes"'})
+    return BadRequest(refusal.get("error_description", error), error=error)

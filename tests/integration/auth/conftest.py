@@ -1,0 +1,70 @@
+"""Auth in this process on both stacks: SQLite with Valkey, MariaDB with Redis; and people who use it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libs.chassis.cache import redis_client
+from services.auth import signing_keys
+from tests.integration.auth.people import People
+from tests.support import servers
+from tests.support.harness import Harness, running
+
+
+def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
+    """The environment of an auth service whose files are in `folder`."""
+    keys = folder / "keys"
+    signing_keys.make_key(keys)
+    clients = folder / "clients.json"
+    clients.write_text(json.dumps({"customer": {"secret": "s3cret", "scopes": ["shopping:holds"]}}))
+    return {
+        "RECLOTHES_DATABASE_URL": database_url,
+        "RECLOTHES_REDIS_URL": redis_url,
+        "AUTH_SIGNING_KEYS_DIR": str(keys),
+        "AUTH_SERVICE_CLIENTS_FILE": str(clients),
+        "AUTH_EXTERNAL_BASE_URL": "https://www.test",
+        "AUTH_SMTP_URL": "smtp://127.0.0.1:9",
+        "AUTH_ARGON2_TIME_COST": "1",
+        "AUTH_ARGON2_MEMORY_KIB": "1024",
+    }
+
+
+@pytest.fixture(params=["embedded", "mariadb-redis"])
+def auth(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    if request.param == "embedded":
+        database_url = f"sqlite:///{tmp_path / 'auth.db'}"
+        redis_url = request.getfixturevalue("valkey_server")
+    else:
+        database_url = servers.make_database(
+            request.getfixturevalue("mariadb_server"), f"auth_{uuid.uuid4().hex[:12]}"
+        )
+        redis_url = request.getfixturevalue("redis_server")
+    with running("auth", variables(database_url, redis_url, tmp_path)) as harness:
+        redis_client().flushdb()
+        yield harness
+
+
+@pytest.fixture
+def people(auth: Harness) -> People:
+    """Whoever uses this service."""
+    return People(auth)
+
+
+@pytest.fixture
+def verified(people: People) -> People:
+    """Inês has registered and confirmed her address."""
+    assert people.register().status_code == 202
+    assert people.confirm(people.link_token()).status_code == 204
+    return people
+
+
+@pytest.fixture
+def token(verified: People) -> str:
+    """Inês's access token."""
+    access_token: str = verified.log_in().json()["access_token"]
+    return access_token

@@ -1,0 +1,77 @@
+"""What people are told: in the account and by mail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+
+from libs.chassis import db
+from services.auth.models import Notification
+from tests.integration.auth.people import People
+
+ORDER = "bor_0199a3c27d6e7b1c8f2a4d5e6f708192"
+PAYMENT = "pay_0199a3c27d6e7b1c8f2a4d5e6f708192"
+
+
+def paid(buyer_id: str) -> dict[str, Any]:
+    price = {"amount": 4900, "currency": "EUR"}
+    return {
+        "order_id": ORDER,
+        "buyer_id": buyer_id,
+        "items": [{"product_id": "prd_" + "1" * 32, "title": "Wool coat", "price": price}],
+        "total": price,
+        "pickup_location_id": "loc_" + "2" * 32,
+        "pickup_location_name": "Rossio",
+        "payment_id": PAYMENT,
+        "paid_at": "2026-11-23T10:15:30.000000Z",
+    }
+
+
+def test_a_paid_order_makes_one_receipt_in_the_account_and_as_mail(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    for _ in range(2):
+        verified.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id), "evt_" + "7" * 32)
+    verified.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id))
+    [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
+    link = f"https://www.test/orders/{ORDER}"
+    assert all(part in receipt.text for part in (ORDER, "Wool coat: 49.00 EUR", "Total: 49.00", "Rossio", link))
+    with db.unit_of_work(reads_only=True) as session:
+        [notification] = session.scalars(select(Notification))
+    assert (notification.template, notification.text) == ("receipt", receipt.text)
+
+
+def test_an_account_lists_its_own_notifications_and_marks_them_read(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    gone = {"order_id": ORDER, "buyer_id": buyer_id}
+    verified.auth.deliver("customer.buying_order.expired.v1", gone)
+    verified.auth.deliver("billing.payment.voided.v1", gone | {"payment_id": PAYMENT, "reason": "expired"})
+    verified.auth.deliver("customer.buying_order.expired.v1", gone | {"buyer_id": "usr_" + "9" * 32})
+    own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    stranger = verified.auth.as_user("rui", "auth:notifications")
+    listed = own("GET", "/auth/v1/notifications").json()["items"]
+    assert [item["template"] for item in listed] == ["payment-voided", "order-expired"], "newest first"
+    path = f"/auth/v1/notifications/{listed[0]['id']}/read"
+    assert stranger("GET", "/auth/v1/notifications").json()["items"] == []
+    assert stranger("POST", path).status_code == 404
+    assert own("POST", path).status_code == own("POST", path).status_code == 204
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.scalar(select(func.count()).where(Notification.read_at.is_not(None))) == 1
+
+
+def test_a_list_comes_in_pages(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    for number in range(3):
+        order_id = f"bor_{number:032x}"
+        verified.auth.deliver("customer.buying_order.expired.v1", {"order_id": order_id, "buyer_id": buyer_id})
+    own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    first = own("GET", "/auth/v1/notifications", params={"limit": 2}).json()
+    query = {"limit": 2, "cursor": first["next_cursor"]}
+    second = own("GET", "/auth/v1/notifications", params=query).json()
+    assert (len(first["items"]), len(second["items"]), second["next_cursor"]) == (2, 1, None)
+
+
+def test_notifications_need_their_scope(verified: People) -> None:
+    other = verified.auth.as_user("ines", "auth:session")
+    assert other("GET", "/auth/v1/notifications").status_code == 403
+    assert verified.auth.client.get("/auth/v1/notifications").status_code == 401

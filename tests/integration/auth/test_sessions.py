@@ -1,0 +1,190 @@
+"""Log-in and log-out (stories c-02, c-03, c-05 to c-12)."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from libs.chassis import db
+from libs.chassis.cache import redis_client
+from libs.chassis.clock import freeze, now
+from libs.chassis.settings import overridden
+from services.auth import demo, passwords, sessions, tokens
+from services.auth.models import Session, User
+from tests.integration.auth.people import EMAIL, People, slug
+
+
+def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(verified: People) -> None:
+    wrong, unknown = verified.log_in(password="wrong-password"), verified.log_in("nobody@example.org")
+    for answer in (wrong, unknown):
+        assert (answer.status_code, slug(answer)) == (401, "wrong-credentials")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert wrong.json().keys() == unknown.json().keys()
+    assert wrong.json()["detail"] == unknown.json()["detail"]
+
+
+def test_an_unknown_user_costs_one_password_hash_too(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    verify = passwords.verify
+
+    def noted(known: str, given: str) -> bool:
+        checked.append(known)
+        return verify(known, given)
+
+    monkeypatch.setattr(passwords, "verify", noted)
+    verified.log_in("nobody@example.org")
+    verified.log_in(password="wrong-password")
+    decoy, real = (known.rpartition("$")[0].rpartition("$")[0] for known in checked)
+    assert decoy == real == "$argon2id$v=19$m=1024,t=1,p=1"
+    assert len({len(known) for known in checked}) == 1
+
+
+def test_many_wrong_passwords_make_everybody_wait_for_that_account(verified: People) -> None:
+    moment = now()
+    with freeze(moment):
+        answers = [verified.log_in(password="wrong-password").status_code for _ in range(7)]
+        assert answers == [401] * 6 + [429]
+        waiting = verified.log_in()
+        assert (slug(waiting), waiting.headers["Retry-After"]) == ("too-many-failures", "3")
+        assert verified.log_in("somebody.else@example.org").status_code == 401
+    with freeze(moment + timedelta(seconds=3)):
+        assert verified.log_in().status_code == 201
+        assert verified.log_in(password="wrong-password").status_code == 401, "the count is over"
+
+
+def test_an_unknown_address_makes_wait_like_a_known_one(people: People) -> None:
+    with freeze(now()):
+        answers = [people.log_in("nobody@example.org").status_code for _ in range(7)]
+    assert answers == [401] * 6 + [429]
+
+
+def test_many_tries_at_the_same_moment_gain_nothing(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are looked at only after the tries before them are counted."""
+    checked: list[str] = []
+    all_are_here = threading.Event()
+    verify = passwords.verify
+
+    def slow(known: str, given: str) -> bool:
+        checked.append(given)
+        all_are_here.wait(1.0)
+        return verify(known, given)
+
+    monkeypatch.setattr(passwords, "verify", slow)
+    with freeze(now()), ThreadPoolExecutor(12) as pool:
+        tries = [pool.submit(verified.log_in, EMAIL, f"wrong-password-{number}") for number in range(12)]
+        statuses = sorted(one.result().status_code for one in tries)
+    assert len(checked) == statuses.count(401) == 6
+    assert statuses.count(429) == 6
+
+
+def test_nobody_outside_can_make_staff_wait(people: People) -> None:
+    demo.load()
+    for _ in range(8):
+        people.log_in("manager@reclothes.example", "wrong-password")
+    assert people.log_in_staff().status_code == 201
+
+
+def test_too_many_at_once_are_told_to_come_back(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "LONGEST_WAIT_SECONDS", 0.05)
+    taken = [passwords._AT_ONCE.acquire() for _ in range(4)]
+    try:
+        answer = verified.log_in()
+    finally:
+        for _ in taken:
+            passwords._AT_ONCE.release()
+    assert (answer.status_code, slug(answer)) == (503, "too-many-at-once")
+    assert verified.log_in().status_code == 201
+
+
+def test_a_password_hash_is_renewed_when_the_parameters_change(verified: People) -> None:
+    def stored() -> str:
+        with db.unit_of_work(reads_only=True) as session:
+            return session.scalars(select(User.password_hash)).one()
+
+    before = stored()
+    assert verified.log_in().status_code == 201
+    assert stored() == before
+    with overridden(argon2_time_cost=2):
+        assert verified.log_in().status_code == 201
+    assert "t=2" in stored()
+    assert verified.log_in().status_code == 201
+
+
+def test_a_token_is_opaque_and_only_its_hash_is_kept(token: str) -> None:
+    assert token.startswith("rco_")
+    assert "." not in token
+    assert len(token) == 47, "256 bits and the prefix"
+    with db.unit_of_work(reads_only=True) as session:
+        kept = session.scalars(select(Session.token_hash)).one()
+    assert kept == tokens.hash_of(token) != token
+
+
+def test_each_log_in_has_its_own_token_and_log_out_ends_one(verified: People, token: str) -> None:
+    other = verified.log_in().json()["access_token"]
+    assert verified.log_out(token).status_code == 204
+    assert verified.swap(token).status_code == 401
+    assert verified.swap(other).status_code == 200
+
+
+def test_after_log_out_a_token_is_dead_at_once_and_for_good(verified: People, token: str) -> None:
+    assert verified.log_out(token).status_code == 204
+    assert verified.swap(token).status_code == 401
+    redis_client().flushdb()
+    assert verified.swap(token).status_code == 401
+
+
+def test_a_repeated_log_out_is_no_error(verified: People, token: str) -> None:
+    session_id = verified.claims_of(verified.swap(token))["sid"]
+    for known in (session_id, session_id, "ses_" + "0" * 32):
+        with db.unit_of_work():
+            sessions.log_out(known)
+    assert verified.swap(token).status_code == 401
+
+
+def test_while_the_cache_is_away_a_log_out_asks_to_be_repeated(verified: People, token: str) -> None:
+    """A copy in the cache may still live; the repeat ends it when the cache is back."""
+    verified.swap(token)
+    with overridden(redis_url="redis://127.0.0.1:9/0"):
+        answer = verified.log_out(token)
+        assert (answer.status_code, slug(answer)) == (503, "log-out-not-complete")
+        assert "Retry-After" in answer.headers
+        assert verified.swap(token).status_code == 401, "the database knows already"
+    assert verified.swap(token).status_code == 200, "the copy"
+    assert verified.log_out(token).status_code == 204
+    assert verified.swap(token).status_code == 401
+
+
+def test_a_session_tells_who_it_belongs_to_until_it_ends(verified: People, token: str) -> None:
+    claims = verified.claims_of(verified.swap(token))
+    ask = verified.auth.as_user("x", "auth:session", sub=claims["sub"], sid=claims["sid"])
+    answer = ask("GET", "/auth/v1/session").json()
+    assert (answer["session_id"], answer["user"]) == (
+        claims["sid"],
+        {"id": claims["sub"], "kind": "customer", "roles": ["customer"]},
+    )
+    with db.unit_of_work():
+        sessions.log_out(claims["sid"])
+    assert ask("GET", "/auth/v1/session").status_code == 404
+
+
+def test_what_staff_do_to_come_and_go_is_in_the_audit_trail(people: People) -> None:
+    demo.load()
+    answer = people.log_in_staff()
+    assert (answer.status_code, answer.json()["user"]["roles"]) == (201, ["manager"])
+    people.log_in("buyer@reclothes.example", demo.PASSWORD)
+    [entry] = people.auth.published("auth.audit.recorded.v1")
+    assert (entry["action"], entry["actor_roles"]) == ("log_in_staff", ["manager"])
+    assert entry["actor_id"] == demo.user_id("manager@reclothes.example")
+    assert answer.json()["access_token"] not in str(entry)
+
+
+def test_a_forbidden_user_cannot_log_in(verified: People, token: str) -> None:
+    with db.unit_of_work() as session:
+        session.execute(update(User).values(state="forbidden"))
+    assert verified.swap(token).status_code == 401
+    assert slug(verified.log_in()) == "account-forbidden"
+    assert verified.log_in(password="wrong-password").status_code == 401, "told only to who knows the password"
