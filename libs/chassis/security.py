@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
+from libs.chassis import clock
 from libs.chassis.problems import Unauthenticated, Unavailable
 from libs.chassis.settings import settings
 
@@ -30,7 +31,7 @@ REFETCH_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking: a customer, an internal user, or a service."""
+    """Who is asking: a customer, an internal user, a service account (kind `machine`), or one of our services."""
 
     subject: str
     kind: str
@@ -166,6 +167,7 @@ class _Claims:
     @staticmethod
     def validate(claims: Mapping[str, Any], issuer: str, audience: str) -> None:
         registry = jwt.JWTClaimsRegistry(
+            now=int(clock.now().timestamp()),
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
@@ -173,7 +175,7 @@ class _Claims:
             iat={"essential": True},
             sub={"essential": True},
             jti={"essential": True},
-            kind={"essential": True, "values": ["customer", "internal", "service"]},
+            kind={"essential": True, "values": ["customer", "internal", "machine", "service"]},
         )
         registry.validate(dict(claims))
 

@@ -14,6 +14,7 @@ from libs.gateway.errors import GatewayConfigError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SECURITY_SCHEME = "oauth2"
+WELL_KNOWN = "/.well-known/"  # RFC 8615: what has its place by a standard
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _operation(
     service: str, document: Mapping[str, Any], method: str, path: str, declared: Mapping[str, Any]
 ) -> tuple[Operation | None, str | None]:
     where = f"{method.upper()} {path}"
-    if not path.startswith(f"/{service}/"):
+    if not path.startswith((f"/{service}/", WELL_KNOWN)):
         return None, f"{where}: the path does not begin with /{service}/"
     if not declared.get("operationId"):
         return None, f"{where}: no operationId"

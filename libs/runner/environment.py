@@ -9,6 +9,8 @@ from libs.runner.layout import HOST, SERVICES, Layout
 
 PHOTO_BUCKET = "reclothes-photos"
 REGION = "eu-central-1"
+ACCOUNT = "000000000000"  # what the emulator calls its account
+PUSH_APPLICATION = "reclothes"
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONHASHSEED")
 
 
@@ -57,6 +59,8 @@ def _auth(layout: Layout, _credentials: Credentials) -> dict[str, str]:
         "AUTH_SIGNING_KEYS_DIR": str(layout.secrets_dir / "signing-keys"),
         "AUTH_SERVICE_CLIENTS_FILE": str(layout.secrets_dir / "service-clients.json"),
         "AUTH_EXTERNAL_BASE_URL": layout.url_of_gateway("external"),
+        "AUTH_INTERNAL_BASE_URL": layout.url_of_gateway("internal"),
+        "AUTH_PUSH_FCM_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:app/GCM/{PUSH_APPLICATION}",
         "AUTH_SMTP_URL": f"smtp://{HOST}:{layout.port('smtp')}",
     }
 

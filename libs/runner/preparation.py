@@ -41,9 +41,18 @@ def prepare(layout: Layout) -> None:
         with acting_as(layout, name) as started:
             migrate(name, settings().database_url)
             topology.ensure_topology(started.events)
+            if name == "auth":
+                _make_push_application()
             if name == "shopping":
                 importlib.import_module("services.shopping.photo_store").ensure_bucket()
             messaging.forget_queues()
+
+
+def _make_push_application() -> None:
+    """What SNS has in production for Google's service, which needs a key of ours there."""
+    key = {"PlatformCredential": "local"}
+    sns = topology.aws("sns")
+    sns.create_platform_application(Name=environment.PUSH_APPLICATION, Platform="GCM", Attributes=key)
 
 
 def load_demo_data(layout: Layout) -> None:

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
-from libs.chassis.problems import Forbidden, Gone, Unprocessable
+from libs.chassis.problems import Forbidden, Unprocessable
 from libs.chassis.system_settings import setting
-from services.auth import mails, notifications, passwords, tokens
-from services.auth.models import OneTimeToken, User, UserRole
+from services.auth import messages, notifications, one_time_links, passwords, trail
+from services.auth.models import User, UserRole
 from services.auth.registry import registry
 from services.auth.settings import auth_settings
 
 VERIFICATION_HOURS = 24
 VERIFY_EMAIL = "verify-email"
-MOST_MAILS_AN_HOUR = 5
 
 
 class RegistrationClosed(Forbidden):
     slug, title = "registration-closed", "New accounts are not taken for now"
-
-
-class LinkNotValid(Gone):
-    slug, title = "link-not-valid", "This link is used, expired or unknown"
 
 
 def normalized(email: str) -> str:
@@ -69,6 +63,7 @@ def _open_account(address: str, password_hash: str, full_name: str, consents: li
         return False
     _send_verification(user)
     announce(user, full_name, consents)
+    trail.record(user, "register_customer")
     return True
 
 
@@ -78,8 +73,7 @@ def _write_to_owner(user: User | None, password_hash: str) -> None:
     Before the address is confirmed, nobody knows who of several asked: each link brings the password of its own
     registration, so whoever began with somebody else's address gains nothing by it.
     """
-    hour_ago = clock.now() - timedelta(hours=1)
-    if user is None or mails.number_to(user.email, since=hour_ago) >= MOST_MAILS_AN_HOUR:
+    if user is None or messages.too_many_to(user.email):
         return
     if user.state == "unverified":
         _send_verification(user, password_hash)
@@ -87,8 +81,10 @@ def _write_to_owner(user: User | None, password_hash: str) -> None:
         notifications.send_mail(user, "already-registered", f"already-{new_id('ntf')}")
 
 
-def create_user(email: str, password_hash: str, kind: str, roles: Iterable[str], *, state: str) -> User:
-    """A user row with its roles; IntegrityError for a known address."""
+def create_user(
+    email: str, password_hash: str, kind: str, roles: Iterable[str], *, state: str, full_name: str | None = None
+) -> User:
+    """A user row with its roles; IntegrityError for a known address. No password hash: none can log in yet."""
     user = User(
         id=new_id("usr"),
         kind=kind,
@@ -96,6 +92,8 @@ def create_user(email: str, password_hash: str, kind: str, roles: Iterable[str],
         password_hash=password_hash,
         state=state,
         created_at=clock.now(),
+        full_name=full_name,
+        version=1,
         roles=[],
     )
     session().add(user)
@@ -117,32 +115,16 @@ def announce(user: User, full_name: str, purposes: Iterable[str]) -> None:
 
 
 def _send_verification(user: User, password_hash: str | None = None) -> None:
-    token = tokens.new_one_time_token()
-    session().add(
-        OneTimeToken(
-            token_hash=tokens.hash_of(token),
-            user_id=user.id,
-            purpose=VERIFY_EMAIL,
-            expires_at=clock.now() + timedelta(hours=VERIFICATION_HOURS),
-            password_hash=password_hash,
-        )
-    )
+    token = one_time_links.issue(user, VERIFY_EMAIL, VERIFICATION_HOURS, password_hash)
     link = f"{auth_settings().external_base_url}/verify-email#token={token}"
     facts = {"link": link, "hours": VERIFICATION_HOURS}
     notifications.send_mail(user, "verify-email", f"verify-{new_id('ntf')}", **facts)
 
 
 def verify_email(token: str) -> None:
-    """Use a verification link, once; LinkNotValid otherwise. The account's other links end with it."""
-    moment = clock.now()
-    open_links = update(OneTimeToken).where(OneTimeToken.purpose == VERIFY_EMAIL, OneTimeToken.used_at.is_(None))
-    token_hash = tokens.hash_of(token)
-    this_one = open_links.where(OneTimeToken.token_hash == token_hash, OneTimeToken.expires_at > moment)
-    if session().execute(this_one.values(used_at=moment)).rowcount != 1:  # type: ignore[attr-defined]
-        raise LinkNotValid("ask for a new one by registering again")
-    link = session().get_one(OneTimeToken, token_hash)
-    session().execute(open_links.where(OneTimeToken.user_id == link.user_id).values(used_at=moment))
-    user = session().get_one(User, link.user_id, with_for_update=True)
+    """Use a verification link, once; LinkNotValid otherwise."""
+    user, link = one_time_links.use(token, VERIFY_EMAIL, "ask for a new one by registering again")
     if user.state == "unverified":
         user.state = "active"
         user.password_hash = link.password_hash or user.password_hash
+        trail.record(user, "verify_email")

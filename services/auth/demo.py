@@ -41,6 +41,8 @@ def _add(email: str, kind: str, role: str, password_hash: str) -> User | None:
         password_hash=password_hash,
         state="active",
         created_at=clock.now(),
+        full_name=email.partition("@")[0].title() if kind == "internal" else None,
+        version=1,
         roles=[],
     )
     session().add(user)

@@ -6,13 +6,13 @@ from typing import Any
 
 from libs.chassis.events import Event
 from libs.chassis.money import Money
-from services.auth import housekeeping, mails, notifications
+from services.auth import housekeeping, messages, notifications, revocations
 from services.auth.registry import registry
 from services.auth.settings import auth_settings
 
 __all__ = ["registry"]
 
-registry.publishes("auth.user.registered.v1", "auth.audit.recorded.v1")
+registry.publishes("auth.user.registered.v1", "auth.staff.changed.v1", "auth.audit.recorded.v1")
 
 
 @registry.handles("customer.buying_order.paid.v1")
@@ -45,13 +45,18 @@ def tell_of_voided_payment(event: Event) -> None:
 
 
 @registry.every(seconds=0.5)
-def give_mails_to_sns() -> None:
-    mails.give_to_sns()
+def give_messages_to_sns() -> None:
+    messages.give_to_sns()
+
+
+@registry.every(seconds=1)
+def tell_session_cache() -> None:
+    revocations.apply_waiting()
 
 
 @registry.consumes("mail")
 def deliver_mail(message: dict[str, Any]) -> None:
-    mails.deliver(message["dedupe_id"])
+    messages.deliver(message["dedupe_id"])
 
 
 @registry.every(seconds=600)

@@ -20,7 +20,6 @@ from libs.chassis.problems import MEDIA_TYPE, Problem, Unauthenticated
 from services.auth import session_cache, sessions, tokens
 from services.auth.session_cache import TOMBSTONE, CachedSession
 
-KIND_OF_GATEWAY = {"external": "customer", "internal": "internal"}
 RENEW_BEFORE_SECONDS = 60
 
 
@@ -44,7 +43,7 @@ def _bearer_of(scope: dict[str, Any]) -> str:
     if len(sent) != 1:
         raise Unauthenticated("send exactly one Authorization header")
     scheme, _, token = sent[0].decode("latin1").partition(" ")
-    if scheme.lower() != "bearer" or not token.startswith(tokens.PREFIX):
+    if scheme.lower() != "bearer" or not token.startswith(tokens.ACCESS_PREFIX):
         raise Unauthenticated(headers={"WWW-Authenticate": 'Bearer realm="reclothes", error="invalid_token"'})
     return str(token.strip())
 
@@ -52,17 +51,22 @@ def _bearer_of(scope: dict[str, Any]) -> str:
 async def _jwt_for(token: str, gateway: str) -> tuple[str, str | None]:
     """The JWT, and the session whose last use is to be noted, if it is time."""
     token_hash = tokens.hash_of(token)
-    cached = await _read_cache(token_hash)
+    cached, permissions = await _read_cache(token_hash)
     if cached == TOMBSTONE:
         raise _not_valid()
     found = CachedSession.from_text(cached) if cached else None
-    if found is None or session_cache.seconds_left(found.expires_at, clock.now()) < RENEW_BEFORE_SECONDS:
-        loaded, used_session = await run_in_threadpool(_load, token_hash, gateway)
+    if found is None or not _is_fresh(found, permissions):
+        loaded, used_session = await run_in_threadpool(_load, token_hash, gateway, permissions)
         await _write_cache(token_hash, loaded, renewal=cached)
         return loaded.jwt, used_session
-    if found.kind != KIND_OF_GATEWAY.get(gateway):
+    if found.gateway != gateway:
         raise _not_valid()
     return found.jwt, None
+
+
+def _is_fresh(found: CachedSession, permissions: str) -> bool:
+    left = session_cache.seconds_left(found.expires_at, clock.now())
+    return found.permissions == permissions and left >= RENEW_BEFORE_SECONDS
 
 
 def _not_valid() -> Unauthenticated:
@@ -70,13 +74,15 @@ def _not_valid() -> Unauthenticated:
     return Unauthenticated("the access token is not valid", headers={"WWW-Authenticate": challenge})
 
 
-async def _read_cache(token_hash: str) -> str | None:
+async def _read_cache(token_hash: str) -> tuple[str | None, str]:
+    """What is kept for the token, and the version of the permissions, in one read."""
+    keys = [session_cache.key_of(token_hash), session_cache.PERMISSIONS_KEY]
     try:
-        value: str | None = await redis_async().get(session_cache.key_of(token_hash))
+        value, permissions = await redis_async().mget(keys)
     except RedisError as error:
         logs.get_logger(__name__).warning("session cache away", reason=type(error).__name__)
-        return None
-    return value
+        return None, ""
+    return value, permissions or ""
 
 
 async def _write_cache(token_hash: str, found: CachedSession, renewal: str | None) -> None:
@@ -99,22 +105,24 @@ end
 """
 
 
-def _load(token_hash: str, gateway: str) -> tuple[CachedSession, str | None]:
+def _load(token_hash: str, gateway: str, permissions: str) -> tuple[CachedSession, str | None]:
     """From the database, which is the truth. A token at the wrong gateway gets no JWT that could be kept."""
     with unit_of_work(reads_only=True):
         live = sessions.load_live(token_hash)
-    if live is None or live.kind != KIND_OF_GATEWAY.get(gateway):
+    if live is None or live.gateway != gateway:
         raise _not_valid()
+    more = {"client_id": live.client_id} if live.client_id else {}
     jwt, seconds = tokens.sign_jwt(
-        subject=live.user_id,
+        subject=live.subject,
         kind=live.kind,
         roles=live.roles,
         scopes=live.scopes,
         ends_at=live.ends_at,
         sid=live.session_id,
         gateway=gateway,
+        **more,
     )
-    cached = CachedSession(live.kind, jwt, int(clock.now().timestamp()) + seconds)
+    cached = CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions)
     return cached, live.session_id if live.is_idle else None
 
 

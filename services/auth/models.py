@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from libs.chassis.db import UtcDateTime
+from libs.chassis.db import Json, UtcDateTime
 
 
 class Base(DeclarativeBase):
@@ -15,9 +15,13 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """Anybody who logs in: a customer or an internal user. The id is the customer id in every domain."""
+    """Anybody who logs in: a customer or an internal user. The id is the customer id in every domain.
+
+    A customer is unverified, active or forbidden; an internal user invited, active or removed.
+    """
 
     __tablename__ = "users"
+    __table_args__ = (Index("ix_users_kind_created_at", "kind", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
@@ -25,6 +29,10 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     state: Mapped[str] = mapped_column(String(12))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    full_name: Mapped[str | None] = mapped_column(String(120))
+    forbidden_reason: Mapped[str | None] = mapped_column(String(500))
+    phone_number: Mapped[str | None] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(default=1)
     roles: Mapped[list[UserRole]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
 
@@ -35,6 +43,10 @@ class Role(Base):
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     kind: Mapped[str] = mapped_column(String(10))
+    description: Mapped[str] = mapped_column(String(200), default="")
+    is_built_in: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    permissions: Mapped[list[RolePermission]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 
 
 class RolePermission(Base):
@@ -50,29 +62,103 @@ class UserRole(Base):
     """A user has a role."""
 
     __tablename__ = "user_roles"
+    __table_args__ = (Index("ix_user_roles_role", "role"),)
 
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
     role: Mapped[str] = mapped_column(ForeignKey("roles.name"), primary_key=True)
 
 
 class Session(Base):
-    """A log-in. Only the SHA-256 of its access token is kept."""
+    """A log-in, or what an OAuth client got. Only the SHA-256 of its tokens is kept.
+
+    `user_id` is None for a service account, `client_id` for our own front ends. `scope` is what an application was
+    given at most, None without such a bound. The access token ends at `access_expires_at`, the session itself at
+    `expires_at`.
+    """
 
     __tablename__ = "sessions"
-    __table_args__ = (Index("ix_sessions_user_id", "user_id"), Index("ix_sessions_expires_at", "expires_at"))
+    __table_args__ = (
+        Index("ix_sessions_user_id_created_at", "user_id", "created_at", "id"),
+        Index("ix_sessions_client_id", "client_id"),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    client_id: Mapped[str | None] = mapped_column(ForeignKey("oauth_clients.id"))
+    scope: Mapped[str | None] = mapped_column(Text)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    access_expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    user: Mapped[User] = relationship(lazy="joined")
+    user_agent: Mapped[str] = mapped_column(String(200), default="")
+    source_ip: Mapped[str] = mapped_column(String(64), default="")
+    user: Mapped[User | None] = relationship(lazy="joined")
+    client: Mapped[OAuthClient | None] = relationship(lazy="joined")
+
+
+class RefreshToken(Base):
+    """A token that renews a session, once; it is kept after that, so that a second use is noticed."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        Index("ix_refresh_tokens_session_id", "session_id"),
+        Index("ix_refresh_tokens_expires_at", "expires_at"),
+    )
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CacheChange(Base):
+    """What ElastiCache is still to be told: that a token is dead, or (without one) that permissions changed."""
+
+    __tablename__ = "cache_changes"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    token_hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class OAuthClient(Base):
+    """An application that acts for customers (authorization_code) or a service account (client_credentials)."""
+
+    __tablename__ = "oauth_clients"
+    __table_args__ = (Index("ix_oauth_clients_created_at", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(12))
+    gateway: Mapped[str] = mapped_column(String(10))
+    grant: Mapped[str] = mapped_column("grant_type", String(20))
+    redirect_uris: Mapped[list[str]] = mapped_column(Json)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuthorizationCode(Base):
+    """What a customer agreed to, until the application takes its tokens; `session_id` once it did."""
+
+    __tablename__ = "authorization_codes"
+    __table_args__ = (Index("ix_authorization_codes_expires_at", "expires_at"),)
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(ForeignKey("oauth_clients.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    redirect_uri: Mapped[str] = mapped_column(String(300))
+    scope: Mapped[str] = mapped_column(Text)
+    code_challenge: Mapped[str] = mapped_column(String(43))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    session_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class LoginFailures(Base):
-    """Tries to log in that did not succeed, by the hash of kind and address, known or not."""
+    """Tries that did not succeed, by the hash of whom they were for (known or not) or where they came from."""
 
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_last_at", "last_at"),)
@@ -100,6 +186,42 @@ class OneTimeToken(Base):
     password_hash: Mapped[str | None] = mapped_column(String(200))
 
 
+class NotificationPreferences(Base):
+    """By which channels a person is told; whoever has no row has the defaults."""
+
+    __tablename__ = "notification_preferences"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    email: Mapped[bool] = mapped_column(default=True)
+    sms: Mapped[bool] = mapped_column(default=False)
+    push: Mapped[bool] = mapped_column(default=True)
+
+
+class PhoneConfirmation(Base):
+    """The code that was sent to a phone, until it is confirmed; only its hash, with the tries so far."""
+
+    __tablename__ = "phone_confirmations"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    phone_number: Mapped[str] = mapped_column(String(16))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(default=0)
+
+
+class PushDevice(Base):
+    """A device that gets push messages: SNS knows it as `endpoint_arn`."""
+
+    __tablename__ = "push_devices"
+    __table_args__ = (Index("ix_push_devices_user_id", "user_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    platform: Mapped[str] = mapped_column(String(10))
+    endpoint_arn: Mapped[str] = mapped_column(String(255), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Notification(Base):
     """What a person was told, as their account lists it."""
 
@@ -115,22 +237,23 @@ class Notification(Base):
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class OutgoingMail(Base):
-    """A mail on its way: written with what caused it, given to SNS, then delivered; its text is emptied then.
+class OutgoingMessage(Base):
+    """A message on its way: written with what caused it, given to SNS, then delivered; its text is emptied then.
 
-    `id` is the dedupe id from here to the mail server: one mail is delivered once. `due_at` is when it is given to
-    SNS, for the first time or again; None when it is delivered, or refused for good. `claimed_until` is set while
-    one worker hands it to the mail server.
+    `id` is the dedupe id from here to whoever delivers it: one message is delivered once. `recipient` is an email
+    address, a phone number or the ARN of a device. `due_at` is when it is given to SNS, first or again; None when
+    it is delivered, or refused for good. `claimed_until` is set while one worker hands it over.
     """
 
-    __tablename__ = "outgoing_mails"
+    __tablename__ = "outgoing_messages"
     __table_args__ = (
-        Index("ix_outgoing_mails_due_at", "due_at"),
-        Index("ix_outgoing_mails_recipient_created_at", "recipient", "created_at"),
-        Index("ix_outgoing_mails_created_at", "created_at"),
+        Index("ix_outgoing_messages_due_at", "due_at"),
+        Index("ix_outgoing_messages_recipient_created_at", "recipient", "created_at"),
+        Index("ix_outgoing_messages_created_at", "created_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(10), default="email")
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)

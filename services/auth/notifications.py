@@ -1,7 +1,8 @@
-"""What people are told: a template for each notification, kept in the account and sent as mail (`mails.py`)."""
+"""What people are told: a template for each notification, kept in the account and sent (`messages.py`)."""
 
 from __future__ import annotations
 
+import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
-from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound
-from services.auth import mails
+from services.auth import messages, preferences
 from services.auth.models import Notification, User
+
+ALWAYS_BY_EMAIL = ("receipt",)
 
 
 @lru_cache(maxsize=1)
@@ -32,23 +34,27 @@ def render(template: str, **facts: Any) -> tuple[str, str]:
 
 
 def send_mail(user: User, template: str, dedupe_id: str, **facts: Any) -> None:
-    """Put a mail on its way within the current transaction; the same `dedupe_id` again changes nothing."""
+    """Put a mail about the account itself on its way; the same `dedupe_id` again changes nothing."""
     subject, text = render(template, **facts)
-    mails.put_on_its_way(dedupe_id, user.email, subject, text)
+    messages.put_on_its_way(dedupe_id, "email", user.email, subject, text)
 
 
 def tell(user_id: str, template: str, dedupe_id: str, **facts: Any) -> None:
-    """A notification in the account and a mail; the same `dedupe_id` again changes nothing."""
+    """A notification in the account, and a message by each channel that the person wants.
+
+    The same `dedupe_id` again changes nothing. A receipt comes by email in any case.
+    """
     user = session().get(User, user_id)
+    notification_id = id_of(dedupe_id)
     if user is None:
         logs.get_logger(__name__).warning("nobody to tell", template=template)
         return
-    title, text = render(template, **facts)
-    if not mails.put_on_its_way(dedupe_id, user.email, title, text):
+    if session().get(Notification, notification_id) is not None:
         return
+    title, text = render(template, **facts)
     session().add(
         Notification(
-            id=new_id("ntf"),
+            id=notification_id,
             user_id=user_id,
             template=template,
             title=title,
@@ -56,6 +62,13 @@ def tell(user_id: str, template: str, dedupe_id: str, **facts: Any) -> None:
             created_at=clock.now(),
         )
     )
+    for channel, recipient, number in preferences.recipients(user, by_email=template in ALWAYS_BY_EMAIL):
+        messages.put_on_its_way(f"{dedupe_id}-{channel}{number}", channel, recipient, title, text)
+
+
+def id_of(dedupe_id: str) -> str:
+    """The notification's id, made of what it is about, so that one event makes one."""
+    return "ntf_" + uuid.uuid5(uuid.NAMESPACE_URL, f"reclothes:notification:{dedupe_id}").hex
 
 
 def mark_read(user_id: str, notification_id: str) -> None:

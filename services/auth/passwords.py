@@ -67,7 +67,7 @@ def _common() -> frozenset[str]:
     return passwords
 
 
-def refuse_weak(password: str, email: str) -> None:
+def refuse_weak(password: str, email: str, pointer: str = "/password") -> None:
     """WeakPassword when it is short, common, one or two characters repeated, or the email address itself."""
     reason = None
     lowered = _normalized(password).lower()
@@ -80,7 +80,7 @@ def refuse_weak(password: str, email: str) -> None:
     elif lowered in (email.lower(), email.lower().partition("@")[0]):
         reason = "it is your email address"
     if reason:
-        raise WeakPassword(reason, errors=[{"pointer": "/password", "detail": reason}])
+        raise WeakPassword(reason, errors=[{"pointer": pointer, "detail": reason}])
 
 
 def hash_password(password: str) -> str:

@@ -35,7 +35,7 @@ class ServiceClient(ClientMixin):  # type: ignore[misc]
         return hmac.compare_digest(self.secret.encode(), client_secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return endpoint == "token" and method in ("client_secret_basic", "client_secret_post")
+        return endpoint in ("token", "introspection") and method in ("client_secret_basic", "client_secret_post")
 
     def check_grant_type(self, grant_type: str) -> bool:
         return grant_type == "client_credentials"

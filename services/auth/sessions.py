@@ -1,125 +1,166 @@
-"""Sessions: log-in, log-out and what a token stands for (stories c-02, c-03, c-05 to c-12)."""
+"""Sessions: what tokens stand for, how they are renewed, and how they end (stories c-02 to c-12)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.chassis import audit, clock, logs
-from libs.chassis.cache import RedisError
 from libs.chassis.db import session, unit_of_work
 from libs.chassis.ids import new_id
-from libs.chassis.problems import Forbidden, NotFound, Unauthenticated, Unavailable
-from libs.chassis.security import Principal, use_principal
-from services.auth import accounts, login_throttle, passwords, roles, session_cache, tokens
-from services.auth.models import Session, User
+from libs.chassis.problems import NotFound, Unauthenticated
+from services.auth import notifications, revocations, roles, tokens, trail
+from services.auth.models import OAuthClient, RefreshToken, Session, User
 from services.auth.settings import auth_settings
 
 TOUCH_EVERY = timedelta(minutes=1)
+GATEWAY_OF_KIND = {"customer": "external", "internal": "internal"}
 
 
-class WrongCredentials(Unauthenticated):
-    slug, title = "wrong-credentials", "User name or password is wrong"
-
-
-class EmailNotVerified(Forbidden):
-    slug, title = "email-not-verified", "The email address is not confirmed yet"
-
-
-class AccountForbidden(Forbidden):
-    slug, title = "account-forbidden", "This account is closed by ReClothes"
-
-
-class SessionNotEndedEverywhere(Unavailable):
-    slug, title = "log-out-not-complete", "The log-out is not complete yet"
+class RefreshTokenNotValid(Unauthenticated):
+    slug, title = "refresh-token-not-valid", "This refresh token is used, expired or unknown"
 
 
 @dataclass(frozen=True)
-class LogIn:
-    """A new session with its access token, which is told only this once."""
+class Tokens:
+    """A session with its new tokens, which are told only this once, and their lives in seconds."""
 
     session: Session
     access_token: str
     expires_in: int
+    refresh_token: str | None
+    refresh_expires_in: int
 
 
-def log_in(user_name: str, password: str, kind: str) -> LogIn:
-    """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
-    email = accounts.normalized(user_name)
-    login_throttle.count_try(kind, email)
-    user = accounts.find(email)
-    session().commit()  # no transaction is open while the password is hashed
-    if user is None or user.kind != kind:
-        passwords.verify_against_nobody(password)
-        raise WrongCredentials
-    if not passwords.verify(user.password_hash, password):
-        raise WrongCredentials
-    login_throttle.forget_failures(kind, email)
-    _refuse_inactive(user)
-    _rehash_when_due(user, password)
-    return _open(user)
+def open_for(
+    user: User, user_agent: str = "", client: OAuthClient | None = None, scope: str | None = None
+) -> Tokens:
+    """A session of a person: at our own front ends, or of the application `client` with at most `scope`."""
+    life = auth_settings().staff_session_seconds
+    if user.kind == "customer":
+        life = auth_settings().customer_session_seconds
+    return _open(user, client, scope, life, user_agent, renewable=True)
 
 
-def _refuse_inactive(user: User) -> None:
-    if user.state == "unverified":
-        raise EmailNotVerified("use the link in the mail that we sent")
-    if user.state != "active":
-        raise AccountForbidden("write to help@reclothes.example")
+def open_for_client(client: OAuthClient, scope: str) -> Tokens:
+    """A session of a service account, which gets a new one instead of renewing it."""
+    return _open(None, client, scope, auth_settings().access_seconds, "", renewable=False)
 
 
-def _rehash_when_due(user: User, password: str) -> None:
-    if passwords.needs_rehash(user.password_hash):
-        new_hash = passwords.hash_password(password)
-        session().execute(update(User).where(User.id == user.id).values(password_hash=new_hash))
-
-
-def _open(user: User) -> LogIn:
-    token = tokens.new_access_token()
+def _open(
+    user: User | None, client: OAuthClient | None, scope: str | None, life: int, user_agent: str, renewable: bool
+) -> Tokens:
     moment = clock.now()
     opened = Session(
         id=new_id("ses"),
         user=user,
-        token_hash=tokens.hash_of(token),
+        client=client,
+        scope=scope,
         created_at=moment,
-        last_seen_at=moment,
-        expires_at=moment + timedelta(seconds=auth_settings().session_absolute_seconds),
+        expires_at=moment + timedelta(seconds=life),
+        user_agent=user_agent[:200],
+        source_ip=audit.source_address.get()[:64],
     )
-    session().add(opened)
-    if user.kind == "internal":
-        _record_log_in(opened)
-    return LogIn(opened, token, auth_settings().session_idle_seconds)
+    return _give_tokens(opened, renewable)
 
 
-def _record_log_in(opened: Session) -> None:
-    """All that staff do is in the audit trail (domain rule 6), also this, before there is a token."""
-    names = frozenset(assigned.role for assigned in opened.user.roles)
-    with use_principal(Principal(opened.user.id, "internal", names)):
-        audit.record("log_in_staff", f"/auth/v1/sessions/{opened.id}")
+def _give_tokens(of: Session, renewable: bool) -> Tokens:
+    """New tokens in the place of the session's present ones."""
+    moment, chosen = clock.now(), auth_settings()
+    access_token = tokens.new_token(tokens.ACCESS_PREFIX)
+    of.token_hash = tokens.hash_of(access_token)
+    of.last_seen_at = moment
+    of.access_expires_at = min(moment + timedelta(seconds=chosen.access_seconds), of.expires_at)
+    session().add(of)
+    session().flush()
+    refresh_token, refresh_until = None, moment
+    if renewable:
+        refresh_token = tokens.new_token(tokens.REFRESH_PREFIX)
+        refresh_until = min(moment + timedelta(seconds=chosen.customer_refresh_seconds), of.expires_at)
+        session().add(
+            RefreshToken(
+                token_hash=tokens.hash_of(refresh_token), session_id=of.id, expires_at=refresh_until, used_at=None
+            )
+        )
+    lives = [int((end - moment).total_seconds()) for end in (of.access_expires_at, refresh_until)]
+    return Tokens(of, access_token, lives[0], refresh_token, lives[1])
+
+
+def renew(refresh_token: str, kind: str, client_id: str | None = None) -> Tokens:
+    """New tokens for an unused refresh token of a live session of `kind` and `client_id`; the old ones are dead.
+
+    A token that comes a second time ends its session, whoever sent it (RFC 9700, 4.14.2).
+    """
+    moment = clock.now()
+    token_hash = tokens.hash_of(refresh_token)
+    unused = update(RefreshToken).where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
+    is_first_use = session().execute(unused.values(used_at=moment)).rowcount == 1  # type: ignore[attr-defined]
+    known = session().get(RefreshToken, token_hash, populate_existing=True)
+    found = session().get(Session, known.session_id) if known else None
+    if known is None or found is None or found.user is None:
+        raise RefreshTokenNotValid("log in again")
+    if found.user.kind != kind or found.client_id != client_id:
+        raise RefreshTokenNotValid("log in again")  # the token of another front end is left as it was
+    if not is_first_use:
+        _end_as_stolen(found)
+        raise RefreshTokenNotValid("it was used before, so the whole session is ended; log in again")
+    if known.expires_at <= moment or not is_open(found):
+        raise RefreshTokenNotValid("log in again")
+    old_token_hash = found.token_hash
+    renewed = _give_tokens(found, renewable=True)
+    revocations.end_tokens([old_token_hash])
+    return renewed
+
+
+def _end_as_stolen(found: Session) -> None:
+    """Somebody else may have the tokens. This is kept although the request itself is refused."""
+    session_id, user_id = found.id, found.user_id
+    session().rollback()  # no other transaction is open then
+    with unit_of_work():
+        if revocations.end_sessions(Session.id == session_id):
+            user = session().get_one(User, user_id)
+            trail.record(user, "refresh_token_reused", f"/auth/v1/sessions/{session_id}")
+            notifications.send_mail(user, "session-ended", f"reused-{session_id}")
 
 
 def own(session_id: str | None) -> Session:
     """A live session by its id; NotFound when it has ended."""
     found = session().get(Session, session_id)
-    if found is None or not _is_live(found):
+    if found is None or not is_live(found):
         raise NotFound
     return found
 
 
+def live_ones(user_id: str) -> Select[Session]:
+    """The sessions of a person that can still be used or renewed."""
+    return select(Session).where(
+        Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now()
+    )
+
+
 def log_out(session_id: str | None) -> None:
-    """End a session everywhere; SessionNotEndedEverywhere (503) asks for a repeat while ElastiCache is away."""
+    """End a session everywhere; one that has ended already is no error."""
     found = session().get(Session, session_id)
+    if found is not None and revocations.end_sessions(Session.id == session_id) and found.user is not None:
+        trail.record(found.user, "log_out", f"/auth/v1/sessions/{session_id}")
+
+
+def end_one(user_id: str, session_id: str) -> None:
+    """End one of a person's own sessions; NotFound for anybody else's."""
+    found = session().scalar(live_ones(user_id).where(Session.id == session_id))
     if found is None:
-        return
-    if found.revoked_at is None:
-        found.revoked_at = clock.now()
-    session().commit()
-    try:
-        session_cache.end(found.token_hash)
-    except RedisError:
-        raise SessionNotEndedEverywhere("repeat it in a moment") from None
+        raise NotFound
+    log_out(session_id)
+
+
+def end_all(user: User, reason: str, but: str | None = None) -> None:
+    """End every session of a person, except `but`."""
+    other = [Session.id != but] if but else []
+    if revocations.end_sessions(Session.user_id == user.id, *other):
+        trail.record(user, "sessions_ended", after={"reason": reason})
 
 
 @dataclass(frozen=True)
@@ -127,8 +168,10 @@ class LiveSession:
     """What a token stands for now, and until when at most. `is_idle`: its last use is to be noted again."""
 
     session_id: str
-    user_id: str
+    subject: str
     kind: str
+    gateway: str
+    client_id: str | None
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
     ends_at: datetime
@@ -138,17 +181,28 @@ class LiveSession:
 def load_live(token_hash: str) -> LiveSession | None:
     """The session of a token from the database, or None when it is unknown, ended, idle too long or forbidden."""
     found = session().scalar(select(Session).where(Session.token_hash == token_hash))
-    if found is None or not _is_live(found):
+    if found is None or not is_live(found):
         return None
+    user, client = found.user, found.client
     return LiveSession(
         found.id,
-        found.user_id,
-        found.user.kind,
-        tuple(sorted(assigned.role for assigned in found.user.roles)),
-        tuple(roles.scopes_of(found.user)),
-        found.expires_at,
+        user.id if user else str(found.client_id),
+        user.kind if user else "machine",
+        GATEWAY_OF_KIND[user.kind] if user else (client.gateway if client else ""),
+        found.client_id,
+        tuple(sorted(assigned.role for assigned in user.roles)) if user else (),
+        scopes_of(found),
+        min(found.expires_at, found.access_expires_at),
         clock.now() - found.last_seen_at > TOUCH_EVERY,
     )
+
+
+def scopes_of(found: Session) -> tuple[str, ...]:
+    """What the token lets one do now: never more than the person, the application and the consent allow."""
+    bounds = [set(roles.scopes_of(found.user))] if found.user else []
+    bounds += [set(found.client.scopes)] if found.client else []
+    bounds += [set(found.scope.split())] if found.scope is not None else []
+    return tuple(sorted(set.intersection(*bounds)))
 
 
 def touch(session_id: str) -> None:
@@ -160,7 +214,15 @@ def touch(session_id: str) -> None:
         logs.get_logger(__name__).warning("last use not noted", reason=type(error).__name__)
 
 
-def _is_live(found: Session) -> bool:
+def is_open(found: Session) -> bool:
+    """Whether it can be renewed: it has not ended, and whoever it is for may still come."""
     ended = found.revoked_at is not None or found.expires_at <= clock.now()
-    idle_since = clock.now() - timedelta(seconds=auth_settings().session_idle_seconds)
-    return not ended and found.last_seen_at > idle_since and found.user.state == "active"
+    removed = found.client is not None and found.client.removed_at is not None
+    return not (ended or removed) and (found.user is None or found.user.state == "active")
+
+
+def is_live(found: Session) -> bool:
+    """Whether its access token can be used."""
+    moment = clock.now()
+    idle_since = moment - timedelta(seconds=auth_settings().access_idle_seconds)
+    return is_open(found) and found.access_expires_at > moment and found.last_seen_at > idle_since

@@ -11,6 +11,8 @@ from marshmallow.validate import Range, Regexp
 
 from libs.chassis.settings import ServiceSettings, settings_as
 
+DAY = 86400
+
 # Over plain smtp:// a password would be readable on its way.
 _SMTP_URL = Regexp(
     r"smtp://[^@/]+|(smtps|smtp\+starttls)://.+",
@@ -22,6 +24,10 @@ _SMTP_URL = Regexp(
 class AuthSettings(ServiceSettings):
     """Times are in seconds, `argon2_memory_kib` in KiB. The clients file maps client id → {secret, scopes}.
 
+    An access token ends after `access_seconds`, or `access_idle_seconds` after its last use. A refresh token lasts
+    `customer_refresh_seconds`, and all of a session `customer_session_seconds` or `staff_session_seconds`. The base
+    URLs are those of the web sites, for links in mails. `push_application_arns`: SNS's, by platform (fcm, apns).
+
     Passwords are hashed as OWASP's cheat sheet asks or slower; tests may make it cheaper.
     """
 
@@ -30,13 +36,18 @@ class AuthSettings(ServiceSettings):
     signing_keys_dir: Path
     service_clients_file: Path
     external_base_url: str
+    internal_base_url: str
+    push_application_arns: dict[str, str]
     smtp_url: str = field(repr=False)
     mail_from: str
     argon2_time_cost: int
     argon2_memory_kib: int
     argon2_parallelism: int
-    session_idle_seconds: int
-    session_absolute_seconds: int
+    access_idle_seconds: int
+    access_seconds: int
+    customer_refresh_seconds: int
+    customer_session_seconds: int
+    staff_session_seconds: int
     jwt_seconds: int
 
     @classmethod
@@ -46,13 +57,22 @@ class AuthSettings(ServiceSettings):
                 "signing_keys_dir": Path(env.str("SIGNING_KEYS_DIR") or "."),
                 "service_clients_file": Path(env.str("SERVICE_CLIENTS_FILE") or "."),
                 "external_base_url": env.str("EXTERNAL_BASE_URL"),
+                "internal_base_url": env.str("INTERNAL_BASE_URL"),
                 "smtp_url": env.str("SMTP_URL", validate=_SMTP_URL),
                 "mail_from": env.str("MAIL_FROM", "ReClothes <no-reply@reclothes.example>"),
                 "argon2_time_cost": env.int("ARGON2_TIME_COST", 3, validate=Range(1, 20)),
                 "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 65536, validate=Range(64, 1_048_576)),
                 "argon2_parallelism": env.int("ARGON2_PARALLELISM", 1, validate=Range(1, 8)),
-                "session_idle_seconds": env.int("SESSION_IDLE_SECONDS", 12 * 3600, validate=Range(600)),
-                "session_absolute_seconds": env.int("SESSION_ABSOLUTE_SECONDS", 30 * 86400, validate=Range(600)),
+                "access_idle_seconds": env.int("ACCESS_IDLE_SECONDS", 1800, validate=Range(600, 86400)),
+                "access_seconds": env.int("ACCESS_SECONDS", 4 * 3600, validate=Range(600, 86400)),
+                "customer_refresh_seconds": env.int("CUSTOMER_REFRESH_SECONDS", 14 * DAY, validate=Range(600)),
+                "customer_session_seconds": env.int("CUSTOMER_SESSION_SECONDS", 90 * DAY, validate=Range(600)),
+                "staff_session_seconds": env.int("STAFF_SESSION_SECONDS", DAY // 2, validate=Range(600)),
+                "push_application_arns": {
+                    platform: arn
+                    for platform in ("fcm", "apns")
+                    if (arn := env.str(f"PUSH_{platform.upper()}_ARN", ""))
+                },
                 "jwt_seconds": env.int("JWT_SECONDS", 300, validate=Range(90, 300)),
             }
 

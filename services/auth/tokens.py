@@ -15,12 +15,14 @@ from libs.chassis.ids import uuid7
 from services.auth.settings import auth_settings
 from services.auth.signing_keys import signing_keys
 
-PREFIX = "rco_"
+ACCESS_PREFIX = "rco_"
+REFRESH_PREFIX = "rcr_"
+SECRET_PREFIX = "rcs_"  # noqa: S105 no secret: what secrets of OAuth clients begin with
 
 
-def new_access_token() -> str:
+def new_token(prefix: str) -> str:
     """256 random bits with a prefix by which secret scanners know it."""
-    return PREFIX + secrets.token_urlsafe(32)
+    return prefix + secrets.token_urlsafe(32)
 
 
 def new_one_time_token() -> str:

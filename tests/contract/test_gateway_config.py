@@ -52,9 +52,14 @@ def test_the_external_gateway_opens_what_the_contracts_open_and_nothing_else(gat
         assert exposed.needs_token == exposed.operation.needs_token, exposed.operation.operation_id
 
 
-def test_the_internal_gateway_opens_the_log_in_only(gateways: list[Gateway]) -> None:
+def test_the_internal_gateway_opens_only_how_one_gets_a_token(gateways: list[Gateway]) -> None:
     internal = exposed_by(gateways, "internal")
-    assert {name for name, exposed in internal.items() if not exposed.needs_token} == {"log_in_staff"}
+    assert {name for name, exposed in internal.items() if not exposed.needs_token} == {
+        "create_oauth_token",
+        "log_in_staff",
+        "refresh_staff_session",
+        "set_staff_password",
+    }
 
 
 def test_the_staff_logs_in_at_the_internal_gateway_and_customers_at_the_external(

@@ -1,67 +1,105 @@
-"""Tokens for services: OAuth 2 client credentials, by Authlib."""
+"""OAuth 2: tokens for services, applications and service accounts."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 import flask
-from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749.errors import InvalidScopeError
-from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from authlib.oauth2.rfc6749.errors import OAuth2Error
 
+from libs.chassis.db import session
 from libs.chassis.problems import BadRequest, Problem, Unauthenticated
-from services.auth import service_clients, tokens
-from services.auth.service_clients import ServiceClient
+from libs.chassis.security import principal
+from libs.chassis.settings import settings
+from services.auth import oauth, oauth_clients, scopes, service_tokens
+from services.auth.models import User
+from services.auth.schemas import PermissionSchema
+from services.auth.settings import auth_settings
+
+NOT_STORED = {"Cache-Control": "no-store"}  # RFC 6749, 5.1
 
 
 class _WrongClient(Unauthenticated):
-    slug, title = "invalid-client", "The service's id or secret is wrong"
-
-
-class _ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
-
-    def validate_requested_scope(self) -> None:
-        """Less than what was asked for is given without a word (RFC 6749, 3.3), but not nothing at all."""
-        asked = self.request.payload.scope
-        if asked and not self.request.client.get_allowed_scope(asked):
-            raise InvalidScopeError
-
-
-def _make_token(
-    grant_type: str,
-    client: ServiceClient,
-    user: Any = None,
-    scope: str | None = None,
-    **_: Any,
-) -> dict[str, Any]:
-    allowed = client.get_allowed_scope(scope)
-    jwt, seconds = tokens.sign_jwt(
-        subject=client.client_id, kind="service", roles=[], scopes=allowed.split(), client_id=client.client_id
-    )
-    return {"access_token": jwt, "token_type": "Bearer", "expires_in": seconds, "scope": allowed}
-
-
-@lru_cache(maxsize=1)
-def _server() -> AuthorizationServer:
-    server = AuthorizationServer(query_client=service_clients.find, save_token=lambda _token, _request: None)
-    server.register_token_generator("default", _make_token)
-    server.register_grant(_ServiceGrant)
-    return server
+    slug, title = "invalid-client", "The client's id or secret is wrong"
 
 
 def issue_token(body: dict[str, Any]) -> flask.Response:
-    server = _server()
-    answer: flask.Response = server.create_token_response(server.create_oauth2_request(None))
+    return _checked(service_tokens.token_response())
+
+
+def create_oauth_token(body: dict[str, Any]) -> flask.Response:
+    return _checked(oauth.token_response())
+
+
+def introspect_token(body: dict[str, Any]) -> flask.Response:
+    return _checked(oauth.introspection_response())
+
+
+def revoke_token(body: dict[str, Any]) -> tuple[None, int]:
+    _checked(oauth.revocation_response())
+    return None, 200
+
+
+def begin_authorization(**parameters: str) -> tuple[None, int, dict[str, str]]:
+    try:
+        with_error = oauth.refuse_wrong_request(parameters)
+    except OAuth2Error as error:
+        raise _as_problem(dict(error.get_body())) from None
+    page = f"{auth_settings().external_base_url}/authorize?{urlencode(parameters)}"
+    return None, 302, NOT_STORED | {"Location": with_error or page}
+
+
+def authorize_application(body: dict[str, Any]) -> tuple[dict[str, str], int, dict[str, str]]:
+    parameters = {name: value for name, value in body.items() if name != "agreed"}
+    user = session().get_one(User, principal().subject)
+    try:
+        redirect_to = oauth.authorize(parameters, user if body["agreed"] else None)
+    except OAuth2Error as error:
+        raise _as_problem(dict(error.get_body())) from None
+    return {"redirect_to": redirect_to}, 200, NOT_STORED
+
+
+def get_application(client_id: str) -> dict[str, Any]:
+    client = oauth_clients.read(client_id)
+    asked = [scopes.catalogue()[name] for name in client.scopes]
+    return {"client_id": client.id, "name": client.name, "scopes": PermissionSchema(many=True).dump(asked)}
+
+
+def get_authorization_server() -> tuple[dict[str, Any], int, dict[str, str]]:
+    base = settings().jwt_issuer
+    holders = ("application", "machine")
+    metadata = {
+        "issuer": base,
+        "authorization_endpoint": f"{base}/auth/v1/oauth/authorize",
+        "token_endpoint": f"{base}/auth/v1/oauth/tokens",
+        "introspection_endpoint": f"{base}/auth/v1/oauth/introspections",
+        "revocation_endpoint": f"{base}/auth/v1/oauth/revocations",
+        "scopes_supported": [one.name for one in scopes.catalogue().values() if set(one.holders) & set(holders)],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": oauth.ANY_CLIENT,
+        "introspection_endpoint_auth_methods_supported": oauth.CONFIDENTIAL,
+        "revocation_endpoint_auth_methods_supported": oauth.ANY_CLIENT,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "service_documentation": "https://docs.reclothes.example",
+    }
+    return metadata, 200, {"Cache-Control": "public, max-age=3600"}
+
+
+def _checked(answer: flask.Response) -> flask.Response:
+    """Authlib's answer; its refusal as a problem, which also takes the unit of work back."""
     if answer.status_code >= 400:
         raise _as_problem(answer.get_json())
+    answer.headers.update(NOT_STORED)
     return answer
 
 
 def _as_problem(refusal: dict[str, str]) -> Problem:
-    """Authlib's refusal as a problem document, which keeps the member `error` that OAuth clients look for."""
+    """A problem document that keeps the member `error`, which OAuth clients look for."""
     error = refusal["error"]
     if error == "invalid_client":
         return _WrongClient(error=error, headers={"WWW-Authenticate": 'Basic realm="reclothes"'})
-    return BadRequest(refusal.get("error_description", error), error=error)
+    return BadRequest(refusal.get("error_description") or error, error=error)

@@ -28,6 +28,7 @@ def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]
         "AUTH_SIGNING_KEYS_DIR": str(keys),
         "AUTH_SERVICE_CLIENTS_FILE": str(clients),
         "AUTH_EXTERNAL_BASE_URL": "https://www.test",
+        "AUTH_INTERNAL_BASE_URL": "https://manage.test",
         "AUTH_SMTP_URL": "smtp://127.0.0.1:9",
         "AUTH_ARGON2_TIME_COST": "1",
         "AUTH_ARGON2_MEMORY_KIB": "1024",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 
 from libs.chassis import db, security
 from services.auth import demo, signing_keys
-from services.auth.models import OutgoingMail, User
+from services.auth.models import OutgoingMessage, User
 from tests.support.harness import KEY, Harness
 
 EMAIL, PASSWORD = "Ines@Example.org", "correct-horse-battery"
@@ -50,22 +51,34 @@ class People:
         return answer
 
     def log_out(self, token: str) -> httpx.Response:
-        """As through the gateway: with the JWT that the token is swapped for."""
-        jwt_header = self.swap(token).headers["authorization"]
+        return self.ask(token, "DELETE", "session")
+
+    def ask(self, token: str, method: str, path: str, gateway: str = "external", **more: Any) -> httpx.Response:
+        """A request through a gateway: with the JWT for the token, or the gateway's refusal."""
+        swapped = self.swap(token, f"/exchange/{gateway}/auth/v1/{path}")
+        if swapped.status_code != 200:
+            return swapped
         own: dict[str, ECKey] = {str(key.kid): key for key in signing_keys.signing_keys().every}
         security.use_keys(own | {"test": KEY})
-        answer: httpx.Response = self.auth.client.delete("/auth/v1/session", headers={"Authorization": jwt_header})
+        headers = {"Authorization": swapped.headers["authorization"]} | more.pop("headers", {})
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        answer: httpx.Response = self.auth.client.request(method, f"/auth/v1/{path}", headers=headers, **more)
         return answer
+
+    def staff_token(self, name: str = "manager") -> str:
+        token: str = self.log_in_staff(name).json()["access_token"]
+        return token
 
     def claims_of(self, swapped: httpx.Response) -> dict[str, Any]:
         """The claims of the JWT that a gateway got, verified with the published keys."""
         keys = KeySet.import_key_set(self.auth.client.get("/auth/v1/jwks").json())
         return dict(jwt.decode(swapped.headers["authorization"].removeprefix("Bearer "), keys).claims)
 
-    def mails(self) -> list[OutgoingMail]:
+    def mails(self) -> list[OutgoingMessage]:
         """All mails, oldest first."""
         with db.unit_of_work(reads_only=True) as session:
-            return list(session.scalars(select(OutgoingMail).order_by(OutgoingMail.created_at)))
+            return list(session.scalars(select(OutgoingMessage).order_by(OutgoingMessage.created_at)))
 
     def link_token(self, which: int = -1) -> str:
         """The one-time token in a mail, by default the last one's."""

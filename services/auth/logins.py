@@ -1,0 +1,66 @@
+"""Log-in with user name and password (stories c-02, c-05, c-07, c-09, c-11)."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from libs.chassis.db import session
+from libs.chassis.problems import Forbidden, Unauthenticated
+from services.auth import accounts, login_throttle, passwords, sessions, trail
+from services.auth.models import User
+
+
+class WrongCredentials(Unauthenticated):
+    slug, title = "wrong-credentials", "User name or password is wrong"
+
+
+class EmailNotVerified(Forbidden):
+    slug, title = "email-not-verified", "The email address is not confirmed yet"
+
+
+class AccountForbidden(Forbidden):
+    slug, title = "account-forbidden", "This account is closed by ReClothes"
+
+
+def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> sessions.Tokens:
+    """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
+    email = accounts.normalized(user_name)
+    login_throttle.count_try(kind, email)
+    user = accounts.find(email)
+    if user is not None and user.kind != kind:
+        user = None
+    session().commit()  # no transaction is open while the password is hashed
+    if not _is_right(user, password):
+        trail.record_refusal(user, "log_in", "wrong-credentials")
+        raise WrongCredentials
+    assert user is not None
+    login_throttle.forget_failures(kind, email)
+    _refuse_inactive(user)
+    _rehash_when_due(user, password)
+    opened = sessions.open_for(user, user_agent)
+    trail.record(user, "log_in", f"/auth/v1/sessions/{opened.session.id}")
+    return opened
+
+
+def _is_right(user: User | None, password: str) -> bool:
+    """Whether this is the password of a user who has one; as slow for nobody."""
+    if user is None or not user.password_hash:
+        passwords.verify_against_nobody(password)
+        return False
+    return passwords.verify(user.password_hash, password)
+
+
+def _refuse_inactive(user: User) -> None:
+    if user.state == "active":
+        return
+    trail.record_refusal(user, "log_in", user.state)
+    if user.state == "unverified":
+        raise EmailNotVerified("use the link in the mail that we sent")
+    reason = f"{user.forbidden_reason} " if user.forbidden_reason else ""
+    raise AccountForbidden(f"{reason}(write to help@reclothes.example if that is wrong)")
+
+
+def _rehash_when_due(user: User, password: str) -> None:
+    if passwords.needs_rehash(user.password_hash):
+        new_hash = passwords.hash_password(password)
+        session().execute(update(User).where(User.id == user.id).values(password_hash=new_hash))

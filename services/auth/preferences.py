@@ -1,0 +1,130 @@
+"""How a person is told: channels, the phone number for SMS, the devices for push messages."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from libs.chassis import clock
+from libs.chassis.db import session
+from libs.chassis.ids import new_id
+from libs.chassis.problems import Conflict, Gone, NotFound, TooManyRequests, Unprocessable
+from services.auth import messages, sns, tokens, trail
+from services.auth.models import NotificationPreferences, PhoneConfirmation, PushDevice, User
+
+CODE_MINUTES = 10
+MOST_TRIES = 5
+MOST_DEVICES = 10
+
+
+class NoPhoneNumber(Conflict):
+    slug, title = "no-phone-number", "There is no confirmed phone number"
+
+
+class CodeNotValid(Gone):
+    slug, title = "code-not-valid", "This code is used, expired or was wrong too often"
+
+
+class WrongCode(Unprocessable):
+    slug, title = "wrong-code", "This is not the code of the SMS"
+
+
+class TooManyDevices(Conflict):
+    slug, title = "too-many-devices", "No more devices can be added"
+
+
+def of(user_id: str) -> NotificationPreferences:
+    """The person's preferences, the defaults when they chose none."""
+    found = session().get(NotificationPreferences, user_id)
+    return found or NotificationPreferences(user_id=user_id, email=True, sms=False, push=True)
+
+
+def choose(user_id: str, *, email: bool, sms: bool, push: bool) -> NotificationPreferences:
+    """Set the channels; NoPhoneNumber for SMS without a confirmed number."""
+    if sms and session().get_one(User, user_id).phone_number is None:
+        raise NoPhoneNumber("confirm a phone number first")
+    chosen = NotificationPreferences(user_id=user_id, email=email, sms=sms, push=push)
+    return session().merge(chosen)
+
+
+def recipients(user: User, *, by_email: bool) -> Iterator[tuple[str, str, str]]:
+    """Channel, recipient and what tells several recipients of one channel apart; `by_email` in any case."""
+    chosen = of(user.id)
+    if chosen.email or by_email:
+        yield "email", user.email, ""
+    if chosen.sms and user.phone_number:
+        yield "sms", user.phone_number, ""
+    if chosen.push:
+        for device in session().scalars(select(PushDevice).where(PushDevice.user_id == user.id)):
+            yield "push", device.endpoint_arn, f"-{device.id}"
+
+
+def send_code(user_id: str, phone_number: str) -> None:
+    """Send a new code by SMS, which ends an older one; TooManyRequests when one number gets too many."""
+    if messages.too_many_to(phone_number):
+        raise TooManyRequests("this number got many codes already; try again in an hour", retry_after=3600)
+    code = f"{secrets.randbelow(1_000_000):06d}"
+    session().merge(
+        PhoneConfirmation(
+            user_id=user_id,
+            phone_number=phone_number,
+            code_hash=_hash_of(user_id, code),
+            expires_at=clock.now() + timedelta(minutes=CODE_MINUTES),
+            tries=0,
+        )
+    )
+    text = f"ReClothes: your code is {code}. It is good for {CODE_MINUTES} minutes."
+    messages.put_on_its_way(f"code-{new_id('ntf')}", "sms", phone_number, "ReClothes", text)
+
+
+def confirm_phone_number(user_id: str, code: str) -> None:
+    """Use the code, once; a wrong one counts. CodeNotValid or WrongCode."""
+    asked = session().get(PhoneConfirmation, user_id, with_for_update=True)
+    if asked is None or asked.expires_at <= clock.now() or asked.tries >= MOST_TRIES:
+        raise CodeNotValid("ask for a new one")
+    if not hmac.compare_digest(asked.code_hash, _hash_of(user_id, code)):
+        asked.tries += 1
+        session().commit()  # the count stays although the request is refused
+        raise WrongCode("try again, or ask for a new one", errors=[{"pointer": "/code", "detail": "wrong"}])
+    user = session().get_one(User, user_id)
+    user.phone_number = asked.phone_number
+    session().delete(asked)
+    trail.record(user, "confirm_phone_number")
+
+
+def _hash_of(user_id: str, code: str) -> str:
+    return tokens.hash_of(f"{user_id}:{code}")
+
+
+def remove_phone_number(user_id: str) -> None:
+    """Forget the number, and switch SMS off."""
+    session().get_one(User, user_id).phone_number = None
+    chosen = of(user_id)
+    choose(user_id, email=chosen.email, sms=False, push=chosen.push)
+
+
+def add_device(user_id: str, platform: str, device_token: str) -> PushDevice:
+    """A device; one that is known already is the person's from now on. TooManyDevices for the eleventh."""
+    count = select(func.count()).where(PushDevice.user_id == user_id)
+    if (session().scalar(count) or 0) >= MOST_DEVICES:
+        raise TooManyDevices(f"remove one of the {MOST_DEVICES} first")
+    session().commit()  # no transaction is open while SNS is asked
+    arn = sns.add_device(platform, device_token)
+    found = session().scalar(select(PushDevice).where(PushDevice.endpoint_arn == arn))
+    if found is None:
+        found = PushDevice(id=new_id("dev"), platform=platform, endpoint_arn=arn, created_at=clock.now())
+        session().add(found)
+    found.user_id = user_id  # whoever used the device before is not told on it any more
+    return found
+
+
+def remove_device(user_id: str, device_id: str) -> None:
+    """Remove an own device; NotFound for somebody else's."""
+    found = session().get(PushDevice, device_id)
+    if found is None or found.user_id != user_id:
+        raise NotFound
+    session().delete(found)
