@@ -1,4 +1,4 @@
-"""What every request passes, in this order: source, CORS, headers, throttle, body, exchange, JWT, service."""
+"""What a request passes, in this order: source, CORS, headers, trace, throttle, body, exchange, JWT, service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 
 from libs.gateway.envoy.clusters import exchange_cluster
+from libs.gateway.envoy.context import request_context
 from libs.gateway.envoy.headers import answer_mutations, request_mutations
 from libs.gateway.envoy.replies import ROUTE_METADATA
 from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, retry_policy
@@ -15,6 +16,8 @@ from libs.gateway.model import Gateway, Rate, Throttle
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 # Buckets kept at once; the one that was not used for longest is forgotten first.
 KEPT_BUCKETS = 20_000
+# A subscriber has a whole IPv6 network to change addresses in, so the network is what is throttled.
+IPV6_SUBSCRIBER_BITS = 64
 JWKS_CACHE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 5
 ACCESS_TOKEN = "access token"  # noqa: S105 a name
@@ -26,6 +29,7 @@ def http_filters(gateway: Gateway, inputs: EnvoyInputs) -> list[dict[str, Any]]:
         _filter("rbac", "RBAC", _allowed_sources(gateway)),
         _filter("cors", "Cors", {}),
         _filter("header_mutation", "HeaderMutation", _mutations()),
+        _filter("lua", "Lua", request_context()),
         _filter("local_ratelimit", "LocalRateLimit", _throttles(gateway)),
         _filter("buffer", "Buffer", {"max_request_bytes": gateway.refusals_body_limit_bytes}),
         _filter("ext_authz", "ExtAuthz", _exchange(gateway, inputs)),
@@ -78,7 +82,7 @@ def _throttles(gateway: Gateway) -> dict[str, Any]:
         "always_consume_default_token_bucket": False,
         "max_dynamic_descriptors": KEPT_BUCKETS,
         "rate_limits": [
-            {"actions": [of_route, {"remote_address": {}}]},
+            {"actions": [of_route, {"masked_remote_address": {"v6_prefix_mask_len": IPV6_SUBSCRIBER_BITS}}]},
             {"actions": [of_route, of_token]},
         ],
         "descriptors": [entry for throttle in gateway.throttles for entry in _descriptors(throttle)],
@@ -86,7 +90,7 @@ def _throttles(gateway: Gateway) -> dict[str, Any]:
 
 
 def _descriptors(throttle: Throttle) -> list[dict[str, Any]]:
-    limits = [("remote_address", throttle.per_address)]
+    limits = [("masked_remote_address", throttle.per_address)]
     if throttle.per_token:
         limits.append(("token", throttle.per_token))
     # An entry without a value stands for any: each value gets a bucket of its own.

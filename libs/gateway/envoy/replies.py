@@ -42,6 +42,13 @@ REPLIES = (
         "This gateway is not open to your network.",
         reason="rbac_access_denied",
     ),
+    Reply(
+        403,
+        "upgrade-refused",
+        "No other protocol is spoken here",
+        "Neither upgrades nor tunnels are offered; send a plain request.",
+        reason="upgrade_failed",
+    ),
     Reply(403, "forbidden", "This account may not do that", "This account has no access here."),
     Reply(404, "not-found", "There is no such thing", "This gateway knows no such path."),
     Reply(
@@ -62,6 +69,12 @@ REPLIES = (
         (("retry-after", RETRY_AFTER_OF_ROUTE),),
     ),
     Reply(431, "headers-too-large", "The headers are too large", "The headers, the path included, are too long."),
+    Reply(
+        501,
+        "not-implemented",
+        "That transfer coding is not known here",
+        "Send the body with a Content-Length, or with the transfer coding chunked alone.",
+    ),
     Reply(502, "bad-answer", "A service gave no usable answer", "Something behind the gateway went wrong."),
     Reply(
         503,

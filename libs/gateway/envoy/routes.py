@@ -30,7 +30,7 @@ def route_configuration(gateway: Gateway) -> dict[str, Any]:
             {
                 "name": "other hosts",
                 "domains": ["*"],
-                "routes": [_refusal("unknown_host", {"prefix": "/"}, 421, gateway)],
+                "routes": [_tunnel(gateway), _refusal("unknown_host", {"prefix": "/"}, 421, gateway)],
             },
         ],
     }
@@ -39,16 +39,16 @@ def route_configuration(gateway: Gateway) -> dict[str, Any]:
 def _routes(gateway: Gateway) -> list[dict[str, Any]]:
     # Envoy joins two headers of one name by a comma, which no bearer token holds (RFC 6750, 2.1).
     two_tokens = {"name": "authorization", "string_match": {"contains": ","}}
-    routes = [_refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
+    routes = [_tunnel(gateway), _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
     for path, operations in gateway.by_path().items():
-        routes += [_operation(exposed) for exposed in operations]
+        routes += [_operation(exposed, gateway.timeouts.service_answer_seconds) for exposed in operations]
         if gateway.cors.allowed_origins:
             routes.append(_preflight(path, operations, gateway))
         routes.append(_method_not_allowed(path, operations, gateway))
     return [*routes, _refusal("not_found", {"prefix": "/"}, 404, gateway)]
 
 
-def _operation(exposed: Exposed) -> dict[str, Any]:
+def _operation(exposed: Exposed, answer_seconds: float) -> dict[str, Any]:
     operation = exposed.operation
     method = {"name": ":method", "string_match": {"exact": operation.method}}
     route: dict[str, Any] = {
@@ -57,6 +57,7 @@ def _operation(exposed: Exposed) -> dict[str, Any]:
         "metadata": _metadata(exposed.throttle),
         "route": {
             "cluster": operation.service,
+            "timeout": f"{answer_seconds}s",
             "retry_policy": retry_policy(RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT),
         },
         "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
@@ -64,6 +65,15 @@ def _operation(exposed: Exposed) -> dict[str, Any]:
     if not exposed.needs_token:
         route["request_headers_to_remove"] = ["authorization"]
         route["typed_per_filter_config"] |= _without_token()
+    return route
+
+
+def _tunnel(gateway: Gateway) -> dict[str, Any]:
+    """CONNECT meets the refusal of upgrades; its body, which would never end, is not waited for."""
+    route = _refusal("tunnel", {"connect_matcher": {}}, 403, gateway)
+    route["typed_per_filter_config"] |= {
+        "envoy.filters.http.buffer": {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "disabled": True}
+    }
     return route
 
 

@@ -6,9 +6,13 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import h2.config
+import h2.connection
+import h2.events
 import httpx
 import trustme
 
@@ -51,6 +55,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _events(speaker: h2.connection.H2Connection, connection: ssl.SSLSocket) -> Iterator[h2.events.Event]:
+    """What the other side says until it ends the one stream or the connection."""
+    while received := connection.recv(65536):
+        for event in speaker.receive_data(received):
+            yield event
+            if isinstance(event, h2.events.StreamEnded | h2.events.StreamReset | h2.events.ConnectionTerminated):
+                return
 
 
 class Envoy:
@@ -100,6 +113,27 @@ class Envoy:
                 if not until_closed and b"\r\n\r\n" in received:
                     break
             return received
+
+    def connect(self, *protocols: str) -> ssl.SSLSocket:
+        """A connection to write to byte by byte; `protocols` are offered by ALPN."""
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        context = self.certificates.client_context()
+        context.set_alpn_protocols(list(protocols))
+        return context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+    def raw_http2(self, headers: list[tuple[str, str]], body: bytes = b"") -> list[h2.events.Event]:
+        """What comes back for one HTTP/2 request whose headers are sent as they stand."""
+        rules = h2.config.H2Configuration(
+            validate_outbound_headers=False, normalize_outbound_headers=False, header_encoding="utf-8"
+        )
+        speaker = h2.connection.H2Connection(rules)
+        with self.connect("h2") as connection:
+            speaker.initiate_connection()
+            speaker.send_headers(1, headers, end_stream=not body)
+            if body:
+                speaker.send_data(1, body, end_stream=True)
+            connection.sendall(speaker.data_to_send())
+            return list(_events(speaker, connection))
 
     def stop(self) -> None:
         self.client.close()

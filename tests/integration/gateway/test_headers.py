@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -21,6 +22,21 @@ SHOP_PAGE = "https://www.shop.example"
     "name",
     [
         "X-User",
+        "X-USER-ROLES",
+        "X-Principal",
+        "X-Remote-User",
+        "X-Remote-Addr",
+        "X-Scopes",
+        "X-Reclothes-User",
+        "X-Amzn-Oidc-Identity",
+        "X-Amzn-Oidc-Data",
+        "X-Client-IP",
+        "Remote-Addr",
+        "Proxy-Authorization",
+        "X-Forwarded-Access-Token",
+        "X-Forwarded-Groups",
+        "X-Forwarded-Port",
+        "X-Forwarded-Uri",
         "X-User-Id",
         "x-userinfo",
         "X-Forwarded-User",
@@ -95,6 +111,44 @@ def test_a_request_gets_one_id_that_the_client_cannot_choose(client: httpx.Clien
     (request_id,) = response.headers.get_list("x-request-id")
     assert str(uuid.UUID(request_id)) == request_id
     assert shop.requests[-1].all("x-request-id") == [request_id]
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_the_trace_of_a_client_is_kept(
+    client: httpx.Client, shop: StubServer, auth: StubServer, flags: str
+) -> None:
+    sent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-{flags}", "tracestate": "vendor=1"}
+    assert client.get("/shop/v1/orders/bor_1", headers=GOOD | sent).status_code == 200
+    for name, value in sent.items():
+        assert shop.requests[-1].all(name) == [value]
+    assert auth.requests[-1].all("traceparent") == [sent["traceparent"]]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [],
+        ["nonsense"],
+        [f"00-{TRACE.upper()}-b7ad6b7169203331-01"],
+        [f"00-{'0' * 32}-b7ad6b7169203331-01"],
+        [f"00-{TRACE}-{'0' * 16}-01"],
+        [f"00-{TRACE}-b7ad6b7169203331-01", f"00-{TRACE[::-1]}-b7ad6b7169203331-01"],
+        ["00-%s-b7ad6b7169203331-01" % ("x" * 3000)],
+    ],
+)
+def test_a_request_without_a_valid_trace_gets_one_that_its_id_tells(
+    client: httpx.Client, shop: StubServer, sent: list[str]
+) -> None:
+    headers = [*GOOD.items(), ("tracestate", "vendor=1"), *(("traceparent", value) for value in sent)]
+    response = client.get("/shop/v1/orders/bor_1", headers=headers)
+    (traceparent,) = shop.requests[-1].all("traceparent")
+    version, trace, parent, flags = traceparent.split("-")
+    assert (version, trace, flags) == ("00", response.headers["x-request-id"].replace("-", ""), "01")
+    assert len(parent) == 16
+    assert shop.requests[-1].all("tracestate") == []
 
 
 @pytest.mark.parametrize(
@@ -180,3 +234,19 @@ def test_the_access_log_tells_the_request_but_no_token_and_no_query(gateway: Env
     assert logged["service"] == "external-gateway"
     assert (logged["operation"], logged["path"]) == ("get_order", "/shop/v1/orders/bor_1")
     assert (logged["method"], logged["status"], logged["client"]) == ("GET", 200, "127.0.0.1")
+    assert logged["traceparent"].split("-")[1] == request_id.replace("-", "")
+
+
+def test_no_request_can_write_a_line_of_its_own_into_the_access_log(gateway: Envoy) -> None:
+    forged = '"}\n{"status":200,"request_id":"forged"}'
+    agent = f'x", "status": "{forged}'.replace("\n", "\\n")
+    response = gateway.client.get(f"/shop/v1/{quote(forged, safe='')}", headers={"user-agent": agent})
+    assert response.status_code == 404
+    deadline = time.monotonic() + 10
+    while response.headers["x-request-id"] not in gateway.access_log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    entries = [json.loads(line) for line in gateway.access_log.read_text().splitlines()]
+    assert "forged" not in {entry["request_id"] for entry in entries}
+    logged = next(entry for entry in entries if entry["request_id"] == response.headers["x-request-id"])
+    assert logged["user_agent"] == agent

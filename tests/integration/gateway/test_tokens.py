@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 import pytest
 from joserfc import jwt
 
+from libs.gateway.envoy import context
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
-from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Authorizer, StubServer
+from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Answer, Authorizer, Seen, StubServer
 
 ORDER = "/shop/v1/orders/bor_1"
 GOOD = {"authorization": "Bearer good"}
+IMPATIENT = {
+    "service": "auth",
+    "exchange_path": "/exchange/external",
+    "jwks_path": "/auth/v1/jwks",
+    "timeout_seconds": 0.6,
+}
 
 
 def test_the_service_gets_a_jwt_in_the_place_of_the_token(
@@ -134,3 +147,129 @@ def test_two_tokens_in_one_request_are_refused(gateway: Envoy, shop: StubServer,
         with gateway.new_client(http2=True) as client:
             assert_problem(client.get(path, headers=headers), 400, "malformed-request")
     assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_of_a_token_may_be_spelled_in_any_case_but_buys_no_second_bucket(
+    client: httpx.Client, shop: StubServer, scheme: str
+) -> None:
+    token = f"good-{scheme}"
+    assert client.get(ORDER, headers={"authorization": f"{scheme} {token}"}).status_code == 200
+    spellings = [scheme, scheme.lower(), scheme.upper()]
+    answers = [client.get("/shop/v1/invoices", headers={"authorization": f"{one} {token}"}) for one in spellings]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_a_token_cannot_be_taken_away_on_the_way_to_the_service(gateway: Envoy, shop: StubServer) -> None:
+    before = len(shop.requests)
+    lines = f"GET {ORDER} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
+    answer = gateway.raw(f"{lines}Connection: close, authorization\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert len(shop.requests) == before
+
+
+def test_an_authorizer_that_hangs_is_an_outage_of_what_needs_a_token(
+    start_gateway: StartGateway, certificates: Certificates, shop: StubServer
+) -> None:
+    ended = threading.Event()
+
+    def hang(_: Seen) -> Answer:
+        ended.wait(10)
+        return Answer(200)
+
+    hanging = StubServer(certificates.server_context(), hang)
+    try:
+        gateway = start_gateway(auth_port=hanging.port, config={"authorizer": IMPATIENT})
+        before = len(shop.requests)
+        asked = time.monotonic()
+        assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
+        assert time.monotonic() - asked < 5
+        assert len(shop.requests) == before
+        assert gateway.client.get("/shop/v1/things").status_code == 200
+    finally:
+        ended.set()
+        hanging.stop()
+
+
+def test_an_authorizer_that_does_not_even_shake_hands_is_an_outage_too(start_gateway: StartGateway) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        gateway = start_gateway(auth_port=silent.getsockname()[1], config={"authorizer": IMPATIENT})
+        assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+def test_an_authorizer_that_speaks_nonsense_lets_nobody_in(
+    start_gateway: StartGateway, certificates: Certificates, shop: StubServer, answer: bytes
+) -> None:
+    with babbling(certificates, answer) as port:
+        gateway = start_gateway(auth_port=port, config={"authorizer": IMPATIENT})
+        before = len(shop.requests)
+        assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
+        assert len(shop.requests) == before
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_without_the_keys_of_the_authorizer_its_jwt_lets_nobody_in(
+    start_gateway: StartGateway, certificates: Certificates, authorizer: Authorizer, shop: StubServer, status: int
+) -> None:
+    def keyless(seen: Seen) -> Answer:
+        return Answer(status, body=b"{}") if seen.path == "/auth/v1/jwks" else authorizer(seen)
+
+    auth = StubServer(certificates.server_context(), keyless)
+    try:
+        gateway = start_gateway(auth_port=auth.port)
+        before = len(shop.requests)
+        assert_problem(gateway.client.get(ORDER, headers=GOOD), 401, "unauthenticated")
+        assert len(shop.requests) == before
+    finally:
+        auth.stop()
+
+
+@pytest.mark.parametrize("script", ["error('broken')", "function envoy_on_request(handle) error('broken') end"])
+def test_a_script_that_fails_opens_nothing(
+    start_gateway: StartGateway,
+    authorizer: Authorizer,
+    shop: StubServer,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+) -> None:
+    monkeypatch.setattr(context, "_SCRIPT", script)
+    try:
+        gateway = start_gateway()
+    except RuntimeError:
+        return  # A gateway that does not start lets nobody in either.
+    before = len(shop.requests)
+    for token in ("", "Bearer unknown", f"Bearer {authorizer.jwt()}"):
+        assert_problem(gateway.client.get(ORDER, headers={"authorization": token}), 401, "unauthenticated")
+    assert len(shop.requests) == before
+    assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
+
+
+@contextmanager
+def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
+    """A TLS server that says the same to everybody and hangs up; its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with certificates.server_context().wrap_socket(plain, server_side=True) as connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+            except OSError:
+                continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)

@@ -50,7 +50,7 @@ CONFIG: Json = {
         "service": "auth",
         "exchange_path": "/exchange/external",
         "jwks_path": "/auth/v1/jwks",
-        "timeout_seconds": 3,
+        "timeout_seconds": 1,
     },
     "cors": {"allowed_origins": ["https://www.shop.example"], "max_age_seconds": 600},
     "timeouts": {

@@ -42,7 +42,7 @@ def built(example: Example, inputs: EnvoyInputs) -> Json:
 
 def test_literal_paths_come_before_templates_and_the_refusals_last(built: Json) -> None:
     names = [route["name"] for route in routes_of(built)]
-    assert names[0] == "two_tokens"
+    assert names[:2] == ["tunnel", "two_tokens"]
     assert names.index("get_latest_thing") < names.index("get_thing")
     assert names[-1] == "not_found"
 
@@ -62,6 +62,7 @@ def test_tokens_are_asked_for_unless_a_route_switches_that_off(built: Json) -> N
         "rbac",
         "cors",
         "header_mutation",
+        "lua",
         "local_ratelimit",
         "buffer",
         "ext_authz",
@@ -130,6 +131,20 @@ def test_only_what_may_be_asked_twice_is_retried_after_it_was_sent(built: Json) 
     assert "reset" not in retry_on["place_order"]
     assert "reset" not in retry_on["cancel_order"]
     assert "connect-failure" in retry_on["place_order"]
+
+
+def test_a_service_is_waited_for_as_long_as_the_configuration_says(built: Json) -> None:
+    timeouts = {route["route"]["timeout"] for route in routes_of(built) if route["name"] == "get_order"}
+    assert timeouts == {"5s"}
+
+
+def test_the_addresses_of_one_ipv6_subscriber_share_a_bucket(built: Json) -> None:
+    filters = {one["name"]: one["typed_config"] for one in manager_of(built)["http_filters"]}
+    throttle = filters["envoy.filters.http.local_ratelimit"]
+    (_, of_address), _ = (limit["actions"] for limit in throttle["rate_limits"])
+    assert of_address == {"masked_remote_address": {"v6_prefix_mask_len": 64}}
+    keys = {descriptor["entries"][1]["key"] for descriptor in throttle["descriptors"]}
+    assert keys == {"masked_remote_address", "token"}
 
 
 def test_upstreams_are_verified_by_authority_and_name(built: Json, inputs: EnvoyInputs) -> None:
