@@ -54,6 +54,8 @@ class Actor:
     """One person with a browser: a base URL, the platform's certificate authority, a token after log-in."""
 
     login_path = "/auth/v1/logins"
+    refresh_path = "/auth/v1/refreshes"
+    set_password_path = "/auth/v1/passwords"  # noqa: S105 a path
 
     def __init__(self, base_url: str, ca_file: Path, user_name: str, password: str = DEMO_PASSWORD) -> None:
         import ssl
@@ -61,6 +63,7 @@ class Actor:
         self.user_name = user_name
         self.password = password
         self.token: str | None = None
+        self.refresh_token: str | None = None
         self.last: httpx.Response | None = None
         self._client = httpx.Client(
             base_url=base_url, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=15.0
@@ -94,8 +97,27 @@ class Actor:
         self.token = None
         body = {"user_name": self.user_name, "password": self.password}
         answer: Json = self.call("POST", self.login_path, json=body, expect=201).json()
-        self.token = answer["access_token"]
+        self.token, self.refresh_token = answer["access_token"], answer["refresh_token"]
         return answer
+
+    def refresh(self, *, expect: int = 200) -> Json:
+        """Renew the access token; keeps the new tokens."""
+        body = {"refresh_token": self.refresh_token}
+        answer: Json = self.call("POST", self.refresh_path, json=body, anonymous=True, expect=expect).json()
+        if expect == 200:
+            self.token, self.refresh_token = answer["access_token"], answer["refresh_token"]
+        return answer
+
+    def set_password(self, token: str, password: str) -> None:
+        """Set the password by the one-time link of a mail."""
+        body = {"token": token, "password": password}
+        self.call("POST", self.set_password_path, json=body, anonymous=True, expect=204)
+        self.password = password
+
+    @property
+    def user_id(self) -> str:
+        user_id: str = self.call("GET", "/auth/v1/session").json()["user"]["id"]
+        return user_id
 
     def log_out(self) -> None:
         """End the session (c-03, c-06, c-08, c-10, c-12); keeps the dead token, so that it can be tried."""
@@ -196,6 +218,21 @@ class Staff(Actor):
     """An employee, manager or deliveryman, at the internal gateway."""
 
     login_path = "/auth/v1/staff-logins"
+    refresh_path = "/auth/v1/staff-refreshes"
+    set_password_path = "/auth/v1/staff-passwords"  # noqa: S105 a path
+
+    def create_staff(self, email: str, full_name: str, *roles: str) -> Json:
+        """A new internal user, who gets a mail with a link (mf-iu-01)."""
+        body = {"email": email, "full_name": full_name, "roles": list(roles)}
+        answer = self.call("POST", "/auth/v1/staff", json=body, headers=idempotency_key(), expect=201)
+        created: Json = answer.json()
+        return created
+
+    def change(self, path: str, body: Json, *, expect: int = 200) -> Json:
+        """Edit what has an ETag: read it, then send the change with If-Match."""
+        etag = self.call("GET", path).headers["etag"]
+        changed: Json = self.call("PATCH", path, json=body, headers={"If-Match": etag}, expect=expect).json()
+        return changed
 
     def create_product(self, **facts: Any) -> tuple[Json, str]:
         """A draft product and its ETag (mf-op-01)."""
