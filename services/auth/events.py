@@ -44,6 +44,76 @@ def tell_of_voided_payment(event: Event) -> None:
     notifications.tell(data["buyer_id"], "payment-voided", dedupe_id, order_id=data["order_id"])
 
 
+# What a donor is told when a donation, or the return of one, comes into a state (stories d-* and rd-*).
+DONATION_TEMPLATES = {
+    "deposited": "donation-deposited",
+    "collected": "donation-collected",
+    "checked_good": "donation-checked-good",
+    "checked_bad": "donation-checked-bad",
+    "listed": "donation-listed",
+    "sold": "donation-sold",
+    "cancelled": "donation-cancelled",
+}
+RETURN_TEMPLATES = {
+    "packing": "donation-return-packing",
+    "in_box": "donation-return-in-box",
+    "returned": "donation-return-taken-out",
+}
+
+
+@registry.handles("customer.donating_order.moved.v1")
+def tell_donor(event: Event) -> None:
+    data = event.data
+    _tell_of_move(DONATION_TEMPLATES, data["order_id"], data)
+
+
+@registry.handles("customer.return_donating_order.moved.v1")
+def tell_donor_of_return(event: Event) -> None:
+    data = event.data
+    _tell_of_move(RETURN_TEMPLATES, data["return_id"], data)
+
+
+def _tell_of_move(templates: dict[str, str], about: str, data: dict[str, Any]) -> None:
+    template = templates.get(data["state"])
+    if template is None or data["previous_state"] == "draft":  # a draft that is thrown away is no news
+        return
+    facts = {"order_id": data["order_id"], "location": data["location_name"]}
+    notifications.tell(data["donor_id"], template, f"{template}-{about}", **facts)
+
+
+@registry.handles("admin.work_order.moved.v1")
+def tell_of_assignment(event: Event) -> None:
+    """Stories mf-co-01, mf-so-01, mf-po-01, mf-cho-01; somebody to whom it comes back is told again."""
+    data = event.data
+    if data["state"] != "assigned" or data["assignee_id"] is None:
+        return
+    facts = {"kind": data["kind"], "location": data["location_name"], "packages": len(data["orders"])}
+    dedupe_id = f"assigned-{event.id}"
+    notifications.tell(data["assignee_id"], "work-order-assigned", dedupe_id, **facts)
+
+
+@registry.handles("billing.fee.due.v1")
+def tell_of_fee(event: Event) -> None:
+    data = event.data
+    amount = str(Money.from_dict(data["amount"]))
+    facts = {"kind": data["kind"], "order_id": data["order_id"], "amount": amount}
+    notifications.tell(data["payer_id"], "fee-due", f"fee-{data['fee_id']}", **facts)
+
+
+@registry.handles("billing.coupon.given.v1")
+def tell_of_coupon(event: Event) -> None:
+    data = event.data
+    facts = {"value": str(Money.from_dict(data["value"])), "valid_until": data["valid_until"][:10]}
+    notifications.tell(data["person_id"], "coupon-given", f"coupon-{data['coupon_id']}", **facts)
+
+
+@registry.handles("billing.payout.due.v1")
+def tell_of_payout(event: Event) -> None:
+    data = event.data
+    facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
+    notifications.tell(data["person_id"], "payout-due", f"payout-{data['payout_id']}", **facts)
+
+
 @registry.every(seconds=0.5)
 def give_messages_to_sns() -> None:
     messages.give_to_sns()

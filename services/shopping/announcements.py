@@ -21,6 +21,7 @@ from services.shopping.registry import registry
 # The request that changed the product announces it within milliseconds; only what is older is left over.
 LEFT_OVER_AFTER = timedelta(seconds=10)
 MOST_AT_ONCE = 100
+PUBLISHED = "shopping.product.published.v1"
 
 
 def audit_entry(action: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Document:
@@ -47,7 +48,7 @@ def announce(product: Product, entries: Sequence[Document]) -> None:
             registry.publish(
                 entry["event_type"],
                 subject=product.id,
-                data={"product_id": product.id},
+                data=_data_of(entry["event_type"], product),
                 version=product.version,
             )
     announced = [entry["id"] for entry in entries]
@@ -60,6 +61,12 @@ def announce_left_over() -> None:
     moment = clock.now() - LEFT_OVER_AFTER
     for product in product_store.products_with_announcements_before(moment, MOST_AT_ONCE):
         announce(product, [entry for entry in product.announcements if entry["at"] < moment])
+
+
+def _data_of(event_type: str, product: Product) -> Document:
+    if event_type == PUBLISHED:
+        return {"product_id": product.id, "title": product.title, "donation": product.donation}
+    return {"product_id": product.id}
 
 
 def _record(product_id: str, entry: Document) -> None:

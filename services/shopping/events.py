@@ -13,6 +13,7 @@ __all__ = ["registry"]
 registry.publishes(
     "shopping.product.published.v1",
     "shopping.product.withdrawn.v1",
+    "shopping.product.sold.v1",
     "shopping.hold.sold.v1",
     "shopping.hold.released.v1",
     "shopping.audit.recorded.v1",

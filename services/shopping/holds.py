@@ -101,12 +101,29 @@ def settle(hold: Hold) -> None:
         product_store.sell_products(hold.order_id, hold.product_ids)
         data = {"order_id": hold.order_id, "buyer_id": hold.buyer_id, "product_ids": hold.product_ids}
         registry.publish("shopping.hold.sold.v1", subject=hold.order_id, data=data, version=hold.version)
+        _publish_sold(hold)
     else:
         product_store.free_products(hold.order_id, hold.product_ids)
         if hold.reason in (ReleaseReason.LAPSED, ReleaseReason.CANCELLED):
             _publish_released(hold.order_id, hold.buyer_id, hold.product_ids, hold.reason)
     if not hold.announced:
         db.after_commit(lambda: hold_store.mark_announced(hold.order_id))
+
+
+def _publish_sold(hold: Hold) -> None:
+    """Each product on its own, with its donation: donors get their share (story d-po-10)."""
+    products = product_store.find_products(hold.product_ids)
+    for item in hold.items:
+        product = products.get(item.product_id)
+        data = {
+            "product_id": item.product_id,
+            "title": item.title,
+            "price": item.price.to_dict(),
+            "buying_order_id": hold.order_id,
+            "donation": product.donation if product else None,
+        }
+        version = product.version if product else hold.version
+        registry.publish("shopping.product.sold.v1", subject=item.product_id, data=data, version=version)
 
 
 def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], reason: ReleaseReason) -> None:

@@ -125,7 +125,7 @@ def _publication(product: Product) -> dict[str, Any]:
     return {
         "set_fields": {"state": str(state), "published_at": moments.now()},
         "unset_fields": ["publish_at"],
-        "event_type": "shopping.product.published.v1",
+        "event_type": announcements.PUBLISHED,
     }
 
 

@@ -20,6 +20,7 @@ from libs.chassis.money import Money
 from services.shopping import moments
 from services.shopping.products import (
     Document,
+    ItemHasProduct,
     Move,
     Product,
     ProductState,
@@ -56,10 +57,16 @@ def ensure_product_indexes() -> None:
     for keys in INDEXES:
         products_collection().create_index(keys)
     products_collection().create_index([("announcements.at", ASCENDING)], sparse=True)
+    products_collection().create_index([("donation.order_id", ASCENDING)], sparse=True)
+    # An item of a donation is one piece of clothing, and so one product.
+    products_collection().create_index([("donation.item_id", ASCENDING)], sparse=True, unique=True)
 
 
 def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Document) -> Product:
-    """Stores a new draft; when the id is taken (a repeated request) the stored product is returned."""
+    """Stores a new draft; when the id is taken (a repeated request) the stored product is returned.
+
+    Raises ItemHasProduct when another product was made of the same donated item.
+    """
     now = moments.now()
     document: Document = {
         "_id": product_id,
@@ -75,7 +82,10 @@ def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Docum
     try:
         products_collection().insert_one(document)
     except DuplicateKeyError:
-        document = products_collection().find_one({"_id": product_id}) or document
+        known = products_collection().find_one({"_id": product_id})
+        if known is None:
+            raise ItemHasProduct("A piece of clothing is one product; edit that one.") from None
+        document = known
     return product_from_document(document)
 
 
@@ -169,6 +179,41 @@ def _move_held(order_id: str, product_ids: Iterable[str], update: Document) -> N
         {"_id": {"$in": list(product_ids)}, "state": str(ProductState.HELD), "hold.order_id": order_id},
         update,
     )
+
+
+def products_of_donation(donating_order_id: str) -> list[Product]:
+    """The products made of a donating order's items, in the order of their ids."""
+    found = products_collection().find({"donation.order_id": donating_order_id}, WITHOUT_TERMS)
+    return [product_from_document(document) for document in found.sort("_id", ASCENDING)]
+
+
+def return_product(product: Product, return_id: str, announcement: Sequence[Document]) -> Product | None:
+    """Takes the product off sale for a return; None when a buyer has it, or it is returned already."""
+    return _update_one(
+        {"_id": product.id, "state": str(product.state), "version": product.version},
+        {
+            "$set": {
+                "state": str(product.after(Move.RETURN)),
+                "return": {"id": return_id, "from": str(product.state)},
+                "updated_at": moments.now(),
+            },
+            "$push": {"announcements": {"$each": list(announcement)}},
+            "$inc": {"version": 1},
+        },
+    )
+
+
+def undo_returns(return_id: str) -> None:
+    """Puts back what was taken off sale for a return that cannot be."""
+    for state in legal_origins(Move.RETURN):
+        products_collection().update_many(
+            {"return.id": return_id, "return.from": state, "state": str(ProductState.RETURNED)},
+            {
+                "$set": {"state": state, "updated_at": moments.now()},
+                "$unset": {"return": ""},
+                "$inc": {"version": 1},
+            },
+        )
 
 
 def products_held_past(moment: datetime, limit: int) -> list[Product]:

@@ -25,6 +25,7 @@ class ProductState(StrEnum):
     SOLD = "sold"
     WITHDRAWN = "withdrawn"
     RECYCLED = "recycled"
+    RETURNED = "returned"  # with its donor again
 
 
 class Move(StrEnum):
@@ -38,6 +39,7 @@ class Move(StrEnum):
     SELL = "sell"
     TAKE_BACK = "take back"
     RECYCLE = "recycle"
+    RETURN = "return to its donor"
 
 
 _S = ProductState
@@ -59,9 +61,10 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
     Move.SELL: {_S.HELD: _S.SOLD},
     Move.TAKE_BACK: {_S.SOLD: _S.DRAFT},
     Move.RECYCLE: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD), _S.RECYCLED),
+    Move.RETURN: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN), _S.RETURNED),
 }
 
-# A buyer sees these; drafts, priced, withdrawn and recycled products do not exist for the public.
+# A buyer sees these; drafts, priced, withdrawn, recycled and returned products do not exist for the public.
 PUBLIC_STATES = frozenset({_S.PUBLISHED, _S.HELD, _S.SOLD})
 
 
@@ -78,6 +81,11 @@ class IllegalProductMove(Conflict):
 class ProductChangedMeanwhile(PreconditionFailed):
     slug = "product-changed-meanwhile"
     title = "Somebody else changed the product meanwhile"
+
+
+class ItemHasProduct(Conflict):
+    slug = "item-has-product"
+    title = "There is a product of this donated item already"
 
 
 class ProductUnavailable(Conflict):
@@ -132,6 +140,7 @@ class Product:
     price: Money | None
     photos: list[Photo]
     hold: ProductHold | None
+    donation: dict[str, str] | None
     published_at: datetime | None
     publish_at: datetime | None
     created_at: datetime
@@ -173,6 +182,7 @@ def product_from_document(document: Document) -> Product:
         price=Money.from_dict(price) if price else None,
         photos=[Photo(**photo) for photo in document["photos"]],
         hold=ProductHold(**hold) if hold else None,
+        donation=document.get("donation"),
         published_at=document.get("published_at"),
         publish_at=document.get("publish_at"),
         created_at=document["created_at"],

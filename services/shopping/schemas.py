@@ -48,6 +48,7 @@ class ProductSchema(Schema):
 class InventoryProductSchema(ProductSchema):
     """A product as staff sees it."""
 
+    donation = fields.Raw(allow_none=True)
     version = fields.Integer()
     publish_at = _Time()
     created_at = _Time()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from libs.chassis import db
+from services.auth import demo, events
 from services.auth.models import Notification
+from tests.contract.documents import CONTRACTS
 from tests.integration.auth.people import People
 
 ORDER = "bor_0199a3c27d6e7b1c8f2a4d5e6f708192"
@@ -75,3 +79,70 @@ def test_notifications_need_their_scope(verified: People) -> None:
     other = verified.auth.as_user("ines", "auth:session")
     assert other("GET", "/auth/v1/notifications").status_code == 403
     assert verified.auth.client.get("/auth/v1/notifications").status_code == 401
+
+
+def example_of(event_type: str) -> dict[str, Any]:
+    document = json.loads((CONTRACTS / "events" / f"{event_type}.json").read_text())
+    data: dict[str, Any] = document["examples"][0]
+    return data
+
+
+@pytest.mark.parametrize("state", sorted(events.DONATION_TEMPLATES))
+def test_a_donor_is_told_once_of_each_step_of_a_donation(people: People, state: str) -> None:
+    demo.load()
+    data = example_of("customer.donating_order.moved.v1") | {
+        "donor_id": demo.user_id("donor@reclothes.example"),
+        "state": state,
+    }
+    for _ in range(2):
+        people.auth.deliver("customer.donating_order.moved.v1", data)
+    [mail] = people.mails()
+    assert data["order_id"] in mail.text
+    people.auth.deliver("customer.donating_order.moved.v1", data | {"state": "submitted"})
+    assert len(people.mails()) == 1
+
+
+@pytest.mark.parametrize("state", sorted(events.RETURN_TEMPLATES))
+def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) -> None:
+    demo.load()
+    data = example_of("customer.return_donating_order.moved.v1") | {
+        "donor_id": demo.user_id("donor@reclothes.example"),
+        "state": state,
+    }
+    people.auth.deliver("customer.return_donating_order.moved.v1", data)
+    [mail] = people.mails()
+    assert "Rossio" in mail.text
+
+
+@pytest.mark.parametrize(
+    ("event_type", "person", "told"),
+    [
+        ("admin.work_order.moved.v1", "assignee_id", "collecting"),
+        ("billing.fee.due.v1", "payer_id", "3.00 EUR"),
+        ("billing.coupon.given.v1", "person_id", "5.00 EUR"),
+        ("billing.payout.due.v1", "person_id", "19.60 EUR"),
+    ],
+)
+def test_who_it_concerns_is_told_of_work_fees_and_gains(
+    people: People, event_type: str, person: str, told: str
+) -> None:
+    demo.load()
+    data = example_of(event_type) | {person: demo.user_id("deliveryman@reclothes.example")}
+    people.auth.deliver(event_type, data)
+    [mail] = people.mails()
+    assert mail.recipient == "deliveryman@reclothes.example"
+    assert told in mail.text
+
+
+def test_work_that_comes_back_to_somebody_is_told_again(people: People) -> None:
+    demo.load()
+    data = example_of("admin.work_order.moved.v1")
+    for name in ("deliveryman", "employee", "deliveryman"):
+        people.auth.deliver(
+            "admin.work_order.moved.v1", data | {"assignee_id": demo.user_id(f"{name}@reclothes.example")}
+        )
+    assert [mail.recipient.partition("@")[0] for mail in people.mails()] == [
+        "deliveryman",
+        "employee",
+        "deliveryman",
+    ]

@@ -1,0 +1,88 @@
+"""Products made of donations: the link, the share of the donor, and the way back (d-po-06, d-po-10, rd-r-re-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from libs.chassis import db
+from libs.chassis.money import Money
+from libs.chassis.security import use_principal
+from services.shopping import holds, inventory, product_store, returns
+from services.shopping.products import ItemHasProduct, Product, ProductState, ProductUnavailable
+from tests.integration.shopping.conftest import FACTS, MANAGER, id_of, outbox
+
+ORDER = id_of("dor", "donation")
+RETURN = id_of("rdo", "return")
+BUYER, BUYING_ORDER = id_of("usr", "buyer"), id_of("bor", "order")
+
+
+def donation(item: str = "coat") -> dict[str, str]:
+    return {"order_id": ORDER, "item_id": id_of("dit", item)}
+
+
+def published(name: str = "coat", price: int = 4900) -> Product:
+    with db.unit_of_work(), use_principal(MANAGER):
+        draft = inventory.create_draft(id_of("prd", name), FACTS | {"donation": donation(name)})
+        return inventory.publish(inventory.set_price(draft, Money(price, "EUR")))
+
+
+def state_of(name: str) -> ProductState:
+    return inventory.get_product(id_of("prd", name)).state
+
+
+@pytest.fixture
+def claim(shopping: object) -> Callable[[], None]:
+    def run() -> None:
+        with db.unit_of_work():
+            returns.claim(RETURN, ORDER)
+
+    return run
+
+
+def test_the_link_to_the_donation_travels_with_the_outbox(shopping: object) -> None:
+    coat = published()
+    assert coat.donation == donation()
+    assert outbox("shopping.product.published.v1") == [
+        {"product_id": coat.id, "title": "Navy wool coat", "donation": donation()}
+    ]
+    with db.unit_of_work():
+        holds.create_hold(BUYING_ORDER, BUYER, [coat.id])
+    with db.unit_of_work():
+        holds.decide_after_payment(BUYING_ORDER, BUYER)
+    [sold] = outbox("shopping.product.sold.v1")
+    assert (sold["donation"], sold["price"]) == (donation(), {"amount": 4900, "currency": "EUR"})
+
+
+def test_a_donated_item_is_one_product(shopping: object) -> None:
+    published()
+    with db.unit_of_work(), use_principal(MANAGER), pytest.raises(ItemHasProduct):
+        inventory.create_draft(id_of("prd", "again"), FACTS | {"donation": donation()})
+
+
+def test_a_return_takes_every_product_off_sale_once(claim: Callable[[], None]) -> None:
+    published("coat")
+    published("shirt")
+    claim()
+    claim()
+    assert (state_of("coat"), state_of("shirt")) == (ProductState.RETURNED, ProductState.RETURNED)
+    assert len(outbox("shopping.product.withdrawn.v1")) == 2
+    with db.unit_of_work(), pytest.raises(ProductUnavailable):
+        holds.create_hold(BUYING_ORDER, BUYER, [id_of("prd", "coat")])
+
+
+def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(claim: Callable[[], None]) -> None:
+    names = sorted(("coat", "shirt"), key=lambda name: id_of("prd", name))
+    for name in names:
+        published(name)
+    with db.unit_of_work():
+        holds.create_hold(BUYING_ORDER, BUYER, [id_of("prd", names[-1])])
+    with pytest.raises(returns.ProductSold):
+        claim()
+    assert [state_of(name) for name in names] == [ProductState.PUBLISHED, ProductState.HELD]
+    assert product_store.products_of_donation(ORDER)[0].is_available
+
+
+def test_a_donation_without_products_can_be_returned(claim: Callable[[], None]) -> None:
+    claim()
