@@ -18,7 +18,7 @@ from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBody
 from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis.logs import get_logger
-from libs.chassis.problems import BadRequest, Problem
+from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
 
 _compiled: dict[int, tuple[Any, Any]] = {}
 
@@ -83,6 +83,8 @@ class BodyValidator(JSONRequestBodyValidator):
         content = b"".join([message async for message in stream])
         if not content:
             return None
+        if not any(name.lower() == b"content-type" for name, _ in scope["headers"]):
+            raise UnsupportedMediaType("say with the header Content-Type what the body is")
         try:
             return _loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -160,6 +162,8 @@ class ParametersValidator(ParameterValidator):
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
+        if isinstance(value, str) and "\0" in value:
+            return [{"pointer": pointer, "detail": "holds the NUL character"}]
         return faults(compiled(parameter["schema"]), value, pointer)
 
 

@@ -12,6 +12,8 @@ from libs.gateway.envoy.replies import ROUTE_METADATA
 from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, RETRY_UNSENT, retry_policy
 from libs.gateway.model import Exposed, Gateway, Throttle
 
+# In the path any, in the query NUL: servers do not agree on where such a path ends.
+ENCODED_CONTROL_CHARACTER = "[^?]*%([01][0-9A-Fa-f]|7[Ff]).*|.*%00.*"
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 
 
@@ -39,7 +41,12 @@ def route_configuration(gateway: Gateway) -> dict[str, Any]:
 def _routes(gateway: Gateway) -> list[dict[str, Any]]:
     # Envoy joins two headers of one name by a comma, which no bearer token holds (RFC 6750, 2.1).
     two_tokens = {"name": "authorization", "string_match": {"contains": ","}}
-    routes = [_tunnel(gateway), _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
+    control_characters = {"name": ":path", "string_match": {"safe_regex": {"regex": ENCODED_CONTROL_CHARACTER}}}
+    routes = [
+        _tunnel(gateway),
+        _refusal("control_characters", {"prefix": "/", "headers": [control_characters]}, 400, gateway),
+        _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway),
+    ]
     for path, operations in gateway.by_path().items():
         routes += [_operation(exposed, gateway) for exposed in operations]
         if gateway.cors.allowed_origins:

@@ -42,7 +42,7 @@ def built(example: Example, inputs: EnvoyInputs) -> Json:
 
 def test_literal_paths_come_before_templates_and_the_refusals_last(built: Json) -> None:
     names = [route["name"] for route in routes_of(built)]
-    assert names[:2] == ["tunnel", "two_tokens"]
+    assert names[:3] == ["tunnel", "control_characters", "two_tokens"]
     assert names.index("get_latest_thing") < names.index("get_thing")
     assert names[-1] == "not_found"
 
