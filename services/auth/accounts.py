@@ -114,6 +114,13 @@ def announce(user: User, full_name: str, purposes: Iterable[str]) -> None:
     registry.publish("auth.user.registered.v1", subject=user.id, data=data)
 
 
+def announce_staff(user: User) -> None:
+    """Tell the admin domain of an internal user, whom it gives work."""
+    names = sorted(assigned.role for assigned in user.roles)
+    data = {"user_id": user.id, "full_name": user.full_name or "", "roles": names, "state": user.state}
+    registry.publish("auth.staff.changed.v1", subject=user.id, data=data)
+
+
 def _send_verification(user: User, password_hash: str | None = None) -> None:
     token = one_time_links.issue(user, VERIFY_EMAIL, VERIFICATION_HOURS, password_hash)
     link = f"{auth_settings().external_base_url}/verify-email#token={token}"
