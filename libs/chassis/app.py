@@ -126,7 +126,7 @@ def _from_framework(error: Exception) -> Problem | None:
         return Problem() if int(status) >= 500 else BadRequest(str(error.detail or ""))
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     detail = "" if kind in (Unauthenticated, NotFound, MethodNotAllowed) else str(error.detail or "")
-    return kind(detail, headers=headers)
+    return kind(validation.shortened(detail), headers=headers)
 
 
 class Chassis:

@@ -66,13 +66,14 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
         if isinstance(missing, str):
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
-        found.append({"pointer": pointer or "/", "detail": _shortened(error.message)})
+        found.append({"pointer": pointer or "/", "detail": shortened(error.message)})
         if len(found) == 20:
             break
     return found
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """The beginning of a message, which may repeat all that a client sent."""
     return message if len(message) <= 300 else message[:297] + "..."
 
 
