@@ -1,7 +1,7 @@
 """Own data only (domain rule 5): for whatever has an id, another customer's is as if it did not exist.
 
-The operations are found in the contracts: those of the external gateway that need a token and take, in their path or
-body, the id of what belongs to a customer. What the public can read by the same parameter is nobody's own.
+The operations are found in the contracts: those of the external gateway that need a token and take, in their path
+or body, the id of what belongs to a customer. What the public can read by the same parameter is nobody's own.
 """
 
 from __future__ import annotations

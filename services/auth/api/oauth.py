@@ -98,7 +98,7 @@ def _checked(answer: flask.Response) -> flask.Response:
 
 
 def _wrong_request(error: OAuth2Error) -> Problem:
-    """Nobody is sent anywhere: who the client is, or where it wants the browser, is not known (RFC 6749, 4.1.2.1)."""
+    """The browser is sent nowhere: the client or its redirect URI is not known (RFC 6749, 4.1.2.1)."""
     refusal = dict(error.get_body())
     return BadRequest(refusal.get("error_description") or refusal["error"], error=refusal["error"])
 
