@@ -22,9 +22,10 @@ from libs.runner.waf_packages import WafPrograms
 # nginx says "(rules loaded inline/local/remote: 0/493/0)"; the core rule set alone has more than this.
 FEWEST_RULES = 400
 _LOADED = re.compile(r"rules loaded inline/local/remote: (\d+)/(\d+)/(\d+)")
-_LEVEL = re.compile(r"^\S+ \S+ \[(\w+)\]")
-_TIME = re.compile(r"^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d)")
-_FIELD = re.compile(r"(?:against variable|Matched Data: .* found within) `?([A-Za-z_]+(?::[\w.\-]+)?)")
+_HEAD = re.compile(r"^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) \[(\w+)\] (?:\d+#\d+: )?(?:\*\d+ )?")
+_RULE = re.compile(r'\[line "\d+"\] \[id "(\d+)"\] \[rev "[^"]*"\] \[msg "([^"]*)"\] \[data "')
+_REQUEST = re.compile(r'\[unique_id "([0-9a-f]{32})"\]')
+_FIELD = re.compile(r"(?:against variable `|found within )([A-Z_]+(?::[\w.-]+)?)")
 _UNINTERESTING = ("debug", "info", "notice")
 
 
@@ -56,37 +57,27 @@ def loaded_rules(config_dir: Path, prefix: Path) -> int:
 
 
 def clean(lines: Iterable[str]) -> Iterator[str]:
-    """What of nginx's log is to be kept, as JSON lines without anything that a client sent but addresses."""
+    """What of nginx's log is to be kept, as JSON lines without what a client sent but for addresses."""
     for line in lines:
+        head = _HEAD.match(line)
+        entry = {"timestamp": f"{head[1]}-{head[2]}-{head[3]}T{head[4]}" if head else None, "service": "waf"}
         if "ModSecurity: " in line:
-            yield json.dumps(_rule_line(line))
-        elif level_of(line) not in _UNINTERESTING:
+            yield json.dumps(entry | _about_rule(line))
+        elif head is None or head[5] not in _UNINTERESTING:
             # nginx appends the request with its query.
-            yield json.dumps({"service": "waf", "message": line.split(", client:")[0].strip()})
+            message = line[head.end() if head else 0 :].split(", client:")[0].strip()
+            yield json.dumps(entry | {"message": message})
 
 
-def level_of(line: str) -> str:
-    found = _LEVEL.match(line)
-    return found[1] if found else ""
-
-
-def _rule_line(line: str) -> dict[str, str | None]:
-    time, field = _TIME.match(line), _FIELD.search(line)
+def _about_rule(line: str) -> dict[str, str | None]:
+    rule, request, field = _RULE.search(line), _REQUEST.search(line), _FIELD.search(line)
     return {
-        "timestamp": f"{time[1]}-{time[2]}-{time[3]}T{time[4]}" if time else None,
-        "service": "waf",
-        "event": "blocked" if "Access denied" in line else "rule matched",
-        "rule": _tag(line, "id"),
-        "message": _tag(line, "msg"),
+        "event": "blocked" if "ModSecurity: Access denied" in line else "rule matched",
+        "rule": rule[1] if rule else None,
+        "message": rule[2] if rule else None,
         "field": field[1] if field else None,
-        "waf_id": _tag(line, "unique_id"),
+        "waf_id": request[1] if request else None,
     }
-
-
-def _tag(line: str, name: str) -> str | None:
-    """The last `[name "value"]` of a line; what the client sent stands before it."""
-    found = re.findall(rf'\[{name} "([^"]*)"\]', line)
-    return found[-1] if found else None
 
 
 def main() -> int:
