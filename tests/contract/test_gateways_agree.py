@@ -5,6 +5,7 @@ Each set of (method, path, needs a token) is read from what was written for one 
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from libs.gateway.inputs import EnvoyInputs
 from tests.contract.documents import CONTRACTS, METHODS
 
 Exposed = tuple[str, str, bool]  # method, path with nameless parameters, needs a token
+MOST_RESOURCES = 300  # Amazon's default quota of one REST API
 SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 
 
@@ -124,12 +126,18 @@ def test_all_three_expose_the_same_and_ask_for_a_token_at_the_same(
     assert of_amazon(amazon) == wanted
 
 
+def slashes_and_end(path: str) -> list[int]:
+    return [found.start() for found in re.finditer("/", path[1:])] + [len(path)]
+
+
 def test_the_document_is_openapi_that_amazon_imports(amazon: dict[str, Any]) -> None:
     document = {name: value for name, value in amazon.items() if name != "stage"}
     validate(document)
     assert document["openapi"] == "3.0.1"
     assert len(json.dumps(document)) < 6_000_000, "the most that the import takes"
     assert all(re.fullmatch(r"[A-Za-z0-9]+", name) for name in document["components"]["schemas"])
+    nodes_of_paths = {path[:end] for path in document["paths"] for end in slashes_and_end(path)}
+    assert len(nodes_of_paths) + 1 <= MOST_RESOURCES, "the root and every part of a path is a resource"
     for path in document["paths"]:
         for segment in path.strip("/").split("/"):
             assert re.fullmatch(r"[A-Za-z0-9_.,:-]+|\{[a-z_]+\}", segment), path
@@ -148,6 +156,24 @@ def test_the_document_is_openapi_that_amazon_imports(amazon: dict[str, Any]) -> 
             "discriminator",
         ):
             assert list(nodes(model, keyword)) == [], keyword
+
+
+def test_only_the_gateways_own_host_name_leads_to_it(amazon: dict[str, Any], gateway: GatewayName) -> None:
+    """In OpenAPI 3.0 Amazon reads this in the server only."""
+    hosts = yaml.safe_load((CONFIG_DIR / f"{gateway}.yaml").read_text())["host_names"]
+    [server] = amazon["servers"]
+    assert server["url"] == f"https://{hosts[0]}"
+    assert server["x-amazon-apigateway-endpoint-configuration"] == {"disableExecuteApiEndpoint": True}
+    assert "x-amazon-apigateway-endpoint-configuration" not in amazon
+
+
+def test_models_are_of_json_bodies_and_no_form_has_one(amazon: dict[str, Any]) -> None:
+    """Amazon would check a form as if it were JSON, and refuse every one."""
+    bodies = [body for path in amazon["paths"].values() for body in nodes(path, "requestBody")]
+    media_types = {media_type for body in bodies for media_type in body["content"]}
+    assert media_types
+    assert all(media_type.endswith("json") for media_type in media_types)
+    assert "requestBody" not in amazon["paths"]["/auth/v1/oauth/tokens"]["post"]
 
 
 def test_no_request_goes_on_with_an_opaque_token_or_a_claimed_address(amazon: dict[str, Any]) -> None:
@@ -177,6 +203,24 @@ def test_amazons_own_answers_are_problem_documents(amazon: dict[str, Any]) -> No
     challenge = answers["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.www-authenticate"]
     assert challenge.startswith("'Bearer")
     assert answers["THROTTLED"]["responseParameters"]["gatewayresponse.header.retry-after"] == "'1'"
+    for name, answer in answers.items():
+        assert answer.get("statusCode", "") == str(STATUS_OF_TYPE.get(name, "")), (
+            "a text, and none for the defaults"
+        )
+        headers = answer["responseParameters"]
+        assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'", "web pages read why"
+
+
+def test_a_browsers_question_is_answered_however_it_writes_origin(
+    gateway: GatewayName, amazon: dict[str, Any]
+) -> None:
+    allowed = yaml.safe_load((CONFIG_DIR / f"{gateway}.yaml").read_text())["cors"]["allowed_origins"]
+    for path, item in amazon["paths"].items():
+        answer = item["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
+        template = answer["responseTemplates"]["application/json"]
+        assert {"$input.params('Origin')", "$input.params('origin')"} <= set(re.findall(r"\$input\S*?\)", template))
+        assert re.findall(r"\$origin == '(https:[^']*)'", template) == allowed, path
+        assert "method.response.header.Access-Control-Allow-Origin" not in answer["responseParameters"]
 
 
 def test_another_method_of_a_known_path_is_a_405_that_names_the_right_ones(amazon: dict[str, Any]) -> None:
@@ -207,11 +251,17 @@ def test_the_stage_has_a_throttle_and_a_body_limit_for_each_operation(
         assert {(one[method_key], nameless(one[path_key])) for one in amazon["stage"][name]} == wanted
     used = set(re.findall(r"stageVariables\.([A-Za-z]+)", json.dumps(amazon["paths"])))
     assert used <= set(amazon["stage"]["stageVariables"])
+    filled_in = set(re.findall(r"\$\{([^}]*)\}", json.dumps(amazon["components"]["securitySchemes"])))
+    assert filled_in == set(amazon["stage"]["placeholders"])
 
 
 def test_an_emulator_imports_the_whole_document(gateway: GatewayName, amazon: dict[str, Any]) -> None:
-    """Every path and method, and the authorizer, are there after the import."""
-    document = {name: value for name, value in amazon.items() if name != "stage"}
+    """After the import every path and method is there, with the JWT of the authorizer where a token is needed.
+
+    The emulator leaves out authorizers, models and policies, so whether a token is needed is read from the header
+    that goes on to the service.
+    """
+    document = copy.deepcopy({name: value for name, value in amazon.items() if name != "stage"})
     for integration in nodes(document, "x-amazon-apigateway-integration"):
         if integration["type"] == "mock":  # Amazon needs neither; the emulator takes no integration without them
             integration |= {"uri": "mock", "httpMethod": "POST"}
@@ -222,13 +272,18 @@ def test_an_emulator_imports_the_whole_document(gateway: GatewayName, amazon: di
         api = client.import_rest_api(failOnWarnings=True, body=json.dumps(document).encode())
         resources: list[Any] = []
         for page in client.get_paginator("get_resources").paginate(
-            restApiId=api["id"], PaginationConfig={"PageSize": 500}
+            restApiId=api["id"], embed=["methods"], PaginationConfig={"PageSize": 500}
         ):
             resources += page["items"]
     imported = {
-        (method, nameless(resource["path"]))
+        (name, nameless(resource["path"]), sends_the_jwt(method["methodIntegration"]))
         for resource in resources
-        for method in resource.get("resourceMethods", {})
-        if method.lower() in METHODS
+        for name, method in resource.get("resourceMethods", {}).items()
+        if name.lower() in METHODS
     }
-    assert imported == {(method, path) for method, path, _ in of_configuration(gateway)}
+    assert imported == of_configuration(gateway)
+
+
+def sends_the_jwt(integration: dict[str, Any]) -> bool:
+    sent = integration["requestParameters"].get("integration.request.header.Authorization")
+    return bool(sent == "context.authorizer.authorization")

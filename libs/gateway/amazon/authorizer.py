@@ -6,6 +6,7 @@ that is away 503: it never opens by accident. Only the standard library is used,
 
 from __future__ import annotations
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -25,7 +26,7 @@ def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
     sent = [values for name, values in _headers(event).items() if name.lower() == "authorization"]
     if len(sent) != 1 or len(sent[0]) != 1:
         raise Exception(UNAUTHORIZED)
-    return _allow(event["methodArn"], _exchange(sent[0][0], event["httpMethod"], event["path"]))
+    return _allow(event["methodArn"], _exchange(sent[0][0], event))
 
 
 def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
@@ -34,9 +35,12 @@ def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     return found or {name: [value] for name, value in (event.get("headers") or {}).items()}
 
 
-def _exchange(authorization: str, method: str, path: str) -> str:
-    url = os.environ["AUTH_EXCHANGE_URL"].rstrip("/") + quote(path)
-    request = urllib.request.Request(url, method=method, headers={"Authorization": authorization})  # noqa: S310
+def _exchange(authorization: str, event: dict[str, Any]) -> str:
+    url = os.environ["AUTH_EXCHANGE_URL"].rstrip("/") + quote(event["path"])
+    known = event["requestContext"]  # what the gateway knows, so that auth's log has the request's id and address
+    headers = {"X-Request-Id": known["requestId"], "X-Forwarded-For": known["identity"]["sourceIp"]}
+    headers["Authorization"] = authorization
+    request = urllib.request.Request(url, method=event["httpMethod"], headers=headers)  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 the URL is ours
             jwt = answer.headers.get("Authorization", "")
@@ -44,7 +48,9 @@ def _exchange(authorization: str, method: str, path: str) -> str:
         if error.code == 401:
             raise Exception(UNAUTHORIZED) from None
         raise AuthAway(f"auth answered {error.code}") from None
-    except OSError as error:
+    except ValueError:  # no header can hold what was sent, so it is no token
+        raise Exception(UNAUTHORIZED) from None
+    except (OSError, http.client.HTTPException) as error:
         raise AuthAway(type(error).__name__) from None
     if not jwt.startswith("Bearer "):
         raise AuthAway("auth answered without a token")

@@ -1,8 +1,9 @@
 """One gateway as the OpenAPI document that Amazon API Gateway imports as a REST API.
 
 Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What differs
-from place to place is a stage variable (the services' addresses, the VPC link) or a `${Placeholder}` that
-CloudFormation's `Fn::Sub` fills in (region, account, the authorizer's function).
+from place to place is a stage variable (the addresses of the services, the VPC link), which Amazon fills in at each
+request, or one of PLACEHOLDERS, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub` over
+the whole document would take the stage variables for its own.)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ JWT_FROM_AUTHORIZER = "context.authorizer.authorization"
 AUTHORIZER_URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizerArn}/invocations"
 )
+PLACEHOLDERS = ("AWS::Partition", "AWS::Region", "AuthorizerArn", "AuthorizerRoleArn")
 
 
 def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]
             "description": f"The {gateway.name} gateway, made from openapi/ and gateway-config/.",
             "version": "1.0.0",
         },
+        "servers": [_server(gateway.host_names[0])],
         "paths": paths,
         "components": {"schemas": models, "securitySchemes": {AUTHORIZER: _authorizer()}},
         "x-amazon-apigateway-request-validators": {
@@ -44,8 +47,16 @@ def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors),
         "x-amazon-apigateway-policy": _policy(gateway.source_ranges),
-        "x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": True},
     }
+
+
+def _server(host_name: str) -> dict[str, Any]:
+    """The gateway's own name, whose TLS policy we set, is the only one: Amazon's default endpoint is closed.
+
+    In OpenAPI 3.0 that stands in the server, not at the root ("x-amazon-apigateway-endpoint-configuration object").
+    """
+    closed = {"disableExecuteApiEndpoint": True}
+    return {"url": f"https://{host_name}", "x-amazon-apigateway-endpoint-configuration": closed}
 
 
 def _path(
@@ -80,9 +91,8 @@ def _operation(
         "x-amazon-apigateway-request-validator": VALIDATOR,
         "x-amazon-apigateway-integration": _integration(exposed, declared, gateway),
     }
-    if "requestBody" in declared:
-        operation["requestBody"] = _body(known.operation_id, declared["requestBody"], models)
-    return operation
+    body = _body(known.operation_id, declared.get("requestBody", {}), models)
+    return operation | ({"requestBody": body} if body else {})
 
 
 def _answers(declared: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -103,13 +113,18 @@ def _path_parameters(exposed: Exposed) -> list[dict[str, Any]]:
 
 
 def _body(operation_id: str, declared: Mapping[str, Any], models: dict[str, Any]) -> dict[str, Any]:
+    """The model that Amazon checks a JSON body by; nothing for other bodies.
+
+    A model is JSON Schema, by which a form would always be wrong. A content type that has no model is not checked
+    but passed on ("Request validation for REST APIs in API Gateway"), and the service checks it.
+    """
     content = {}
-    for media_type, described in declared["content"].items():
-        name = model_name(operation_id)
-        # Forms come as text to a validator, which knows JSON only.
-        models[name] = plain(described["schema"]) if media_type.endswith("json") else {"type": "string"}
-        content[media_type] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
-    return {"required": declared.get("required", False), "content": content}
+    for media_type, described in declared.get("content", {}).items():
+        if media_type.endswith("json"):
+            name = model_name(operation_id)
+            models[name] = plain(described["schema"])
+            content[media_type] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+    return {"required": declared.get("required", False), "content": content} if content else {}
 
 
 def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway) -> dict[str, Any]:
@@ -157,11 +172,15 @@ def _authorizer() -> dict[str, Any]:
 
 
 def _preflight(operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
-    """The answer to a browser's question; the origin is named only when it is one of the allowed ones."""
+    """The answer to a browser's question; the origin is named only when it is one of the allowed ones.
+
+    Amazon tells the names of headers apart by case, and browsers write them small in HTTP/2 only.
+    """
     methods = ",".join(exposed.operation.method for exposed in operations)
     allowed = " || ".join(f"$origin == '{origin}'" for origin in gateway.cors.allowed_origins)
     template = (
-        "#set($origin = $input.params('origin'))"
+        "#set($origin = $input.params('Origin'))"
+        "#if($origin == '')#set($origin = $input.params('origin'))#end"
         f"#if({allowed})#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
     )
     headers = {

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
-from libs.gateway.envoy.headers import DEFAULT_HEADERS, SECURITY_HEADERS
+from libs.gateway.envoy.headers import CORS_ANSWER_HEADERS, DEFAULT_HEADERS, SECURITY_HEADERS
 from libs.gateway.envoy.replies import REPLIES, RETRY_AFTER_OF_ROUTE, Reply
 from libs.gateway.model import Cors
 
@@ -56,13 +56,15 @@ def _response(status: int | None, reply: Reply | None, cors: Cors) -> dict[str, 
     headers = {"Content-Type": MEDIA_TYPE} | SECURITY_HEADERS | DEFAULT_HEADERS
     if reply is not None:
         headers |= {name: _value(value) for name, value in reply.headers}
-    if len(cors.allowed_origins) == 1:
-        headers["Access-Control-Allow-Origin"] = cors.allowed_origins[0]
+    if cors.allowed_origins:
+        # These templates know no conditions, so every page may read them: they tell nothing of anybody.
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = ",".join(CORS_ANSWER_HEADERS)
     response: dict[str, Any] = {
         "responseParameters": {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in headers.items()},
         "responseTemplates": {"application/json": problem_body(status, reply)},
     }
-    return response | ({"statusCode": status} if status else {})
+    return response | ({"statusCode": str(status)} if status else {})
 
 
 def _value(value: str) -> str:

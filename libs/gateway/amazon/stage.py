@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from libs.gateway.amazon.document import PLACEHOLDERS
 from libs.gateway.model import Exposed, Gateway
 
 # So many clients at their own limit are served at once before the whole stage slows them down.
@@ -17,6 +18,7 @@ def stage_settings(gateway: Gateway) -> dict[str, Any]:
     address is a rate rule of the web ACL, which counts over five minutes.
     """
     return {
+        "placeholders": list(PLACEHOLDERS),
         "stageVariables": ["vpcLinkId", *(f"{service}Host" for service in gateway.services)],
         "methodSettings": [_method(exposed) for exposed in gateway.exposed],
         "rateRules": [

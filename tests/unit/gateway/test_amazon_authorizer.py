@@ -16,9 +16,11 @@ class Auth(BaseHTTPRequestHandler):
     """The exchange: it knows one token."""
 
     seen: list[tuple[str, str]] = []
+    told: dict[str, str] = {}
 
     def do_GET(self) -> None:
         self.seen.append((self.command, self.path))
+        self.told.update({name.lower(): value for name, value in self.headers.items()})
         known = {"Bearer rco_good": 200, "Bearer rco_broken": 500, "Bearer rco_mute": 200}
         status = known.get(self.headers["Authorization"], 401)
         self.send_response(status)
@@ -46,6 +48,7 @@ def event(*tokens: str) -> dict[str, Any]:
         "path": "/customer/v1/profile",
         "multiValueHeaders": {"authorization": list(tokens)} if tokens else {},
         "headers": {},
+        "requestContext": {"requestId": "req-1", "identity": {"sourceIp": "192.0.2.7"}},
     }
 
 
@@ -55,10 +58,20 @@ def test_a_live_token_is_changed_into_a_jwt() -> None:
     [statement] = answer["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == ("Allow", event()["methodArn"])
     assert Auth.seen[-1] == ("GET", "/exchange/external/customer/v1/profile")
+    assert (Auth.told["x-request-id"], Auth.told["x-forwarded-for"]) == ("req-1", "192.0.2.7")
 
 
-@pytest.mark.parametrize("tokens", [(), ("Bearer rco_dead",), ("Bearer rco_good", "Bearer rco_good")])
-def test_no_token_a_dead_one_and_two_are_unauthorized(tokens: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        (),
+        ("Bearer rco_dead",),
+        ("Bearer rco_good", "Bearer rco_good"),
+        ("Bearer rco_good\r\nX-A: b",),
+        ("Bearer \u20ac",),
+    ],
+)
+def test_no_token_a_dead_one_two_and_one_that_no_header_holds_are_unauthorized(tokens: tuple[str, ...]) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorizer.handler(event(*tokens))
 
