@@ -1,9 +1,9 @@
 """One gateway as the OpenAPI document that Amazon API Gateway imports as a REST API.
 
-Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What differs
-from place to place is a stage variable (the addresses of the services, the VPC link), which Amazon fills in at each
-request, or one of PLACEHOLDERS, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub` over
-the whole document would take the stage variables for its own.)
+Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What
+differs from place to place is a stage variable (addresses of services, the VPC link), which Amazon fills in by
+itself, or one of PLACEHOLDERS, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub`
+over the whole document would take the stage variables for its own.)
 """
 
 from __future__ import annotations
