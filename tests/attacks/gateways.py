@@ -33,6 +33,11 @@ def fresh_address() -> str:
     return f"127.77.{number // 250}.{number % 250 + 1}"
 
 
+def direct(ca_file: Path, base_url: str = "") -> httpx.Client:
+    """A client that asks a service at its own port, past the gateways."""
+    return httpx.Client(base_url=base_url, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=30)
+
+
 @dataclass(frozen=True)
 class OpenGate:
     """One gateway to be attacked: by a client library, or by bytes."""

@@ -10,7 +10,7 @@ import pytest
 from libs.runner.actors import Customer
 from libs.runner.layout import HOST
 from tests.attacks.conftest import log_in
-from tests.attacks.gateways import OpenGate, fresh_address
+from tests.attacks.gateways import OpenGate, direct, fresh_address
 from tests.support.platform import RunningPlatform
 
 SESSION = "/auth/v1/session"
@@ -221,7 +221,7 @@ def test_who_tries_many_passwords_cannot_come_from_another_address_each_time(ext
 
 def test_a_claimed_address_of_the_company_opens_nothing_at_a_service(platform: RunningPlatform) -> None:
     """Even past the gateway nobody is trusted for where they come from."""
-    with httpx.Client(verify=str(platform.ca_file)) as client:
+    with direct(platform.ca_file) as client:
         for service, path in (("admin", "/admin/v1/settings"), ("customer", "/customer/v1/profile")):
             url = f"https://{HOST}:{platform.layout.port(service)}{path}"
             answer = client.get(url, headers=MANAGER_CLAIMS | {"x-forwarded-for": "127.0.0.1"})

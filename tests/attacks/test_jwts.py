@@ -15,7 +15,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
 from libs.runner.layout import HOST
-from tests.attacks.gateways import OpenGate
+from tests.attacks.gateways import OpenGate, direct
 from tests.support.platform import RunningPlatform
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ class Forger:
 @pytest.fixture(scope="module")
 def forger(platform: RunningPlatform, buyer_token: str) -> Forger:
     auth = platform.layout.url_of_service("auth")
-    with httpx.Client(verify=str(platform.ca_file)) as client:
+    with direct(platform.ca_file) as client:
         headers = {"authorization": f"Bearer {buyer_token}"}
         exchanged = client.get(f"{auth}/exchange/external{PROFILE}", headers=headers)
         keys = client.get(f"{auth}/auth/v1/jwks").json()["keys"]
@@ -77,7 +77,7 @@ def forger(platform: RunningPlatform, buyer_token: str) -> Forger:
 def service(platform: RunningPlatform) -> Iterator[httpx.Client]:
     """The customer service, asked directly."""
     url = f"https://{HOST}:{platform.layout.port('customer')}"
-    with httpx.Client(base_url=url, verify=str(platform.ca_file)) as client:
+    with direct(platform.ca_file, url) as client:
         yield client
 
 
@@ -300,7 +300,7 @@ def test_a_customers_jwt_opens_nothing_of_the_staff(platform: RunningPlatform, f
         "locker": "/locker/v1/boxes",
         "customer": "/customer/v1/monitored-buying-orders",
     }
-    with httpx.Client(verify=str(platform.ca_file)) as client:
+    with direct(platform.ca_file) as client:
         for name, path in paths.items():
             url = f"{platform.layout.url_of_service(name)}{path}"
             assert client.get(url, headers={"authorization": f"Bearer {forger.valid}"}).status_code == 403

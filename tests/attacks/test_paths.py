@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
 from libs.gateway.build import CONTRACTS_DIR, GatewayName, read_gateway
 from libs.gateway.contracts import load_contracts
 from libs.runner.layout import HOST
-from tests.attacks.gateways import OpenGate
+from tests.attacks.gateways import OpenGate, direct
 from tests.support.platform import RunningPlatform
 
 INSIDE = [
@@ -164,7 +163,7 @@ def test_a_service_does_not_read_a_control_character_in_a_path(platform: Running
     """Past the gateway: what finds the operation and what calls it must not differ about where a path ends."""
     gate = OpenGate("customer", platform.layout.port("customer"), platform.ca_file)
     assert asked(gate, path) == 400
-    with httpx.Client(verify=str(platform.ca_file)) as client:
+    with direct(platform.ca_file) as client:
         answer = client.get(f"https://{HOST}:{gate.port}{path}")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-request-id"]
