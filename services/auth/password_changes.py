@@ -38,7 +38,7 @@ def change(user_id: str, session_id: str | None, current: str, new: str) -> None
     session().commit()  # no transaction is open while passwords are hashed
     login_throttle.count_try(user.kind, user.email)
     if not passwords.verify(user.password_hash, current):
-        trail.record_refusal(user, "change_password", "wrong-password")
+        trail.record_refusal(user.id, user.kind, "change_password", "wrong-password")
         raise WrongPassword("type the password that you log in with")
     login_throttle.forget_failures(user.kind, user.email)
     _set(user, passwords.hash_password(new), "change_password", keep=session_id)
