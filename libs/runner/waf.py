@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from connexion.spec import Specification
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from libs.gateway.build import CONFIG_DIR, CONTRACTS_DIR, read_gateway
@@ -27,6 +27,9 @@ OWN_RULES = CONFIG_DIR / "waf"
 # for other people's applications.
 LEFT_OUT = ("REQUEST-903", "REQUEST-910", "REQUEST-912")
 LARGEST_BUFFER_BYTES = 1024 * 1024
+MOST_BYTES_OF_CHARACTER = 4
+# The payment provider's events hold longer texts than our own contracts say.
+LEAST_FIELD_BYTES = 4096
 BLOCKED = Reply(
     403,
     "request-blocked",
@@ -83,12 +86,12 @@ def _of_gateway(gateway: Gateway) -> dict[str, str]:
         "connections_per_address": str(max(limits.connections // 10, 1)),
         "header_kilobytes": str(limits.header_kilobytes),
         "body_bytes": str(body_bytes),
+        "field_bytes": str(longest_field_bytes(gateway)),
         "body_buffer_bytes": str(min(body_bytes, LARGEST_BUFFER_BYTES)),
         "client_headers_seconds": f"{timeouts.client_headers_seconds:g}",
         "client_request_seconds": f"{timeouts.client_request_seconds:g}",
         "client_idle_seconds": f"{timeouts.client_idle_seconds:g}",
         "upstream_idle_seconds": f"{timeouts.client_idle_seconds / 2:g}",
-        "connect_seconds": f"{timeouts.service_connect_seconds:g}",
         # The gateway gives up first, and says what it waited for.
         "answer_seconds": f"{timeouts.client_request_seconds + timeouts.service_answer_seconds:g}",
         "methods": " ".join(methods),
@@ -117,31 +120,46 @@ def allowed_methods(gateway: Gateway) -> list[str]:
 
 def request_media_types(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -> list[str]:
     """The media types in which the gateway's operations take a body."""
-    return sorted({media_type for body in _request_bodies(gateway, contracts_dir) for media_type in body})
+    found = {name for operation in _declared(gateway, contracts_dir) for name in _content(operation)}
+    return sorted(found)
 
 
-def _request_bodies(gateway: Gateway, contracts_dir: Path) -> Iterator[Mapping[str, Any]]:
-    """For each operation with a body, what the contract says of each media type."""
-    documents = {
-        service: yaml.safe_load((contracts_dir / f"{service}.yaml").read_text())
-        for service in {exposed.operation.service for exposed in gateway.exposed}
-    }
-    for exposed in gateway.exposed:
-        operation = exposed.operation
-        document = documents[operation.service]
-        body = document["paths"][operation.path][operation.method.lower()].get("requestBody")
-        if body is not None:
-            yield _followed(body, document)["content"]
+def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -> int:
+    """The longest text that an operation takes as a parameter or in a field of its body, in bytes of UTF-8."""
+    lengths = {length for operation in _declared(gateway, contracts_dir) for length in _lengths(operation)}
+    return max(MOST_BYTES_OF_CHARACTER * max(lengths, default=0), LEAST_FIELD_BYTES)
 
 
-def _followed(part: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part itself, or what its reference within the document stands for."""
-    reference = part.get("$ref")
-    if reference is None:
-        return part
-    for name in str(reference).removeprefix("#/").split("/"):
-        document = document[name]
-    return document
+def _declared(gateway: Gateway, contracts_dir: Path) -> Iterator[Mapping[str, Any]]:
+    """What the contracts say of the gateway's operations, with every reference followed."""
+    services = {exposed.operation.service for exposed in gateway.exposed}
+    documents = {service: Specification.load(contracts_dir / f"{service}.yaml") for service in services}
+    for operation in (exposed.operation for exposed in gateway.exposed):
+        yield documents[operation.service]["paths"][operation.path][operation.method.lower()]
+
+
+def _content(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    content: Mapping[str, Any] = operation.get("requestBody", {}).get("content", {})
+    return content
+
+
+def _lengths(operation: Mapping[str, Any]) -> Iterator[int]:
+    schemas = [parameter.get("schema", {}) for parameter in operation.get("parameters", [])]
+    schemas += [media_type["schema"] for media_type in _content(operation).values()]
+    for schema in schemas:
+        yield from _lengths_in(schema)
+
+
+def _lengths_in(part: Any) -> Iterator[int]:
+    """Every `maxLength` within a schema."""
+    if isinstance(part, Mapping):
+        if isinstance(part.get("maxLength"), int):
+            yield part["maxLength"]
+        for inner in part.values():
+            yield from _lengths_in(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _lengths_in(inner)
 
 
 def replies() -> list[Reply]:

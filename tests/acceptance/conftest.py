@@ -25,7 +25,7 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             servers.make_database(mariadb, f"platform_{service}")
         template = mariadb + "/platform_{service}"
         redis_url = request.getfixturevalue("redis_server")
-        layout = replace(layout, database_url_template=template, redis_url=redis_url, waf=True)
+        layout = replace(layout, database_url_template=template, redis_url=redis_url, waf=servers.have_waf())
     with running(layout) as started:
         yield started
 
