@@ -59,6 +59,7 @@ stories: setup ## which user stories have a passing test, from the last test run
 bench: setup ## speed, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench.bench_chassis
 	$(BIN)/python -m tests.bench.bench_gateway
+	$(BIN)/python -m tests.bench.bench_waf
 
 lock: setup ## write requirements.lock anew from setup.cfg
 	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \
