@@ -21,7 +21,8 @@ RULE = (
     "against variable `ARGS:json.user_name' (Value: `{value}' ) "
     '[file "/rules/REQUEST-942.conf"] [line "46"] [id "942100"] [rev ""] [msg "SQL Injection"] '
     '[data "Matched Data: {value} found within ARGS:json.user_name: {value}"] [severity "2"] '
-    '[hostname "127.0.0.1"] [uri "/x"] [unique_id "29c01693e5430728155bfa8504bea68c"] [ref ""], client: 127.0.0.1, request: "POST /x"\n'
+    '[hostname "127.0.0.1"] [uri "/x"] [unique_id "29c01693e5430728155bfa8504bea68c"] [ref ""], '
+    'client: 127.0.0.1, request: "POST /x"\n'
 )
 
 
@@ -99,7 +100,7 @@ def test_the_gateway_believes_only_a_proxy_of_ours(tmp_path: Path, hops: int, ad
         tls_cert=tmp_path,
         tls_key=tmp_path,
         ca_file=tmp_path,
-        upstreams={service: ("127.0.0.1", 2) for service in gateway.services},
+        upstreams=dict.fromkeys(gateway.services, ("127.0.0.1", 2)),
         jwt_issuer="https://localhost",
         admin=3,
         trusted_hops=hops,
