@@ -10,7 +10,9 @@ import copy
 import json
 import math
 import uuid
+from collections import Counter
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from connexion.lifecycle import ConnexionRequest
@@ -148,6 +150,7 @@ class ParametersValidator(ParameterValidator):
     def validate_request(self, request: ConnexionRequest) -> None:
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
         found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
+        found += _repeated(request.scope["query_string"])
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),
@@ -166,6 +169,14 @@ class ParametersValidator(ParameterValidator):
         if isinstance(value, str) and "\0" in value:
             return [{"pointer": pointer, "detail": "holds the NUL character"}]
         return faults(compiled(parameter["schema"]), value, pointer)
+
+
+def _repeated(query: bytes) -> list[dict[str, str]]:
+    """A parameter that comes twice is refused: a firewall before us may read the one, and we the other."""
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin1"), keep_blank_values=True))
+    return [
+        {"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in names.items() if count > 1
+    ]
 
 
 class AnswerValidator(JSONResponseBodyValidator):

@@ -55,6 +55,13 @@ def test_parameters_are_all_checked_at_once(quick_notes: Notes) -> None:
     assert pointers(quick_notes.ask("GET", "/notes/nonsense")) == {"path/note_id"}
 
 
+def test_a_parameter_that_comes_twice_is_refused(quick_notes: Notes) -> None:
+    for query in ("limit=1&limit=2", "limit=1&lim%69t=1"):
+        answer = quick_notes.client.get(f"/notes/v1/notes?{query}")
+        assert pointers(answer) == {"query/limit"}
+        assert "more than once" in answer.json()["detail"]
+
+
 def test_without_a_token_or_with_a_bad_one_it_is_401(quick_notes: Notes) -> None:
     for header in ("", "Bearer nonsense", "Basic YTpi"):
         answer = quick_notes.ask("GET", f"/notes/{NOTE}", headers={"Authorization": header})
