@@ -195,6 +195,7 @@ def test_a_wrong_authorization_request_is_never_sent_to_an_unknown_place(
         for location in (began.headers["Location"], decided.json()["redirect_to"]):
             assert location.startswith(CALLBACK + "?")
             assert query_of(location)["error"] == "invalid_scope"
+            assert (query_of(location)["state"], query_of(location)["iss"]) == ("af0ifjsldkj", "https://auth.test")
 
 
 def test_a_right_authorization_request_leads_to_the_page_that_asks(application: Application) -> None:
