@@ -13,8 +13,8 @@ help: ## list the targets
 setup: ## make .venv from the lock file (all other targets do it by themselves)
 	@$(PYTHON) libs/runner/bootstrap.py
 
-run: setup ## start the whole platform; RUN_OPTIONS="--help" lists options
-	@exec $(BIN)/reclothes run $(RUN_OPTIONS)
+run: setup ## start the whole platform; RUN_OPTIONS="--help" lists options, WAF=1 puts a firewall in front
+	@exec $(BIN)/reclothes run $(if $(filter 1,$(WAF)),--waf) $(RUN_OPTIONS)
 
 demo: setup ## play a purchase through both gateways of the running platform
 	@$(BIN)/reclothes demo
@@ -58,6 +58,8 @@ stories: setup ## which user stories have a passing test, from the last test run
 
 bench: setup ## speed, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench.bench_chassis
+	$(BIN)/python -m tests.bench.bench_gateway
+	$(BIN)/python -m tests.bench.bench_waf
 
 lock: setup ## write requirements.lock anew from setup.cfg
 	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \

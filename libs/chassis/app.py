@@ -35,6 +35,8 @@ from libs.chassis.settings import settings
 Scope = dict[str, Any]
 AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
+# Connexion and Flask each choose the operation by the path, and would not read a line break in it alike.
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,128}$")
 _BY_STATUS = {
     kind.status: kind
@@ -124,7 +126,7 @@ def _from_framework(error: Exception) -> Problem | None:
         return Problem() if int(status) >= 500 else BadRequest(str(error.detail or ""))
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     detail = "" if kind in (Unauthenticated, NotFound, MethodNotAllowed) else str(error.detail or "")
-    return kind(detail, headers=headers)
+    return kind(validation.shortened(detail), headers=headers)
 
 
 class Chassis:
@@ -170,9 +172,19 @@ class Chassis:
         with tracing.span(f"{scope['method']} {scope['path']}", SpanKind.SERVER, headers) as trace_id:
             logs.bind(trace_id=trace_id)
             try:
-                await self._app(scope, receive, send_with_id)
+                if _CONTROL_CHARACTER.search(scope["path"]):
+                    await _refuse(BadRequest("the path holds a control character"), request_id, send_with_id)
+                else:
+                    await self._app(scope, receive, send_with_id)
             finally:
                 _log_access(scope, status, time.perf_counter() - started)
+
+
+async def _refuse(problem: Problem, request_id: str, send: Any) -> None:
+    body = json.dumps(problem.to_dict(request_id)).encode()
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _answer_protocol(kind: str, receive: Any, send: Any) -> None:

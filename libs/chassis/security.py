@@ -156,7 +156,7 @@ def _header_of(token: str) -> dict[str, Any] | None:
     try:
         first = token.split(".")[0]
         header = json.loads(base64.urlsafe_b64decode(first + "=" * (-len(first) % 4)))
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         return None
     return header if isinstance(header, dict) else None
 

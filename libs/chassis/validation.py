@@ -10,7 +10,9 @@ import copy
 import json
 import math
 import uuid
+from collections import Counter
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from connexion.lifecycle import ConnexionRequest
@@ -18,7 +20,7 @@ from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBody
 from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis.logs import get_logger
-from libs.chassis.problems import BadRequest, Problem
+from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
 
 _compiled: dict[int, tuple[Any, Any]] = {}
 
@@ -66,13 +68,14 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
         if isinstance(missing, str):
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
-        found.append({"pointer": pointer or "/", "detail": _shortened(error.message)})
+        found.append({"pointer": pointer or "/", "detail": shortened(error.message)})
         if len(found) == 20:
             break
     return found
 
 
-def _shortened(message: str) -> str:
+def shortened(message: str) -> str:
+    """The beginning of a message, which may repeat all that a client sent."""
     return message if len(message) <= 300 else message[:297] + "..."
 
 
@@ -83,6 +86,8 @@ class BodyValidator(JSONRequestBodyValidator):
         content = b"".join([message async for message in stream])
         if not content:
             return None
+        if not any(name.lower() == b"content-type" for name, _ in scope["headers"]):
+            raise UnsupportedMediaType("say with the header Content-Type what the body is")
         try:
             return _loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -145,6 +150,7 @@ class ParametersValidator(ParameterValidator):
     def validate_request(self, request: ConnexionRequest) -> None:
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
         found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
+        found += _repeated(request.scope["query_string"])
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),
@@ -160,7 +166,17 @@ class ParametersValidator(ParameterValidator):
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
+        if isinstance(value, str) and "\0" in value:
+            return [{"pointer": pointer, "detail": "holds the NUL character"}]
         return faults(compiled(parameter["schema"]), value, pointer)
+
+
+def _repeated(query: bytes) -> list[dict[str, str]]:
+    """A parameter that comes twice is refused: a firewall before us may read the one, and we the other."""
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin1"), keep_blank_values=True))
+    return [
+        {"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in names.items() if count > 1
+    ]
 
 
 class AnswerValidator(JSONResponseBodyValidator):

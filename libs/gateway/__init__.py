@@ -1,1 +1,1 @@
-"""Builds the gateways from the contracts and `gateway-config/`: locally Envoy's configuration."""
+"""Builds the gateways from the contracts and `gateway-config/`: for Envoy, and for Amazon API Gateway."""

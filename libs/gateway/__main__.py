@@ -16,6 +16,7 @@ from libs.gateway.build import (
     GATEWAYS,
     envoy_command,
     read_gateway,
+    write_amazon_documents,
     write_envoy_config,
 )
 from libs.gateway.errors import GatewayConfigError
@@ -45,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print what a gateway exposes, as a table")
     show.add_argument("gateway", choices=GATEWAYS)
     show.set_defaults(run=_show)
+
+    amazon = commands.add_parser("amazon", help="write what Amazon API Gateway imports for a gateway")
+    amazon.add_argument("gateway", choices=GATEWAYS)
+    amazon.add_argument("out", type=Path, help="the file to write, OpenAPI 3.0 in JSON")
+    amazon.add_argument("--stage-settings", type=Path, help="another file: throttles and body limits of the stage")
+    amazon.set_defaults(run=_amazon)
 
     envoy = commands.add_parser("envoy", help="write Envoy's configuration of a gateway")
     envoy.add_argument("gateway", choices=GATEWAYS)
@@ -117,6 +124,17 @@ def _envoy(options: argparse.Namespace) -> int:
     )
     if options.validate:
         return subprocess.run(envoy_command(options.out, mode="validate"), check=False).returncode
+    return 0
+
+
+def _amazon(options: argparse.Namespace) -> int:
+    write_amazon_documents(
+        options.gateway,
+        options.out,
+        options.stage_settings,
+        config_dir=options.config_dir,
+        contracts_dir=options.contracts_dir,
+    )
     return 0
 
 

@@ -7,8 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
+from libs.gateway.amazon import import_document, stage_settings
 from libs.gateway.config import load_gateway
-from libs.gateway.contracts import load_contracts
+from libs.gateway.contracts import load_contracts, read_contract
 from libs.gateway.envoy import bootstrap
 from libs.gateway.inputs import EnvoyInputs
 from libs.gateway.model import Gateway
@@ -38,6 +39,22 @@ def write_envoy_config(
     """Write Envoy's configuration (JSON) of one gateway; raises GatewayConfigError when something does not fit."""
     document = bootstrap(read_gateway(gateway, config_dir, contracts_dir), inputs)
     out_path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def write_amazon_documents(
+    gateway: GatewayName,
+    out_path: Path,
+    stage_path: Path | None = None,
+    *,
+    config_dir: Path = CONFIG_DIR,
+    contracts_dir: Path = CONTRACTS_DIR,
+) -> None:
+    """Write what Amazon API Gateway imports (JSON), and the settings of its stage if a file is named for them."""
+    resolved = read_gateway(gateway, config_dir, contracts_dir)
+    contracts = {service: read_contract(contracts_dir / f"{service}.yaml") for service in resolved.services}
+    out_path.write_text(json.dumps(import_document(resolved, contracts), indent=1) + "\n")
+    if stage_path is not None:
+        stage_path.write_text(json.dumps(stage_settings(resolved), indent=1) + "\n")
 
 
 def envoy_binary() -> Path:

@@ -69,6 +69,9 @@ def _misfits(name: str, document: Mapping[str, Any], operations: Mapping[str, Op
             ipaddress.ip_network(source)
         except ValueError as error:
             problems.append(f"/source_ranges: {error}")
+    if document["authorizer"]["timeout_seconds"] >= document["timeouts"]["client_request_seconds"]:
+        # Envoy counts the wait for auth as a part of the request: an outage of auth would be the client's fault.
+        problems.append("/authorizer/timeout_seconds: must be shorter than /timeouts/client_request_seconds")
     problems += _unknown_classes("/refusals", document["refusals"], document)
     for operation_id, settings in document["operations"].items():
         settings = document["defaults"] | (settings or {})

@@ -15,7 +15,9 @@ class EnvoyInputs:
 
     `upstreams` maps each service of the contracts to its host and port; the certificate that a service shows must
     come from `ca_file` and name that host. `admin` is the path of a unix socket, or a port on the loopback address.
-    `access_log` is a file, or "stdout".
+    `access_log` is a file, or "stdout". `trusted_hops` is how many proxies of ours stand before the gateway: each
+    has set or appended to X-Forwarded-For, and the client's address is read from there. Where it is not 0, nobody
+    but these proxies may reach the listener.
     """
 
     listen_host: str
@@ -28,3 +30,4 @@ class EnvoyInputs:
     admin: Path | int
     access_log: Path | str = STDOUT
     jwt_audience: str = "reclothes"
+    trusted_hops: int = 0

@@ -36,6 +36,7 @@ def main() -> None:
 @click.option("--database-url", help="MySQL instead of SQLite: a URL with {service} in the database's name.")
 @click.option("--redis-url", help="A Redis server instead of the embedded one.")
 @click.option("--web-workers", default=1, show_default=True, help="Web processes of each service.")
+@click.option("--waf", is_flag=True, help="A web application firewall before the external gateway (from Debian).")
 @click.option("--demo-data/--no-demo-data", default=True, help="Load the demo data on the first run.")
 def run(
     run_dir: Path,
@@ -45,6 +46,7 @@ def run(
     database_url: str | None,
     redis_url: str | None,
     web_workers: int,
+    waf: bool,
     demo_data: bool,
 ) -> None:
     """Start the whole platform and keep it up until Ctrl-C."""
@@ -52,7 +54,7 @@ def run(
     from libs.runner.problems import CannotRun
 
     layout = Layout(
-        run_dir.resolve(), port_base, external_port, internal_port, database_url, redis_url, web_workers
+        run_dir.resolve(), port_base, external_port, internal_port, database_url, redis_url, web_workers, waf
     )
     save(layout)
     try:

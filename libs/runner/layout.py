@@ -17,6 +17,7 @@ PORT_OFFSETS = {
     "aws": 12,
     "localstripe": 13,
     "smtp": 14,
+    "external-gateway": 15,
 }
 HOST = "127.0.0.1"
 
@@ -24,7 +25,8 @@ HOST = "127.0.0.1"
 @dataclass(frozen=True)
 class Layout:
     """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
-    those servers instead of the embedded ones."""
+    those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
+    port, and the gateway one behind it."""
 
     run_dir: Path
     port_base: int = 17000
@@ -33,6 +35,7 @@ class Layout:
     database_url_template: str | None = None
     redis_url: str | None = None
     web_workers: int = 1
+    waf: bool = False
 
     def port(self, name: str) -> int:
         if name == "external":
@@ -46,7 +49,13 @@ class Layout:
         for name in (*GATEWAYS, *PORT_OFFSETS):
             if name == "valkey" and self.redis_url is not None:
                 continue
+            if name == "external-gateway" and not self.waf:
+                continue
             yield name, self.port(name)
+
+    def gateway_port(self, gateway: str) -> int:
+        """Where the gateway itself listens: its public port, unless the firewall has that."""
+        return self.port("external-gateway" if gateway == "external" and self.waf else gateway)
 
     def url_of_gateway(self, gateway: str) -> str:
         return f"https://localhost:{self.port(gateway)}"
@@ -85,6 +94,11 @@ class Layout:
     @property
     def config_dir(self) -> Path:
         return self.run_dir / "config"
+
+    @property
+    def waf_dir(self) -> Path:
+        """What the firewall writes: its process id, and bodies too long for memory."""
+        return self.run_dir / "waf"
 
     @property
     def maildir(self) -> Path:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from libs.gateway.build import GATEWAYS, write_envoy_config
 from libs.gateway.inputs import EnvoyInputs
-from libs.runner import credentials, environment, layout_json, processes, supervision
+from libs.runner import credentials, environment, layout_json, processes, supervision, waf, waf_packages
 from libs.runner.layout import HOST, ROOT, SERVICES, Layout, port_is_free
 from libs.runner.problems import AlreadyRunning, DidNotStart, NoDiskSpace, PortTaken
 from libs.runner.readiness import wait_until_ready
@@ -78,6 +78,10 @@ class Platform:
         for service in SERVICES:
             layout.heartbeat(service).unlink(missing_ok=True)
         _write_gateways(layout)
+        if layout.waf:
+            self._refuse_when_stopped()
+            self._progress("Web application firewall …")
+            waf.write(layout, waf_packages.ensure())
         stores = processes.stores(layout, own)
         services, gateways = processes.services(layout, own), processes.gateways(layout)
         everything = [*stores, *services, *gateways]
@@ -171,13 +175,14 @@ def _write_gateways(layout: Layout) -> None:
     for gateway in GATEWAYS:
         inputs = EnvoyInputs(
             listen_host=HOST,
-            listen_port=layout.port(gateway),
+            listen_port=layout.gateway_port(gateway),
             tls_cert=layout.secrets_dir / "server.pem",
             tls_key=layout.secrets_dir / "server-key.pem",
             ca_file=layout.ca_file,
             upstreams={service: (HOST, layout.port(service)) for service in SERVICES},
             jwt_issuer=layout.url_of_gateway("external"),
             admin=Path(f"{layout.run_dir}/{gateway}-admin.sock"),
+            trusted_hops=1 if gateway == "external" and layout.waf else 0,
         )
         write_envoy_config(gateway, layout.config_dir / f"{gateway}.json", inputs)
 

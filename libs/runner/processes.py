@@ -128,6 +128,12 @@ def gateways(layout: Layout) -> list[Process]:
     for gateway in GATEWAYS:
         command = tuple(envoy_command(layout.config_dir / f"{gateway}.json"))
         name = f"{gateway}-gateway"
-        port = layout.port(gateway)
+        port = layout.gateway_port(gateway)
         found.append(Process(name, "gateways", command, environment.basic(), port, https_path="/"))
-    return found
+    return [*found, _waf(layout)] if layout.waf else found
+
+
+def _waf(layout: Layout) -> Process:
+    """The firewall before the external gateway; it is ready when an answer of the gateway comes through it."""
+    command = _python("-m", "libs.runner.waf_launcher", str(layout.config_dir / "waf"), str(layout.waf_dir))
+    return Process("waf", "gateways", command, environment.basic(), layout.port("external"), https_path="/")

@@ -27,10 +27,12 @@ def wait_until_ready(
     """Return when all are ready, telling each one's name; DidNotStart with the last lines of its log."""
     waiting = {process.name: process for process in processes}
     deadline = time.monotonic() + seconds
-    while waiting:
+    while True:
         for name in [name for name, process in waiting.items() if is_ready(layout, process)]:
             del waiting[name]
             tell(name)
+        if not waiting:
+            return
         failed = _failed(supervisor, waiting)
         if failed or time.monotonic() > deadline:
             name = failed or next(iter(waiting))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +36,21 @@ def find(email: str) -> User | None:
     address = normalized(email)
     found = session().scalar(select(User).where(User.email == address))
     return found if found is not None and found.email == address else None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a log-in is compared with."""
+
+    user_id: str
+    password_hash: str
+
+
+def find_credentials(email: str, kind: str) -> Credentials | None:
+    """Those of a user of `kind` with exactly this address, by one query that costs the same when there is none."""
+    asked = select(User.id, User.password_hash, User.email).where(User.email == email, User.kind == kind)
+    found = session().execute(asked).one_or_none()
+    return Credentials(found.id, found.password_hash) if found and found.email == email else None
 
 
 def register(email: str, password: str, full_name: str, purposes: Iterable[str]) -> None:
@@ -112,6 +128,13 @@ def announce(user: User, full_name: str, purposes: Iterable[str]) -> None:
         "consents": [{"purpose": purpose, "granted_at": granted_at} for purpose in purposes],
     }
     registry.publish("auth.user.registered.v1", subject=user.id, data=data)
+
+
+def announce_staff(user: User) -> None:
+    """Tell the admin domain of an internal user, whom it gives work."""
+    names = sorted(assigned.role for assigned in user.roles)
+    data = {"user_id": user.id, "full_name": user.full_name or "", "roles": names, "state": user.state}
+    registry.publish("auth.staff.changed.v1", subject=user.id, data=data)
 
 
 def _send_verification(user: User, password_hash: str | None = None) -> None:

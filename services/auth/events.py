@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis.events import Event
 from libs.chassis.money import Money
-from services.auth import housekeeping, messages, notifications, revocations
+from services.auth import housekeeping, messages, notifications, password_changes, revocations
 from services.auth.registry import registry
 from services.auth.settings import auth_settings
 
@@ -117,6 +117,11 @@ def tell_of_payout(event: Event) -> None:
 @registry.every(seconds=0.5)
 def give_messages_to_sns() -> None:
     messages.give_to_sns()
+
+
+@registry.every(seconds=0.5)
+def send_password_links() -> None:
+    password_changes.send_links()
 
 
 @registry.every(seconds=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from sqlalchemy import update
 
 from libs.chassis.db import session
@@ -26,14 +28,13 @@ def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> se
     """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
     email = accounts.normalized(user_name)
     login_throttle.count_try(kind, email)
-    user = accounts.find(email)
-    if user is not None and user.kind != kind:
-        user = None
+    known = accounts.find_credentials(email, kind)
     session().commit()  # no transaction is open while the password is hashed
-    if not _is_right(user, password):
-        trail.record_refusal(user, "log_in", "wrong-credentials")
+    if not _is_right(known, password):
+        trail.record_refusal(known.user_id if known else None, kind, "log_in", "wrong-credentials")
         raise WrongCredentials
-    assert user is not None
+    user = session().get_one(User, known.user_id)
+    session().commit()  # nor while counts and refusals are written, each in a transaction of its own
     login_throttle.forget_failures(kind, email)
     _refuse_inactive(user)
     _rehash_when_due(user, password)
@@ -42,18 +43,18 @@ def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> se
     return opened
 
 
-def _is_right(user: User | None, password: str) -> bool:
+def _is_right(known: accounts.Credentials | None, password: str) -> TypeGuard[accounts.Credentials]:
     """Whether this is the password of a user who has one; as slow for nobody."""
-    if user is None or not user.password_hash:
+    if known is None or not known.password_hash:
         passwords.verify_against_nobody(password)
         return False
-    return passwords.verify(user.password_hash, password)
+    return passwords.verify(known.password_hash, password)
 
 
 def _refuse_inactive(user: User) -> None:
     if user.state == "active":
         return
-    trail.record_refusal(user, "log_in", user.state)
+    trail.record_refusal(user.id, user.kind, "log_in", user.state)
     if user.state == "unverified":
         raise EmailNotVerified("use the link in the mail that we sent")
     reason = f"{user.forbidden_reason} " if user.forbidden_reason else ""

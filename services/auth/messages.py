@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from libs.chassis import clock, logs, messaging
 from libs.chassis.db import session, unit_of_work
@@ -54,8 +54,17 @@ def put_on_its_way(message_id: str, channel: str, recipient: str, subject: str, 
 
 def too_many_to(recipient: str) -> bool:
     """Whether so many were written to this address in the last hour that more would annoy its owner."""
+    return _too_many(OutgoingMessage.recipient == recipient)
+
+
+def too_many_with(id_prefix: str) -> bool:
+    """Whether so many whose id begins so were written in the last hour."""
+    return _too_many(OutgoingMessage.id.startswith(id_prefix, autoescape=True))
+
+
+def _too_many(which: ColumnElement[bool]) -> bool:
     since = clock.now() - timedelta(hours=1)
-    counted = select(func.count()).where(OutgoingMessage.recipient == recipient, OutgoingMessage.created_at > since)
+    counted = select(func.count()).where(which, OutgoingMessage.created_at > since)
     return (session().scalar(counted) or 0) >= MOST_AN_HOUR
 
 

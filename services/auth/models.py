@@ -186,6 +186,15 @@ class OneTimeToken(Base):
     password_hash: Mapped[str | None] = mapped_column(String(200))
 
 
+class LinkRequest(Base):
+    """Somebody asked for a link to set the password of this address, whether or not it has an account."""
+
+    __tablename__ = "link_requests"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+
+
 class NotificationPreferences(Base):
     """By which channels a person is told; whoever has no row has the defaults."""
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import flask
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import OAuth2Request
 from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidScopeError, OAuth2Error
@@ -273,8 +274,8 @@ def refuse_wrong_request(parameters: Mapping[str, str]) -> str | None:
     except OAuth2Error as error:
         if not error.redirect_uri:
             raise
-        location: str = _server().handle_error_response(_request_of(parameters), error).location
-        return location
+        location = _server().handle_error_response(_request_of(parameters), error).location
+        return str(add_params_to_uri(location, [("iss", settings().jwt_issuer)]))  # errors say it too (RFC 9207, 2)
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Forbidden
@@ -15,12 +17,13 @@ from services.auth import (
     sessions,
     trail,
 )
-from services.auth.models import User
+from services.auth.models import LinkRequest, User
 from services.auth.settings import auth_settings
 
 SET_PASSWORD = "password"  # noqa: S105 what a link is for
 RESET_HOURS = 1
 INVITATION_HOURS = 72
+BATCH = 50
 ASK_AGAIN = "ask for a new one"
 
 
@@ -35,14 +38,26 @@ def change(user_id: str, session_id: str | None, current: str, new: str) -> None
     session().commit()  # no transaction is open while passwords are hashed
     login_throttle.count_try(user.kind, user.email)
     if not passwords.verify(user.password_hash, current):
-        trail.record_refusal(user, "change_password", "wrong-password")
+        trail.record_refusal(user.id, user.kind, "change_password", "wrong-password")
         raise WrongPassword("type the password that you log in with")
     login_throttle.forget_failures(user.kind, user.email)
     _set(user, passwords.hash_password(new), "change_password", keep=session_id)
 
 
-def send_link(email: str) -> None:
-    """Send a link to a customer's address, if it is one; the caller cannot tell whether it is."""
+def ask_for_link(email: str) -> None:
+    """Note that somebody wants a link; a job looks whose address it is, so that the time tells nothing."""
+    session().add(LinkRequest(id=new_id("lnk"), email=accounts.normalized(email)))
+
+
+def send_links() -> None:
+    """Send what was asked for."""
+    for request in session().scalars(select(LinkRequest).order_by(LinkRequest.id).limit(BATCH)):
+        _send_link(request.email)
+        session().delete(request)
+
+
+def _send_link(email: str) -> None:
+    """Send a link to a customer's address, if it is one."""
     user = accounts.find(email)
     if user is None or user.kind != "customer" or user.state != "active" or messages.too_many_to(user.email):
         return
@@ -84,7 +99,9 @@ def set_by_link(token: str, password: str, kind: str) -> None:
     if user.state not in ("active", "invited"):
         raise one_time_links.LinkNotValid(ASK_AGAIN)
     passwords.refuse_weak(password, user.email)
-    user.state = "active"
+    if user.state == "invited":
+        user.state = "active"
+        accounts.announce_staff(user)
     login_throttle.forget_account(user.kind, user.email)
     _set(user, password_hash, "set_password_by_link", keep=None)
 

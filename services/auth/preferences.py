@@ -64,9 +64,13 @@ def recipients(user: User, *, by_email: bool) -> Iterator[tuple[str, str, str]]:
 
 
 def send_code(user_id: str, phone_number: str) -> None:
-    """Send a new code by SMS, which ends an older one; TooManyRequests when one number gets too many."""
-    if messages.too_many_to(phone_number):
-        raise TooManyRequests("this number got many codes already; try again in an hour", retry_after=3600)
+    """Send a new code by SMS, which ends an older one.
+
+    TooManyRequests when a number gets too many, or a person asks for too many to whatever numbers: SMS cost money.
+    """
+    own = f"code-{user_id}-"
+    if messages.too_many_to(phone_number) or messages.too_many_with(own):
+        raise TooManyRequests("there were many codes already; try again in an hour", retry_after=3600)
     code = f"{secrets.randbelow(1_000_000):06d}"
     session().merge(
         PhoneConfirmation(
@@ -78,7 +82,7 @@ def send_code(user_id: str, phone_number: str) -> None:
         )
     )
     text = f"ReClothes: your code is {code}. It is good for {CODE_MINUTES} minutes."
-    messages.put_on_its_way(f"code-{new_id('ntf')}", "sms", phone_number, "ReClothes", text)
+    messages.put_on_its_way(f"{own}{new_id('ntf')}", "sms", phone_number, "ReClothes", text)
 
 
 def confirm_phone_number(user_id: str, code: str) -> None:

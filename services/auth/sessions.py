@@ -112,6 +112,7 @@ def renew(refresh_token: str, kind: str, client_id: str | None = None) -> Tokens
     old_token_hash = found.token_hash
     renewed = _give_tokens(found, renewable=True)
     revocations.end_tokens([old_token_hash])
+    trail.record(found.user, "refresh_session", f"/auth/v1/sessions/{found.id}")
     return renewed
 
 

@@ -12,7 +12,6 @@ from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from services.auth import accounts, password_changes, revocations, roles, sessions
 from services.auth.models import Role, User, UserRole
-from services.auth.registry import registry
 
 
 class AddressTaken(Conflict):
@@ -49,7 +48,7 @@ def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
     except IntegrityError:
         raise AddressTaken("use another address") from None
     password_changes.invite(user)
-    _announce(user)
+    accounts.announce_staff(user)
     audit.record("create_staff_member", f"/auth/v1/staff/{user.id}", after={"roles": names})
     return user
 
@@ -69,7 +68,7 @@ def change(user_id: str, full_name: str | None, role_names: Iterable[str] | None
         roles.refuse_lockout()
         revocations.permissions_changed()
     user.version += 1
-    _announce(user)
+    accounts.announce_staff(user)
     audit.record(
         "update_staff_member",
         f"/auth/v1/staff/{user.id}",
@@ -93,7 +92,7 @@ def remove(user_id: str, by: str) -> None:
     session().flush()
     roles.refuse_lockout()
     sessions.end_all(user, "removed")
-    _announce(user)
+    accounts.announce_staff(user)
     audit.record("remove_staff_member", f"/auth/v1/staff/{user.id}", before={"roles": before})
 
 
@@ -121,9 +120,3 @@ def _known(role_names: Iterable[str]) -> list[str]:
 
 def _roles_of(user: User) -> list[str]:
     return sorted(assigned.role for assigned in user.roles)
-
-
-def _announce(user: User) -> None:
-    """Tell the admin domain, which gives them work."""
-    data = {"user_id": user.id, "full_name": user.full_name or "", "roles": _roles_of(user), "state": user.state}
-    registry.publish("auth.staff.changed.v1", subject=user.id, data=data)

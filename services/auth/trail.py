@@ -25,10 +25,13 @@ def record(user: User | None, action: str, target: str = "", after: Any = None) 
         audit.record(action, target or f"/auth/v1/users/{who.subject}", after=after)
 
 
-def record_refusal(user: User | None, action: str, reason: str) -> None:
-    """Add an entry that stays although the request is refused."""
-    with unit_of_work():
-        record(user, action, after={"refused": reason})
+def record_refusal(user_id: str | None, kind: str, action: str, reason: str) -> None:
+    """Add an entry that stays although the request is refused.
+
+    Nothing is read for it: it takes as long for somebody whom we do not know (None).
+    """
+    with unit_of_work(), use_principal(Principal(user_id or NOBODY, kind)):
+        audit.record(action, f"/auth/v1/users/{user_id or NOBODY}", after={"refused": reason})
 
 
 def record_client(client_id: str, action: str) -> None:

@@ -177,13 +177,16 @@ def read_notice(body: bytes, signature: str) -> Notice | None:
     """
     event = stripe.Webhook.construct_event(body, signature, billing_settings().stripe_webhook_secret)
     document = event.to_dict()
-    subject = document["data"]["object"]
-    if subject.get("object") != "payment_intent":
-        return None
-    return Notice(
-        event_id=document["id"],
-        type=document["type"],
-        intent_id=subject["id"],
-        amount=subject["amount"],
-        currency=subject["currency"].upper(),
-    )
+    try:
+        subject = document["data"]["object"]
+        if subject.get("object") != "payment_intent":
+            return None
+        return Notice(
+            event_id=document["id"],
+            type=document["type"],
+            intent_id=subject["id"],
+            amount=subject["amount"],
+            currency=subject["currency"].upper(),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the event is not as the provider documents it: {error!r}") from None

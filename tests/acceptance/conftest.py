@@ -15,16 +15,17 @@ from tests.support import servers
 from tests.support.platform import RunningPlatform, running
 
 
-@pytest.fixture(scope="session", params=["embedded", "mariadb-redis"])
+@pytest.fixture(scope="session", params=["embedded", "mariadb-redis-waf"])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """A whole platform: on the embedded stores, and on MariaDB and Redis."""
+    """A whole platform: on the embedded stores, and on MariaDB and Redis with the firewall in front."""
     layout = Layout(tmp_path_factory.mktemp("platform")).on_free_ports()
-    if request.param == "mariadb-redis":
+    if request.param == "mariadb-redis-waf":
         mariadb = request.getfixturevalue("mariadb_server")
         for service in SERVICES:
             servers.make_database(mariadb, f"platform_{service}")
         template = mariadb + "/platform_{service}"
-        layout = replace(layout, database_url_template=template, redis_url=request.getfixturevalue("redis_server"))
+        redis_url = request.getfixturevalue("redis_server")
+        layout = replace(layout, database_url_template=template, redis_url=redis_url, waf=servers.have_waf())
     with running(layout) as started:
         yield started
 

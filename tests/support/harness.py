@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -97,6 +98,12 @@ class Harness:
         peers.set_transport(httpx.MockTransport(handle))
 
 
+@lru_cache
+def _app_of(name: str) -> Any:
+    """The service's application; reading the contract takes a second, and it reads its settings at each request."""
+    return app.create_app(load_service(name))
+
+
 @contextmanager
 def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
     """Start a service with these variables (and plain ones for what is not given), on migrated tables."""
@@ -124,7 +131,7 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         topology.aws.cache_clear()
         migrate(name, settings.settings().database_url)
         try:
-            client_of = TestClient(app.create_app(service), "https://testserver", raise_server_exceptions=False)
+            client_of = TestClient(_app_of(name), "https://testserver", raise_server_exceptions=False)
             with client_of as client:
                 yield Harness(service, client)
         finally:

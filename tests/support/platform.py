@@ -54,7 +54,8 @@ def command_of(layout: Layout, *more: str) -> list[str]:
         "--redis-url": layout.redis_url,
     }
     given = [part for name, value in options.items() if value is not None for part in (name, value)]
-    return [sys.executable, "-m", "libs.runner.cli", "run", *given, *more]
+    flags = ["--waf"] if layout.waf else []
+    return [sys.executable, "-m", "libs.runner.cli", "run", *given, *flags, *more]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pymysql
 import pytest
 import redis
 
+from libs.runner import waf_packages
 from libs.runner.processes import valkey_binary
 from libs.runner.test_servers import are_required, program
 
@@ -38,6 +39,17 @@ def need(name: str, package: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+def have_waf() -> bool:
+    """Whether Debian's packages for the firewall are here or can be fetched; a failure where they are required."""
+    try:
+        waf_packages.ensure()
+    except waf_packages.NoFirewall as reason:
+        if are_required():
+            pytest.fail(str(reason))
+        return False
+    return True
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from libs.gateway.model import Gateway
 
 # A gateway rests at 70 MiB; well before this it refuses requests rather than to be killed for its memory.
 MAX_HEAP_BYTES = 256 * 1024 * 1024
+# Bytes behind the end of a chunk are no chunk: where servers disagree on that, requests are smuggled.
+STRICT = {"envoy.reloadable_features.strict_chunk_parsing": True}
 MAX_SOCKET_PATH_BYTES = 107  # unix(7)
 
 
@@ -31,6 +33,7 @@ def bootstrap(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
             "clusters": clusters(gateway, inputs),
         },
         "overload_manager": _overload_manager(gateway),
+        "layered_runtime": {"layers": [{"name": "strict", "static_layer": STRICT}]},
     }
 
 

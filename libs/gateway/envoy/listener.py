@@ -56,19 +56,23 @@ def _connection_manager(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]
             "local_reply_config": local_replies(),
             "access_log": [_access_log(gateway, inputs)],
         }
-        | _identity()
+        | _identity(inputs)
         | _paths()
         | _client_limits(gateway)
     )
 
 
-def _identity() -> dict[str, Any]:
-    """Where a request comes from and what it is called is decided here; nobody is believed for being near."""
+def _identity(inputs: EnvoyInputs) -> dict[str, Any]:
+    """Where a request comes from and what it is called is decided here; nobody is believed for being near.
+
+    Only the proxies of ours that `trusted_hops` counts are believed what they say of the client's address.
+    """
     # An empty list means Envoy's default, which believes the loopback address; so name one that nobody comes from.
     nobody = [{"address_prefix": "255.255.255.255", "prefix_len": 32}]
     uuid_only = {"@type": f"{_CORE}.request_id.uuid.v3.UuidRequestIdConfig", "pack_trace_reason": False}
     return {
         "use_remote_address": True,
+        "xff_num_trusted_hops": inputs.trusted_hops,
         "internal_address_config": {"unix_sockets": False, "cidr_ranges": nobody},
         "preserve_external_request_id": False,
         "always_set_request_id_in_response": True,

@@ -12,6 +12,8 @@ from libs.gateway.envoy.replies import ROUTE_METADATA
 from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, RETRY_UNSENT, retry_policy
 from libs.gateway.model import Exposed, Gateway, Throttle
 
+# In the path any, in the query NUL: servers do not agree on where such a path ends.
+ENCODED_CONTROL_CHARACTER = "[^?]*%([01][0-9A-Fa-f]|7[Ff]).*|.*%00.*"
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 
 
@@ -39,16 +41,21 @@ def route_configuration(gateway: Gateway) -> dict[str, Any]:
 def _routes(gateway: Gateway) -> list[dict[str, Any]]:
     # Envoy joins two headers of one name by a comma, which no bearer token holds (RFC 6750, 2.1).
     two_tokens = {"name": "authorization", "string_match": {"contains": ","}}
-    routes = [_tunnel(gateway), _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway)]
+    control_characters = {"name": ":path", "string_match": {"safe_regex": {"regex": ENCODED_CONTROL_CHARACTER}}}
+    routes = [
+        _tunnel(gateway),
+        _refusal("control_characters", {"prefix": "/", "headers": [control_characters]}, 400, gateway),
+        _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway),
+    ]
     for path, operations in gateway.by_path().items():
-        routes += [_operation(exposed, gateway.timeouts.service_answer_seconds) for exposed in operations]
+        routes += [_operation(exposed, gateway) for exposed in operations]
         if gateway.cors.allowed_origins:
             routes.append(_preflight(path, operations, gateway))
         routes.append(_method_not_allowed(path, operations, gateway))
     return [*routes, _refusal("not_found", {"prefix": "/"}, 404, gateway)]
 
 
-def _operation(exposed: Exposed, answer_seconds: float) -> dict[str, Any]:
+def _operation(exposed: Exposed, gateway: Gateway) -> dict[str, Any]:
     operation = exposed.operation
     method = {"name": ":method", "string_match": {"exact": operation.method}}
     route: dict[str, Any] = {
@@ -57,14 +64,16 @@ def _operation(exposed: Exposed, answer_seconds: float) -> dict[str, Any]:
         "metadata": _metadata(exposed.throttle),
         "route": {
             "cluster": operation.service,
-            "timeout": f"{answer_seconds}s",
+            "timeout": f"{gateway.timeouts.service_answer_seconds}s",
             "retry_policy": retry_policy(RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT),
         },
         "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
     }
     if not exposed.needs_token:
-        route["request_headers_to_remove"] = ["authorization"]
         route["typed_per_filter_config"] |= _without_token()
+        # OAuth clients prove themselves to the authorizer by HTTP Basic; no other service is shown a secret.
+        if operation.service != gateway.authorizer.service:
+            route["request_headers_to_remove"] = ["authorization"]
     return route
 
 

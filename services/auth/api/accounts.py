@@ -28,7 +28,7 @@ def change_password(body: dict[str, Any]) -> tuple[None, int]:
 
 
 def request_password_reset(body: dict[str, Any]) -> tuple[dict[str, str], int]:
-    password_changes.send_link(body["email"])
+    password_changes.ask_for_link(body["email"])
     return MAIL_SENT, 202
 
 

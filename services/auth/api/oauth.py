@@ -45,7 +45,7 @@ def begin_authorization(**parameters: str) -> tuple[None, int, dict[str, str]]:
     try:
         with_error = oauth.refuse_wrong_request(parameters)
     except OAuth2Error as error:
-        raise _as_problem(dict(error.get_body())) from None
+        raise _wrong_request(error) from None
     page = f"{auth_settings().external_base_url}/authorize?{urlencode(parameters)}"
     return None, 302, NOT_STORED | {"Location": with_error or page}
 
@@ -56,7 +56,7 @@ def authorize_application(body: dict[str, Any]) -> tuple[dict[str, str], int, di
     try:
         redirect_to = oauth.authorize(parameters, user if body["agreed"] else None)
     except OAuth2Error as error:
-        raise _as_problem(dict(error.get_body())) from None
+        raise _wrong_request(error) from None
     return {"redirect_to": redirect_to}, 200, NOT_STORED
 
 
@@ -95,6 +95,12 @@ def _checked(answer: flask.Response) -> flask.Response:
         raise _as_problem(answer.get_json())
     answer.headers.update(NOT_STORED)
     return answer
+
+
+def _wrong_request(error: OAuth2Error) -> Problem:
+    """The browser is sent nowhere: the client or its redirect URI is not known (RFC 6749, 4.1.2.1)."""
+    refusal = dict(error.get_body())
+    return BadRequest(refusal.get("error_description") or refusal["error"], error=refusal["error"])
 
 
 def _as_problem(refusal: dict[str, str]) -> Problem:

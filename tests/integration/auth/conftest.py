@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from libs.chassis.cache import redis_client
 from services.auth import signing_keys
 from tests.integration.auth.people import People
-from tests.support import servers
+from tests.support import databases
 from tests.support.harness import Harness, running
 
 
@@ -38,12 +37,10 @@ def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]
 @pytest.fixture(params=["embedded", "mariadb-redis"])
 def auth(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     if request.param == "embedded":
-        database_url = f"sqlite:///{tmp_path / 'auth.db'}"
+        database_url = databases.fresh_sqlite("auth", tmp_path / "auth.db")
         redis_url = request.getfixturevalue("valkey_server")
     else:
-        database_url = servers.make_database(
-            request.getfixturevalue("mariadb_server"), f"auth_{uuid.uuid4().hex[:12]}"
-        )
+        database_url = databases.fresh_mariadb("auth", request.getfixturevalue("mariadb_server"))
         redis_url = request.getfixturevalue("redis_server")
     with running("auth", variables(database_url, redis_url, tmp_path)) as harness:
         redis_client().flushdb()

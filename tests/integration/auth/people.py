@@ -12,7 +12,7 @@ from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import select
 
 from libs.chassis import db, security
-from services.auth import demo, signing_keys
+from services.auth import demo, password_changes, signing_keys
 from services.auth.models import OutgoingMessage, User
 from tests.support.harness import KEY, Harness
 
@@ -79,6 +79,13 @@ class People:
         """All mails, oldest first."""
         with db.unit_of_work(reads_only=True) as session:
             return list(session.scalars(select(OutgoingMessage).order_by(OutgoingMessage.created_at)))
+
+    def ask_for_link(self, email: str = EMAIL) -> httpx.Response:
+        """Ask for a link to set the password; the job that looks whose address it is runs right after."""
+        answer = self.post("password-resets", {"email": email})
+        with db.unit_of_work():
+            password_changes.send_links()
+        return answer
 
     def link_token(self, which: int = -1) -> str:
         """The one-time token in a mail, by default the last one's."""

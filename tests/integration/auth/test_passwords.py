@@ -38,7 +38,7 @@ def test_a_weak_new_password_is_refused_with_the_reason(verified: People, token:
 
 
 def test_a_forgotten_password_is_set_by_a_link_that_works_once(verified: People, token: str) -> None:
-    assert verified.post("password-resets", {"email": EMAIL}).status_code == 202
+    assert verified.ask_for_link(EMAIL).status_code == 202
     link = verified.link_token()
     assert verified.swap(token).status_code == 200, "asking alone changes nothing"
     assert verified.post("passwords", {"token": link, "password": NEW}).status_code == 204
@@ -48,16 +48,16 @@ def test_a_forgotten_password_is_set_by_a_link_that_works_once(verified: People,
 
 
 def test_a_refused_password_does_not_use_the_link_up(verified: People) -> None:
-    verified.post("password-resets", {"email": EMAIL})
+    verified.ask_for_link(EMAIL)
     link = verified.link_token()
     assert slug(verified.post("passwords", {"token": link, "password": EMAIL})) == "weak-password"
     assert verified.post("passwords", {"token": link, "password": NEW}).status_code == 204
 
 
 def test_a_new_link_ends_the_older_one_and_all_end_after_an_hour(verified: People) -> None:
-    verified.post("password-resets", {"email": EMAIL})
+    verified.ask_for_link(EMAIL)
     older = verified.link_token()
-    verified.post("password-resets", {"email": EMAIL})
+    verified.ask_for_link(EMAIL)
     newer = verified.link_token()
     assert verified.post("passwords", {"token": older, "password": NEW}).status_code == 410
     with freeze(now() + timedelta(hours=1, seconds=1)):
@@ -65,9 +65,9 @@ def test_a_new_link_ends_the_older_one_and_all_end_after_an_hour(verified: Peopl
 
 
 def test_nobody_learns_whether_an_address_has_an_account(verified: People) -> None:
-    known = verified.post("password-resets", {"email": EMAIL})
+    known = verified.ask_for_link(EMAIL)
     before = len(verified.mails())
-    unknown = verified.post("password-resets", {"email": "nobody@example.org"})
+    unknown = verified.ask_for_link("nobody@example.org")
     assert (
         (known.status_code, known.json()) == (unknown.status_code, unknown.json()) == (202, {"status": "mail_sent"})
     )
@@ -76,13 +76,13 @@ def test_nobody_learns_whether_an_address_has_an_account(verified: People) -> No
 
 def test_nobody_can_fill_a_mailbox_with_links(verified: People) -> None:
     for _ in range(messages.MOST_AN_HOUR + 3):
-        assert verified.post("password-resets", {"email": EMAIL}).status_code == 202
+        assert verified.ask_for_link(EMAIL).status_code == 202
     assert len(verified.mails()) == messages.MOST_AN_HOUR
 
 
 def test_staff_get_no_link_at_the_external_gateway(people: People) -> None:
     demo.load()
-    people.post("password-resets", {"email": "manager@reclothes.example"})
+    people.ask_for_link("manager@reclothes.example")
     assert people.mails() == []
 
 
@@ -104,7 +104,7 @@ def test_an_employee_lets_a_customer_set_a_new_password(verified: People, token:
 
 def test_links_of_customers_and_staff_cannot_be_exchanged(verified: People) -> None:
     demo.load()
-    verified.post("password-resets", {"email": EMAIL})
+    verified.ask_for_link(EMAIL)
     assert verified.post("staff-passwords", {"token": verified.link_token(), "password": NEW}).status_code == 410
     manager = verified.staff_token()
     employee = demo.user_id("employee@reclothes.example")

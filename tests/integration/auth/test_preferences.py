@@ -98,6 +98,13 @@ def test_a_code_ends_after_ten_minutes_and_nobody_gets_many(people: People, buye
         assert people.ask(buyer, "PUT", f"{SETTINGS}/phone-number", json={"code": code}).status_code == 410
 
 
+def test_nobody_sends_codes_to_many_numbers(people: People, buyer: str) -> None:
+    numbers = [f"+35191234567{number}" for number in range(messages.MOST_AN_HOUR + 1)]
+    paths = f"{SETTINGS}/phone-confirmations"
+    statuses = [people.ask(buyer, "POST", paths, json={"phone_number": number}).status_code for number in numbers]
+    assert statuses == [202] * messages.MOST_AN_HOUR + [429]
+
+
 def test_each_device_is_told_once_for_one_event(people: People, buyer: str, sent: list[Any]) -> None:
     device_tokens = ("phone-phone-phone", "tablet-tablet-tab")
     for device_token in device_tokens:

@@ -59,7 +59,7 @@ def test_a_manager_creates_an_internal_user_who_sets_the_first_password(office: 
     assert people.log_in(str(RUI["email"]), NEW).status_code == 401, "customers log in at the external gateway only"
     assert office.ask("GET", made.headers["Location"].removeprefix("/auth/v1/")).json()["state"] == "active"
     states = [event["state"] for event in people.auth.published("auth.staff.changed.v1")]
-    assert states == ["invited"]
+    assert states == ["invited", "active"]
 
 
 def test_an_address_or_a_role_that_cannot_be_is_refused(office: Office) -> None:

@@ -122,6 +122,17 @@ def test_requests_that_two_servers_could_read_differently_are_refused(
     assert len(shop.requests) == before
 
 
+@pytest.mark.parametrize(
+    "chunks", ["1\r\nZZ\r\n0\r\n\r\n", "2\r\nZ\r\n0\r\n\r\n", "1\nZ\n0\n\n", "1;\n\r\nZ\r\n0\r\n\r\n"]
+)
+def test_a_chunk_ends_where_it_says(gateway: Envoy, shop: StubServer, chunks: str) -> None:
+    before = len(shop.requests)
+    start = "POST /shop/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
+    answer = gateway.raw(f"{start}Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert len(shop.requests) == before
+
+
 def test_headers_that_do_not_arrive_are_waited_for_only_so_long(gateway: Envoy) -> None:
     answer = gateway.raw(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n", until_closed=True)
     assert answer.startswith(b"HTTP/1.1 408 ")

@@ -126,6 +126,31 @@ def test_the_service_gets_the_path_that_the_route_was_chosen_by(gateway: Envoy, 
     assert shop.requests[-1].path == "/shop/v1/things/prd_1"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shop/v1/things/a%0d%0ab",
+        "/shop/v1/things/a%0A",
+        "/shop/v1/things%00",
+        "/shop/v1/things/%1b",
+        "/shop/v1/things/a%7f",
+        "/shop/v1/things?q=%00",
+        "/shop/v1/things?q=a&x=b%00c",
+    ],
+)
+def test_encoded_control_characters_are_refused(gateway: Envoy, shop: StubServer, path: str) -> None:
+    before = len(shop.requests)
+    answer = get(gateway, path)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b"application/problem+json" in answer
+    assert len(shop.requests) == before
+
+
+def test_the_query_may_hold_line_breaks(gateway: Envoy, shop: StubServer) -> None:
+    assert get(gateway, "/shop/v1/things?q=two%0Alines").startswith(b"HTTP/1.1 200 ")
+    assert shop.requests[-1].path == "/shop/v1/things?q=two%0Alines"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "169.254.169.254"])
 def test_another_host_is_misdirected(client: httpx.Client, shop: StubServer, host: str) -> None:
     before = len(shop.requests)

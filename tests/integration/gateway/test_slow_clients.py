@@ -121,7 +121,7 @@ def test_a_client_that_does_not_read_its_answer_is_hung_up_on(
 ) -> None:
     large = StubServer(certificates.server_context(), lambda _: Answer(200, body=b"x" * 20_000_000))
     try:
-        limits = timeouts(client_headers_seconds=0.3, client_request_seconds=0.5, service_answer_seconds=1)
+        limits = timeouts(client_headers_seconds=0.3, client_request_seconds=1.2, service_answer_seconds=0.3)
         gateway = start_gateway(shop_port=large.port, config={"timeouts": limits})
         with gateway.connect("http/1.1") as connection:
             connection.sendall(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -54,6 +54,16 @@ def test_an_open_operation_needs_no_token_and_passes_none_on(client: httpx.Clien
     assert shop.requests[-1].all("authorization") == []
 
 
+def test_an_application_can_prove_itself_to_the_authorizer_by_basic_authentication(
+    client: httpx.Client, auth: StubServer, shop: StubServer
+) -> None:
+    basic = {"authorization": "Basic Y2xpOnNlY3JldA=="}
+    assert client.post("/auth/v1/tokens", headers=basic).status_code == 200
+    assert auth.requests[-1].all("authorization") == [basic["authorization"]]
+    assert client.get("/shop/v1/things", headers=basic).status_code == 200
+    assert shop.requests[-1].all("authorization") == []
+
+
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer unknown"}, {"authorization": "Basic eDp5"}])
 def test_without_a_valid_token_the_answer_says_how_to_get_in(
     client: httpx.Client, shop: StubServer, headers: dict[str, str]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis.problems import BadRequest
+from libs.chassis.problems import BadRequest, UnsupportedMediaType
 from libs.chassis.validation import BodyValidator, compiled, faults
 
 SCHEMA: dict[str, Any] = {
@@ -108,13 +108,16 @@ def test_a_parameter_is_pointed_at_by_its_place() -> None:
     assert fault["pointer"] == "query/limit"
 
 
-def parsed(content: bytes) -> Any:
+JSON = ((b"content-type", b"application/json"),)
+
+
+def parsed(content: bytes, headers: tuple[tuple[bytes, bytes], ...] = JSON) -> Any:
     async def stream() -> AsyncIterator[bytes]:
         for position in range(0, len(content), 1000):
             yield content[position : position + 1000]
 
     validator = object.__new__(BodyValidator)
-    return asyncio.run(validator._parse(stream(), {}))
+    return asyncio.run(validator._parse(stream(), {"headers": headers}))
 
 
 def test_a_body_in_several_messages_is_one_body() -> None:
@@ -139,3 +142,9 @@ def test_a_body_in_several_messages_is_one_body() -> None:
 def test_a_body_that_is_not_json_is_a_400(content: bytes, reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):
         parsed(content)
+
+
+def test_a_body_that_does_not_say_what_it_is_is_a_415() -> None:
+    with pytest.raises(UnsupportedMediaType, match="Content-Type"):
+        parsed(b"{}", headers=())
+    assert parsed(b"", headers=()) is None

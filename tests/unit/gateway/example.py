@@ -39,7 +39,10 @@ SHOP: Json = {
 }
 AUTH: Json = {
     "openapi": "3.0.3",
-    "paths": {"/auth/v1/session": {"get": {"operationId": "get_session", "security": TOKEN}}},
+    "paths": {
+        "/auth/v1/session": {"get": {"operationId": "get_session", "security": TOKEN}},
+        "/auth/v1/tokens": {"post": {"operationId": "create_token", "security": []}},
+    },
 }
 WIDE = {"requests_per_second": 1000, "burst": 10000}
 CONFIG: Json = {
@@ -80,6 +83,7 @@ CONFIG: Json = {
         "sign_in": {"throttle": "tight_address", "open": True},
         "list_invoices": {"throttle": "tight_token"},
         "get_session": {},
+        "create_token": {"open": True},
     },
 }
 

@@ -116,6 +116,12 @@ def _add_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "link_requests",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "notification_preferences",
         sa.Column("user_id", sa.String(length=36), nullable=False),
         sa.Column("email", sa.Boolean(), nullable=False),
@@ -192,6 +198,7 @@ def downgrade() -> None:
         "phone_confirmations",
         "notification_preferences",
         "cache_changes",
+        "link_requests",
         "authorization_codes",
         "oauth_clients",
     ):

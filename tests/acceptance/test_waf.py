@@ -1,0 +1,334 @@
+"""The firewall before the external gateway: attacks on every operation are blocked, what people write is not.
+
+These tests run on the platform that has the firewall; all other acceptance tests pass through it there too.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from libs.gateway.build import read_gateway
+from libs.gateway.contracts import Operation
+from libs.runner import processes
+from libs.runner.actors import wait_for
+from libs.runner.layout import ROOT
+from libs.runner.readiness import is_ready
+from tests.acceptance.test_restarts import kill_and_wait
+from tests.contract.documents import operations, schemas_in
+from tests.support.platform import RunningPlatform
+
+SQL = (
+    "' OR '1'='1",
+    "1' UNION SELECT user_name, password FROM users--",
+    "1 AND SLEEP(5)",
+    "1; DROP TABLE users--",
+)
+MARKUP = (
+    "<script>alert(1)",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "<iframe src=javascript:alert(1)>",
+)
+PROBES = SQL + MARKUP
+WRITTEN_BY_PEOPLE = (
+    "My grandmother would select only the best wool; a union of style and comfort, from the table or the sofa.",
+    "Select a size from the table, update the buttons, delete the tags, drop it off where you like.",
+    "It's O'Brien's coat -- I'd wear it if 5 > 3 and 3 < 5; she said \"I <3 it\" & left.",
+    "c++ & semi;colons; rock'n'roll; 50% off, 100% wool (size 38/40)",
+    "Um casaco de lã que a minha avó comprou em Lisboa — não é só roupa, é uma história! 😀❤️🧥",
+    "Dear {{name}}, ../../ was on the label; it cost 20$ (about 18€).",
+    "Please ping me; cat hair on it, sorry. It's '70s style; 'twas \"vintage\" -- and/or retro.",
+    "https://shop.example.org/coat?id=1&size=40#photos",
+)
+EXPOSED = read_gateway("external").exposed
+EXTERNAL = tuple(exposed.operation for exposed in EXPOSED)
+CONTRACTS = {
+    declared["operationId"]: declared
+    for service in {operation.service for operation in EXTERNAL}
+    for declared in operations(service)
+}
+JSON_TYPE = "application/json"
+
+pytestmark = pytest.mark.parametrize("platform", ["mariadb-redis-waf"], indirect=True, scope="session")
+
+
+@pytest.fixture
+def client(platform: RunningPlatform) -> Iterator[httpx.Client]:
+    if not platform.layout.waf:
+        pytest.skip("Debian's packages for the firewall are not to be had here")
+    context = ssl.create_default_context(cafile=str(platform.ca_file))
+    with httpx.Client(base_url=platform.external_url, verify=context, timeout=15) as opened:
+        yield opened
+
+
+def is_blocked(answer: httpx.Response) -> bool:
+    """Whether the firewall says so, in a problem document."""
+    if answer.status_code != 403 or answer.headers["content-type"] != "application/problem+json":
+        return False
+    return bool(answer.json()["type"].endswith("/request-blocked"))
+
+
+def _requests(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Requests of one operation with a probe in one place each: the name of the place, and httpx's arguments."""
+    plain = operation.path.replace("{", "").replace("}", "")
+    for probe in PROBES:
+        basic: dict[str, Any] = {"method": operation.method, "url": plain}
+        yield "query", basic | {"params": {"q": probe}}
+        yield "name in the query", basic | {"params": {probe: "1"}}
+        for name in ("User-Agent", "Referer"):
+            yield name, basic | {"headers": {name: probe}}
+        if "{" in operation.path:
+            yield "path", basic | {"url": _with_parameters(operation.path, quote(probe, safe=""))}
+        for media_type, pointer in _fields(operation):
+            yield "body", basic | _body(media_type, pointer, probe)
+
+
+def _with_parameters(path: str, value: str) -> str:
+    parts = [value if part.startswith("{") else part for part in path.split("/")]
+    return "/".join(parts)
+
+
+def _fields(operation: Operation) -> Iterator[tuple[str, str]]:
+    """The media type and the pointer of every text in the body, and of one that no contract knows.
+
+    Passwords are any text, and excluded from the rules.
+    """
+    content = CONTRACTS[operation.operation_id].get("requestBody", {}).get("content", {})
+    for media_type, declared in content.items():
+        yield media_type, "/unknown"
+        for pointer, schema in schemas_in(declared["schema"]):
+            if pointer and schema.get("type") == "string" and "password" not in pointer:
+                yield media_type, pointer
+
+
+def _body(media_type: str, pointer: str, value: str) -> dict[str, Any]:
+    if media_type != JSON_TYPE:
+        return {"data": {pointer.removeprefix("/"): value}}
+    document: Any = value
+    for name in reversed(pointer.split("/")[1:]):
+        document = [document] if name == "*" else {name: document}
+    return {"content": json.dumps(document), "headers": {"Content-Type": media_type}}
+
+
+def test_sql_and_markup_are_blocked_on_every_operation(
+    client: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: Counter[str] = Counter()
+    passed = []
+    for operation in EXTERNAL:
+        for place, request in _requests(operation):
+            answer = client.request(**request)
+            sent[place] += 1
+            if not is_blocked(answer):
+                passed.append((operation.operation_id, place, request, answer.status_code))
+    with capsys.disabled():
+        print(f"\n{sum(sent.values())} probes on {len(EXTERNAL)} operations: {dict(sent)}")
+    assert passed == []
+    assert sent["body"]
+    assert sent["path"]
+
+
+@pytest.mark.parametrize("text", WRITTEN_BY_PEOPLE)
+def test_what_people_write_is_not_blocked(client: httpx.Client, text: str) -> None:
+    for field in ("story", "reason", "notes"):
+        for document in ({field: text}, {"items": [{field: text}]}):
+            assert not is_blocked(client.patch("/customer/v1/profile", json=document)), document
+
+
+@pytest.mark.parametrize("text", [text for text in WRITTEN_BY_PEOPLE if "../" not in text])
+def test_what_people_write_is_blocked_nowhere_else_either(client: httpx.Client, text: str) -> None:
+    assert not is_blocked(client.patch("/customer/v1/profile", json={"full_name": text}))
+    assert not is_blocked(client.get("/shopping/v1/products", params={"q": text}))
+
+
+def test_a_password_may_be_any_text(client: httpx.Client) -> None:
+    for probe in PROBES:
+        body = {"user_name": "nobody@acceptance.example", "password": probe}
+        assert not is_blocked(client.post("/auth/v1/logins", json=body))
+
+
+def test_an_application_may_be_called_back_at_its_own_machine(client: httpx.Client) -> None:
+    query = {"redirect_uri": "http://127.0.0.1:51004/callback", "client_id": "x"}
+    assert not is_blocked(client.get("/auth/v1/oauth/authorize", params=query))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shopping/v1//products",
+        "//shopping/v1/products",
+        "/shopping/../shopping/v1/products",
+        "/shopping/v1/./products",
+        "/shopping/v1/products/..",
+        "/shopping/%2e%2E/v1/products",
+        "/shopping/.%2e/v1/products",
+        "/shopping/..;/v1/products",
+        "/shopping/v1%2Fproducts",
+        "/shopping/v1%5cproducts",
+        "/shopping\\v1\\products",
+    ],
+)
+def test_a_path_has_one_spelling(platform: RunningPlatform, path: str) -> None:
+    context = ssl.create_default_context(cafile=str(platform.ca_file))
+    connection = http.client.HTTPSConnection("localhost", platform.layout.port("external"), context=context)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    document = json.load(answer)
+    connection.close()
+    assert answer.status == 400
+    assert document["type"].endswith("/malformed-request")
+    assert document["instance"].startswith("urn:reclothes:request:")
+
+
+def test_a_query_may_spell_what_a_path_may_not(client: httpx.Client) -> None:
+    assert client.get("/shopping/v1/products?brand=a//b%2Fc%5Cd").status_code != 400
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "slug"),
+    [
+        ({"method": "TRACE", "url": "/shopping/v1/products"}, 405, "method-not-allowed"),
+        ({"method": "PROPFIND", "url": "/shopping/v1/products"}, 405, "method-not-allowed"),
+        (
+            {"method": "POST", "url": "/auth/v1/logins", "content": "x", "headers": {"Content-Type": "text/plain"}},
+            415,
+            "unsupported-media-type",
+        ),
+        (
+            {"method": "POST", "url": "/auth/v1/logins", "content": '{"a', "headers": {"Content-Type": JSON_TYPE}},
+            400,
+            "malformed-request",
+        ),
+        ({"method": "POST", "url": "/auth/v1/logins", "json": {"a": "a" * 300_000}}, 413, "payload-too-large"),
+        ({"method": "PATCH", "url": "/customer/v1/profile", "json": {"a": "<" * 50_000}}, 400, "malformed-request"),
+        ({"method": "GET", "url": "/", "headers": {"X-Long": "a" * 20_000}}, 431, "headers-too-large"),
+    ],
+)
+def test_whatever_else_is_refused_is_a_problem_document(
+    client: httpx.Client, request_: dict[str, Any], status: int, slug: str
+) -> None:
+    answer = client.request(**request_)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"].endswith("/" + slug)
+    assert answer.json()["status"] == status
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_gateway_sees_where_a_request_really_comes_from(
+    platform: RunningPlatform, client: httpx.Client
+) -> None:
+    claimed = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Real-IP": "203.0.113.9"}
+    request_id = client.get("/shopping/v1/nowhere", headers=claimed).headers["x-request-id"]
+    entry = _logged(platform, "external-gateway", request_id)
+    assert entry["client"] == "127.0.0.1"
+
+
+def test_two_addresses_are_throttled_apart(platform: RunningPlatform) -> None:
+    """All connections to the gateway are the firewall's, and still each client has buckets of its own."""
+    context = ssl.create_default_context(cafile=str(platform.ca_file))
+
+    def statuses(address: str, count: int) -> list[int]:
+        transport = httpx.HTTPTransport(verify=context, local_address=address)
+        with httpx.Client(base_url=platform.external_url, transport=transport) as other:
+            return [other.post("/auth/v1/logins", json={}).status_code for _ in range(count)]
+
+    [log_in] = [each for each in EXPOSED if each.operation.operation_id == "log_in_customer"]
+    assert 429 in statuses("127.78.0.1", 2 * log_in.throttle.per_address.burst)
+    assert 429 not in statuses("127.78.0.2", 5)
+
+
+def _logged(platform: RunningPlatform, process: str, request_id: str) -> dict[str, Any]:
+    """The access log's line of a request."""
+    log = platform.layout.log_dir / f"{process}.log"
+
+    def read() -> dict[str, Any] | None:
+        lines = [line for line in log.read_text().splitlines() if request_id in line and '"status"' in line]
+        return json.loads(lines[0]) if lines else None
+
+    return wait_for("the request in the log", read)
+
+
+def test_the_log_names_rule_and_field_and_holds_no_secret(platform: RunningPlatform, client: httpx.Client) -> None:
+    secret = "s3cr3t-of-the-client"
+    answer = client.post(
+        "/auth/v1/logins",
+        params={"token": secret},
+        headers={"Authorization": f"Bearer {secret}", "Cookie": f"session={secret}"},
+        json={"user_name": f"{secret}' OR '1'='1", "password": secret},
+    )
+    assert is_blocked(answer)
+    request_id = answer.headers["x-request-id"]
+    assert _logged(platform, "waf", request_id)["path"] == "/auth/v1/logins"
+    lines = wait_for("the rules in the log", lambda: _lines_of_rules(platform, request_id))
+    entries = [json.loads(line) for line in lines]
+    assert ("942100", "ARGS:json.user_name") in {(entry["rule"], entry["field"]) for entry in entries}
+    assert {entry["event"] for entry in entries} == {"rule matched", "blocked"}
+    assert "1'='1" not in "".join(lines)
+    assert secret not in (platform.layout.log_dir / "waf.log").read_text()
+
+
+def _lines_of_rules(platform: RunningPlatform, request_id: str) -> list[str] | None:
+    """What the log says of the rules that a request met, once it says that it was blocked."""
+    log = (platform.layout.log_dir / "waf.log").read_text()
+    lines = [line for line in log.splitlines() if request_id in line and '"rule"' in line]
+    return lines if any('"blocked"' in line for line in lines) else None
+
+
+def test_the_rules_are_loaded(platform: RunningPlatform) -> None:
+    told = (json.loads(line) for line in (platform.layout.log_dir / "waf.log").read_text().splitlines())
+    loaded = [entry["rules"] for entry in told if entry.get("message") == "rules loaded"]
+    assert min(loaded) > 400
+
+
+@pytest.mark.parametrize("harm", ["no core rule set", "a rule file is missing", "rules are not asked for"])
+def test_a_firewall_without_its_rules_does_not_start(platform: RunningPlatform, tmp_path: Path, harm: str) -> None:
+    folder = tmp_path / "config"
+    shutil.copytree(platform.layout.config_dir / "waf", folder)
+    (tmp_path / "prefix" / "tmp").mkdir(parents=True)
+    rules, nginx = folder / "modsecurity.conf", folder / "nginx.conf"
+    if harm == "no core rule set":
+        rules.write_text("".join(line for line in rules.open() if "modsecurity-crs" not in line))
+    elif harm == "a rule file is missing":
+        rules.write_text(rules.read_text().replace("REQUEST-942", "REQUEST-000"))
+    used = nginx.read_text().replace(str(platform.layout.config_dir / "waf"), str(folder))
+    if harm == "rules are not asked for":
+        used = "".join(line for line in used.splitlines(keepends=True) if "modsecurity_rules_file" not in line)
+    nginx.write_text(used)
+    command = [sys.executable, "-m", "libs.runner.waf_launcher", str(folder), str(tmp_path / "prefix")]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.returncode != 0
+    assert "does not start" in ended.stderr
+
+
+def test_a_killed_firewall_is_started_again(platform: RunningPlatform) -> None:
+    kill_and_wait(platform, "waf")
+    [waf] = [process for process in processes.gateways(platform.layout) if process.name == "waf"]
+    wait_for("the firewall to be ready", lambda: True if is_ready(platform.layout, waf) else None)
+
+
+def test_without_the_gateway_the_answer_is_a_problem_document(
+    platform: RunningPlatform, client: httpx.Client
+) -> None:
+    kill_and_wait(platform, "external-gateway")
+
+    def back() -> bool | None:
+        answer = client.get("/shopping/v1/products", params={"limit": 1})
+        assert answer.status_code in (200, 502, 503)
+        assert answer.status_code == 200 or answer.headers["content-type"] == "application/problem+json"
+        return True if answer.status_code == 200 else None
+
+    wait_for("the gateway to be back", back)

@@ -1,0 +1,124 @@
+"""The two gateways of a running platform once more, without throttles, for tests that ask a lot."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import yaml
+
+from libs.gateway.build import CONFIG_DIR, GatewayName, envoy_command, write_envoy_config
+from libs.gateway.config import SCHEMA_FILE
+from libs.gateway.inputs import EnvoyInputs
+from libs.runner.layout import HOST, SERVICES
+from tests.support.platform import RunningPlatform
+from tests.support.servers import free_port
+
+UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
+_addresses = itertools.count(1)
+
+
+def fresh_address() -> str:
+    """A loopback address that no test has come from yet."""
+    number = next(_addresses)
+    return f"127.77.{number // 250}.{number % 250 + 1}"
+
+
+def direct(ca_file: Path, base_url: str = "") -> httpx.Client:
+    """A client that asks a service at its own port, past the gateways."""
+    return httpx.Client(base_url=base_url, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=30)
+
+
+@dataclass(frozen=True)
+class OpenGate:
+    """One gateway to be attacked: by a client library, or by bytes."""
+
+    name: str
+    port: int
+    ca_file: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def client(self, *, token: str | None = None, address: str | None = None, http2: bool = False) -> httpx.Client:
+        """A client that comes from `address`, a loopback address."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        transport = httpx.HTTPTransport(verify=context, local_address=address or HOST, http2=http2)
+        return httpx.Client(
+            base_url=f"https://{HOST}:{self.port}", transport=transport, headers=headers, timeout=30
+        )
+
+    def raw(self, request: bytes, *, answers: int = 1) -> bytes:
+        """What comes back for these bytes: until the gateway hangs up, or `answers` heads have come."""
+        plain = socket.create_connection((HOST, self.port), timeout=5)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        received = b""
+        with context.wrap_socket(plain, server_hostname=HOST) as connection:
+            connection.sendall(request)
+            try:
+                while received.count(b"HTTP/1.1 ") < answers or b"\r\n\r\n" not in received:
+                    chunk = connection.recv(65536)
+                    if not chunk:
+                        break
+                    received += chunk
+            except TimeoutError:
+                pass
+        return received
+
+
+@contextmanager
+def without_throttles(platform: RunningPlatform, name: GatewayName, folder: Path) -> Iterator[OpenGate]:
+    """The gateway `name` before the services of `platform`, as configured but for its throttles."""
+    folder.mkdir()
+    document = yaml.safe_load((CONFIG_DIR / f"{name}.yaml").read_text())
+    document["throttles"] = {
+        throttle: dict.fromkeys(rates, UNLIMITED) for throttle, rates in document["throttles"].items()
+    }
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    shutil.copy(CONFIG_DIR / SCHEMA_FILE, folder)
+    layout, admin = platform.layout, free_port()
+    gate = OpenGate(name, free_port(), layout.ca_file)
+    inputs = EnvoyInputs(
+        listen_host=HOST,
+        listen_port=gate.port,
+        tls_cert=layout.secrets_dir / "server.pem",
+        tls_key=layout.secrets_dir / "server-key.pem",
+        ca_file=layout.ca_file,
+        upstreams={service: (HOST, layout.port(service)) for service in SERVICES},
+        jwt_issuer=layout.url_of_gateway("external"),
+        admin=admin,
+        access_log=folder / "access.log",
+    )
+    config = folder / "envoy.json"
+    write_envoy_config(name, config, inputs, config_dir=folder)
+    with (folder / "envoy.log").open("w") as log:
+        process = subprocess.Popen(envoy_command(config), stdout=log, stderr=log)
+        try:
+            _wait_until_ready(process, f"http://{HOST}:{admin}/ready")
+            yield gate
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "Envoy ended"
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise TimeoutError("Envoy was not ready in 20 s")

@@ -1,0 +1,84 @@
+"""What the firewall costs: an authenticated request through firewall and gateway against the gateway alone.
+
+A whole platform is started; both ways are asked in turns, over as many connections, so the ratio holds on a machine
+whose speed drifts. Neither throttles. The load comes from wrk (Debian: `apt-get install wrk`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from libs.runner import waf, waf_packages
+from libs.runner.actors import wait_for
+from libs.runner.layout import PORT_OFFSETS, ROOT, Layout
+from libs.runner.processes import gateways
+from libs.runner.readiness import is_ready
+from tests.attacks.conftest import log_in
+from tests.attacks.gateways import OpenGate, without_throttles
+from tests.bench.bench_gateway import PATH, Measured, ask
+from tests.support.platform import RunningPlatform, running
+from tests.support.servers import free_port
+
+
+@contextmanager
+def firewall(platform: RunningPlatform, gate: OpenGate, folder: Path) -> Iterator[str]:
+    """The firewall in front of `gate`; its URL."""
+    base = gate.port - PORT_OFFSETS["external-gateway"]
+    layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)
+    shutil.copytree(platform.layout.secrets_dir, layout.secrets_dir)
+    waf.write(layout, waf_packages.ensure())
+    [own] = [process for process in gateways(layout) if process.name == "waf"]
+    process = subprocess.Popen(own.command, cwd=ROOT, env=own.environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for("the firewall", lambda: True if is_ready(layout, own) else None)
+        yield layout.url_of_gateway("external")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:
+    measured: dict[str, list[Measured]] = {name: [] for name in ways}
+    for turn in range(options.turns + 1):
+        for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
+            found = ask(ways[name], token, options.connections, options.seconds)
+            if turn > 0:  # both are warm then
+                measured[name].append(found)
+    for name, turns in measured.items():
+        rate = statistics.median(one.requests_per_second for one in turns)
+        p50 = statistics.median(one.p50_ms for one in turns)
+        print(f"GET {PATH} {name:8} {rate:7.0f} requests/s   p50 {p50:6.1f} ms")
+    pairs = zip(measured["firewall"], measured["gateway"], strict=True)
+    ratios = [through.requests_per_second / alone.requests_per_second for through, alone in pairs]
+    print(f"firewall / gateway: {statistics.median(ratios):.2f}  ({min(ratios):.2f} to {max(ratios):.2f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
+    parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
+    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Layout(Path(folder) / "platform").on_free_ports()) as platform,
+        without_throttles(platform, "external", Path(folder) / "gateway") as gate,
+        firewall(platform, gate, Path(folder) / "firewall") as url,
+    ):
+        token = log_in(gate, "buyer@reclothes.example")["access_token"]
+        measure({"gateway": gate.url, "firewall": url}, token, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""What a client of any service gets: one kind of error document, and nothing that is none of its business."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.chassis import db, health, operations
+from tests.integration.chassis.conftest import Notes, running_notes
+
+NOBODY: dict[str, Any] = {"headers": {"Authorization": ""}}
+NOTE = "not_" + "0" * 32
+
+
+def problem_of(answer: Any, status: int, slug: str) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document["status"] == status
+    assert document["type"].endswith(f"/problems/{slug}")
+    assert document["instance"] == f"urn:reclothes:request:{answer.headers['x-request-id']}"
+    return document
+
+
+def pointers(answer: Any) -> set[str]:
+    return {error["pointer"] for error in problem_of(answer, 400, "bad-request")["errors"]}
+
+
+def test_every_fault_of_a_body_is_told_at_once(quick_notes: Notes) -> None:
+    body = {"text": 5, "mail": "x", "lines": [{"n": 1}, {}]}
+    answer = quick_notes.ask("POST", "/notes", json=body, headers={"Idempotency-Key": "key-00001"})
+    assert pointers(answer) == {"/title", "/text", "/mail", "/lines/1/n"}
+
+
+def test_a_body_with_an_unknown_name_is_refused(quick_notes: Notes) -> None:
+    body = {"title": "a", "text": None, "colour": "red"}
+    answer = quick_notes.ask("POST", "/notes", json=body, headers={"Idempotency-Key": "key-00001"})
+    assert "colour" in problem_of(answer, 400, "bad-request")["detail"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"title": "a", "title": "b", "text": null}', b"[" * 100_000])
+def test_a_body_that_cannot_be_read_is_a_400(quick_notes: Notes, content: bytes) -> None:
+    headers = {"Idempotency-Key": "key-00001", "Content-Type": "application/json"}
+    problem_of(quick_notes.ask("POST", "/notes", content=content, headers=headers), 400, "bad-request")
+
+
+def test_parameters_are_all_checked_at_once(quick_notes: Notes) -> None:
+    answer = quick_notes.client.get("/notes/v1/notes?limit=0&kind=huge&page=2")
+    assert pointers(answer) == {"query/limit", "query/kind", "query/page"}
+    assert pointers(quick_notes.client.get("/notes/v1/notes?limit=many")) == {"query/limit"}
+    assert pointers(quick_notes.client.get("/notes/v1/notes?cursor=abcd")) == {"query/cursor"}
+    assert pointers(quick_notes.ask("GET", "/notes/nonsense")) == {"path/note_id"}
+
+
+def test_a_parameter_that_comes_twice_is_refused(quick_notes: Notes) -> None:
+    for query in ("limit=1&limit=2", "limit=1&lim%69t=1"):
+        answer = quick_notes.client.get(f"/notes/v1/notes?{query}")
+        assert pointers(answer) == {"query/limit"}
+        assert "more than once" in answer.json()["detail"]
+
+
+def test_without_a_token_or_with_a_bad_one_it_is_401(quick_notes: Notes) -> None:
+    for header in ("", "Bearer nonsense", "Basic YTpi"):
+        answer = quick_notes.ask("GET", f"/notes/{NOTE}", headers={"Authorization": header})
+        problem_of(answer, 401, "unauthenticated")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_without_the_scope_it_is_403(quick_notes: Notes) -> None:
+    problem_of(quick_notes.create("a", "key-00001", scopes="other:write"), 403, "forbidden")
+    assert quick_notes.titles() == []
+
+
+def test_what_is_not_there_is_404(quick_notes: Notes) -> None:
+    problem_of(quick_notes.ask("GET", f"/notes/{NOTE}"), 404, "not-found")
+    problem_of(quick_notes.client.get("/nowhere"), 404, "not-found")
+
+
+def test_another_content_type_is_415(quick_notes: Notes) -> None:
+    headers = {"Idempotency-Key": "key-00001", "Content-Type": "text/plain"}
+    problem_of(quick_notes.ask("POST", "/notes", content=b"hello", headers=headers), 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("kind", ["bug", "broken-answer"])
+def test_a_fault_of_ours_is_a_bare_500(quick_notes: Notes, kind: str) -> None:
+    answer = quick_notes.ask("POST", f"/faults/{kind}")
+    problem_of(answer, 500, "internal-error")
+    for leak in ("hush", "Traceback", "ZeroDivision", "notes_api", "required"):
+        assert leak not in answer.text
+
+
+def test_in_production_our_answers_are_not_checked(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'production.db'}"
+    with running_notes(url, RECLOTHES_ENVIRONMENT="production") as notes:
+        assert notes.ask("POST", "/faults/broken-answer").status_code == 200
+
+
+def test_a_request_id_is_kept_when_it_is_one_and_made_otherwise(quick_notes: Notes) -> None:
+    kept = quick_notes.client.get("/notes/v1/notes", headers={"X-Request-Id": "trace-me_1.2"})
+    assert kept.headers["x-request-id"] == "trace-me_1.2"
+    for bad in ("short", 'evil"<script>', "x" * 129, ""):
+        made = quick_notes.client.get("/notes/v1/notes", headers={"X-Request-Id": bad}).headers["x-request-id"]
+        assert uuid.UUID(hex=made).version == 4
+
+
+def test_what_a_failing_handler_did_is_taken_back(notes: Notes) -> None:
+    problem_of(notes.ask("POST", "/faults/rollback", kind="internal"), 500, "internal-error")
+    assert notes.titles() == []
+    assert notes.outbox() == []
+
+
+def test_a_broken_constraint_is_a_conflict(notes: Notes) -> None:
+    answer = notes.ask("POST", "/faults/twice")
+    problem_of(answer, 409, "constraint-broken")
+    assert "half done" not in answer.text
+    assert notes.titles() == []
+
+
+def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(quick_notes: Notes) -> None:
+    answer = quick_notes.ask("POST", "/faults/database-away")
+    problem_of(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "hush" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "gone",
+    ["mysql+pymysql://root@127.0.0.1:9/gone", "sqlite:////nowhere/at/all/gone.db"],
+    ids=["mariadb", "sqlite"],
+)
+def test_a_database_that_is_gone_is_a_503_and_comes_back(quick_notes: Notes, gone: str) -> None:
+    from libs.chassis.settings import overridden
+
+    with overridden(database_url=gone):
+        for answer in (quick_notes.client.get("/notes/v1/notes"), quick_notes.create("a", "key-00001")):
+            problem_of(answer, 503, "unavailable")
+            assert "retry-after" in answer.headers
+        assert quick_notes.client.get("/livez").status_code == 200
+        ready = quick_notes.client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["database"] == "OperationalError"
+        assert "gone" not in ready.text
+    assert quick_notes.create("a", "key-00001").status_code == 201
+    assert quick_notes.client.get("/readyz").json()["checks"]["database"] == "ok"
+
+
+def test_ready_is_no_when_one_check_fails(quick_notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise ConnectionError("cache.internal:6379 hush")
+
+    monkeypatch.setattr(health, "_checks", {"database": db.ping, "cache": away})
+    ready = quick_notes.client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["checks"] == {"database": "ok", "cache": "ConnectionError"}
+
+
+def test_metrics_count_requests_by_operation(quick_notes: Notes) -> None:
+    quick_notes.client.get("/notes/v1/notes")
+    quick_notes.ask("GET", f"/notes/{NOTE}")
+    text = quick_notes.client.get("/metrics").text
+    assert 'reclothes_request_seconds_count{method="GET",operation="list_notes",status="200"}' in text
+    assert 'operation="read_note",status="404"' in text
+    assert NOTE not in text
+
+
+def test_writes_of_internal_users_are_audited_with_the_write(notes: Notes) -> None:
+    created = notes.create("a", "key-00001", kind="internal").json()
+    answer = notes.ask(
+        "DELETE",
+        f"/notes/{created['id']}",
+        kind="internal",
+        headers={"X-Request-Id": "request-42", "X-Forwarded-For": "6.6.6.6, 10.0.0.7"},
+    )
+    assert answer.status_code == 204
+    assert answer.content == b""
+    first, second = [document["data"] for document in notes.outbox()]
+    assert first["action"] == "create_note"
+    assert second["action"] == "delete_note"
+    assert second["target"] == f"/notes/v1/notes/{created['id']}"
+    assert (second["request_id"], second["source_ip"]) == ("request-42", "10.0.0.7")
+
+
+def test_an_own_audit_entry_takes_the_place_of_the_general_one(notes: Notes) -> None:
+    assert notes.ask("POST", "/faults/own-audit", kind="internal").status_code == 200
+    (document,) = notes.outbox()
+    assert document["data"]["action"] == "note.renamed"
+    assert document["data"]["after"] == {"title": "b"}
+
+
+def test_customers_and_reads_are_not_audited(notes: Notes) -> None:
+    created = notes.create("a", "key-00001").json()
+    notes.ask("GET", f"/notes/{created['id']}", kind="internal")
+    assert notes.outbox() == []
+
+
+def test_a_handler_without_an_operation_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    from connexion.exceptions import ResolverError
+
+    resolver = operations.ContractResolver()
+    with pytest.raises(ResolverError, match="has no operation in the contract"):
+        resolver.refuse_orphans("locker")

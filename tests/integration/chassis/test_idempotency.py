@@ -1,0 +1,116 @@
+"""The same request twice is done once, also when the process died in between."""
+
+from __future__ import annotations
+
+import pytest
+
+from libs.chassis import idempotency
+from libs.chassis.db import unit_of_work
+from tests.integration.chassis import notes_api
+from tests.integration.chassis.conftest import Notes
+
+KEY = "key-0000-0001"
+
+
+def test_a_request_without_a_key_is_refused(quick_notes: Notes) -> None:
+    answer = quick_notes.ask("POST", "/notes", json={"title": "a", "text": None})
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["header/Idempotency-Key"]
+    assert quick_notes.create("a", "short").status_code == 400
+    assert quick_notes.titles() == []
+
+
+def test_a_repeat_gets_the_first_answer(notes: Notes) -> None:
+    first, second = notes.create("a", KEY), notes.create("a", KEY)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.content == first.content
+    for header in ("location", "etag", "content-type"):
+        assert second.headers[header] == first.headers[header]
+    assert second.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
+    assert notes.titles() == ["a"]
+    assert len(notes_api.made) == 1
+
+
+def test_the_order_of_names_does_not_make_another_request(quick_notes: Notes) -> None:
+    headers = {"Idempotency-Key": KEY, "Content-Type": "application/json"}
+    first = quick_notes.ask("POST", "/notes", content=b'{"title":"a","text":null}', headers=headers)
+    second = quick_notes.ask("POST", "/notes", content=b'{ "text": null, "title": "a" }', headers=headers)
+    assert first.json() == second.json()
+    assert quick_notes.titles() == ["a"]
+
+
+def test_the_key_of_another_request_is_422(notes: Notes) -> None:
+    notes.create("a", KEY)
+    answer = notes.create("b", KEY)
+    assert answer.status_code == 422
+    assert answer.json()["type"].endswith("/idempotency-key-reused")
+    assert notes.titles() == ["a"]
+
+
+def test_a_request_at_work_is_409(notes: Notes) -> None:
+    subject = _subject()
+    fingerprint = idempotency.request_hash(["/notes/v1/notes", {"title": "a", "text": None}])
+    idempotency.claim(subject, "create_note", KEY, fingerprint)
+    answer = notes.create("a", KEY)
+    assert answer.status_code == 409
+    assert answer.json()["type"].endswith("/request-in-progress")
+    assert answer.headers["retry-after"] == "1"
+    assert notes.titles() == []
+
+
+def _subject() -> str:
+    from tests.support.harness import user_id
+
+    return user_id("ana")
+
+
+def _raise_unless_answered(answer: object) -> None:
+    assert getattr(answer, "status_code", 500) < 500
+
+
+def test_an_error_is_not_stored_and_a_repeat_runs_at_once_with_the_same_id(notes: Notes) -> None:
+    for _ in range(2):
+        answer = notes.create("a", KEY, text="refuse")
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == "not today"
+    assert len(notes_api.made) == 2
+    assert len(set(notes_api.made)) == 1
+    assert notes.titles() == []
+
+
+def test_each_person_has_keys_of_their_own(quick_notes: Notes) -> None:
+    from tests.support.harness import token, user_id
+
+    quick_notes.create("a", KEY)
+    other = {"Authorization": f"Bearer {token(user_id('rui'), 'notes:write')}", "Idempotency-Key": KEY}
+    answer = quick_notes.client.post("/notes/v1/notes", json={"title": "b", "text": None}, headers=other)
+    assert answer.status_code == 201
+    assert quick_notes.titles() == ["a", "b"]
+
+
+def test_stable_ids_are_ids_and_differ_by_prefix(quick_notes: Notes) -> None:
+    import uuid
+
+    idempotency.bind(idempotency.claim("usr_1", "op", KEY, "f"))
+    try:
+        one, other = idempotency.stable_id("not"), idempotency.stable_id("oth")
+    finally:
+        idempotency.bind(None)
+    assert one[4:] != other[4:]
+    assert one[4:16] == other[4:16]
+    assert uuid.UUID(hex=one[4:]).version == 7
+    with pytest.raises(RuntimeError, match="Idempotency-Key"):
+        idempotency.stable_id("not")
+
+
+def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: notes.create("a", KEY), range(6)))
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert notes.titles() == ["a"]
+    assert len(notes_api.made) == 1
+    with unit_of_work(reads_only=True) as session:
+        assert session.query(notes_api.Note).count() == 1

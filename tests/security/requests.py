@@ -1,0 +1,95 @@
+"""A valid request of every operation, made of the examples in its contract."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import httpx
+
+from libs.chassis.idempotency import HEADER as IDEMPOTENCY_KEY
+from libs.gateway.build import CONTRACTS_DIR
+from libs.gateway.contracts import Operation, load_contracts
+from tests.contract.documents import contract
+
+
+@lru_cache
+def every_operation() -> dict[str, Operation]:
+    """All operations of all contracts by operationId."""
+    return load_contracts(CONTRACTS_DIR)
+
+
+def declared(operation: Operation) -> dict[str, Any]:
+    """What the contract says of an operation, every reference followed."""
+    found: dict[str, Any] = contract(operation.service)["paths"][operation.path][operation.method.lower()]
+    return found
+
+
+def example_of(parameter: Mapping[str, Any]) -> Any:
+    """The example of a parameter; KeyError when the contract has none."""
+    return parameter["example"] if "example" in parameter else parameter["schema"]["example"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request of one operation; other ids may be put in the place of those of the contract."""
+
+    operation: Operation
+    path_values: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    media_type: str | None = None
+    body: Any = None
+    needs_key: bool = field(default=False)
+
+    @property
+    def path(self) -> str:
+        return re.sub(r"\{([^}]*)\}", lambda found: str(self.path_values[found.group(1)]), self.operation.path)
+
+    def send(self, client: httpx.Client, authorization: str | None) -> httpx.Response:
+        """Send it, with an Authorization header if there is one."""
+        headers = dict(self.headers)
+        if self.needs_key:
+            headers[IDEMPOTENCY_KEY] = str(uuid.uuid4())
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        content: dict[str, Any] = {}
+        if self.media_type == "application/x-www-form-urlencoded":
+            content = {"data": self.body}
+        elif self.media_type is not None:
+            content = {"json": self.body}
+        return client.request(self.operation.method, self.path, params=self.query, headers=headers, **content)
+
+
+@lru_cache
+def example(operation: Operation) -> Example:
+    """The request that the contract gives as an example, with what it requires and nothing else."""
+    known = declared(operation)
+    required = [found for found in known.get("parameters", ()) if found.get("required")]
+    headers = {found["name"]: str(example_of(found)) for found in required if found["in"] == "header"}
+    needs_key = headers.pop(IDEMPOTENCY_KEY, None) is not None
+    media_type, body = _body(known)
+    return Example(
+        operation,
+        {found["name"]: str(example_of(found)) for found in required if found["in"] == "path"},
+        {found["name"]: str(example_of(found)) for found in required if found["in"] == "query"},
+        headers,
+        media_type,
+        body,
+        needs_key,
+    )
+
+
+def _body(known: Mapping[str, Any]) -> tuple[str | None, Any]:
+    if "requestBody" not in known:
+        return None, None
+    media_type, content = next(iter(known["requestBody"]["content"].items()))
+    if "example" in content:
+        return media_type, content["example"]
+    if "examples" in content:
+        return media_type, next(iter(content["examples"].values()))["value"]
+    return media_type, content["schema"]["example"]
