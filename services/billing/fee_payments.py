@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from libs.chassis.problems import BadRequest
+from libs.chassis.problems import BadRequest, Conflict
 from services.billing import coins, fees, payments, settlement
 from services.billing.models import Fee, Payment
 from services.billing.orders import PayableOrder
 
 
+class PaymentGivenUp(Conflict):
+    slug, title = "payment-given-up", "Another payment took its place, or the fee is no longer needed"
+
+
 def pay(fee_id: str, payer_id: str, payment_id: str, method: str, payment_method: str | None) -> Payment:
     """Pay an own fee; the same `payment_id` again is the same payment.
 
-    NotFound, FeeNotPayable, AlreadyBeingPaid, NotEnoughCoins, CardDeclined, CardRefused, ProviderUnavailable.
+    NotFound, FeeNotPayable, AlreadyBeingPaid, PaymentGivenUp, NotEnoughCoins, CardDeclined, CardRefused,
+    ProviderUnavailable.
     """
     fees.get_own(fee_id, payer_id)
     if (method == "card") != (payment_method is not None):
@@ -28,6 +33,9 @@ def pay(fee_id: str, payer_id: str, payment_id: str, method: str, payment_method
         return payments.find(payment_id) or _pay_with_coins(fee_id, payment_id)
     payment = payments.find(payment_id) or _open_card_payment(fee_id, payment_id, payment_method)
     payments.authorize(payment)
+    if payment.state in ("voiding", "voided"):
+        session().commit()
+        raise PaymentGivenUp("nothing was charged; read the fee to see whether it is still due")
     settlement.capture_at_once(payment)
     return payment
 
