@@ -136,6 +136,8 @@ def authorize(payment: Payment) -> Payment:
         if payment.provider_intent_id is None:
             created = card_provider.create(payment.id, payment.order_id, payment.money, payment.provider_method_id)
             payment.provider_intent_id = created.id
+            if payment.fee_id is not None:  # an order's payment is looked after with its hold
+                payment.settle_at = clock.now() + NEWS_WITHIN
             session().commit()
         intent = card_provider.confirm(payment.provider_intent_id, payment.id)
     except (CardDeclined, CardRefused) as declined:

@@ -38,7 +38,7 @@ def settle(payment_id: str) -> None:
     """Bring one payment to where it is meant to be; ProviderUnavailable leaves it due."""
     with unit_of_work():
         payment = session().get_one(Payment, payment_id)
-        if payment.fee_id is not None and payment.state == "requires_action" and _is_abandoned(payment):
+        if payment.fee_id is not None and _is_abandoned(payment):
             payments.give_back_for(payment.order_id)
         state, intent_id, is_fee = payment.state, payment.provider_intent_id, payment.fee_id is not None
         payment.settle_at = clock.now() + AGAIN_AFTER if intent_id else None
@@ -55,8 +55,9 @@ def settle(payment_id: str) -> None:
 
 
 def _is_abandoned(payment: Payment) -> bool:
-    """Whether the bank's check was left alone; an order's payment ends with the order instead."""
-    return payment.created_at < clock.now() - ABANDONED_AFTER
+    """Whether the payment of a fee was left alone half way; an order's payment ends with the order instead."""
+    is_half_way = payment.state in ("created", "requires_action")
+    return is_half_way and payment.created_at < clock.now() - ABANDONED_AFTER
 
 
 def capture_at_once(payment: Payment) -> None:

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -169,8 +169,17 @@ class Ledger(RuleBasedStateMachine):
                 coins.assign(self.person, amount, record_id=record_id, note="gift", given_by="usr_manager")
         self.came_in(amount)
 
+    @precondition(lambda self: self.balance)
+    @rule(times=st.integers(1, 2))
+    def spend_all(self, times: int) -> None:
+        """What is taken back after this becomes a debt."""
+        self._spend(self.balance, times)
+
     @rule(amount=AMOUNTS, times=st.integers(1, 2))
     def spend(self, amount: int, times: int) -> None:
+        self._spend(amount, times)
+
+    def _spend(self, amount: int, times: int) -> None:
         fee = new_id("fee")
         for _ in range(times):
             try:
@@ -253,7 +262,12 @@ class Donations(RuleBasedStateMachine):
 
 
 WALK = settings(
-    max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=30,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
 )
 
 
