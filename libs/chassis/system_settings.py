@@ -55,6 +55,42 @@ CATALOGUE: dict[str, SystemSetting] = {
     setting.name: setting
     for setting in (
         SystemSetting("billing.currency", "EUR", "Currency of all prices (ISO 4217)", pattern="[A-Z]{3}"),
+        SystemSetting("billing.reward_deposit_coins", 50, "Coins for a deposit; 0 gives none", most=100_000),
+        SystemSetting(
+            "billing.reward_first_donation_coins", 100, "Coins for the first donation; 0 gives none", most=100_000
+        ),
+        SystemSetting(
+            "billing.reward_story_coins", 30, "Coins for a donation with a story; 0 gives none", most=100_000
+        ),
+        SystemSetting(
+            "billing.reward_checked_bad_coins",
+            20,
+            "Coins for a donation checked as bad; 0 gives none",
+            most=100_000,
+        ),
+        SystemSetting(
+            "billing.reward_published_coins", 40, "Coins for a donation put on sale; 0 gives none", most=100_000
+        ),
+        SystemSetting(
+            "billing.coupon_value",
+            500,
+            "Value of the coupon for a recycled donation, in minor units; 0 gives none",
+            most=100_000,
+        ),
+        SystemSetting("billing.coupon_valid_days", 180, "How long a coupon is valid, in days", 1, 3650),
+        SystemSetting(
+            "billing.occupation_fee",
+            300,
+            "Fee for cancelling a deposited donation, in minor units; 0 is free",
+            most=100_000,
+        ),
+        SystemSetting(
+            "billing.delivery_fee", 450, "Fee for returning a donation, in minor units; 0 is free", most=100_000
+        ),
+        SystemSetting("billing.coin_value", 1, "What a coin pays of a fee, in minor units", 1, 10_000),
+        SystemSetting(
+            "billing.donor_share_percent", 40, "The donor's share of a sale, in percent; 0 gives none", most=100
+        ),
         SystemSetting(
             "shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes", 1, 1440
         ),

@@ -104,10 +104,7 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str) ->
 def confirm(intent_id: str, payment_id: str) -> Intent:
     """Ask the bank; CardDeclined when it refuses. What was confirmed before an answer was lost is read."""
     options: Any = {"idempotency_key": f"{payment_id}-confirm"}
-    try:
-        return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
-    except stripe.InvalidRequestError:
-        return read(intent_id)
+    return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
 
 
 def read(intent_id: str) -> Intent:
@@ -115,15 +112,32 @@ def read(intent_id: str) -> Intent:
 
 
 def capture(intent_id: str, payment_id: str) -> Intent:
-    """Take the money that the bank set aside."""
+    """Take the money that the bank set aside; what was taken or given back meanwhile is read."""
     options: Any = {"idempotency_key": f"{payment_id}-capture"}
-    return _as_intent(_ask(lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options)))
+    return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
 
 
 def cancel(intent_id: str, payment_id: str) -> Intent:
-    """Give back what the bank set aside."""
+    """Give back what the bank set aside; what was taken or given back meanwhile is read."""
     options: Any = {"idempotency_key": f"{payment_id}-cancel"}
-    return _as_intent(_ask(lambda stripe: stripe.v1.payment_intents.cancel(intent_id, {}, options)))
+    return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.cancel(intent_id, {}, options))
+
+
+def _or_read(intent_id: str, call: Callable[[stripe.StripeClient], Any]) -> Intent:
+    """The intent after `call`, or as it is when the provider refuses that in the intent's present state."""
+    try:
+        return _intent_or_declined(call)
+    except stripe.InvalidRequestError:
+        return read(intent_id)
+
+
+def refund(intent_id: str, payment_id: str) -> bool:
+    """Give the whole of a captured payment back, once; whether the money is on its way."""
+    made = _ask(lambda stripe: stripe.v1.refunds.list({"payment_intent": intent_id, "limit": 1})).data
+    options: Any = {"idempotency_key": f"{payment_id}-refund"}
+    parameters: Any = {"payment_intent": intent_id, "metadata": {"payment_id": payment_id}}
+    found = made[0] if made else _ask(lambda stripe: stripe.v1.refunds.create(parameters, options))
+    return found.status in ("succeeded", "pending")
 
 
 def _intent_or_declined(call: Callable[[stripe.StripeClient], Any]) -> Intent:

@@ -1,9 +1,14 @@
-"""What billing publishes, the events it handles, and its periodic job."""
+"""What billing publishes, the events it handles, and its periodic jobs."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from libs.chassis.events import Event
-from services.billing import payments, settlement
+from libs.chassis.money import Money
+from services.billing import coins, coupons, donations, ledger_check, payments, settlement
+from services.billing.donations import Move
+from services.billing.payouts import Sale
 from services.billing.registry import registry
 
 __all__ = ["registry"]
@@ -12,8 +17,18 @@ registry.publishes(
     "billing.payment.authorized.v1",
     "billing.payment.captured.v1",
     "billing.payment.voided.v1",
+    "billing.coins.recorded.v1",
+    "billing.coupon.given.v1",
+    "billing.fee.due.v1",
+    "billing.fee.paid.v1",
+    "billing.payout.due.v1",
     "billing.audit.recorded.v1",
 )
+
+
+@registry.handles("auth.user.registered.v1")
+def open_coin_accounts(event: Event) -> None:
+    coins.open_accounts(event.data["user_id"])
 
 
 @registry.handles("shopping.hold.sold.v1")
@@ -26,6 +41,60 @@ def give_payment_back(event: Event) -> None:
     payments.give_back_for(event.data["order_id"])
 
 
+@registry.handles("customer.donating_order.moved.v1")
+def follow_donation(event: Event) -> None:
+    data = event.data
+    move = _move(event, data["order_id"])
+    donations.donation_moved(move, has_story=data["has_story"], is_first=data["is_first"])
+
+
+@registry.handles("customer.return_donating_order.moved.v1")
+def follow_return(event: Event) -> None:
+    donations.return_moved(_move(event, event.data["return_id"]))
+
+
+def _move(event: Event, order_id: str) -> Move:
+    data = event.data
+    return Move(
+        order_id=order_id,
+        donation_id=data["order_id"],
+        person_id=data["donor_id"],
+        state=data["state"],
+        version=event.version,
+        at=datetime.fromisoformat(data["at"]),
+    )
+
+
+@registry.handles("shopping.product.published.v1")
+def reward_publishing(event: Event) -> None:
+    donation = event.data.get("donation")
+    if donation is not None:
+        donations.product_published(donation["order_id"])
+
+
+@registry.handles("shopping.product.sold.v1")
+def owe_share(event: Event) -> None:
+    data = event.data
+    if data["donation"] is not None:
+        sale = Sale(data["product_id"], data["buying_order_id"], Money.from_dict(data["price"]))
+        donations.product_sold(data["donation"]["order_id"], sale)
+
+
+@registry.handles("admin.hand_over.recorded.v1")
+def give_coupons(event: Event) -> None:
+    donations.handed_over([order_id for order_id in event.data["order_ids"] if order_id.startswith("dor_")])
+
+
 @registry.every(seconds=0.5)
 def settle_payments() -> None:
     settlement.settle_due()
+
+
+@registry.every(seconds=60)
+def expire_coupons() -> None:
+    coupons.expire_due()
+
+
+@registry.every(seconds=600)
+def check_coin_ledger() -> None:
+    ledger_check.check_if_due()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from libs.chassis.db import Json, UtcDateTime
@@ -17,8 +17,11 @@ class Base(DeclarativeBase):
 
 
 class Payment(Base):
-    """A payment for an order. `live_order_id` is the order while the payment may still succeed, else null: it is
-    unique, so that an order has one live payment."""
+    """A payment for a buying order, or for the fee of a donation or return (`fee_id`). `live_order_id` is the order
+    while the payment may still succeed, else null: it is unique, so that an order has one live payment.
+
+    One by coins has no card and no intent; `coins` says how many it took.
+    """
 
     __tablename__ = "payments"
     __table_args__ = (
@@ -36,7 +39,9 @@ class Payment(Base):
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     lines: Mapped[Any] = mapped_column(Json)
-    provider_method_id: Mapped[str] = mapped_column(String(100))
+    fee_id: Mapped[str | None] = mapped_column(String(36))
+    coins: Mapped[int | None] = mapped_column(BigInteger)
+    provider_method_id: Mapped[str | None] = mapped_column(String(100))
     provider_intent_id: Mapped[str | None] = mapped_column(String(100), unique=True)
     next_action: Mapped[Any] = mapped_column(Json, nullable=True)
     client_secret: Mapped[str | None] = mapped_column(String(200))
@@ -64,3 +69,171 @@ class ProviderEvent(Base):
     id: Mapped[str] = mapped_column(String(100), primary_key=True)
     type: Mapped[str] = mapped_column(String(100))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CoinAccount(Base):
+    """An account of the coin ledger: a person's wallet, what that person owes (a debt, never above zero), or one of
+    the house. The house's have no `balance`: every transaction touches one, and all would wait for its row; the sum
+    of its entries is its balance."""
+
+    __tablename__ = "coin_accounts"
+    __table_args__ = (
+        CheckConstraint("kind <> 'wallet' OR balance >= 0", name="ck_coin_accounts_wallet"),
+        CheckConstraint("kind <> 'debt' OR balance <= 0", name="ck_coin_accounts_debt"),
+    )
+
+    id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(6))
+    person_id: Mapped[str | None] = mapped_column(String(36))
+    balance: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class CoinRecord(Base):
+    """A transaction of the coin ledger, as its person sees it. `unique_key` names what it is for, so that twice is
+    once. Triggers in the database refuse every UPDATE and DELETE of it and of its entries."""
+
+    __tablename__ = "coin_records"
+    __table_args__ = (
+        Index("ix_coin_records_person_id", "person_id", "created_at", "id"),
+        Index("ix_coin_records_order_id", "order_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    unique_key: Mapped[str] = mapped_column(String(80), unique=True)
+    person_id: Mapped[str] = mapped_column(String(36))
+    reason: Mapped[str] = mapped_column(String(20))
+    coins: Mapped[int] = mapped_column(BigInteger)
+    order_id: Mapped[str | None] = mapped_column(String(36))
+    note: Mapped[str | None] = mapped_column(String(300))
+    given_by: Mapped[str | None] = mapped_column(String(64))
+    balance_after: Mapped[int] = mapped_column(BigInteger)
+    debt_after: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CoinEntry(Base):
+    """What a record puts on one account; those of one record sum to zero."""
+
+    __tablename__ = "coin_entries"
+    __table_args__ = (Index("ix_coin_entries_account_id", "account_id"),)
+
+    record_id: Mapped[str] = mapped_column(ForeignKey("coin_records.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("coin_accounts.id"), primary_key=True)
+    coins: Mapped[int] = mapped_column(BigInteger)
+
+
+class LedgerCheck(Base):
+    """The nightly comparison of the ledger's balances with its rows, and what was wrong."""
+
+    __tablename__ = "ledger_checks"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    faults: Mapped[Any] = mapped_column(Json)
+
+
+class FollowedOrder(Base):
+    """What billing knows of a donating order, or of the return of one (then `donation_id` is another order).
+
+    `rewards_ended_at`: since when the donation earns nothing more, because it was cancelled or returned.
+    """
+
+    __tablename__ = "followed_orders"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    donation_id: Mapped[str] = mapped_column(String(36))
+    person_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(20))
+    order_version: Mapped[int] = mapped_column(BigInteger)
+    moved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    rewards_ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Fee(Base):
+    """A fee of a donation that is cancelled (occupation) or returned (delivery), payable in money or in `coins`."""
+
+    __tablename__ = "fees"
+    __table_args__ = (Index("ix_fees_payer_id", "payer_id", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    order_id: Mapped[str] = mapped_column(String(36), unique=True)
+    payer_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(12))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    coins: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class Coupon(Base):
+    """An off-line coupon. `unique_key` names what it was given for, so that twice is once."""
+
+    __tablename__ = "coupons"
+    __table_args__ = (
+        Index("ix_coupons_person_id", "person_id", "given_at", "id"),
+        Index("ix_coupons_given_at", "given_at", "id"),
+        Index("ix_coupons_state", "state", "given_at", "id"),
+        Index("ix_coupons_state_valid_until", "state", "valid_until"),
+        Index("ix_coupons_order_id", "order_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    unique_key: Mapped[str] = mapped_column(String(80), unique=True)
+    code: Mapped[str] = mapped_column(String(14), unique=True)
+    person_id: Mapped[str] = mapped_column(String(36))
+    order_id: Mapped[str | None] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(8))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    note: Mapped[str | None] = mapped_column(String(300))
+    given_by: Mapped[str | None] = mapped_column(String(64))
+    given_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_by: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def value(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class Payout(Base):
+    """The donor's share of one sale, in money. A product that is sold again after a return is another sale."""
+
+    __tablename__ = "payouts"
+    __table_args__ = (
+        UniqueConstraint("product_id", "buying_order_id", name="uq_payouts_sale"),
+        Index("ix_payouts_person_id", "person_id", "created_at", "id"),
+        Index("ix_payouts_state", "state", "created_at"),
+        Index("ix_payouts_buying_order_id", "buying_order_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    person_id: Mapped[str] = mapped_column(String(36))
+    order_id: Mapped[str] = mapped_column(String(36))
+    product_id: Mapped[str] = mapped_column(String(36))
+    buying_order_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(8))
+    price: Mapped[int] = mapped_column(BigInteger)
+    share_percent: Mapped[int] = mapped_column(Integer)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)

@@ -1,5 +1,8 @@
 """Payments by card: authorised while the products are held, captured when they are sold (story b-bu-04).
 
+A payment can be for a fee instead (stories rd-c-02, rd-r-re-02): it is captured as soon as the bank agrees, unless
+the fee is no longer needed by then, and what was captured for such a fee goes back.
+
 The order of things keeps money and goods together: a payment is captured only for a hold that shopping has turned
 into a sale, and an authorised payment whose hold is released is given back (docs/decisions/0008). What is decided
 in a transaction (`capturing`, `voiding`) is done at the provider after it, by `settlement.py`.
@@ -15,9 +18,9 @@ from sqlalchemy.exc import IntegrityError
 from libs.chassis import clock, logs
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound
-from services.billing import card_provider
+from services.billing import card_provider, coins, fees
 from services.billing.card_provider import CardDeclined, CardRefused, Intent
-from services.billing.models import Payment, ProviderEvent
+from services.billing.models import Fee, Payment, ProviderEvent
 from services.billing.orders import PayableOrder
 from services.billing.registry import registry
 
@@ -27,14 +30,16 @@ MOVES: dict[str, frozenset[str]] = {
     "authorized": frozenset({"capturing", "voiding", "voided"}),
     "capturing": frozenset({"captured", "voided"}),
     "voiding": frozenset({"voided"}),
-    "captured": frozenset({"refunded"}),
+    "captured": frozenset({"refunding", "refunded"}),
+    "refunding": frozenset({"refunded"}),
     "voided": frozenset(),
     "failed": frozenset(),
     "refunded": frozenset(),
 }
 ENDED = frozenset({"voided", "failed", "refunded"})
-SETTLED_AT_ONCE = frozenset({"capturing", "voiding"})
+SETTLED_AT_ONCE = frozenset({"capturing", "voiding", "refunding"})
 NEWS_WITHIN = timedelta(seconds=60)
+CAPTURED_BY_CALLER_WITHIN = timedelta(seconds=30)
 
 
 class IllegalMove(Conflict):
@@ -47,6 +52,10 @@ class AlreadyBeingPaid(Conflict):
 
 class NotPaidYet(Conflict):
     slug, title = "not-paid-yet", "The payment is not complete yet"
+
+
+class NoReceipt(Conflict):
+    slug, title = "no-receipt", "There is no receipt for this payment"
 
 
 def move(payment: Payment, state: str) -> None:
@@ -79,7 +88,9 @@ def get_own(payment_id: str, buyer_id: str) -> Payment:
     return payment
 
 
-def open_payment(payment_id: str, order: PayableOrder, payment_method: str) -> Payment:
+def open_payment(
+    payment_id: str, order: PayableOrder, payment_method: str, *, fee_id: str | None = None
+) -> Payment:
     """A payment row, committed before the provider is asked; the same id again gives the row that is there."""
     known = find(payment_id)
     if known is not None:
@@ -95,6 +106,7 @@ def open_payment(payment_id: str, order: PayableOrder, payment_method: str) -> P
         amount=order.total.amount,
         currency=order.total.currency,
         lines=order.lines,
+        fee_id=fee_id,
         provider_method_id=payment_method,
         created_at=moment,
         changed_at=moment,
@@ -117,13 +129,15 @@ def authorize(payment: Payment) -> Payment:
     """Ask the bank to set the money aside, from wherever the payment is; CardDeclined ends it."""
     if payment.state == "failed":
         raise CardDeclined(payment.failure_message or "", decline_code=payment.failure_code or "")
-    if payment.state != "created":
+    if payment.state != "created" or payment.provider_method_id is None:
         return payment
     session().commit()  # no transaction is open while the provider is asked
     try:
         if payment.provider_intent_id is None:
             created = card_provider.create(payment.id, payment.order_id, payment.money, payment.provider_method_id)
             payment.provider_intent_id = created.id
+            if payment.fee_id is not None:  # an order's payment is looked after with its hold
+                payment.settle_at = clock.now() + NEWS_WITHIN
             session().commit()
         intent = card_provider.confirm(payment.provider_intent_id, payment.id)
     except (CardDeclined, CardRefused) as declined:
@@ -147,6 +161,7 @@ def confirm_after_action(payment: Payment) -> Payment:
 
 def apply(payment: Payment, intent: Intent) -> None:
     """Bring our row to what the provider says; saying it twice changes nothing."""
+    _lock_fee_of(payment)
     payment.card_brand = intent.card_brand or payment.card_brand
     payment.card_last4 = intent.card_last4 or payment.card_last4
     if intent.status == "requires_action" and payment.state == "created":
@@ -154,8 +169,7 @@ def apply(payment: Payment, intent: Intent) -> None:
         move(payment, "requires_action")
     elif intent.status == "requires_capture" and payment.state in ("created", "requires_action"):
         payment.next_action = payment.client_secret = None
-        move(payment, "authorized")
-        _publish(payment, "authorized", amount=payment.money.to_dict())
+        _mark_authorized(payment)
     elif intent.status == "succeeded" and payment.state == "capturing":
         _mark_captured(payment)
     elif intent.status == "requires_payment_method" and payment.state in ("created", "requires_action"):
@@ -170,16 +184,70 @@ def _fail(payment: Payment, code: str, message: str) -> None:
     move(payment, "failed")
 
 
+def _lock_fee_of(payment: Payment) -> Fee | None:
+    """The fee that a payment is for, locked, and the payment read again under that lock."""
+    if payment.fee_id is None:
+        return None
+    fee = fees.locked(payment.fee_id)
+    session().refresh(payment)
+    return fee
+
+
+def _mark_authorized(payment: Payment) -> None:
+    move(payment, "authorized")
+    if payment.fee_id is None:
+        _publish(payment, "authorized", amount=payment.money.to_dict())
+    elif fees.locked(payment.fee_id).state == "due":
+        move(payment, "capturing")
+        payment.settle_at = clock.now() + CAPTURED_BY_CALLER_WITHIN
+    else:
+        move(payment, "voiding")
+
+
 def _mark_captured(payment: Payment) -> None:
     move(payment, "captured")
     payment.captured_at = clock.now()
+    if payment.fee_id is not None:
+        _mark_fee_paid(payment, fees.locked(payment.fee_id))
+        return
     amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
     _publish(payment, "captured", amount=amount, captured_at=captured_at)
 
 
+def _mark_fee_paid(payment: Payment, fee: Fee) -> None:
+    if fee.state == "due":
+        fees.mark_paid(fee, payment.captured_at or clock.now())
+    else:  # it became void while its money was being taken
+        fees.move(fee, "refunding")
+        move(payment, "refunding")
+
+
+def refund_fee(fee: Fee) -> None:
+    """Give back what a fee was paid with: coins now, a card by settling; a fee of nothing has no payment."""
+    payment = live_payment_of(fee.order_id)
+    if payment is None:
+        fees.move(fee, "refunded")
+    elif payment.coins is not None:
+        coins.refund(fee.payer_id, payment.coins, key=f"refunded:{fee.id}", order_id=fee.order_id)
+        mark_refunded(payment)
+    else:
+        move(payment, "refunding")
+
+
+def mark_refunded(payment: Payment) -> None:
+    """The money or the coins are back; twice is once."""
+    fee = _lock_fee_of(payment)
+    if payment.state == "refunded":
+        return
+    move(payment, "refunded")
+    if fee is not None:
+        fees.move(fee, "refunded")
+
+
 def _void(payment: Payment, reason: str) -> None:
     move(payment, "voided")
-    _publish(payment, "voided", reason=reason)
+    if payment.fee_id is None:
+        _publish(payment, "voided", reason=reason)
 
 
 def _publish(payment: Payment, what: str, **data: object) -> None:
@@ -204,7 +272,10 @@ def capture_for(order_id: str) -> None:
 def give_back_for(order_id: str) -> None:
     """The products are free again: a payment that is not to be captured is given back."""
     payment = live_payment_of(order_id)
-    if payment is None or payment.state not in ("created", "requires_action", "authorized"):
+    if payment is None:
+        return
+    _lock_fee_of(payment)
+    if payment.state not in ("created", "requires_action", "authorized"):
         return
     if payment.provider_intent_id is None:
         _void(payment, "the order expired")
@@ -224,6 +295,7 @@ def take_notice(notice: card_provider.Notice) -> None:
     if (notice.amount, notice.currency) != (payment.amount, payment.currency):
         logs.get_logger(__name__).critical("the provider names another amount", payment_id=payment.id)
         return
+    _lock_fee_of(payment)
     if payment.state == "capturing":
         _mark_captured(payment)
 

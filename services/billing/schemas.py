@@ -31,9 +31,11 @@ def _lines(payment: Payment) -> list[dict[str, Any]]:
 class PaymentSchema(Schema):
     id = fields.String()
     order_id = fields.String()
+    fee_id = fields.String(allow_none=True)
     state = fields.String()
     amount = fields.Function(lambda payment: payment.money.to_dict())
     method = fields.String()
+    coins = fields.Integer(allow_none=True)
     client_secret = fields.String(allow_none=True)
     next_action = fields.Raw(allow_none=True)
     failure = fields.Function(_failure)
@@ -49,3 +51,62 @@ class ReceiptSchema(Schema):
     total = fields.Function(lambda payment: payment.money.to_dict())
     card = fields.Function(_card)
     paid_at = fields.Function(lambda payment: rfc3339(payment.captured_at))
+
+
+class CoinRecordSchema(Schema):
+    id = fields.String()
+    person_id = fields.String()
+    reason = fields.String()
+    coins = fields.Integer()
+    order_id = fields.String(allow_none=True)
+    note = fields.String(allow_none=True)
+    balance_after = fields.Integer()
+    debt_after = fields.Integer()
+    at = fields.Function(lambda record: rfc3339(record.created_at))
+
+
+class FeeSchema(Schema):
+    id = fields.String()
+    kind = fields.String()
+    order_id = fields.String()
+    state = fields.String()
+    amount = fields.Function(lambda fee: fee.money.to_dict())
+    coins = fields.Integer()
+    created_at = fields.Function(lambda fee: rfc3339(fee.created_at))
+    paid_at = fields.Function(lambda fee: rfc3339(fee.paid_at))
+
+
+class CouponSchema(Schema):
+    """A coupon as its owner sees it."""
+
+    id = fields.String()
+    code = fields.String()
+    state = fields.String()
+    value = fields.Function(lambda coupon: coupon.value.to_dict())
+    order_id = fields.String(allow_none=True)
+    note = fields.String(allow_none=True)
+    given_at = fields.Function(lambda coupon: rfc3339(coupon.given_at))
+    valid_until = fields.Function(lambda coupon: rfc3339(coupon.valid_until))
+    used_at = fields.Function(lambda coupon: rfc3339(coupon.used_at))
+
+
+class GivenCouponSchema(CouponSchema):
+    """A coupon as staff see it: who got it, and who gave and took it. A code is worth money until it is used."""
+
+    class Meta:
+        exclude = ("code",)
+
+    person_id = fields.String()
+    given_by = fields.String(allow_none=True)
+    used_by = fields.String(allow_none=True)
+
+
+class PayoutSchema(Schema):
+    id = fields.String()
+    order_id = fields.String()
+    product_id = fields.String()
+    state = fields.String()
+    amount = fields.Function(lambda payout: payout.money.to_dict())
+    share_percent = fields.Integer()
+    created_at = fields.Function(lambda payout: rfc3339(payout.created_at))
+    paid_at = fields.Function(lambda payout: rfc3339(payout.paid_at))

@@ -6,6 +6,7 @@ transaction. While the provider is away it stays due and is tried again after a 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from services.billing.models import Payment
 
 AT_ONCE = 20
 AGAIN_AFTER = timedelta(seconds=30)
+ABANDONED_AFTER = timedelta(hours=1)
 
 
 def settle_due() -> None:
@@ -36,15 +38,45 @@ def settle(payment_id: str) -> None:
     """Bring one payment to where it is meant to be; ProviderUnavailable leaves it due."""
     with unit_of_work():
         payment = session().get_one(Payment, payment_id)
-        state, intent_id = payment.state, payment.provider_intent_id
+        if payment.fee_id is not None and _is_abandoned(payment):
+            payments.give_back_for(payment.order_id)
+        state, intent_id, is_fee = payment.state, payment.provider_intent_id, payment.fee_id is not None
         payment.settle_at = clock.now() + AGAIN_AFTER if intent_id else None
     if intent_id is None:
         return
+    if state == "refunding":
+        _refund(intent_id, payment_id)
+        return
     intent, just_captured = _act(state, intent_id, payment_id)
-    if not just_captured:  # else the signed webhook says so, and if it is lost the next look does
+    if is_fee or not just_captured:  # else the signed webhook says so, and if it is lost the next look does
         with unit_of_work():
             payments.apply(session().get_one(Payment, payment_id), intent)
     logs.get_logger(__name__).info("settled", payment_id=payment_id, was=state, provider_says=intent.status)
+
+
+def _is_abandoned(payment: Payment) -> bool:
+    """Whether the payment of a fee was left alone half way; an order's payment ends with the order instead."""
+    is_half_way = payment.state in ("created", "requires_action")
+    return is_half_way and payment.created_at < clock.now() - ABANDONED_AFTER
+
+
+def capture_at_once(payment: Payment) -> None:
+    """Take the money of a fee now, after the bank agreed; while the provider is away, settling does it later."""
+    if payment.fee_id is None or payment.state != "capturing":
+        return
+    session().commit()
+    with suppress(ProviderUnavailable):
+        settle(payment.id)
+    session().refresh(payment)
+
+
+def _refund(intent_id: str, payment_id: str) -> None:
+    if not card_provider.refund(intent_id, payment_id):
+        logs.get_logger(__name__).error("refund not done yet", payment_id=payment_id)
+        return
+    with unit_of_work():
+        payments.mark_refunded(session().get_one(Payment, payment_id))
+    logs.get_logger(__name__).info("refunded", payment_id=payment_id)
 
 
 def _act(state: str, intent_id: str, payment_id: str) -> tuple[Intent, bool]:

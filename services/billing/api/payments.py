@@ -9,7 +9,7 @@ from sqlalchemy import select
 from libs.chassis.idempotency import stable_id
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
-from services.billing import orders, payments
+from services.billing import orders, payments, settlement
 from services.billing.models import Payment
 from services.billing.schemas import PaymentSchema, ReceiptSchema
 
@@ -40,8 +40,9 @@ def get_payment(payment_id: str) -> dict[str, Any]:
 
 
 def confirm_payment(payment_id: str) -> dict[str, Any]:
-    payment = payments.get_own(payment_id, principal().subject)
-    confirmed: dict[str, Any] = PaymentSchema().dump(payments.confirm_after_action(payment))
+    payment = payments.confirm_after_action(payments.get_own(payment_id, principal().subject))
+    settlement.capture_at_once(payment)
+    confirmed: dict[str, Any] = PaymentSchema().dump(payment)
     return confirmed
 
 
@@ -49,5 +50,7 @@ def get_receipt(payment_id: str) -> dict[str, Any]:
     payment = payments.get_own(payment_id, principal().subject)
     if payment.captured_at is None:
         raise payments.NotPaidYet(f"the payment is {payment.state}")
+    if payment.coins is not None:
+        raise payments.NoReceipt("coins are no money; see the list of coin records")
     receipt: dict[str, Any] = ReceiptSchema().dump(payment)
     return receipt

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,31 +18,12 @@ from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
 from services.billing import card_provider, payments, settlement
 from services.billing.models import Payment
+from tests.integration.billing.support import DECLINED, NEEDS_CHECK, PRODUCT, SECRET, card, variables
 from tests.support import servers
 from tests.support.harness import Harness, running, user_id
 
 ORDER = "bor_" + "1" * 32
-PRODUCT = "prd_" + "2" * 32
-SECRET = "whsec_test"
 TOTAL = {"amount": 4900, "currency": "EUR"}
-GOOD, DECLINED, NEEDS_CHECK = "4242424242424242", "4000000000000341", "4000002500003155"
-
-
-@pytest.fixture(scope="module")
-def stripe_url() -> Iterator[str]:
-    with servers.localstripe(SECRET) as url:
-        yield url
-
-
-def variables(database_url: str, stripe_url: str) -> dict[str, str]:
-    return {
-        "RECLOTHES_DATABASE_URL": database_url,
-        "BILLING_STRIPE_API_KEY": "sk_test_12345",
-        "BILLING_STRIPE_PUBLISHABLE_KEY": "pk_test_12345",
-        "BILLING_STRIPE_API_BASE": stripe_url,
-        "BILLING_STRIPE_PUBLIC_API_BASE": stripe_url,
-        "BILLING_STRIPE_WEBHOOK_SECRET": SECRET,
-    }
 
 
 class Orders:
@@ -68,13 +49,6 @@ class Orders:
 
 
 @pytest.fixture
-def billing(database_url: str, stripe_url: str) -> Iterator[Harness]:
-    card_provider._breaker.close()
-    with running("billing", variables(database_url, stripe_url)) as harness:
-        yield harness
-
-
-@pytest.fixture
 def orders(billing: Harness) -> Orders:
     played = Orders()
     billing.play_peers(played.answer)
@@ -84,14 +58,6 @@ def orders(billing: Harness) -> Orders:
 @pytest.fixture
 def ines(billing: Harness, orders: Orders) -> Callable[..., httpx.Response]:
     return billing.as_user("ines", "billing:payments")
-
-
-def card(stripe_url: str, number: str = GOOD) -> str:
-    details = {"number": number, "exp_month": "12", "exp_year": "2030", "cvc": "123"}
-    form = {"type": "card"} | {f"card[{name}]": value for name, value in details.items()}
-    headers = {"Authorization": "Bearer pk_test_12345"}
-    payment_method: str = httpx.post(f"{stripe_url}/v1/payment_methods", data=form, headers=headers).json()["id"]
-    return payment_method
 
 
 def pay(

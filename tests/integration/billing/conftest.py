@@ -1,0 +1,47 @@
+"""Billing in this process on both databases, with the real `stripe` library against localstripe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from libs.chassis import system_settings
+from services.billing import card_provider
+from tests.integration.billing.support import SECRET, Ask, variables
+from tests.support import servers
+from tests.support.harness import Harness, running
+
+
+@pytest.fixture(scope="session")
+def stripe_url() -> Iterator[str]:
+    with servers.localstripe(SECRET) as url:
+        yield url
+
+
+@pytest.fixture
+def billing(database_url: str, stripe_url: str) -> Iterator[Harness]:
+    card_provider._breaker.close()
+    with running("billing", variables(database_url, stripe_url)) as harness:
+        yield harness
+
+
+@pytest.fixture
+def donor(billing: Harness) -> Ask:
+    return billing.as_user("ines", "billing:rewards billing:fees billing:payments")
+
+
+@pytest.fixture
+def manager(billing: Harness) -> Ask:
+    scopes = "billing:rewards:write billing:coupons:read billing:coupons:write"
+    return billing.as_user("marta", scopes, kind="internal", roles=["manager"])
+
+
+@pytest.fixture
+def set_setting(billing: Harness, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+    """Change a system setting for this test, as if ElastiCache had it."""
+    values: dict[str, Any] = {}
+    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
+    monkeypatch.setattr(system_settings, "_memory", values)
+    return values.__setitem__

@@ -1,0 +1,103 @@
+"""What the tests of billing share: its environment, cards of localstripe, and donations as events."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from libs.chassis.clock import now, rfc3339
+from tests.support.harness import Harness, user_id
+
+SECRET = "whsec_test"
+GOOD, DECLINED, NEEDS_CHECK = "4242424242424242", "4000000000000341", "4000002500003155"
+Ask = Callable[..., httpx.Response]
+DONATION = "dor_" + "3" * 32
+RETURN = "rdo_" + "4" * 32
+PRODUCT = "prd_" + "2" * 32
+LOCATION = {"location_id": "loc_" + "5" * 32, "location_name": "Rossio"}
+MOMENT = datetime.fromisoformat("2026-11-23T10:00:00+00:00")
+
+
+def variables(database_url: str, stripe_url: str) -> dict[str, str]:
+    return {
+        "RECLOTHES_DATABASE_URL": database_url,
+        "BILLING_STRIPE_API_KEY": "sk_test_12345",
+        "BILLING_STRIPE_PUBLISHABLE_KEY": "pk_test_12345",
+        "BILLING_STRIPE_API_BASE": stripe_url,
+        "BILLING_STRIPE_PUBLIC_API_BASE": stripe_url,
+        "BILLING_STRIPE_WEBHOOK_SECRET": SECRET,
+    }
+
+
+def card(stripe_url: str, number: str = GOOD) -> str:
+    details = {"number": number, "exp_month": "12", "exp_year": "2030", "cvc": "123"}
+    form = {"type": "card"} | {f"card[{name}]": value for name, value in details.items()}
+    headers = {"Authorization": "Bearer pk_test_12345"}
+    payment_method: str = httpx.post(f"{stripe_url}/v1/payment_methods", data=form, headers=headers).json()["id"]
+    return payment_method
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and kind of a refusal."""
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_{uuid.uuid4().hex}"
+
+
+def donation_event(
+    state: str, *, order_id: str = DONATION, donor: str = "ines", minute: int = 0, **more: Any
+) -> dict[str, Any]:
+    """A move of a donating order; `minute` orders the moves."""
+    data = {
+        "order_id": order_id,
+        "donor_id": user_id(donor),
+        "state": state,
+        "previous_state": None,
+        "has_story": False,
+        "is_first": False,
+        "item_ids": [],
+        "at": rfc3339(MOMENT + timedelta(minutes=minute)),
+    }
+    return data | LOCATION | more
+
+
+def return_event(state: str, *, minute: int = 0, **more: Any) -> dict[str, Any]:
+    data = {
+        "return_id": RETURN,
+        "order_id": DONATION,
+        "donor_id": user_id("ines"),
+        "state": state,
+        "previous_state": None,
+        "at": rfc3339(MOMENT + timedelta(minutes=minute)),
+    }
+    return data | LOCATION | more
+
+
+def move_donation(billing: Harness, state: str, **more: Any) -> None:
+    billing.deliver("customer.donating_order.moved.v1", donation_event(state, **more))
+
+
+def move_return(billing: Harness, state: str, **more: Any) -> None:
+    billing.deliver("customer.return_donating_order.moved.v1", return_event(state, **more))
+
+
+def register(billing: Harness, *names: str) -> None:
+    for name in names:
+        data = {"user_id": user_id(name), "full_name": name.title(), "consents": []}
+        billing.deliver("auth.user.registered.v1", data)
+
+
+def hand_over(*order_ids: str) -> dict[str, Any]:
+    return {
+        "hand_over_id": new_id("hov"),
+        "factory_id": "fac_" + "6" * 32,
+        "factory_name": "Fibra Nova",
+        "order_ids": list(order_ids),
+        "at": rfc3339(now()),
+    }

@@ -1,0 +1,258 @@
+"""Any sequence of paying, answers that get lost, and orders that go another way: a fee is paid once or not at all,
+and what was paid for nothing is back in the end."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import select, update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from libs.chassis.money import Money
+from services.billing import card_provider, coins, fee_payments, fees, ledger_check, payments, settlement
+from services.billing.card_provider import CardDeclined, Intent, ProviderUnavailable
+from services.billing.models import Fee, Payment
+from tests.integration.billing.support import move_donation, new_id
+from tests.support.harness import Harness, user_id
+
+SOON = timedelta(seconds=1)
+FEE, COINS = 300, 400
+REFUSALS = (
+    fees.FeeNotPayable,
+    payments.AlreadyBeingPaid,
+    fee_payments.PaymentGivenUp,
+    coins.NotEnoughCoins,
+    CardDeclined,
+    ProviderUnavailable,
+)
+WHERE = st.sampled_from(["before", "after", "nowhere"])
+
+
+@dataclass
+class Bank:
+    """The provider, in memory. `loses` says where the next call fails: before it does anything, or after."""
+
+    intents: dict[str, Intent] = field(default_factory=dict)
+    refunded: dict[str, int] = field(default_factory=dict)
+    loses: str = "nowhere"
+    answers_with: str = "requires_capture"
+
+    def create(self, payment_id: str, _order_id: str, money: Money, _method: str) -> Intent:
+        with self._line():
+            return self.intents.setdefault(payment_id, self._new(payment_id, money))
+
+    @staticmethod
+    def _new(payment_id: str, money: Money) -> Intent:
+        return Intent(f"pi_{payment_id}", "requires_confirmation", money.amount, money.currency, None, None)
+
+    def confirm(self, intent_id: str, _payment_id: str) -> Intent:
+        with self._line():
+            if self._of(intent_id).status == "requires_confirmation":
+                if self.answers_with == "declined":
+                    raise CardDeclined("no", decline_code="card_declined")
+                self._set(intent_id, self.answers_with)
+            return self._of(intent_id)
+
+    def read(self, intent_id: str) -> Intent:
+        with self._line():
+            return self._of(intent_id)
+
+    def capture(self, intent_id: str, _payment_id: str) -> Intent:
+        with self._line():
+            if self._of(intent_id).status == "requires_capture":
+                self._set(intent_id, "succeeded")
+            return self._of(intent_id)
+
+    def cancel(self, intent_id: str, _payment_id: str) -> Intent:
+        with self._line():
+            if self._of(intent_id).status != "succeeded":
+                self._set(intent_id, "canceled")
+            return self._of(intent_id)
+
+    def refund(self, intent_id: str, _payment_id: str) -> bool:
+        with self._line():
+            assert self._of(intent_id).status == "succeeded"
+            self.refunded.setdefault(intent_id, self._of(intent_id).amount)
+            return True
+
+    def forget(self) -> None:
+        self.intents.clear()
+        self.refunded.clear()
+
+    def kept(self) -> int:
+        """What the bank took and did not give back."""
+        taken = [intent for intent in self.intents.values() if intent.status == "succeeded"]
+        return sum(intent.amount - self.refunded.get(intent.id, 0) for intent in taken)
+
+    def authenticate(self) -> None:
+        """All customers go through the bank's own check."""
+        for intent in list(self.intents.values()):
+            if intent.status == "requires_action":
+                self._set(intent.id, "requires_capture")
+
+    def _of(self, intent_id: str) -> Intent:
+        return self.intents[intent_id.removeprefix("pi_")]
+
+    def _set(self, intent_id: str, status: str) -> None:
+        self.intents[intent_id.removeprefix("pi_")] = replace(self._of(intent_id), status=status)
+
+    def _line(self) -> Line:
+        where, self.loses = self.loses, "nowhere"
+        return Line(where)
+
+
+@dataclass
+class Line:
+    """The network between us and the bank, for one call."""
+
+    loses: str
+
+    def __enter__(self) -> None:
+        if self.loses == "before":
+            raise ProviderUnavailable
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if self.loses == "after" and kind is None:
+            raise ProviderUnavailable
+
+
+class FeeWalk(RuleBasedStateMachine):
+    billing: Harness
+    bank: Bank
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = new_id("person")
+        self.order = new_id("dor")
+        self.minute = 1
+        self.wanted = True
+        self.keys: list[str] = []
+        self.bank.forget()
+        with db.unit_of_work() as session:  # what an earlier walk left half way is not ours
+            session.execute(update(Payment).values(settle_at=None))
+
+    @initialize()
+    def begin(self) -> None:
+        with db.unit_of_work():
+            coins.reward(user_id(self.name), new_id("dor"), "deposit", COINS)
+        move_donation(self.billing, "cancelling", order_id=self.order, donor=self.name, minute=1)
+
+    def fee(self) -> Fee:
+        with db.unit_of_work(reads_only=True) as session:
+            return session.scalars(select(Fee).where(Fee.order_id == self.order)).one()
+
+    @rule(
+        answer=st.sampled_from(["requires_capture", "requires_action", "declined"]),
+        loses=WHERE,
+        again=st.booleans(),
+    )
+    def pay_by_card(self, answer: str, loses: str, again: bool) -> None:
+        if not again or not self.keys:
+            self.keys.append(new_id("pay"))
+        self.bank.answers_with, self.bank.loses = answer, loses
+        self._pay(self.keys[-1], "card")
+
+    @rule()
+    def pay_with_coins(self) -> None:
+        self._pay(new_id("pay"), "coins")
+
+    def _pay(self, key: str, method: str) -> None:
+        fee_id, card = self.fee().id, "pm_12345" if method == "card" else None
+        with suppress(*REFUSALS), db.unit_of_work():
+            fee_payments.pay(fee_id, user_id(self.name), key, method, card)
+        self.bank.loses = "nowhere"
+
+    @rule(loses=WHERE)
+    def go_on_after_the_check(self, loses: str) -> None:
+        self.bank.authenticate()
+        self.bank.loses = loses
+        for key in self.keys[-1:]:
+            with db.unit_of_work() as session:
+                payment = session.get(Payment, key)
+                if payment is not None:
+                    self._confirm(payment)
+        self.bank.loses = "nowhere"
+
+    @staticmethod
+    def _confirm(payment: Payment) -> None:
+        with suppress(CardDeclined, ProviderUnavailable):
+            settlement.capture_at_once(payments.confirm_after_action(payment))
+
+    @rule(loses=WHERE)
+    def settle(self, loses: str) -> None:
+        self.bank.loses = loses
+        self._settle_all()
+        self.bank.loses = "nowhere"
+
+    @staticmethod
+    def _settle_all() -> None:
+        with db.unit_of_work() as session:
+            due = update(Payment).where(Payment.settle_at.is_not(None))
+            session.execute(due.values(settle_at=now() - SOON))
+        settlement.settle_due()
+
+    @rule()
+    def the_order_goes_another_way(self) -> None:
+        self.minute += 1
+        self.wanted = False
+        move_donation(self.billing, "collected", order_id=self.order, donor=self.name, minute=self.minute)
+
+    @rule()
+    def the_order_is_cancelled(self) -> None:
+        self.minute += 1
+        move_donation(self.billing, "cancelled", order_id=self.order, donor=self.name, minute=self.minute)
+
+    @invariant()
+    def it_is_told_as_paid_at_most_once_and_never_paid_twice(self) -> None:
+        with db.unit_of_work(reads_only=True) as session:
+            fee = session.scalars(select(Fee).where(Fee.order_id == self.order)).one_or_none()
+        if fee is None:
+            return
+        told = [event for event in self.billing.published("billing.fee.paid.v1") if event["fee_id"] == fee.id]
+        assert len(told) == (1 if fee.paid_at else 0)
+        assert fee.paid_at or fee.state != "paid"
+        assert self.bank.kept() + self._coins_spent() <= FEE
+
+    def _coins_spent(self) -> int:
+        with db.unit_of_work(reads_only=True):
+            balance, _ = coins.balance_of(user_id(self.name))
+        return COINS - balance
+
+    def teardown(self) -> None:
+        """When all is settled, what is kept is exactly the fee that is paid."""
+        for _ in range(4):
+            self._settle_all()
+        fee = self.fee()
+        assert "requires_capture" not in {intent.status for intent in self.bank.intents.values()}
+        assert self.bank.kept() + self._coins_spent() == (FEE if fee.state == "paid" else 0), fee.state
+        assert fee.state in (("due", "paid") if self.wanted else ("void", "refunded"))
+        with db.unit_of_work(reads_only=True):
+            assert ledger_check.faults() == []
+
+
+@pytest.fixture
+def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
+    played = Bank()
+    for name in ("create", "confirm", "read", "capture", "cancel", "refund"):
+        monkeypatch.setattr(card_provider, name, getattr(played, name))
+    return played
+
+
+def test_a_fee_is_paid_once_or_not_at_all_whatever_happens(billing: Harness, bank: Bank) -> None:
+    machine = type("FeeWalkHere", (FeeWalk,), {"billing": billing, "bank": bank})
+    walk = settings(
+        max_examples=40,
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+    )
+    run_state_machine_as_test(machine, settings=walk)

@@ -1,0 +1,408 @@
+"""Fees of cancelled and returned donations, on both databases, with the real `stripe` library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.billing import card_provider, settlement
+from services.billing.models import Fee, Payment
+from tests.integration.billing.support import (
+    DECLINED,
+    DONATION,
+    NEEDS_CHECK,
+    RETURN,
+    Ask,
+    card,
+    move_donation,
+    move_return,
+    problem,
+    register,
+    variables,
+)
+from tests.integration.billing.test_billing import webhook
+from tests.support import servers
+from tests.support.harness import Harness, running, user_id
+
+SetSetting = Callable[[str, Any], None]
+
+
+def the_fee(ask: Ask) -> dict[str, Any]:
+    fees: list[dict[str, Any]] = ask("GET", "/billing/v1/fees").json()["items"]
+    [fee] = fees
+    return fee
+
+
+@pytest.fixture
+def fee(billing: Harness, donor: Ask) -> dict[str, Any]:
+    """An occupation fee that is due."""
+    move_donation(billing, "deposited")
+    move_donation(billing, "cancelling", minute=1)
+    return the_fee(donor)
+
+
+def pay(ask: Ask, fee: dict[str, Any], payment_method: str | None, key: str = "fee-key-1") -> httpx.Response:
+    by_card = {"method": "card", "payment_method": payment_method}
+    body = {"method": "coins"} if payment_method is None else by_card
+    return ask("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key=key)
+
+
+def give_coins(billing: Harness, manager: Ask, coins: int) -> None:
+    register(billing, "ines")
+    body = {"person_id": user_id("ines"), "coins": coins, "note": "For the test"}
+    assert manager("POST", "/billing/v1/coin-records", json=body, key=f"gift-{coins}-1").status_code == 201
+
+
+def coins_of(ask: Ask) -> int:
+    balance: int = ask("GET", "/billing/v1/coins").json()["balance"]
+    return balance
+
+
+def state_of(ask: Ask, fee: dict[str, Any]) -> str:
+    state: str = ask("GET", f"/billing/v1/fees/{fee['id']}").json()["state"]
+    return state
+
+
+def authenticate(stripe_url: str, payment: dict[str, Any], *, success: bool) -> None:
+    """What the provider's script does in the browser for the bank's own check."""
+    form = {"client_secret": payment["client_secret"], "success": str(success).lower(), "key": "pk_test_12345"}
+    httpx.post(f"{stripe_url}/v1/payment_intents/{intent_of(payment)}/_authenticate", data=form)
+
+
+def intent_of(payment: dict[str, Any]) -> str:
+    with db.unit_of_work(reads_only=True) as session:
+        intent_id = session.get_one(Payment, payment["id"]).provider_intent_id
+    assert intent_id is not None
+    return intent_id
+
+
+def refunds_of(stripe_url: str, intent_id: str) -> list[int]:
+    headers = {"Authorization": "Bearer sk_test_12345"}
+    params = {"payment_intent": intent_id}
+    found = httpx.get(f"{stripe_url}/v1/refunds", params=params, headers=headers).json()["data"]
+    return [refund["amount"] for refund in found]
+
+
+def settle_now() -> None:
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).values(settle_at=now() - timedelta(seconds=1)))
+    settlement.settle_due()
+
+
+def test_cancelling_a_deposit_costs_the_occupation_fee_once(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited")
+    for _ in range(2):
+        move_donation(billing, "cancelling", minute=1)
+    fee = the_fee(donor)
+    assert (fee["kind"], fee["order_id"], fee["state"]) == ("occupation", DONATION, "due")
+    assert (fee["amount"], fee["coins"]) == ({"amount": 300, "currency": "EUR"}, 300)
+    [told] = billing.published("billing.fee.due.v1")
+    assert (told["fee_id"], told["payer_id"]) == (fee["id"], user_id("ines"))
+
+
+def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "collected")
+    for _ in range(2):
+        move_return(billing, "created", minute=1)
+    fee = the_fee(donor)
+    assert (fee["kind"], fee["order_id"], fee["amount"]["amount"]) == ("delivery", RETURN, 450)
+
+
+def test_a_card_is_charged_at_once_and_the_fee_is_paid_once(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    payment_method = card(stripe_url)
+    answer = pay(donor, fee, payment_method)
+    payment = answer.json()
+    assert (answer.status_code, payment["state"], payment["fee_id"]) == (201, "captured", fee["id"])
+    assert answer.headers["Location"] == f"/billing/v1/payments/{payment['id']}"
+    assert card_provider.read(intent_of(payment)).status == "succeeded"
+    assert pay(donor, fee, payment_method).json() == payment
+    assert problem(pay(donor, fee, payment_method, "fee-key-2")) == (409, "fee-not-payable")
+    for event_id in ("evt_1", "evt_2"):
+        assert webhook(billing, intent_of(payment), event_id=event_id, amount=300).status_code == 200
+    settle_now()
+    [told] = billing.published("billing.fee.paid.v1")
+    assert (told["fee_id"], told["order_id"], told["amount"]["amount"]) == (fee["id"], DONATION, 300)
+    paid = the_fee(donor)
+    assert (paid["state"], paid["paid_at"]) == ("paid", told["paid_at"])
+    for what in ("authorized", "captured", "voided"):  # these tell of buying orders
+        assert billing.published(f"billing.payment.{what}.v1") == []
+    receipt = donor("GET", f"/billing/v1/payments/{payment['id']}/receipt").json()
+    assert (receipt["lines"], receipt["total"]["amount"], receipt["card"]["last4"]) == ([], 300, "4242")
+
+
+def test_coins_pay_a_fee_through_the_ledger(
+    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any]
+) -> None:
+    give_coins(billing, manager, 300)
+    answer = pay(donor, fee, None)
+    assert (answer.status_code, answer.json()["coins"], answer.json()["state"]) == (201, 300, "captured")
+    assert pay(donor, fee, None).json() == answer.json()
+    assert problem(pay(donor, fee, None, "fee-key-2")) == (409, "fee-not-payable")
+    assert (coins_of(donor), state_of(donor, fee)) == (50, "paid")
+    [record, *_] = donor("GET", "/billing/v1/coin-records").json()["items"]
+    assert (record["reason"], record["coins"], record["order_id"]) == ("spent", -300, DONATION)
+    assert len(billing.published("billing.fee.paid.v1")) == 1
+    receipt = donor("GET", f"/billing/v1/payments/{answer.json()['id']}/receipt")
+    assert problem(receipt) == (409, "no-receipt")
+
+
+def test_too_few_coins_pay_nothing_and_a_card_still_can(
+    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    give_coins(billing, manager, 249)  # and 50 for the deposit
+    assert problem(pay(donor, fee, None)) == (409, "not-enough-coins")
+    assert (coins_of(donor), state_of(donor, fee)) == (299, "due")
+    assert pay(donor, fee, card(stripe_url), "fee-key-2").status_code == 201
+    assert (coins_of(donor), state_of(donor, fee)) == (299, "paid")
+
+
+def test_the_worth_of_a_coin_is_a_setting_and_a_part_of_a_coin_is_a_coin(
+    billing: Harness, donor: Ask, set_setting: SetSetting
+) -> None:
+    set_setting("billing.coin_value", 7)
+    move_donation(billing, "cancelling")
+    assert the_fee(donor)["coins"] == 43
+
+
+def test_a_fee_of_nothing_is_paid_from_the_start(billing: Harness, donor: Ask, set_setting: SetSetting) -> None:
+    set_setting("billing.occupation_fee", 0)
+    move_donation(billing, "cancelling")
+    assert the_fee(donor)["state"] == "paid"
+    assert len(billing.published("billing.fee.due.v1")) == len(billing.published("billing.fee.paid.v1")) == 1
+    move_donation(billing, "collected", minute=1)
+    assert the_fee(donor)["state"] == "refunded"
+
+
+def test_somebody_elses_fee_is_not_there(billing: Harness, fee: dict[str, Any], stripe_url: str) -> None:
+    rui = billing.as_user("rui", "billing:fees")
+    assert rui("GET", f"/billing/v1/fees/{fee['id']}").status_code == 404
+    assert pay(rui, fee, card(stripe_url)).status_code == 404
+    assert pay(rui, fee, None, "fee-key-2").status_code == 404
+    assert rui("GET", "/billing/v1/fees").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"method": "card"}, {"method": "coins", "payment_method": "pm_12345"}, {"method": "cash"}, {}],
+)
+def test_a_payment_says_how(donor: Ask, fee: dict[str, Any], body: dict[str, str]) -> None:
+    assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 400
+
+
+def test_a_declined_card_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+    declined = card(stripe_url, DECLINED)
+    for _ in range(2):
+        assert problem(pay(donor, fee, declined)) == (402, "card-declined")
+    assert state_of(donor, fee) == "due"
+    assert problem(pay(donor, fee, "pm_nobody_knows", "fee-key-2")) == (422, "card-not-usable")
+    assert pay(donor, fee, card(stripe_url), "fee-key-3").json()["state"] == "captured"
+    assert state_of(donor, fee) == "paid"
+
+
+def test_the_banks_own_check_is_passed_on_and_then_the_card_is_charged(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    assert (payment["state"], state_of(donor, fee)) == ("requires_action", "due")
+    path = f"/billing/v1/payments/{payment['id']}/confirmation"
+    assert donor("POST", path).json()["state"] == "requires_action"
+    authenticate(stripe_url, payment, success=True)
+    assert donor("POST", path).json()["state"] == "captured"
+    assert state_of(donor, fee) == "paid"
+    assert len(billing.published("billing.fee.paid.v1")) == 1
+
+
+def test_a_failed_check_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+    payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    authenticate(stripe_url, payment, success=False)
+    assert donor("POST", f"/billing/v1/payments/{payment['id']}/confirmation").status_code == 402
+    assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
+
+
+def test_a_browser_that_never_comes_back_is_made_up_for(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+    payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    authenticate(stripe_url, payment, success=True)
+    settle_now()
+    settle_now()
+    assert state_of(donor, fee) == "paid"
+
+
+def test_a_check_that_is_left_alone_gives_way_to_another_payment(
+    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
+    assert card_provider.read(intent_of(left)).status == "canceled"
+    assert donor("GET", f"/billing/v1/payments/{left['id']}").json()["state"] == "voided"
+    assert len(billing.published("billing.fee.paid.v1")) == 1
+
+
+def test_a_check_that_is_left_alone_for_an_hour_ends(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).values(created_at=now() - timedelta(hours=2)))
+    settle_now()
+    assert donor("GET", f"/billing/v1/payments/{left['id']}").json()["state"] == "voided"
+    assert state_of(donor, fee) == "due"
+
+
+def test_while_the_provider_is_away_the_fee_stays_payable(database_url: str, stripe_url: str) -> None:
+    gone = f"http://127.0.0.1:{servers.free_port()}"
+    with running("billing", variables(database_url, gone)) as billing:
+        ask = billing.as_user("ines", "billing:fees")
+        move_donation(billing, "cancelling")
+        fee = the_fee(ask)
+        answer = pay(ask, fee, "pm_1234567")
+        assert problem(answer) == (503, "payment-provider-unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert state_of(ask, fee) == "due"
+    card_provider._breaker.close()
+    with running("billing", variables(database_url, stripe_url)) as billing:
+        ask = billing.as_user("ines", "billing:fees")
+        assert pay(ask, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
+        assert len(billing.published("billing.fee.paid.v1")) == 1
+
+
+def test_when_the_provider_goes_away_before_the_capture_it_is_made_up_for(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str) -> None:
+        raise card_provider.ProviderUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(card_provider, "capture", away)
+        payment = pay(donor, fee, card(stripe_url)).json()
+    assert (payment["state"], state_of(donor, fee)) == ("capturing", "due")
+    assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "already-being-paid")
+    settle_now()
+    assert state_of(donor, fee) == "paid"
+    assert len(billing.published("billing.fee.paid.v1")) == 1
+
+
+def test_a_fee_that_is_no_longer_needed_is_void_and_cannot_be_paid(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    move_donation(billing, "collected", minute=2)
+    assert state_of(donor, fee) == "void"
+    settle_now()
+    assert card_provider.read(intent_of(left)).status == "canceled"
+    assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "fee-not-payable")
+    assert problem(pay(donor, fee, None, "fee-key-3")) == (409, "fee-not-payable")
+    assert billing.published("billing.fee.paid.v1") == []
+
+
+def test_a_paid_fee_of_an_order_that_went_another_way_is_refunded_once(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    payment = pay(donor, fee, card(stripe_url)).json()
+    for _ in range(2):
+        move_donation(billing, "collected", minute=2)
+    assert state_of(donor, fee) == "refunding"
+    settle_now()
+    settle_now()
+    assert state_of(donor, fee) == "refunded"
+    assert donor("GET", f"/billing/v1/payments/{payment['id']}").json()["state"] == "refunded"
+    assert refunds_of(stripe_url, intent_of(payment)) == [300]
+
+
+def test_a_refund_whose_answer_was_lost_is_found_again(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    payment = pay(donor, fee, card(stripe_url)).json()
+    move_donation(billing, "collected", minute=2)
+    for _ in range(2):
+        assert card_provider.refund(intent_of(payment), payment["id"])
+    settle_now()
+    assert refunds_of(stripe_url, intent_of(payment)) == [300]
+    assert state_of(donor, fee) == "refunded"
+
+
+def test_coins_of_a_fee_that_is_no_longer_needed_come_back_at_once(
+    billing: Harness, donor: Ask, manager: Ask
+) -> None:
+    give_coins(billing, manager, 500)
+    move_donation(billing, "collected")
+    move_return(billing, "created", minute=1)
+    fee = the_fee(donor)
+    assert pay(donor, fee, None).status_code == 201
+    assert coins_of(donor) == 50
+    for _ in range(2):
+        move_return(billing, "cancelled", minute=2)
+    assert (coins_of(donor), state_of(donor, fee)) == (500, "refunded")
+    [record, *_] = donor("GET", "/billing/v1/coin-records").json()["items"]
+    assert (record["reason"], record["coins"]) == ("refunded", 450)
+
+
+def test_money_that_was_being_taken_when_the_fee_became_void_goes_back(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: str) -> None:
+        raise card_provider.ProviderUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(card_provider, "capture", away)
+        payment = pay(donor, fee, card(stripe_url)).json()
+    move_donation(billing, "collected", minute=2)
+    assert state_of(donor, fee) == "void"
+    for _ in range(3):
+        settle_now()
+    assert state_of(donor, fee) == "refunded"
+    assert refunds_of(stripe_url, intent_of(payment)) == [300]
+    assert billing.published("billing.fee.paid.v1") == []
+
+
+def test_a_paid_fee_stays_paid_when_the_donation_is_cancelled(
+    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    pay(donor, fee, card(stripe_url))
+    move_donation(billing, "cancelled", minute=2)
+    settle_now()
+    assert state_of(donor, fee) == "paid"
+    assert coins_of(donor) == 0
+
+
+@pytest.mark.parametrize("later", ["collected", "cancelled"])
+def test_an_event_that_comes_too_late_makes_no_fee(billing: Harness, donor: Ask, later: str) -> None:
+    move_donation(billing, later, minute=2)
+    move_donation(billing, "cancelling", minute=1)
+    assert donor("GET", "/billing/v1/fees").json()["items"] == []
+
+
+def test_a_late_older_move_does_not_void_a_fee(billing: Harness, donor: Ask, fee: dict[str, Any]) -> None:
+    move_donation(billing, "submitted", minute=0)
+    assert state_of(donor, fee) == "due"
+
+
+def test_many_who_pay_one_fee_at_once_pay_it_once(
+    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+) -> None:
+    give_coins(billing, manager, 2000)
+    cards = [card(stripe_url) for _ in range(4)]
+    ways = [*cards, None, None, None, None]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: pay(donor, fee, ways[n], f"fee-key-{n:02d}"), range(len(ways))))
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) <= {201, 409, 503}, [answer.text for answer in answers]
+    for _ in range(3):
+        settle_now()
+    with db.unit_of_work(reads_only=True) as session:
+        states = list(session.scalars(select(Payment.state).where(Payment.fee_id == fee["id"])))
+        by_coins = session.scalar(
+            select(Payment.coins).where(Payment.fee_id == fee["id"], Payment.state == "captured")
+        )
+        assert session.get_one(Fee, fee["id"]).state == "paid"
+    assert sorted(set(states) - {"voided"}) == ["captured"], states
+    assert states.count("captured") == 1
+    assert coins_of(donor) == 2050 - (by_coins or 0)
+    assert len(billing.published("billing.fee.paid.v1")) == 1

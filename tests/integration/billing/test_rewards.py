@@ -1,0 +1,338 @@
+"""Coins, coupons and payouts of donations, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.billing import coupons
+from services.billing.models import Coupon
+from tests.integration.billing.support import (
+    DONATION,
+    PRODUCT,
+    Ask,
+    donation_event,
+    hand_over,
+    move_donation,
+    move_return,
+    new_id,
+    problem,
+    register,
+)
+from tests.support.harness import Harness, user_id
+
+OTHER = "dor_" + "7" * 32
+SetSetting = Callable[[str, Any], None]
+
+
+def balance(ask: Ask) -> tuple[int, int]:
+    found = ask("GET", "/billing/v1/coins").json()
+    return found["balance"], found["debt"]
+
+
+def records(ask: Ask) -> list[tuple[str, int]]:
+    """Reasons and coins, oldest first."""
+    items = ask("GET", "/billing/v1/coin-records").json()["items"]
+    return [(item["reason"], item["coins"]) for item in reversed(items)]
+
+
+def publish(billing: Harness, order_id: str = DONATION) -> None:
+    donation = {"order_id": order_id, "item_id": new_id("dit")}
+    billing.deliver("shopping.product.published.v1", {"product_id": new_id("prd"), "donation": donation})
+
+
+def sell(billing: Harness, price: int, *, order_id: str | None = DONATION, buying_order: str = "8") -> None:
+    donation = None if order_id is None else {"order_id": order_id, "item_id": "dit_" + "9" * 32}
+    data = {
+        "product_id": PRODUCT,
+        "title": "Camel wool coat",
+        "price": {"amount": price, "currency": "EUR"},
+        "buying_order_id": "bor_" + buying_order * 32,
+        "donation": donation,
+    }
+    billing.deliver("shopping.product.sold.v1", data)
+
+
+def test_a_deposit_is_rewarded_at_once_and_once_whatever_repeats(billing: Harness, donor: Ask) -> None:
+    for _ in range(3):
+        move_donation(billing, "deposited", has_story=True, is_first=True)
+    assert balance(donor) == (180, 0)
+    assert records(donor) == [("deposit", 50), ("first_donation", 100), ("story", 30)]
+    [told, *others] = billing.published("billing.coins.recorded.v1")
+    assert (told["reason"], told["coins"], told["order_id"]) == ("deposit", 50, DONATION)
+    assert len(others) == 2
+    [newest, *_] = donor("GET", "/billing/v1/coin-records").json()["items"]
+    assert (newest["balance_after"], newest["debt_after"]) == (180, 0)
+
+
+def test_a_plain_deposit_earns_neither_for_a_story_nor_for_the_first_time(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited")
+    assert records(donor) == [("deposit", 50)]
+
+
+def test_amounts_are_settings_and_nothing_switches_a_reward_off(
+    billing: Harness, donor: Ask, set_setting: SetSetting
+) -> None:
+    set_setting("billing.reward_deposit_coins", 7)
+    set_setting("billing.reward_story_coins", 0)
+    move_donation(billing, "deposited", has_story=True)
+    assert records(donor) == [("deposit", 7)]
+
+
+def test_each_piece_on_sale_is_told_and_the_donation_is_rewarded_once(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited")
+    publish(billing)
+    publish(billing)
+    billing.deliver("shopping.product.published.v1", {"product_id": PRODUCT})
+    assert records(donor) == [("deposit", 50), ("published", 40)]
+
+
+def test_what_names_an_unknown_donation_comes_again(billing: Harness) -> None:
+    for event_type, data in (
+        ("shopping.product.published.v1", {"product_id": PRODUCT, "donation": {"order_id": DONATION}}),
+        ("admin.hand_over.recorded.v1", hand_over(DONATION)),
+    ):
+        with pytest.raises(LookupError):
+            billing.deliver(event_type, data)
+    with pytest.raises(LookupError):
+        sell(billing, 4900)
+    with pytest.raises(LookupError):
+        move_return(billing, "created")
+    assert billing.published("billing.coins.recorded.v1") == []
+
+
+def test_a_cancelled_donation_gives_back_what_it_earned_and_only_that(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited", has_story=True)
+    move_donation(billing, "deposited", order_id=OTHER)
+    for _ in range(2):
+        move_donation(billing, "cancelled", minute=1)
+    assert balance(donor) == (50, 0)
+    assert records(donor)[-1] == ("taken_back", -80)
+    publish(billing)
+    move_donation(billing, "checked_bad")
+    assert balance(donor) == (50, 0)
+
+
+def test_rewards_that_come_after_the_cancelling_are_not_given(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "cancelled", minute=1)
+    move_donation(billing, "deposited")
+    assert records(donor) == []
+
+
+def test_a_returned_donation_is_taken_back_once_by_whichever_event_comes_first(
+    billing: Harness, donor: Ask
+) -> None:
+    move_donation(billing, "deposited")
+    publish(billing)
+    move_return(billing, "returned", minute=2)
+    move_donation(billing, "returned", minute=2)
+    assert records(donor) == [("deposit", 50), ("published", 40), ("taken_back", -90)]
+    assert balance(donor) == (0, 0)
+
+
+def test_what_is_spent_already_becomes_a_debt_that_the_next_rewards_pay_first(
+    billing: Harness, donor: Ask, set_setting: SetSetting
+) -> None:
+    set_setting("billing.delivery_fee", 40)
+    move_donation(billing, "deposited")
+    move_return(billing, "created", minute=1)
+    [fee] = donor("GET", "/billing/v1/fees").json()["items"]
+    paid = donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json={"method": "coins"}, key="fee-key-1")
+    assert (paid.status_code, balance(donor)) == (201, (10, 0))
+    move_return(billing, "returned", minute=2)
+    assert balance(donor) == (0, 40)
+    move_donation(billing, "deposited", order_id=OTHER)
+    assert balance(donor) == (10, 0)
+    move_donation(billing, "checked_bad", order_id=OTHER, minute=1)
+    assert balance(donor) == (30, 0)
+
+
+def test_a_manager_gives_coins_with_a_note_in_the_audit_trail(billing: Harness, donor: Ask, manager: Ask) -> None:
+    register(billing, "ines")
+    body = {"person_id": user_id("ines"), "coins": 75, "note": "For the broken box"}
+    given = manager("POST", "/billing/v1/coin-records", json=body, key="assign-1")
+    again = manager("POST", "/billing/v1/coin-records", json=body, key="assign-1")
+    assert (given.status_code, given.json()) == (201, again.json())
+    assert given.json()["reason"] == "assigned"
+    assert balance(donor) == (75, 0)
+    [entry] = billing.published("billing.audit.recorded.v1")
+    assert (entry["action"], entry["actor_id"], entry["after"]) == ("assign_coins", user_id("marta"), body)
+    other = manager("POST", "/billing/v1/coin-records", json=body | {"coins": 76}, key="assign-1")
+    assert problem(other) == (422, "idempotency-key-reused")
+    assert balance(donor) == (75, 0)
+
+
+@pytest.mark.parametrize(("path", "more"), [("coin-records", {"coins": 5}), ("coupons", {})])
+def test_nothing_is_given_to_somebody_who_never_registered(
+    billing: Harness, manager: Ask, path: str, more: dict[str, int]
+) -> None:
+    body = {"person_id": user_id("nobody"), "note": "by mistake"} | more
+    refused = manager("POST", f"/billing/v1/{path}", json=body, key="assign-1")
+    assert problem(refused) == (422, "no-such-customer")
+    assert billing.published("billing.audit.recorded.v1") == []
+
+
+@pytest.mark.parametrize("coins", [0, -5, 100_001, "5", 1.5])
+def test_a_gift_of_coins_is_a_number_above_nothing(billing: Harness, manager: Ask, coins: Any) -> None:
+    register(billing, "ines")
+    body = {"person_id": user_id("ines"), "coins": coins, "note": "by mistake"}
+    assert manager("POST", "/billing/v1/coin-records", json=body, key="assign-1").status_code == 400
+
+
+def test_a_customer_sees_own_rewards_only_and_gives_none(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited")
+    sell_it = donation_event("collected", minute=1)
+    billing.deliver("customer.donating_order.moved.v1", sell_it)
+    sell(billing, 4900)
+    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    rui = billing.as_user("rui", "billing:rewards billing:fees")
+    assert balance(rui) == (0, 0)
+    for path in ("coin-records", "coupons", "payouts", "fees"):
+        assert rui("GET", f"/billing/v1/{path}").json()["items"] == [], path
+    for path in ("coin-records", "coupons", "coupon-redemptions"):
+        assert donor("POST", f"/billing/v1/{path}", json={}, key="assign-1").status_code == 403, path
+    assert donor("GET", "/billing/v1/monitored-coupons").status_code == 403
+
+
+def test_a_bad_donation_brings_coins_and_after_the_hand_over_one_coupon(
+    billing: Harness, donor: Ask, manager: Ask
+) -> None:
+    move_donation(billing, "deposited")
+    move_donation(billing, "checked_bad", minute=1)
+    assert balance(donor) == (70, 0)
+    for _ in range(2):
+        billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION, "rbo_" + "1" * 32))
+    [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
+    assert (coupon["state"], coupon["value"]) == ("given", {"amount": 500, "currency": "EUR"})
+    [seen] = manager("GET", "/billing/v1/monitored-coupons").json()["items"]
+    assert (seen["id"], seen["person_id"], seen["order_id"]) == (coupon["id"], user_id("ines"), DONATION)
+    assert "code" not in seen
+    [told] = billing.published("billing.coupon.given.v1")
+    assert (told["coupon_id"], told["order_id"]) == (coupon["id"], DONATION)
+
+
+def test_no_coupon_when_its_value_is_nothing(billing: Harness, donor: Ask, set_setting: SetSetting) -> None:
+    set_setting("billing.coupon_value", 0)
+    move_donation(billing, "checked_bad")
+    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    assert donor("GET", "/billing/v1/coupons").json()["items"] == []
+
+
+def gift(manager: Ask, key: str = "coupon-1", **more: Any) -> Any:
+    body = {"person_id": user_id("ines"), "note": "Thank you"} | more
+    return manager("POST", "/billing/v1/coupons", json=body, key=key)
+
+
+def redeem(manager: Ask, code: str, key: str) -> Any:
+    return manager("POST", "/billing/v1/coupon-redemptions", json={"code": code}, key=key)
+
+
+def test_a_manager_gives_a_coupon_and_it_is_used_once(billing: Harness, donor: Ask, manager: Ask) -> None:
+    register(billing, "ines")
+    given = gift(manager, value={"amount": 1200, "currency": "EUR"}, valid_days=30)
+    assert (given.status_code, gift(manager, value={"amount": 1200, "currency": "EUR"}, valid_days=30).json()) == (
+        201,
+        given.json(),
+    )
+    [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
+    typed = coupon["code"].lower().replace("-", "")
+    used = redeem(manager, typed, "redeem-1")
+    assert (used.status_code, used.json()["state"], used.json()["used_by"]) == (200, "used", user_id("marta"))
+    assert redeem(manager, typed, "redeem-1").json() == used.json()
+    assert problem(redeem(manager, typed, "redeem-2")) == (409, "coupon-not-usable")
+    found = manager("GET", "/billing/v1/monitored-coupons", params={"state": "used"}).json()["items"]
+    assert [one["used_at"] is not None for one in found] == [True]
+    assert manager("GET", "/billing/v1/monitored-coupons", params={"state": "given"}).json()["items"] == []
+    actions = [entry["action"] for entry in billing.published("billing.audit.recorded.v1")]
+    assert actions == ["assign_coupon", "redeem_coupon"]
+
+
+@pytest.mark.parametrize("value", [{"amount": 500, "currency": "USD"}, {"amount": 0, "currency": "EUR"}])
+def test_a_coupon_is_worth_something_in_our_currency(billing: Harness, manager: Ask, value: dict[str, Any]) -> None:
+    register(billing, "ines")
+    refused = gift(manager, value=value)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"].startswith("/value/")
+
+
+def test_a_code_that_is_mistyped_or_unknown_is_told_apart(billing: Harness, donor: Ask, manager: Ask) -> None:
+    register(billing, "ines")
+    gift(manager)
+    code: str = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
+    wrong = ("3" if code[0] != "3" else "4") + code[1:]
+    assert problem(redeem(manager, wrong, "redeem-1")) == (422, "coupon-code-wrong")
+    with db.unit_of_work() as session:
+        session.execute(update(Coupon).values(code="2222-2222-2223"))
+    assert redeem(manager, code, "redeem-2").status_code == 404
+
+
+def test_an_expired_coupon_is_not_usable_before_and_after_it_is_marked(
+    billing: Harness, donor: Ask, manager: Ask
+) -> None:
+    register(billing, "ines")
+    gift(manager)
+    code = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
+    with db.unit_of_work() as session:
+        session.execute(update(Coupon).values(valid_until=now() - timedelta(seconds=1)))
+    assert problem(redeem(manager, code, "redeem-1")) == (409, "coupon-not-usable")
+    with db.unit_of_work():
+        coupons.expire_due()
+    assert donor("GET", "/billing/v1/coupons").json()["items"][0]["state"] == "expired"
+    assert problem(redeem(manager, code, "redeem-2")) == (409, "coupon-not-usable")
+
+
+@pytest.mark.parametrize(("is_used", "state"), [(False, "void"), (True, "used")])
+def test_a_return_takes_an_unused_coupon_back(
+    billing: Harness, donor: Ask, manager: Ask, is_used: bool, state: str
+) -> None:
+    move_donation(billing, "checked_bad")
+    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    code = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
+    if is_used:
+        assert redeem(manager, code, "redeem-1").status_code == 200
+    move_donation(billing, "returned", minute=5)
+    assert donor("GET", "/billing/v1/coupons").json()["items"][0]["state"] == state
+
+
+def test_a_sale_owes_the_donor_a_share_once_and_another_sale_another(billing: Harness, donor: Ask) -> None:
+    move_donation(billing, "deposited")
+    for _ in range(2):
+        sell(billing, 4901)
+    [payout] = donor("GET", "/billing/v1/payouts").json()["items"]
+    assert (payout["state"], payout["amount"]["amount"], payout["share_percent"]) == ("due", 1960, 40)
+    [told] = billing.published("billing.payout.due.v1")
+    assert (told["payout_id"], told["person_id"]) == (payout["id"], user_id("ines"))
+    sell(billing, 1000, buying_order="9")
+    assert len(donor("GET", "/billing/v1/payouts").json()["items"]) == 2
+
+
+def test_a_sale_that_was_no_donation_or_of_nothing_owes_nothing(
+    billing: Harness, donor: Ask, set_setting: SetSetting
+) -> None:
+    sell(billing, 4900, order_id=None)
+    move_donation(billing, "deposited")
+    set_setting("billing.donor_share_percent", 0)
+    sell(billing, 4900)
+    assert billing.published("billing.payout.due.v1") == []
+    assert donor("GET", "/billing/v1/payouts").json()["items"] == []
+
+
+def test_coin_records_are_paged(billing: Harness, donor: Ask) -> None:
+    for number in range(5):
+        move_donation(billing, "deposited", order_id=f"dor_{number:032x}")
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(3):
+        found = donor(
+            "GET", "/billing/v1/coin-records", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        )
+        seen += [item["order_id"] for item in found.json()["items"]]
+        cursor = found.json()["next_cursor"]
+    assert seen == [f"dor_{number:032x}" for number in reversed(range(5))]
+    assert cursor is None
