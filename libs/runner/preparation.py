@@ -44,7 +44,7 @@ def prepare(layout: Layout) -> None:
             if name == "auth":
                 _make_push_application()
             if name == "shopping":
-                importlib.import_module("services.shopping.photo_store").ensure_bucket()
+                importlib.import_module("services.shopping.photo_store").photo_bucket().ensure()
             messaging.forget_queues()
 
 

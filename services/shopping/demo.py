@@ -81,7 +81,7 @@ GARMENTS = (
 
 def load() -> None:
     """Adds the demo products that are missing, with their pictures."""
-    photo_store.ensure_bucket()
+    photo_store.photo_bucket().ensure()
     products = list(_products())
     there = set(product_store.find_products(product["_id"] for product in products))
     missing = [(number, product) for number, product in enumerate(products) if product["_id"] not in there]
@@ -150,7 +150,7 @@ def _price(garment: Garment, condition: str, chance: Random) -> int:
 
 def _store_picture(number: int, product: Document) -> None:
     picture = draw_garment(product["category"], product["colour"], number // len(GARMENTS) + number)
-    photo_store.store_photo(product["photos"][0]["key"], picture, "image/jpeg")
+    photo_store.photo_bucket().write(product["photos"][0]["key"], picture, "image/jpeg")
 
 
 def _id(prefix: str, number: int) -> str:

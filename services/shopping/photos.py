@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis import uploads
+from libs.chassis.uploads import FORM_VALID_FOR, PhotoNotFound, TooManyPhotos
 from services.shopping import announcements, moments, photo_store, product_store
 from services.shopping.inventory import get_product
-from services.shopping.photo_images import measure_image
 from services.shopping.photo_store import PhotoUpload
 from services.shopping.products import Move, Photo
 from services.shopping.settings import shopping_settings
 
-# The endings say to caches and downloads what the file is; the types are those the contract allows.
-ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-FORM_VALID_FOR = timedelta(minutes=15)
 MOST_PHOTOS = 12
-
-
-class PhotoNotFound(NotFound):
-    slug = "photo-not-found"
-    title = "There is no such photo"
-
-
-class PhotoNotUploaded(Conflict):
-    slug = "photo-not-uploaded"
-    title = "The photo has not been uploaded"
-
-
-class TooManyPhotos(Conflict):
-    slug = "too-many-photos"
-    title = "The product has as many photos as it can have"
-
-
-class PhotoUnlikePromise(Unprocessable):
-    slug = "photo-unlike-promise"
-    title = "The uploaded file is not the one that was announced"
 
 
 @dataclass(frozen=True)
@@ -61,13 +36,13 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
         PhotoUpload(
             id=photo_id,
             product_id=product_id,
-            key=f"products/{product_id}/{secrets.token_urlsafe(24)}.{ENDINGS[content_type]}",
+            key=uploads.new_key(f"products/{product_id}", content_type),
             content_type=content_type,
             size=size,
             expires_at=moments.now() + FORM_VALID_FOR,
         )
     )
-    form = photo_store.presigned_form(upload, int(FORM_VALID_FOR.total_seconds()))
+    form = uploads.form_for(photo_store.photo_bucket(), upload)
     return UploadTicket(photo_id, form, upload.expires_at)
 
 
@@ -84,7 +59,7 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
     if upload is None:
         raise PhotoNotFound(f"No upload {photo_id} was asked for.")
     product.after(Move.EDIT)
-    width, height = measure_image(_uploaded_content(upload), upload.content_type)
+    width, height = uploads.measured(photo_store.photo_bucket(), upload)
     photo = Photo(photo_id, upload.key, upload.content_type, width, height)
     entry = announcements.audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
     changed = product_store.add_photo(product_id, vars(photo), entry)
@@ -95,12 +70,3 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
 
 def public_url(photo: Photo) -> str:
     return f"{shopping_settings().photo_base_url.rstrip('/')}/{photo.key}"
-
-
-def _uploaded_content(upload: PhotoUpload) -> bytes:
-    size = photo_store.stored_size(upload.key)
-    if size is None:
-        raise PhotoNotUploaded("Upload the file with the form first.")
-    if size != upload.size:
-        raise PhotoUnlikePromise(f"{size} bytes were uploaded, {upload.size} were announced.")
-    return photo_store.read_photo(upload.key, upload.size)

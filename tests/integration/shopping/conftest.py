@@ -13,10 +13,21 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from libs.chassis import cache, db, messaging, migrations, security, service, settings, system_settings, topology
+from libs.chassis import (
+    cache,
+    db,
+    messaging,
+    migrations,
+    object_store,
+    security,
+    service,
+    settings,
+    system_settings,
+    topology,
+)
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
-from services.shopping import app, cart_store, inventory, photo_store
+from services.shopping import app, cart_store, inventory
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 
@@ -61,7 +72,7 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         for name, value in environment.items():
             patch.setenv(name, value)
         chosen = ShoppingSettings.from_environment()
-        for memory in (topology.aws, messaging._queue_url, photo_store.s3_client, cache._client):
+        for memory in (topology.aws, messaging._queue_url, object_store.s3_client, cache._client):
             memory.cache_clear()
         settings.use_settings(chosen)
         service.use_service(app.service)

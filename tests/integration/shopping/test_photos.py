@@ -11,17 +11,11 @@ import httpx
 import pytest
 from PIL import Image
 
-from libs.chassis import db, security
+from libs.chassis import db, security, uploads
+from libs.chassis.pictures import NotAnImage
+from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, TooManyPhotos
 from services.shopping import inventory, photo_store, photos
-from services.shopping.photo_images import NotAnImage
-from services.shopping.photos import (
-    MOST_PHOTOS,
-    PhotoNotFound,
-    PhotoNotUploaded,
-    PhotoUnlikePromise,
-    TooManyPhotos,
-    UploadTicket,
-)
+from services.shopping.photos import MOST_PHOTOS, UploadTicket
 from services.shopping.products import Photo, Product
 from services.shopping.schemas import PhotoSchema
 from services.shopping.settings import ShoppingSettings
@@ -39,8 +33,8 @@ def database_url(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_store.ensure_bucket()
-    photo_store.ensure_bucket()
+    photo_store.photo_bucket().ensure()
+    photo_store.photo_bucket().ensure()
     with security.use_principal(MANAGER):
         yield
 
@@ -118,7 +112,7 @@ def test_another_size_than_announced_is_refused(draft: Maker) -> None:
 
 def test_the_form_limits_size_and_type() -> None:
     upload = photo_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
-    form = photo_store.presigned_form(upload, 60)
+    form = uploads.form_for(photo_store.photo_bucket(), upload)
     policy = _policy(form["fields"]["policy"])
     assert ["content-length-range", 1, 10] in policy["conditions"]
     assert {"Content-Type": "image/png"} in policy["conditions"]

@@ -7,8 +7,8 @@ import io
 import pytest
 from PIL import Image
 
-from services.shopping import photo_images
-from services.shopping.photo_images import NotAnImage, measure_image
+from libs.chassis import pictures
+from libs.chassis.pictures import NotAnImage, measure_image
 
 
 def picture(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
@@ -41,6 +41,6 @@ def test_what_is_no_picture_of_its_type_is_refused(content: bytes, content_type:
 
 
 def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photo_images, "MOST_PIXELS", 47)
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 47)
     with pytest.raises(NotAnImage, match="more than 47 pixels"):
         measure_image(picture("PNG"), "image/png")

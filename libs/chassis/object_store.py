@@ -1,0 +1,109 @@
+"""Files in S3: presigned forms to put them there, presigned addresses to read them, and looking at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from libs.chassis.problems import Unavailable
+from libs.chassis.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class PhotoStoreAway(Unavailable):
+    slug = "photo-store-away"
+    title = "The store of photos is away for now"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket of S3. A fault of the network is PhotoStoreAway (503)."""
+
+    name: str
+
+    def presigned_form(self, key: str, content_type: str, most_bytes: int, seconds: int) -> dict[str, Any]:
+        """The `url` and `fields` of an S3 POST that takes exactly this key and type, up to this size."""
+        form = s3_client().generate_presigned_post(
+            Bucket=self.name,
+            Key=key,
+            Fields={"Content-Type": content_type},
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, most_bytes]],
+            ExpiresIn=seconds,
+        )
+        return {"url": form["url"], "fields": form["fields"]}
+
+    def presigned_address(self, key: str, seconds: int) -> str:
+        """Where whoever has this address can read the file for so long; made without the network."""
+        where = {"Bucket": self.name, "Key": key}
+        return s3_client().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds)
+
+    def size_of(self, key: str) -> int | None:
+        """The size in bytes of the file under this key; None when nothing was uploaded."""
+        from botocore.exceptions import ClientError
+
+        try:
+            with _answering():
+                return s3_client().head_object(Bucket=self.name, Key=key)["ContentLength"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+                return None
+            raise
+
+    def read(self, key: str, most_bytes: int) -> bytes:
+        """The file's bytes, at most this many."""
+        with _answering():
+            return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(most_bytes)
+
+    def write(self, key: str, content: bytes, content_type: str) -> None:
+        s3_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type)
+
+    def ensure(self) -> None:
+        """Makes the bucket where no infrastructure code made it (the local platform and tests)."""
+        from botocore.exceptions import ClientError
+
+        configuration: Mapping[str, Any] = {}
+        if settings().aws_region != "us-east-1":
+            configuration = {"CreateBucketConfiguration": {"LocationConstraint": settings().aws_region}}
+        try:
+            s3_client().create_bucket(Bucket=self.name, **configuration)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    from botocore.exceptions import HTTPClientError
+
+    try:
+        yield
+    except HTTPClientError as error:
+        raise PhotoStoreAway("Repeat the request in a moment.") from error
+
+
+@lru_cache(maxsize=1)
+def s3_client() -> S3Client:
+    """One client per process; boto3 is imported only where a photo is touched."""
+    import boto3
+    from botocore.config import Config
+
+    chosen = settings()
+    return boto3.client(
+        "s3",
+        region_name=chosen.aws_region,
+        endpoint_url=chosen.aws_endpoint_url,
+        config=Config(
+            signature_version="s3v4",
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"max_attempts": 2, "mode": "standard"},
+            max_pool_connections=16,
+            # An emulator has one host name for all buckets.
+            s3={"addressing_style": "path" if chosen.aws_endpoint_url else "virtual"},
+        ),
+    )

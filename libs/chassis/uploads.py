@@ -1,0 +1,70 @@
+"""Photos that a client uploads straight to S3: a form for the announced file, then a look at what came."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Protocol
+
+from libs.chassis.object_store import Bucket
+from libs.chassis.pictures import measure_image
+from libs.chassis.problems import Conflict, NotFound, Unprocessable
+
+# The endings say to caches and downloads what the file is; the types are those the contracts allow.
+ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+FORM_VALID_FOR = timedelta(minutes=15)
+
+
+class PhotoNotFound(NotFound):
+    slug = "photo-not-found"
+    title = "There is no such photo"
+
+
+class PhotoNotUploaded(Conflict):
+    slug = "photo-not-uploaded"
+    title = "The photo has not been uploaded"
+
+
+class TooManyPhotos(Conflict):
+    slug = "too-many-photos"
+    title = "There are as many photos as there can be"
+
+
+class PhotoUnlikePromise(Unprocessable):
+    slug = "photo-unlike-promise"
+    title = "The uploaded file is not the one that was announced"
+
+
+class Promise(Protocol):
+    """A file that may be uploaded: key, type and size (bytes) as they were announced."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+def new_key(folder: str, content_type: str) -> str:
+    """A key in `folder` that nobody can guess."""
+    return f"{folder}/{secrets.token_urlsafe(24)}.{ENDINGS[content_type]}"
+
+
+def form_for(bucket: Bucket, promise: Promise) -> dict[str, object]:
+    """The form with which exactly this file can be uploaded, for FORM_VALID_FOR."""
+    seconds = int(FORM_VALID_FOR.total_seconds())
+    return bucket.presigned_form(promise.key, promise.content_type, promise.size, seconds)
+
+
+def measured(bucket: Bucket, promise: Promise) -> tuple[int, int]:
+    """Width and height in pixels of what was uploaded.
+
+    Raises PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    """
+    size = bucket.size_of(promise.key)
+    if size is None:
+        raise PhotoNotUploaded("Upload the file with the form first.")
+    if size != promise.size:
+        raise PhotoUnlikePromise(f"{size} bytes were uploaded, {promise.size} were announced.")
+    return measure_image(bucket.read(promise.key, promise.size), promise.content_type)
