@@ -12,7 +12,8 @@ from sqlalchemy.orm import selectinload
 from libs.chassis import clock, logs
 from libs.chassis.db import session
 from libs.chassis.money import Money
-from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.problems import NotFound
+from libs.chassis.state_machine import IllegalMove
 from services.customer.models import BuyingOrder, BuyingOrderItem, OrderTimelineEntry
 from services.customer.registry import registry
 
@@ -28,10 +29,6 @@ MOVES: dict[str, frozenset[str]] = {
     "expired": frozenset(),
     "cancelled": frozenset(),
 }
-
-
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The order cannot do that in its present state"
 
 
 @dataclass(frozen=True)

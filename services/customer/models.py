@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import Json, UtcDateTime
@@ -92,3 +92,133 @@ class OrderTimelineEntry(Base):
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
     state: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DonatingOrder(Base):
+    """Clothes on their way from a donor to the shelf or the recycling factory."""
+
+    __tablename__ = "donating_orders"
+    __table_args__ = (
+        Index("ix_donating_orders_donor_id", "donor_id", "created_at", "id"),
+        Index("ix_donating_orders_donor_id_state", "donor_id", "state", "created_at", "id"),
+        Index("ix_donating_orders_state", "state", "created_at", "id"),
+        Index("ix_donating_orders_created_at", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    donor_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(20))
+    location_id: Mapped[str | None] = mapped_column(String(36))
+    location_name: Mapped[str | None] = mapped_column(String(120))
+    box_id: Mapped[str | None] = mapped_column(String(36))
+    box_label: Mapped[str | None] = mapped_column(String(20))
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_first: Mapped[bool] = mapped_column(Boolean, default=False)
+    check_result: Mapped[str | None] = mapped_column(String(4))
+    """`good` or `bad`, also while the order is on its way back."""
+    state_before_return: Mapped[str | None] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    items: Mapped[list[DonatingItem]] = relationship(
+        lazy="raise", order_by="DonatingItem.id", cascade="all, delete-orphan"
+    )
+    timeline: Mapped[list[DonatingTimelineEntry]] = relationship(
+        lazy="raise", order_by="DonatingTimelineEntry.id", cascade="all, delete-orphan"
+    )
+    __mapper_args__ = {"version_id_col": version}
+
+
+class DonatingItem(Base):
+    """One piece of a donation, as its donor describes it."""
+
+    __tablename__ = "donating_items"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("donating_orders.id"), index=True)
+    category: Mapped[str] = mapped_column(String(40))
+    size: Mapped[str] = mapped_column(String(20))
+    brand: Mapped[str | None] = mapped_column(String(80))
+    colour: Mapped[str | None] = mapped_column(String(40))
+    condition: Mapped[str] = mapped_column(String(20))
+    story: Mapped[str | None] = mapped_column(String(2000))
+    product_id: Mapped[str | None] = mapped_column(String(36))
+    is_sold: Mapped[bool] = mapped_column(Boolean, default=False)
+    photos: Mapped[list[DonatingPhoto]] = relationship(
+        lazy="raise", order_by="DonatingPhoto.id", cascade="all, delete-orphan"
+    )
+
+
+class DonatingPhoto(Base):
+    """A photo of a piece: promised with `size` in bytes, then uploaded and looked at (`width`, `height` in pixels)."""
+
+    __tablename__ = "donating_photos"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    item_id: Mapped[str] = mapped_column(ForeignKey("donating_items.id"), index=True)
+    key: Mapped[str] = mapped_column(String(200))
+    content_type: Mapped[str] = mapped_column(String(20))
+    size: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+
+    @property
+    def is_uploaded(self) -> bool:
+        return self.width is not None
+
+
+class DonatingTimelineEntry(Base):
+    """When a donating order came into a state."""
+
+    __tablename__ = "donating_timeline"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("donating_orders.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReturnDonatingOrder(Base):
+    """A donation on its way back to its donor."""
+
+    __tablename__ = "return_donating_orders"
+    __table_args__ = (
+        Index("ix_return_donating_orders_donor_id", "donor_id", "created_at", "id"),
+        Index("ix_return_donating_orders_state", "state", "created_at", "id"),
+        Index("ix_return_donating_orders_created_at", "created_at", "id"),
+        Index("ix_return_donating_orders_order_id", "order_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("donating_orders.id"))
+    donor_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(20))
+    location_id: Mapped[str] = mapped_column(String(36))
+    location_name: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    timeline: Mapped[list[ReturnTimelineEntry]] = relationship(
+        lazy="raise", order_by="ReturnTimelineEntry.id", cascade="all, delete-orphan"
+    )
+    __mapper_args__ = {"version_id_col": version}
+
+
+class ReturnTimelineEntry(Base):
+    """When a return came into a state."""
+
+    __tablename__ = "return_donating_timeline"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    return_id: Mapped[str] = mapped_column(ForeignKey("return_donating_orders.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FirstDonation(Base):
+    """The donor's first donation: at most one row each, so that two deposits at once are not both the first."""
+
+    __tablename__ = "first_donations"
+    __table_args__ = (UniqueConstraint("order_id", name="uq_first_donations_order_id"),)
+
+    donor_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(String(36))

@@ -1,4 +1,4 @@
-"""What this service asks of shopping and locker when an order is placed."""
+"""What this service asks of shopping and locker when an order is placed, submitted or given back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from libs.chassis.money import Money
 from libs.chassis.peers import PeerProblem, peer
 from libs.chassis.problems import Conflict, Unprocessable
 from services.customer.buying_orders import HeldItem, PickupLocation
+from services.customer.donating_orders import BoxHold
 
 
 class ProductUnavailable(Conflict):
@@ -20,6 +21,14 @@ class UnknownLocation(Unprocessable):
     slug, title = "unknown-location", "There is no such drop-off location"
 
 
+class LocationFull(Conflict):
+    slug, title = "location-full", "The location has no free box"
+
+
+class ProductSold(Conflict):
+    slug, title = "product-sold", "A buyer has a product of this donation"
+
+
 @dataclass(frozen=True)
 class Hold:
     """Products held for an order until a time."""
@@ -28,16 +37,20 @@ class Hold:
     until: datetime
 
 
-def pickup_location(location_id: str) -> PickupLocation:
-    """The location by its id; UnknownLocation, or PeerUnavailable while locker is away."""
+def pickup_location(location_id: str, pointer: str = "/pickup_location_id") -> PickupLocation:
+    """The location by its id; UnknownLocation (at `pointer`), or PeerUnavailable while locker is away."""
     try:
         document = peer("locker").get(f"/locker/v1/locations/{location_id}").json()
     except PeerProblem as problem:
         if problem.status != 404:
             raise
-        error = {"pointer": "/pickup_location_id", "detail": "there is no such location"}
-        raise UnknownLocation("choose one from the list of locations", errors=[error]) from None
+        raise _unknown_location(pointer) from None
     return PickupLocation(document["id"], document["name"])
+
+
+def _unknown_location(pointer: str) -> UnknownLocation:
+    error = {"pointer": pointer, "detail": "there is no such location"}
+    return UnknownLocation("choose one from the list of locations", errors=[error])
 
 
 def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
@@ -54,3 +67,42 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> H
         HeldItem(item["product_id"], item["title"], Money.from_dict(item["price"])) for item in document["items"]
     )
     return Hold(items, datetime.fromisoformat(document["until"]))
+
+
+def hold_box(order_id: str, donor_id: str, location_id: str) -> BoxHold:
+    """A box at the location, held for the donation; the same order again has the same box.
+
+    UnknownLocation, LocationFull, or PeerUnavailable while locker is away.
+    """
+    wanted = {"order_id": order_id, "person_id": donor_id, "location_id": location_id, "purpose": "deposit"}
+    try:
+        document = peer("locker").post("/locker/v1/holds", json=wanted, repeatable=True).json()
+    except PeerProblem as problem:
+        if problem.status == 404:
+            raise _unknown_location("/location_id") from None
+        if problem.slug == "location-full":
+            raise LocationFull("choose another location, or try again later") from None
+        raise
+    return BoxHold(
+        document["box_id"],
+        document["box_label"],
+        document["location_id"],
+        document["location_name"],
+        datetime.fromisoformat(document["held_until"]),
+    )
+
+
+def claim_products(return_id: str, order_id: str) -> None:
+    """Take the products of a donation off sale; ProductSold when a buyer has one, PeerUnavailable."""
+    wanted = {"return_id": return_id, "donating_order_id": order_id}
+    try:
+        peer("shopping").post("/shopping/v1/return-claims", json=wanted, repeatable=True)
+    except PeerProblem as problem:
+        if problem.slug != "product-sold":
+            raise
+        raise ProductSold(problem.detail) from None
+
+
+def release_products(return_id: str) -> None:
+    """Put the products of a return that is given up back where they were; PeerUnavailable."""
+    peer("shopping").delete(f"/shopping/v1/return-claims/{return_id}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
-from services.customer.models import BuyingOrder
+from services.customer.donation_photos import address_of, form_of
+from services.customer.models import BuyingOrder, DonatingItem, DonatingOrder
 
 
 class ProfileSchema(Schema):
@@ -43,4 +46,66 @@ class BuyingOrderSchema(Schema):
     expires_at = fields.Function(lambda order: rfc3339(order.expires_at))
     paid_at = fields.Function(lambda order: rfc3339(order.paid_at))
     payment_id = fields.String(allow_none=True)
+    timeline = fields.List(fields.Nested(TimelineEntrySchema))
+
+
+class DonationPhotoSchema(Schema):
+    id = fields.String()
+    url = fields.Function(address_of)
+    width = fields.Integer()
+    height = fields.Integer()
+
+
+class DonationUploadSchema(Schema):
+    photo_id = fields.String(attribute="id")
+    upload = fields.Function(form_of)
+    expires_at = fields.Function(lambda photo: rfc3339(photo.expires_at))
+
+
+def _uploaded_photos(item: DonatingItem) -> Any:
+    return DonationPhotoSchema(many=True).dump([photo for photo in item.photos if photo.is_uploaded])
+
+
+class DonatingItemSchema(Schema):
+    id = fields.String()
+    category = fields.String()
+    size = fields.String()
+    brand = fields.String(allow_none=True)
+    colour = fields.String(allow_none=True)
+    condition = fields.String()
+    story = fields.String(allow_none=True)
+    photos = fields.Function(_uploaded_photos)
+    product_id = fields.String(allow_none=True)
+    is_sold = fields.Boolean()
+
+
+def _drop_off_location(order: Any) -> dict[str, str] | None:
+    return {"id": order.location_id, "name": order.location_name} if order.location_id else None
+
+
+def _box(order: DonatingOrder) -> dict[str, Any] | None:
+    if order.box_id is None:
+        return None
+    return {"id": order.box_id, "label": order.box_label, "held_until": rfc3339(order.held_until)}
+
+
+class DonatingOrderSchema(Schema):
+    id = fields.String()
+    donor_id = fields.String()
+    state = fields.String()
+    items = fields.List(fields.Nested(DonatingItemSchema))
+    location = fields.Function(_drop_off_location)
+    box = fields.Function(_box)
+    check_result = fields.String(allow_none=True)
+    created_at = fields.Function(lambda order: rfc3339(order.created_at))
+    timeline = fields.List(fields.Nested(TimelineEntrySchema))
+
+
+class DonationReturnSchema(Schema):
+    id = fields.String()
+    order_id = fields.String()
+    donor_id = fields.String()
+    state = fields.String()
+    location = fields.Function(_drop_off_location)
+    created_at = fields.Function(lambda made: rfc3339(made.created_at))
     timeline = fields.List(fields.Nested(TimelineEntrySchema))

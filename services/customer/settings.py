@@ -1,13 +1,27 @@
-"""The customer service's settings: only what all services have."""
+"""The customer service's own settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from libs.chassis.settings import ServiceSettings
+from environs import Env
+
+from libs.chassis.settings import ServiceSettings, settings_as
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomerSettings(ServiceSettings):
+    """`photo_bucket` has the photos of donations, which are not public."""
+
     service: ClassVar[str] = "customer"
+
+    photo_bucket: str
+
+    @classmethod
+    def read_own(cls, env: Env) -> dict[str, Any]:
+        return {"photo_bucket": env.str("CUSTOMER_PHOTO_BUCKET")}
+
+
+def customer_settings() -> CustomerSettings:
+    return settings_as(CustomerSettings)
