@@ -8,6 +8,7 @@ from libs.runner.credentials import Credentials
 from libs.runner.layout import HOST, SERVICES, Layout
 
 PHOTO_BUCKET = "reclothes-photos"
+DONATION_PHOTO_BUCKET = "reclothes-donation-photos"
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"  # what the emulator calls its account
 PUSH_APPLICATION = "reclothes"
@@ -65,6 +66,10 @@ def _auth(layout: Layout, _credentials: Credentials) -> dict[str, str]:
     }
 
 
+def _customer(_layout: Layout, _credentials: Credentials) -> dict[str, str]:
+    return {"CUSTOMER_PHOTO_BUCKET": DONATION_PHOTO_BUCKET}
+
+
 def _shopping(layout: Layout, _credentials: Credentials) -> dict[str, str]:
     return {
         "RECLOTHES_MONGO_URL": f"mongodb://{HOST}:{layout.port('secantus')}/shopping",
@@ -83,4 +88,4 @@ def _billing(layout: Layout, credentials: Credentials) -> dict[str, str]:
     }
 
 
-_OWN = {"auth": _auth, "shopping": _shopping, "billing": _billing}
+_OWN = {"auth": _auth, "customer": _customer, "shopping": _shopping, "billing": _billing}

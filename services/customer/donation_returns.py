@@ -117,6 +117,4 @@ def _announce(made: ReturnDonatingOrder, before: str | None) -> None:
         "location_name": made.location_name,
         "at": clock.rfc3339(made.timeline[-1].at),
     }
-    registry.publish(
-        "customer.return_donating_order.moved.v1", subject=made.id, data=data, version=made.version
-    )
+    registry.publish("customer.return_donating_order.moved.v1", subject=made.id, data=data, version=made.version)

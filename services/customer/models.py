@@ -149,7 +149,7 @@ class DonatingItem(Base):
 
 
 class DonatingPhoto(Base):
-    """A photo of a piece: promised with `size` in bytes, then uploaded and looked at (`width`, `height` in pixels)."""
+    """A photo of a piece: promised (`size` in bytes), then uploaded and measured (`width`, `height` in pixels)."""
 
     __tablename__ = "donating_photos"
 

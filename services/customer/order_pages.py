@@ -23,9 +23,7 @@ def page_of_orders(limit: int, cursor: str | None, state: str | None, buyer_id: 
     return page(wanted, order_by=newest_first, limit=limit, cursor=cursor, dump=dump)
 
 
-def page_of_donations(
-    limit: int, cursor: str | None, state: str | None, donor_id: str | None
-) -> dict[str, Any]:
+def page_of_donations(limit: int, cursor: str | None, state: str | None, donor_id: str | None) -> dict[str, Any]:
     wanted = select(DonatingOrder).options(
         selectinload(DonatingOrder.items).selectinload(DonatingItem.photos), selectinload(DonatingOrder.timeline)
     )

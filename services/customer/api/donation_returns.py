@@ -15,7 +15,9 @@ from services.customer.schemas import DonationReturnSchema
 
 def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     donor_id, order_id, return_id = principal().subject, body["order_id"], stable_id("rdo")
-    with unit_of_work(reads_only=True):  # ended before the neighbours are asked, so that nothing is locked meanwhile
+    with unit_of_work(
+        reads_only=True
+    ):  # ended before the neighbours are asked, so that nothing is locked meanwhile
         order = donating_orders.get_own(order_id, donor_id)
         if donation_returns.find(return_id) is None:
             donating_orders.MACHINE.after(order.state, "begin_return")
