@@ -32,7 +32,7 @@ class StateMachine:
     def judge(self, state: str, move: str) -> Fact:
         """Whether something that has happened elsewhere moves an order now, later, or not any more.
 
-        Messages overtake each other: what comes before its time is tried again, what comes after it says nothing new.
+        Messages overtake each other: what comes before its time is tried again, what comes after it is old news.
         """
         if state in self.moves[move]:
             return "applies"

@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import app, cache, db, events, peers, security, settings, system_settings, topology
+from libs.chassis import app, cache, db, events, object_store, peers, security, settings, system_settings, topology
 from libs.chassis.clock import now, rfc3339
 from libs.chassis.migrations import migrate
 from libs.chassis.service import Service, load_service, use_service
@@ -115,6 +115,7 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         "RECLOTHES_RESOURCE_PREFIX": f"test-{uuid.uuid4().hex[:8]}",
         "RECLOTHES_CLIENT_ID": name,
         "RECLOTHES_CLIENT_SECRET": "secret",
+        "CUSTOMER_PHOTO_BUCKET": "donation-photos",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
@@ -129,6 +130,7 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         system_settings.forget()
         cache._async_client.cache_clear()
         topology.aws.cache_clear()
+        object_store.s3_client.cache_clear()
         migrate(name, settings.settings().database_url)
         try:
             client_of = TestClient(_app_of(name), "https://testserver", raise_server_exceptions=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,63 +14,13 @@ from libs.chassis import db, idempotency
 from libs.chassis.clock import now, rfc3339
 from libs.chassis.tables import IdempotencyRow
 from services.customer import buying_orders
-from tests.support.harness import Harness, running, user_id
+from tests.integration.customer.conftest import ROSSIO, Neighbours
+from tests.support.harness import Harness, user_id
 
 COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
-ROSSIO = "loc_" + "3" * 32
 PAYMENT = "pay_" + "4" * 32
 SCOPES = "customer:buying-orders customer:profile"
 NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
-
-
-class Neighbours:
-    """Shopping and locker, as they answer when all is well, and what they were asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, str, Any]] = []
-        self.taken: list[str] = []
-        self.away: set[str] = set()
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        body = json.loads(request.content) if request.content else None
-        self.asked.append((request.method, request.url.path, body))
-        service = request.url.host.partition(".")[0]
-        if service in self.away:
-            raise httpx.ConnectError("away", request=request)
-        if service == "locker":
-            return self._location(request.url.path.rpartition("/")[2])
-        return self._hold(body)
-
-    @staticmethod
-    def _location(location_id: str) -> httpx.Response:
-        if location_id != ROSSIO:
-            return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
-        return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio"})
-
-    def _hold(self, body: dict[str, Any]) -> httpx.Response:
-        gone = [product_id for product_id in body["product_ids"] if product_id in self.taken]
-        if gone:
-            problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": gone}
-            return httpx.Response(409, json=problem)
-        price = {"amount": 2000, "currency": "EUR"}
-        items = [
-            {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
-        ]
-        until = rfc3339(now() + timedelta(minutes=15))
-        return httpx.Response(201, json={"order_id": body["order_id"], "until": until, "items": items})
-
-
-@pytest.fixture
-def customer(database_url: str) -> Iterator[Harness]:
-    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
-        yield harness
-
-
-@pytest.fixture
-def neighbours(customer: Harness) -> Neighbours:
-    played = Neighbours()
-    customer.play_peers(played.answer)
-    return played
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""Customer in this process on both databases; shopping and locker are played."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.chassis.clock import now, rfc3339
+from tests.support.harness import Harness, running
+
+ROSSIO = "loc_" + "3" * 32
+BOX = "box_" + "5" * 32
+
+
+class Neighbours:
+    """Shopping and locker, as they answer when all is well, and what they were asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.taken: list[str] = []
+        self.away: set[str] = set()
+        self.is_full = self.is_sold = False
+        self.box_held_for = timedelta(days=7)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else None
+        self.asked.append((request.method, request.url.path, body))
+        service = request.url.host.partition(".")[0]
+        if service in self.away:
+            raise httpx.ConnectError("away", request=request)
+        if request.url.path == "/locker/v1/holds":
+            return self._box(body)
+        if service == "locker":
+            return self._location(request.url.path.rpartition("/")[2])
+        if request.url.path.startswith("/shopping/v1/return-claims"):
+            return self._claim(body)
+        return self._hold(body)
+
+    def _box(self, body: dict[str, Any]) -> httpx.Response:
+        if body["location_id"] != ROSSIO:
+            return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
+        if self.is_full:
+            return httpx.Response(409, json={"type": "x/location-full", "title": "full", "detail": "full"})
+        place = {"location_id": ROSSIO, "location_name": "Rossio", "box_id": BOX, "box_label": "A3"}
+        return httpx.Response(200, json=place | {"held_until": rfc3339(now() + self.box_held_for)})
+
+    def _claim(self, body: dict[str, Any] | None) -> httpx.Response:
+        if body is not None and self.is_sold:
+            return httpx.Response(
+                409, json={"type": "x/product-sold", "title": "sold", "detail": "The coat is sold."}
+            )
+        return httpx.Response(204)
+
+    @staticmethod
+    def _location(location_id: str) -> httpx.Response:
+        if location_id != ROSSIO:
+            return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
+        return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio"})
+
+    def _hold(self, body: dict[str, Any]) -> httpx.Response:
+        gone = [product_id for product_id in body["product_ids"] if product_id in self.taken]
+        if gone:
+            problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": gone}
+            return httpx.Response(409, json=problem)
+        price = {"amount": 2000, "currency": "EUR"}
+        items = [
+            {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
+        ]
+        until = rfc3339(now() + timedelta(minutes=15))
+        return httpx.Response(201, json={"order_id": body["order_id"], "until": until, "items": items})
+
+
+@pytest.fixture
+def customer(database_url: str) -> Iterator[Harness]:
+    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
+        yield harness
+
+
+@pytest.fixture
+def neighbours(customer: Harness) -> Neighbours:
+    played = Neighbours()
+    customer.play_peers(played.answer)
+    return played
