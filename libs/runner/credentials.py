@@ -39,6 +39,7 @@ class Credentials:
     stripe_api_key: str
     stripe_publishable_key: str
     stripe_webhook_secret: str
+    locker_code_secret: str
 
 
 def ensure(layout: Layout) -> Credentials:
@@ -46,10 +47,12 @@ def ensure(layout: Layout) -> Credentials:
     layout.make_folders()
     _ensure_certificates(layout)
     _ensure_signing_key(layout.secrets_dir / "signing-keys")
+    _ensure_signing_key(layout.secrets_dir / "grant-keys")
     path = layout.secrets_dir / "secrets.json"
-    if not path.exists():
-        _write_private(path, json.dumps(_new_secrets(), indent=1).encode())
-    document = json.loads(path.read_text())
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    document = _new_secrets() | kept
+    if document != kept:
+        _write_private(path, json.dumps(document, indent=1).encode())
     clients = {
         name: {"secret": secret, "scopes": SCOPES_OF_SERVICES.get(name, [])}
         for name, secret in document["client_secrets"].items()
@@ -64,6 +67,7 @@ def _new_secrets() -> dict[str, Any]:
         "stripe_api_key": "sk_test_" + secrets.token_hex(16),
         "stripe_publishable_key": "pk_test_" + secrets.token_hex(16),
         "stripe_webhook_secret": "whsec_" + secrets.token_hex(24),
+        "locker_code_secret": secrets.token_urlsafe(32),
     }
 
 

@@ -88,4 +88,9 @@ def _billing(layout: Layout, credentials: Credentials) -> dict[str, str]:
     }
 
 
-_OWN = {"auth": _auth, "customer": _customer, "shopping": _shopping, "billing": _billing}
+def _locker(layout: Layout, credentials: Credentials) -> dict[str, str]:
+    [key] = sorted((layout.secrets_dir / "grant-keys").glob("*.pem"))
+    return {"LOCKER_CODE_SECRET": credentials.locker_code_secret, "LOCKER_GRANT_KEY_FILE": str(key)}
+
+
+_OWN = {"auth": _auth, "customer": _customer, "shopping": _shopping, "billing": _billing, "locker": _locker}

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from libs.chassis import audit, clock, logs
+from libs.chassis import audit, clock
 from libs.chassis.db import session
+from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.security import principal
+from libs.chassis.state_machine import IllegalMove
 from libs.chassis.system_settings import setting
-from services.locker.models import Box, BoxRequest
-from services.locker.registry import registry
+from services.locker import activity
+from services.locker.models import Box, MaintenanceRecord
 
 MOVES: dict[str, frozenset[str]] = {
     "free": frozenset({"held", "out_of_service"}),
@@ -21,8 +24,8 @@ MOVES: dict[str, frozenset[str]] = {
 }
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The box cannot do that in its present state"
+class LocationFull(Conflict):
+    slug, title = "location-full", "The location has no free box"
 
 
 def get(box_id: str) -> Box:
@@ -42,8 +45,16 @@ def change_service(box_id: str, state: str, reason: str | None) -> Box:
     by_hand = "out_of_service" in (box.state, state)
     if not (by_hand and _move(box, state)):
         raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
-    box.out_of_service_reason = reason if state == "out_of_service" else None
+    _record_maintenance(box, reason if state == "out_of_service" else None)
     audit.record("update_box", box.id, before=before, after=_service_of(box))
+    return box
+
+
+def assign_deliveryman(box_id: str, deliveryman_id: str | None) -> Box:
+    """Say who collects from a box (story mf-dob-02); None for the deliveryman of its location."""
+    box = get(box_id)
+    before, box.deliveryman_id = box.deliveryman_id, deliveryman_id
+    audit.record("assign_box", box.id, before={"deliveryman_id": before}, after={"deliveryman_id": deliveryman_id})
     return box
 
 
@@ -51,36 +62,50 @@ def _service_of(box: Box) -> dict[str, str | None]:
     return {"state": box.state, "reason": box.out_of_service_reason}
 
 
+def _record_maintenance(box: Box, reason: str | None) -> None:
+    """A record is opened with a reason, and closed when the box is back."""
+    box.out_of_service_reason = reason
+    who, moment = principal().subject, clock.now()
+    activity.note("out_of_service" if reason else "in_service", box.location_id, box_id=box.id, person_id=who)
+    if reason is not None:
+        record = MaintenanceRecord(id=new_id("mnt"), box_id=box.id, reason=reason, opened_by=who, opened_at=moment)
+        session().add(record)
+        return
+    open_ones = select(MaintenanceRecord).where(
+        MaintenanceRecord.box_id == box.id, MaintenanceRecord.closed_at.is_(None)
+    )
+    for record in session().scalars(open_ones):
+        record.closed_by, record.closed_at = who, moment
+
+
 def _move(box: Box, state: str) -> bool:
     """Move the row on from the state we saw; False when MOVES does not have that or somebody was faster."""
     if state not in MOVES[box.state]:
         return False
+    session().flush()
     seen = update(Box).where(Box.id == box.id, Box.state == box.state, Box.version == box.version)
     moved = session().execute(seen.values(state=state, version=Box.version + 1))
     session().refresh(box)
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def hold_for_order(order_id: str, location_id: str) -> Box | None:
-    """Hold one free box for the package of an order, once; None, and a request that waits, when none is free."""
-    known = session().scalar(select(Box).where(Box.held_for_order_id == order_id))
+def box_of_order(order_id: str) -> Box | None:
+    """The box that is held for an order, or has its package."""
+    return session().scalar(select(Box).where(Box.held_for_order_id == order_id))
+
+
+def hold(order_id: str, location_id: str) -> Box:
+    """Hold one free box for an order; the same order again has the same box. LocationFull."""
+    known = box_of_order(order_id)
     if known is not None:
         return known
     box = _take_free_box(location_id)
-    waiting = session().get(BoxRequest, order_id)
     if box is None:
-        if waiting is None:
-            row = BoxRequest(order_id=order_id, location_id=location_id, requested_at=clock.now())
-            session().add(row)
-            logs.get_logger(__name__).warning("no free box", location_id=location_id, order_id=order_id)
-        return None
-    if waiting is not None:
-        session().delete(waiting)
+        raise LocationFull("choose another location, or try again later")
     box.held_for_order_id = order_id
     box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
     session().flush()
-    data = {"box_id": box.id, "location_id": location_id, "order_id": order_id}
-    registry.publish("locker.box.held.v1", subject=box.id, data=data, version=box.version)
+    activity.note("held", location_id, box_id=box.id, order_id=order_id)
     return box
 
 
@@ -93,9 +118,24 @@ def _take_free_box(location_id: str) -> Box | None:
             return box
 
 
-def serve_waiting() -> None:
-    """Try again for the orders whose location has a free box by now, longest waiting first."""
-    free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
-    waiting = select(BoxRequest).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
-    for request in list(session().scalars(waiting)):
-        hold_for_order(request.order_id, request.location_id)
+def fill(box: Box) -> bool:
+    """The package is in the box; False when it was not held."""
+    if not _move(box, "occupied"):
+        return False
+    box.held_until = None
+    return True
+
+
+def free(box: Box) -> bool:
+    """The box is empty, or its hold is over; False when it was free or out of service."""
+    if box.state == "out_of_service" or not _move(box, "free"):
+        return False
+    box.held_for_order_id = box.held_until = None
+    box.awaits_collection = False
+    return True
+
+
+def overdue(limit: int) -> list[Box]:
+    """Held boxes whose hold has ended."""
+    ended = select(Box).where(Box.state == "held", Box.held_until < clock.now())
+    return list(session().scalars(ended.order_by(Box.id).limit(limit)))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
+from libs.chassis import audit
 from libs.chassis.db import session
+from libs.chassis.ids import new_id
 from libs.chassis.pagination import decode_cursor, encode_cursor, page
-from libs.chassis.problems import BadRequest, NotFound
-from services.locker.geography import distance_m
+from libs.chassis.problems import BadRequest, Conflict, NotFound
+from services.locker.geography import HALF_WAY_ROUND_M, distance_m, frame_around
 from services.locker.models import Box, Location
+
+FIRST_REACH_M = 2_000.0
+
+
+class ControllerTaken(Conflict):
+    slug, title = "controller-taken", "The client is the controller of another location"
 
 
 @dataclass(frozen=True)
@@ -60,19 +68,92 @@ def page_by_name(limit: int, cursor: str | None) -> Page:
 
 
 def page_by_distance(point: Point, limit: int, cursor: str | None) -> Page:
-    """Nearest first. A city has some hundred locations: they are measured here, in one query."""
-    measured = sorted(
-        (
-            (distance_m(point.latitude, point.longitude, found.latitude, found.longitude), found.id, found)
-            for found in session().scalars(select(Location))
-        ),
-        key=lambda entry: entry[:2],
-    )
-    if cursor is not None:
-        metres, location_id = decode_cursor(cursor, 2, (int, str))
-        measured = [entry for entry in measured if entry[:2] > (metres, location_id)]
+    """Nearest first: looked for in a small frame, which doubles until it has enough."""
+    beyond: list[Any] = decode_cursor(cursor, 2, (int, str)) if cursor is not None else [-1, ""]
+    reach = max(FIRST_REACH_M, 2.0 * beyond[0])
+    while True:
+        measured = [entry for entry in _measured(point, reach) if entry[:2] > tuple(beyond)]
+        if len(measured) > limit or reach >= HALF_WAY_ROUND_M:
+            break
+        reach *= 2
     following = encode_cursor(measured[limit - 1][:2]) if len(measured) > limit else None
     return _with_free_boxes([(found, metres) for metres, _, found in measured[:limit]]), following
+
+
+def _measured(point: Point, reach: float) -> list[tuple[int, str, Location]]:
+    """The locations within `reach` metres, nearest first."""
+    frame = frame_around(point.latitude, point.longitude, reach + 1)
+    ways = [Location.longitude.between(west, east) for west, east in frame.longitudes]
+    inside = select(Location).where(Location.latitude.between(frame.south, frame.north), or_(*ways))
+    every = (
+        (distance_m(point.latitude, point.longitude, found.latitude, found.longitude), found.id, found)
+        for found in session().scalars(inside)
+    )
+    return sorted((entry for entry in every if entry[0] <= reach), key=lambda entry: entry[:2])
+
+
+def create(location_id: str, facts: Mapping[str, Any], labels: Sequence[str]) -> Location:
+    """A location with its boxes, all free; the same `location_id` again is the one that is there."""
+    known = session().get(Location, location_id)
+    if known is not None:
+        return known
+    location = Location(id=location_id, **facts)
+    session().add(location)
+    session().flush()
+    session().add_all(Box(id=new_id("box"), location_id=location_id, label=label, state="free") for label in labels)
+    audit.record("create_location", location_id, after={**facts, "boxes": len(labels)})
+    return location
+
+
+def change(location_id: str, changes: Mapping[str, Any]) -> Location:
+    """Change what is named and leave the rest (stories mf-dob-02 to mf-dob-04). NotFound, ControllerTaken."""
+    location = session().get(Location, location_id, with_for_update=True)
+    if location is None:
+        raise NotFound
+    client_id = changes.get("controller_id")
+    if client_id is not None:
+        other = session().scalar(
+            select(Location.name).where(Location.controller_id == client_id, Location.id != location_id)
+        )
+        if other is not None:
+            raise ControllerTaken(f"it is the controller of {other}")
+    before = {name: getattr(location, name) for name in changes}
+    for name, value in changes.items():
+        setattr(location, name, value)
+    audit.record("change_location", location_id, before=before, after=dict(changes))
+    return location
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """How full a location is: its boxes by state."""
+
+    location: Location
+    boxes: Mapping[str, int]
+
+
+def page_of_occupancies(limit: int, cursor: str | None) -> dict[str, Any]:
+    """All locations by name with the states of their boxes (story mf-dob-01)."""
+    by_name: Any = [(Location.name, "asc"), (Location.id, "asc")]
+    found = page(select(Location), order_by=by_name, limit=limit, cursor=cursor, dump=lambda location: location)
+    return found | {"items": _occupancies(found["items"])}
+
+
+def occupancy_of(location_id: str) -> Occupancy:
+    location = session().get(Location, location_id)
+    if location is None:
+        raise NotFound
+    return _occupancies([location])[0]
+
+
+def _occupancies(found: Sequence[Location]) -> list[Occupancy]:
+    session().flush()
+    ids = [location.id for location in found]
+    counted = select(Box.location_id, Box.state, func.count().label("boxes")).where(Box.location_id.in_(ids))
+    counts: dict[str, dict[str, int]] = {location_id: {} for location_id in ids}
+    for row in session().execute(counted.group_by(Box.location_id, Box.state)):
+        counts[row.location_id][row.state] = row.boxes
+    return [Occupancy(location, counts[location.id]) for location in found]
 
 
 def _with_free_boxes(found: Sequence[tuple[Location, int | None]]) -> list[Place]:

@@ -1,13 +1,32 @@
-"""The locker service's settings: only what all services have."""
+"""The locker service's own settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
-from libs.chassis.settings import ServiceSettings
+from environs import Env
+
+from libs.chassis.settings import ServiceSettings, settings_as
 
 
 @dataclass(frozen=True, kw_only=True)
 class LockerSettings(ServiceSettings):
+    """`code_secret` is what the codes of all locations are made with; `grant_key_file` a P-256 key in PEM."""
+
     service: ClassVar[str] = "locker"
+
+    code_secret: str = field(repr=False)
+    grant_key_file: Path
+
+    @classmethod
+    def read_own(cls, env: Env) -> dict[str, Any]:
+        return {
+            "code_secret": env.str("LOCKER_CODE_SECRET"),
+            "grant_key_file": Path(env.str("LOCKER_GRANT_KEY_FILE")),
+        }
+
+
+def locker_settings() -> LockerSettings:
+    return settings_as(LockerSettings)

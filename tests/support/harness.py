@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,6 +100,14 @@ class Harness:
 
 
 @lru_cache
+def _grant_key_file() -> str:
+    """A key for locker to sign grants with; it goes with the process's temporary files."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as file:
+        file.write(ECKey.generate_key("P-256").as_pem(private=True).decode())
+    return file.name
+
+
+@lru_cache
 def _app_of(name: str) -> Any:
     """The service's application; reading the contract takes a second, and it reads its settings at each request."""
     return app.create_app(load_service(name))
@@ -116,6 +125,8 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         "RECLOTHES_CLIENT_ID": name,
         "RECLOTHES_CLIENT_SECRET": "secret",
         "CUSTOMER_PHOTO_BUCKET": "donation-photos",
+        "LOCKER_CODE_SECRET": "secret of codes",
+        "LOCKER_GRANT_KEY_FILE": _grant_key_file(),
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }

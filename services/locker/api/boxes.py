@@ -29,3 +29,8 @@ def list_boxes(
 def update_box(box_id: str, body: dict[str, Any]) -> dict[str, Any]:
     box: dict[str, Any] = BoxSchema().dump(boxes.change_service(box_id, body["state"], body.get("reason")))
     return box
+
+
+def assign_box(box_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    box: dict[str, Any] = BoxSchema().dump(boxes.assign_deliveryman(box_id, body["deliveryman_id"]))
+    return box

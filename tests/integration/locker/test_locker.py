@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock, db
 from libs.chassis.pagination import encode_cursor
-from services.locker import boxes, demo
+from services.locker import demo, packages
 from services.locker.models import Box, BoxRequest
 from tests.integration.admin.test_admin import PAID
 from tests.support.harness import Harness, running
@@ -158,7 +158,7 @@ def test_a_full_location_does_not_hold_up_the_others(locker: Harness) -> None:
         late = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
         session.add(late)
     with db.unit_of_work():
-        boxes.serve_waiting()
+        packages.serve_waiting()
     assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
 
 
@@ -174,7 +174,7 @@ def test_who_waits_longest_gets_the_first_free_box(locker: Harness) -> None:
         assert box is not None
         box.state = "free"
         session.flush()
-        boxes.serve_waiting()
+        packages.serve_waiting()
     assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
 
 
@@ -240,7 +240,7 @@ def test_a_manager_takes_a_box_out_of_service_and_back(locker: Harness) -> None:
 def test_a_held_box_is_not_taken_out_of_service(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work():
-        box = boxes.hold_for_order(f"bor_{7:032x}", location["id"])
+        box = packages.hold_for_package(f"bor_{7:032x}", location["id"])
     assert box is not None
     ask = locker.as_user("manager", "locker:boxes:write", "internal")
     answer = ask("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})

@@ -1,0 +1,74 @@
+"""Who may open which box, for which order and what for (domain rule 3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from libs.chassis import clock
+from libs.chassis.db import session
+from libs.chassis.ids import new_id
+from services.locker.models import Box, DoorRight, Grant
+
+# Whether the box is full after what the door was opened for.
+PURPOSES = {"deposit": True, "ship": True, "withdraw": False, "collect": False, "pick_up": False}
+AHEAD = ("collect", "ship")
+
+
+def give(purpose: str, order_id: str, person_id: str, box: Box, valid_until: datetime | None = None) -> DoorRight:
+    """A right for this person alone: one of the same order and purpose that somebody else has is void."""
+    for other in _open_of(order_id):
+        if (other.purpose, other.person_id, other.box_id) == (purpose, person_id, box.id):
+            other.valid_until = valid_until
+            return other
+        if other.purpose == purpose:
+            end(other, "void")
+    right = DoorRight(
+        id=new_id("rgt"),
+        purpose=purpose,
+        state="open",
+        order_id=order_id,
+        person_id=person_id,
+        location_id=box.location_id,
+        box_id=box.id,
+        valid_until=valid_until,
+        created_at=clock.now(),
+    )
+    session().add(right)
+    session().flush()
+    return right
+
+
+def end(right: DoorRight, state: str, at: datetime | None = None) -> None:
+    """`used` or `void`: its grants open nothing any more."""
+    right.state, right.ended_at = state, at or clock.now()
+    grants = select(Grant).where(Grant.right_id == right.id, Grant.state == "issued")
+    for grant in session().scalars(grants):
+        grant.state = "void"
+
+
+def void_of_order(order_id: str, *purposes: str) -> None:
+    """End the open rights of an order: those of the purposes, or all of them."""
+    for right in _open_of(order_id):
+        if not purposes or right.purpose in purposes:
+            end(right, "void")
+
+
+def _open_of(order_id: str) -> list[DoorRight]:
+    found = select(DoorRight).where(DoorRight.order_id == order_id, DoorRight.state == "open").with_for_update()
+    return list(session().scalars(found))
+
+
+def open_of_person(person_id: str, location_id: str, order_id: str | None, most: int = 200) -> list[DoorRight]:
+    """The person's open rights at a location, locked: those of one order, or all of them."""
+    found = select(DoorRight).where(
+        DoorRight.person_id == person_id, DoorRight.state == "open", DoorRight.location_id == location_id
+    )
+    if order_id is not None:
+        found = found.where(DoorRight.order_id == order_id)
+    return list(session().scalars(found.order_by(DoorRight.id).limit(most).with_for_update()))
+
+
+def is_over(right: DoorRight) -> bool:
+    return right.valid_until is not None and right.valid_until <= clock.now()

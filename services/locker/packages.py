@@ -1,0 +1,142 @@
+"""Boxes and doors on the way of a package: what the other domains decide comes here as events."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from libs.chassis import clock, logs
+from libs.chassis.db import session
+from services.locker import activity, boxes, door_rights
+from services.locker.models import Box, BoxRequest, DoorRight, Location, Recipient
+from services.locker.registry import registry
+
+
+def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
+    """A box for a donation, and its donor's right to open it (story d-pr-04). LocationFull."""
+    known = boxes.box_of_order(order_id)
+    if known is not None and known.location_id != location_id and known.state == "held":
+        release(order_id)  # the donor chose another location after the hold had ended
+    box = boxes.hold(order_id, location_id)
+    door_rights.give("deposit", order_id, person_id, box, box.held_until)
+    return box
+
+
+def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None = None) -> Box | None:
+    """A box for a package on its way; None, and a request that waits, while the location is full.
+
+    With a `deliveryman_id` it is a right to put the package in, too.
+    """
+    waiting = session().get(BoxRequest, order_id)
+    is_news = boxes.box_of_order(order_id) is None
+    try:
+        box = boxes.hold(order_id, location_id)
+    except boxes.LocationFull:
+        if waiting is None:
+            waiting = BoxRequest(order_id=order_id, location_id=location_id, requested_at=clock.now())
+            session().add(waiting)
+            logs.get_logger(__name__).warning("no free box", location_id=location_id, order_id=order_id)
+        waiting.deliveryman_id = deliveryman_id or waiting.deliveryman_id
+        return None
+    if waiting is not None:
+        session().delete(waiting)
+    if is_news and order_id.startswith("bor_"):
+        data = {"box_id": box.id, "location_id": box.location_id, "order_id": order_id}
+        registry.publish("locker.box.held.v1", subject=box.id, data=data, version=box.version)
+    if deliveryman_id is not None and box.state == "held":
+        door_rights.give("ship", order_id, deliveryman_id, box)
+    return box
+
+
+def serve_waiting() -> None:
+    """Try again for the orders whose location has a free box by now, longest waiting first."""
+    free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
+    waiting = select(BoxRequest).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
+    for request in list(session().scalars(waiting)):
+        hold_for_package(request.order_id, request.location_id, request.deliveryman_id)
+
+
+def release(order_id: str) -> None:
+    """The order needs no box any more: a held one is free, its rights are void. A full one stays as it is."""
+    box = boxes.box_of_order(order_id)
+    if box is None or box.state != "held":
+        return
+    door_rights.void_of_order(order_id)
+    boxes.free(box)
+    activity.note("released", box.location_id, box_id=box.id, order_id=order_id)
+
+
+def release_overdue() -> None:
+    """Holds that nobody used in time are over; whoever still needs a box asks for one again."""
+    for box in boxes.overdue(100):
+        if box.held_for_order_id is not None:
+            release(box.held_for_order_id)
+
+
+def let_withdraw(order_id: str, person_id: str) -> None:
+    """The donor may take a deposit out again (story rd-c-03), and nobody collects it any more."""
+    box = boxes.box_of_order(order_id)
+    if box is None or box.state != "occupied":
+        return
+    box.awaits_collection = False
+    door_rights.void_of_order(order_id, "collect")
+    door_rights.give("withdraw", order_id, person_id, box)
+
+
+def let_collect(order_id: str, box_id: str, person_id: str) -> None:
+    """The deliveryman may take the package out, while it is the one in the box and its donor does not."""
+    box = session().get(Box, box_id)
+    if box is None or box.held_for_order_id != order_id or box.state != "occupied":
+        return
+    withdraws = select(DoorRight.id).where(
+        DoorRight.order_id == order_id, DoorRight.state == "open", DoorRight.purpose == "withdraw"
+    )
+    if session().scalar(withdraws) is None:
+        door_rights.give("collect", order_id, person_id, box)
+
+
+def remember_recipient(order_id: str, person_id: str) -> None:
+    """Whom the package is for, who may take it out once it is in its box."""
+    if session().get(Recipient, order_id) is None:
+        session().add(Recipient(order_id=order_id, person_id=person_id))
+        session().flush()
+    box = boxes.box_of_order(order_id)
+    if box is not None and box.state == "occupied":
+        door_rights.give("pick_up", order_id, person_id, box)
+
+
+def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
+    """The door of an open right was closed again; whether what it was opened for is done.
+
+    A door that closes on an empty box of a deposit, or on a full one of a collection, has changed nothing.
+    """
+    if door_rights.PURPOSES[right.purpose] != is_occupied:
+        return False
+    moved = boxes.fill(box) if is_occupied else boxes.free(box)
+    if not moved:
+        activity.note_anomaly(box.location_id, f"a box that is {box.state} was used", box_id=box.id)
+    door_rights.end(right, "used")
+    if right.purpose == "deposit":
+        box.awaits_collection = True
+    if right.purpose == "ship":
+        _let_recipient_in(right.order_id, box)
+    location = session().get_one(Location, box.location_id)
+    data = {
+        "right_id": right.id,
+        "purpose": right.purpose,
+        "order_id": right.order_id,
+        "person_id": right.person_id,
+        "location_id": location.id,
+        "location_name": location.name,
+        "box_id": box.id,
+        "is_occupied": is_occupied,
+        "at": clock.rfc3339(right.ended_at),
+    }
+    session().flush()
+    registry.publish("locker.door.used.v1", subject=right.id, data=data)
+    return True
+
+
+def _let_recipient_in(order_id: str, box: Box) -> None:
+    recipient = session().get(Recipient, order_id)
+    if recipient is not None:
+        door_rights.give("pick_up", order_id, recipient.person_id, box)
