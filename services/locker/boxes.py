@@ -118,12 +118,13 @@ def _take_free_box(location_id: str) -> Box | None:
             return box
 
 
-def fill(box: Box) -> bool:
-    """The package is in the box; False when it was not held."""
-    if not _move(box, "occupied"):
-        return False
-    box.held_until = None
-    return True
+def fill(box: Box, order_id: str) -> bool:
+    """The package of an order is in the box, whatever we thought of the box; False when that was not its hold."""
+    was_its_own = box.state == "held" and box.held_for_order_id == order_id
+    box.state, box.held_for_order_id, box.held_until = "occupied", order_id, None
+    box.version += 1
+    session().flush()
+    return was_its_own
 
 
 def free(box: Box) -> bool:

@@ -16,7 +16,8 @@ from libs.chassis.problems import BadRequest, Conflict, NotFound
 from services.locker.geography import HALF_WAY_ROUND_M, distance_m, frame_around
 from services.locker.models import Box, Location
 
-FIRST_REACH_M = 2_000.0
+FIRST_REACH_M = 5_000.0
+WIDER = 16
 
 
 class ControllerTaken(Conflict):
@@ -68,14 +69,14 @@ def page_by_name(limit: int, cursor: str | None) -> Page:
 
 
 def page_by_distance(point: Point, limit: int, cursor: str | None) -> Page:
-    """Nearest first: looked for in a small frame, which doubles until it has enough."""
+    """Nearest first: looked for in a small frame, which grows until it has enough."""
     beyond: list[Any] = decode_cursor(cursor, 2, (int, str)) if cursor is not None else [-1, ""]
     reach = max(FIRST_REACH_M, 2.0 * beyond[0])
     while True:
         measured = [entry for entry in _measured(point, reach) if entry[:2] > tuple(beyond)]
         if len(measured) > limit or reach >= HALF_WAY_ROUND_M:
             break
-        reach *= 2
+        reach *= WIDER
     following = encode_cursor(measured[limit - 1][:2]) if len(measured) > limit else None
     return _with_free_boxes([(found, metres) for metres, _, found in measured[:limit]]), following
 

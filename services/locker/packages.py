@@ -111,9 +111,7 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     """
     if door_rights.PURPOSES[right.purpose] != is_occupied:
         return False
-    moved = boxes.fill(box) if is_occupied else boxes.free(box)
-    if not moved:
-        activity.note_anomaly(box.location_id, f"a box that is {box.state} was used", box_id=box.id)
+    _follow_door(right, box, is_occupied)
     door_rights.end(right, "used")
     if right.purpose == "deposit":
         box.awaits_collection = True
@@ -134,6 +132,19 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     session().flush()
     registry.publish("locker.door.used.v1", subject=right.id, data=data)
     return True
+
+
+def _follow_door(right: DoorRight, box: Box, is_occupied: bool) -> None:
+    """What is in the box counts, also when somebody else has its hold by now: that order needs another box."""
+    before, other = box.state, box.held_for_order_id
+    as_expected = boxes.fill(box, right.order_id) if is_occupied else boxes.free(box)
+    if as_expected:
+        return
+    activity.note_anomaly(
+        box.location_id, f"a box that is {before} was used", box_id=box.id, order_id=right.order_id
+    )
+    if is_occupied and other is not None and other != right.order_id:
+        door_rights.void_of_order(other)
 
 
 def _let_recipient_in(order_id: str, box: Box) -> None:

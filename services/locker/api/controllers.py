@@ -31,7 +31,7 @@ def get_controller() -> dict[str, Any]:
     }
 
 
-def list_grants() -> dict[str, Any]:
+def get_grants() -> dict[str, Any]:
     location = controllers.location_of(principal().subject)
     dump = SignedGrantSchema(many=True).dump
     return {
@@ -40,7 +40,7 @@ def list_grants() -> dict[str, Any]:
     }
 
 
-def list_grants_ahead() -> dict[str, Any]:
+def get_grants_ahead() -> dict[str, Any]:
     location = controllers.location_of(principal().subject)
     dump = SignedGrantSchema(many=True).dump
     return {

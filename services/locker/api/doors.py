@@ -15,10 +15,10 @@ from services.locker.models import DoorRight
 from services.locker.schemas import DoorRightSchema, OpeningSchema
 
 
-def open_doors(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def open_doors(body: dict[str, Any]) -> dict[str, Any]:
     location, opened = openings.open_doors(body["code"], principal().subject, body.get("order_id"))
     shown = {"location_id": location.id, "location_name": location.name}
-    return shown | {"openings": OpeningSchema(many=True).dump(opened)}, 201
+    return shown | {"openings": OpeningSchema(many=True).dump(opened)}
 
 
 def list_door_rights(

@@ -103,7 +103,8 @@ def test_a_longer_page_takes_no_more_statements(locker: Harness, query: dict[str
         assert len(locations(locker, **query, limit=limit)) == limit
         counts.append(len(statements))
     event.remove(db.engine(), "before_cursor_execute", note)
-    assert counts[0] == counts[1] > 0
+    # A frame that has not enough grows, four times at most.
+    assert 0 < counts[0] <= counts[1] <= counts[0] + (3 if query else 0)
 
 
 def test_one_location(locker: Harness) -> None:
