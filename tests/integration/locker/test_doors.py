@@ -178,6 +178,7 @@ def test_clothes_that_went_in_while_the_order_was_cancelled_are_a_deposit(
     donation_moved(empty_locker, order_id, "cancelled", "submitted")
     assert place.report(opened, closed).status_code == 200
     assert used(empty_locker) == [("deposit", order_id)]
+    assert place.state_of(opening["box_id"]) == "occupied"
 
 
 @pytest.mark.story("rd-c-03")
@@ -381,7 +382,7 @@ def test_staff_sees_how_full_a_location_is_and_what_happened(empty_locker: Harne
     log = staff("GET", "/locker/v1/activity", params={"box_id": box_id}).json()["items"]
     assert [entry["kind"] for entry in log] == ["closed", "opened", "opening", "held"]
     assert log[0]["order_id"] == order_id
-    free = [box for box in staff("GET", "/locker/v1/boxes").json()["items"] if box["state"] == "free"][0]["id"]
+    free = staff("GET", "/locker/v1/boxes", params={"state": "free"}).json()["items"][0]["id"]
     broken = {"state": "out_of_service", "reason": "The door does not close."}
     assert staff("PATCH", f"/locker/v1/boxes/{free}", json=broken).status_code == 200
     staff("PATCH", f"/locker/v1/boxes/{free}", json={"state": "free"})
