@@ -132,7 +132,7 @@ def free(box: Box) -> bool:
     if box.state == "out_of_service" or not _move(box, "free"):
         return False
     box.held_for_order_id = box.held_until = None
-    box.awaits_collection = False
+    box.awaits_collection = box.is_reclaimed = False
     return True
 
 

@@ -24,8 +24,10 @@ def hold_box_for_package(event: Event) -> None:
 
 
 @registry.handles("customer.donating_order.moved.v1")
-def release_box_of_cancelled_donation(event: Event) -> None:
-    if (event.data["state"], event.data["previous_state"]) == ("cancelled", "submitted"):
+def follow_cancelled_donation(event: Event) -> None:
+    if event.data["state"] == "cancelling":
+        packages.reclaim(event.data["order_id"])
+    elif (event.data["state"], event.data["previous_state"]) == ("cancelled", "submitted"):
         packages.release(event.data["order_id"])
 
 

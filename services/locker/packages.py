@@ -72,26 +72,29 @@ def release_overdue() -> None:
             release(box.held_for_order_id)
 
 
-def let_withdraw(order_id: str, person_id: str) -> None:
-    """The donor may take a deposit out again (story rd-c-03), and nobody collects it any more."""
+def reclaim(order_id: str) -> None:
+    """The donor cancels a deposit (story rd-c-02): nobody collects it any more, unless it was taken out already."""
     box = boxes.box_of_order(order_id)
     if box is None or box.state != "occupied":
         return
-    box.awaits_collection = False
+    box.is_reclaimed, box.awaits_collection = True, False
     door_rights.void_of_order(order_id, "collect")
-    door_rights.give("withdraw", order_id, person_id, box)
+
+
+def let_withdraw(order_id: str, person_id: str) -> None:
+    """The donor has paid for the occupied box and may take the clothes out again (story rd-c-03)."""
+    reclaim(order_id)
+    box = boxes.box_of_order(order_id)
+    if box is not None and box.is_reclaimed:
+        door_rights.give("withdraw", order_id, person_id, box)
 
 
 def let_collect(order_id: str, box_id: str, person_id: str) -> None:
     """The deliveryman may take the package out, while it is the one in the box and its donor does not."""
     box = session().get(Box, box_id)
-    if box is None or box.held_for_order_id != order_id or box.state != "occupied":
+    if box is None or box.held_for_order_id != order_id or box.state != "occupied" or box.is_reclaimed:
         return
-    withdraws = select(DoorRight.id).where(
-        DoorRight.order_id == order_id, DoorRight.state == "open", DoorRight.purpose == "withdraw"
-    )
-    if session().scalar(withdraws) is None:
-        door_rights.give("collect", order_id, person_id, box)
+    door_rights.give("collect", order_id, person_id, box)
 
 
 def remember_recipient(order_id: str, person_id: str) -> None:

@@ -185,7 +185,9 @@ def test_clothes_that_went_in_while_the_order_was_cancelled_are_a_deposit(
 def test_a_donor_takes_a_deposit_out_once_the_fee_is_paid(empty_locker: Harness, place: Place, ines: Ask) -> None:
     order_id, box_id = deposit(empty_locker, place)
     work_order(empty_locker, "collecting", "assigned", place, "paulo", (order_id, box_id))
+    donation_moved(empty_locker, order_id, "cancelling", "deposited")
     assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
+    assert place.ahead() == []
     occupation_paid(empty_locker, order_id)
     assert refusal(open_doors(person(empty_locker, "paulo", "internal"), place)) == (404, "nothing-to-open")
     work_order(empty_locker, "collecting", "assigned", place, "rita", (order_id, box_id))

@@ -116,6 +116,7 @@ def upgrade() -> None:
     op.add_column("box_requests", sa.Column("deliveryman_id", sa.String(length=36), nullable=True))
     op.add_column("boxes", sa.Column("deliveryman_id", sa.String(length=36), nullable=True))
     op.add_column("boxes", sa.Column("awaits_collection", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("boxes", sa.Column("is_reclaimed", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("locations", sa.Column("area", sa.String(length=80), nullable=True))
     op.add_column("locations", sa.Column("threshold", sa.Integer(), nullable=False, server_default="6"))
     op.add_column("locations", sa.Column("deliveryman_id", sa.String(length=36), nullable=True))
@@ -137,7 +138,7 @@ ADDED = {
         "threshold",
         "area",
     ),
-    "boxes": ("awaits_collection", "deliveryman_id"),
+    "boxes": ("is_reclaimed", "awaits_collection", "deliveryman_id"),
     "box_requests": ("deliveryman_id",),
 }
 
