@@ -112,6 +112,12 @@ def stop(run_dir: Path) -> None:
     click.echo("It is stopped.")
 
 
+def _refuse_unless_up(layout: Layout) -> None:
+    if not (layout.run_dir / "ready").exists():
+        click.echo("The platform is not up. Start it with `make run` and wait until it says so.", err=True)
+        sys.exit(2)
+
+
 @main.command()
 @_RUN_DIR
 def demo(run_dir: Path) -> None:
@@ -119,11 +125,24 @@ def demo(run_dir: Path) -> None:
     from libs.runner import demo_story
 
     layout = saved(run_dir)
-    if not (layout.run_dir / "ready").exists():
-        click.echo("The platform is not up. Start it with `make run` and wait until it says so.", err=True)
-        sys.exit(2)
+    _refuse_unless_up(layout)
     external, internal = layout.url_of_gateway("external"), layout.url_of_gateway("internal")
     sys.exit(demo_story.main(external, internal, layout.ca_file, layout.maildir))
+
+
+@main.command()
+@_RUN_DIR
+@click.option("--location", default="Rossio", show_default=True, help="Which location's boxes.")
+@click.option("--list", "only_list", is_flag=True, help="List the locations instead.")
+def box(run_dir: Path, location: str, only_list: bool) -> None:
+    """Be the box controller of a location: its QR code on the screen, its doors by typed commands."""
+    from libs.runner import box_screen
+
+    layout = saved(run_dir)
+    _refuse_unless_up(layout)
+    if only_list:
+        sys.exit(box_screen.show_locations(layout, _console()))
+    sys.exit(box_screen.run(layout, location, _console()))
 
 
 @main.command()
