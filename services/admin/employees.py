@@ -1,4 +1,4 @@
-"""Employees: internal users as auth tells of them, with the kinds of work and the areas that a manager gives them."""
+"""Employees: internal users as auth tells of them, with the kinds of work and the areas that a manager sets."""
 
 from __future__ import annotations
 
@@ -77,5 +77,9 @@ def loads(ids: Sequence[str]) -> dict[str, int]:
         .where(WorkOrder.assignee_id.in_(ids), WorkOrder.state.in_(AT_WORK))
         .group_by(WorkOrder.assignee_id)
     )
-    found = {employee_id: count for employee_id, count in session().execute(at_work)}
+    found: dict[str | None, int] = {row[0]: row[1] for row in session().execute(at_work)}
     return {employee_id: found.get(employee_id, 0) for employee_id in ids}
+
+
+def load_of(employee: Employee) -> int:
+    return loads([employee.id])[employee.id]

@@ -1,4 +1,4 @@
-"""Labels of packages, 100 × 60 mm, as PDF and PNG: the tracking code as Code 128 and as QR code.
+"""Labels of packages, 100 by 60 mm, as PDF and PNG: the tracking code as Code 128 and as QR code.
 
 No person, no address: who finds a package learns nothing of its donor or buyer.
 """

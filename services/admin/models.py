@@ -104,7 +104,7 @@ class Employee(Base):
     roles: Mapped[Any] = mapped_column(Json)
     state: Mapped[str] = mapped_column(String(10))
     areas: Mapped[Any] = mapped_column(Json)
-    kinds: Mapped[Any] = mapped_column(Json, nullable=True)
+    kinds: Mapped[Any] = mapped_column(Json(none_as_null=True), nullable=True)
     heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
     __mapper_args__ = {"version_id_col": version}

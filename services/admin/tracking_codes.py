@@ -28,7 +28,7 @@ def new_code() -> str:
 
 
 def read(typed: str) -> str:
-    """The code that a scanner read or somebody typed, with or without blanks; MistypedCode when it cannot be one."""
+    """The code that a scanner read or somebody typed, blanks or not; MistypedCode when it cannot be one."""
     code = re.sub(r"[\s-]", "", typed).upper()
     form = _FORM.fullmatch(code)
     if form is None:

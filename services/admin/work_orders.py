@@ -91,9 +91,8 @@ def create(kind: str, parts: Sequence[Part], place: Place | None) -> WorkOrder:
 
 def move(work_order: WorkOrder, state: str, *, reason: str | None = None) -> None:
     """Bring a work order into another state; IllegalMove when the table above does not have that."""
+    _refuse_unless_legal(work_order, state)
     previous = work_order.state
-    if state not in MOVES[previous]:
-        raise IllegalMove(f"a work order that is {previous} cannot become {state}")
     work_order.state, work_order.reason, work_order.changed_at = state, reason, clock.now()
     session().flush()
     _publish(work_order, previous)
@@ -103,30 +102,30 @@ def assign(work_order: WorkOrder, assignee_id: str) -> None:
     """Give it to a person, who scans every code anew. A failed one is opened again first."""
     if work_order.state == "failed":
         reopen(work_order)
+    _refuse_unless_legal(work_order, "assigned")
     _forget_scans(work_order)
-    before, work_order.assignee_id = work_order.assignee_id, assignee_id
-    try:
-        move(work_order, "assigned")
-    except IllegalMove:
-        work_order.assignee_id = before
-        raise
+    work_order.assignee_id = assignee_id
+    move(work_order, "assigned")
 
 
 def reopen(work_order: WorkOrder) -> None:
     """Take it from its assignee, or begin a failed one anew."""
     if not work_order.live_orders:
         raise IllegalMove("no order is left in it")
-    if "open" not in MOVES[work_order.state]:
-        raise IllegalMove(f"a work order that is {work_order.state} cannot become open")
+    _refuse_unless_legal(work_order, "open")
     _forget_scans(work_order)
     work_order.assignee_id = None
     move(work_order, "open")
 
 
 def _forget_scans(work_order: WorkOrder) -> None:
-    if work_order.state != "done":
-        for order in work_order.orders:
-            order.scanned_at = None
+    for order in work_order.orders:
+        order.scanned_at = None
+
+
+def _refuse_unless_legal(work_order: WorkOrder, state: str) -> None:
+    if state not in MOVES[work_order.state]:
+        raise IllegalMove(f"a work order that is {work_order.state} cannot become {state}")
 
 
 def get(work_order_id: str) -> WorkOrder:

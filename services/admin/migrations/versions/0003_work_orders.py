@@ -1,4 +1,4 @@
-"""Work orders of all kinds, packages, employees, recycling factories and hand-overs; packing orders are work orders."""
+"""Work orders of all kinds (packing orders become some), packages, employees, factories and hand-overs."""
 
 import sqlalchemy as sa
 from alembic import op
