@@ -95,7 +95,7 @@ class EmployeeSchema(Schema):
     areas = fields.Raw()
     kinds = fields.Function(kinds_of)
     are_kinds_by_role = fields.Function(lambda employee: employee.kinds is None)
-    load = fields.Function(load_of)
+    at_work = fields.Function(load_of)
 
 
 class SettingSchema(Schema):
