@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from libs.chassis.events import Event
 from libs.chassis.service import NAMES
-from services.admin import audit_trail, packing_orders, settings_store
+from services.admin import assignment, audit_trail, donations, employees, packing_orders, settings_store, work_steps
+from services.admin.donations import Deposit
 from services.admin.registry import registry
+from services.admin.work_orders import Place
 
 __all__ = ["registry"]
 
-registry.publishes("admin.packing_order.created.v1", "admin.audit.recorded.v1")
+registry.publishes(
+    "admin.packing_order.created.v1",
+    "admin.work_order.moved.v1",
+    "admin.hand_over.recorded.v1",
+    "admin.audit.recorded.v1",
+)
 
 
 @registry.handles("customer.buying_order.paid.v1")
 def create_packing_order(event: Event) -> None:
     data = event.data
     packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
+
+
+@registry.handles("locker.location.threshold_reached.v1")
+def collect_deposits(event: Event) -> None:
+    data = event.data
+    place = Place(data["location_id"], data["location_name"], data["area"], data["deliveryman_id"])
+    deposits = [Deposit(found["order_id"], found["box_id"]) for found in data["deposits"]]
+    donations.threshold_reached(place, deposits, datetime.fromisoformat(event.time))
+
+
+@registry.handles("locker.door.used.v1")
+def end_shipping(event: Event) -> None:
+    data = event.data
+    if data["purpose"] == "ship" and data["is_occupied"]:
+        work_steps.shipped(data["order_id"])
+
+
+@registry.handles("customer.donating_order.moved.v1")
+def follow_donation(event: Event) -> None:
+    data = event.data
+    donations.donation_moved(data["order_id"], data["state"], data["previous_state"])
+
+
+@registry.handles("customer.return_donating_order.moved.v1")
+def follow_return(event: Event) -> None:
+    data = event.data
+    place = Place(data["location_id"], data["location_name"])
+    donations.return_moved(data["return_id"], data["order_id"], data["state"], place)
+
+
+@registry.handles("auth.staff.changed.v1")
+def follow_employee(event: Event) -> None:
+    data = event.data
+    employee = employees.follow(
+        data["user_id"],
+        full_name=data["full_name"],
+        roles=data["roles"],
+        state=data["state"],
+        heard_at=datetime.fromisoformat(event.time),
+    )
+    if employee is not None:
+        assignment.follow_employee(employee)
 
 
 def add_audit_entry(event: Event) -> None:
@@ -29,3 +80,8 @@ for domain in NAMES:
 @registry.every(seconds=10)
 def copy_settings() -> None:
     settings_store.copy_all()
+
+
+@registry.every(seconds=15)
+def assign_open_work_orders() -> None:
+    assignment.assign_open()

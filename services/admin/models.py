@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import Json, UtcDateTime
 
@@ -15,25 +15,151 @@ class Base(DeclarativeBase):
     """The base of this service's tables."""
 
 
-class PackingOrder(Base):
-    """The work of packing a paid order."""
+class WorkOrder(Base):
+    """Work of one kind for one person: collecting, checking, packing or shipping. `area` and `deliveryman_id` are
+    those of its location when it was made."""
 
-    __tablename__ = "packing_orders"
+    __tablename__ = "work_orders"
     __table_args__ = (
-        Index("ix_packing_orders_state", "state", "created_at", "id"),
-        Index("ix_packing_orders_created_at", "created_at", "id"),
+        Index("ix_work_orders_assignee_id", "assignee_id", "kind", "created_at", "id"),
+        Index("ix_work_orders_state", "state", "created_at", "id"),
+        Index("ix_work_orders_kind", "kind", "created_at", "id"),
+        Index("ix_work_orders_created_at", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(12))
+    assignee_id: Mapped[str | None] = mapped_column(String(36))
+    location_id: Mapped[str | None] = mapped_column(String(36))
+    location_name: Mapped[str | None] = mapped_column(String(120))
+    area: Mapped[str | None] = mapped_column(String(80))
+    deliveryman_id: Mapped[str | None] = mapped_column(String(36))
+    result: Mapped[str | None] = mapped_column(String(4))
+    notes: Mapped[str | None] = mapped_column(String(2000))
+    photo_keys: Mapped[Any] = mapped_column(Json)
+    reason: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    orders: Mapped[list[OrderAtWork]] = relationship(order_by="OrderAtWork.position", lazy="selectin")
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def live_orders(self) -> list[OrderAtWork]:
+        """Those that were not dropped."""
+        return [order for order in self.orders if order.dropped_at is None]
+
+
+class OrderAtWork(Base):
+    """A customer's order in a work order: in one of each kind. `contents` are the products of a buying order."""
+
+    __tablename__ = "orders_at_work"
+    __table_args__ = (UniqueConstraint("order_id", "kind", name="uq_orders_at_work_order"),)
+
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_orders.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    order_id: Mapped[str] = mapped_column(String(36))
+    kind: Mapped[str] = mapped_column(String(10))
+    donation_id: Mapped[str | None] = mapped_column(String(36))
+    box_id: Mapped[str | None] = mapped_column(String(36))
+    contents: Mapped[Any] = mapped_column(Json)
+    scanned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    package: Mapped[Package | None] = relationship(
+        primaryjoin="foreign(OrderAtWork.order_id) == Package.order_id", viewonly=True, lazy="selectin"
+    )
+
+
+class Package(Base):
+    """What an order is packed in: one for each order, known by the tracking code on its label."""
+
+    __tablename__ = "packages"
+    __table_args__ = (
+        Index("ix_packages_result", "result", "hand_over_id", "checked_at", "id"),
+        Index("ix_packages_hand_over_id", "hand_over_id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(String(36), unique=True)
-    state: Mapped[str] = mapped_column(String(12))
-    items: Mapped[Any] = mapped_column(Json)
-    pickup_location_id: Mapped[str] = mapped_column(String(36))
-    assignee_id: Mapped[str | None] = mapped_column(String(36))
-    tracking_code: Mapped[str | None] = mapped_column(String(40), unique=True)
+    tracking_code: Mapped[str] = mapped_column(String(40), unique=True)
+    result: Mapped[str | None] = mapped_column(String(4))
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hand_over_id: Mapped[str | None] = mapped_column(ForeignKey("hand_overs.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Employee(Base):
+    """An internal user, as auth tells of them, with the work that a manager gave them. No `kinds`: what their roles
+    say. `heard_at` is the time of the newest event."""
+
+    __tablename__ = "employees"
+    __table_args__ = (Index("ix_employees_full_name", "full_name", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    full_name: Mapped[str] = mapped_column(String(120))
+    roles: Mapped[Any] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(10))
+    areas: Mapped[Any] = mapped_column(Json)
+    kinds: Mapped[Any] = mapped_column(Json(none_as_null=True), nullable=True)
+    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+
+class KnownLocation(Base):
+    """What the newest event said of a location: where it is and whose."""
+
+    __tablename__ = "known_locations"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    area: Mapped[str | None] = mapped_column(String(80))
+    deliveryman_id: Mapped[str | None] = mapped_column(String(36))
+    heard_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class WithdrawnOrder(Base):
+    """An order that is no longer to be collected, packed or shipped, should its work come to be made later."""
+
+    __tablename__ = "withdrawn_orders"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    withdrawn_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Factory(Base):
+    """A recycling factory."""
+
+    __tablename__ = "factories"
+    __table_args__ = (Index("ix_factories_created_at", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    address: Mapped[str] = mapped_column(String(300))
+    email: Mapped[str | None] = mapped_column(String(254))
+    is_active: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
     __mapper_args__ = {"version_id_col": version}
+
+
+class HandOver(Base):
+    """Bad packages that left for a factory, with the name that it had then."""
+
+    __tablename__ = "hand_overs"
+    __table_args__ = (Index("ix_hand_overs_created_at", "created_at", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    factory_id: Mapped[str] = mapped_column(ForeignKey("factories.id"))
+    factory_name: Mapped[str] = mapped_column(String(120))
+    note: Mapped[str | None] = mapped_column(String(500))
+    recorded_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    packages: Mapped[list[Package]] = relationship(order_by="Package.id", lazy="selectin")
 
 
 class StoredSetting(Base):

@@ -1,60 +1,48 @@
-"""Packing orders: the work that a paid order makes (stories b-pa-01 to b-pa-03)."""
+"""Packing orders of buying orders: work orders like all others, known to their readers as `pko_…` too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from libs.chassis import clock
-from libs.chassis.db import session
-from libs.chassis.ids import new_id
-from libs.chassis.problems import Conflict, NotFound
-from services.admin.models import PackingOrder
+from libs.chassis.problems import NotFound
+from services.admin import assignment, work_orders
+from services.admin.models import OrderAtWork, WorkOrder
 from services.admin.registry import registry
+from services.admin.work_orders import Part
 
-MOVES: dict[str, frozenset[str]] = {
-    "open": frozenset({"assigned", "failed"}),
-    "assigned": frozenset({"in_progress", "open", "failed"}),
-    "in_progress": frozenset({"done", "failed"}),
-    "failed": frozenset({"open"}),
-    "done": frozenset(),
-}
+OF_BUYING_ORDERS = ("packing", "bor")
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The packing order cannot do that in its present state"
-
-
-def move(packing_order: PackingOrder, state: str) -> None:
-    """Bring a packing order into another state; IllegalMove when the table above does not have that."""
-    if state not in MOVES[packing_order.state]:
-        raise IllegalMove(f"a packing order that is {packing_order.state} cannot become {state}")
-    packing_order.state = state
-
-
-def create(order_id: str, items: Sequence[dict[str, str]], pickup_location_id: str) -> PackingOrder:
-    """The packing order of a paid order: one, however often it is asked for."""
-    known = session().scalar(select(PackingOrder).where(PackingOrder.order_id == order_id))
+def create(order_id: str, items: Sequence[dict[str, Any]], pickup_location_id: str) -> WorkOrder:
+    """The packing order of a paid order: one, however often it is asked for (story b-pa-01)."""
+    known = work_orders.of_order("packing", order_id)
     if known is not None:
         return known
-    packing_order = PackingOrder(
-        id=new_id("pko"),
-        order_id=order_id,
-        state="open",
-        items=[{"product_id": item["product_id"], "title": item["title"]} for item in items],
-        pickup_location_id=pickup_location_id,
-        created_at=clock.now(),
-    )
-    session().add(packing_order)
-    session().flush()
-    data = {"packing_order_id": packing_order.id, "order_id": order_id}
-    registry.publish("admin.packing_order.created.v1", subject=packing_order.id, data=data)
-    return packing_order
+    contents = [{"product_id": item["product_id"], "title": item["title"]} for item in items]
+    place = work_orders.place_of(pickup_location_id)
+    work_order = assignment.create("packing", [Part(order_id, contents=contents)], place)
+    data = {"packing_order_id": public_id(work_order), "order_id": order_id}
+    registry.publish("admin.packing_order.created.v1", subject=data["packing_order_id"], data=data)
+    return work_order
 
 
-def get(packing_order_id: str) -> PackingOrder:
-    found = session().get(PackingOrder, packing_order_id)
-    if found is None:
+def public_id(work_order: WorkOrder) -> str:
+    return "pko_" + work_order.id.removeprefix("wor_")
+
+
+def every() -> Select[Any]:
+    """The packing orders of buying orders; those of returned donations are read as work orders."""
+    kind, prefix = OF_BUYING_ORDERS
+    joined = select(WorkOrder).join(OrderAtWork, OrderAtWork.work_order_id == WorkOrder.id)
+    return joined.where(WorkOrder.kind == kind, OrderAtWork.order_id.startswith(f"{prefix}_", autoescape=True))
+
+
+def get(packing_order_id: str) -> WorkOrder:
+    work_order = work_orders.get("wor_" + packing_order_id.removeprefix("pko_"))
+    kind, prefix = OF_BUYING_ORDERS
+    if work_order.kind != kind or not work_order.orders[0].order_id.startswith(prefix):
         raise NotFound
-    return found
+    return work_order

@@ -5,17 +5,97 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
+from services.admin import packing_orders
+from services.admin.employees import kinds_of, load_of
+from services.admin.models import OrderAtWork
+
+
+def _code(order: OrderAtWork) -> str | None:
+    return order.package.tracking_code if order.package else None
 
 
 class PackingOrderSchema(Schema):
+    """A work order as the packing order of its one buying order."""
+
+    id = fields.Function(packing_orders.public_id)
+    order_id = fields.Function(lambda work_order: work_order.orders[0].order_id)
+    state = fields.String()
+    items = fields.Function(lambda work_order: work_order.orders[0].contents)
+    pickup_location_id = fields.String(attribute="location_id")
+    assignee_id = fields.String(allow_none=True)
+    tracking_code = fields.Function(lambda work_order: _code(work_order.orders[0]))
+    created_at = fields.Function(lambda work_order: rfc3339(work_order.created_at))
+
+
+class OrderAtWorkSchema(Schema):
+    order_id = fields.String()
+    donation_id = fields.String(allow_none=True)
+    box_id = fields.String(allow_none=True)
+    contents = fields.Raw()
+    package_id = fields.Function(lambda order: order.package.id if order.package else None)
+    tracking_code = fields.Function(_code)
+    scanned_at = fields.Function(lambda order: rfc3339(order.scanned_at))
+    dropped_at = fields.Function(lambda order: rfc3339(order.dropped_at))
+
+
+class WorkOrderSchema(Schema):
+    id = fields.String()
+    kind = fields.String()
+    state = fields.String()
+    assignee_id = fields.String(allow_none=True)
+    location_id = fields.String(allow_none=True)
+    location_name = fields.String(allow_none=True)
+    orders = fields.List(fields.Nested(OrderAtWorkSchema))
+    result = fields.String(allow_none=True)
+    notes = fields.String(allow_none=True)
+    photo_keys = fields.Raw()
+    reason = fields.String(allow_none=True)
+    created_at = fields.Function(lambda work_order: rfc3339(work_order.created_at))
+    changed_at = fields.Function(lambda work_order: rfc3339(work_order.changed_at))
+
+
+class PackageSchema(Schema):
     id = fields.String()
     order_id = fields.String()
+    tracking_code = fields.String()
+    result = fields.String(allow_none=True)
+    checked_at = fields.Function(lambda package: rfc3339(package.checked_at))
+    hand_over_id = fields.String(allow_none=True)
+    created_at = fields.Function(lambda package: rfc3339(package.created_at))
+
+
+class FactorySchema(Schema):
+    id = fields.String()
+    name = fields.String()
+    address = fields.String()
+    email = fields.String(allow_none=True)
+    is_active = fields.Boolean()
+    created_at = fields.Function(lambda factory: rfc3339(factory.created_at))
+    version = fields.Integer()
+
+
+class HandOverSchema(Schema):
+    id = fields.String()
+    factory_id = fields.String()
+    factory_name = fields.String()
+    package_ids = fields.Function(lambda hand_over: [package.id for package in hand_over.packages])
+    order_ids = fields.Function(lambda hand_over: [package.order_id for package in hand_over.packages])
+    note = fields.String(allow_none=True)
+    recorded_by = fields.String()
+    created_at = fields.Function(lambda hand_over: rfc3339(hand_over.created_at))
+
+
+class EmployeeSchema(Schema):
+    """An employee with the kinds of work that are given to them, and how much they have."""
+
+    id = fields.String()
+    full_name = fields.String()
+    roles = fields.Raw()
     state = fields.String()
-    items = fields.Raw()
-    pickup_location_id = fields.String()
-    assignee_id = fields.String(allow_none=True)
-    tracking_code = fields.String(allow_none=True)
-    created_at = fields.Function(lambda packing_order: rfc3339(packing_order.created_at))
+    areas = fields.Raw()
+    kinds = fields.Function(kinds_of)
+    are_kinds_by_role = fields.Function(lambda employee: employee.kinds is None)
+    at_work = fields.Function(load_of)
 
 
 class SettingSchema(Schema):

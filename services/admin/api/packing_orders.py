@@ -1,22 +1,20 @@
-"""Packing orders."""
+"""Packing orders of buying orders."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
-
 from libs.chassis.pagination import page
 from services.admin import packing_orders
-from services.admin.models import PackingOrder
+from services.admin.models import WorkOrder
 from services.admin.schemas import PackingOrderSchema
 
 
 def list_packing_orders(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
-    wanted = select(PackingOrder)
+    wanted = packing_orders.every()
     if state is not None:
-        wanted = wanted.where(PackingOrder.state == state)
-    newest_first: Any = [(PackingOrder.created_at, "desc"), (PackingOrder.id, "desc")]
+        wanted = wanted.where(WorkOrder.state == state)
+    newest_first: Any = [(WorkOrder.created_at, "desc"), (WorkOrder.id, "desc")]
     dump = PackingOrderSchema().dump
     return page(wanted, order_by=newest_first, limit=limit, cursor=cursor, dump=dump)
 

@@ -1,0 +1,61 @@
+"""Recycling factories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from libs.chassis import audit, clock
+from libs.chassis.db import session
+from libs.chassis.problems import Conflict, NotFound
+from services.admin.models import Factory
+
+
+class NameTaken(Conflict):
+    slug, title = "name-taken", "Another factory has that name"
+
+
+def create(factory_id: str, name: str, address: str, email: str | None) -> Factory:
+    """A factory, active at once; NameTaken."""
+    known = session().get(Factory, factory_id)
+    if known is not None:
+        return known
+    _refuse_taken(name, factory_id)
+    factory = Factory(
+        id=factory_id, name=name, address=address, email=email, is_active=True, created_at=clock.now()
+    )
+    session().add(factory)
+    session().flush()
+    audit.record("create_factory", factory.id, after=_described(factory))
+    return factory
+
+
+def get(factory_id: str) -> Factory:
+    found = session().get(Factory, factory_id)
+    if found is None:
+        raise NotFound("there is no such factory")
+    return found
+
+
+def change(factory: Factory, changes: dict[str, Any]) -> Factory:
+    """Set the fields that are named; NameTaken."""
+    before = _described(factory)
+    if "name" in changes:
+        _refuse_taken(changes["name"], factory.id)
+    for name in ("name", "address", "email", "is_active"):
+        if name in changes:
+            setattr(factory, name, changes[name])
+    session().flush()
+    audit.record("update_factory", factory.id, before=before, after=_described(factory))
+    return factory
+
+
+def _refuse_taken(name: str, factory_id: str) -> None:
+    other = session().scalar(select(Factory.id).where(Factory.name == name, Factory.id != factory_id))
+    if other is not None:
+        raise NameTaken(f"{other} has the name {name}")
+
+
+def _described(factory: Factory) -> dict[str, Any]:
+    return {"name": factory.name, "address": factory.address, "is_active": factory.is_active}

@@ -1,0 +1,155 @@
+"""What people do with their work orders, and what follows from it.
+
+Collected packages are checked, packed ones shipped. Every code of a work order is scanned before it can be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libs.chassis import audit, clock
+from libs.chassis.db import session
+from libs.chassis.problems import Conflict
+from services.admin import assignment, work_orders
+from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
+from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
+
+
+class CodesMissing(Conflict):
+    slug, title = "codes-missing", "Not every tracking code was scanned"
+
+
+def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
+    """Begin an own work order before its first code is scanned."""
+    work_order = work_orders.lock_own(kind, work_order_id, person_id)
+    work_orders.move(work_order, "in_progress")
+    return work_order
+
+
+def finish(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
+    """Say that an own work order is done; IllegalMove, CodesMissing."""
+    work_order = work_orders.lock_own(kind, work_order_id, person_id)
+    end_as_done(work_order)
+    return work_order
+
+
+def fail(kind: str, work_order_id: str, person_id: str, reason: str) -> WorkOrder:
+    """Say that an own work order cannot be done, and why; a manager gives it to somebody again."""
+    work_order = work_orders.lock_own(kind, work_order_id, person_id)
+    before = work_order.state
+    work_orders.move(work_order, "failed", reason=reason)
+    audit.record(
+        "fail_work_order", work_order.id, before={"state": before}, after={"state": "failed", "reason": reason}
+    )
+    return work_order
+
+
+def record_check(
+    work_order_id: str, person_id: str, result: str, notes: str | None, photo_keys: Sequence[str]
+) -> WorkOrder:
+    """The result of an own checking order; IllegalMove, CodesMissing."""
+    work_order = work_orders.lock_own("checking", work_order_id, person_id)
+    _refuse_unless_scanned(work_order)
+    work_order.result, work_order.notes, work_order.photo_keys = result, notes, list(photo_keys)
+    for order in work_order.live_orders:
+        if order.package is not None:
+            order.package.result, order.package.checked_at = result, clock.now()
+    end_as_done(work_order)
+    audit.record("record_check", work_order.id, after={"result": result})
+    return work_order
+
+
+def scanned(work_order: WorkOrder, order: OrderAtWork) -> None:
+    """The code of one of its packages was scanned by the assignee; the last one ends a collecting order."""
+    order.scanned_at = clock.now()
+    if work_order.state == "assigned":
+        work_orders.move(work_order, "in_progress")
+    _finish_if_collected(work_order)
+
+
+def _finish_if_collected(work_order: WorkOrder) -> None:
+    if (
+        work_order.kind == "collecting"
+        and work_order.state == "in_progress"
+        and all(order.scanned_at for order in work_order.live_orders)
+    ):
+        end_as_done(work_order)
+
+
+def _refuse_unless_scanned(work_order: WorkOrder) -> None:
+    if "done" not in MOVES[work_order.state]:
+        raise IllegalMove(f"a work order that is {work_order.state} cannot become done")
+    missing = sum(order.scanned_at is None for order in work_order.live_orders)
+    if missing:
+        raise CodesMissing(f"scan {missing} more of its tracking codes first")
+
+
+def end_as_done(work_order: WorkOrder) -> None:
+    """Done, and what comes next is made; IllegalMove, CodesMissing."""
+    _refuse_unless_scanned(work_order)
+    work_orders.move(work_order, "done")
+    place = Place(work_order.location_id, work_order.location_name) if work_order.location_id else None
+    for order in work_order.live_orders:
+        part = Part(order.order_id, donation_id=order.donation_id, contents=order.contents)
+        if work_order.kind == "collecting":
+            assignment.create("checking", [part], place)
+        elif work_order.kind == "packing" and place is not None:
+            known = work_orders.place_of(place.location_id, place.location_name)
+            assignment.create("shipping", [part], known)
+
+
+def shipped(order_id: str) -> None:
+    """The locker says that the package lies in its box: the shipping order is done, unless it is already.
+
+    LookupError when there is none yet.
+    """
+    work_order = work_orders.of_order("shipping", order_id)
+    if work_order is None:
+        raise LookupError(f"no shipping order of {order_id} is known yet")
+    if work_order.state not in ("assigned", "in_progress"):
+        return
+    for order in work_order.live_orders:
+        order.scanned_at = order.scanned_at or clock.now()
+    if work_order.state == "assigned":
+        work_orders.move(work_order, "in_progress")
+    end_as_done(work_order)
+
+
+def withdraw(order_id: str, kinds: Sequence[str], reason: str) -> None:
+    """An order is no longer to be worked on: it leaves its work orders, unless it was scanned, so taken already."""
+    if session().get(WithdrawnOrder, order_id) is None:
+        session().add(WithdrawnOrder(id=order_id, withdrawn_at=clock.now()))
+    for kind in kinds:
+        drop(order_id, kind, reason, unless_scanned=kind == "collecting")
+
+
+def is_withdrawn(order_id: str) -> bool:
+    return session().get(WithdrawnOrder, order_id) is not None
+
+
+def drop(order_id: str, kind: str, reason: str, *, unless_scanned: bool = False) -> None:
+    """Take an order out of its work order, which fails when no other one is in it."""
+    work_order = work_orders.of_order(kind, order_id)
+    if work_order is None or work_order.state == "done":
+        return
+    [order] = [order for order in work_order.orders if order.order_id == order_id]
+    if order.dropped_at is not None or (unless_scanned and order.scanned_at is not None):
+        return
+    order.dropped_at = work_order.changed_at = clock.now()
+    session().flush()
+    if work_order.live_orders:
+        _finish_if_collected(work_order)
+    elif work_order.state in NOT_ENDED:
+        work_orders.move(work_order, "failed", reason=reason)
+
+
+def resume(order_id: str, kind: str) -> None:
+    """Put a dropped order back into its work order, and give that to somebody."""
+    work_order = work_orders.of_order(kind, order_id)
+    if work_order is None or work_order.state != "failed":
+        return
+    for order in work_order.orders:
+        if order.order_id == order_id:
+            order.dropped_at = None
+    work_orders.reopen(work_order)
+    assignment.assign_open()

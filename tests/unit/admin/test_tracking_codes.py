@@ -1,0 +1,48 @@
+"""Tracking codes find what people and scanners get wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.admin import tracking_codes
+from services.admin.tracking_codes import MistypedCode
+
+CODES = st.builds(tracking_codes.new_code)
+
+
+@given(CODES)
+def test_a_code_is_read_as_people_and_scanners_give_it(code: str) -> None:
+    for typed in (code, code.lower(), tracking_codes.for_people(code), f" {code}\n", code.replace("RC", "RC-")):
+        assert tracking_codes.read(typed) == code
+
+
+@given(CODES, st.integers(2, 13), st.integers(1, 9))
+def test_every_single_wrong_digit_is_found(code: str, position: int, by: int) -> None:
+    wrong = str((int(code[position]) + by) % 10)
+    with pytest.raises(MistypedCode, match="check digit"):
+        tracking_codes.read(code[:position] + wrong + code[position + 1 :])
+
+
+@given(CODES, st.integers(2, 12))
+def test_every_swap_of_neighbours_is_found(code: str, position: int) -> None:
+    left, right = code[position], code[position + 1]
+    swapped = code[:position] + right + left + code[position + 2 :]
+    if left == right:
+        assert tracking_codes.read(swapped) == code
+        return
+    with pytest.raises(MistypedCode, match="check digit"):
+        tracking_codes.read(swapped)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "RC", "RC1", "RX407139625801", "4071396258011", "RC4071396258012", "RC٤٠٧١٣٩٦٢٥٨٠١"]
+)
+def test_what_has_not_the_form_of_a_code_is_refused(typed: str) -> None:
+    with pytest.raises(MistypedCode, match="digits"):
+        tracking_codes.read(typed)
+
+
+def test_codes_differ() -> None:
+    assert len({tracking_codes.new_code() for _ in range(1000)}) == 1000

@@ -1,0 +1,51 @@
+"""The states of a work order, held against the rules of the business."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from services.admin import work_orders
+from services.admin.models import OrderAtWork, WorkOrder
+from services.admin.work_orders import MOVES, IllegalMove
+
+LEGAL = {
+    ("open", "assigned"),
+    ("assigned", "assigned"),  # it goes to another person
+    ("assigned", "in_progress"),  # the tracking code is scanned
+    ("in_progress", "done"),
+    ("assigned", "open"),  # taken from the assignee
+    ("in_progress", "open"),
+    ("in_progress", "assigned"),  # another person goes on with it
+    ("open", "failed"),
+    ("assigned", "failed"),
+    ("in_progress", "failed"),
+    ("failed", "open"),  # to be done by somebody else
+}
+
+
+def test_the_table_is_what_the_business_says() -> None:
+    assert {(before, after) for before, afters in MOVES.items() for after in afters} == LEGAL
+
+
+@pytest.mark.parametrize(("before", "after"), sorted(set(itertools.product(MOVES, repeat=2)) - LEGAL))
+def test_an_illegal_move_leaves_no_trace(before: str, after: str) -> None:
+    work_order = WorkOrder(state=before, reason="kept", orders=[])
+    with pytest.raises(IllegalMove, match=f"{before} cannot become {after}") as caught:
+        work_orders.move(work_order, after)
+    assert caught.value.status == 409
+    assert (work_order.state, work_order.reason) == (before, "kept")
+
+
+def test_an_unknown_state_is_refused() -> None:
+    with pytest.raises(IllegalMove):
+        work_orders.move(WorkOrder(state="open", orders=[]), "lost")
+
+
+def test_what_is_done_is_given_to_nobody() -> None:
+    work_order = WorkOrder(state="done", assignee_id="usr_1", orders=[OrderAtWork(order_id="dor_1")])
+    for call in (lambda: work_orders.assign(work_order, "usr_2"), lambda: work_orders.reopen(work_order)):
+        with pytest.raises(IllegalMove):
+            call()
+    assert work_order.assignee_id == "usr_1"
