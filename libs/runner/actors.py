@@ -119,6 +119,12 @@ class Actor:
         user_id: str = self.call("GET", "/auth/v1/session").json()["user"]["id"]
         return user_id
 
+    def open_doors(self, code: str, order_id: str | None = None, *, expect: int = 200) -> Json:
+        """Scan the code of a location: own doors there open (d-do-01, d-co-02, rd-c-03)."""
+        wanted = {"code": code} | ({"order_id": order_id} if order_id else {})
+        opened: Json = self.call("POST", "/locker/v1/openings", json=wanted, expect=expect).json()
+        return opened
+
     def log_out(self) -> None:
         """End the session (c-03, c-06, c-08, c-10, c-12); keeps the dead token, so that it can be tried."""
         self.call("DELETE", "/auth/v1/session", expect=204)
@@ -176,6 +182,76 @@ class Customer(Actor):
     def order(self, order_id: str) -> Json:
         order: Json = self.call("GET", f"/customer/v1/buying-orders/{order_id}").json()
         return order
+
+    def begin_donation(self, *items: Json) -> Json:
+        """A draft with items (d-pr-01, d-pr-02)."""
+        path = "/customer/v1/donating-orders"
+        order: Json = self.call("POST", path, headers=idempotency_key(), expect=201).json()
+        for item in items:
+            self.call("POST", f"{path}/{order['id']}/items", json=item, headers=idempotency_key(), expect=201)
+        return self.donation(order["id"])
+
+    def donation(self, order_id: str) -> Json:
+        order: Json = self.call("GET", f"/customer/v1/donating-orders/{order_id}").json()
+        return order
+
+    def submit_donation(self, order_id: str, location_id: str, *, expect: int = 200) -> Json:
+        """Submit to a location, where a box is held (d-pr-03, d-pr-04)."""
+        path = f"/customer/v1/donating-orders/{order_id}/submission"
+        order: Json = self.call("POST", path, json={"location_id": location_id}, expect=expect).json()
+        return order
+
+    def cancel_donation(self, order_id: str, *, expect: int = 200) -> Json:
+        path = f"/customer/v1/donating-orders/{order_id}/cancellation"
+        order: Json = self.call("POST", path, expect=expect).json()
+        return order
+
+    def donation_in_state(self, order_id: str, state: str) -> Json:
+        def read() -> Json | None:
+            order = self.donation(order_id)
+            return order if order["state"] == state else None
+
+        return wait_for(f"donation {order_id} to be {state}", read)
+
+    def return_donation(self, order_id: str, location_id: str, *, expect: int = 201) -> Json:
+        """Ask for a donation back (rd-r-re-01)."""
+        body = {"order_id": order_id, "location_id": location_id}
+        made: Json = self.call(
+            "POST", "/customer/v1/donation-returns", json=body, headers=idempotency_key(), expect=expect
+        ).json()
+        return made
+
+    def return_in_state(self, return_id: str, state: str) -> Json:
+        def read() -> Json | None:
+            made: Json = self.call("GET", f"/customer/v1/donation-returns/{return_id}").json()
+            return made if made["state"] == state else None
+
+        return wait_for(f"return {return_id} to be {state}", read)
+
+    def fee_of(self, order_id: str) -> Json:
+        """The fee that is due for an order, once it is there."""
+
+        def read() -> Json | None:
+            for fee in self.call("GET", "/billing/v1/fees").json()["items"]:
+                if fee["order_id"] == order_id:
+                    found: Json = fee
+                    return found
+            return None
+
+        return wait_for(f"the fee of {order_id}", read)
+
+    def pay_fee(self, fee_id: str, *, expect: int = 201) -> Json:
+        """Pay a fee by card (rd-c-02, rd-r-re-02)."""
+        body = {"method": "card", "payment_method": self.card()}
+        payment: Json = self.call(
+            "POST", f"/billing/v1/fees/{fee_id}/payments", json=body, headers=idempotency_key(), expect=expect
+        ).json()
+        return payment
+
+    def coins(self) -> Json:
+        """The coin account: balance, debt and records."""
+        account: Json = self.call("GET", "/billing/v1/coins").json()
+        return account
 
     def card(self, number: str = "4242424242424242") -> str:
         """Hand the card to the payment provider, as its script in a browser does; ReClothes never sees it."""
@@ -274,6 +350,38 @@ class Staff(Actor):
             "POST", f"/shopping/v1/inventory/{product_id}/publication", expect=(200, 201), json={}
         ).json()
         return product
+
+    def own_work(self, kind: str, order_id: str) -> Json:
+        """The own work order of this kind with a customer's order, once it is assigned."""
+        path = {"packing": "own-packing-orders"}.get(kind, f"{kind}-orders")
+
+        def read() -> Json | None:
+            page = self.call("GET", f"/admin/v1/{path}", params={"limit": 100}).json()
+            for found in page["items"]:
+                if order_id in [order["order_id"] for order in found["orders"]]:
+                    work_order: Json = found
+                    return work_order
+            return None
+
+        return wait_for(f"a {kind} order of {order_id}", read)
+
+    def create_package(self, order_id: str) -> Json:
+        """The package of an order, with its tracking code (mf-co-04, mf-po-03)."""
+        package: Json = self.call(
+            "POST",
+            "/admin/v1/packages",
+            json={"order_id": order_id},
+            headers=idempotency_key(),
+            expect=201,
+        ).json()
+        return package
+
+    def scan(self, tracking_code: str, *, expect: int = 200) -> Json:
+        """Scan a tracking code (mf-co-05, mf-cho-03, mf-po-04, mf-so-04)."""
+        answer: Json = self.call(
+            "POST", "/admin/v1/scans", json={"tracking_code": tracking_code}, expect=expect
+        ).json()
+        return answer
 
     def packing_order_of(self, order_id: str) -> Json:
         def read() -> Json | None:

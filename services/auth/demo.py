@@ -24,7 +24,9 @@ def load() -> None:
     with unit_of_work():
         password_hash = passwords.hash_password(PASSWORD)
         for name, role in STAFF.items():
-            _add(f"{name}@reclothes.example", "internal", role, password_hash)
+            hired = _add(f"{name}@reclothes.example", "internal", role, password_hash)
+            if hired is not None:
+                accounts.announce_staff(hired)
         for name, full_name in CUSTOMERS.items():
             added = _add(f"{name}@reclothes.example", "customer", "customer", password_hash)
             if added is not None:
