@@ -119,6 +119,18 @@ class Actor:
         user_id: str = self.call("GET", "/auth/v1/session").json()["user"]["id"]
         return user_id
 
+    def told(self, template: str) -> Json:
+        """The newest notification of this kind, once it is there."""
+
+        def read() -> Json | None:
+            for notification in self.call("GET", "/auth/v1/notifications", params={"limit": 100}).json()["items"]:
+                if notification["template"] == template:
+                    found: Json = notification
+                    return found
+            return None
+
+        return wait_for(f"the notification {template}", read)
+
     def open_doors(self, code: str, order_id: str | None = None, *, expect: int = 200) -> Json:
         """Scan the code of a location: own doors there open (d-do-01, d-co-02, rd-c-03)."""
         wanted = {"code": code} | ({"order_id": order_id} if order_id else {})
@@ -248,10 +260,16 @@ class Customer(Actor):
         ).json()
         return payment
 
-    def coins(self) -> Json:
-        """The coin account: balance, debt and records."""
-        account: Json = self.call("GET", "/billing/v1/coins").json()
-        return account
+    def coins(self) -> dict[str, int]:
+        """What was earned and given back, by reason (d-do-03)."""
+        sums: dict[str, int] = {}
+        for record in self.call("GET", "/billing/v1/coin-records", params={"limit": 100}).json()["items"]:
+            sums[record["reason"]] = sums.get(record["reason"], 0) + record["coins"]
+        return sums
+
+    def coins_for(self, reason: str) -> int:
+        """The coins of one reason, once there are any."""
+        return wait_for(f"coins for {reason}", lambda: self.coins().get(reason))
 
     def card(self, number: str = "4242424242424242") -> str:
         """Hand the card to the payment provider, as its script in a browser does; ReClothes never sees it."""

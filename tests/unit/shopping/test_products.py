@@ -34,6 +34,10 @@ LEGAL = [
     ("priced", Move.EDIT, "priced"),
     ("published", Move.EDIT, "published"),
     ("withdrawn", Move.EDIT, "withdrawn"),
+    ("draft", Move.RETURN, "returned"),
+    ("priced", Move.RETURN, "returned"),
+    ("published", Move.RETURN, "returned"),
+    ("withdrawn", Move.RETURN, "returned"),
 ]
 
 

@@ -1,0 +1,453 @@
+"""The path of a donation, forward and backward, through both gateways and a box controller (stories d-*, rd-*,
+mf-*)."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import zxingcpp
+from PIL import Image
+
+from libs.chassis.grants import GrantRefused
+from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, idempotency_key, wait_for
+from tests.acceptance.conftest import MakeCustomer
+from tests.acceptance.scene import COAT, STORY, Scene, make_scene
+from tests.support.platform import RunningPlatform
+
+MakeScene = Callable[..., Scene]
+
+
+@pytest.fixture
+def new_scene(platform: RunningPlatform, staff_member: Callable[[str], Staff]) -> Iterator[MakeScene]:
+    made: list[Scene] = []
+
+    def make(**facts: Any) -> Scene:
+        made.append(make_scene(platform, staff_member, f"Place {uuid.uuid4().hex[:8]}", **facts))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.controller.close()
+
+
+@pytest.fixture
+def scene(new_scene: MakeScene) -> Scene:
+    return new_scene()
+
+
+@pytest.fixture
+def donor(new_customer: MakeCustomer) -> Customer:
+    return new_customer()
+
+
+def refused(person: Actor, method: str, path: str, status: int, **arguments: Any) -> str:
+    """The kind of a refusal."""
+    problem: Json = person.call(method, path, expect=status, **arguments).json()
+    return str(problem["type"].rpartition("/")[2])
+
+
+@pytest.mark.story("d-pr-01")
+@pytest.mark.story("d-pr-02")
+def test_a_donor_drafts_a_donation_with_photos_and_a_story(donor: Customer) -> None:
+    order = donor.begin_donation(COAT | {"story": STORY, "brand": "Tejo"})
+    assert order["state"] == "draft"
+    [item] = order["items"]
+    assert (item["story"], item["category"]) == (STORY, "coats")
+
+    content = io.BytesIO()
+    Image.new("RGB", (60, 80), "navy").save(content, "JPEG")
+    photos = f"/customer/v1/donating-orders/{order['id']}/items/{item['id']}/photos"
+    wanted = {"content_type": "image/jpeg", "size": len(content.getvalue())}
+    ticket = donor.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
+    form = ticket["upload"]
+    httpx.post(
+        form["url"], data=form["fields"], files={"file": ("coat.jpg", content.getvalue())}
+    ).raise_for_status()
+    photo = donor.call("POST", f"{photos}/{ticket['photo_id']}/completion").json()
+    assert httpx.get(photo["url"]).content == content.getvalue()
+
+    too_large = {"content_type": "image/jpeg", "size": 10 * 1024 * 1024 + 1}
+    assert refused(donor, "POST", photos, 400, json=too_large, headers=idempotency_key()) == "bad-request"
+    script = b"#!/bin/sh\necho no photo\n"
+    wanted = {"content_type": "image/png", "size": len(script)}
+    ticket = donor.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
+    form = ticket["upload"]
+    httpx.post(form["url"], data=form["fields"], files={"file": ("coat.png", script)}).raise_for_status()
+    assert refused(donor, "POST", f"{photos}/{ticket['photo_id']}/completion", 422) == "not-an-image"
+
+
+@pytest.mark.story("d-pr-03")
+@pytest.mark.story("d-pr-04")
+def test_a_donor_finds_the_nearest_location_and_gets_a_box(donor: Customer, new_scene: MakeScene) -> None:
+    here = {"lat": -21.1, "lon": 55.5}
+    near, far = new_scene(position=here, boxes=1), new_scene(position={"lat": -20.9, "lon": 55.5})
+    query = {"near_lat": here["lat"], "near_lon": here["lon"], "limit": 2}
+    found = donor.call("GET", "/locker/v1/locations", params=query, anonymous=True).json()["items"]
+    ids = [location["id"] for location in found]
+    assert near.location_id in ids
+    assert found[0]["distance_m"] <= found[1]["distance_m"]
+
+    order = donor.begin_donation(COAT)
+    submitted = donor.submit_donation(order["id"], near.location_id)
+    assert (submitted["state"], submitted["location"]["id"]) == ("submitted", near.location_id)
+    assert submitted["box"]["label"] == "A1"
+    occupancy = near.manager.call("GET", f"/locker/v1/occupancies/{near.location_id}").json()
+    assert occupancy["boxes"] == {"free": 0, "held": 1, "occupied": 0, "out_of_service": 0}
+
+    other = donor.begin_donation(COAT)
+    full = donor.submit_donation(other["id"], near.location_id, expect=409)
+    assert full["type"].endswith("/location-full")
+    assert donor.donation(other["id"])["state"] == "draft"
+    assert donor.submit_donation(other["id"], far.location_id)["state"] == "submitted"
+
+
+@pytest.mark.story("d-do-01")
+@pytest.mark.story("d-do-02")
+@pytest.mark.story("d-do-03")
+def test_the_door_opens_for_this_donor_and_this_order_only(
+    donor: Customer, new_customer: MakeCustomer, scene: Scene, new_scene: MakeScene, mailbox: Mailbox
+) -> None:
+    order = donor.begin_donation(COAT | {"story": STORY})
+    donor.submit_donation(order["id"], scene.location_id)
+    stranger, elsewhere = new_customer(), new_scene()
+    code = scene.controller.code()
+    openings = "/locker/v1/openings"
+    assert refused(stranger, "POST", openings, 404, json={"code": code}) == "nothing-to-open"
+    assert refused(donor, "POST", openings, 404, json={"code": elsewhere.controller.code()}) == "nothing-to-open"
+    forged = code[:-4] + ("AAAA" if code[-4:] != "AAAA" else "BBBB")
+    assert refused(donor, "POST", openings, 422, json={"code": forged}) == "code-unknown"
+
+    [door] = scene.open(donor, order["id"])
+    assert refused(donor, "POST", openings, 409, json={"code": code}) == "code-used"
+    scene.controller.shut(door, is_occupied=True)
+    donor.donation_in_state(order["id"], "deposited")
+    assert order["id"] in donor.told("donation-deposited")["text"]
+    mailbox.wait_for_mail(donor.user_name, "donation")
+    earned = {reason: donor.coins_for(reason) for reason in ("deposit", "first_donation", "story")}
+    assert all(coins > 0 for coins in earned.values())
+    assert donor.call("GET", "/billing/v1/coins").json()["balance"] == sum(earned.values())
+    assert refused(donor, "POST", openings, 404, json={"code": scene.controller.code()}) == "nothing-to-open"
+
+
+@pytest.mark.story("d-co-01")
+@pytest.mark.story("d-co-02")
+@pytest.mark.story("d-co-03")
+@pytest.mark.story("d-co-04")
+@pytest.mark.story("mf-co-01")
+@pytest.mark.story("mf-co-02")
+@pytest.mark.story("mf-co-03")
+@pytest.mark.story("mf-co-04")
+@pytest.mark.story("mf-co-05")
+@pytest.mark.story("mf-dob-04")
+def test_a_full_location_is_collected_by_its_deliveryman(
+    new_customer: MakeCustomer, new_scene: MakeScene, employee: Staff
+) -> None:
+    scene = new_scene(threshold=2)
+    donors = [new_customer(), new_customer()]
+    orders = [scene.donate(donor) for donor in donors]
+    paulo = scene.deliveryman
+    work_order = paulo.own_work("collecting", orders[0]["id"])
+    assert {order["order_id"] for order in work_order["orders"]} == {order["id"] for order in orders}
+    assert scene.location["name"] in paulo.told("work-order-assigned")["text"]
+    path = f"/admin/v1/collecting-orders/{work_order['id']}"
+    assert refused(scene.manager, "GET", path, 403) == "forbidden"
+    assert refused(employee, "GET", path, 403) == "forbidden"
+
+    packages = [paulo.create_package(order["id"]) for order in orders]
+    for package in packages:
+        assert read_label(paulo, package) == {package["tracking_code"]}
+    for order in orders:
+        scene.wait_for_right(paulo, order["id"])
+    doors = scene.open(paulo)
+    assert len(doors) == 2
+    for door in doors:
+        scene.controller.shut(door, is_occupied=False)
+
+    first, second = (package["tracking_code"] for package in packages)
+    wrong = first[:-1] + str((int(first[-1]) + 1) % 10)
+    assert refused(paulo, "POST", "/admin/v1/scans", 422, json={"tracking_code": wrong}) == "mistyped-code"
+    assert refused(employee, "POST", "/admin/v1/scans", 403, json={"tracking_code": first}) == "not-assigned-to-you"
+    paulo.scan(first)
+    assert paulo.call("GET", path).json()["state"] == "in_progress"
+    assert refused(paulo, "POST", "/admin/v1/scans", 409, json={"tracking_code": first}) == "already-scanned"
+    paulo.scan(second)
+    assert paulo.call("GET", path).json()["state"] == "done"
+    for donor, order in zip(donors, orders, strict=True):
+        donor.donation_in_state(order["id"], "collected")
+        assert order["id"] in donor.told("donation-collected")["text"]
+
+
+def read_label(person: Staff, package: Json) -> set[str]:
+    """What a scanner reads on the label."""
+    path = f"/admin/v1/packages/{package['id']}"
+    assert person.call("GET", f"{path}/label.pdf").content.startswith(b"%PDF")
+    image = Image.open(io.BytesIO(person.call("GET", f"{path}/label.png").content))
+    return {barcode.text for barcode in zxingcpp.read_barcodes(image)}
+
+
+@pytest.mark.story("d-po-01")
+@pytest.mark.story("d-po-02")
+@pytest.mark.story("d-po-03")
+@pytest.mark.story("d-po-06")
+@pytest.mark.story("d-po-07")
+@pytest.mark.story("d-po-08")
+@pytest.mark.story("d-po-09")
+@pytest.mark.story("d-po-10")
+@pytest.mark.story("mf-cho-01")
+@pytest.mark.story("mf-cho-02")
+@pytest.mark.story("mf-cho-03")
+@pytest.mark.story("mf-do-01")
+@pytest.mark.story("mf-do-02")
+def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
+    donor: Customer, new_customer: MakeCustomer, scene: Scene
+) -> None:
+    order = scene.donate(donor)
+    package = scene.collect(donor, order["id"])
+    employee, manager = scene.employee, scene.manager
+    work_order = scene.give_work("checking", order["id"], employee)
+    assert employee.told("work-order-assigned")
+    result = f"/admin/v1/checking-orders/{work_order['id']}/result"
+    good = {"result": "good", "notes": "Like new.", "photo_keys": []}
+    assert refused(employee, "POST", result, 409, json=good) == "illegal-move"
+    assert refused(scene.deliveryman, "POST", result, 403, json=good) == "forbidden"
+    employee.scan(package["tracking_code"])
+    assert employee.call("POST", result, json=good).json()["state"] == "done"
+    donor.donation_in_state(order["id"], "checked_good")
+    assert order["id"] in donor.told("donation-checked-good")["text"]
+
+    product_id = scene.shelve(order)
+    donor.donation_in_state(order["id"], "listed")
+    assert donor.told("donation-listed")
+    assert donor.coins_for("published") > 0
+    shown = donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True).json()
+    assert "donation" not in shown
+    assert donor.user_id not in str(shown)
+
+    buyer = new_customer()
+    bought = buyer.place_order([product_id], scene.location_id)
+    buyer.pay(bought["id"], buyer.card())
+    sold = donor.donation_in_state(order["id"], "sold")
+    states = ["draft", "submitted", "deposited", "collected", "checked_good", "listed", "sold"]
+    assert [entry["state"] for entry in sold["timeline"]] == states
+    payout = wait_for("a payout", lambda: (donor.call("GET", "/billing/v1/payouts").json()["items"] or [None])[0])
+    assert payout["amount"]["amount"] == 4900 * payout["share_percent"] // 100
+
+    path = "/customer/v1/monitored-donating-orders"
+    listed = employee.call("GET", path, params={"donor_id": donor.user_id}).json()["items"]
+    assert [found["id"] for found in listed] == [order["id"]]
+    assert manager.call("GET", f"{path}/{order['id']}").json()["timeline"] == sold["timeline"]
+    work = manager.call("GET", "/admin/v1/work-orders", params={"order_id": order["id"]}).json()["items"]
+    assert {found["kind"]: found["state"] for found in work} == {"collecting": "done", "checking": "done"}
+    assert refused(donor, "GET", path, 404) == "not-found", "not at this gateway"
+
+
+@pytest.mark.story("d-po-04")
+@pytest.mark.story("d-po-05")
+@pytest.mark.story("mf-oc-01")
+@pytest.mark.story("mf-oc-02")
+def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer, scene: Scene) -> None:
+    order = scene.donate(donor)
+    package = scene.collect(donor, order["id"])
+    scene.check(package, "bad")
+    donor.donation_in_state(order["id"], "checked_bad")
+    assert donor.coins_for("checked_bad") > 0
+    assert donor.call("GET", "/billing/v1/coupons").json()["items"] == []
+
+    factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
+    made = scene.manager.call("POST", "/admin/v1/factories", json=factory, headers=idempotency_key(), expect=201)
+    hand_over = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
+    employee = scene.employee
+    employee.call("POST", "/admin/v1/hand-overs", json=hand_over, headers=idempotency_key(), expect=201)
+    again = refused(employee, "POST", "/admin/v1/hand-overs", 409, json=hand_over, headers=idempotency_key())
+    assert again == "not-for-recycling"
+    donor.donation_in_state(order["id"], "recycled")
+    coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
+    assert donor.told("coupon-given")
+    query = {"limit": 100}
+    [seen] = [
+        found
+        for found in employee.call("GET", "/billing/v1/monitored-coupons", params=query).json()["items"]
+        if found["id"] == coupon["id"]
+    ]
+    assert (seen["person_id"], seen["used_at"]) == (donor.user_id, None)
+    assert "code" not in seen
+
+
+@pytest.mark.story("rd-c-01")
+def test_a_donation_is_cancelled_for_free_while_nothing_is_deposited(donor: Customer, scene: Scene) -> None:
+    order = donor.begin_donation(COAT)
+    donor.submit_donation(order["id"], scene.location_id)
+    assert donor.cancel_donation(order["id"])["state"] == "cancelled"
+
+    def all_free() -> bool | None:
+        occupancy = scene.manager.call("GET", f"/locker/v1/occupancies/{scene.location_id}").json()
+        return occupancy["boxes"]["free"] == 3 or None
+
+    assert wait_for("the box to be free again", all_free)
+    code = {"code": scene.controller.code()}
+    assert refused(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open"
+    assert donor.call("GET", "/billing/v1/fees").json()["items"] == []
+
+
+@pytest.mark.story("rd-c-02")
+@pytest.mark.story("rd-c-03")
+@pytest.mark.story("rd-c-04")
+def test_a_deposit_is_taken_out_again_once_the_fee_is_paid(donor: Customer, new_scene: MakeScene) -> None:
+    scene = new_scene(threshold=3)
+    order = scene.donate(donor)
+    donor.coins_for("deposit")
+    assert donor.cancel_donation(order["id"])["state"] == "cancelling"
+    fee = donor.fee_of(order["id"])
+    assert fee["kind"] == "occupation"
+    code = {"code": scene.controller.code()}
+    assert refused(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open", "not paid yet"
+    donor.pay_fee(fee["id"])
+    scene.empty_box(donor, order["id"])
+    donor.donation_in_state(order["id"], "cancelled")
+    assert order["id"] in donor.told("donation-cancelled")["text"]
+    wait_for("the rewards to be taken back", lambda: True if sum(donor.coins().values()) == 0 else None)
+    assert refused(
+        donor, "POST", f"/billing/v1/fees/{fee['id']}/payments", 409, json=card_of(donor), headers=idempotency_key()
+    )
+
+
+def card_of(person: Customer) -> Json:
+    return {"method": "card", "payment_method": person.card()}
+
+
+@pytest.mark.story("rd-r-re-01")
+@pytest.mark.story("rd-r-re-02")
+@pytest.mark.story("rd-r-pa-01")
+@pytest.mark.story("rd-r-po-01")
+@pytest.mark.story("rd-r-po-02")
+@pytest.mark.story("rd-r-po-03")
+@pytest.mark.story("rd-r-po-04")
+@pytest.mark.story("mf-do-03")
+@pytest.mark.story("mf-po-01")
+@pytest.mark.story("mf-po-02")
+@pytest.mark.story("mf-po-03")
+@pytest.mark.story("mf-po-04")
+@pytest.mark.story("mf-so-01")
+@pytest.mark.story("mf-so-02")
+@pytest.mark.story("mf-so-03")
+@pytest.mark.story("mf-so-04")
+def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCustomer, scene: Scene) -> None:
+    order = scene.donate(donor)
+    too_early = donor.return_donation(order["id"], scene.location_id, expect=409)
+    assert too_early["type"].endswith("/illegal-move")
+    package = scene.collect(donor, order["id"])
+    scene.check(package, "good")
+    donor.donation_in_state(order["id"], "checked_good")
+    product_id = scene.shelve(order)
+    donor.donation_in_state(order["id"], "listed")
+
+    made = donor.return_donation(order["id"], scene.location_id)
+    assert made["state"] == "created"
+    assert new_customer().call("GET", f"/customer/v1/donation-returns/{made['id']}", expect=404)
+    donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True, expect=404)
+    fee = donor.fee_of(made["id"])
+    assert fee["kind"] == "delivery"
+    donor.pay_fee(fee["id"])
+
+    employee, paulo = scene.employee, scene.deliveryman
+    packing = scene.give_work("packing", made["id"], employee)
+    assert employee.told("work-order-assigned")
+    packed = employee.create_package(made["id"])
+    assert read_label(employee, packed) == {packed["tracking_code"]}
+    donor.return_in_state(made["id"], "packing")
+    assert donor.told("donation-return-packing")
+    employee.scan(packed["tracking_code"])
+    employee.call("POST", f"/admin/v1/own-packing-orders/{packing['id']}/finish")
+
+    shipping = scene.give_work("shipping", made["id"], paulo)
+    assert scene.location["name"] in paulo.told("work-order-assigned")["text"]
+    path = f"/admin/v1/shipping-orders/{shipping['id']}"
+    assert refused(scene.employee, "GET", path, 403) == "forbidden"
+    paulo.scan(packed["tracking_code"])
+    donor.return_in_state(made["id"], "shipping")
+    [door] = scene.open_soon(paulo, made["id"])
+    scene.controller.shut(door, is_occupied=True)
+    donor.return_in_state(made["id"], "in_box")
+    assert donor.told("donation-return-in-box")
+    wait_for("the shipping order to be done", lambda: paulo.call("GET", path).json()["state"] == "done" or None)
+
+    scene.empty_box(donor, made["id"])
+    donor.return_in_state(made["id"], "returned")
+    assert donor.donation_in_state(order["id"], "returned")
+    assert donor.told("donation-return-taken-out")
+    wait_for("the rewards to be given back", lambda: True if sum(donor.coins().values()) == 0 else None)
+    balance = donor.call("GET", "/billing/v1/coins").json()
+    assert (balance["balance"], balance["debt"]) == (0, 0)
+    listed = employee.call("GET", "/customer/v1/monitored-donation-returns", params={"donor_id": donor.user_id})
+    assert [found["id"] for found in listed.json()["items"]] == [made["id"]]
+
+
+@pytest.mark.story("mf-dob-01")
+@pytest.mark.story("mf-dob-02")
+@pytest.mark.story("mf-dob-03")
+def test_a_manager_looks_after_locations_and_boxes(donor: Customer, scene: Scene) -> None:
+    manager, path = scene.manager, f"/locker/v1/locations/{scene.location_id}"
+    changed = manager.call("PATCH", path, json={"area": "Baixa", "deliveryman_id": None}).json()
+    assert (changed["area"], changed["deliveryman_id"]) == ("Baixa", None)
+    assert refused(scene.employee, "PATCH", path, 403, json={"area": "Centro"}) == "forbidden"
+    boxes = manager.call("GET", "/locker/v1/boxes", params={"location_id": scene.location_id}).json()["items"]
+    broken = {"state": "out_of_service", "reason": "The door does not close."}
+    manager.call("PATCH", f"/locker/v1/boxes/{boxes[2]['id']}", json=broken)
+    paulo_id = scene.deliveryman.user_id
+    for box in boxes:
+        manager.call("PUT", f"/locker/v1/boxes/{box['id']}/deliveryman", json={"deliveryman_id": paulo_id})
+    order = scene.donate(donor)
+    scene.deliveryman.own_work("collecting", order["id"])
+    occupancy = manager.call("GET", f"/locker/v1/occupancies/{scene.location_id}").json()
+    assert occupancy["boxes"] == {"free": 1, "held": 0, "occupied": 1, "out_of_service": 1}
+    assert occupancy["fill_level"] == pytest.approx(1 / 3, abs=0.01)
+    log = manager.call("GET", "/locker/v1/activity", params={"location_id": scene.location_id}).json()["items"]
+    assert {"opened", "closed", "held", "out_of_service"} <= {entry["kind"] for entry in log}
+
+
+@pytest.mark.story("mf-co-02")
+def test_a_box_without_a_network_opens_for_the_days_work_and_tells_it_later(donor: Customer, scene: Scene) -> None:
+    order = scene.donate(donor)
+    paulo = scene.deliveryman
+    paulo.own_work("collecting", order["id"])
+    scene.wait_for_right(paulo, order["id"])
+    scene.controller.sync()
+    scene.controller.go_offline()
+    with pytest.raises(GrantRefused):
+        scene.controller.open_ahead(scene.employee_key())
+    key = paulo.call("GET", "/locker/v1/day-key").json()["key"]
+    [door] = scene.controller.open_ahead(key)
+    scene.controller.shut(door, is_occupied=False)
+    with pytest.raises(GrantRefused):
+        scene.controller.open_ahead(key)
+    assert scene.controller.unsent == 5  # offline, two refusals, opened, closed
+    scene.controller.come_back()
+    assert scene.controller.unsent == 0
+    package = paulo.create_package(order["id"])
+    paulo.scan(package["tracking_code"])
+    donor.donation_in_state(order["id"], "collected")
+    occupancy = scene.manager.call("GET", f"/locker/v1/occupancies/{scene.location_id}").json()
+    assert occupancy["boxes"]["occupied"] == 0
+
+
+@pytest.mark.story("mf-eu-04")
+@pytest.mark.story("mf-oc-03")
+def test_a_manager_gives_coins_and_a_coupon(donor: Customer, manager: Staff, employee: Staff) -> None:
+    gift = {"person_id": donor.user_id, "coins": 25, "note": "For the broken door"}
+    assert refused(employee, "POST", "/billing/v1/coin-records", 403, json=gift, headers=idempotency_key())
+    manager.call("POST", "/billing/v1/coin-records", json=gift, headers=idempotency_key(), expect=201)
+    assert donor.coins() == {"assigned": 25}
+    coupon = {
+        "person_id": donor.user_id,
+        "value": {"amount": 500, "currency": "EUR"},
+        "valid_days": 30,
+        "note": "Thank you",
+    }
+    manager.call("POST", "/billing/v1/coupons", json=coupon, headers=idempotency_key(), expect=201)
+    [given] = donor.call("GET", "/billing/v1/coupons").json()["items"]
+    assert given["value"] == coupon["value"]
