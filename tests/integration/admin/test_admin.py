@@ -20,7 +20,7 @@ from libs.chassis.service import NAMES
 from libs.chassis.settings import ROOT
 from libs.chassis.system_settings import publish_settings, setting
 from libs.chassis.tables import OutboxRow
-from services.admin import packing_orders, settings_store
+from services.admin import packing_orders, settings_store, work_orders
 from tests.support.harness import Harness, running, user_id
 
 ORDER = "bor_" + "1" * 32
@@ -65,7 +65,8 @@ def test_what_is_sent_is_the_cloud_event_of_the_catalogue(admin: Harness) -> Non
     catalogue = yaml.safe_load((ROOT / "openapi" / "asyncapi.yaml").read_text())
     described = jsonschema_rs.validator_for(catalogue["components"]["schemas"]["CloudEvent"], validate_formats=True)
     with db.unit_of_work(reads_only=True) as session:
-        [row] = session.scalars(select(OutboxRow))
+        created = select(OutboxRow).where(OutboxRow.type == "admin.packing_order.created.v1")
+        [row] = session.scalars(created)
         document = json.loads(row.body)
     assert not [error.message for error in described.iter_errors(document)]
     assert (document["type"], document["subject"]) == (row.type, row.subject)
@@ -95,10 +96,10 @@ def test_packing_orders_are_paged_newest_first(admin: Harness) -> None:
 def test_a_packing_order_moves_only_as_its_table_says(admin: Harness) -> None:
     with db.unit_of_work():
         packing_order = packing_orders.create(ORDER, PAID["items"], LOCATION)  # type: ignore[arg-type]
-        with pytest.raises(packing_orders.IllegalMove):
-            packing_orders.move(packing_order, "done")
+        with pytest.raises(work_orders.IllegalMove):
+            work_orders.move(packing_order, "done")
         for state in ("assigned", "in_progress", "failed", "open"):
-            packing_orders.move(packing_order, state)
+            work_orders.move(packing_order, state)
         assert packing_order.state == "open"
 
 
