@@ -96,9 +96,9 @@ def use_door(admin: Harness, order_id: str, purpose: str = "ship", *, is_occupie
 def own(ask: Ask, kind: str, state: str | None = None) -> list[dict[str, Any]]:
     """Own work orders of a kind, newest first."""
     path = "own-packing-orders" if kind == "packing" else f"{kind}-orders"
-    items: list[dict[str, Any]] = ask(
-        "GET", f"/admin/v1/{path}", params={"state": state} if state else {}
-    ).json()["items"]
+    items: list[dict[str, Any]] = ask("GET", f"/admin/v1/{path}", params={"state": state} if state else {}).json()[
+        "items"
+    ]
     return items
 
 
