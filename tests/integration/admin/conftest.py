@@ -23,7 +23,7 @@ def admin(database_url: str, valkey_server: str) -> Iterator[Harness]:
 @pytest.fixture
 def manager(admin: Harness) -> Ask:
     scopes = (
-        "admin:work-orders:monitor admin:work-orders:write admin:recycling admin:factories:write admin:employees:read "
-        "admin:employees:write admin:packages"
+        "admin:work-orders:monitor admin:work-orders:write admin:recycling admin:factories:write "
+        "admin:employees:read admin:employees:write admin:packages"
     )
     return admin.as_user("marta", scopes, "internal", roles=["manager"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,15 +35,6 @@ PAID = {
     "payment_id": "pay_" + "5" * 32,
     "paid_at": "2026-01-02T03:04:05.000000Z",
 }
-
-
-@pytest.fixture
-def admin(database_url: str, valkey_server: str) -> Iterator[Harness]:
-    with running(
-        "admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": valkey_server}
-    ) as harness:
-        redis_client().flushdb()
-        yield harness
 
 
 def test_a_paid_order_makes_one_packing_order_however_often_it_is_told(admin: Harness) -> None:

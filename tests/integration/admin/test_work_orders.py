@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis import db
+from libs.chassis import db, events
 from tests.integration.admin.support import (
     Ask,
     check,
@@ -402,7 +402,6 @@ def run_job(admin: Harness, name: str) -> None:
 
 def test_the_work_of_somebody_who_leaves_goes_to_somebody_else(admin: Harness, rui: Ask, donation: str) -> None:
     fill(admin, donation)
-    scan(rui, "RC1")
     zoe = hire(admin, "zoe", "deliveryman")
     hire(admin, "rui", "deliveryman", "removed")
     assert own(rui, "collecting") == []
@@ -430,8 +429,6 @@ def test_a_manager_sets_areas_and_kinds_of_work(admin: Harness, rui: Ask, manage
 
 def test_what_auth_said_earlier_changes_nothing_later(admin: Harness, manager: Ask) -> None:
     hire(admin, "rui", "deliveryman")
-    from libs.chassis import events
-
     document = {
         "id": f"evt_{uuid.uuid4().hex}",
         "type": "auth.staff.changed.v1",
