@@ -8,7 +8,11 @@ import httpx
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import delete
 
+from libs.chassis import db
+from libs.chassis.tables import OutboxRow
+from services.admin.models import Employee, OrderAtWork, Package, WithdrawnOrder, WorkOrder
 from services.admin.work_orders import MOVES
 from tests.integration.admin.support import SCOPES, Ask, fill, hire, move_donation, new_id, scan
 from tests.support.harness import Harness, user_id
@@ -19,6 +23,13 @@ ANYBODY = st.sampled_from([*DELIVERYMEN, *EMPLOYEES])
 EXPECTED = {200, 201, 403, 404, 409, 422}
 
 
+def begin_anew() -> None:
+    """Forget the walk before."""
+    with db.unit_of_work() as session:
+        for model in (OrderAtWork, Package, WorkOrder, Employee, WithdrawnOrder, OutboxRow):
+            session.execute(delete(model))
+
+
 class WorkOrderWalk(RuleBasedStateMachine):
     """Whatever is asked in whatever state: each move is one of the table, and refusals move nothing."""
 
@@ -27,17 +38,16 @@ class WorkOrderWalk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.already_told = len(self.admin.published("admin.work_order.moved.v1"))
+        begin_anew()
         self.donations: list[str] = []
         self.cancelled: set[str] = set()
-        self.keys = 0
         for name in DELIVERYMEN:
             self.comes_or_goes(name, "active")
         for name in EMPLOYEES:
             self.comes_or_goes(name, "active")
 
     def told(self) -> list[dict[str, Any]]:
-        return self.admin.published("admin.work_order.moved.v1")[self.already_told :]
+        return self.admin.published("admin.work_order.moved.v1")
 
     def asks(self, name: str) -> Ask:
         role = "deliveryman" if name in DELIVERYMEN else "employee"
@@ -79,9 +89,7 @@ class WorkOrderWalk(RuleBasedStateMachine):
         if not self.donations:
             return
         donation = self.donations[number % len(self.donations)]
-        self.keys += 1
-        key = f"walk-{self.already_told}-{self.keys}"
-        self.asks(name)("POST", "/admin/v1/packages", json={"order_id": donation}, key=key)
+        self.asks(name)("POST", "/admin/v1/packages", json={"order_id": donation}, key=new_id("key"))
         codes = [
             order["tracking_code"]
             for item in self.manager("GET", "/admin/v1/work-orders", params={"order_id": donation}).json()["items"]
