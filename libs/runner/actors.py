@@ -119,12 +119,12 @@ class Actor:
         user_id: str = self.call("GET", "/auth/v1/session").json()["user"]["id"]
         return user_id
 
-    def told(self, template: str) -> Json:
-        """The newest notification of this kind, once it is there."""
+    def told(self, template: str, about: str = "") -> Json:
+        """The newest notification of this kind whose text names `about`, once it is there."""
 
         def read() -> Json | None:
             for notification in self.call("GET", "/auth/v1/notifications", params={"limit": 100}).json()["items"]:
-                if notification["template"] == template:
+                if notification["template"] == template and about in notification["text"]:
                     found: Json = notification
                     return found
             return None

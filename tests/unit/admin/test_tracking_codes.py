@@ -37,7 +37,16 @@ def test_every_swap_of_neighbours_is_found(code: str, position: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "RC", "RC1", "RX407139625801", "4071396258011", "RC4071396258012", "RC٤٠٧١٣٩٦٢٥٨٠١"]
+    "typed",
+    [
+        "",
+        "RC",
+        "RC1",
+        "RX407139625801",
+        "4071396258011",
+        "RC4071396258012",
+        "RC\u0664\u0660\u0667\u0661\u0663\u0669\u0666\u0662\u0665\u0668\u0660\u0661",
+    ],
 )
 def test_what_has_not_the_form_of_a_code_is_refused(typed: str) -> None:
     with pytest.raises(MistypedCode, match="digits"):

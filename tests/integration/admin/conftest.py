@@ -1,0 +1,29 @@
+"""Admin in this process on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from libs.chassis.cache import redis_client
+from tests.integration.admin.support import Ask
+from tests.support.harness import Harness, running
+
+
+@pytest.fixture
+def admin(database_url: str, valkey_server: str) -> Iterator[Harness]:
+    with running(
+        "admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": valkey_server}
+    ) as harness:
+        redis_client().flushdb()
+        yield harness
+
+
+@pytest.fixture
+def manager(admin: Harness) -> Ask:
+    scopes = (
+        "admin:work-orders:monitor admin:work-orders:write admin:recycling admin:factories:write "
+        "admin:employees:read admin:employees:write admin:packages"
+    )
+    return admin.as_user("marta", scopes, "internal", roles=["manager"])

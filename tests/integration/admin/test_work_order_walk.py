@@ -1,0 +1,197 @@
+"""Random walks of work orders: people scan, fail, finish and come and go in any order, donors cancel."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import httpx
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import delete
+
+from libs.chassis import db
+from libs.chassis.tables import OutboxRow
+from services.admin.models import Employee, OrderAtWork, Package, WithdrawnOrder, WorkOrder
+from services.admin.work_orders import MOVES
+from tests.integration.admin.support import SCOPES, Ask, fill, hire, move_donation, new_id, scan
+from tests.support.harness import Harness, user_id
+
+DELIVERYMEN, EMPLOYEES = ("rui", "zoe"), ("eva", "ana")
+ANY_OF = st.integers(0, 5)
+ANYBODY = st.sampled_from([*DELIVERYMEN, *EMPLOYEES])
+EXPECTED = {200, 201, 403, 404, 409, 422}
+
+
+def begin_anew() -> None:
+    """Forget the walk before."""
+    with db.unit_of_work() as session:
+        for model in (OrderAtWork, Package, WorkOrder, Employee, WithdrawnOrder, OutboxRow):
+            session.execute(delete(model))
+
+
+class WorkOrderWalk(RuleBasedStateMachine):
+    """Whatever is asked in whatever state: each move is one of the table, and refusals move nothing."""
+
+    admin: ClassVar[Harness]
+    manager: ClassVar[Ask]
+
+    def __init__(self) -> None:
+        super().__init__()
+        begin_anew()
+        self.donations: list[str] = []
+        self.cancelled: set[str] = set()
+        for name in DELIVERYMEN:
+            self.comes_or_goes(name, "active")
+        for name in EMPLOYEES:
+            self.comes_or_goes(name, "active")
+
+    def told(self) -> list[dict[str, Any]]:
+        return self.admin.published("admin.work_order.moved.v1")
+
+    def asks(self, name: str) -> Ask:
+        role = "deliveryman" if name in DELIVERYMEN else "employee"
+        return self.admin.as_user(name, SCOPES[role], "internal", roles=[role])
+
+    def work_order(self, number: int, *kinds: str) -> dict[str, Any] | None:
+        made = [move for move in self.told() if move["previous_state"] is None and move["kind"] in kinds]
+        return made[number % len(made)] if made else None
+
+    def state_of(self, work_order: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.manager("GET", f"/admin/v1/work-orders/{work_order['work_order_id']}").json()
+        return found
+
+    def moving(self, answer: httpx.Response, before: int) -> None:
+        """Refused: nothing is told."""
+        assert answer.status_code in EXPECTED, answer.text
+        if answer.status_code >= 400:
+            assert len(self.told()) == before, answer.text
+
+    @rule(name=st.sampled_from([*DELIVERYMEN, *EMPLOYEES]), state=st.sampled_from(["active", "active", "removed"]))
+    def comes_or_goes(self, name: str, state: str) -> None:
+        hire(self.admin, name, "deliveryman" if name in DELIVERYMEN else "employee", state)
+
+    @rule(count=st.integers(1, 2))
+    def location_fills_up(self, count: int) -> None:
+        donations = [new_id("dor") for _ in range(count)]
+        self.donations += donations
+        fill(self.admin, *donations)
+
+    @rule(number=ANY_OF)
+    def donor_cancels(self, number: int) -> None:
+        if self.donations:
+            donation = self.donations[number % len(self.donations)]
+            self.cancelled.add(donation)
+            move_donation(self.admin, donation, "cancelling", "deposited")
+
+    @rule(number=ANY_OF, name=ANYBODY)
+    def somebody_scans(self, number: int, name: str) -> None:
+        if not self.donations:
+            return
+        donation = self.donations[number % len(self.donations)]
+        self.asks(name)("POST", "/admin/v1/packages", json={"order_id": donation}, key=new_id("key"))
+        codes = [
+            order["tracking_code"]
+            for item in self.manager("GET", "/admin/v1/work-orders", params={"order_id": donation}).json()["items"]
+            for order in item["orders"]
+            if order["order_id"] == donation and order["tracking_code"]
+        ]
+        if codes:
+            before = len(self.told())
+            self.moving(scan(self.asks(name), codes[0]), before)
+
+    @rule(number=ANY_OF, by_assignee=st.booleans(), name=ANYBODY, step=st.sampled_from(["start", "finish", "fail"]))
+    def somebody_takes_a_step(self, number: int, by_assignee: bool, name: str, step: str) -> None:
+        work_order = self.work_order(number, "collecting")
+        if work_order is None:
+            return
+        if by_assignee:
+            assignee = self.state_of(work_order)["assignee_id"]
+            name = next((known for known in DELIVERYMEN if user_id(known) == assignee), name)
+        body = {"json": {"reason": "No key"}} if step == "fail" else {}
+        before = len(self.told())
+        path = f"/admin/v1/collecting-orders/{work_order['work_order_id']}/{step}"
+        self.moving(self.asks(name)("POST", path, **body), before)
+
+    @rule(number=ANY_OF, name=st.sampled_from(EMPLOYEES), result=st.sampled_from(["good", "bad"]))
+    def somebody_checks(self, number: int, name: str, result: str) -> None:
+        work_order = self.work_order(number, "checking")
+        if work_order is None:
+            return
+        before = len(self.told())
+        path = f"/admin/v1/checking-orders/{work_order['work_order_id']}/result"
+        self.moving(self.asks(name)("POST", path, json={"result": result}), before)
+
+    @rule(number=ANY_OF, name=st.none() | ANYBODY)
+    def manager_reassigns(self, number: int, name: str | None) -> None:
+        work_order = self.work_order(number, "collecting", "checking")
+        if work_order is None:
+            return
+        before = len(self.told())
+        path = f"/admin/v1/work-orders/{work_order['work_order_id']}/assignee"
+        body = {"assignee_id": user_id(name) if name else None}
+        self.moving(self.manager("PUT", path, json=body), before)
+
+    @invariant()
+    def every_move_is_of_the_table_and_follows_the_one_before(self) -> None:
+        states: dict[str, str | None] = {}
+        for move in self.told():
+            before = states.get(move["work_order_id"])
+            assert move["previous_state"] == before
+            assert before is None or move["state"] in MOVES[before]
+            assert (move["assignee_id"] is None) == (move["state"] == "open") or move["state"] == "failed"
+            states[move["work_order_id"]] = move["state"]
+
+    @invariant()
+    def a_donation_is_collected_and_checked_at_most_once(self) -> None:
+        for kind in ("collecting", "checking"):
+            done = [
+                order["order_id"]
+                for move in self.told()
+                if (move["kind"], move["state"]) == (kind, "done")
+                for order in move["orders"]
+            ]
+            assert len(done) == len(set(done))
+
+    @invariant()
+    def what_was_collected_and_nothing_else_is_checked(self) -> None:
+        ended = {"collecting": "done", "checking": "open"}
+        orders = {
+            kind: {
+                order["order_id"]
+                for move in self.told()
+                if (move["kind"], move["state"]) == (kind, state)
+                for order in move["orders"]
+            }
+            for kind, state in ended.items()
+        }
+        assert orders["collecting"] == orders["checking"]
+
+    def teardown(self) -> None:
+        """What is done has all its codes scanned; nobody who left has work."""
+        for item in self.manager("GET", "/admin/v1/work-orders", params={"limit": 100}).json()["items"]:
+            live = [order for order in item["orders"] if order["dropped_at"] is None]
+            if item["state"] == "done":
+                assert live
+                assert all(order["scanned_at"] for order in live)
+        active = {
+            employee["id"]
+            for employee in self.manager("GET", "/admin/v1/employees").json()["items"]
+            if employee["state"] == "active"
+        }
+        for state in ("assigned", "in_progress"):
+            found = self.manager("GET", "/admin/v1/work-orders", params={"state": state, "limit": 100})
+            assert {item["assignee_id"] for item in found.json()["items"]} <= active
+
+
+def test_no_walk_leaves_the_table(admin: Harness, manager: Ask) -> None:
+    machine = type("WorkOrderWalkHere", (WorkOrderWalk,), {"admin": admin, "manager": staticmethod(manager)})
+    walk = settings(
+        max_examples=15,
+        stateful_step_count=20,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+    )
+    run_state_machine_as_test(machine, settings=walk)
