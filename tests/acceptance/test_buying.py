@@ -43,11 +43,7 @@ def test_a_buyer_buys_a_coat(
     assert "https://" in receipt, "the receipt has the link to cancel or return"
 
     packing = employee.packing_order_of(order["id"])
-<<<<<<< HEAD
-    assert packing["state"] in ("open", "assigned")
-=======
     assert packing["state"] in ("open", "assigned"), "it is assigned as soon as an employee is there"
->>>>>>> donating-admin
     assert [item["product_id"] for item in packing["items"]] == [coat_id]
     wait_for("an empty cart", lambda: True if not buyer.cart()["items"] else None)
 
