@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_OPTIONS ?=
 
-.PHONY: help setup run demo status stop mail test lint contracts fmt types stories bench lock audit clean
+.PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,8 +16,11 @@ setup: ## make .venv from the lock file (all other targets do it by themselves)
 run: setup ## start the whole platform; RUN_OPTIONS="--help" lists options, WAF=1 puts a firewall in front
 	@exec $(BIN)/reclothes run $(if $(filter 1,$(WAF)),--waf) $(RUN_OPTIONS)
 
-demo: setup ## play a purchase through both gateways of the running platform
+demo: setup ## play a donation and its sale through both gateways of the running platform
 	@$(BIN)/reclothes demo
+
+box: setup ## be the box controller of a location; LOCATION=Rossio says which
+	@$(BIN)/reclothes box --location "$(or $(LOCATION),Rossio)"
 
 status: setup ## say what is up and how much memory it takes
 	@$(BIN)/reclothes status

@@ -121,7 +121,7 @@ def _refuse_unless_up(layout: Layout) -> None:
 @main.command()
 @_RUN_DIR
 def demo(run_dir: Path) -> None:
-    """Play a purchase through both gateways of the running platform; exit code 1 when a step fails."""
+    """Play a donation and its sale through both gateways of the running platform; exit code 1 when a step fails."""
     from libs.runner import demo_story
 
     layout = saved(run_dir)

@@ -1,4 +1,4 @@
-"""The story that `make demo` plays: a coat goes on sale and a buyer buys it, all through the two gateways."""
+"""The story that `make demo` plays: a coat is donated, goes on sale and is bought, all through the two gateways."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx
 from rich.console import Console
 
 from libs.runner.actors import Actor, Customer, Mailbox, Staff, verification_token
+from libs.runner.demo_donation import Donation
 
 PRICE = 4900  # cents
 
@@ -26,12 +27,14 @@ class Story:
         self.manager = Staff(internal_url, ca_file, "manager@reclothes.example")
         self.buyer = Customer(external_url, ca_file, f"ines.{run}@buyer.example", f"Blue-coat-{run}")
         self.rival = Customer(external_url, ca_file, "buyer2@reclothes.example")
+        self.donation = Donation(external_url, internal_url, ca_file, self.manager, self.employee)
         self.product_id = ""
         self.location_id = ""
         self.order_id = ""
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         return [
+            *self.donation.steps(),
             ("Employee", self.employee_creates_the_coat),
             ("Employee", self.employee_adds_a_photo),
             ("Manager", self.manager_prices_and_publishes),
@@ -45,12 +48,12 @@ class Story:
             ("Buyer", self.buyer_pays),
             ("Buyer", self.buyer_gets_the_receipt),
             ("Employee", self.employee_sees_the_packing_order),
+            ("Donor", self.donor_gets_the_share),
             ("Manager", self.manager_sees_the_price_in_the_audit_trail),
             ("Buyer", self.buyer_logs_out),
         ]
 
     def employee_creates_the_coat(self) -> str:
-        self.employee.log_in()
         product, _ = self.employee.create_product(
             title="Navy wool coat",
             description="A warm winter coat, worn for one season.",
@@ -60,16 +63,16 @@ class Story:
             condition="very_good",
             sizes=[{"system": "EU", "value": "38"}],
             attributes={"material": "wool", "lining": "viscose"},
+            donation=self.donation.link,
         )
         self.product_id = product["id"]
-        return f"logs in at the internal gateway and creates {product['title']} ({product['state']})"
+        return f"makes a product of it: {product['title']} ({product['state']})"
 
     def employee_adds_a_photo(self) -> str:
         photo = self.employee.add_photo(self.product_id, coat_picture())
         return f"uploads a photo to S3 with a presigned form: {photo['url']}"
 
     def manager_prices_and_publishes(self) -> str:
-        self.manager.log_in()
         self.manager.set_price(self.product_id, PRICE)
         product = self.manager.publish(self.product_id)
         return f"sets the price to {PRICE / 100:.2f} EUR and publishes it ({product['state']})"
@@ -133,6 +136,9 @@ class Story:
         packing = self.employee.packing_order_of(self.order_id)
         return f"sees packing order {packing['id']} ({packing['state']})"
 
+    def donor_gets_the_share(self) -> str:
+        return self.donation.donor_gets_the_share(self.product_id)
+
     def manager_sees_the_price_in_the_audit_trail(self) -> str:
         query = {"action": "set_product_price", "limit": 20}
         entries = self.manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
@@ -149,6 +155,7 @@ class Story:
         people: list[Actor] = [self.employee, self.manager, self.buyer, self.rival]
         for person in people:
             person.close()
+        self.donation.close()
 
 
 def coat_picture() -> bytes:

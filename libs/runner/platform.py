@@ -157,7 +157,8 @@ class Platform:
     donor, buyer, buyer2             @reclothes.example   at the external gateway
 
   Try next, in a second shell:
-    make demo      a coat is put on sale and bought, through both gateways
+    make demo      a coat is donated, put on sale and bought, through both gateways
+    make box       be the box controller of a location, with its QR code
     make mail      the mails that were sent
     make status    what is up, and how much memory it takes
     curl --cacert {self.layout.ca_file} '{external}/shopping/v1/products?colour=navy&limit=3'
