@@ -1,0 +1,206 @@
+"""Any sequence of what donors ask and what happens elsewhere, in any order and often, keeps to domain.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from tests.integration.customer import test_donating as donating
+from tests.integration.customer.conftest import ROSSIO, Neighbours
+from tests.integration.customer.test_donating import ORDERS, RETURNS, SCOPE, Ask, key
+from tests.support.harness import Harness, running
+
+# The states of a donating order as domain.md has them, and what a cancelled or given-up thing goes back to.
+FORWARD = {
+    ("draft", "submitted"),
+    ("submitted", "deposited"),
+    ("deposited", "collected"),
+    ("collected", "checked_good"),
+    ("collected", "checked_bad"),
+    ("checked_good", "listed"),
+    ("listed", "sold"),
+    ("checked_bad", "recycled"),
+}
+BACKWARD = {
+    ("draft", "cancelled"),
+    ("submitted", "cancelled"),
+    ("cancelled", "deposited"),
+    ("deposited", "cancelling"),
+    ("cancelling", "cancelled"),
+    ("cancelling", "collected"),
+    ("collected", "returning"),
+    ("checked_good", "returning"),
+    ("listed", "returning"),
+    ("returning", "returned"),
+    ("returning", "collected"),
+    ("returning", "checked_good"),
+    ("returning", "listed"),
+}
+OF_RETURNS = {
+    ("created", "paid"),
+    ("created", "cancelled"),
+    ("paid", "packing"),
+    ("packing", "shipping"),
+    ("shipping", "in_box"),
+    ("in_box", "returned"),
+}
+FINAL = {"sold", "recycled", "returned"}
+SLOT = st.integers(0, 1)
+LEGAL_REFUSALS = (404, 409, 422)
+
+
+class Donations(RuleBasedStateMachine):
+    """Two donations of one donor."""
+
+    customer: Harness
+    neighbours: Neighbours
+    visited: set[str]
+
+    @initialize()
+    def begin(self) -> None:
+        self.ask: Ask = self.customer.as_user(key(), SCOPE)
+        self.orders = [donating.drafted(self.ask) for _ in range(2)]
+        self.returns: dict[int, str] = {}
+        self.neighbours.is_sold = False
+
+    def _asked(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
+        answer = self.ask(method, path, **arguments)
+        assert answer.status_code < 300 or answer.status_code in LEGAL_REFUSALS, answer.text
+        return dict(answer.json()) if answer.status_code < 300 else None
+
+    @rule(slot=SLOT)
+    def submit(self, slot: int) -> None:
+        self._asked("POST", f"{ORDERS}/{self.orders[slot]['id']}/submission", json={"location_id": ROSSIO})
+
+    @rule(slot=SLOT)
+    def cancel(self, slot: int) -> None:
+        self._asked("POST", f"{ORDERS}/{self.orders[slot]['id']}/cancellation")
+
+    @rule(slot=SLOT)
+    def ask_back(self, slot: int) -> None:
+        wanted = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
+        made = self._asked("POST", RETURNS, json=wanted, key=key())
+        if made is not None:
+            self.returns[slot] = made["id"]
+
+    @rule(slot=SLOT)
+    def give_the_return_up(self, slot: int) -> None:
+        if slot in self.returns:
+            self._asked("POST", f"{RETURNS}/{self.returns[slot]}/cancellation")
+
+    @rule(slot=SLOT, purpose=st.sampled_from(["deposit", "deposit", "withdraw"]))
+    def use_a_door(self, slot: int, purpose: str) -> None:
+        self._news(donating.door, self.orders[slot], purpose)
+
+    @rule(slot=SLOT)
+    def collect(self, slot: int) -> None:
+        self._news(donating.work, "collecting", "done", self.orders[slot]["id"])
+
+    @rule(slot=SLOT, result=st.sampled_from(["good", "good", "bad"]))
+    def check(self, slot: int, result: str) -> None:
+        self._news(donating.work, "checking", "done", self.orders[slot]["id"], result)
+
+    @rule(slot=SLOT, what=st.sampled_from(["published", "sold"]))
+    def sell(self, slot: int, what: str) -> None:
+        self._news(donating.product, what, self.orders[slot])
+
+    @rule(slot=SLOT)
+    def hand_over(self, slot: int) -> None:
+        with suppress(LookupError):
+            donating.handed_over(self.customer, self.orders[slot]["id"])
+
+    @rule(slot=SLOT, what=st.sampled_from(["pay", "pack", "ship", "put_in", "take_out"]))
+    def move_the_return(self, slot: int, what: str) -> None:
+        return_id = self.returns.get(slot)
+        if return_id is None:
+            return
+        order = self.orders[slot]
+        news: dict[str, Callable[[], None]] = {
+            "pay": lambda: donating.delivery_paid(self.customer, return_id),
+            "pack": lambda: donating.work(self.customer, "packing", "assigned", return_id),
+            "ship": lambda: donating.work(self.customer, "shipping", "in_progress", return_id),
+            "put_in": lambda: donating.door(self.customer, order, "ship", return_id),
+            "take_out": lambda: donating.door(self.customer, order, "pick_up", return_id),
+        }
+        with suppress(LookupError):
+            news[what]()
+
+    def _news(self, tell: Callable[..., None], *what: Any) -> None:
+        """Something happened elsewhere; what comes before its time is tried again by the queue."""
+        with suppress(LookupError):
+            tell(self.customer, *what)
+
+    @invariant()
+    def each_order_went_only_where_it_can(self) -> None:
+        for order in self.orders:
+            states = self._states(f"{ORDERS}/{order['id']}")
+            steps = set(pairwise(states))
+            assert steps <= FORWARD | BACKWARD, steps
+            self.visited.update(states)
+            assert not FINAL & set(states[:-1]), states
+            told = [
+                event
+                for event in self._told("customer.donating_order.moved.v1")
+                if event["order_id"] == order["id"]
+            ]
+            assert [event["state"] for event in told] == states[1:]
+            assert [event["previous_state"] for event in told] == states[:-1]
+
+    @invariant()
+    def each_return_went_only_where_it_can(self) -> None:
+        for slot, return_id in self.returns.items():
+            states = self._states(f"{RETURNS}/{return_id}")
+            assert set(pairwise(states)) <= OF_RETURNS, states
+            order_is_returning = self._states(f"{ORDERS}/{self.orders[slot]['id']}")[-1] == "returning"
+            assert order_is_returning == (states[-1] not in ("cancelled", "returned"))
+
+    @invariant()
+    def one_donation_that_counts_is_the_first(self) -> None:
+        first = [
+            event["order_id"]
+            for order in self.orders
+            for event in self._told("customer.donating_order.moved.v1")
+            if event["order_id"] == order["id"] and event["state"] == "deposited" and event["is_first"]
+        ]
+        away = [
+            o["id"] for o in self.orders if self._states(f"{ORDERS}/{o['id']}")[-1] in ("cancelled", "returned")
+        ]
+        assert len(set(first) - set(away)) <= 1
+
+    def _states(self, path: str) -> list[str]:
+        return [entry["state"] for entry in self.ask("GET", path).json()["timeline"]]
+
+    def _told(self, event_type: str) -> list[dict[str, Any]]:
+        return self.customer.published(event_type)
+
+
+@pytest.fixture
+def database_url(tmp_path: Any) -> str:
+    """One kind: the walk is about the rules, not about the database."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.mark.timeout(300)
+def test_no_walk_breaks_a_rule(database_url: str) -> None:
+    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
+        neighbours = Neighbours()
+        harness.play_peers(neighbours.answer)
+        Donations.customer, Donations.neighbours, Donations.visited = harness, neighbours, set()
+        walks = settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        run_state_machine_as_test(Donations, settings=walks)
+        every = {state for step in FORWARD | BACKWARD for state in step}
+        assert every - Donations.visited <= {"recycled", "sold", "returned"}, "the walks go nearly everywhere"
