@@ -192,6 +192,6 @@ def test_no_walk_leaves_the_table(admin: Harness, manager: Ask) -> None:
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate],  # to make a walk shorter takes minutes,
     )
     run_state_machine_as_test(machine, settings=walk)
