@@ -11,7 +11,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy import delete
 
+from libs.chassis import db
+from libs.chassis.tables import OutboxRow
+from services.customer import donating_orders, donation_returns
 from tests.integration.customer import test_donating as donating
 from tests.integration.customer.conftest import ROSSIO, Neighbours
 from tests.integration.customer.test_donating import ORDERS, RETURNS, SCOPE, Ask, key
@@ -65,6 +69,8 @@ class Donations(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
+        with db.unit_of_work() as session:
+            session.execute(delete(OutboxRow))  # of the walk before
         self.ask: Ask = self.customer.as_user(key(), SCOPE)
         self.orders = [donating.drafted(self.ask) for _ in range(2)]
         self.returns: dict[int, str] = {}
@@ -78,6 +84,36 @@ class Donations(RuleBasedStateMachine):
     @rule(slot=SLOT)
     def submit(self, slot: int) -> None:
         self._asked("POST", f"{ORDERS}/{self.orders[slot]['id']}/submission", json={"location_id": ROSSIO})
+
+    @rule(slot=SLOT, steps=st.integers(1, 6), result=st.sampled_from(["good", "bad"]))
+    def go_the_usual_way(self, slot: int, steps: int, result: str) -> None:
+        """So many steps on, so that walks come to the far ends."""
+        for _ in range(steps):
+            state = self._states(self.orders[slot]["id"])[-1]
+            match state:
+                case "draft":
+                    self.submit(slot)
+                case "submitted":
+                    self.use_a_door(slot, "deposit")
+                case "deposited":
+                    self.collect(slot)
+                case "collected":
+                    self.check(slot, result)
+                case "checked_good":
+                    self.sell(slot, "published")
+                case "checked_bad":
+                    self.hand_over(slot)
+                case "listed":
+                    self.ask_back(slot) if slot else self.sell(slot, "sold")
+                case "returning":
+                    for what in ("pay", "pack", "ship", "put_in", "take_out"):
+                        self.move_the_return(slot, what)
+
+    @rule(slot=SLOT)
+    def change_the_mind_after_the_deposit(self, slot: int) -> None:
+        self.submit(slot)
+        self.use_a_door(slot, "deposit")
+        self.cancel(slot)
 
     @rule(slot=SLOT)
     def cancel(self, slot: int) -> None:
@@ -140,7 +176,7 @@ class Donations(RuleBasedStateMachine):
     @invariant()
     def each_order_went_only_where_it_can(self) -> None:
         for order in self.orders:
-            states = self._states(f"{ORDERS}/{order['id']}")
+            states = self._states(order["id"])
             steps = set(pairwise(states))
             assert steps <= FORWARD | BACKWARD, steps
             self.visited.update(states)
@@ -156,9 +192,9 @@ class Donations(RuleBasedStateMachine):
     @invariant()
     def each_return_went_only_where_it_can(self) -> None:
         for slot, return_id in self.returns.items():
-            states = self._states(f"{RETURNS}/{return_id}")
+            states = self._states(return_id)
             assert set(pairwise(states)) <= OF_RETURNS, states
-            order_is_returning = self._states(f"{ORDERS}/{self.orders[slot]['id']}")[-1] == "returning"
+            order_is_returning = self._states(self.orders[slot]["id"])[-1] == "returning"
             assert order_is_returning == (states[-1] not in ("cancelled", "returned"))
 
     @invariant()
@@ -169,13 +205,15 @@ class Donations(RuleBasedStateMachine):
             for event in self._told("customer.donating_order.moved.v1")
             if event["order_id"] == order["id"] and event["state"] == "deposited" and event["is_first"]
         ]
-        away = [
-            o["id"] for o in self.orders if self._states(f"{ORDERS}/{o['id']}")[-1] in ("cancelled", "returned")
-        ]
+        away = [o["id"] for o in self.orders if self._states(o["id"])[-1] in ("cancelled", "returned")]
         assert len(set(first) - set(away)) <= 1
 
-    def _states(self, path: str) -> list[str]:
-        return [entry["state"] for entry in self.ask("GET", path).json()["timeline"]]
+    @staticmethod
+    def _states(some_id: str) -> list[str]:
+        """The states that an order or a return came into (read past HTTP, which takes most of a walk's time)."""
+        with db.unit_of_work(reads_only=True):
+            found = (donating_orders if some_id.startswith("dor") else donation_returns).find(some_id)
+            return [entry.state for entry in found.timeline] if found else []
 
     def _told(self, event_type: str) -> list[dict[str, Any]]:
         return self.customer.published(event_type)
@@ -194,8 +232,8 @@ def test_no_walk_breaks_a_rule(database_url: str) -> None:
         harness.play_peers(neighbours.answer)
         Donations.customer, Donations.neighbours, Donations.visited = harness, neighbours, set()
         walks = settings(
-            max_examples=25,
-            stateful_step_count=25,
+            max_examples=60,
+            stateful_step_count=20,
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],
@@ -203,4 +241,4 @@ def test_no_walk_breaks_a_rule(database_url: str) -> None:
         )
         run_state_machine_as_test(Donations, settings=walks)
         every = {state for step in FORWARD | BACKWARD for state in step}
-        assert every - Donations.visited <= {"recycled", "sold", "returned"}, "the walks go nearly everywhere"
+        assert every == Donations.visited, "the walks go everywhere"
