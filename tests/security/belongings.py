@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from libs.gateway.build import CONFIG_DIR
+import yaml
+
+from libs.gateway.build import CONFIG_DIR, CONTRACTS_DIR
 from libs.gateway.config import load_gateway
 from libs.gateway.contracts import Operation
 from libs.runner.actors import Customer, Json, Staff, idempotency_key, wait_for
 from tests.acceptance.conftest import coat
+from tests.acceptance.scene import COAT, Scene
 from tests.contract.documents import schemas_in
 from tests.security.requests import Example, declared, every_operation, example
 
@@ -33,9 +36,14 @@ class Id:
     def __str__(self) -> str:
         return f"{self.operation.operation_id}-{self.place}-{self.name}"
 
-    def request(self, value: str) -> Example:
-        """The example of the operation with `value` for this id."""
+    def request(self, value: str, within: Mapping[str, str] | None = None) -> Example:
+        """The example of the operation with `value` for this id, and what it lies `within`, by kind, before it."""
         plain = example(self.operation)
+        others = [
+            found for found in ids_in(self.operation) if found.place == "path" and found.kind in (within or {})
+        ]
+        known = {found.name: (within or {})[found.kind] for found in others}
+        plain = replace(plain, path_values={**plain.path_values, **known})
         if self.place == "path":
             return replace(plain, path_values={**plain.path_values, self.name: value})
         if self.place == "query":
@@ -81,7 +89,13 @@ def exposed_at(gateway: str) -> frozenset[Operation]:
 def ids_of_customers() -> list[Id]:
     """Every id that a customer can send with a token, but for those of things that are everybody's."""
     public = public_kinds()
-    reachable = [operation for operation in every_operation().values() if operation in exposed_at("external")]
+    holders = yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text())
+    reachable = [
+        operation
+        for operation in every_operation().values()
+        if operation in exposed_at("external")
+        and all("customer" in holders[scope]["holders"] for scope in operation.scopes)
+    ]
     return [found for operation in reachable for found in ids_in(operation) if found.kind not in public]
 
 
@@ -97,10 +111,43 @@ def public_kinds() -> frozenset[str]:
 
 
 class Maker:
-    """Makes things for a customer, with the staff that it takes."""
+    """Makes things for a customer, with the staff that it takes. `within`: what the last thing lies in, by kind."""
 
-    def __init__(self, owner: Customer, manager: Staff) -> None:
+    def __init__(self, owner: Customer, manager: Staff, new_scene: Callable[[], Scene]) -> None:
         self.owner, self.manager = owner, manager
+        self.within: dict[str, str] = {}
+        self._new_scene = new_scene
+
+    def donation(self) -> str:
+        """A draft with an item and an announced photo."""
+        order = self.owner.begin_donation(COAT)
+        self.within = {"dor": order["id"], "dit": order["items"][0]["id"]}
+        path = f"/customer/v1/donating-orders/{order['id']}/items/{self.within['dit']}/photos"
+        wanted = {"content_type": "image/png", "size": 100}
+        answer = self.owner.call("POST", path, json=wanted, headers=idempotency_key(), expect=201)
+        self.within["pho"] = answer.json()["photo_id"]
+        return self.within["dor"]
+
+    def item(self) -> str:
+        self.donation()
+        return self.within["dit"]
+
+    def donation_photo(self) -> str:
+        self.donation()
+        return self.within["pho"]
+
+    def donation_return(self) -> str:
+        """A donation that was collected, on its way back."""
+        scene = self._new_scene()
+        order = scene.donate(self.owner)
+        scene.collect(self.owner, order["id"])
+        made: Json = self.owner.return_donation(order["id"], scene.location_id)
+        scene.controller.close()
+        return str(made["id"])
+
+    def fee(self) -> str:
+        """The delivery fee of a return."""
+        return str(self.owner.fee_of(self.donation_return())["id"])
 
     def order(self) -> str:
         """An order for a coat of its own, not paid yet."""
@@ -147,6 +194,11 @@ class Maker:
 
 
 MAKERS: dict[str, Callable[[Maker], str]] = {
+    "dor": Maker.donation,
+    "dit": Maker.item,
+    "pho": Maker.donation_photo,
+    "rdo": Maker.donation_return,
+    "fee": Maker.fee,
     "bor": Maker.order,
     "pay": Maker.payment,
     "ntf": Maker.notification,

@@ -115,6 +115,12 @@ class Town:
         self._people.append(person)
         return person
 
+    def demo_staff(self, role: str) -> Staff:
+        """One of the demo staff, logged in."""
+        person = self._staff(f"{role}@reclothes.example")
+        person.log_in()
+        return person
+
     def _staff(self, address: str) -> Staff:
         person = Staff(self.gates["internal"].url, self.platform.ca_file, address)
         self._people.append(person)

@@ -15,6 +15,7 @@ import pytest
 
 from libs.gateway.build import GATEWAYS
 from libs.runner.actors import Actor
+from tests.acceptance.scene import Scene, make_scene
 from tests.security.belongings import (
     MAKERS,
     Id,
@@ -35,7 +36,11 @@ OF_THIS_REQUEST = {"date", "x-request-id", "x-envoy-upstream-service-time"}
 def maker(town: Town) -> Maker:
     owner = town.customer("buyer")
     owner.log_in()
-    return Maker(owner, town.manager)
+
+    def new_scene() -> Scene:
+        return make_scene(town.platform, town.demo_staff, f"Place {uuid.uuid4().hex[:8]}")
+
+    return Maker(owner, town.manager, new_scene)
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +68,16 @@ def test_what_somebody_else_has_is_not_there(
         f"{asked}: add a maker for ids that begin with {asked.kind!r} to MAKERS in tests/security/belongings.py, "
         "or let the contract show these things to everybody"
     )
+    maker.within = {}
     theirs, nobodys = make(maker), f"{asked.kind}_{uuid.uuid4().hex}"
+    within = maker.within
     for gateway in GATEWAYS:
         if asked.operation in exposed_at(gateway):
             client, header = clients_of[gateway], f"Bearer {others[gateway].token}"
-            refused = asked.request(theirs).send(client, header)
+            refused = asked.request(theirs, within).send(client, header)
             assert refused.status_code == 404, f"{gateway}: {refused.status_code} {refused.text}"
-            assert told(refused, theirs) == told(asked.request(nobodys).send(client, header), nobodys)
-    own = asked.request(theirs).send(clients_of["external"], f"Bearer {maker.owner.token}")
+            assert told(refused, theirs) == told(asked.request(nobodys, within).send(client, header), nobodys)
+    own = asked.request(theirs, within).send(clients_of["external"], f"Bearer {maker.owner.token}")
     assert own.is_success or own.status_code in (402, 409, 422), f"not there for its owner: {own.text}"
 
 
