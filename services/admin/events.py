@@ -36,10 +36,12 @@ def collect_deposits(event: Event) -> None:
 
 
 @registry.handles("locker.door.used.v1")
-def end_shipping(event: Event) -> None:
+def follow_door(event: Event) -> None:
     data = event.data
     if data["purpose"] == "ship" and data["is_occupied"]:
         work_steps.shipped(data["order_id"])
+    elif data["purpose"] == "collect":
+        work_steps.taken(data["order_id"])
 
 
 @registry.handles("customer.donating_order.moved.v1")

@@ -65,6 +65,8 @@ class OrderAtWork(Base):
     box_id: Mapped[str | None] = mapped_column(String(36))
     contents: Mapped[Any] = mapped_column(Json)
     scanned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its box was emptied for it."""
     dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     package: Mapped[Package | None] = relationship(
         primaryjoin="foreign(OrderAtWork.order_id) == Package.order_id", viewonly=True, lazy="selectin"

@@ -115,25 +115,45 @@ def shipped(order_id: str) -> None:
     end_as_done(work_order)
 
 
+def taken(order_id: str) -> None:
+    """The locker says that the deliveryman emptied the box: a donation that is cancelled now is collected all the
+    same.
+
+    LookupError when there is no collecting order of it yet.
+    """
+    work_order = work_orders.of_order("collecting", order_id)
+    if work_order is None:
+        raise LookupError(f"no collecting order of {order_id} is known yet")
+    order = _order_in(work_order, order_id)
+    order.taken_at = order.taken_at or clock.now()
+    if order.dropped_at is None:
+        return
+    if work_order.state == "failed":
+        resume(order_id, "collecting")
+    elif work_order.state in NOT_ENDED:
+        order.dropped_at = None
+
+
 def withdraw(order_id: str, kinds: Sequence[str], reason: str) -> None:
-    """An order is no longer to be worked on: it leaves its work orders, unless it was scanned, so taken already."""
+    """An order is no longer to be worked on: it leaves its work orders, unless it was taken already."""
     if session().get(WithdrawnOrder, order_id) is None:
         session().add(WithdrawnOrder(id=order_id, withdrawn_at=clock.now()))
     for kind in kinds:
-        drop(order_id, kind, reason, unless_scanned=kind == "collecting")
+        drop(order_id, kind, reason, unless_taken=kind == "collecting")
 
 
 def is_withdrawn(order_id: str) -> bool:
     return session().get(WithdrawnOrder, order_id) is not None
 
 
-def drop(order_id: str, kind: str, reason: str, *, unless_scanned: bool = False) -> None:
+def drop(order_id: str, kind: str, reason: str, *, unless_taken: bool = False) -> None:
     """Take an order out of its work order, which fails when no other one is in it."""
     work_order = work_orders.of_order(kind, order_id)
     if work_order is None or work_order.state == "done":
         return
-    [order] = [order for order in work_order.orders if order.order_id == order_id]
-    if order.dropped_at is not None or (unless_scanned and order.scanned_at is not None):
+    order = _order_in(work_order, order_id)
+    is_taken = order.taken_at is not None or order.scanned_at is not None
+    if order.dropped_at is not None or (unless_taken and is_taken):
         return
     order.dropped_at = work_order.changed_at = clock.now()
     session().flush()
@@ -141,6 +161,11 @@ def drop(order_id: str, kind: str, reason: str, *, unless_scanned: bool = False)
         _finish_if_collected(work_order)
     elif work_order.state in NOT_ENDED:
         work_orders.move(work_order, "failed", reason=reason)
+
+
+def _order_in(work_order: WorkOrder, order_id: str) -> OrderAtWork:
+    [order] = [order for order in work_order.orders if order.order_id == order_id]
+    return order
 
 
 def resume(order_id: str, kind: str) -> None:

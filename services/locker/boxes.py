@@ -121,7 +121,7 @@ def _take_free_box(location_id: str) -> Box | None:
 def fill(box: Box, order_id: str) -> bool:
     """The package of an order is in the box, whatever we thought of the box; False when that was not its hold."""
     was_its_own = box.state == "held" and box.held_for_order_id == order_id
-    box.state, box.held_for_order_id, box.held_until = "occupied", order_id, None
+    box.state, box.held_for_order_id = "occupied", order_id
     box.version += 1
     session().flush()
     return was_its_own

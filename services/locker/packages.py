@@ -17,7 +17,8 @@ def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
     if known is not None and known.location_id != location_id and known.state == "held":
         release(order_id)  # the donor chose another location after the hold had ended
     box = boxes.hold(order_id, location_id)
-    door_rights.give("deposit", order_id, person_id, box, box.held_until)
+    if box.state == "held":
+        door_rights.give("deposit", order_id, person_id, box, box.held_until)
     return box
 
 

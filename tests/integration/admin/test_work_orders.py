@@ -489,6 +489,32 @@ def test_what_was_taken_out_already_stays_in_the_collection(admin: Harness, rui:
     assert [order["order_id"] for order in told["orders"]] == [donation, other]
 
 
+@pytest.mark.parametrize("is_first_told_of_the_door", [True, False])
+def test_a_box_that_was_emptied_is_collected_although_its_donor_cancels(
+    admin: Harness, rui: Ask, donation: str, is_first_told_of_the_door: bool
+) -> None:
+    with pytest.raises(LookupError):
+        use_door(admin, donation, "collect", is_occupied=False)
+    other = new_id("dor")
+    fill(admin, donation, other)
+    if is_first_told_of_the_door:
+        use_door(admin, donation, "collect", is_occupied=False)
+    move_donation(admin, donation, "cancelling", "deposited")
+    use_door(admin, donation, "collect", is_occupied=False)
+    collect(rui, [donation, other])
+    [told] = moves(admin, "collecting", "done")
+    assert [order["order_id"] for order in told["orders"]] == [donation, other]
+
+
+def test_an_emptied_box_brings_its_work_order_back(admin: Harness, rui: Ask, donation: str) -> None:
+    fill(admin, donation)
+    move_donation(admin, donation, "cancelling", "deposited")
+    assert the_own(rui, "collecting")["state"] == "failed"
+    use_door(admin, donation, "collect", is_occupied=False)
+    collect(rui, [donation])
+    assert the_own(rui, "collecting")["state"] == "done"
+
+
 def test_a_cancellation_that_comes_before_the_threshold_is_heeded(admin: Harness, rui: Ask, donation: str) -> None:
     other = new_id("dor")
     move_donation(admin, donation, "cancelling", "deposited")
