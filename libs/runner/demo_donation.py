@@ -156,7 +156,7 @@ class Donation:
         work_order = self._checking_order()
         self.employee.scan(self._package["tracking_code"])
         path = f"/admin/v1/checking-orders/{work_order['id']}/result"
-        self.employee.call("POST", path, json={"result": "good", "notes": "Like new.", "photo_keys": []})
+        self.employee.call("POST", path, json={"result": "good", "notes": "Like new.", "photo_ids": []})
         self.donor.donation_in_state(self.order["id"], "checked_good")
         return "scans it in the warehouse and checks it: good"
 

@@ -8,6 +8,7 @@ from libs.runner.credentials import Credentials
 from libs.runner.layout import HOST, SERVICES, Layout
 
 PHOTO_BUCKET = "reclothes-photos"
+CHECK_PHOTO_BUCKET = "reclothes-check-photos"
 DONATION_PHOTO_BUCKET = "reclothes-donation-photos"
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"  # what the emulator calls its account
@@ -66,6 +67,10 @@ def _auth(layout: Layout, _credentials: Credentials) -> dict[str, str]:
     }
 
 
+def _admin(_layout: Layout, _credentials: Credentials) -> dict[str, str]:
+    return {"ADMIN_PHOTO_BUCKET": CHECK_PHOTO_BUCKET}
+
+
 def _customer(_layout: Layout, _credentials: Credentials) -> dict[str, str]:
     return {"CUSTOMER_PHOTO_BUCKET": DONATION_PHOTO_BUCKET}
 
@@ -93,4 +98,11 @@ def _locker(layout: Layout, credentials: Credentials) -> dict[str, str]:
     return {"LOCKER_CODE_SECRET": credentials.locker_code_secret, "LOCKER_GRANT_KEY_FILE": str(key)}
 
 
-_OWN = {"auth": _auth, "customer": _customer, "shopping": _shopping, "billing": _billing, "locker": _locker}
+_OWN = {
+    "admin": _admin,
+    "auth": _auth,
+    "customer": _customer,
+    "shopping": _shopping,
+    "billing": _billing,
+    "locker": _locker,
+}

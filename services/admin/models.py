@@ -38,6 +38,7 @@ class WorkOrder(Base):
     result: Mapped[str | None] = mapped_column(String(4))
     notes: Mapped[str | None] = mapped_column(String(2000))
     photo_keys: Mapped[Any] = mapped_column(Json)
+    """Of a check: `id` and `key` of each photo."""
     reason: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -199,3 +200,16 @@ class AuditEntry(Base):
     after: Mapped[Any] = mapped_column(Json, nullable=True)
     request_id: Mapped[str] = mapped_column(String(128))
     occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CheckPhoto(Base):
+    """A photo that may be uploaded for a check, with `size` in bytes as it was announced."""
+
+    __tablename__ = "check_photos"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    work_order_id: Mapped[str] = mapped_column(ForeignKey("work_orders.id"), index=True)
+    key: Mapped[str] = mapped_column(String(200))
+    content_type: Mapped[str] = mapped_column(String(20))
+    size: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

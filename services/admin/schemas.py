@@ -5,9 +5,11 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
+from libs.chassis.uploads import form_for
 from services.admin import packing_orders
+from services.admin.check_photos import address_of, photo_bucket
 from services.admin.employees import kinds_of, load_of
-from services.admin.models import OrderAtWork
+from services.admin.models import OrderAtWork, WorkOrder
 
 
 def _code(order: OrderAtWork) -> str | None:
@@ -38,6 +40,16 @@ class OrderAtWorkSchema(Schema):
     dropped_at = fields.Function(lambda order: rfc3339(order.dropped_at))
 
 
+def _photos(work_order: WorkOrder) -> list[dict[str, str]]:
+    return [{"id": photo["id"], "url": address_of(photo["key"])} for photo in work_order.photo_keys]
+
+
+class CheckPhotoUploadSchema(Schema):
+    photo_id = fields.String(attribute="id")
+    upload = fields.Function(lambda photo: form_for(photo_bucket(), photo))
+    expires_at = fields.Function(lambda photo: rfc3339(photo.expires_at))
+
+
 class WorkOrderSchema(Schema):
     id = fields.String()
     kind = fields.String()
@@ -48,7 +60,7 @@ class WorkOrderSchema(Schema):
     orders = fields.List(fields.Nested(OrderAtWorkSchema))
     result = fields.String(allow_none=True)
     notes = fields.String(allow_none=True)
-    photo_keys = fields.Raw()
+    photos = fields.Function(_photos)
     reason = fields.String(allow_none=True)
     created_at = fields.Function(lambda work_order: rfc3339(work_order.created_at))
     changed_at = fields.Function(lambda work_order: rfc3339(work_order.changed_at))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict
-from services.admin import assignment, work_orders
+from services.admin import assignment, check_photos, work_orders
 from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
 from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
 
@@ -45,12 +45,13 @@ def fail(kind: str, work_order_id: str, person_id: str, reason: str) -> WorkOrde
 
 
 def record_check(
-    work_order_id: str, person_id: str, result: str, notes: str | None, photo_keys: Sequence[str]
+    work_order_id: str, person_id: str, result: str, notes: str | None, photo_ids: Sequence[str]
 ) -> WorkOrder:
-    """The result of an own checking order; IllegalMove, CodesMissing."""
+    """The result of an own checking order; IllegalMove, CodesMissing, and what is wrong with a photo."""
     work_order = work_orders.lock_own("checking", work_order_id, person_id)
     _refuse_unless_scanned(work_order)
-    work_order.result, work_order.notes, work_order.photo_keys = result, notes, list(photo_keys)
+    check_photos.take(work_order, photo_ids)
+    work_order.result, work_order.notes = result, notes
     for order in work_order.live_orders:
         if order.package is not None:
             order.package.result, order.package.checked_at = result, clock.now()

@@ -212,7 +212,7 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     work_order = scene.give_work("checking", order["id"], employee)
     assert employee.told("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
-    good = {"result": "good", "notes": "Like new.", "photo_keys": []}
+    good = {"result": "good", "notes": "Like new.", "photo_ids": []}
     assert refused(employee, "POST", result, 409, json=good) == "illegal-move"
     assert refused(scene.deliveryman, "POST", result, 403, json=good) == "forbidden"
     employee.scan(package["tracking_code"])

@@ -124,6 +124,7 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         "RECLOTHES_RESOURCE_PREFIX": f"test-{uuid.uuid4().hex[:8]}",
         "RECLOTHES_CLIENT_ID": name,
         "RECLOTHES_CLIENT_SECRET": "secret",
+        "ADMIN_PHOTO_BUCKET": "check-photos",
         "CUSTOMER_PHOTO_BUCKET": "donation-photos",
         "LOCKER_CODE_SECRET": "secret of codes",
         "LOCKER_GRANT_KEY_FILE": _grant_key_file(),

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from libs.chassis.idempotency import stable_id
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
-from services.admin import work_orders, work_steps
+from services.admin import check_photos, work_orders, work_steps
 from services.admin.models import WorkOrder
-from services.admin.schemas import WorkOrderSchema
+from services.admin.schemas import CheckPhotoUploadSchema, WorkOrderSchema
 
 
 def _list(kind: str, state: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -122,6 +123,13 @@ def fail_shipping_order(work_order_id: str, body: dict[str, Any]) -> dict[str, A
 
 def record_check(work_order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     checked = work_steps.record_check(
-        work_order_id, principal().subject, body["result"], body.get("notes"), body.get("photo_keys", [])
+        work_order_id, principal().subject, body["result"], body.get("notes"), body.get("photo_ids", [])
     )
     return _dumped(checked)
+
+
+def create_check_photo_upload(work_order_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    photo = check_photos.promise(
+        work_order_id, principal().subject, stable_id("pho"), body["content_type"], body["size"]
+    )
+    return dict(CheckPhotoUploadSchema().dump(photo)), 201

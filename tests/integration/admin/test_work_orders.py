@@ -89,12 +89,12 @@ def test_a_check_is_recorded_with_notes_and_photos(
     [package] = collect(rui, [donation])
     work_order = the_own(eva, "checking")
     path = f"/admin/v1/checking-orders/{work_order['id']}/result"
-    body = {"result": result, "notes": "Torn sleeve", "photo_keys": ["checks/1.jpg"]}
+    body = {"result": result, "notes": "Torn sleeve", "photo_ids": []}
     assert problem(eva("POST", path, json=body)) == (409, "illegal-move")
     assert scan(eva, package["tracking_code"]).json()["state"] == "in_progress"
     done = eva("POST", path, json=body).json()
     assert (done["state"], done["result"], done["notes"]) == ("done", result, "Torn sleeve")
-    assert done["photo_keys"] == ["checks/1.jpg"]
+    assert done["photos"] == []
     [told] = moves(admin, "checking", "done")
     assert (told["result"], told["orders"][0]["order_id"]) == (result, donation)
     assert problem(eva("POST", path, json=body)) == (409, "illegal-move")
