@@ -24,7 +24,7 @@ class LockerSettings(ServiceSettings):
     def read_own(cls, env: Env) -> dict[str, Any]:
         return {
             "code_secret": env.str("LOCKER_CODE_SECRET"),
-            "grant_key_file": Path(env.str("LOCKER_GRANT_KEY_FILE")),
+            "grant_key_file": Path(env.str("LOCKER_GRANT_KEY_FILE") or "."),
         }
 
 

@@ -42,8 +42,8 @@ def test_a_job_that_fails_leaves_no_trace_and_runs_again(quick_platform: Platfor
 
 
 def test_a_job_is_claimed_by_one_of_two_workers(quick_platform: Platform) -> None:
-    assert cache.claim("job:admin:sweep", seconds=60)
-    assert not cache.claim("job:admin:sweep", seconds=60)
+    assert cache.claim("job:admin:count", seconds=60)
+    assert not cache.claim("job:admin:count", seconds=60)
     assert cache.claim("job:admin:other", seconds=60)
 
 
@@ -80,10 +80,14 @@ def test_the_process_of_a_worker_shows_that_it_lives_and_ends_when_it_is_told(
     quick_platform: Platform, tmp_path: Path
 ) -> None:
     heartbeat = tmp_path / "heartbeat"
-    database = f"sqlite:///{tmp_path / 'locker.db'}"
-    migrate("locker", database)
-    variables = {"RECLOTHES_DATABASE_URL": database, "RECLOTHES_HEARTBEAT_FILE": str(heartbeat)}
-    command = [sys.executable, "-m", "libs.chassis", "worker", "locker", "--with-relay"]
+    database = f"sqlite:///{tmp_path / 'admin.db'}"
+    migrate("admin", database)
+    variables = {
+        "RECLOTHES_DATABASE_URL": database,
+        "RECLOTHES_HEARTBEAT_FILE": str(heartbeat),
+        "ADMIN_PHOTO_BUCKET": "check-photos",
+    }
+    command = [sys.executable, "-m", "libs.chassis", "worker", "admin", "--with-relay"]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables)
     try:
         eventually(heartbeat.exists, "the heartbeat")
