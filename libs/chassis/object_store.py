@@ -78,11 +78,15 @@ class Bucket:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
     try:
         yield
-    except HTTPClientError as error:
+    except (ConnectionError, HTTPClientError) as error:
+        raise PhotoStoreAway("Repeat the request in a moment.") from error
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+            raise
         raise PhotoStoreAway("Repeat the request in a moment.") from error
 
 

@@ -131,6 +131,22 @@ class Actor:
 
         return wait_for(f"the notification {template}", read)
 
+    def upload_photo(self, photos: str, picture: bytes, content_type: str = "image/png") -> str:
+        """Announce a photo at this path and send it straight to S3 by the presigned form; gives its id."""
+        wanted = {"content_type": content_type, "size": len(picture)}
+        ticket = self.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
+        upload = ticket["upload"]
+        sent = httpx.post(
+            upload["url"],
+            data=upload["fields"],
+            files={"file": ("photo", picture, content_type)},
+            timeout=10.0,
+        )
+        if sent.status_code not in (200, 201, 204):
+            raise UnexpectedAnswer(sent, (200, 201, 204))
+        photo_id: str = ticket["photo_id"]
+        return photo_id
+
     def open_doors(self, code: str, order_id: str | None = None, *, expect: int = 200) -> Json:
         """Scan the code of a location: own doors there open (d-do-01, d-co-02, rd-c-03)."""
         wanted = {"code": code} | ({"order_id": order_id} if order_id else {})
@@ -335,20 +351,10 @@ class Staff(Actor):
         return product, answer.headers["etag"]
 
     def add_photo(self, product_id: str, picture: bytes, content_type: str = "image/png") -> Json:
-        """Upload a photo straight to S3 by a presigned form, then tell ReClothes that it is there."""
+        """Upload a product's photo, then tell ReClothes that it is there."""
         photos = f"/shopping/v1/inventory/{product_id}/photos"
-        wanted = {"content_type": content_type, "size": len(picture)}
-        ticket = self.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
-        upload = ticket["upload"]
-        sent = httpx.post(
-            upload["url"],
-            data=upload["fields"],
-            files={"file": ("photo", picture, content_type)},
-            timeout=10.0,
-        )
-        if sent.status_code not in (200, 201, 204):
-            raise UnexpectedAnswer(sent, (200, 201, 204))
-        photo: Json = self.call("POST", f"{photos}/{ticket['photo_id']}/completion").json()
+        photo_id = self.upload_photo(photos, picture, content_type)
+        photo: Json = self.call("POST", f"{photos}/{photo_id}/completion").json()
         return photo
 
     def set_price(self, product_id: str, amount: int, currency: str = "EUR", *, expect: int = 200) -> Json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from libs.runner.actors import Actor, Customer, Json, Staff, idempotency_key, wait_for
 from libs.runner.box_controller import BoxController, Door, install
+from libs.runner.coat_picture import coat_picture
 
 PLACE = "Demo corner"
 NEAR = {"lat": 38.7223, "lon": -9.1393}
@@ -155,10 +156,12 @@ class Donation:
         self.employee.log_in()
         work_order = self._checking_order()
         self.employee.scan(self._package["tracking_code"])
-        path = f"/admin/v1/checking-orders/{work_order['id']}/result"
-        self.employee.call("POST", path, json={"result": "good", "notes": "Like new.", "photo_ids": []})
+        path = f"/admin/v1/checking-orders/{work_order['id']}"
+        photo_id = self.employee.upload_photo(f"{path}/photos", coat_picture())
+        result = {"result": "good", "notes": "Like new.", "photo_ids": [photo_id]}
+        self.employee.call("POST", f"{path}/result", json=result)
         self.donor.donation_in_state(self.order["id"], "checked_good")
-        return "scans it in the warehouse and checks it: good"
+        return "scans it in the warehouse and checks it: good, with notes and a photo"
 
     def _checking_order(self) -> Json:
         """The checking order, given to our employee if somebody else was less busy."""

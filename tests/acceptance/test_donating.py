@@ -15,6 +15,7 @@ from PIL import Image
 
 from libs.chassis.grants import GrantRefused
 from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, idempotency_key, wait_for
+from libs.runner.coat_picture import coat_picture
 from tests.acceptance.conftest import MakeCustomer
 from tests.acceptance.scene import COAT, STORY, Scene, make_scene
 from tests.support.platform import RunningPlatform
@@ -62,23 +63,14 @@ def test_a_donor_drafts_a_donation_with_photos_and_a_story(donor: Customer) -> N
     content = io.BytesIO()
     Image.new("RGB", (60, 80), "navy").save(content, "JPEG")
     photos = f"/customer/v1/donating-orders/{order['id']}/items/{item['id']}/photos"
-    wanted = {"content_type": "image/jpeg", "size": len(content.getvalue())}
-    ticket = donor.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
-    form = ticket["upload"]
-    httpx.post(
-        form["url"], data=form["fields"], files={"file": ("coat.jpg", content.getvalue())}
-    ).raise_for_status()
-    photo = donor.call("POST", f"{photos}/{ticket['photo_id']}/completion").json()
+    photo_id = donor.upload_photo(photos, content.getvalue(), "image/jpeg")
+    photo = donor.call("POST", f"{photos}/{photo_id}/completion").json()
     assert httpx.get(photo["url"]).content == content.getvalue()
 
     too_large = {"content_type": "image/jpeg", "size": 10 * 1024 * 1024 + 1}
     assert refused(donor, "POST", photos, 400, json=too_large, headers=idempotency_key()) == "bad-request"
-    script = b"#!/bin/sh\necho no photo\n"
-    wanted = {"content_type": "image/png", "size": len(script)}
-    ticket = donor.call("POST", photos, json=wanted, headers=idempotency_key(), expect=201).json()
-    form = ticket["upload"]
-    httpx.post(form["url"], data=form["fields"], files={"file": ("coat.png", script)}).raise_for_status()
-    assert refused(donor, "POST", f"{photos}/{ticket['photo_id']}/completion", 422) == "not-an-image"
+    script_id = donor.upload_photo(photos, b"#!/bin/sh\necho no photo\n")
+    assert refused(donor, "POST", f"{photos}/{script_id}/completion", 422) == "not-an-image"
 
 
 @pytest.mark.story("d-pr-03")
@@ -212,11 +204,14 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     work_order = scene.give_work("checking", order["id"], employee)
     assert employee.told("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
-    good = {"result": "good", "notes": "Like new.", "photo_ids": []}
+    good: Json = {"result": "good", "notes": "Like new."}
     assert refused(employee, "POST", result, 409, json=good) == "illegal-move"
     assert refused(scene.deliveryman, "POST", result, 403, json=good) == "forbidden"
     employee.scan(package["tracking_code"])
-    assert employee.call("POST", result, json=good).json()["state"] == "done"
+    good["photo_ids"] = [employee.upload_photo(result.replace("/result", "/photos"), coat_picture())]
+    done = employee.call("POST", result, json=good).json()
+    assert (done["state"], done["notes"]) == ("done", "Like new.")
+    assert httpx.get(done["photos"][0]["url"]).content == coat_picture()
     donor.donation_in_state(order["id"], "checked_good")
     assert donor.told("donation-checked-good", order["id"])
 

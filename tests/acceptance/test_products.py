@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from libs.runner.actors import Customer, Staff, wait_for
-from libs.runner.demo_story import coat_picture
+from libs.runner.coat_picture import coat_picture
 from tests.acceptance.conftest import MakeCustomer, coat
 from tests.support.platform import RunningPlatform
 

@@ -1,0 +1,134 @@
+"""Photos of a check go straight to S3 and are shown with its result (story d-po-02)."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from libs.chassis import object_store, settings
+from services.admin import check_photos
+from tests.integration.admin.support import Ask, collect, fill, hire, new_id, own, problem, scan, the_own
+from tests.support.harness import Harness, running
+
+
+@pytest.fixture
+def admin(tmp_path: Any, aws_endpoint: str) -> Iterator[Harness]:
+    """One kind of database: nothing relational is at stake here."""
+    own_settings = {
+        "RECLOTHES_DATABASE_URL": f"sqlite:///{tmp_path / 'test.db'}",
+        "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint,
+    }
+    with running("admin", own_settings) as harness:
+        check_photos.photo_bucket().ensure()
+        yield harness
+
+
+@dataclass
+class Check:
+    """Eva's checking order."""
+
+    eva: Ask
+    id: str
+    tracking_code: str
+
+    @property
+    def path(self) -> str:
+        return f"/admin/v1/checking-orders/{self.id}"
+
+    def announce(self, ask: Ask | None = None, **changes: Any) -> httpx.Response:
+        body = {"content_type": "image/png", "size": 100} | changes
+        return (ask or self.eva)("POST", f"{self.path}/photos", json=body, key=uuid.uuid4().hex)
+
+    def upload(self, content: bytes, announced: int | None = None) -> str:
+        ticket = self.announce(size=announced or len(content)).json()
+        form = ticket["upload"]
+        httpx.post(form["url"], data=form["fields"], files={"file": ("photo", content)})
+        photo_id: str = ticket["photo_id"]
+        return photo_id
+
+    def record(self, *photo_ids: str) -> httpx.Response:
+        return self.eva("POST", f"{self.path}/result", json={"result": "bad", "photo_ids": list(photo_ids)})
+
+
+@pytest.fixture
+def check(admin: Harness) -> Check:
+    """A check that eva is at work on."""
+    rui, eva = hire(admin, "rui", "deliveryman"), hire(admin, "eva", "employee")
+    donation = new_id("dor")
+    fill(admin, donation)
+    [package] = collect(rui, [donation])
+    scan(eva, package["tracking_code"])
+    return Check(eva, the_own(eva, "checking")["id"], package["tracking_code"])
+
+
+def picture() -> bytes:
+    content = io.BytesIO()
+    Image.new("RGB", (60, 80), "navy").save(content, "PNG")
+    return content.getvalue()
+
+
+def test_photos_are_shown_with_the_result_by_addresses_that_end(check: Check) -> None:
+    content = picture()
+    photo_ids = [check.upload(content), check.upload(content)]
+    assert check.eva("GET", check.path).json()["photos"] == []
+    done = check.record(*photo_ids).json()
+    assert [photo["id"] for photo in done["photos"]] == photo_ids
+    for photo in check.eva("GET", check.path).json()["photos"]:
+        assert httpx.get(photo["url"]).content == content
+        assert "X-Amz-Expires=900" in photo["url"]
+
+
+def test_a_result_with_a_photo_that_cannot_be_shown_is_refused_and_nothing_is_recorded(check: Check) -> None:
+    good = check.upload(picture())
+    strange = check.record(good, new_id("pho"))
+    assert problem(strange) == (422, "unknown-photo")
+    assert strange.json()["errors"][0]["pointer"] == "/photo_ids/1"
+    assert problem(check.record(good, check.upload(b"#!/bin/sh\n"))) == (422, "not-an-image")
+    unlike = check.upload(picture(), announced=len(picture()) + 1)
+    assert problem(check.record(unlike)) == (422, "photo-unlike-promise")
+    assert problem(check.record(check.announce().json()["photo_id"])) == (409, "photo-not-uploaded")
+    shown = check.eva("GET", check.path).json()
+    assert (shown["state"], shown["result"], shown["photos"]) == ("in_progress", None, [])
+
+
+def test_a_photo_of_another_check_is_unknown(admin: Harness, check: Check) -> None:
+    rui = admin.as_user("rui", "admin:collecting-orders admin:packages", "internal", roles=["deliveryman"])
+    donation = new_id("dor")
+    fill(admin, donation)
+    [package] = collect(rui, [donation])
+    scan(check.eva, package["tracking_code"])
+    [other_id] = {work_order["id"] for work_order in own(check.eva, "checking")} - {check.id}
+    other = Check(check.eva, other_id, package["tracking_code"])
+    assert problem(check.record(other.upload(picture()))) == (422, "unknown-photo")
+
+
+def test_photos_have_limits_of_size_type_and_number(check: Check) -> None:
+    assert problem(check.announce(size=10 * 1024 * 1024 + 1)) == (400, "bad-request")
+    assert problem(check.announce(content_type="image/svg+xml")) == (400, "bad-request")
+    for _ in range(check_photos.MOST_PHOTOS):
+        assert check.announce().status_code == 201
+    assert problem(check.announce()) == (409, "too-many-photos")
+
+
+def test_a_photo_is_for_the_own_check_while_somebody_is_at_work_on_it(admin: Harness, check: Check) -> None:
+    ana = hire(admin, "ana", "employee")
+    assert problem(check.announce(ana)) == (404, "not-found")
+    assert check.record().status_code == 200
+    assert problem(check.announce()) == (409, "illegal-move")
+
+
+def test_without_the_photo_store_the_check_stays_open(check: Check) -> None:
+    photo_id = check.upload(picture())
+    with settings.overridden(aws_endpoint_url="http://127.0.0.1:9"):
+        object_store.s3_client.cache_clear()
+        assert problem(check.record(photo_id)) == (503, "photo-store-away")
+        assert check.eva("GET", check.path).json()["state"] == "in_progress"
+    object_store.s3_client.cache_clear()
+    assert check.record(photo_id).json()["state"] == "done"
