@@ -78,13 +78,13 @@ class Bucket:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+    from botocore import exceptions
 
     try:
         yield
-    except (ConnectionError, HTTPClientError) as error:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise PhotoStoreAway("Repeat the request in a moment.") from error
-    except ClientError as error:
+    except exceptions.ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
             raise
         raise PhotoStoreAway("Repeat the request in a moment.") from error
