@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 RUN_OPTIONS ?=
+TEST_WORKERS ?= 2
 
 .PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean
 
@@ -34,7 +35,7 @@ mail: setup ## show the mails that the platform sent
 test: setup ## run all tests; installs MariaDB and Redis from Debian when it may
 	@$(BIN)/python -m libs.runner.test_servers
 	@$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
 	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
 
 # The domain modules: what is left of a service without its edges.

@@ -4,32 +4,59 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import servers
 
-RESULTS = Path(__file__).resolve().parents[1] / ".run" / "test-results.json"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / ".run" / "test-results.json"
+# Folders whose tests share a whole platform or gateways: one worker has all of them.
+SHARING = ("tests/attacks", "tests/security", "tests/integration/gateway")
 _stories: dict[str, dict[str, list[str]]] = {"passed": defaultdict(list), "failed": defaultdict(list)}
+_figures: Counter[str] = Counter()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report = yield
-    ended = report.when == "call" or report.outcome == "failed"
-    if ended:
-        for mark in item.iter_markers("story"):
-            outcome = "passed" if report.outcome == "passed" else "failed"
-            _stories[outcome][mark.args[0]].append(item.nodeid)
-    return report
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests belong to one worker when there are several: those of a file, or of what they share."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            file = item.path.relative_to(ROOT).as_posix()
+            shared = next((folder for folder in SHARING if file.startswith(folder + "/")), file)
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
-def pytest_sessionfinish() -> None:
+@pytest.fixture(autouse=True)
+def _its_stories(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    for mark in request.node.iter_markers("story"):
+        record_property("story", mark.args[0])
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What tests recorded: their stories, and figures, which are summed by name over all workers."""
+    if report.when != "call" and report.outcome != "failed":
+        return
+    for name, value in report.user_properties:
+        if name == "story":
+            _stories["passed" if report.outcome == "passed" else "failed"][str(value)].append(report.nodeid)
+        elif isinstance(value, int):
+            _figures[name] += value
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _figures:
+        terminalreporter.write_sep("=", "figures")
+        for name, value in sorted(_figures.items()):
+            terminalreporter.write_line(f"{name}: {value}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what `make stories` prints; a run without stories leaves the last one's."""
-    if any(_stories.values()):
+    if any(_stories.values()) and not hasattr(session.config, "workerinput"):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps({"stories": _stories}, indent=1))
 

@@ -15,7 +15,12 @@ from tests.support import servers
 from tests.support.platform import RunningPlatform, running
 
 
-@pytest.fixture(scope="session", params=["embedded", "mariadb-redis-waf"])
+def on(stores: str) -> Any:
+    """A platform for all tests on these stores: one worker has them."""
+    return pytest.param(stores, marks=pytest.mark.xdist_group(f"platform on {stores}"))
+
+
+@pytest.fixture(scope="session", params=[on("embedded"), on("mariadb-redis-waf")])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A whole platform: on the embedded stores, and on MariaDB and Redis with the firewall in front."""
     layout = Layout(tmp_path_factory.mktemp("platform")).on_free_ports()

@@ -276,7 +276,7 @@ def test_the_real_key_signs_what_is_valid(service: httpx.Client, forger: Forger,
         {"kind": None},
         {"jti": None},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_rightly_signed_jwt_must_be_for_us_and_for_now(
     service: httpx.Client, forger: Forger, signing_key: ECKey, changes: Json

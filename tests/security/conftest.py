@@ -15,15 +15,6 @@ from tests.security.callers import Caller, Town
 from tests.security.matrix import SERVICE
 from tests.support.platform import RunningPlatform, running
 
-CELLS = pytest.StashKey[int]()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how large the access matrix was."""
-    if CELLS in config.stash:
-        terminalreporter.write_sep("=", "access matrix")
-        terminalreporter.write_line(f"{config.stash[CELLS]} cells asked")
-
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:

@@ -7,7 +7,7 @@ what a role may do is read from the running platform. Nothing about an operation
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -18,7 +18,6 @@ from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
 from libs.gateway.contracts import Operation
 from tests.security.callers import Caller
-from tests.security.conftest import CELLS
 from tests.security.matrix import PLACES, SERVICE, Expected, every_row, expected, misfit
 from tests.security.requests import example
 
@@ -41,14 +40,13 @@ def test_everybody_gets_the_declared_answer(
     callers: list[Caller],
     clients: Clients,
     pool: ThreadPoolExecutor,
-    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
 ) -> None:
     client = clients[place, operation.service]
     asking = [caller for caller in callers if place in caller.asks_at]
     wanted = [expected(place, operation, caller.good_at, caller.scopes) for caller in asking]
     wrong = [found for found in pool.map(partial(ask, client, place, operation), asking, wanted) if found]
-    stash = request.config.stash
-    stash[CELLS] = stash.get(CELLS, 0) + len(asking)
+    record_property("cells of the access matrix", len(asking))
     assert not wrong, "\n".join(wrong)
 
 

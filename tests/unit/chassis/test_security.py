@@ -76,7 +76,7 @@ def test_one_of_several_audiences_is_enough() -> None:
         {"kind": "root"},
         *({name: None} for name in ("iss", "aud", "exp", "iat", "sub", "jti", "kind")),
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
     assert info(token(**changes)) is None
