@@ -20,7 +20,7 @@ def on(stores: str) -> Any:
     return pytest.param(stores, marks=pytest.mark.xdist_group(f"platform on {stores}"))
 
 
-@pytest.fixture(scope="session", params=[on("embedded"), on("mariadb-redis-waf")])
+@pytest.fixture(scope="package", params=[on("embedded"), on("mariadb-redis-waf")])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A whole platform: on the embedded stores, and on MariaDB and Redis with the firewall in front."""
     layout = Layout(tmp_path_factory.mktemp("platform")).on_free_ports()

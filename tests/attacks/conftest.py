@@ -14,20 +14,20 @@ from tests.attacks.gateways import OpenGate, fresh_address, without_throttles
 from tests.support.platform import RunningPlatform, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     with running(Layout(tmp_path_factory.mktemp("attacked")).on_free_ports()) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def external(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
     """The external gateway without its throttles."""
     with without_throttles(platform, "external", tmp_path_factory.mktemp("gateways") / "external") as gate:
         yield gate
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def internal(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
     """The internal gateway without its throttles."""
     with without_throttles(platform, "internal", tmp_path_factory.mktemp("gateways") / "internal") as gate:
@@ -47,22 +47,22 @@ def log_in(gate: OpenGate, user: str, password: str = DEMO_PASSWORD) -> dict[str
     return opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def buyer_token(external: OpenGate) -> str:
     return log_in(external, "buyer@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rival_token(external: OpenGate) -> str:
     return log_in(external, "buyer2@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def employee_token(internal: OpenGate) -> str:
     return log_in(internal, "employee@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def manager_token(internal: OpenGate) -> str:
     return log_in(internal, "manager@reclothes.example")["access_token"]
 

@@ -16,13 +16,13 @@ from tests.security.matrix import SERVICE
 from tests.support.platform import RunningPlatform, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     with running(Layout(tmp_path_factory.mktemp("guarded")).on_free_ports()) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gates(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, OpenGate]]:
     """Both gateways without their throttles."""
     folder = tmp_path_factory.mktemp("gateways")
@@ -31,19 +31,19 @@ def gates(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -
         yield {gate.name: gate for gate in (first, second)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[Town]:
     town = Town(platform, gates)
     yield town
     town.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def callers(town: Town) -> list[Caller]:
     return town.callers()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[dict[tuple[str, str], httpx.Client]]:
     """A client of each service at each place: through a gateway, or at the service's own port."""
     context = ssl.create_default_context(cafile=str(platform.ca_file))

@@ -15,31 +15,31 @@ from tests.unit.gateway.example import Example
 StartGateway = Callable[..., Envoy]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(certificates: Certificates) -> Iterator[StubServer]:
     server = StubServer(certificates.server_context(), echo)
     yield server
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def authorizer() -> Authorizer:
     return Authorizer()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def auth(certificates: Certificates, authorizer: Authorizer) -> Iterator[StubServer]:
     server = StubServer(certificates.server_context(), authorizer)
     yield server
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(
     tmp_path_factory: pytest.TempPathFactory, certificates: Certificates, shop: StubServer, auth: StubServer
 ) -> Iterator[Envoy]:
