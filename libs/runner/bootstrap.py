@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,11 +96,23 @@ def set_up(venv: Path) -> None:
     if not (venv / "bin" / "pip").exists():
         run("Making the virtual environment", [python, "-m", "venv", "--clear", str(venv)], log)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    locked = [*pip, "--require-hashes", "--no-deps", "-r", str(LOCK)]
-    run("Installing the locked packages (this takes a minute)", locked, log)
+    installer = ROOT / ".run" / "installer.lock"
+    installer.write_text(locked_lines("uv"))
+    run("Installing the installer", [*pip, "--require-hashes", "--no-deps", "-r", str(installer)], log)
+    uv = [str(venv / "bin" / "uv"), "pip", "install", "--python", str(venv / "bin" / "python"), "--no-deps"]
+    locked = [*uv, "--require-hashes", "-r", str(LOCK)]
+    run("Installing the locked packages", locked, log)
     own = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     run("Installing ReClothes itself", own, log)
     stamp.write_text(wanted)
+
+
+def locked_lines(package: str) -> str:
+    """The lines of one package in the lock file: its version and hashes."""
+    found = re.search(rf"^{re.escape(package)}==.*?(?=^\S|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    if found is None:
+        fail(2, f"{LOCK} does not name {package}; get it anew with `git checkout requirements.lock`.")
+    return found[0]
 
 
 def main() -> None:
