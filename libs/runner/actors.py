@@ -443,6 +443,14 @@ class Mailbox:
                     found.append(mail)
         return found
 
+    def all_mails(self, subject_part: str) -> Iterator[tuple[str, str]]:
+        """Address and text of every mail whose subject holds `subject_part`, in no order."""
+        for folder in ("new", "cur"):
+            for path in (self._maildir / folder).glob("*"):
+                mail = email.message_from_bytes(path.read_bytes(), policy=default_policy)
+                if subject_part.lower() in str(mail["Subject"]).lower():
+                    yield str(mail["To"]).lower(), mail_text(mail)
+
     def wait_for_mail(self, address: str, subject_part: str) -> str:
         """The text of the newest mail to `address` whose subject holds `subject_part`."""
 

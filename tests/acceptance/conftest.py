@@ -12,7 +12,7 @@ import pytest
 from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token
 from libs.runner.layout import SERVICES, Layout
 from tests.support import servers
-from tests.support.platform import RunningPlatform, running
+from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
 
 
 def on(stores: str) -> Any:
@@ -22,8 +22,9 @@ def on(stores: str) -> Any:
 
 @pytest.fixture(scope="package", params=[on("embedded"), on("mariadb-redis-waf")])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """A whole platform: on the embedded stores, and on MariaDB and Redis with the firewall in front."""
-    layout = Layout(tmp_path_factory.mktemp("platform")).on_free_ports()
+    """A whole platform with two web processes a service: on the embedded stores, and on MariaDB and Redis with the
+    firewall in front."""
+    layout = replace(Layout(tmp_path_factory.mktemp("platform")), web_workers=2).on_free_ports()
     if request.param == "mariadb-redis-waf":
         mariadb = request.getfixturevalue("mariadb_server")
         for service in SERVICES:
@@ -31,7 +32,7 @@ def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         template = mariadb + "/platform_{service}"
         redis_url = request.getfixturevalue("redis_server")
         layout = replace(layout, database_url_template=template, redis_url=redis_url, waf=servers.have_waf())
-    with running(layout) as started:
+    with running(layout, QUICK_PASSWORDS) as started:
         yield started
 
 

@@ -13,12 +13,12 @@ from libs.runner.layout import SERVICES, Layout
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.security.callers import Caller, Town
 from tests.security.matrix import SERVICE
-from tests.support.platform import RunningPlatform, running
+from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
 
 
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    with running(Layout(tmp_path_factory.mktemp("guarded")).on_free_ports()) as started:
+    with running(Layout(tmp_path_factory.mktemp("guarded")).on_free_ports(), QUICK_PASSWORDS) as started:
         yield started
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ def command_of(layout: Layout, *more: str) -> list[str]:
         "--port-base": str(layout.port_base),
         "--external-port": str(layout.external_port),
         "--internal-port": str(layout.internal_port),
+        "--web-workers": str(layout.web_workers),
         "--database-url": layout.database_url_template,
         "--redis-url": layout.redis_url,
     }
@@ -58,14 +59,23 @@ def command_of(layout: Layout, *more: str) -> list[str]:
     return [sys.executable, "-m", "libs.runner.cli", "run", *given, *flags, *more]
 
 
+# Passwords that are quick to hash: most tests log somebody in, and few are about that.
+QUICK_PASSWORDS = {"AUTH_ARGON2_TIME_COST": "1", "AUTH_ARGON2_MEMORY_KIB": "1024"}
+
+
 @contextmanager
-def running(layout: Layout) -> Iterator[RunningPlatform]:
+def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Iterator[RunningPlatform]:
     """Start a platform, wait until it says that it is up, and stop it afterwards with Ctrl-C."""
     layout.run_dir.mkdir(parents=True, exist_ok=True)
-    out = layout.run_dir / "out.log"
+    out, surroundings = layout.run_dir / "out.log", os.environ | dict(environment or {})
     with out.open("w") as file:
         process = subprocess.Popen(
-            command_of(layout), cwd=ROOT, stdout=file, stderr=file, text=True, env=os.environ
+            command_of(layout),
+            cwd=ROOT,
+            stdout=file,
+            stderr=file,
+            text=True,
+            env=surroundings,
         )
         try:
             _wait_until_up(layout, process, out)
@@ -97,7 +107,7 @@ def orphans_of(layout: Layout) -> list[int]:
 
 
 def _wait_until_up(layout: Layout, process: subprocess.Popen[str], out: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not (layout.run_dir / "ready").exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the platform did not come up:\n{out.read_text()}")
