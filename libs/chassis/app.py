@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import connexion
-from connexion.exceptions import ProblemException
+from connexion.exceptions import OAuthScopeProblem, ProblemException
 from connexion.lifecycle import ConnexionResponse
 from opentelemetry.trace import SpanKind
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from libs.chassis.problems import (
     BadRequest,
     Forbidden,
     MethodNotAllowed,
+    MissingScope,
     NotFound,
     PayloadTooLarge,
     Problem,
@@ -77,7 +78,7 @@ def create_app(service: Service) -> AsgiApp:
         validator_map=validation.validator_map(),
     )
     for kind in (Problem, ProblemException, HTTPException, Exception):
-        app.add_error_handler(kind, _answer_error)
+        app.add_error_handler(kind, _error_handler(resolver))
     _note_operation(app)
     _build_now(app)
     resolver.refuse_orphans(service.name)
@@ -104,19 +105,26 @@ def _note_operation(app: connexion.FlaskApp) -> None:
         return answer
 
 
-async def _answer_error(_request: Any, error: Exception) -> ConnexionResponse:
-    problem = _from_framework(error) or operations.as_problem(error)
-    return ConnexionResponse(
-        status_code=problem.status,
-        mimetype=MEDIA_TYPE,
-        content_type=MEDIA_TYPE,
-        body=json.dumps(problem.to_dict(logs.bound("request_id"))),
-        headers=problem.headers,
-    )
+def _error_handler(resolver: operations.ContractResolver) -> Callable[[Any, Exception], Awaitable[Any]]:
+    async def answer(request: Any, error: Exception) -> ConnexionResponse:
+        problem = _from_framework(error) or operations.as_problem(error)
+        if isinstance(problem, MethodNotAllowed):
+            problem.headers["Allow"] = ", ".join(resolver.methods_of(request.scope["path"]))
+        return ConnexionResponse(
+            status_code=problem.status,
+            mimetype=MEDIA_TYPE,
+            content_type=MEDIA_TYPE,
+            body=json.dumps(problem.to_dict(logs.bound("request_id"))),
+            headers=problem.headers,
+        )
+
+    return answer
 
 
 def _from_framework(error: Exception) -> Problem | None:
     """An error of Connexion or Starlette as one of ours."""
+    if isinstance(error, OAuthScopeProblem):
+        return MissingScope(error.required_scopes, held=error.token_scopes.split())
     if not isinstance(error, ProblemException | HTTPException):
         return None
     status = error.status if isinstance(error, ProblemException) else error.status_code
