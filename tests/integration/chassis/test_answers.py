@@ -91,6 +91,9 @@ def test_a_method_that_a_path_does_not_know_is_405_with_all_that_it_knows(quick_
         answer = quick_notes.ask("PATCH", path)
         problem_of(answer, 405, "method-not-allowed")
         assert answer.headers["allow"] == known
+        head = quick_notes.ask("HEAD", path)
+        assert (head.status_code, head.headers["allow"]) == (405, known), "only what a contract has is there"
+    assert quick_notes.ask("HEAD", "/nowhere").status_code == 404
 
 
 def test_what_is_not_there_is_404(quick_notes: Notes) -> None:
