@@ -250,10 +250,12 @@ def test_a_new_signing_key_is_no_outage(
     try:
         gateway = start_gateway(auth_port=auth.port)
         old, new = authorizer.key, ECKey.generate_key("P-256", {"kid": "two", "alg": "ES256", "use": "sig"})
-        for signing, published in ((old, [old]), (old, [old, new]), (new, [old, new]), (new, [new])):
-            authorizer.key, authorizer.published = signing, published
+        for signing, published in ((old, [old, new]), (new, [new])):
+            authorizer.key = signing  # at the second time the key that is known since the first
+            assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
+            authorizer.published = published
             fetched = jwks_reads(auth)
-            while jwks_reads(auth) < fetched + 2:
+            while jwks_reads(auth) < fetched + 2:  # the first of them has arrived then
                 assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
                 time.sleep(0.05)
         authorizer.key = old
