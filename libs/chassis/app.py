@@ -6,11 +6,11 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import connexion
-from connexion.exceptions import ProblemException
+from connexion.exceptions import OAuthScopeProblem, ProblemException
 from connexion.lifecycle import ConnexionResponse
 from opentelemetry.trace import SpanKind
 from starlette.concurrency import run_in_threadpool
@@ -23,6 +23,7 @@ from libs.chassis.problems import (
     BadRequest,
     Forbidden,
     MethodNotAllowed,
+    MissingScope,
     NotFound,
     PayloadTooLarge,
     Problem,
@@ -77,12 +78,12 @@ def create_app(service: Service) -> AsgiApp:
         validator_map=validation.validator_map(),
     )
     for kind in (Problem, ProblemException, HTTPException, Exception):
-        app.add_error_handler(kind, _answer_error)
+        app.add_error_handler(kind, _error_handler(resolver))
     _note_operation(app)
     _build_now(app)
     resolver.refuse_orphans(service.name)
     mounts = {prefix: make() for prefix, make in service.asgi_mounts.items()}
-    return Chassis(app, mounts)
+    return Chassis(app, mounts, resolver)
 
 
 def _build_now(app: connexion.FlaskApp) -> None:
@@ -104,19 +105,30 @@ def _note_operation(app: connexion.FlaskApp) -> None:
         return answer
 
 
-async def _answer_error(_request: Any, error: Exception) -> ConnexionResponse:
-    problem = _from_framework(error) or operations.as_problem(error)
-    return ConnexionResponse(
-        status_code=problem.status,
-        mimetype=MEDIA_TYPE,
-        content_type=MEDIA_TYPE,
-        body=json.dumps(problem.to_dict(logs.bound("request_id"))),
-        headers=problem.headers,
-    )
+def _error_handler(resolver: operations.ContractResolver) -> Callable[[Any, Exception], Awaitable[Any]]:
+    async def answer(request: Any, error: Exception) -> ConnexionResponse:
+        problem = _from_framework(error) or operations.as_problem(error)
+        if isinstance(problem, MethodNotAllowed):
+            problem = _not_allowed(resolver.methods_of(request.scope["path"]))
+        return ConnexionResponse(
+            status_code=problem.status,
+            mimetype=MEDIA_TYPE,
+            content_type=MEDIA_TYPE,
+            body=json.dumps(problem.to_dict(logs.bound("request_id"))),
+            headers=problem.headers,
+        )
+
+    return answer
+
+
+def _not_allowed(methods: Iterable[str]) -> MethodNotAllowed:
+    return MethodNotAllowed(headers={"Allow": ", ".join(methods)})
 
 
 def _from_framework(error: Exception) -> Problem | None:
     """An error of Connexion or Starlette as one of ours."""
+    if isinstance(error, OAuthScopeProblem):
+        return MissingScope(error.required_scopes, held=error.token_scopes.split())
     if not isinstance(error, ProblemException | HTTPException):
         return None
     status = error.status if isinstance(error, ProblemException) else error.status_code
@@ -125,16 +137,17 @@ def _from_framework(error: Exception) -> Problem | None:
         logs.get_logger(__name__).error("framework refused", error=type(error).__name__, reason=str(error.detail))
         return Problem() if int(status) >= 500 else BadRequest(str(error.detail or ""))
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
-    detail = "" if kind in (Unauthenticated, NotFound, MethodNotAllowed) else str(error.detail or "")
+    detail = "" if kind in (Unauthenticated, NotFound) else str(error.detail or "")
     return kind(validation.shortened(detail), headers=headers)
 
 
 class Chassis:
     """The outermost layer: request id, trace, access log, metrics, health and the service's own mounts."""
 
-    def __init__(self, app: Any, mounts: Mapping[str, AsgiApp]) -> None:
+    def __init__(self, app: Any, mounts: Mapping[str, AsgiApp], resolver: operations.ContractResolver) -> None:
         self._app = app
         self._mounts = mounts
+        self._resolver = resolver
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -172,17 +185,28 @@ class Chassis:
         with tracing.span(f"{scope['method']} {scope['path']}", SpanKind.SERVER, headers) as trace_id:
             logs.bind(trace_id=trace_id)
             try:
-                if _CONTROL_CHARACTER.search(scope["path"]):
-                    await _refuse(BadRequest("the path holds a control character"), request_id, send_with_id)
+                problem = self._refusal(scope)
+                if problem is not None:
+                    await _refuse(problem, request_id, send_with_id)
                 else:
                     await self._app(scope, receive, send_with_id)
             finally:
                 _log_access(scope, status, time.perf_counter() - started)
 
+    def _refusal(self, scope: Scope) -> Problem | None:
+        """What Connexion would not refuse by itself, or not in a clear way."""
+        if _CONTROL_CHARACTER.search(scope["path"]):
+            return BadRequest("the path holds a control character")
+        if scope["method"] == "HEAD":  # it would be taken for a GET at first, and then no longer
+            methods = self._resolver.methods_of(scope["path"])
+            return _not_allowed(methods) if methods else None
+        return None
+
 
 async def _refuse(problem: Problem, request_id: str, send: Any) -> None:
     body = json.dumps(problem.to_dict(request_id)).encode()
     headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

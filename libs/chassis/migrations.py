@@ -1,11 +1,10 @@
 """Alembic without ini files: each service's migrations are in `services/<name>/migrations/versions`.
 
-A service's `migrations/env.py` is `run_env(metadata)`; its first revision calls `create_chassis_tables`.
+A service's `migrations/env.py` is `run_env(metadata)`; its first revision makes the chassis's tables too
+(`first_tables.py`).
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
@@ -48,12 +47,3 @@ def run_env(metadata: MetaData) -> None:
         context.run_migrations()
         connection.commit()
     engine.dispose()
-
-
-def create_chassis_tables(op: Any) -> None:
-    """Make outbox, inbox and idempotency; call it in the first revision's `upgrade`."""
-    ChassisBase.metadata.create_all(op.get_bind(), checkfirst=False)
-
-
-def drop_chassis_tables(op: Any) -> None:
-    ChassisBase.metadata.drop_all(op.get_bind(), checkfirst=False)

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,8 +54,10 @@ class ContractResolver(Resolver):
         super().__init__()
         self._wrapped: dict[str, Callable[..., Any]] = {}
         self.functions: set[Callable[..., Any]] = set()
+        self._methods: dict[str, set[str]] = {}
 
     def resolve(self, operation: AbstractOperation) -> Resolution:
+        self._methods.setdefault(operation.path, set()).add(operation.method.upper())
         path = f"{operation.router_controller}.{operation.operation_id}"
         if path not in self._wrapped:
             self._wrapped[path] = self._wrap(operation, path)
@@ -67,6 +70,15 @@ class ContractResolver(Resolver):
             raise ResolverError(f"the contract names the operation {name}, and {module_name} has no such function")
         self.functions.add(function)
         return _around(function, Operation(name, operation.method, operation))
+
+    def methods_of(self, path: str) -> list[str]:
+        """The methods that the contract has for this path, of a request, whichever of its templates it fits."""
+        found: set[str] = set()
+        for template, methods in self._methods.items():
+            segments = ("[^/]+" if "{" in part else re.escape(part) for part in template.split("/"))
+            if re.fullmatch("/".join(segments), path):
+                found |= methods
+        return sorted(found)
 
     def refuse_orphans(self, service: str) -> None:
         """ResolverError when a public function of an api module has no operation in the contract."""

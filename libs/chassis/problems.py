@@ -6,7 +6,7 @@ status they stand for: `class ProductUnavailable(Conflict): slug = "product-unav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 TYPE_BASE = "https://docs.reclothes.example/problems/"
@@ -70,6 +70,20 @@ class PaymentRequired(Problem):
 
 class Forbidden(Problem):
     status, slug, title = 403, "forbidden", "This account may not do that"
+
+
+class MissingScope(Forbidden):
+    """The token lacks a scope; the answer says which ones are needed (RFC 6750, 3.1), not which ones are there."""
+
+    def __init__(self, needed: Iterable[str], held: Iterable[str]) -> None:
+        lacking = sorted(set(needed) - set(held))
+        noun = "scope" if len(lacking) == 1 else "scopes"
+        challenge = f'Bearer realm="reclothes", error="insufficient_scope", scope="{" ".join(sorted(needed))}"'
+        super().__init__(
+            f"the token lacks the {noun} {', '.join(lacking)}",
+            headers={"WWW-Authenticate": challenge},
+            missing_scopes=lacking,
+        )
 
 
 class NotFound(Problem):

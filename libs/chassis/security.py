@@ -27,6 +27,7 @@ from libs.chassis.settings import settings
 
 LEEWAY_SECONDS = 5
 REFETCH_SECONDS = 3.0
+FRESH_SECONDS = 300.0  # as long as a JWT lives at most
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ def use_principal(who: Principal | None) -> Iterator[None]:
 
 @dataclass
 class _Keys:
-    """Auth's public keys by `kid`, fetched when an unknown one is met, at most every few seconds."""
+    """Auth's public keys by `kid`, fetched when an unknown one is met, at most every few seconds.
+
+    They are fetched anew when they are old too, since a key that auth took away must not prove anything any more.
+    An auth that does not answer then is no outage: the keys that are known stay good.
+    """
 
     url: str
     ca_file: str | None
@@ -94,12 +99,15 @@ class _Keys:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, kid: str) -> ECKey | None:
-        if kid in self.by_kid:
+        if kid in self.by_kid and (self._is_younger_than(FRESH_SECONDS) or self.lock.locked()):
             return self.by_kid[kid]
         async with self.lock:
-            if kid not in self.by_kid and time.monotonic() - self.fetched_at >= REFETCH_SECONDS:
+            if not self._is_younger_than(FRESH_SECONDS if kid in self.by_kid else REFETCH_SECONDS):
                 await self._fetch()
         return self.by_kid.get(kid)
+
+    def _is_younger_than(self, seconds: float) -> bool:
+        return time.monotonic() - self.fetched_at < seconds
 
     async def _fetch(self) -> None:
         self.fetched_at = time.monotonic()

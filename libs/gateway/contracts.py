@@ -14,6 +14,7 @@ from libs.gateway.errors import GatewayConfigError
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SECURITY_SCHEME = "oauth2"
+CATALOGUE = "scopes.yaml"
 WELL_KNOWN = "/.well-known/"  # RFC 8615: what has its place by a standard
 
 
@@ -36,9 +37,13 @@ class Operation:
 
 
 def load_contracts(directory: Path) -> dict[str, Operation]:
-    """Every operation of `<directory>/*.yaml` by operationId; raises GatewayConfigError when they do not fit."""
+    """Every operation of `<directory>/*.yaml` by operationId; raises GatewayConfigError when they do not fit.
+
+    The scopes that they name are those of `scopes.yaml`; nobody could ever hold another one.
+    """
     operations: dict[str, Operation] = {}
     problems: list[str] = []
+    scopes = _scopes_of(directory)
     shapes: dict[tuple[str, str], str] = {}
     for file in sorted(directory.glob("*.yaml")):
         for operation, problem in _operations_of(file):
@@ -51,11 +56,24 @@ def load_contracts(directory: Path) -> dict[str, Operation]:
             if twin != operation.operation_id:
                 problems.append(f"{file.name}: {operation.operation_id} has the method and path of {twin}")
             operations[operation.operation_id] = operation
+            unknown = [scope for scope in operation.scopes if scope not in scopes]
+            problems += [
+                f"{file.name}: {operation.operation_id} asks for the scope {scope}, which {CATALOGUE} does not have"
+                for scope in unknown
+            ]
     if not operations:
         problems.append("there is no contract with a path in it")
     if problems:
         raise GatewayConfigError(str(directory), problems)
     return operations
+
+
+def _scopes_of(directory: Path) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load((directory / CATALOGUE).read_text())
+    except OSError as error:
+        raise GatewayConfigError(str(directory), [f"cannot read {CATALOGUE}: {error.strerror}"]) from error
+    return document if isinstance(document, Mapping) else {}
 
 
 def _operations_of(file: Path) -> Iterator[tuple[Operation | None, str | None]]:

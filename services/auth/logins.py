@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from sqlalchemy import update
-
 from libs.chassis.db import session
 from libs.chassis.problems import Forbidden, Unauthenticated
 from services.auth import accounts, login_throttle, passwords, sessions, trail
@@ -27,17 +25,19 @@ class AccountForbidden(Forbidden):
 def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> sessions.Tokens:
     """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
     email = accounts.normalized(user_name)
-    login_throttle.count_try(kind, email)
+    waits = login_throttle.count_try(kind, email)
     known = accounts.find_credentials(email, kind)
     session().commit()  # no transaction is open while the password is hashed
     if not _is_right(known, password):
-        trail.record_refusal(known.user_id if known else None, kind, "log_in", "wrong-credentials")
+        trail.record_refusal(known.user_id if known else None, kind, "log_in", "wrong-credentials", waits)
         raise WrongCredentials
     user = session().get_one(User, known.user_id)
     session().commit()  # nor while counts and refusals are written, each in a transaction of its own
     login_throttle.forget_failures(kind, email)
     _refuse_inactive(user)
-    _rehash_when_due(user, password)
+    present_hash = _rehashed_when_due(known.password_hash, password)
+    _lock_unchanged(user, known.password_hash)
+    user.password_hash = present_hash
     opened = sessions.open_for(user, user_agent)
     trail.record(user, "log_in", f"/auth/v1/sessions/{opened.session.id}")
     return opened
@@ -61,7 +61,15 @@ def _refuse_inactive(user: User) -> None:
     raise AccountForbidden(f"{reason}(write to help@reclothes.example if that is wrong)")
 
 
-def _rehash_when_due(user: User, password: str) -> None:
-    if passwords.needs_rehash(user.password_hash):
-        new_hash = passwords.hash_password(password)
-        session().execute(update(User).where(User.id == user.id).values(password_hash=new_hash))
+def _rehashed_when_due(password_hash: str, password: str) -> str:
+    return passwords.hash_password(password) if passwords.needs_rehash(password_hash) else password_hash
+
+
+def _lock_unchanged(user: User, password_hash: str) -> None:
+    """Hold the user until the session is there. Who voided this password meanwhile ended sessions, not this one."""
+    session().refresh(user, with_for_update=True)
+    if user.password_hash == password_hash and user.state == "active":
+        return
+    session().commit()  # the refusal is written in a transaction of its own
+    trail.record_refusal(user.id, user.kind, "log_in", "changed-meanwhile")
+    raise WrongCredentials

@@ -61,10 +61,12 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             return None
         if row.session_id is None:
             return _Code(row)
-        given = row.session_id
+        given, user_id = row.session_id, row.user_id
         session().rollback()  # no other transaction is open then
         with unit_of_work():
-            revocations.end_sessions(Session.id == given)
+            if revocations.end_sessions(Session.id == given):
+                user = session().get_one(User, user_id)
+                trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{given}")
         return None
 
     def authenticate_user(self, authorization_code: _Code) -> User | None:
@@ -74,6 +76,8 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     def generate_token(self, user: User, scope: str, **_: Any) -> dict[str, Any]:
         opened = sessions.open_for(user, client=self.request.client.row, scope=scope)
         self.request.authorization_code.row.session_id = opened.session.id
+        told = {"client_id": opened.session.client_id}
+        trail.record(user, "log_in_application", f"/auth/v1/sessions/{opened.session.id}", told)
         return _answer(opened)
 
     def delete_authorization_code(self, authorization_code: _Code) -> None:
@@ -210,7 +214,13 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
         return _find_token(token_string)
 
     def revoke_token(self, token: _Token, request: Any) -> None:
-        revocations.end_sessions(Session.id == token.session.id)
+        ended = token.session
+        if not revocations.end_sessions(Session.id == ended.id):
+            return
+        if ended.user is None:
+            trail.record_client(str(ended.client_id), "revoke_token")
+        else:
+            trail.record(ended.user, "revoke_token", f"/auth/v1/sessions/{ended.id}")
 
 
 class _Issuer(IssuerParameter):  # type: ignore[misc]
@@ -290,6 +300,9 @@ def authorize(parameters: Mapping[str, str], user: User | None) -> str:
     request = _request_of(parameters)
     grant = _server().get_consent_grant(request, end_user=user)
     location: str = _server().create_authorization_response(request, grant_user=user, grant=grant).location
+    if user is not None:
+        agreed = {"scopes": sorted((request.scope or "").split())}
+        trail.record(user, "authorize_application", f"/auth/v1/oauth-clients/{request.client.client_id}", agreed)
     return location
 
 

@@ -34,14 +34,19 @@ class WrongPassword(Forbidden):
 def change(user_id: str, session_id: str | None, current: str, new: str) -> None:
     """Change the own password, and end all other sessions; WrongPassword counts like a failed log-in."""
     user = session().get_one(User, user_id)
+    present_hash = user.password_hash
     passwords.refuse_weak(new, user.email, pointer="/new_password")
     session().commit()  # no transaction is open while passwords are hashed
-    login_throttle.count_try(user.kind, user.email)
-    if not passwords.verify(user.password_hash, current):
-        trail.record_refusal(user.id, user.kind, "change_password", "wrong-password")
+    waits = login_throttle.count_try(user.kind, user.email)
+    if not passwords.verify(present_hash, current):
+        trail.record_refusal(user.id, user.kind, "change_password", "wrong-password", waits)
         raise WrongPassword("type the password that you log in with")
     login_throttle.forget_failures(user.kind, user.email)
-    _set(user, passwords.hash_password(new), "change_password", keep=session_id)
+    new_hash = passwords.hash_password(new)
+    session().refresh(user, with_for_update=True)
+    if user.password_hash != present_hash:  # voided by a link or by staff: this session ended with it
+        raise WrongPassword("it was changed meanwhile; log in again")
+    _set(user, new_hash, "change_password", keep=session_id)
 
 
 def ask_for_link(email: str) -> None:

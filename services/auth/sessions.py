@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from libs.chassis import audit, clock, logs
@@ -13,7 +13,7 @@ from libs.chassis.db import session, unit_of_work
 from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound, Unauthenticated
 from services.auth import notifications, revocations, roles, tokens, trail
-from services.auth.models import OAuthClient, RefreshToken, Session, User
+from services.auth.models import AuthorizationCode, OAuthClient, RefreshToken, Session, User
 from services.auth.settings import auth_settings
 
 TOUCH_EVERY = timedelta(minutes=1)
@@ -158,8 +158,10 @@ def end_one(user_id: str, session_id: str) -> None:
 
 
 def end_all(user: User, reason: str, but: str | None = None) -> None:
-    """End every session of a person, except `but`."""
+    """End every session of a person, except `but`; codes that applications have not used yet are void."""
     other = [Session.id != but] if but else []
+    codes = delete(AuthorizationCode).where(AuthorizationCode.user_id == user.id)
+    session().execute(codes.where(AuthorizationCode.session_id.is_(None)))
     if revocations.end_sessions(Session.user_id == user.id, *other):
         trail.record(user, "sessions_ended", after={"reason": reason})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,6 +12,18 @@ from sqlalchemy import MetaData, create_engine, inspect, pool
 from libs.chassis.migrations import migrate
 from libs.chassis.service import NAMES, load_service
 from libs.chassis.tables import ChassisBase
+
+FIRST_TABLES = {
+    "outbox": {
+        *("id", "event_id", "type", "subject", "version", "body"),
+        *("created_at", "published_at", "attempts", "last_error"),
+    },
+    "inbox": {"event_id", "handler", "handled_at"},
+    "idempotency": {
+        *("principal", "operation", "key", "request_hash", "seed", "status", "headers", "body"),
+        *("created_at", "locked_until"),
+    },
+}
 
 
 def tables(database_url: str) -> set[str]:
@@ -39,3 +53,14 @@ def test_migrations_make_what_the_models_describe_and_take_it_back(name: str, da
     assert tables(database_url) == set()
     migrate(name, database_url)
     assert tables(database_url) == made
+
+
+def test_the_first_revision_does_not_follow_later_changes_of_the_chassis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What old databases went through stays as it was, whatever the models say by then."""
+    monkeypatch.setattr(ChassisBase, "metadata", MetaData())
+    url = f"sqlite:///{tmp_path / 'old.db'}"
+    migrate("billing", url, "0001")
+    made = inspect(create_engine(url, poolclass=pool.NullPool))
+    assert {name: {column["name"] for column in made.get_columns(name)} for name in FIRST_TABLES} == FIRST_TABLES

@@ -141,6 +141,34 @@ def test_a_code_that_comes_twice_ends_what_it_gave(application: Application) -> 
     assert application.people.swap(token).status_code == 401
 
 
+def test_a_code_ends_with_all_sessions_of_the_customer(application: Application) -> None:
+    code = application.code()
+    assert application.people.ask(application.customer, "DELETE", "sessions").status_code == 204
+    assert application.redeem(code).json()["error"] == "invalid_grant"
+
+
+def test_what_an_application_gets_and_loses_is_in_the_audit_trail(application: Application) -> None:
+    code = application.code()
+    token = application.redeem(code).json()["access_token"]
+    form = {"client_id": application.client_id, "token": token}
+    application.people.auth.client.post("/auth/v1/oauth/revocations", data=form)
+    application.people.auth.client.post("/auth/v1/oauth/revocations", data=form)
+    again = application.code()
+    for _ in range(2):
+        application.redeem(again)
+    entries = application.people.auth.published("auth.audit.recorded.v1")
+    told = [entry for entry in entries if entry["actor_id"] == demo.user_id("buyer@reclothes.example")]
+    assert [entry["action"] for entry in told] == [
+        "log_in",
+        *("authorize_application", "log_in_application", "revoke_token"),
+        *("authorize_application", "log_in_application", "authorization_code_reused"),
+    ]
+    assert told[1]["target"] == f"/auth/v1/oauth-clients/{application.client_id}"
+    assert told[1]["after"] == {"scopes": ["shopping:cart"]}
+    assert told[2]["after"] == {"client_id": application.client_id}
+    assert not [word for word in (code, again, token) if word in str(entries)]
+
+
 def test_a_code_is_good_for_one_minute_and_for_its_redirect_uri(application: Application) -> None:
     code = application.code()
     assert application.redeem(code, redirect_uri="https://evil.example/").json()["error"] == "invalid_grant"

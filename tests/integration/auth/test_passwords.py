@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from libs.chassis import db
 from libs.chassis.clock import freeze, now
-from services.auth import demo, messages, password_changes
+from services.auth import customers, demo, messages, password_changes, passwords
 from tests.integration.auth.people import EMAIL, PASSWORD, People, slug
 
 NEW = "sunny-teapot-marathon"
@@ -27,6 +30,25 @@ def test_a_change_needs_the_present_password(verified: People, token: str) -> No
     answers = [verified.ask(token, "PUT", "password", json=body) for _ in range(7)]
     assert [answer.status_code for answer in answers] == [403] * 6 + [429], "guessing is as slow as at the log-in"
     assert slug(answers[0]) == "wrong-password"
+
+
+def test_a_change_that_staff_overtook_changes_nothing(
+    verified: People, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thief with a session and the password must not undo that staff voided both."""
+    hash_password = passwords.hash_password
+
+    def staff_are_faster(password: str) -> str:
+        with db.unit_of_work():
+            password_changes.reset_for(customers.read(verified.ids()[0], for_update=True))
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", staff_are_faster)
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    answer = verified.ask(token, "PUT", "password", json=body)
+    assert (answer.status_code, slug(answer)) == (403, "wrong-password")
+    assert verified.log_in(password=NEW).status_code == 401
+    assert verified.swap(token).status_code == 401
 
 
 def test_a_weak_new_password_is_refused_with_the_reason(verified: People, token: str) -> None:

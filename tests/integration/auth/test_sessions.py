@@ -13,7 +13,17 @@ from libs.chassis import db
 from libs.chassis.cache import redis_client
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
-from services.auth import demo, passwords, revocations, session_cache, sessions, tokens
+from services.auth import (
+    customers,
+    demo,
+    login_throttle,
+    password_changes,
+    passwords,
+    revocations,
+    session_cache,
+    sessions,
+    tokens,
+)
 from services.auth.models import CacheChange, Session, User
 from tests.integration.auth.people import EMAIL, People, slug
 
@@ -54,6 +64,81 @@ def test_many_wrong_passwords_make_everybody_wait_for_that_account(verified: Peo
     with freeze(moment + timedelta(seconds=3)):
         assert verified.log_in().status_code == 201
         assert verified.log_in(password="wrong-password").status_code == 401, "the count is over"
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.org"], ids=["known", "unknown"])
+def test_the_lock_of_an_account_is_in_the_audit_trail_once(verified: People, email: str) -> None:
+    with freeze(now()):
+        for _ in range(9):
+            verified.log_in(email, "wrong-password")
+    refused = [one for one in verified.auth.published("auth.audit.recorded.v1") if one["action"] == "log_in"]
+    wrong = {"refused": "wrong-credentials"}
+    assert [one["after"] for one in refused] == [wrong] * 5 + [wrong | {"locked_seconds": {"account": 2}}]
+    assert {one["actor_id"] for one in refused} == {verified.ids()[0] if email == EMAIL else "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "is_one"),
+    [
+        (["2001:db8:1:2::{n:x}", "2001:db8:1:2:{n:x}::7"], True),
+        (["2001:db8:1:{n:x}::7", "2001:db8:2:{n:x}::7"], False),
+        (["203.0.113.{n}", "::ffff:198.51.100.{n}"], False),
+        (["203.0.113.9", "::ffff:203.0.113.9"], True),
+    ],
+)
+def test_who_has_many_addresses_in_one_network_waits_all_the_same(
+    people: People, monkeypatch: pytest.MonkeyPatch, addresses: list[str], is_one: bool
+) -> None:
+    """Whoever is given one IPv6 network has 2^64 addresses to try passwords from."""
+    monkeypatch.setattr(login_throttle, "FREE_FAILURES_OF_ADDRESS", 4)
+    statuses = []
+    with freeze(now()):
+        for number in range(6):
+            address = addresses[number % 2].format(n=number + 1)
+            body = {"user_name": f"nobody{number}@example.org", "password": "wrong-password"}
+            headers = {"X-Forwarded-For": address}
+            answer = people.auth.client.post("/auth/v1/logins", json=body, headers=headers)
+            statuses.append(answer.status_code)
+    assert statuses == ([401] * 5 + [429] if is_one else [401] * 6)
+    refused = people.auth.published("auth.audit.recorded.v1")
+    assert ("locked_seconds" in refused[-1]["after"]) == is_one
+
+
+def test_a_password_that_is_voided_while_it_is_checked_opens_nothing(
+    verified: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff end all sessions; a log-in with the old password that is under way must not come after that."""
+    verify = passwords.verify
+
+    def staff_are_faster(known: str, given: str) -> bool:
+        with db.unit_of_work():
+            password_changes.reset_for(customers.read(verified.ids()[0], for_update=True))
+        return verify(known, given)
+
+    monkeypatch.setattr(passwords, "verify", staff_are_faster)
+    answer = verified.log_in()
+    assert (answer.status_code, slug(answer)) == (401, "wrong-credentials")
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.scalars(select(Session)).all() == []
+    last = verified.auth.published("auth.audit.recorded.v1")[-1]
+    assert (last["action"], last["after"]) == ("log_in", {"refused": "changed-meanwhile"})
+
+
+def test_an_account_that_is_closed_while_its_password_is_hashed_anew_stays_closed(
+    verified: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hash_password = passwords.hash_password
+
+    def staff_are_faster(password: str) -> str:
+        with db.unit_of_work() as session:
+            session.execute(update(User).values(state="forbidden"))
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", staff_are_faster)
+    with overridden(argon2_time_cost=2):
+        assert verified.log_in().status_code == 401
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.scalars(select(Session)).all() == []
 
 
 def test_an_unknown_address_makes_wait_like_a_known_one(people: People) -> None:

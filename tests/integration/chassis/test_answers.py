@@ -69,9 +69,31 @@ def test_without_a_token_or_with_a_bad_one_it_is_401(quick_notes: Notes) -> None
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_without_the_scope_it_is_403(quick_notes: Notes) -> None:
-    problem_of(quick_notes.create("a", "key-00001", scopes="other:write"), 403, "forbidden")
+def test_without_the_scope_it_is_403_that_names_what_is_missing(quick_notes: Notes) -> None:
+    answer = quick_notes.create("a", "key-00001", scopes="other:write other:read")
+    document = problem_of(answer, 403, "forbidden")
+    assert (document["detail"], document["missing_scopes"]) == (
+        "the token lacks the scope notes:write",
+        ["notes:write"],
+    )
+    challenge = 'Bearer realm="reclothes", error="insufficient_scope", scope="notes:write"'
+    assert answer.headers["www-authenticate"] == challenge
+    assert "other:" not in answer.text, "what the token is good for is nobody's business"
     assert quick_notes.titles() == []
+
+
+def test_a_method_that_a_path_does_not_know_is_405_with_all_that_it_knows(quick_notes: Notes) -> None:
+    for path, known in (
+        ("/notes", "GET, POST"),
+        (f"/notes/{NOTE}", "DELETE, GET"),
+        ("/faults/bug", "POST"),
+    ):
+        answer = quick_notes.ask("PATCH", path)
+        problem_of(answer, 405, "method-not-allowed")
+        assert answer.headers["allow"] == known
+        head = quick_notes.ask("HEAD", path)
+        assert (head.status_code, head.headers["allow"]) == (405, known), "only what a contract has is there"
+    assert quick_notes.ask("HEAD", "/nowhere").status_code == 404
 
 
 def test_what_is_not_there_is_404(quick_notes: Notes) -> None:

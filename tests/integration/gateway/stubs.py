@@ -94,16 +94,18 @@ class Authorizer:
 
     def __init__(self) -> None:
         self.key = ECKey.generate_key("P-256", {"kid": "one", "alg": "ES256", "use": "sig"})
+        self.published = [self.key]
         self.stranger = ECKey.generate_key("P-256", {"kid": "one", "alg": "ES256", "use": "sig"})
 
     def jwt(self, key: ECKey | None = None, **changes: Any) -> str:
         now = int(time.time())
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "usr_1", "iat": now, "exp": now + 300} | changes
-        return jwt.encode({"alg": "ES256", "kid": "one"}, claims, key or self.key)
+        signing = key or self.key
+        return jwt.encode({"alg": "ES256", "kid": signing.kid}, claims, signing)
 
     def __call__(self, seen: Seen) -> Answer:
         if seen.path == "/auth/v1/jwks":
-            keys = KeySet([self.key]).as_dict(private=False)
+            keys = KeySet(list(self.published)).as_dict(private=False)
             return Answer(200, {"content-type": "application/json"}, json.dumps(keys).encode())
         if not seen.path.startswith("/exchange/external/"):
             return echo(seen)

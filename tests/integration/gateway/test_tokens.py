@@ -11,8 +11,10 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from joserfc import jwt
+from joserfc.jwk import ECKey
 
-from libs.gateway.envoy import context
+from libs.gateway.envoy import context, filters
+from services.auth import signing_keys
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
 from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Answer, Authorizer, Seen, StubServer
@@ -235,6 +237,35 @@ def test_without_the_keys_of_the_authorizer_its_jwt_lets_nobody_in(
         assert len(shop.requests) == before
     finally:
         auth.stop()
+
+
+def test_a_new_signing_key_is_no_outage(
+    start_gateway: StartGateway, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Auth publishes a key, signs with it when the gateways had time to read it, and takes the old one away."""
+    assert signing_keys.PUBLISHED_FIRST_SECONDS >= 3 * filters.JWKS_CACHE_SECONDS
+    monkeypatch.setattr(filters, "JWKS_CACHE_SECONDS", 1)
+    authorizer = Authorizer()
+    auth = StubServer(certificates.server_context(), authorizer)
+    try:
+        gateway = start_gateway(auth_port=auth.port)
+        old, new = authorizer.key, ECKey.generate_key("P-256", {"kid": "two", "alg": "ES256", "use": "sig"})
+        for signing, published in ((old, [old, new]), (new, [new])):
+            authorizer.key = signing  # at the second time the key that is known since the first
+            assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
+            authorizer.published = published
+            fetched = jwks_reads(auth)
+            while jwks_reads(auth) < fetched + 2:  # the first of them has arrived then
+                assert gateway.client.get(ORDER, headers=GOOD).status_code == 200
+                time.sleep(0.05)
+        authorizer.key = old
+        assert_problem(gateway.client.get(ORDER, headers=GOOD), 401, "unauthenticated")
+    finally:
+        auth.stop()
+
+
+def jwks_reads(auth: StubServer) -> int:
+    return sum(seen.path == IMPATIENT["jwks_path"] for seen in auth.requests)
 
 
 @pytest.mark.parametrize("script", ["error('broken')", "function envoy_on_request(handle) error('broken') end"])

@@ -8,11 +8,13 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, KeySet
 
 from libs.chassis import security
 from libs.chassis.problems import Unauthenticated
@@ -139,6 +141,65 @@ def test_the_keys_that_cannot_be_had_are_a_503(monkeypatch: pytest.MonkeyPatch) 
     security.use_keys(None)
     with overridden(jwks_url="http://127.0.0.1:9/jwks"), pytest.raises(Unavailable):
         info(token())
+
+
+NEW = ECKey.generate_key("P-256", {"kid": "new", "use": "sig", "alg": "ES256"})
+
+
+class Jwks:
+    """Auth's JWKS: its keys, how often it was asked, and the time that goes by."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.keys: list[ECKey] | None = [KEY]
+        self.asked = 0
+        self.seconds = 1000.0
+        client = partial(httpx.AsyncClient, transport=httpx.MockTransport(self.answer))
+        monkeypatch.setattr(security.httpx, "AsyncClient", lambda **_: client())
+        monkeypatch.setattr(security.time, "monotonic", lambda: self.seconds)
+        monkeypatch.setattr(security, "_keys", None)
+
+    def answer(self, _request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if self.keys is None:
+            return httpx.Response(503)
+        return httpx.Response(200, json=KeySet(list(self.keys)).as_dict(private=False))
+
+
+@pytest.fixture
+def jwks(monkeypatch: pytest.MonkeyPatch) -> Jwks:
+    return Jwks(monkeypatch)
+
+
+def test_a_new_key_is_fetched_when_its_first_token_comes(jwks: Jwks) -> None:
+    old, new = token(), token(NEW, {"alg": "ES256", "kid": "new"})
+    assert info(old)
+    assert info(old)
+    assert jwks.asked == 1
+    jwks.keys = [KEY, NEW]
+    assert info(new) is None, "made-up kids do not make us ask all the time"
+    jwks.seconds += security.REFETCH_SECONDS
+    assert info(new)
+    assert info(old)
+    assert jwks.asked == 2
+
+
+def test_a_key_that_was_taken_away_proves_nothing_some_minutes_later(jwks: Jwks) -> None:
+    jwks.keys = [KEY, NEW]
+    assert info(token())
+    jwks.keys = [NEW]
+    assert info(token())
+    jwks.seconds += security.FRESH_SECONDS
+    assert info(token()) is None
+    assert info(token(NEW, {"alg": "ES256", "kid": "new"}))
+
+
+def test_without_auth_the_known_keys_stay_good(jwks: Jwks) -> None:
+    assert info(token())
+    jwks.keys = None
+    jwks.seconds += security.FRESH_SECONDS
+    assert info(token())
+    assert info(token())
+    assert jwks.asked == 2, "and nobody waits for it with each request"
 
 
 def test_outside_a_request_there_is_nobody() -> None:

@@ -11,6 +11,7 @@ import yaml
 
 from libs.gateway.build import CONFIG_DIR
 from libs.gateway.config import SCHEMA_FILE
+from libs.gateway.contracts import CATALOGUE
 
 Json = dict[str, Any]
 
@@ -37,6 +38,7 @@ SHOP: Json = {
         "/shop/v1/secret": {"get": {"operationId": "get_secret", "security": TOKEN}},
     },
 }
+SCOPES: Json = {"shop:orders": {"description": "Place and read own orders", "holders": ["customer"]}}
 AUTH: Json = {
     "openapi": "3.0.3",
     "paths": {
@@ -103,5 +105,6 @@ class Example:
         shutil.copy(CONFIG_DIR / SCHEMA_FILE, self.config_dir)
         for service, contract in self.contracts.items():
             (self.contracts_dir / f"{service}.yaml").write_text(yaml.safe_dump(contract))
+        (self.contracts_dir / CATALOGUE).write_text(yaml.safe_dump(SCOPES))
         (self.config_dir / "external.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
         return self

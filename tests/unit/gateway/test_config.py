@@ -137,6 +137,11 @@ def test_optional_security_is_refused_because_a_gateway_cannot_know_it(example: 
     assert "every security requirement must be oauth2" in problem_of(example)
 
 
+def test_a_scope_that_nobody_can_hold_is_refused(example: Example) -> None:
+    example.contracts["shop"]["paths"]["/shop/v1/secret"]["get"]["security"] = [{"oauth2": ["shop:secrets"]}]
+    assert "get_secret asks for the scope shop:secrets, which scopes.yaml does not have" in problem_of(example)
+
+
 def test_an_operation_id_is_used_once_over_all_contracts(example: Example) -> None:
     example.contracts["auth"]["paths"]["/auth/v1/orders"] = {"get": {"operationId": "get_order", "security": []}}
     assert "operationId get_order is used twice" in problem_of(example)
