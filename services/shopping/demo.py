@@ -13,10 +13,10 @@ from typing import Any
 from pymongo import UpdateOne
 
 from libs.chassis import clock
-from services.shopping import photo_store, product_store
+from services.shopping import photo_store, product_store, vocabulary
 from services.shopping.demo_pictures import COLOURS, HEIGHT, WIDTH, draw_garment
 from services.shopping.products import Document, ProductState
-from services.shopping.search_terms import terms_of
+from services.shopping.search_terms import vocabulary_of
 
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
 LETTERS = [{"system": "letter", "value": value} for value in ("XS", "S", "M", "L", "XL")]
@@ -90,6 +90,7 @@ def load() -> None:
     # Pictures first: a product that is there always has its own.
     writes = [UpdateOne({"_id": product["_id"]}, {"$setOnInsert": product}, upsert=True) for _, product in missing]
     if writes:
+        vocabulary.learn(set().union(*(vocabulary_of(product) for _, product in missing)))
         product_store.products_collection().bulk_write(writes, ordered=False)
 
 
@@ -112,8 +113,8 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
         "version": 1,
         "state": str(state),
         **facts,
-        "search_terms": terms_of(facts),
-        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg"}],
+        **product_store.found_by(facts),
+        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg", "sizes_wanted": True}],
         "created_at": created_at,
         "updated_at": created_at,
         "announcements": [],

@@ -16,5 +16,9 @@ def browse_products(
     return {**page, "items": ProductSchema(many=True).dump(page["items"])}
 
 
+def list_product_facets(**filters: Any) -> dict[str, Any]:
+    return catalogue.count_facets(ProductFilter(**filters))
+
+
 def get_product(product_id: str) -> dict[str, Any]:
     return dict(ProductSchema().dump(catalogue.get_product(product_id)))
