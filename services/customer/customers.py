@@ -13,6 +13,7 @@ from services.customer.registry import registry
 CHANGEABLE = ("full_name", "body_sizes", "preferences")
 # What others are told of; the name is nobody's business.
 TOLD = ("body_sizes", "preferences")
+LONGEST_NAME = 60
 PROFILE_CHANGED = "customer.profile.changed.v1"
 
 
@@ -57,8 +58,13 @@ def _tell(customer: Customer) -> None:
         subject=customer.id,
         data={
             "customer_id": customer.id,
-            "body_sizes": customer.body_sizes,
-            "preferences": customer.preferences,
+            "body_sizes": _pairs(customer.body_sizes),
+            "preferences": _pairs(customer.preferences),
         },
         version=int(clock.now().timestamp() * 1000),
     )
+
+
+def _pairs(facts: dict[str, str]) -> list[dict[str, str]]:
+    """An event has no names of its own making: a free map becomes a list."""
+    return [{"name": name[:LONGEST_NAME], "value": value} for name, value in facts.items()]

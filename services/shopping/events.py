@@ -43,7 +43,9 @@ def take_ordered_items_out_of_cart(event: Event) -> None:
 @registry.handles("customer.profile.changed.v1")
 def remember_taste(event: Event) -> None:
     data = event.data
-    tastes.remember(data["customer_id"], data["body_sizes"], data["preferences"], event.version)
+    body_sizes = {pair["name"]: pair["value"] for pair in data["body_sizes"]}
+    preferences = {pair["name"]: pair["value"] for pair in data["preferences"]}
+    tastes.remember(data["customer_id"], body_sizes, preferences, event.version)
 
 
 @registry.consumes("cart")

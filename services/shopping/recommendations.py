@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from libs.chassis.pagination import decode_cursor, encode_cursor
 from services.shopping import product_store, sizes, tastes
 from services.shopping.products import Document, Product, ProductState
 from services.shopping.search_terms import fold, own_size_term
 
 # The newest that fit are compared; older ones are found by browsing.
 MOST_COMPARED = 200
-# Preferences that say something about a product: their names are those of its fields.
-LIKED = ("category", "brand", "colour", "condition")
+# Preferences that name a field of the product; others name one of its attributes.
+FIELDS = ("category", "brand", "colour", "condition")
+
+_Rank = tuple[int, int, str]
 
 
-def recommend(customer_id: str, limit: int) -> list[Product]:
-    """Published products in the customer's own sizes, most liked first, then the newest.
+def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of published products in the customer's own sizes, most liked first, then the newest.
 
     Without own sizes all sizes are compared; without preferences it is the newest that counts.
     """
     taste = tastes.of_customer(customer_id)
-    own = sizes.of_person(taste.body_sizes)
-    terms = sorted(own_size_term(wear, size) for wear, found in own.items() for size in found)
-    query: Document = {"state": str(ProductState.PUBLISHED)}
-    if terms:
-        query["search_terms"] = {"$in": terms}
-    found = product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
-    # sorted() keeps the order of equals: newest first.
-    return sorted(found, key=lambda product: -liking(product, taste.preferences))[:limit]
+    ranked = [(_rank(product, taste.preferences), product) for product in _fitting(taste)]
+    ranked.sort(key=lambda ranked_product: ranked_product[0])
+    if cursor is not None:
+        shown: _Rank = tuple(decode_cursor(cursor, 3, (int, int, str)))  # type: ignore[assignment]
+        ranked = [(rank, product) for rank, product in ranked if rank > shown]
+    page = ranked[:limit]
+    next_cursor = encode_cursor(page[-1][0]) if len(ranked) > limit else None
+    return {"items": [product for _, product in page], "next_cursor": next_cursor}
 
 
 def liking(product: Product, preferences: Mapping[str, str]) -> int:
     """How many of the preferences it meets; one may name several values ("navy, black")."""
     met = 0
     for name, wanted in preferences.items():
-        value = getattr(product, name, None) if name in LIKED else product.attributes.get(name)
-        met += value is not None and fold(str(value)) in {fold(one.strip()) for one in wanted.split(",")}
+        value = getattr(product, name) if name in FIELDS else product.attributes.get(name)
+        met += value is not None and fold(value) in {fold(one.strip()) for one in wanted.split(",")}
     return met
+
+
+def _fitting(taste: tastes.Taste) -> list[Product]:
+    own = sizes.of_person(taste.body_sizes)
+    terms = sorted(own_size_term(wear, size) for wear, found in own.items() for size in found)
+    query: Document = {"state": str(ProductState.PUBLISHED)}
+    if terms:
+        query["search_terms"] = {"$in": terms}
+    return product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
+
+
+def _rank(product: Product, preferences: Mapping[str, str]) -> _Rank:
+    """Smaller is better; the id makes it total, so that a page begins where the one before ended."""
+    newness = round(product.published_at.timestamp() * 1000) if product.published_at else 0
+    return -liking(product, preferences), -newness, product.id

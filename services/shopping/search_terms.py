@@ -69,7 +69,7 @@ def size_term(wanted: str) -> str:
 
 
 def terms_of(product: Mapping[str, Any]) -> list[str]:
-    """All terms of a product's fields (title, description, category, brand, colour, condition, sizes, attributes)."""
+    """All terms of a product: its words, those of its attributes, and its facets."""
     named, told = _names_of(product), " ".join([product["description"], *product["attributes"].values()])
     terms = {f"word:{stem(word)}" for word in words_of(f"{named} {told}")}
     terms |= {f"word:{prefix}" for word in words_of(named) for prefix in _prefixes(word)}

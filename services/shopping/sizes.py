@@ -98,7 +98,7 @@ def same_sizes(system: str, value: str, wear: Wear, cut: str | None = None) -> s
     """This size and what it is in the other systems; without a cut by the women's and the men's chart."""
     size = normal(system, value)
     charts = CHARTS[wear]
-    chosen: Iterable[_Chart] = [charts[cut]] if cut in charts else charts.values()
+    chosen: Iterable[_Chart] = [charts[cut]] if cut is not None and cut in charts else charts.values()
     same = {size}
     for chart in chosen:
         for row in chart:

@@ -16,7 +16,7 @@ def browse_products(
     return {**page, "items": ProductSchema(many=True).dump(page["items"])}
 
 
-def list_product_facets(**filters: Any) -> dict[str, Any]:
+def count_product_facets(**filters: Any) -> dict[str, Any]:
     return catalogue.count_facets(ProductFilter(**filters))
 
 

@@ -9,6 +9,6 @@ from services.shopping import recommendations
 from services.shopping.schemas import ProductSchema
 
 
-def list_recommendations(limit: int = 20) -> dict[str, Any]:
-    found = recommendations.recommend(principal().subject, limit)
-    return {"items": ProductSchema(many=True).dump(found)}
+def list_recommendations(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
+    page = recommendations.recommend(principal().subject, limit, cursor)
+    return {**page, "items": ProductSchema(many=True).dump(page["items"])}
