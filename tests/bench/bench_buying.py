@@ -1,7 +1,7 @@
 """How fast one browses, reads a product, fills a cart and places an order, through the external gateway.
 
-Next to each stands an operation of the same framework that does nothing, in the same run and in turns, behind the same
-gateway: open ones against an open one, those with a token against one with a token. The load comes from wrk
+Next to each stands an operation of the same framework that does nothing, in the same run and in turns, behind the
+same gateway: open ones against an open one, those with a token against one with a token. The load comes from wrk
 (Debian: `apt-get install wrk`).
 """
 
