@@ -19,6 +19,8 @@ from services.shopping.products import Document, ProductState
 from services.shopping.search_terms import vocabulary_of
 
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
+# Each has dozens of terms in the indexes; more of them at once take a slow machine longer than a client waits.
+AT_ONCE = 20
 LETTERS = [{"system": "letter", "value": value} for value in ("XS", "S", "M", "L", "XL")]
 DRESS_SIZES = [{"system": "EU", "value": str(value)} for value in range(34, 48, 2)]
 SHOE_SIZES = [{"system": "EU", "value": str(value)} for value in range(36, 46)]
@@ -91,7 +93,8 @@ def load() -> None:
     writes = [UpdateOne({"_id": product["_id"]}, {"$setOnInsert": product}, upsert=True) for _, product in missing]
     if writes:
         vocabulary.learn(set().union(*(vocabulary_of(product) for _, product in missing)))
-        product_store.products_collection().bulk_write(writes, ordered=False)
+        for begin in range(0, len(writes), AT_ONCE):
+            product_store.products_collection().bulk_write(writes[begin : begin + AT_ONCE], ordered=False)
 
 
 def _products() -> Iterator[Document]:

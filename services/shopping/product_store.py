@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money
-from services.shopping import moments, vocabulary
+from services.shopping import moments, page_memory, vocabulary
 from services.shopping.products import (
     Document,
     ItemHasProduct,
@@ -161,6 +161,7 @@ def set_photo_sizes(product_id: str, photo_id: str, sizes: Sequence[Document]) -
         {"_id": product_id, "photos.id": photo_id},
         {"$set": {"photos.$.sizes": list(sizes)}, "$unset": {"photos.$.sizes_wanted": ""}},
     )
+    page_memory.forget()
 
 
 def claim_product(product_id: str, price: Money, hold: Document) -> Product | None:
@@ -204,6 +205,7 @@ def _move_held(order_id: str, product_ids: Iterable[str], update: Document) -> N
         {"_id": {"$in": list(product_ids)}, "state": str(ProductState.HELD), "hold.order_id": order_id},
         update,
     )
+    page_memory.forget()
 
 
 def products_of_donation(donating_order_id: str) -> list[Product]:
@@ -239,6 +241,7 @@ def undo_returns(return_id: str) -> None:
                 "$inc": {"version": 1},
             },
         )
+    page_memory.forget()
 
 
 def products_held_past(moment: datetime, limit: int) -> list[Product]:
@@ -302,8 +305,12 @@ def refresh_terms(limit: int) -> None:
         # Only if nobody edited it meanwhile: whoever did has made its terms.
         as_read = {"_id": document["_id"], "version": document["version"]}
         products_collection().update_one(as_read, {"$set": found_by(document)})
+        page_memory.forget()
 
 
 def _update_one(query: Document, update: Document) -> Product | None:
     document = products_collection().find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
-    return product_from_document(document) if document else None
+    if document is None:
+        return None
+    page_memory.forget()
+    return product_from_document(document)

@@ -8,7 +8,7 @@ from typing import Any
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from services.shopping import product_store, sizes, tastes
 from services.shopping.products import Document, Product, ProductState
-from services.shopping.search_terms import fold, own_size_term
+from services.shopping.search_terms import facet_term, fold
 
 # The newest that fit are compared; older ones are found by browsing.
 MOST_COMPARED = 200
@@ -27,7 +27,7 @@ def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any
     ranked = [(_rank(product, taste.preferences), product) for product in _fitting(taste)]
     ranked.sort(key=lambda ranked_product: ranked_product[0])
     if cursor is not None:
-        shown: _Rank = tuple(decode_cursor(cursor, 3, (int, int, str)))  # type: ignore[assignment]
+        shown: _Rank = tuple(decode_cursor(cursor, 3, (int, int, str)))
         ranked = [(rank, product) for rank, product in ranked if rank > shown]
     page = ranked[:limit]
     next_cursor = encode_cursor(page[-1][0]) if len(ranked) > limit else None
@@ -45,11 +45,18 @@ def liking(product: Product, preferences: Mapping[str, str]) -> int:
 
 def _fitting(taste: tastes.Taste) -> list[Product]:
     own = sizes.of_person(taste.body_sizes)
-    terms = sorted(own_size_term(wear, size) for wear, found in own.items() for size in found)
+    wanted = {size for found in own.values() for size in found}
     query: Document = {"state": str(ProductState.PUBLISHED)}
-    if terms:
-        query["search_terms"] = {"$in": terms}
-    return product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
+    if wanted:
+        query["search_terms"] = {"$in": sorted(facet_term("size", " ".join(size)) for size in wanted)}
+    found = product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
+    # The same number is another size of shoes than of clothes.
+    return [product for product in found if not wanted or _fits(product, own)]
+
+
+def _fits(product: Product, own: Mapping[sizes.Wear, set[sizes.Size]]) -> bool:
+    same = sizes.of_product(product.category, product.sizes, product.attributes)
+    return bool(same & own[sizes.wear_of(product.category)])
 
 
 def _rank(product: Product, preferences: Mapping[str, str]) -> _Rank:

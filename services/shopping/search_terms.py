@@ -95,11 +95,6 @@ def vocabulary_of(product: Mapping[str, Any]) -> set[str]:
     return {word for word in words_of(_names_of(product)) if not word.isdigit()}
 
 
-def own_size_term(wear: sizes.Wear, size: sizes.Size) -> str:
-    """The term of products that fit whoever has this size; shoes are apart, their numbers mean other bodies."""
-    return f"fits:{wear}:{size[0]} {size[1]}"
-
-
 def _names_of(product: Mapping[str, Any]) -> str:
     return " ".join(product[name] for name in ("title", "category", "brand", "colour"))
 
@@ -112,19 +107,12 @@ def _prefixes(word: str) -> Iterable[str]:
 
 def _size_terms(product: Mapping[str, Any]) -> set[str]:
     """The label as it is, and the same size in all systems."""
-    wear = sizes.wear_of(product["category"])
-    terms = {facet_term("size", size["value"]) for size in product["sizes"]}
-    for same in _same_sizes(product):
-        terms |= {facet_term("size", " ".join(same)), own_size_term(wear, same)}
-    return terms
+    values = {size["value"] for size in product["sizes"]}
+    return {facet_term("size", text) for text in (*values, *map(" ".join, _same_sizes(product)))}
 
 
 def _same_sizes(product: Mapping[str, Any]) -> set[sizes.Size]:
-    wear, cut = sizes.wear_of(product["category"]), product["attributes"].get(sizes.CUT)
-    same: set[sizes.Size] = set()
-    for size in product["sizes"]:
-        same |= sizes.same_sizes(size["system"], size["value"], wear, cut)
-    return same
+    return sizes.of_product(product["category"], product["sizes"], product["attributes"])
 
 
 def alternatives_of_query(query: str) -> list[list[str]]:

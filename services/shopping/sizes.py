@@ -107,6 +107,13 @@ def same_sizes(system: str, value: str, wear: Wear, cut: str | None = None) -> s
     return same
 
 
+def of_product(category: str, labels: Iterable[Mapping[str, str]], attributes: Mapping[str, str]) -> set[Size]:
+    """The sizes on the labels of a product, and the same in all systems."""
+    wear, cut = wear_of(category), attributes.get(CUT)
+    found = (same_sizes(label["system"], label["value"], wear, cut) for label in labels)
+    return set().union(*found)
+
+
 def of_person(body_sizes: Mapping[str, str]) -> dict[Wear, set[Size]]:
     """A customer's own sizes; a key is a system, with "shoes" before or after it for shoes ("EU shoes": "39")."""
     own: dict[Wear, set[Size]] = {"clothes": set(), "shoes": set()}

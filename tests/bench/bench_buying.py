@@ -33,6 +33,7 @@ from tests.support.platform import RunningPlatform, running
 
 SCRIPT = Path(__file__).with_name("buying.lua")
 IN_CART = 10
+AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Shop:
         for product in made:
             product["_id"] = f"prd_{uuid.uuid4().hex}"
             product["published_at"] -= timedelta(days=400)
-        products.insert_many(made)
+        for begin in range(0, count, AT_ONCE):
+            products.insert_many(made[begin : begin + AT_ONCE])
         return [product["_id"] for product in made]
 
     def ways(self) -> list[Way]:
