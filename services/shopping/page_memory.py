@@ -47,15 +47,21 @@ def remembered(key: Hashable, make: Callable[[], Page]) -> Page:
 
 
 def forget() -> None:
-    """A product changed: no page that was made before counts any more."""
+    """A product changed: no page that was made before counts any more.
+
+    Whoever sells does not wait for a cache that is away; other processes that still reach it keep their pages for
+    KEPT_SECONDS at most then.
+    """
+    if time.monotonic() < _cache_away_until:
+        return
     try:
         redis_client().set(MARK_KEY, uuid.uuid4().hex)
     except exceptions.RedisError as error:
+        _leave_cache_alone()
         get_logger(__name__).warning("pages not forgotten, cache away", reason=type(error).__name__)
 
 
 def _mark() -> str | None:
-    global _cache_away_until
     if time.monotonic() < _cache_away_until:
         return None
     try:
@@ -64,6 +70,12 @@ def _mark() -> str | None:
             redis_client().set(MARK_KEY, uuid.uuid4().hex, nx=True)
             found = redis_client().get(MARK_KEY)
     except exceptions.RedisError:
-        _cache_away_until = time.monotonic() + CACHE_LEFT_ALONE_SECONDS
+        _leave_cache_alone()
         return None
-    return found.decode() if isinstance(found, bytes) else found
+    mark: str | None = found
+    return mark
+
+
+def _leave_cache_alone() -> None:
+    global _cache_away_until
+    _cache_away_until = time.monotonic() + CACHE_LEFT_ALONE_SECONDS
