@@ -64,6 +64,7 @@ bench: setup ## speed, as ratios measured side by side in one run
 	$(BIN)/python -m tests.bench.bench_chassis
 	$(BIN)/python -m tests.bench.bench_gateway
 	$(BIN)/python -m tests.bench.bench_waf
+	$(BIN)/python -m tests.bench.bench_buying
 
 lock: setup ## write requirements.lock anew from setup.cfg
 	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \

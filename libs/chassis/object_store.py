@@ -59,8 +59,10 @@ class Bucket:
         with _answering():
             return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(most_bytes)
 
-    def write(self, key: str, content: bytes, content_type: str) -> None:
-        s3_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type)
+    def write(self, key: str, content: bytes, content_type: str, *, cache_control: str | None = None) -> None:
+        more: Any = {"CacheControl": cache_control} if cache_control else {}
+        with _answering():
+            s3_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type, **more)
 
     def ensure(self) -> None:
         """Makes the bucket where no infrastructure code made it (the local platform and tests)."""

@@ -11,6 +11,7 @@ from services.customer.registry import registry
 __all__ = ["registry"]
 
 registry.publishes(
+    "customer.profile.changed.v1",
     "customer.buying_order.placed.v1",
     "customer.buying_order.paid.v1",
     "customer.buying_order.expired.v1",

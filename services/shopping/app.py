@@ -6,7 +6,7 @@ from pymongo.errors import PyMongoError
 
 from libs.chassis.logs import get_logger
 from libs.chassis.service import Service
-from services.shopping import events, hold_store, models, photo_store, product_store
+from services.shopping import events, hold_store, models, photo_store, product_store, vocabulary
 from services.shopping.settings import ShoppingSettings
 
 
@@ -14,6 +14,7 @@ def ensure_indexes() -> None:
     """Makes the indexes of DocumentDB that are not there yet; without DocumentDB the next start does it."""
     try:
         product_store.ensure_product_indexes()
+        vocabulary.ensure_vocabulary_indexes()
         hold_store.ensure_hold_indexes()
         photo_store.ensure_upload_indexes()
     except PyMongoError as error:

@@ -64,18 +64,21 @@ def put_item(customer_id: str, product_id: str) -> Cart:
         raise ProductUnavailable(
             "Somebody else was quicker, or it is no longer sold.", unavailable_product_ids=[product_id]
         )
-    change = CartChange(product_id, True, product.price.amount, product.price.currency)
-    try:
-        stored = cart_store.apply_changes(customer_id, [change])
-    except CartIsFull:
-        limit = setting("shopping.cart_max_items")
-        raise CartFull(f"A cart takes {limit} products at most.") from None
-    return _with_products(customer_id, stored)
+    return change(customer_id, [CartChange(product_id, True, product.price.amount, product.price.currency)])
 
 
 def remove_item(customer_id: str, product_id: str) -> Cart:
     """Takes a product out; one that is not in the cart is no error."""
-    stored = cart_store.apply_changes(customer_id, [CartChange(product_id, False)])
+    return change(customer_id, [CartChange(product_id, False)])
+
+
+def change(customer_id: str, changes: Sequence[CartChange]) -> Cart:
+    """All of these changes, or none: CartFull."""
+    try:
+        stored = cart_store.apply_changes(customer_id, changes)
+    except CartIsFull:
+        limit = setting("shopping.cart_max_items")
+        raise CartFull(f"A cart takes {limit} products at most.") from None
     return _with_products(customer_id, stored)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from libs.chassis.db import session
@@ -62,6 +62,17 @@ def mark_cache_caught_up(customer_id: str, version: int) -> None:
         .where(CartRow.customer_id == customer_id, CartRow.version == version)
         .values(cache_behind=False)
     )
+
+
+def remove_unchanged_since(moment_ms: int, id_prefix: str, limit: int) -> None:
+    """Removes carts with such ids that nobody changed since; their items go with them."""
+    found = (
+        select(CartRow.customer_id)
+        .where(CartRow.updated_at_ms < moment_ms, CartRow.customer_id.startswith(id_prefix, autoescape=True))
+        .order_by(CartRow.updated_at_ms)
+        .limit(limit)
+    )
+    session().execute(delete(CartRow).where(CartRow.customer_id.in_(list(session().scalars(found)))))
 
 
 def _locked_row(customer_id: str) -> CartRow:

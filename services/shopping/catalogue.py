@@ -1,17 +1,22 @@
-"""What the public sees: browsing published products with filters, and one product's page (story b-pr-01)."""
+"""What the public sees: browsing published products with filters and facets, and a product's page (b-pr-01)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest
-from services.shopping import product_store
+from services.shopping import product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
-from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term
+from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term, size_term
+
+# Facets of more products than this are counted on this many of them, and said to be so.
+MOST_COUNTED = 5_000
+MOST_VALUES = 500
+MOST_VALUES_OF_FACET = 60
 
 # Sort order → (field, direction); the id makes the order total, so that a page begins where the last one
 # ended.
@@ -24,11 +29,14 @@ SORT_ORDERS = {
 
 @dataclass(frozen=True)
 class ProductFilter:
-    """What a buyer looks for; prices are minor units, `q` is free text of which every word must be found."""
+    """What a buyer looks for; prices are minor units, `q` is free text of which every word must be found.
+
+    Of several sizes one must fit; a size with its system ("EU 38") is found in every other system too.
+    """
 
     q: str | None = None
     category: str | None = None
-    size: str | None = None
+    size: Sequence[str] = ()
     brand: str | None = None
     colour: str | None = None
     condition: str | None = None
@@ -37,18 +45,49 @@ class ProductFilter:
 
 
 def browse(wanted: ProductFilter, sort: str, limit: int, cursor: str | None) -> dict[str, Any]:
-    """One page of published products: `{"items": [Product], "next_cursor": …}`.
+    """One page of published products: `{"items": [Product], "next_cursor": …, "searched_for": …}`.
 
     A page starts after the last product of the one before it, so products sold in between are neither shown
-    twice nor make others disappear.
+    twice nor make others disappear. When nothing has the words of `q`, words like them are looked for, and
+    `searched_for` says which.
     """
+    after, searched_for = _read_cursor(cursor, sort) if cursor is not None else (None, None)
+    if searched_for is not None:
+        return _page(replace(wanted, q=searched_for), sort, limit, after, searched_for)
+    page = _page(wanted, sort, limit, after, None)
+    if wanted.q and not page["items"] and cursor is None:
+        searched_for = vocabulary.corrected(wanted.q)
+        if searched_for is not None:
+            page = _page(replace(wanted, q=searched_for), sort, limit, None, searched_for)
+    return page
+
+
+def _page(
+    wanted: ProductFilter, sort: str, limit: int, after: Document | None, searched_for: str | None
+) -> dict[str, Any]:
     field, direction = SORT_ORDERS[sort]
     query = _query(wanted)
-    if cursor is not None:
-        query["$and"] = [*query.get("$and", []), _after(cursor, sort)]
+    if after is not None:
+        query["$and"] = [*query.get("$and", []), after]
     found = product_store.list_products(query, [(field, direction), ("_id", direction)], limit + 1)
     items = found[:limit]
-    return {"items": items, "next_cursor": _cursor_at(items[-1], sort) if len(found) > limit else None}
+    next_cursor = _cursor_at(items[-1], sort, searched_for) if len(found) > limit else None
+    return {"items": items, "next_cursor": next_cursor, "searched_for": searched_for if items else None}
+
+
+def count_facets(wanted: ProductFilter) -> dict[str, Any]:
+    """How many of the products that are found have each category, brand, colour, condition and size.
+
+    `{"facets": {name: [{"value", "count"}]}, "is_complete": bool}`, the most frequent first.
+    """
+    query = _query(wanted)
+    is_complete = product_store.count_products(query, MOST_COUNTED + 1) <= MOST_COUNTED
+    facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
+    for found in product_store.count_facets(query, MOST_COUNTED, MOST_VALUES):
+        values = facets[found["_id"].partition(":")[0]]
+        if len(values) < MOST_VALUES_OF_FACET:
+            values.append({"value": found["label"], "count": found["count"]})
+    return {"facets": facets, "is_complete": is_complete}
 
 
 def get_product(product_id: str) -> Product:
@@ -60,9 +99,8 @@ def get_product(product_id: str) -> Product:
 
 
 def _query(wanted: ProductFilter) -> Document:
-    terms = [facet_term(name, value) for name in FACETS if (value := getattr(wanted, name))]
     words = alternatives_of_query(wanted.q or "")
-    conditions: list[Any] = [*terms, *(_one_of(alternatives) for alternatives in words)]
+    conditions: list[Any] = [*_facet_conditions(wanted), *(_one_of(alternatives) for alternatives in words)]
     if wanted.q and not words:
         conditions.append({"$in": []})
     query: Document = {"state": str(ProductState.PUBLISHED)}
@@ -81,13 +119,22 @@ def _query(wanted: ProductFilter) -> Document:
     return {name: value for name, value in query.items() if value != []}
 
 
+def _facet_conditions(wanted: ProductFilter) -> Iterator[Any]:
+    for name in FACETS:
+        if name == "size" and wanted.size:
+            yield _one_of(sorted({size_term(size) for size in wanted.size}))
+        elif name != "size" and (value := getattr(wanted, name)):
+            yield facet_term(name, value)
+
+
 def _one_of(terms: Sequence[str]) -> Any:
     return terms[0] if len(terms) == 1 else {"$in": list(terms)}
 
 
-def _after(cursor: str, sort: str) -> Document:
-    made_for, value, product_id = decode_cursor(cursor, 3)
-    if made_for != sort or not isinstance(product_id, str):
+def _read_cursor(cursor: str, sort: str) -> tuple[Document, str | None]:
+    """What comes after the last product of the page before, and the words that were looked for instead of `q`."""
+    made_for, value, product_id, searched_for = decode_cursor(cursor, 4)
+    if made_for != sort or not isinstance(product_id, str) or not isinstance(searched_for, str | None):
         raise _wrong_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
@@ -95,16 +142,17 @@ def _after(cursor: str, sort: str) -> Document:
     elif not isinstance(value, int):
         raise _wrong_cursor()
     beyond = "$lt" if direction < 0 else "$gt"
-    return {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
+    after = {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
+    return after, searched_for
 
 
-def _cursor_at(product: Product, sort: str) -> str:
+def _cursor_at(product: Product, sort: str, searched_for: str | None) -> str:
     value: int | None = None
     if sort == "newest" and product.published_at:
         value = round(product.published_at.timestamp() * 1000)
     elif product.price:
         value = product.price.amount
-    return encode_cursor([sort, value, product.id])
+    return encode_cursor([sort, value, product.id, searched_for])
 
 
 def _moment(milliseconds: Any) -> datetime:

@@ -13,12 +13,14 @@ from typing import Any
 from pymongo import UpdateOne
 
 from libs.chassis import clock
-from services.shopping import photo_store, product_store
+from services.shopping import photo_store, product_store, vocabulary
 from services.shopping.demo_pictures import COLOURS, HEIGHT, WIDTH, draw_garment
 from services.shopping.products import Document, ProductState
-from services.shopping.search_terms import terms_of
+from services.shopping.search_terms import vocabulary_of
 
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
+# Each has dozens of terms in the indexes; more of them at once take a slow machine longer than a client waits.
+AT_ONCE = 20
 LETTERS = [{"system": "letter", "value": value} for value in ("XS", "S", "M", "L", "XL")]
 DRESS_SIZES = [{"system": "EU", "value": str(value)} for value in range(34, 48, 2)]
 SHOE_SIZES = [{"system": "EU", "value": str(value)} for value in range(36, 46)]
@@ -90,7 +92,9 @@ def load() -> None:
     # Pictures first: a product that is there always has its own.
     writes = [UpdateOne({"_id": product["_id"]}, {"$setOnInsert": product}, upsert=True) for _, product in missing]
     if writes:
-        product_store.products_collection().bulk_write(writes, ordered=False)
+        vocabulary.learn(set().union(*(vocabulary_of(product) for _, product in missing)))
+        for begin in range(0, len(writes), AT_ONCE):
+            product_store.products_collection().bulk_write(writes[begin : begin + AT_ONCE], ordered=False)
 
 
 def _products() -> Iterator[Document]:
@@ -112,8 +116,8 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
         "version": 1,
         "state": str(state),
         **facts,
-        "search_terms": terms_of(facts),
-        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg"}],
+        **product_store.found_by(facts),
+        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg", "sizes_wanted": True}],
         "created_at": created_at,
         "updated_at": created_at,
         "announcements": [],

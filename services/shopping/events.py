@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.events import Event
-from services.shopping import announcements, cart, cart_store, holds, inventory
+from services.shopping import (
+    announcements,
+    anonymous_carts,
+    cart,
+    cart_store,
+    holds,
+    inventory,
+    photo_sizes,
+    product_store,
+    tastes,
+)
 from services.shopping.registry import registry
 
 __all__ = ["registry"]
@@ -28,6 +38,14 @@ def decide_hold_after_payment(event: Event) -> None:
 @registry.handles("customer.buying_order.placed.v1")
 def take_ordered_items_out_of_cart(event: Event) -> None:
     cart.remove_items(event.data["buyer_id"], event.data["product_ids"])
+
+
+@registry.handles("customer.profile.changed.v1")
+def remember_taste(event: Event) -> None:
+    data = event.data
+    body_sizes = {pair["name"]: pair["value"] for pair in data["body_sizes"]}
+    preferences = {pair["name"]: pair["value"] for pair in data["preferences"]}
+    tastes.remember(data["customer_id"], body_sizes, preferences, event.version)
 
 
 @registry.consumes("cart")
@@ -58,3 +76,18 @@ def send_unsaved_carts() -> None:
 @registry.every(seconds=2)
 def tell_cache_of_carts_changed_without_it() -> None:
     cart_store.tell_cache()
+
+
+@registry.every(seconds=2)
+def make_sizes_of_photos() -> None:
+    photo_sizes.make_wanted()
+
+
+@registry.every(seconds=30)
+def refresh_search_terms() -> None:
+    product_store.refresh_terms(100)
+
+
+@registry.every(seconds=600)
+def forget_expired_anonymous_carts() -> None:
+    anonymous_carts.forget_expired()

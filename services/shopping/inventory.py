@@ -1,4 +1,4 @@
-"""What staff does with products: create, edit, price, publish, withdraw (d-po-06..08, mf-op-01..04)."""
+"""What staff does with products: create, edit, price, publish, withdraw, resume (d-po-06..08, mf-op-01..05)."""
 
 from __future__ import annotations
 
@@ -97,7 +97,12 @@ def publish(product: Product, publish_at: datetime | None = None) -> Product:
 
 
 def withdraw(product: Product) -> Product:
-    """Takes a published product off the shop; a held one stays, because a buyer was promised it."""
+    """Takes a published product off the shop, or cancels a publication at a time to come.
+
+    A held one stays, because a buyer was promised it.
+    """
+    if product.publish_at is not None:
+        return _unschedule(product)
     state = str(product.after(Move.WITHDRAW))
     return _change(
         product,
@@ -107,6 +112,31 @@ def withdraw(product: Product) -> Product:
         set_fields={"state": state},
         event_type="shopping.product.withdrawn.v1",
         whatever_version=True,
+    )
+
+
+def _unschedule(product: Product) -> Product:
+    product.after(Move.UNSCHEDULE)
+    return _change(
+        product,
+        "withdraw_product",
+        {"publish_at": clock.rfc3339(product.publish_at)},
+        {"publish_at": None},
+        set_fields={},
+        unset_fields=["publish_at"],
+        whatever_version=True,
+    )
+
+
+def resume(product: Product) -> Product:
+    """Puts a withdrawn product on sale again, at the price that it has (story mf-op-05)."""
+    return _change(
+        product,
+        "resume_product",
+        {"state": str(product.state)},
+        {"state": str(product.after(Move.RESUME))},
+        whatever_version=True,
+        **_publication(product),
     )
 
 

@@ -62,11 +62,17 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
     width, height = uploads.measured(photo_store.photo_bucket(), upload)
     photo = Photo(photo_id, upload.key, upload.content_type, width, height)
     entry = announcements.audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
-    changed = product_store.add_photo(product_id, vars(photo), entry)
+    stored = {name: value for name, value in vars(photo).items() if name != "sizes"}
+    changed = product_store.add_photo(product_id, {**stored, "sizes_wanted": True}, entry)
     if changed is not None:
         announcements.announce(changed, [entry])
     return photo
 
 
 def public_url(photo: Photo) -> str:
-    return f"{shopping_settings().photo_base_url.rstrip('/')}/{photo.key}"
+    """The largest that there is: the file as it was uploaded only until its sizes are made."""
+    return url_of_key(photo.sizes[-1].key if photo.sizes else photo.key)
+
+
+def url_of_key(key: str) -> str:
+    return f"{shopping_settings().photo_base_url.rstrip('/')}/{key}"

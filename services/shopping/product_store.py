@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money
-from services.shopping import moments
+from services.shopping import moments, page_memory, vocabulary
 from services.shopping.products import (
     Document,
     ItemHasProduct,
@@ -27,9 +27,11 @@ from services.shopping.products import (
     legal_origins,
     product_from_document,
 )
-from services.shopping.search_terms import terms_of
+from services.shopping.search_terms import TERMS_VERSION, facets_of, terms_of, vocabulary_of
 
-SEARCHED_FIELDS = frozenset({"title", "description", "category", "brand", "colour", "condition", "sizes"})
+SEARCHED_FIELDS = frozenset(
+    {"title", "description", "category", "brand", "colour", "condition", "sizes", "attributes"}
+)
 
 NEWEST = [("published_at", DESCENDING), ("_id", DESCENDING)]
 BY_PRICE = [("price.amount", ASCENDING), ("_id", ASCENDING)]
@@ -42,9 +44,10 @@ INDEXES: Sequence[list[tuple[str, int]]] = (
     [("state", ASCENDING), ("search_terms", ASCENDING), *BY_PRICE],
     [("state", ASCENDING), ("_id", DESCENDING)],
     [("state", ASCENDING), ("publish_at", ASCENDING)],
+    [("terms_version", ASCENDING)],
 )
 # The terms are for finding; they are most of a document and nobody reads them.
-WITHOUT_TERMS = {"search_terms": 0}
+WITHOUT_TERMS = {"search_terms": 0, "facets": 0}
 
 
 def products_collection() -> Collection[Document]:
@@ -57,6 +60,7 @@ def ensure_product_indexes() -> None:
     for keys in INDEXES:
         products_collection().create_index(keys)
     products_collection().create_index([("announcements.at", ASCENDING)], sparse=True)
+    products_collection().create_index([("photos.sizes_wanted", ASCENDING)], sparse=True)
     products_collection().create_index([("donation.order_id", ASCENDING)], sparse=True)
     # An item of a donation is one piece of clothing, and so one product.
     products_collection().create_index([("donation.item_id", ASCENDING)], sparse=True, unique=True)
@@ -68,12 +72,13 @@ def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Docum
     Raises ItemHasProduct when another product was made of the same donated item.
     """
     now = moments.now()
+    vocabulary.learn(vocabulary_of(fields))
     document: Document = {
         "_id": product_id,
         "version": 1,
         "state": str(ProductState.DRAFT),
         **fields,
-        "search_terms": terms_of(fields),
+        **found_by(fields),
         "photos": [],
         "created_at": now,
         "updated_at": now,
@@ -89,8 +94,13 @@ def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Docum
     return product_from_document(document)
 
 
+def found_by(facts: Mapping[str, Any]) -> Document:
+    """The part of a product's document by which it is found."""
+    return {"search_terms": terms_of(facts), "facets": facets_of(facts), "terms_version": TERMS_VERSION}
+
+
 def find_product(product_id: str) -> Product | None:
-    document = products_collection().find_one({"_id": product_id})
+    document = products_collection().find_one({"_id": product_id}, WITHOUT_TERMS)
     return product_from_document(document) if document else None
 
 
@@ -116,7 +126,9 @@ def change_product(
     changed = {**set_fields, "updated_at": moments.now()}
     if SEARCHED_FIELDS & set_fields.keys():
         current = {name: getattr(product, name) for name in SEARCHED_FIELDS}
-        changed["search_terms"] = terms_of({**current, **set_fields})
+        facts = {**current, **set_fields}
+        vocabulary.learn(vocabulary_of(facts))
+        changed |= found_by(facts)
     update: Document = {"$set": changed, "$inc": {"version": 1}}
     if unset_fields:
         update["$unset"] = dict.fromkeys(unset_fields, "")
@@ -136,6 +148,20 @@ def add_photo(product_id: str, photo: Document, announcement: Document) -> Produ
             "$inc": {"version": 1},
         },
     )
+
+
+def products_with_photos_to_size(limit: int) -> list[Product]:
+    found = products_collection().find({"photos.sizes_wanted": True}, WITHOUT_TERMS).limit(limit)
+    return [product_from_document(document) for document in found]
+
+
+def set_photo_sizes(product_id: str, photo_id: str, sizes: Sequence[Document]) -> None:
+    """Adds what was made of a photo. Not an edit, so the version stays and no editor is told of another one."""
+    products_collection().update_one(
+        {"_id": product_id, "photos.id": photo_id},
+        {"$set": {"photos.$.sizes": list(sizes)}, "$unset": {"photos.$.sizes_wanted": ""}},
+    )
+    page_memory.forget()
 
 
 def claim_product(product_id: str, price: Money, hold: Document) -> Product | None:
@@ -179,6 +205,7 @@ def _move_held(order_id: str, product_ids: Iterable[str], update: Document) -> N
         {"_id": {"$in": list(product_ids)}, "state": str(ProductState.HELD), "hold.order_id": order_id},
         update,
     )
+    page_memory.forget()
 
 
 def products_of_donation(donating_order_id: str) -> list[Product]:
@@ -214,6 +241,7 @@ def undo_returns(return_id: str) -> None:
                 "$inc": {"version": 1},
             },
         )
+    page_memory.forget()
 
 
 def products_held_past(moment: datetime, limit: int) -> list[Product]:
@@ -245,6 +273,44 @@ def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: i
     return [product_from_document(document) for document in found]
 
 
+def count_facets(query: Document, most_products: int, most_values: int) -> list[Document]:
+    """How many of the found products each facet value has, most first: `{"_id": term, "label", "count"}`.
+
+    At most so many products are looked at and so many values returned. No `$facet`: DocumentDB has none.
+    """
+    return list(
+        products_collection().aggregate(
+            [
+                {"$match": query},
+                {"$limit": most_products},
+                {"$project": {"_id": 0, "facets": 1}},
+                {"$unwind": "$facets"},
+                {"$group": {"_id": "$facets.term", "label": {"$first": "$facets.label"}, "count": {"$sum": 1}}},
+                {"$sort": {"count": -1, "_id": 1}},
+                {"$limit": most_values},
+            ]
+        )
+    )
+
+
+def count_products(query: Document, most: int) -> int:
+    return products_collection().count_documents(query, limit=most)
+
+
+def refresh_terms(limit: int) -> None:
+    """Makes the search terms anew of products that an older version of this code stored."""
+    older = {"terms_version": {"$in": [None, *range(1, TERMS_VERSION)]}}
+    for document in products_collection().find(older, WITHOUT_TERMS).limit(limit):
+        vocabulary.learn(vocabulary_of(document))
+        # Only if nobody edited it meanwhile: whoever did has made its terms.
+        as_read = {"_id": document["_id"], "version": document["version"]}
+        products_collection().update_one(as_read, {"$set": found_by(document)})
+        page_memory.forget()
+
+
 def _update_one(query: Document, update: Document) -> Product | None:
     document = products_collection().find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
-    return product_from_document(document) if document else None
+    if document is None:
+        return None
+    page_memory.forget()
+    return product_from_document(document)

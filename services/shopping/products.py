@@ -32,8 +32,10 @@ class Move(StrEnum):
     EDIT = "edit"
     SET_PRICE = "set the price of"
     SCHEDULE = "schedule"
+    UNSCHEDULE = "cancel the publication of"
     PUBLISH = "publish"
     WITHDRAW = "withdraw"
+    RESUME = "resume"
     HOLD = "hold"
     RELEASE = "release"
     SELL = "sell"
@@ -54,8 +56,10 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
         _S.WITHDRAWN: _S.WITHDRAWN,
     },
     Move.SCHEDULE: {_S.PRICED: _S.PRICED},
+    Move.UNSCHEDULE: {_S.PRICED: _S.PRICED},
     Move.PUBLISH: {_S.PRICED: _S.PUBLISHED, _S.WITHDRAWN: _S.PUBLISHED},
     Move.WITHDRAW: {_S.PUBLISHED: _S.WITHDRAWN},
+    Move.RESUME: {_S.WITHDRAWN: _S.PUBLISHED},
     Move.HOLD: {_S.PUBLISHED: _S.HELD},
     Move.RELEASE: {_S.HELD: _S.PUBLISHED},
     Move.SELL: {_S.HELD: _S.SOLD},
@@ -107,12 +111,25 @@ def legal_origins(move: Move) -> list[str]:
 
 
 @dataclass(frozen=True)
+class PhotoSize:
+    """The photo once more, made smaller for one use; width and height in pixels."""
+
+    name: str
+    key: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class Photo:
+    """`sizes` is empty until they are made, some seconds after the upload."""
+
     id: str
     key: str
     content_type: str
     width: int
     height: int
+    sizes: tuple[PhotoSize, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,7 +197,7 @@ def product_from_document(document: Document) -> Product:
         sizes=document["sizes"],
         attributes=document["attributes"],
         price=Money.from_dict(price) if price else None,
-        photos=[Photo(**photo) for photo in document["photos"]],
+        photos=[_photo(photo) for photo in document["photos"]],
         hold=ProductHold(**hold) if hold else None,
         donation=document.get("donation"),
         published_at=document.get("published_at"),
@@ -189,3 +206,8 @@ def product_from_document(document: Document) -> Product:
         updated_at=document["updated_at"],
         announcements=document.get("announcements", []),
     )
+
+
+def _photo(document: Document) -> Photo:
+    facts = {name: document[name] for name in ("id", "key", "content_type", "width", "height")}
+    return Photo(**facts, sizes=tuple(PhotoSize(**size) for size in document.get("sizes", ())))

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
-from services.shopping.photos import public_url
+from services.shopping.photos import public_url, url_of_key
 
 
 class _Time(fields.Field[Any]):
@@ -22,9 +22,19 @@ class MoneySchema(Schema):
     currency = fields.String()
 
 
+class PhotoSizeSchema(Schema):
+    name = fields.String()
+    url = fields.Function(lambda size: url_of_key(size.key))
+    width = fields.Integer()
+    height = fields.Integer()
+
+
 class PhotoSchema(Schema):
     id = fields.String()
     url = fields.Function(public_url)
+    width = fields.Integer()
+    height = fields.Integer()
+    sizes = fields.List(fields.Nested(PhotoSizeSchema))
 
 
 class ProductSchema(Schema):
@@ -75,6 +85,16 @@ class CartSchema(Schema):
     total = fields.Nested(MoneySchema)
     version = fields.Integer()
     updated_at = _Time()
+
+
+class NewCartSchema(Schema):
+    cart_token = fields.String()
+    expires_at = _Time()
+
+
+class MergedCartSchema(Schema):
+    cart = fields.Nested(CartSchema)
+    left_out = fields.List(fields.String())
 
 
 class HeldItemSchema(Schema):

@@ -1,8 +1,8 @@
 """The words and facets by which a product is found, as one array of terms that an ordinary index serves.
 
 DocumentDB has no text index. Each product therefore keeps `search_terms`: its words (folded, stemmed, and as
-prefixes for search while typing) and its facets (`brand:zara`, `size:m`), so that every combination of
-filters is an equality on one indexed array.
+prefixes for search while typing) and its facets (`brand:zara`, `size:eu 38` in every size system), so that every
+combination of filters is an equality on one indexed array.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from typing import Any, Protocol
 
 import snowballstemmer  # type: ignore[import-untyped]
 
+from services.shopping import sizes
+
+# Raise it with every change of what `terms_of` or `facets_of` makes: a job makes them anew for stored products.
+TERMS_VERSION = 2
 FACETS = ("brand", "size", "category", "colour", "condition")
 SHORTEST_PREFIX = 3
 LONGEST_PREFIX = 10
@@ -58,14 +62,41 @@ def facet_term(facet: str, value: str) -> str:
     return f"{facet}:{' '.join(fold(value).replace(':', ' ').split())}"
 
 
+def size_term(wanted: str) -> str:
+    """A size that somebody looks for: 'EU 38', 'letter M', or a value of any system, as '38'."""
+    system, _, value = " ".join(wanted.replace(":", " ").split()).rpartition(" ")
+    return facet_term("size", " ".join(sizes.normal(system, value)) if system else value)
+
+
 def terms_of(product: Mapping[str, Any]) -> list[str]:
-    """All terms of a product's fields (title, description, category, brand, colour, condition, sizes)."""
-    named = " ".join(product[name] for name in ("title", "category", "brand", "colour"))
-    terms = {f"word:{stem(word)}" for word in words_of(f"{named} {product['description']}")}
+    """All terms of a product: its words, those of its attributes, and its facets."""
+    named, told = _names_of(product), " ".join([product["description"], *product["attributes"].values()])
+    terms = {f"word:{stem(word)}" for word in words_of(f"{named} {told}")}
     terms |= {f"word:{prefix}" for word in words_of(named) for prefix in _prefixes(word)}
     terms |= {facet_term(name, product[name]) for name in FACETS if name != "size"}
-    terms |= _size_terms(product["sizes"])
+    terms |= _size_terms(product)
     return sorted(terms)
+
+
+def facets_of(product: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the product counts for in each facet: the term it is found by, and the text to show.
+
+    It counts for its size in every system, because it is found by all of them.
+    """
+    found = {facet_term(name, product[name]): product[name] for name in FACETS if name != "size"}
+    for system, value in sorted(_same_sizes(product)):
+        shown = system.upper() if len(system) <= 2 else system
+        found[facet_term("size", f"{system} {value}")] = f"{shown} {value.upper()}"
+    return [{"term": term, "label": label} for term, label in found.items()]
+
+
+def vocabulary_of(product: Mapping[str, Any]) -> set[str]:
+    """The words by which buyers look for such a product, to correct their typing errors by."""
+    return {word for word in words_of(_names_of(product)) if not word.isdigit()}
+
+
+def _names_of(product: Mapping[str, Any]) -> str:
+    return " ".join(product[name] for name in ("title", "category", "brand", "colour"))
 
 
 def _prefixes(word: str) -> Iterable[str]:
@@ -74,12 +105,14 @@ def _prefixes(word: str) -> Iterable[str]:
         yield word[:length]
 
 
-def _size_terms(sizes: Iterable[Mapping[str, str]]) -> set[str]:
-    terms = set()
-    for size in sizes:
-        terms.add(facet_term("size", size["value"]))
-        terms.add(facet_term("size", f"{size['system']} {size['value']}"))
-    return terms
+def _size_terms(product: Mapping[str, Any]) -> set[str]:
+    """The label as it is, and the same size in all systems."""
+    values = {size["value"] for size in product["sizes"]}
+    return {facet_term("size", text) for text in (*values, *map(" ".join, _same_sizes(product)))}
+
+
+def _same_sizes(product: Mapping[str, Any]) -> set[sizes.Size]:
+    return sizes.of_product(product["category"], product["sizes"], product["attributes"])
 
 
 def alternatives_of_query(query: str) -> list[list[str]]:

@@ -183,3 +183,45 @@ def test_a_cart_survives_a_log_out_and_a_lost_cache(
 
     wait_for("the cart to come back from the database", kept_in_the_database)
     assert buyer.cart()["total"] == {"amount": 4900, "currency": "EUR"}
+
+
+@pytest.mark.story("b-pr-02")
+def test_a_cart_tells_at_once_what_was_sold_or_repriced(
+    new_customer: MakeCustomer, published_coat: Callable[..., str], manager: Staff
+) -> None:
+    sold, repriced = published_coat(price=2000), published_coat(price=4900)
+    buyer, other = new_customer(), new_customer()
+    buyer.put_in_cart(sold)
+    buyer.put_in_cart(repriced)
+    order = other.place_order([sold], other.locations()[0]["id"])
+    manager.set_price(repriced, 3900)
+    cart = buyer.cart()
+    assert [(item["changed"], item["available"]) for item in cart["items"]] == [("held", False), ("repriced", True)]
+    assert cart["total"]["amount"] == 3900, "what cannot be had does not count"
+    assert buyer.put_in_cart(repriced)["items"][1]["changed"] is None, "put in again, the price is accepted"
+    other.pay(order["id"], other.card())
+    other.order_in_state(order["id"], "paid")
+    wait_for("the sale", lambda: buyer.cart()["items"][0]["changed"] == "sold" or None)
+
+
+@pytest.mark.story("b-pr-02")
+def test_what_a_visitor_chose_is_in_the_cart_after_log_in(
+    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform
+) -> None:
+    own, chosen = published_coat(price=1000), published_coat(price=2000)
+    buyer = new_customer()
+    buyer.put_in_cart(own)
+    token = buyer.call("POST", "/shopping/v1/anonymous-carts", anonymous=True).json()["cart_token"]
+    header = {"Cart-Token": token}
+    item = f"/shopping/v1/anonymous-cart/items/{chosen}"
+    assert buyer.call("PUT", item, headers=header, anonymous=True).json()["total"]["amount"] == 2000
+    for headers in ({}, {"Cart-Token": "rcc_short"}):
+        buyer.call("GET", "/shopping/v1/anonymous-cart", headers=headers, anonymous=True, expect=400)
+    buyer.call("POST", "/shopping/v1/cart/merging", json={"cart_token": token}, anonymous=True, expect=401)
+    for _ in range(2):  # once more changes nothing
+        merged = buyer.call("POST", "/shopping/v1/cart/merging", json={"cart_token": token}).json()
+        assert [entry["product_id"] for entry in merged["cart"]["items"]] == [own, chosen]
+    left = buyer.call("GET", "/shopping/v1/anonymous-cart", headers=header, anonymous=True).json()
+    assert left["items"] == []
+    logs = [log.read_text(errors="replace") for log in (platform.run_dir / "logs").iterdir()]
+    assert not any(token in log for log in logs), "a cart token is in no log"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -23,6 +25,16 @@ def test_an_employee_creates_a_product_with_a_photo(employee: Staff) -> None:
     assert picture.status_code == 200
     assert picture.content == coat_picture()
 
+    def made() -> list[dict[str, Any]] | None:
+        shown = employee.call("GET", f"/shopping/v1/inventory/{product['id']}").json()["photos"][0]
+        return shown["sizes"] or None
+
+    sizes = wait_for("the photo in several sizes", made)
+    assert [size["name"] for size in sizes] == ["thumbnail", "card", "large"]
+    small = httpx.get(sizes[0]["url"], timeout=10.0)
+    assert small.headers["content-type"] == "image/webp"
+    assert "immutable" in small.headers["cache-control"]
+
 
 def test_a_file_that_is_no_picture_is_refused(employee: Staff) -> None:
     product, _ = employee.create_product(**coat())
@@ -37,6 +49,7 @@ def test_an_employee_edits_a_product_but_not_its_price(employee: Staff) -> None:
     edited = employee.call("PATCH", path, json={"title": "Sand wool coat"}, headers={"If-Match": etag})
     assert edited.json()["title"] == "Sand wool coat"
     employee.call("PATCH", path, json={"title": "Too late"}, headers={"If-Match": etag}, expect=412)
+    employee.call("PATCH", path, json={"title": "Not read"}, expect=428)
     price = {"price": {"amount": 1, "currency": "EUR"}}
     current = edited.headers["etag"]
     employee.call("PATCH", path, json=price, headers={"If-Match": current}, expect=400)
@@ -80,6 +93,79 @@ def test_a_manager_publishes_and_an_employee_cannot(
     assert seen["price"] == {"amount": 4900, "currency": "EUR"}
 
 
+@pytest.mark.story("d-po-08")
+def test_a_product_is_published_at_its_time_unless_that_is_cancelled(
+    employee: Staff, manager: Staff, new_customer: MakeCustomer
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    visitor = new_customer(verified=False)
+    timed, cancelled = (employee.create_product(**coat())[0]["id"] for _ in range(2))
+    for product_id in (timed, cancelled):
+        manager.set_price(product_id, 4900)
+        publication = f"/shopping/v1/inventory/{product_id}/publication"
+        product = manager.call("POST", publication, json={"publish_at": soon}).json()
+        assert (product["state"], product["publish_at"] is None) == ("priced", False)
+    employee.call("DELETE", publication, expect=403)
+    assert manager.call("DELETE", publication).json()["publish_at"] is None
+    visitor.call("GET", f"/shopping/v1/products/{timed}", anonymous=True, expect=404)
+
+    def on_sale() -> bool | None:
+        path = f"/shopping/v1/products/{timed}"
+        return visitor.call("GET", path, anonymous=True, expect=(200, 404)).status_code == 200 or None
+
+    wait_for("the product at its time", on_sale)
+    visitor.call("GET", f"/shopping/v1/products/{cancelled}", anonymous=True, expect=404)
+
+
+@pytest.mark.story("mf-op-05")
+def test_an_employee_resumes_a_withdrawn_product(
+    employee: Staff, manager: Staff, published_coat: Callable[..., str], new_customer: MakeCustomer
+) -> None:
+    product_id = published_coat(price=4900)
+    resumption = f"/shopping/v1/inventory/{product_id}/resumption"
+    employee.call("POST", resumption, expect=409)
+    manager.call("DELETE", f"/shopping/v1/inventory/{product_id}/publication")
+    visitor = new_customer(verified=False)
+    visitor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True, expect=404)
+    resumed = employee.call("POST", resumption).json()
+    assert (resumed["state"], resumed["price"]["amount"]) == ("published", 4900)
+    assert visitor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True).json()["id"] == product_id
+
+
+@pytest.mark.story("b-pr-01")
+def test_own_sizes_are_found_across_systems_counted_and_recommended(
+    platform: RunningPlatform, published_coat: Callable[..., str], new_customer: MakeCustomer
+) -> None:
+    brand = f"Sizes {uuid.uuid4().hex[:8]}"
+    women = {"attributes": {"cut": "women", "material": "wool"}}
+    labels = [("EU", "38"), ("UK", "10"), ("letter", "S"), ("EU", "46")]
+    made = [
+        published_coat(price=1000 + n, brand=brand, sizes=[{"system": system, "value": value}], **women)
+        for n, (system, value) in enumerate(labels)
+    ]
+    visitor = Customer(platform.external_url, platform.ca_file, "visitor@acceptance.example")
+    for size in ("EU 38", "US 6", "uk 10"):
+        page = visitor.browse(brand=brand, size=size, sort="price_asc")
+        assert [item["id"] for item in page["items"]] == made[:3], size
+    facets = visitor.call("GET", "/shopping/v1/product-facets", params={"brand": brand}, anonymous=True).json()
+    assert {"value": "EU 38", "count": 3} in facets["facets"]["size"]
+    assert facets["facets"]["brand"] == [{"value": brand, "count": 4}]
+    mistyped = visitor.browse(q="wol caot", brand=brand)
+    assert (len(mistyped["items"]), mistyped["searched_for"]) == (4, "wool coat")
+    visitor.close()
+
+    buyer = new_customer()
+    liked = {"body_sizes": {"EU": "38"}, "preferences": {"brand": brand}}
+    buyer.call("PATCH", "/customer/v1/profile", json=liked)
+
+    def recommended() -> bool | None:
+        items = buyer.call("GET", "/shopping/v1/recommendations", params={"limit": 3}).json()["items"]
+        return [item["id"] for item in items] == made[2::-1] or None
+
+    wait_for("what is recommended by the profile", recommended)
+
+
+@pytest.mark.story("b-pr-01")
 def test_anybody_filters_sorts_and_pages_products_without_a_token(
     platform: RunningPlatform, published_coat: Callable[..., str]
 ) -> None:

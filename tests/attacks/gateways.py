@@ -8,15 +8,16 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
 
-from libs.gateway.build import CONFIG_DIR, GatewayName, envoy_command, write_envoy_config
+from libs.gateway.build import CONFIG_DIR, CONTRACTS_DIR, GatewayName, envoy_command, write_envoy_config
 from libs.gateway.config import SCHEMA_FILE
 from libs.gateway.inputs import EnvoyInputs
 from libs.runner.layout import HOST, SERVICES
@@ -24,6 +25,7 @@ from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
 
 UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
+_ALL_BUT_YAML = shutil.ignore_patterns("node_modules", "*.json")
 _addresses = itertools.count(1)
 
 
@@ -77,14 +79,31 @@ class OpenGate:
         return received
 
 
+@dataclass(frozen=True)
+class MoreService:
+    """A service of a test beside those of the platform, and its operations as gateway-config would have them."""
+
+    name: str
+    port: int
+    contract: Path
+    operations: Mapping[str, Mapping[str, Any]]
+
+
 @contextmanager
-def without_throttles(platform: RunningPlatform, name: GatewayName, folder: Path) -> Iterator[OpenGate]:
+def without_throttles(
+    platform: RunningPlatform, name: GatewayName, folder: Path, more: MoreService | None = None
+) -> Iterator[OpenGate]:
     """The gateway `name` before the services of `platform`, as configured but for its throttles."""
     folder.mkdir()
     document = yaml.safe_load((CONFIG_DIR / f"{name}.yaml").read_text())
     document["throttles"] = {
         throttle: dict.fromkeys(rates, UNLIMITED) for throttle, rates in document["throttles"].items()
     }
+    contracts_dir = CONTRACTS_DIR
+    if more is not None:
+        document["operations"] |= more.operations
+        contracts_dir = shutil.copytree(CONTRACTS_DIR, folder / "openapi", ignore=_ALL_BUT_YAML)
+        shutil.copy(more.contract, contracts_dir / f"{more.name}.yaml")
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
     shutil.copy(CONFIG_DIR / SCHEMA_FILE, folder)
     layout, admin = platform.layout, free_port()
@@ -95,13 +114,14 @@ def without_throttles(platform: RunningPlatform, name: GatewayName, folder: Path
         tls_cert=layout.secrets_dir / "server.pem",
         tls_key=layout.secrets_dir / "server-key.pem",
         ca_file=layout.ca_file,
-        upstreams={service: (HOST, layout.port(service)) for service in SERVICES},
+        upstreams={service: (HOST, layout.port(service)) for service in SERVICES}
+        | ({more.name: (HOST, more.port)} if more else {}),
         jwt_issuer=layout.url_of_gateway("external"),
         admin=admin,
         access_log=folder / "access.log",
     )
     config = folder / "envoy.json"
-    write_envoy_config(name, config, inputs, config_dir=folder)
+    write_envoy_config(name, config, inputs, config_dir=folder, contracts_dir=contracts_dir)
     with (folder / "envoy.log").open("w") as log:
         process = subprocess.Popen(envoy_command(config), stdout=log, stderr=log)
         try:

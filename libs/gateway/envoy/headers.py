@@ -62,6 +62,7 @@ DEFAULT_HEADERS = {"cache-control": "no-store"}
 
 CORS_REQUEST_HEADERS = (
     "authorization",
+    "cart-token",
     "content-type",
     "idempotency-key",
     "if-match",

@@ -189,6 +189,16 @@ def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer
     )
 
 
+def test_a_changed_profile_is_told_whole_and_a_new_name_is_not(customer: Harness, ines: Callable[..., Any]) -> None:
+    ines("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38", "EU shoes": "39"}})
+    ines("PATCH", "/customer/v1/profile", json={"full_name": "Inês Costa"})
+    ines("PATCH", "/customer/v1/profile", json={"preferences": {"colour": "navy"}})
+    first, second = customer.published("customer.profile.changed.v1")
+    sizes = [{"name": "EU", "value": "38"}, {"name": "EU shoes", "value": "39"}]
+    assert first == {"customer_id": user_id("ines"), "body_sizes": sizes, "preferences": []}
+    assert second == first | {"preferences": [{"name": "colour", "value": "navy"}]}
+
+
 def test_a_profile_is_there_before_the_news_of_the_registration(customer: Harness) -> None:
     ask = customer.as_user("early", SCOPES)
     assert ask("GET", "/customer/v1/profile").json()["full_name"] == ""

@@ -76,6 +76,7 @@ def test_headers_that_claim_an_identity_or_an_origin_do_not_pass(
 
 def test_headers_of_the_contracts_pass(client: httpx.Client, shop: StubServer) -> None:
     headers = {
+        "cart-token": "rcc_a-token",
         "idempotency-key": "a-key",
         "if-match": '"3"',
         "stripe-signature": "t=1,v1=abc",

@@ -27,7 +27,7 @@ from libs.chassis import (
 )
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
-from services.shopping import app, cart_store, inventory
+from services.shopping import app, cart_store, inventory, page_memory
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 
@@ -78,6 +78,7 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         service.use_service(app.service)
         cart_store._changed_without_cache.clear()
         cart_store._queue_away_until = 0.0
+        page_memory._cache_away_until = 0.0
         system_settings.forget()
         migrations.migrate("shopping", chosen.database_url)
         app.ensure_indexes()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import MongoClient, monitoring
 
-from libs.chassis import db
+from libs.chassis import clock, db
 from services.shopping import catalogue, holds, product_store
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
@@ -22,6 +24,24 @@ pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
 def database_url(tmp_path: Path) -> str:
     """One kind: nothing relational is at stake here."""
     return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def commands(shopping: ShoppingSettings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the commands that the document database gets from now on."""
+    seen: list[str] = []
+
+    class Listener(monitoring.CommandListener):
+        def started(self, event: monitoring.CommandStartedEvent) -> None:
+            seen.append(event.command_name)
+
+        def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+        def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+    client: MongoClient[Any] = MongoClient(shopping.mongo_url, event_listeners=[Listener()])
+    name = product_store.products_collection().database.name
+    monkeypatch.setattr(product_store, "mongo_database", lambda: client[name])
+    return seen
 
 
 def ids(page: dict[str, Any]) -> list[str]:
@@ -50,16 +70,17 @@ def test_each_filter_and_their_combination(published: Maker) -> None:
         {"brand": "ana & filhas"},
         {"colour": "Red"},
         {"condition": "good"},
-        {"size": "m"},
-        {"size": "UK 12"},
+        {"size": ["m"]},
+        {"size": ["UK 12"]},
+        {"size": ["EU 40", "EU 60"]},
         {"q": "silk dresses"},
         {"q": "dots"},
         {"price_max": 2900},
         {"price_min": 1, "price_max": 4899},
-        {"category": "dresses", "size": "12", "q": "silk", "price_max": 3000},
+        {"category": "dresses", "size": ["12"], "q": "silk", "price_max": 3000},
     ):
         assert browse(**wanted) == [dress.id], wanted
-    assert browse(category="dresses", size="38") == []
+    assert browse(category="dresses", size=["38"]) == []
     assert browse(q="silk coat") == []
 
 
@@ -106,12 +127,101 @@ def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Ma
     assert catalogue.get_product(coat.id).state == "sold"
 
 
-def test_browsing_reads_by_index(published: Maker) -> None:
+def test_own_sizes_are_found_across_systems(published: Maker) -> None:
+    labels = {"EU": "38", "UK": "10", "US": "6", "letter": "S"}
+    cut = {"attributes": {"cut": "women"}}
+    same = {published(sizes=[{"system": system, "value": value}], **cut).id for system, value in labels.items()}
+    published(sizes=[{"system": "EU", "value": "44"}], **cut)
+    shoes = published(category="shoes", sizes=[{"system": "EU", "value": "38"}], **cut)
+    assert set(browse(size=["EU 38"])) == same | {shoes.id}
+    for wanted in ("UK 10", "us 6", "letter S"):
+        assert set(browse(size=[wanted])) == same, wanted
+    assert set(browse(size=["UK 16", "EU 38"], category="coats")) > same
+
+
+def test_a_typing_error_is_mended_and_the_answer_says_so(published: Maker) -> None:
+    coats = [published().id for _ in range(3)]
+    published(title="Silk dress", category="dresses", description="Red.", brand="Ana")
+    for typed in ("nawy coat", "coart", "caot", "lisbao"):
+        page = catalogue.browse(ProductFilter(q=typed), "newest", 2, None)
+        assert ids(page) == coats[:0:-1], typed
+        rest = catalogue.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
+        assert (ids(rest), rest["next_cursor"], rest["searched_for"]) == (coats[:1], None, page["searched_for"])
+    assert catalogue.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["searched_for"] == "navy coat"
+    right = catalogue.browse(ProductFilter(q="coat"), "newest", 2, None)
+    assert right["searched_for"] is None
+    nothing = catalogue.browse(ProductFilter(q="zeppelin"), "newest", 2, None)
+    assert (nothing["items"], nothing["searched_for"]) == ([], None)
+
+
+def test_facets_count_what_each_value_would_find(published: Maker) -> None:
+    women = {"attributes": {"cut": "women"}}
+    published(**women)
+    published(**women, brand="LISBOA LÃ")
+    published(**women, brand="Ana", colour="red", sizes=[{"system": "UK", "value": "12"}])
+    found = catalogue.count_facets(ProductFilter())
+    assert found["is_complete"] is True
+    assert {one["value"]: one["count"] for one in found["facets"]["colour"]} == {"navy": 2, "red": 1}
+    assert [one["count"] for one in found["facets"]["brand"]] == [2, 1]
+    for name, values in found["facets"].items():
+        for one in values:
+            wanted = [one["value"]] if name == "size" else one["value"]
+            assert len(browse(**{name: wanted})) == one["count"], (name, one)
+    narrowed = catalogue.count_facets(ProductFilter(colour="red"))["facets"]
+    assert [one["value"] for one in narrowed["brand"]] == ["Ana"]
+    assert catalogue.count_facets(ProductFilter(q="zeppelin"))["facets"]["brand"] == []
+
+
+def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "MOST_COUNTED", 2)
+    for _ in range(3):
+        published()
+    found = catalogue.count_facets(ProductFilter())
+    assert (found["is_complete"], found["facets"]["category"]) == (False, [{"value": "coats", "count": 2}])
+
+
+def test_products_of_an_older_version_are_made_findable(published: Maker) -> None:
+    coat = published()
+    old: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
+    product_store.products_collection().update_one({"_id": coat.id}, old)
+    assert browse(size=["UK 10"]) == []
+    product_store.refresh_terms(10)
+    assert browse(size=["UK 10"]) == [coat.id]
+    assert catalogue.count_facets(ProductFilter())["facets"]["colour"] == [{"value": "navy", "count": 1}]
+    refreshed = product_store.find_product(coat.id)
+    assert refreshed is not None
+    assert (refreshed.version, refreshed.updated_at) == (coat.version, coat.updated_at)
+
+
+@pytest.mark.parametrize(
+    ("query", "order"),
+    [
+        ({"state": "published"}, product_store.NEWEST),
+        ({"state": "published"}, product_store.BY_PRICE),
+        ({"state": "published", "search_terms": "brand:x"}, product_store.NEWEST),
+        ({"state": "published", "search_terms": "brand:x"}, product_store.BY_PRICE),
+        ({"state": "draft"}, [("_id", -1)]),
+        ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
+        ({"terms_version": {"$in": [None, 1]}}, None),
+        ({"photos.sizes_wanted": True}, None),
+        ({"announcements.at": {"$lt": clock.now()}}, None),
+        ({"donation.order_id": "dor_1"}, [("_id", 1)]),
+    ],
+)
+def test_every_query_reads_by_an_index(published: Maker, query: dict[str, Any], order: Any) -> None:
     published()
-    plan = (
-        product_store.products_collection()
-        .find({"state": "published", "search_terms": "brand:x"})
-        .sort([("published_at", -1), ("_id", -1)])
-        .explain()
-    )
-    assert "COLLSCAN" not in str(plan)
+    found = product_store.products_collection().find(query)
+    plan = str((found.sort(order) if order else found).explain())
+    assert "IXSCAN" in plan
+    assert "COLLSCAN" not in plan
+
+
+def test_a_page_is_one_query_however_long(published: Maker, commands: list[str]) -> None:
+    for _ in range(5):
+        published()
+    commands.clear()
+    assert len(browse()) == 5
+    assert commands == ["find"]
+    commands.clear()
+    catalogue.count_facets(ProductFilter())
+    assert commands == ["aggregate", "aggregate"]

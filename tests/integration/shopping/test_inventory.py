@@ -202,3 +202,32 @@ def test_an_attribute_name_that_cannot_be_stored_is_refused(draft: Maker, name: 
     assert raised.value.errors is not None
     with pytest.raises(BadRequest):
         draft(attributes={name: "x"})
+
+
+@pytest.mark.story("d-po-08")
+def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None:
+    product = publish(price(draft(), 4900), publish_at=clock.now() + timedelta(hours=1))
+    with security.use_principal(MANAGER), db.unit_of_work():
+        cancelled = inventory.withdraw(product)
+    assert (cancelled.state, cancelled.publish_at) == (ProductState.PRICED, None)
+    entry = outbox("shopping.audit.recorded.v1")[-1]
+    assert (entry["action"], entry["after"]) == ("withdraw_product", {"publish_at": None})
+    assert entry["before"]["publish_at"] is not None
+    with pytest.raises(IllegalProductMove), db.unit_of_work():
+        inventory.withdraw(cancelled)
+
+
+@pytest.mark.story("mf-op-05")
+def test_a_withdrawn_product_is_resumed_at_its_price_and_nothing_else_is(published: Maker) -> None:
+    product = published(4900)
+    with security.use_principal(MANAGER), db.unit_of_work():
+        with pytest.raises(IllegalProductMove):
+            inventory.resume(product)
+        resumed = inventory.resume(inventory.withdraw(product))
+    assert (resumed.state, resumed.price) == (ProductState.PUBLISHED, Money(4900, "EUR"))
+    entry = outbox("shopping.audit.recorded.v1")[-1]
+    assert (entry["action"], entry["before"], entry["after"]) == (
+        "resume_product",
+        {"state": "withdrawn"},
+        {"state": "published"},
+    )

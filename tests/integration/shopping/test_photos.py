@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from libs.chassis import db, security, uploads
+from libs.chassis.object_store import Bucket, PhotoStoreAway
 from libs.chassis.pictures import NotAnImage
 from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, TooManyPhotos
-from services.shopping import inventory, photo_store, photos
+from services.shopping import inventory, photo_sizes, photo_store, photos, product_store
 from services.shopping.photos import MOST_PHOTOS, UploadTicket
 from services.shopping.products import Photo, Product
 from services.shopping.schemas import PhotoSchema
@@ -140,3 +141,75 @@ def test_a_product_has_only_so_many_photos(draft: Maker, monkeypatch: pytest.Mon
     with pytest.raises(TooManyPhotos):
         ask(product, 100, name="2")
     assert MOST_PHOTOS <= 20, "what the contract promises at most"
+
+
+def large_picture() -> bytes:
+    """A photo of a camera that was held upright, with where it was taken."""
+    content = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    exif[0x010F] = "A camera of Ana"
+    Image.effect_noise((2000, 1600), 40).convert("RGB").save(content, "JPEG", exif=exif)
+    return content.getvalue()
+
+
+def test_a_photo_is_made_in_several_sizes_that_may_be_kept_for_ever(draft: Maker) -> None:
+    product, content = draft(), large_picture()
+    ticket = ask(product, len(content), "image/jpeg")
+    send(ticket, content)
+    photo = complete(product, ticket)
+    assert PhotoSchema().dump(photo)["sizes"] == [], "not within the request"
+    version = inventory.get_product(product.id).version
+    photo_sizes.make_wanted()
+    [shown] = PhotoSchema(many=True).dump(inventory.get_product(product.id).photos)
+    assert [(size["name"], size["width"], size["height"]) for size in shown["sizes"]] == [
+        ("thumbnail", 160, 200),
+        ("card", 480, 600),
+        ("large", 1200, 1500),
+    ]
+    assert shown["url"] == shown["sizes"][-1]["url"]
+    lengths = []
+    for size in shown["sizes"]:
+        answer = httpx.get(size["url"])
+        assert answer.headers["content-type"] == "image/webp"
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        with Image.open(io.BytesIO(answer.content)) as made:
+            assert (made.format, made.size) == ("WEBP", (size["width"], size["height"]))
+            assert not made.getexif(), "where and with what it was taken is nobody's business"
+        lengths.append(len(answer.content))
+    assert lengths == sorted(lengths)
+    assert inventory.get_product(product.id).version == version, "no editor is told of another one"
+    assert product_store.products_with_photos_to_size(10) == []
+
+
+def test_a_photo_that_cannot_be_made_smaller_is_shown_as_it_is(
+    draft: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product, content = draft(), picture()
+    ticket = ask(product, len(content))
+    send(ticket, content)
+    photo = complete(product, ticket)
+    broken = picture("PNG")[:-30]
+    photo_store.photo_bucket().write(photo.key, broken, "image/png")
+    photo_sizes.make_wanted()
+    [kept] = inventory.get_product(product.id).photos
+    assert kept == photo
+    assert product_store.products_with_photos_to_size(10) == [], "it is not tried for ever"
+
+
+def test_without_s3_the_sizes_wait(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    product, content = draft(), picture()
+    ticket = ask(product, len(content))
+    send(ticket, content)
+    complete(product, ticket)
+
+    def away(*_arguments: Any, **_more: Any) -> bytes:
+        raise PhotoStoreAway("Repeat the request in a moment.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bucket, "read", away)
+        with pytest.raises(PhotoStoreAway):
+            photo_sizes.make_wanted()
+    photo_sizes.make_wanted()
+    [shown] = inventory.get_product(product.id).photos
+    assert [size.width for size in shown.sizes] == [60, 60, 60], "never larger than it is"

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from services.shopping.search_terms import alternatives_of_query, facet_term, terms_of, words_of
+from services.shopping.search_terms import (
+    alternatives_of_query,
+    facet_term,
+    facets_of,
+    size_term,
+    terms_of,
+    words_of,
+)
 
 COAT: dict[str, Any] = {
     "title": "Navy wool coat",
@@ -16,6 +23,7 @@ COAT: dict[str, Any] = {
     "colour": "navy",
     "condition": "very_good",
     "sizes": [{"system": "EU", "value": "38"}],
+    "attributes": {"material": "Boiled wool", "cut": "women"},
 }
 
 
@@ -37,6 +45,7 @@ def found_by(query: str) -> bool:
         "lisboa la",
         "Lã",
         "nav coa",
+        "boiled",
     ],
 )
 def test_a_product_is_found_by_words_stems_and_prefixes(query: str) -> None:
@@ -82,3 +91,25 @@ def test_a_query_of_signs_has_no_words() -> None:
 
 def test_a_long_query_is_cut() -> None:
     assert len(alternatives_of_query(" ".join(f"word{n}" for n in range(50)))) == 8
+
+
+@pytest.mark.parametrize("size", ["38", "EU 38", "eu:38", "UK 10", "us 6", "letter S", "letters s"])
+def test_a_product_is_found_by_its_size_in_every_system(size: str) -> None:
+    assert size_term(size) in terms_of(COAT)
+
+
+@pytest.mark.parametrize("size", ["10", "UK 38", "letter M", "EU 40"])
+def test_a_product_is_not_found_by_another_size(size: str) -> None:
+    assert size_term(size) not in terms_of(COAT)
+
+
+def test_it_counts_in_a_facet_for_all_that_it_is_found_by() -> None:
+    facets = {facet["term"]: facet["label"] for facet in facets_of(COAT)}
+    assert facets["brand:lisboa la"] == "Lisboa Lã"
+    assert [label for term, label in facets.items() if term.startswith("size:")] == [
+        "EU 38",
+        "letter S",
+        "UK 10",
+        "US 6",
+    ]
+    assert facets.keys() <= set(terms_of(COAT))

@@ -1,0 +1,156 @@
+"""How fast one browses, reads a product, fills a cart and places an order, through the external gateway.
+
+Next to each stands an operation of the same framework that does nothing, in the same run and in turns, behind the
+same gateway: open ones against an open one, those with a token against one with a token. The load comes from wrk
+(Debian: `apt-get install wrk`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pymongo import MongoClient
+
+from libs.runner.layout import HOST, Layout
+from tests.attacks.conftest import log_in
+from tests.attacks.gateways import OpenGate, without_throttles
+from tests.bench.bench_gateway import Measured, read
+from tests.bench.empty_service import running_empty
+from tests.support.platform import RunningPlatform, running
+
+SCRIPT = Path(__file__).with_name("buying.lua")
+IN_CART = 10
+AT_ONCE = 20
+
+
+@dataclass(frozen=True)
+class Way:
+    """One kind of request; `limit` is the empty one that it is compared with."""
+
+    name: str
+    path: str
+    limit: str | None = None
+    token: str | None = None
+    script: tuple[str, ...] = ()
+
+    def ask(self, gate: OpenGate, connections: int, seconds: int) -> Measured:
+        """One turn of wrk; SystemExit when an answer was not 2xx."""
+        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency"]
+        command += ["-H", f"Authorization: Bearer {self.token}"] if self.token else []
+        command += ["-s", str(SCRIPT)] if self.script else []
+        command += [gate.url + self.path, *(["--", *self.script] if self.script else [])]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return read(told)
+
+
+class Shop:
+    """What the requests need: products to be sold, and who buys them."""
+
+    def __init__(self, platform: RunningPlatform, gate: OpenGate, folder: Path) -> None:
+        self._folder = folder
+        self.token: str = log_in(gate, "buyer@reclothes.example")["access_token"]
+        with gate.client() as client:
+            self.product_ids = [item["id"] for item in _items(client, "/shopping/v1/products?limit=100")]
+            self.location_id: str = _items(client, "/locker/v1/locations")[0]["id"]
+        self._mongo: MongoClient[dict[str, Any]] = MongoClient(HOST, platform.layout.port("secantus"))
+
+    def file_of(self, ids: Sequence[str]) -> str:
+        file = self._folder / uuid.uuid4().hex
+        file.write_text("".join(f"{one}\n" for one in ids))
+        return str(file)
+
+    def more_products(self, count: int) -> list[str]:
+        """So many products like those of the demo, older than they, so that the first page stays the same."""
+        products = self._mongo["shopping"]["products"]
+        like = list(products.find({"state": "published"}).limit(50))
+        made = [copy.deepcopy(like[number % len(like)]) for number in range(count)]
+        for product in made:
+            product["_id"] = f"prd_{uuid.uuid4().hex}"
+            product["published_at"] -= timedelta(days=400)
+        for begin in range(0, count, AT_ONCE):
+            products.insert_many(made[begin : begin + AT_ONCE])
+        return [product["_id"] for product in made]
+
+    def ways(self) -> list[Way]:
+        cart = ("cart", self.file_of(self.product_ids[:IN_CART]))
+        return [
+            Way("empty", "/empty/v1/nothing"),
+            Way("browse page", "/shopping/v1/products?limit=20", "empty"),
+            Way("browse with filters", "/shopping/v1/products?limit=20&colour=navy&sort=price_asc", "empty"),
+            Way("product page", f"/shopping/v1/products/{self.product_ids[0]}", "empty"),
+            Way("empty with token", "/empty/v1/nothing", token=self.token, script=("nothing", cart[1])),
+            Way("change the cart", "/", "empty with token", self.token, cart),
+        ]
+
+    def order_way(self, count: int) -> Way:
+        script = ("order", self.file_of(self.more_products(count)), self.location_id)
+        return Way("place an order", "/", "empty with token", self.token, script)
+
+
+def _items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
+    answer = client.get(path)
+    answer.raise_for_status()
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def measure(gate: OpenGate, shop: Shop, options: argparse.Namespace) -> None:
+    measured: dict[str, list[Measured]] = {}
+    ways = [*shop.ways(), shop.order_way(0)]
+    for turn in range(options.turns + 1):
+        # An order uses its product up, so each turn has new ones.
+        ways[-1] = shop.order_way(options.orders_a_second * options.seconds)
+        for way in ways if turn % 2 == 0 else reversed(ways):
+            found = way.ask(gate, options.connections, options.seconds)
+            if turn > 0:  # all are warm then
+                measured.setdefault(way.name, []).append(found)
+    for way in ways:
+        print(line_of(way, measured))
+
+
+def line_of(way: Way, measured: dict[str, list[Measured]]) -> str:
+    turns = measured[way.name]
+    rate = statistics.median(one.requests_per_second for one in turns)
+    p50, p99 = statistics.median(one.p50_ms for one in turns), statistics.median(one.p99_ms for one in turns)
+    told = f"{way.name:20} {rate:7.0f} requests/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms"
+    if way.limit is None:
+        return told
+    pairs = zip(turns, measured[way.limit], strict=True)
+    ratios = [one.requests_per_second / limit.requests_per_second for one, limit in pairs]
+    return f"{told}   of the limit {statistics.median(ratios):.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
+    parser.add_argument("--seconds", type=int, default=4, help="of one turn (default: 4)")
+    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
+    parser.add_argument("--orders-a-second", type=int, default=200, help="products made ready (default: 200)")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (
+            running(Layout(folder / "platform").on_free_ports()) as platform,
+            running_empty(platform, folder / "empty") as empty,
+            without_throttles(platform, "external", folder / "gateway", empty) as gate,
+        ):
+            measure(gate, Shop(platform, gate, folder), options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Carts of visitors: found by their token alone, taken over at log-in, gone after a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import redis
+from sqlalchemy import select
+
+from libs.chassis import clock, db, security
+from libs.chassis.money import Money
+from services.shopping import anonymous_carts, cart, cart_rows, cart_store, holds, inventory
+from services.shopping.models import CartItemRow, CartRow
+from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
+from tests.integration.shopping.conftest import MANAGER, id_of
+
+Maker = Callable[..., Product]
+pytestmark = [pytest.mark.usefixtures("provisioned"), pytest.mark.story("b-pr-02")]
+BUYER = id_of("usr", "buyer")
+
+
+def visitor_with(*products: Product) -> str:
+    """The token of a cart with these in it."""
+    token = anonymous_carts.start().cart_token
+    for product in products:
+        put(anonymous_carts.id_of(token), product)
+    return token
+
+
+def put(cart_id: str, product: Product) -> None:
+    with db.unit_of_work():
+        cart.put_item(cart_id, product.id)
+
+
+def merge(token: str) -> anonymous_carts.MergedCart:
+    with db.unit_of_work():
+        return anonymous_carts.merge_into(BUYER, token)
+
+
+def content_of(cart_id: str) -> list[str]:
+    with db.unit_of_work():
+        return [item.product_id for item in cart.get_cart(cart_id).items]
+
+
+def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Maker) -> None:
+    own, both, new = published(), published(), published()
+    put(BUYER, own)
+    put(BUYER, both)
+    token = visitor_with(both, new)
+    merged = merge(token)
+    assert [item.product_id for item in merged.cart.items] == [own.id, both.id, new.id]
+    assert merged.left_out == []
+    assert content_of(anonymous_carts.id_of(token)) == []
+    again = merge(token)
+    assert (again.cart.version, len(again.cart.items)) == (merged.cart.version, 3)
+
+
+def test_what_changed_meanwhile_is_told_after_the_merge(published: Maker) -> None:
+    repriced, sold = published(4900), published(2000)
+    token = visitor_with(repriced, sold)
+    with security.use_principal(MANAGER), db.unit_of_work():
+        inventory.set_price(inventory.get_product(repriced.id), Money(3900, "EUR"))
+    with db.unit_of_work():
+        holds.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
+    told = {item.product_id: (item.changed, item.price.amount) for item in merge(token).cart.items}
+    assert told == {repriced.id: ("repriced", 3900), sold.id: ("held", 2000)}
+
+
+def test_what_has_no_room_stays_with_the_visitor(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, first, second = published(), published(), published()
+    token = visitor_with(first, second)
+    put(BUYER, own)
+    for module in (anonymous_carts, cart_store):
+        monkeypatch.setattr(module, "setting", lambda name: 2)
+    merged = merge(token)
+    assert [item.product_id for item in merged.cart.items] == [own.id, first.id]
+    assert merged.left_out == [second.id]
+    assert content_of(anonymous_carts.id_of(token)) == [second.id]
+
+
+def test_a_token_is_in_no_store(published: Maker, shopping: ShoppingSettings) -> None:
+    token = visitor_with(published())
+    with db.unit_of_work():
+        cart_store.send_unsaved()
+    cache = redis.Redis.from_url(str(shopping.redis_url))
+    names = [name.decode() for name in cache]
+    assert f"cart:{anonymous_carts.id_of(token)}" in names
+    assert not [name for name in names if token in name]
+    assert token not in anonymous_carts.id_of(token)
+
+
+def test_two_tokens_are_two_carts_and_cannot_be_guessed(published: Maker) -> None:
+    token = visitor_with(published())
+    other = anonymous_carts.start().cart_token
+    assert len(other) == len(token) == 47
+    assert other != token
+    assert content_of(anonymous_carts.id_of(other)) == []
+
+
+def test_an_anonymous_cart_ends_and_a_customers_does_not(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    coat = published()
+    token = visitor_with(coat)
+    put(BUYER, coat)
+    visitor_id = anonymous_carts.id_of(token)
+    for cart_id in (visitor_id, BUYER):
+        with db.unit_of_work():
+            cart_rows.merge_cart(cart_id, cart_store.apply_changes(cart_id))
+    with db.unit_of_work():
+        anonymous_carts.forget_expired()
+    assert kept() == {visitor_id, BUYER}
+    later = clock.now() + anonymous_carts.KEPT_UNCHANGED + timedelta(minutes=1)
+    monkeypatch.setattr(anonymous_carts.clock, "now", lambda: later)
+    with db.unit_of_work():
+        anonymous_carts.forget_expired()
+    assert kept() == {BUYER}
+
+
+def kept() -> set[str]:
+    """The carts in the database; an item is never without its cart."""
+    with db.unit_of_work(reads_only=True) as session:
+        carts = set(session.scalars(select(CartRow.customer_id)))
+        assert set(session.scalars(select(CartItemRow.customer_id))) == carts
+    return carts

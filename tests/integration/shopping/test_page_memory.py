@@ -1,0 +1,119 @@
+"""Pages of the catalogue are remembered until a product changes, and never a moment longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis.exceptions import ConnectionError as CacheAway
+
+from libs.chassis import db, security
+from libs.chassis.cache import redis_client
+from libs.chassis.money import Money
+from services.shopping import catalogue, holds, inventory, page_memory
+from services.shopping.api.catalogue import browse_products, count_product_facets
+from services.shopping.products import Product
+from tests.integration.shopping.conftest import MANAGER, id_of
+
+Maker = Callable[..., Product]
+pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """One kind: nothing relational is at stake here."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was really looked for in the database."""
+    asked: list[str] = []
+    for name in ("browse", "count_facets"):
+        real = getattr(catalogue, name)
+
+        def note(*arguments: object, name: str = name, real: Callable[..., object] = real) -> object:
+            asked.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(catalogue, name, note)
+    monkeypatch.setattr(page_memory, "_pages", {})
+    monkeypatch.setattr(page_memory, "_cache_away_until", float("-inf"))
+    return asked
+
+
+def test_a_page_is_made_once_until_a_product_changes(published: Maker, made: list[str]) -> None:
+    coat = published(4900)
+    for _ in range(3):
+        assert browse_products()["items"][0]["price"]["amount"] == 4900
+        assert count_product_facets()["facets"]["colour"] == [{"value": "navy", "count": 1}]
+    assert made == ["browse", "count_facets"]
+    with security.use_principal(MANAGER), db.unit_of_work():
+        inventory.set_price(coat, Money(3900, "EUR"))
+    assert browse_products()["items"][0]["price"]["amount"] == 3900
+    with db.unit_of_work():
+        holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
+    assert browse_products()["items"] == []
+    assert count_product_facets()["facets"]["colour"] == []
+    with db.unit_of_work():
+        holds.release_hold(id_of("bor", "1"))
+    assert [item["id"] for item in browse_products()["items"]] == [coat.id]
+
+
+def test_each_question_has_its_own_page(published: Maker, made: list[str]) -> None:
+    published()
+    assert len(browse_products(size=["EU 38"])["items"]) == 1
+    assert browse_products(size=["EU 60"])["items"] == []
+    assert browse_products(colour="red")["items"] == []
+    assert len(browse_products(sort="price_asc")["items"]) == 1
+    assert made == ["browse"] * 4
+
+
+def test_a_change_while_a_page_is_made_is_not_lost(
+    published: Maker, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published()
+    key, old = "a page", {"items": ["old"]}
+
+    def make_slowly() -> dict[str, list[str]]:
+        page_memory.forget()  # another process changes a product after the page was read
+        return old
+
+    assert page_memory.remembered(key, make_slowly) == old
+    assert page_memory.remembered(key, lambda: {"items": ["new"]}) == {"items": ["new"]}
+
+
+def test_a_process_that_died_before_it_could_tell_is_noticed_soon(
+    made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browse_products()
+    monkeypatch.setattr(page_memory, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(page_memory, "_pages", {})
+    browse_products()
+    browse_products()
+    assert made == ["browse"] * 3
+
+
+def test_a_lost_cache_remembers_nothing_wrong(published: Maker, made: list[str]) -> None:
+    published()
+    browse_products()
+    redis_client().flushdb()
+    assert len(browse_products()["items"]) == 1
+    assert made == ["browse"] * 2
+
+
+def test_without_the_cache_every_page_is_made(
+    published: Maker, made: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coat = published()
+    browse_products()
+
+    def away() -> None:
+        raise CacheAway
+
+    monkeypatch.setattr(page_memory, "redis_client", away)
+    for _ in range(2):
+        assert [item["id"] for item in browse_products()["items"]] == [coat.id]
+    assert made == ["browse"] * 3
+    page_memory.forget()  # no error to whoever sells

@@ -1,0 +1,99 @@
+"""What is recommended: own sizes in every system, then preferences, then the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.chassis import db, events
+from services.shopping import holds, recommendations, tastes
+from services.shopping.events import registry
+from services.shopping.products import Product
+from tests.integration.shopping.conftest import id_of
+
+Maker = Callable[..., Product]
+pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
+BUYER = id_of("usr", "buyer")
+WOMEN = {"cut": "women"}
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+def recommended(limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
+    with db.unit_of_work(reads_only=True):
+        return recommendations.recommend(BUYER, limit, cursor)
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [product.id for product in page["items"]]
+
+
+def profile_changed(version: int, body_sizes: dict[str, str], preferences: dict[str, str]) -> None:
+    """The event as customer publishes it."""
+    data = {
+        "customer_id": BUYER,
+        "body_sizes": [{"name": name, "value": value} for name, value in body_sizes.items()],
+        "preferences": [{"name": name, "value": value} for name, value in preferences.items()],
+    }
+    events.dispatch(
+        registry,
+        {
+            "id": f"evt_{version}",
+            "type": "customer.profile.changed.v1",
+            "source": "/reclothes/customer",
+            "subject": BUYER,
+            "time": "2026-11-24T10:00:00Z",
+            "aggregateversion": version,
+            "data": data,
+        },
+    )
+
+
+def test_own_sizes_first_then_preferences_then_the_newest(published: Maker) -> None:
+    old_liked = published(sizes=[{"system": "UK", "value": "10"}], attributes=WOMEN, colour="Navy", brand="Ana")
+    liked = published(
+        sizes=[{"system": "letter", "value": "S"}], attributes={**WOMEN, "material": "silk"}, colour="red"
+    )
+    plain = published(sizes=[{"system": "EU", "value": "38"}], attributes=WOMEN, colour="red")
+    shoes = published(category="shoes", sizes=[{"system": "US", "value": "8.5"}], attributes=WOMEN, colour="red")
+    published(sizes=[{"system": "EU", "value": "44"}], attributes=WOMEN, colour="navy", brand="Ana")
+    published(category="shoes", sizes=[{"system": "EU", "value": "38"}], attributes=WOMEN)
+    profile_changed(
+        1, {"EU": "38", "EU shoes": "39"}, {"colour": "navy, black", "brand": "ana", "material": "Silk"}
+    )
+    assert ids(recommended()) == [old_liked.id, liked.id, shoes.id, plain.id]
+
+
+def test_without_a_profile_it_is_the_newest(published: Maker) -> None:
+    first, second = published(), published()
+    assert ids(recommended()) == [second.id, first.id]
+
+
+def test_pages_show_everything_once_while_things_are_sold(published: Maker) -> None:
+    products = [published(colour="navy" if number % 2 else "red") for number in range(6)]
+    profile_changed(1, {}, {"colour": "navy"})
+    expected = ids(recommended())
+    assert expected[:3] == [products[5].id, products[3].id, products[1].id]
+    first = recommended(2)
+    with db.unit_of_work():
+        holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [expected[0], expected[3]])
+    second = recommended(2, first["next_cursor"])
+    third = recommended(2, second["next_cursor"])
+    assert ids(first) + ids(second) + ids(third) == expected[:3] + expected[4:]
+    assert third["next_cursor"] is None
+
+
+def test_the_newest_profile_counts_in_whatever_order_the_news_come() -> None:
+    profile_changed(5, {"EU": "40"}, {})
+    profile_changed(4, {"EU": "38"}, {"colour": "navy"})
+    with db.unit_of_work(reads_only=True):
+        assert tastes.of_customer(BUYER) == tastes.Taste({"EU": "40"}, {})
+    profile_changed(6, {}, {})
+    with db.unit_of_work(reads_only=True):
+        assert tastes.of_customer(BUYER) == tastes.Taste()
