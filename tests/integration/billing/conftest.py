@@ -9,6 +9,7 @@ import pytest
 
 from libs.chassis import system_settings
 from services.billing import card_provider
+from tests.integration.billing.bank import CALLS, Bank
 from tests.integration.billing.support import SECRET, Ask, variables
 from tests.support import servers
 from tests.support.harness import Harness, running
@@ -45,3 +46,11 @@ def set_setting(billing: Harness, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     monkeypatch.setattr(system_settings, "_refresh", lambda: None)
     monkeypatch.setattr(system_settings, "_memory", values)
     return values.__setitem__
+
+
+@pytest.fixture
+def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
+    played = Bank()
+    for name in CALLS:
+        monkeypatch.setattr(card_provider, name, getattr(played, name))
+    return played
