@@ -17,7 +17,7 @@ from typing import Literal
 
 import httpx
 
-Kind = Literal["500_before", "500_after", "reset_before", "reset_after", "time_out", "429", "declined"]
+Kind = Literal["500_before", "500_after", "reset_before", "reset_after", "time_out", "429", "declined", "refused"]
 FAILURE = (500, json.dumps({"error": {"type": "api_error", "message": "Something went wrong."}}).encode())
 TOO_MANY = (429, json.dumps({"error": {"type": "invalid_request_error", "code": "rate_limit"}}).encode())
 LONGER_THAN_ANY_TIMEOUT = 5.0
@@ -117,6 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self.proxy.remember(key, FAILURE)
         if kind == "declined":
             return self.proxy.remember(key, _declined(code))
+        if kind == "refused":
+            return self.proxy.remember(key, _refused(code))
         done = self._forward(body)
         return self.proxy.remember(key, FAILURE if kind == "500_after" else done)
 
@@ -136,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _hang_up(self) -> None:
         self.close_connection = True
 
-    def log_message(self, format: str, *arguments: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Nothing: the tests say what went wrong."""
 
 
@@ -150,6 +152,10 @@ def _declined(code: str) -> Answer:
     if not own_kind:
         error["decline_code"] = code
     return 402, json.dumps({"error": error}).encode()
+
+
+def _refused(code: str) -> Answer:
+    return 400, json.dumps({"error": {"type": "invalid_request_error", "code": code}}).encode()
 
 
 @contextmanager

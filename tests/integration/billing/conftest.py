@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from libs.chassis import system_settings
 from services.billing import card_provider
 from tests.integration.billing.bank import CALLS, Bank
 from tests.integration.billing.support import SECRET, Ask, variables
-from tests.support import servers
+from tests.support import databases, servers
 from tests.support.harness import Harness, running
 
 
@@ -19,6 +20,14 @@ from tests.support.harness import Harness, running
 def stripe_url() -> Iterator[str]:
     with servers.localstripe(SECRET) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of billing, on SQLite and on MariaDB."""
+    if request.param == "sqlite":
+        return databases.fresh_sqlite("billing", tmp_path / "billing.db")
+    return databases.fresh_mariadb("billing", request.getfixturevalue("mariadb_server"))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The rest of ReClothes as billing sees it when something is bought: orders that can be asked for, and their events."""
+"""The rest of ReClothes as billing sees it when something is bought: orders to be asked for, and events."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
 from services.billing import coins
-from services.billing.models import Payment
+from services.billing.models import Payment, Refund
 from tests.integration.billing.support import LOCATION, SECRET, card, new_id
 from tests.support.harness import Harness, user_id
 
@@ -147,6 +148,11 @@ class Shop:
     def payment(self, payment_id: str) -> Payment:
         with db.unit_of_work(reads_only=True) as session:
             return session.get_one(Payment, payment_id)
+
+    def refunds_of(self, payment_id: str) -> list[Refund]:
+        """Our rows, oldest first."""
+        with db.unit_of_work(reads_only=True) as session:
+            return list(session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id)))
 
     def refunds_at_provider(self, payment_id: str) -> list[int]:
         """The amounts, as the provider has them."""

@@ -11,7 +11,15 @@ import pytest
 from libs.chassis import db
 from services.billing import ledger_check, money_check
 from tests.integration.billing.shop import Order, Shop, euros
-from tests.integration.billing.support import DONATION, NEEDS_CHECK, move_donation, problem, register, settle_now
+from tests.integration.billing.support import (
+    DONATION,
+    NEEDS_CHECK,
+    move_donation,
+    new_id,
+    problem,
+    register,
+    settle_now,
+)
 from tests.support.harness import Harness, user_id
 
 
@@ -84,7 +92,7 @@ def test_coins_come_without_a_card_and_a_card_with_one(shop: Shop) -> None:
     order = shop.order()
     for body in ({"method": "card"}, {"method": "coins", "payment_method": "pm_12345"}):
         answer = shop.ask(
-            order.buyer, "POST", "/billing/v1/payments", json={"order_id": order.id} | body, key="k" * 8
+            order.buyer, "POST", "/billing/v1/payments", json={"order_id": order.id} | body, key=new_id("key")
         )
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/payment_method")
 
@@ -105,8 +113,8 @@ def test_one_order_paid_by_card_and_with_coins_at_once_has_one_payment(shop: Sho
         answers = list(pool.map(lambda coins: shop.pay(order, coins=coins), [True, False]))
     codes = sorted(answer.status_code for answer in answers)
     assert codes[0] == 201, [answer.text for answer in answers]
-    live = [one for one in shop.ask(order.buyer, "GET", "/billing/v1/payments").json()["items"]]
-    assert len([one for one in live if one["state"] in ("authorized", "created")]) == 1
+    seen = shop.ask(order.buyer, "GET", "/billing/v1/payments").json()["items"]
+    assert len([one for one in seen if one["state"] in ("authorized", "created")]) == 1
     assert faults() == []
 
 
@@ -321,10 +329,8 @@ def test_staff_see_payments_refunds_and_payouts_and_record_what_was_sent(billing
     paid = manager("POST", path, json=sent, key="transfer-2").json()
     assert (paid["state"], paid["reference"], paid["paid_at"] is None) == ("paid", "SEPA 42", False)
     assert problem(manager("POST", path, json=sent, key="transfer-3")) == (409, "payout-not-due")
-    assert manager("POST", path.replace("pyo_", "pyo_") + "x", json=sent, key="transfer-4").status_code in (
-        400,
-        404,
-    )
+    nowhere = "/billing/v1/payouts/pyo_" + "0" * 32 + "/payment"
+    assert manager("POST", nowhere, json=sent, key="transfer-4").status_code == 404
     with db.unit_of_work(reads_only=True):
         assert money_check.balance_of("house.paid_out", "EUR") == -1960
         assert money_check.balance_of(f"donors.{user_id('ines')}", "EUR") == 0
