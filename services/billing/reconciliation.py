@@ -22,6 +22,7 @@ from libs.chassis.money import Money
 from services.billing import card_provider, findings, settlement
 from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, Window
 from services.billing.models import Payment, ReconciliationWindow, Refund
+from services.billing.payment_states import ENDED
 
 PAGES_AT_ONCE = 3
 MOST_ASKED_FOR = 50
@@ -113,39 +114,31 @@ def _close_window(name: str) -> None:
 def compare_intent(intent: Intent) -> None:
     """One payment of the provider with ours."""
     with unit_of_work():
-        payment = _payment_of(intent)
-        if payment is None:
-            _judge_stranger(intent)
-            return
-        payment.reconciled_at = clock.now()
-        if payment.provider_intent_id != intent.id:
-            is_over = payment.provider_intent_id is not None or payment.state in ("voided", "failed")
-            _judge_stranger(intent)
-        else:
-            is_over = False
+        payment = session().scalar(select(Payment).where(Payment.provider_intent_id == intent.id))
+        if payment is not None:
+            payment.reconciled_at = clock.now()
             _judge_amount(payment.id, payment.money, Money(intent.amount, intent.currency), payment.id)
-        payment_id, is_ours, attempt = payment.id, payment.provider_intent_id == intent.id, payment.attempt
-        disagrees = is_ours and intent.status not in AGREES[payment.state]
-    if is_over and intent.status not in HOLDS_MONEY | {"canceled"}:
-        card_provider.cancel(intent.id, f"{payment_id}-{intent.id}", attempt)
-    if is_ours:
+            payment_id, disagrees = payment.id, intent.status not in AGREES[payment.state]
+    if payment is None:
+        _judge_stranger(intent)
+    else:
         _judge_state(payment_id, disagrees, intent)
 
 
-def _payment_of(intent: Intent) -> Payment | None:
-    by_intent = session().scalar(select(Payment).where(Payment.provider_intent_id == intent.id))
-    return by_intent or (session().get(Payment, intent.payment_id) if intent.payment_id else None)
-
-
 def _judge_stranger(intent: Intent) -> None:
-    """An intent that no payment of ours goes by: only one with money in it is a matter for staff."""
-    if intent.status in HOLDS_MONEY:
-        money = Money(intent.amount, intent.currency)
-        findings.report(
-            "unknown_payment", intent.id, f"the provider has {money} ({intent.status}), and we have not"
-        )
-    else:
+    """An intent that no payment of ours goes by. One with money in it is a matter for staff; one that an attempt of
+    ours left behind without is cancelled."""
+    with unit_of_work():
+        payment = session().get(Payment, intent.payment_id) if intent.payment_id else None
+        if intent.status in HOLDS_MONEY:
+            money = Money(intent.amount, intent.currency)
+            detail = f"the provider has {money} ({intent.status}), and we have not"
+            findings.report("unknown_payment", intent.id, detail, payment_id=payment.id if payment else None)
+            return
         findings.mended("unknown_payment", intent.id)
+        is_over = payment is not None and (payment.provider_intent_id is not None or payment.state in ENDED)
+    if is_over and intent.status != "canceled":
+        card_provider.cancel(intent.id, intent.id, 1)
 
 
 def _judge_amount(subject: str, ours: Money, theirs: Money, payment_id: str) -> None:
