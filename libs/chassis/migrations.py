@@ -6,6 +6,8 @@ A service's `migrations/env.py` is `run_env(metadata)`; its first revision makes
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import MetaData, create_engine, pool
@@ -47,3 +49,21 @@ def run_env(metadata: MetaData) -> None:
         context.run_migrations()
         connection.commit()
     engine.dispose()
+
+
+def forbid_changes(op: Any, table: str, same_row: str) -> None:
+    """Triggers that keep a table's rows as they were written (domain rule 2); `same_row` compares keys with NEW."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    message = f"{table} cannot be changed"
+    for change in ("update", "delete"):
+        head = f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} "
+        body = (
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+            if sqlite
+            else f"FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'"
+        )
+        op.execute(head + body)
+    if sqlite:  # INSERT OR REPLACE deletes the old row without the trigger on DELETE
+        known = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"  # noqa: S608 constants of a migration
+        head = f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {known} "
+        op.execute(head + f"BEGIN SELECT RAISE(ABORT, '{message}'); END")

@@ -72,6 +72,15 @@ CATALOGUE: dict[str, SystemSetting] = {
             "billing.reward_published_coins", 40, "Coins for a donation put on sale; 0 gives none", most=100_000
         ),
         SystemSetting(
+            "billing.reward_pick_up_coins", 20, "Coins for picking up a purchase; 0 gives none", most=100_000
+        ),
+        SystemSetting(
+            "billing.reward_first_purchase_coins",
+            100,
+            "Coins for the first purchase that is picked up; 0 gives none",
+            most=100_000,
+        ),
+        SystemSetting(
             "billing.coupon_value",
             500,
             "Value of the coupon for a recycled donation, in minor units; 0 gives none",
@@ -87,7 +96,7 @@ CATALOGUE: dict[str, SystemSetting] = {
         SystemSetting(
             "billing.delivery_fee", 450, "Fee for returning a donation, in minor units; 0 is free", most=100_000
         ),
-        SystemSetting("billing.coin_value", 1, "What a coin pays of a fee, in minor units", 1, 10_000),
+        SystemSetting("billing.coin_value", 1, "What a coin pays of an order or a fee, in minor units", 1, 10_000),
         SystemSetting(
             "billing.donor_share_percent", 40, "The donor's share of a sale, in percent; 0 gives none", most=100
         ),

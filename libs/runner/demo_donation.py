@@ -187,7 +187,8 @@ class Donation:
 
         payout = wait_for("the donor's share", read)
         amount = payout["amount"]
-        return f"is owed {payout['share_percent']} % of the sale: {amount['amount'] / 100:.2f} {amount['currency']}"
+        share = f"{payout['share_percent']} % of the sale: {amount['amount'] / 100:.2f} {amount['currency']}"
+        return f"gets {share} when it can no longer be returned"
 
     def _open(self, person: Actor) -> Door:
         person.open_doors(self.box.code(), self.order["id"])

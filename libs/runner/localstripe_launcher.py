@@ -1,9 +1,10 @@
-"""Starts localstripe, the stand-in for the card payment provider, with three things that it has no options for.
+"""Starts localstripe, the stand-in for the card payment provider, with four things that it has no options for.
 
 It keeps its state in one fixed file under /tmp, which two platforms would share, and forgets its webhooks when it
 stops: here the state file and the webhook come from the environment. It refuses a publishable key where the
-provider takes one, when a browser hands over a card. localstripe is GPL-3: it runs as this program of its own and
-is part of no service.
+provider takes one, when a browser hands over a card. It lists payments in the order of their making, where the
+provider lists the newest first and takes a window of time. localstripe is GPL-3: it runs as this program of its own
+and is part of no service.
 """
 
 from __future__ import annotations
@@ -50,12 +51,31 @@ def accept_cards_from_browsers() -> None:
     server.get_api_key = get_api_key
 
 
+def list_by_time() -> None:
+    """List intents and refunds newest first, and those made within `created` (https://docs.stripe.com/api)."""
+    for kind in (resources.PaymentIntent, resources.Refund):
+        kind._api_list_all = _newest_first(kind._api_list_all)
+
+
+def _newest_first(list_all: Any) -> Any:
+    def newest_first(url: str, created: dict[str, str] | None = None, **wanted: Any) -> Any:
+        found = list_all(url, **wanted)
+        window = created or {}
+        since, until = int(window.get("gte", 0)), int(window.get("lt", 2**62))
+        within = [one for one in found._list if since <= one.created < until]
+        found._list = sorted(within, key=lambda one: one.created, reverse=True)
+        return found
+
+    return newest_first
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     port = parser.parse_args().port
     keep_state_in(Path(os.environ["LOCALSTRIPE_STATE_FILE"]))
     accept_cards_from_browsers()
+    list_by_time()
     resources.store.try_load_from_disk()
     url, secret = os.environ["LOCALSTRIPE_WEBHOOK_URL"], os.environ["LOCALSTRIPE_WEBHOOK_SECRET"]
     webhooks.register_webhook("reclothes", url, secret, EVENTS)

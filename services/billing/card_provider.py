@@ -1,13 +1,15 @@
 """The card payment provider: a thin use of the `stripe` library, with time-outs and a circuit breaker.
 
-Every call that changes something carries an idempotency key made from our payment id, so that a repeat after a
-lost answer does nothing twice.
+Every call that changes something carries an idempotency key made from our id and the attempt, so that a repeat
+after a lost answer does nothing twice. The provider answers the same key with the same answer, a failure of its own
+too: after such an answer, and only then, the caller begins another attempt (`ProviderUnavailable.is_final`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -17,15 +19,23 @@ import stripe
 from libs.chassis import logs
 from libs.chassis.money import Money
 from libs.chassis.problems import PaymentRequired, Unavailable, Unprocessable
+from services.billing import declines
 from services.billing.settings import billing_settings
 
 TIMEOUT_SECONDS = 8
+MOST_IN_A_PAGE = 100
 _WITH_CARD: Any = {"expand": ["payment_method"]}
 T = TypeVar("T")
 
 
 class ProviderUnavailable(Unavailable):
+    """`is_final`: the provider did answer, with a failure, and will answer the same to the same key."""
+
     slug, title = "payment-provider-unavailable", "The payment provider is away for now"
+
+    def __init__(self, detail: str = "", *, is_final: bool = False) -> None:
+        super().__init__(detail)
+        self.is_final = is_final
 
 
 class CardRefused(Unprocessable):
@@ -34,6 +44,14 @@ class CardRefused(Unprocessable):
 
 class CardDeclined(PaymentRequired):
     slug, title = "card-declined", "The card was declined"
+
+
+class RefundRefused(Exception):
+    """The provider does not make a refund: it is refunded already, disputed, or too old."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -50,8 +68,23 @@ class Intent:
     card_last4: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
+    payment_id: str | None = None
 
 
+@dataclass(frozen=True)
+class ProviderRefund:
+    """What the provider says of a refund; `refund_id` is ours."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    intent_id: str
+    refund_id: str | None = None
+    failure_code: str | None = None
+
+
+Window = tuple[datetime, datetime]
 _AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
 _breaker = pybreaker.CircuitBreaker(
     fail_max=5, reset_timeout=10, exclude=[lambda error: not isinstance(error, _AWAY)]
@@ -72,16 +105,18 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
     chosen = billing_settings()
     client = _client(chosen.stripe_api_key, chosen.stripe_api_base)
     try:
-        answer: T = _breaker.call(call, client)
+        with _breaker.calling():  # pybreaker's `call` lets one thread at a time through
+            return call(client)
     except (stripe.CardError, stripe.InvalidRequestError):
         raise
     except (stripe.StripeError, pybreaker.CircuitBreakerError) as error:
         logs.get_logger(__name__).error("payment provider away", reason=type(error).__name__)
-        raise ProviderUnavailable("nothing was charged; repeat the request with the same key") from None
-    return answer
+        is_final = isinstance(error, stripe.APIError) and (error.http_status or 0) >= 500
+        detail = "nothing was charged; repeat the request with the same key"
+        raise ProviderUnavailable(detail, is_final=is_final) from None
 
 
-def create(payment_id: str, order_id: str, money: Money, payment_method: str) -> Intent:
+def create(payment_id: str, order_id: str, money: Money, payment_method: str, attempt: int) -> Intent:
     """An intent that is authorised first and captured later; ProviderUnavailable, CardDeclined, CardRefused."""
     parameters: Any = {
         "amount": money.amount,
@@ -91,7 +126,7 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str) ->
         "capture_method": "manual",
         "metadata": {"payment_id": payment_id, "order_id": order_id},
     }
-    options: Any = {"idempotency_key": f"{payment_id}-create"}
+    options = _once(payment_id, "create", attempt)
     try:
         return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
     except stripe.InvalidRequestError as error:
@@ -101,9 +136,13 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str) ->
         raise CardRefused(detail, errors=where, decline_code=code) from None
 
 
-def confirm(intent_id: str, payment_id: str) -> Intent:
+def _once(our_id: str, what: str, attempt: int) -> Any:
+    return {"idempotency_key": f"{our_id}-{what}-{attempt}"}
+
+
+def confirm(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Ask the bank; CardDeclined when it refuses. What was confirmed before an answer was lost is read."""
-    options: Any = {"idempotency_key": f"{payment_id}-confirm"}
+    options = _once(payment_id, "confirm", attempt)
     return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options))
 
 
@@ -111,15 +150,15 @@ def read(intent_id: str) -> Intent:
     return _as_intent(_ask(lambda stripe: stripe.v1.payment_intents.retrieve(intent_id, _WITH_CARD)))
 
 
-def capture(intent_id: str, payment_id: str) -> Intent:
+def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Take the money that the bank set aside; what was taken or given back meanwhile is read."""
-    options: Any = {"idempotency_key": f"{payment_id}-capture"}
+    options = _once(payment_id, "capture", attempt)
     return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
 
 
-def cancel(intent_id: str, payment_id: str) -> Intent:
+def cancel(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Give back what the bank set aside; what was taken or given back meanwhile is read."""
-    options: Any = {"idempotency_key": f"{payment_id}-cancel"}
+    options = _once(payment_id, "cancel", attempt)
     return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.cancel(intent_id, {}, options))
 
 
@@ -131,26 +170,58 @@ def _or_read(intent_id: str, call: Callable[[stripe.StripeClient], Any]) -> Inte
         return read(intent_id)
 
 
-def refund(intent_id: str, payment_id: str) -> bool:
-    """Give the whole of a captured payment back, once; whether the money is on its way."""
-    made = _ask(lambda stripe: stripe.v1.refunds.list({"payment_intent": intent_id, "limit": 1})).data
-    options: Any = {"idempotency_key": f"{payment_id}-refund"}
-    parameters: Any = {"payment_intent": intent_id, "metadata": {"payment_id": payment_id}}
-    found = made[0] if made else _ask(lambda stripe: stripe.v1.refunds.create(parameters, options))
-    return found.status in ("succeeded", "pending")
+def refund(intent_id: str, refund_id: str, amount: int, attempt: int) -> ProviderRefund:
+    """Give back `amount` of a captured payment, once for our `refund_id`; RefundRefused, ProviderUnavailable.
+
+    The key is good for a day at the provider; our id in the metadata is there for ever, so it is looked for first.
+    """
+    made = _ask(lambda stripe: stripe.v1.refunds.list({"payment_intent": intent_id, "limit": MOST_IN_A_PAGE})).data
+    for found in map(_as_refund, made):
+        if found.refund_id == refund_id:
+            return found
+    parameters: Any = {"payment_intent": intent_id, "amount": amount, "metadata": {"refund_id": refund_id}}
+    options = _once(refund_id, "refund", attempt)
+    try:
+        return _as_refund(_ask(lambda stripe: stripe.v1.refunds.create(parameters, options)))
+    except stripe.InvalidRequestError as error:
+        raise RefundRefused((error.code or "invalid_request")[:64]) from None
+
+
+def read_refund(provider_refund_id: str) -> ProviderRefund:
+    return _as_refund(_ask(lambda stripe: stripe.v1.refunds.retrieve(provider_refund_id)))
+
+
+def list_intents(window: Window, after: str | None) -> tuple[list[Intent], bool]:
+    """A page of the intents made in `window`, newest first, and whether there are more."""
+    found = _ask(lambda stripe: stripe.v1.payment_intents.list(_page_of(window, after)))
+    return [_as_intent(one) for one in found.data], bool(found.has_more)
+
+
+def list_refunds(window: Window, after: str | None) -> tuple[list[ProviderRefund], bool]:
+    """A page of the refunds made in `window`, newest first, and whether there are more."""
+    found = _ask(lambda stripe: stripe.v1.refunds.list(_page_of(window, after)))
+    return [_as_refund(one) for one in found.data], bool(found.has_more)
+
+
+def _page_of(window: Window, after: str | None) -> Any:
+    since, until = (int(moment.timestamp()) for moment in window)
+    page = {"created": {"gte": since, "lt": until}, "limit": MOST_IN_A_PAGE}
+    return page | ({"starting_after": after} if after else {})
 
 
 def _intent_or_declined(call: Callable[[stripe.StripeClient], Any]) -> Intent:
     try:
         return _as_intent(_ask(call))
     except stripe.CardError as error:
-        message = error.user_message or "the bank declined the card"
-        raise CardDeclined(message, decline_code=error.code or "card_declined") from None
+        found = error.json_body.get("error", {}) if isinstance(error.json_body, dict) else {}
+        told = declines.explain(error.code or "card_declined", found.get("decline_code"))
+        raise CardDeclined(told.advice, decline_code=told.code) from None
 
 
 def _as_intent(found: Any) -> Intent:
     document = found.to_dict()
     error = document.get("last_payment_error") or {}
+    told = declines.explain(error.get("code") or "declined", error.get("decline_code")) if error else None
     card = _card_of(document)
     return Intent(
         id=document["id"],
@@ -161,8 +232,22 @@ def _as_intent(found: Any) -> Intent:
         next_action=document.get("next_action"),
         card_brand=card.get("brand"),
         card_last4=card.get("last4"),
-        failure_code=error.get("code"),
-        failure_message=error.get("message"),
+        failure_code=told.code if told else None,
+        failure_message=told.advice if told else None,
+        payment_id=(document.get("metadata") or {}).get("payment_id"),
+    )
+
+
+def _as_refund(found: Any) -> ProviderRefund:
+    document = found.to_dict()
+    return ProviderRefund(
+        id=document["id"],
+        status=document["status"],
+        amount=document["amount"],
+        currency=document["currency"].upper(),
+        intent_id=document.get("payment_intent") or "",
+        refund_id=(document.get("metadata") or {}).get("refund_id"),
+        failure_code=document.get("failure_reason"),
     )
 
 
@@ -171,36 +256,3 @@ def _card_of(document: dict[str, Any]) -> dict[str, Any]:
     method = document.get("payment_method")
     card: dict[str, Any] = (method.get("card") or {}) if isinstance(method, dict) else {}
     return card
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A signed event of the provider about an intent."""
-
-    event_id: str
-    type: str
-    intent_id: str
-    amount: int
-    currency: str
-
-
-def read_notice(body: bytes, signature: str) -> Notice | None:
-    """A webhook's event when its signature and time are right; stripe.SignatureVerificationError, ValueError.
-
-    None for events that are not about an intent. https://docs.stripe.com/webhooks/signature
-    """
-    event = stripe.Webhook.construct_event(body, signature, billing_settings().stripe_webhook_secret)
-    document = event.to_dict()
-    try:
-        subject = document["data"]["object"]
-        if subject.get("object") != "payment_intent":
-            return None
-        return Notice(
-            event_id=document["id"],
-            type=document["type"],
-            intent_id=subject["id"],
-            amount=subject["amount"],
-            currency=subject["currency"].upper(),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the event is not as the provider documents it: {error!r}") from None

@@ -96,10 +96,10 @@ def refund(person_id: str, coins: int, *, key: str, order_id: str) -> CoinRecord
     return _credit(person_id, "refunded", coins, key=key, order_id=order_id, house=SPENDING)
 
 
-def take_back(person_id: str, coins: int, *, order_id: str) -> CoinRecord:
-    """Take back what an order earned, once; what the wallet lacks becomes a debt."""
+def take_back(person_id: str, coins: int, *, order_id: str, key: str = "") -> CoinRecord:
+    """Take back what an order earned, once for `key` or for the order; what the wallet lacks becomes a debt."""
     wallet, debt = _locked(person_id)
-    key = f"taken_back:{order_id}"
+    key = key or f"taken_back:{order_id}"
     known = _known(key)
     if known is not None:
         return known
@@ -109,11 +109,19 @@ def take_back(person_id: str, coins: int, *, order_id: str) -> CoinRecord:
 
 
 def earned_by(order_id: str) -> int:
-    """The coins that an order has brought its donor."""
+    """The coins that an order has brought its donor or buyer."""
     total = select(func.coalesce(func.sum(CoinRecord.coins), 0)).where(
         CoinRecord.order_id == order_id, CoinRecord.coins > 0, CoinRecord.reason != "refunded"
     )
     return int(session().scalar(total) or 0)
+
+
+def taken_back_of(order_id: str) -> int:
+    """The coins that were taken back of what an order had earned."""
+    total = select(func.coalesce(func.sum(CoinRecord.coins), 0)).where(
+        CoinRecord.order_id == order_id, CoinRecord.reason == "taken_back"
+    )
+    return -int(session().scalar(total) or 0)
 
 
 def _credit(

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.system_settings import setting
-from services.billing import coins, coupons, fee_payments, fees, payouts
+from services.billing import buying, coins, coupons, fee_payments, fees
 from services.billing.models import FollowedOrder
 from services.billing.payouts import Sale
 
@@ -93,7 +93,7 @@ def handed_over(order_ids: list[str]) -> None:
 
 def product_sold(order_id: str, sale: Sale) -> None:
     """The donor's share of a sale (story d-po-10)."""
-    payouts.make(known_donation(order_id).person_id, order_id, sale)
+    buying.product_sold(known_donation(order_id).person_id, order_id, sale)
 
 
 def end_rewards(donation: FollowedOrder) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from libs.chassis.events import Event
 from libs.chassis.money import Money
-from services.billing import coins, coupons, donations, ledger_check, payments, settlement
+from services.billing import buying, coins, coupons, donations, ledger_check, payments, reconciliation, settlement
+from services.billing.buying import PurchaseMove, ReturnMove
 from services.billing.donations import Move
 from services.billing.payouts import Sale
 from services.billing.registry import registry
@@ -22,6 +23,7 @@ registry.publishes(
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
+    "billing.refund.made.v1",
     "billing.audit.recorded.v1",
 )
 
@@ -39,6 +41,39 @@ def capture_payment(event: Event) -> None:
 @registry.handles("shopping.hold.released.v1")
 def give_payment_back(event: Event) -> None:
     payments.give_back_for(event.data["order_id"])
+
+
+@registry.handles("customer.buying_order.moved.v1")
+def follow_purchase(event: Event) -> None:
+    data = event.data
+    buying.order_moved(
+        PurchaseMove(
+            order_id=data["order_id"],
+            buyer_id=data["buyer_id"],
+            state=data["state"],
+            product_ids=data["product_ids"],
+            is_first=data["is_first"],
+        )
+    )
+
+
+@registry.handles("customer.buying_order.expired.v1")
+def end_expired_purchase(event: Event) -> None:
+    buying.order_ended(event.data["order_id"])
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def follow_purchase_return(event: Event) -> None:
+    data = event.data
+    buying.return_moved(
+        ReturnMove(
+            return_id=data["return_id"],
+            order_id=data["order_id"],
+            state=data["state"],
+            product_ids=data["product_ids"],
+            refund=Money.from_dict(data["refund"]) if data["refund"] is not None else None,
+        )
+    )
 
 
 @registry.handles("customer.donating_order.moved.v1")
@@ -90,11 +125,16 @@ def settle_payments() -> None:
     settlement.settle_due()
 
 
+@registry.every(seconds=300)
+def reconcile_with_provider() -> None:
+    reconciliation.reconcile()
+
+
 @registry.every(seconds=60)
 def expire_coupons() -> None:
     coupons.expire_due()
 
 
 @registry.every(seconds=600)
-def check_coin_ledger() -> None:
+def check_ledgers() -> None:
     ledger_check.check_if_due()

@@ -9,14 +9,9 @@ from __future__ import annotations
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from libs.chassis.problems import BadRequest, Conflict
-from services.billing import coins, fees, payments, settlement
+from services.billing import coins, fees, payment_states, payments, settlement
 from services.billing.models import Fee, Payment
 from services.billing.orders import PayableOrder
-
-
-class PaymentGivenUp(Conflict):
-    slug, title = "payment-given-up", "Another payment took its place, or the fee is no longer needed"
 
 
 def pay(fee_id: str, payer_id: str, payment_id: str, method: str, payment_method: str | None) -> Payment:
@@ -26,16 +21,14 @@ def pay(fee_id: str, payer_id: str, payment_id: str, method: str, payment_method
     ProviderUnavailable.
     """
     fees.get_own(fee_id, payer_id)
-    if (method == "card") != (payment_method is not None):
-        detail = "needed to pay by card, and only then"
-        raise BadRequest(f"payment_method is {detail}", errors=[{"pointer": "/payment_method", "detail": detail}])
+    payments.refuse_method_without_card(method, payment_method)
     if payment_method is None:
-        return payments.find(payment_id) or _pay_with_coins(fee_id, payment_id)
-    payment = payments.find(payment_id) or _open_card_payment(fee_id, payment_id, payment_method)
+        return payment_states.find(payment_id) or _pay_with_coins(fee_id, payment_id)
+    payment = payment_states.find(payment_id) or _open_card_payment(fee_id, payment_id, payment_method)
     payments.authorize(payment)
     if payment.state in ("voiding", "voided"):
         session().commit()
-        raise PaymentGivenUp("nothing was charged; read the fee to see whether it is still due")
+        raise payments.PaymentGivenUp("nothing was charged; read the fee to see whether it is still due")
     settlement.capture_at_once(payment)
     return payment
 
@@ -76,9 +69,7 @@ def _payable(fee_id: str) -> Fee:
     _end_abandoned(fee_id)
     fee = fees.locked(fee_id)
     fees.refuse_unless_due(fee)
-    live = payments.live_payment_of(fee.order_id)
-    if live is not None:
-        raise payments.AlreadyBeingPaid(f"its payment {live.id} is {live.state}")
+    payments.refuse_second(fee.order_id)
     return fee
 
 
@@ -86,7 +77,7 @@ def _end_abandoned(fee_id: str) -> None:
     """Give up a payment that got no further than the bank's check: somebody who has lost its answer, or the card
     of which did not work out, begins anew. ProviderUnavailable when that cannot be made sure."""
     fee = fees.locked(fee_id)
-    live = payments.live_payment_of(fee.order_id)
+    live = payment_states.live_payment_of(fee.order_id)
     if fee.state != "due" or live is None or live.state not in ("created", "requires_action", "voiding"):
         return
     payments.give_back_for(fee.order_id)

@@ -1,4 +1,4 @@
-"""The nightly check of the coin ledger: balances against the rows they are made of."""
+"""The nightly check of both ledgers: the coins' balances against their rows, and the money's (`money_check.py`)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from sqlalchemy import case, func, select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
+from services.billing import money_check
 from services.billing.models import CoinAccount, CoinEntry, CoinRecord, LedgerCheck
 
 HOUR = 3  # UTC: few people are about
 MOST_TOLD = 100
-FAULTS = Counter("reclothes_ledger_faults_total", "Faults that the nightly check of the coin ledger found")
+FAULTS = Counter("reclothes_ledger_faults_total", "Faults that the nightly check of the ledgers found")
 
 
 def check_if_due() -> list[str] | None:
@@ -22,19 +23,19 @@ def check_if_due() -> list[str] | None:
     day = moment.date().isoformat()
     if moment.hour < HOUR or session().get(LedgerCheck, day) is not None:
         return None
-    found = faults()
+    found = [*faults(), *money_check.faults()]
     session().add(LedgerCheck(day=day, checked_at=moment, faults=found[:MOST_TOLD]))
     log = logs.get_logger(__name__)
     if found:
         FAULTS.inc(len(found))
-        log.critical("the coin ledger does not add up", faults=found[:MOST_TOLD], count=len(found))
+        log.critical("the ledgers do not add up", faults=found[:MOST_TOLD], count=len(found))
     else:
-        log.info("the coin ledger adds up")
+        log.info("the ledgers add up")
     return found
 
 
 def faults() -> list[str]:
-    """What is wrong with the ledger, in words; each statement sees one moment, so that it may run at any time."""
+    """What is wrong with the coin ledger, in words; each statement sees one moment, so it may run at any time."""
     return [*_records_that_do_not_balance(), *_balances_that_are_not_their_rows(), *_balances_out_of_bounds()]
 
 

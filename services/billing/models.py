@@ -20,14 +20,17 @@ class Payment(Base):
     """A payment for a buying order, or for the fee of a donation or return (`fee_id`). `live_order_id` is the order
     while the payment may still succeed, else null: it is unique, so that an order has one live payment.
 
-    One by coins has no card and no intent; `coins` says how many it took.
+    One by coins has no card and no intent; `coins` says how many it took. `refunded` is what was given back or is
+    on its way back, so that no more can be than was taken. `attempt` is part of the keys at the provider.
     """
 
     __tablename__ = "payments"
     __table_args__ = (
+        CheckConstraint("refunded >= 0 AND refunded <= amount", name="ck_payments_refunded"),
         Index("ix_payments_buyer_id", "buyer_id", "created_at", "id"),
         Index("ix_payments_order_id", "order_id"),
         Index("ix_payments_settle_at", "settle_at"),
+        Index("ix_payments_created_at", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -41,6 +44,8 @@ class Payment(Base):
     lines: Mapped[Any] = mapped_column(Json)
     fee_id: Mapped[str | None] = mapped_column(String(36))
     coins: Mapped[int | None] = mapped_column(BigInteger)
+    refunded: Mapped[int] = mapped_column(BigInteger, default=0)
+    attempt: Mapped[int] = mapped_column(Integer, default=1)
     provider_method_id: Mapped[str | None] = mapped_column(String(100))
     provider_intent_id: Mapped[str | None] = mapped_column(String(100), unique=True)
     next_action: Mapped[Any] = mapped_column(Json, nullable=True)
@@ -53,12 +58,123 @@ class Payment(Base):
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settle_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     captured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reconciled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
     __mapper_args__ = {"version_id_col": version}
 
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+
+class Refund(Base):
+    """Money or coins of a payment that go back. `unique_key` names what for, so that twice is once."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="ck_refunds_amount"),
+        Index("ix_refunds_buyer_id", "buyer_id", "created_at", "id"),
+        Index("ix_refunds_created_at", "created_at", "id"),
+        Index("ix_refunds_payment_id", "payment_id"),
+        Index("ix_refunds_order_id", "order_id"),
+        Index("ix_refunds_settle_at", "settle_at"),
+        Index("ix_refunds_made_at", "made_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    unique_key: Mapped[str] = mapped_column(String(80), unique=True)
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
+    order_id: Mapped[str] = mapped_column(String(36))
+    return_id: Mapped[str | None] = mapped_column(String(36))
+    buyer_id: Mapped[str] = mapped_column(String(36))
+    reason: Mapped[str] = mapped_column(String(12))
+    state: Mapped[str] = mapped_column(String(8))
+    method: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    coins: Mapped[int | None] = mapped_column(BigInteger)
+    provider_refund_id: Mapped[str | None] = mapped_column(String(100), unique=True)
+    failure_code: Mapped[str | None] = mapped_column(String(64))
+    attempt: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settle_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    made_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reconciled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class Purchase(Base):
+    """What billing knows of a buying order: whether it ended without a sale, and which products came back."""
+
+    __tablename__ = "purchases"
+
+    order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    kept_product_ids: Mapped[Any] = mapped_column(Json)
+    returned_product_ids: Mapped[Any] = mapped_column(Json)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class MoneyRecord(Base):
+    """A transaction of the money ledger. `unique_key` names what it is for, so that twice is once. Triggers in the
+    database refuse every UPDATE and DELETE of it and of its entries."""
+
+    __tablename__ = "money_records"
+    __table_args__ = (Index("ix_money_records_subject_id", "subject_id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    unique_key: Mapped[str] = mapped_column(String(80), unique=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    subject_id: Mapped[str] = mapped_column(String(36))
+    currency: Mapped[str] = mapped_column(String(3))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MoneyEntry(Base):
+    """What a record puts on one account, in minor units; those of one record sum to zero."""
+
+    __tablename__ = "money_entries"
+    __table_args__ = (Index("ix_money_entries_account", "account"),)
+
+    record_id: Mapped[str] = mapped_column(ForeignKey("money_records.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(String(48), primary_key=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+
+
+class ReconciliationWindow(Base):
+    """How far the comparison with the provider got: payments and refunds each have one row."""
+
+    __tablename__ = "reconciliation_windows"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcDateTime)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    after: Mapped[str | None] = mapped_column(String(100))
+
+
+class ReconciliationFinding(Base):
+    """Something in which our rows and the provider's do not agree; `unique_key` is its kind and its subject."""
+
+    __tablename__ = "reconciliation_findings"
+    __table_args__ = (
+        Index("ix_reconciliation_findings_found_at", "found_at", "id"),
+        Index("ix_reconciliation_findings_state", "state", "found_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    unique_key: Mapped[str] = mapped_column(String(160), unique=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    state: Mapped[str] = mapped_column(String(8))
+    subject: Mapped[str] = mapped_column(String(100))
+    payment_id: Mapped[str | None] = mapped_column(String(36))
+    detail: Mapped[str] = mapped_column(String(300))
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ProviderEvent(Base):
@@ -209,13 +325,17 @@ class Coupon(Base):
 
 
 class Payout(Base):
-    """The donor's share of one sale, in money. A product that is sold again after a return is another sale."""
+    """The donor's share of one sale, in money. A product that is sold again after a return is another sale.
+
+    It is due when the buyer can no longer return the product; `reference` is that of the bank transfer.
+    """
 
     __tablename__ = "payouts"
     __table_args__ = (
         UniqueConstraint("product_id", "buying_order_id", name="uq_payouts_sale"),
         Index("ix_payouts_person_id", "person_id", "created_at", "id"),
         Index("ix_payouts_state", "state", "created_at"),
+        Index("ix_payouts_created_at", "created_at", "id"),
         Index("ix_payouts_buying_order_id", "buying_order_id"),
     )
 
@@ -231,6 +351,7 @@ class Payout(Base):
     currency: Mapped[str] = mapped_column(String(3))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reference: Mapped[str | None] = mapped_column(String(140))
     version: Mapped[int] = mapped_column(Integer, default=1)
     __mapper_args__ = {"version_id_col": version}
 

@@ -10,44 +10,43 @@ in a transaction (`capturing`, `voiding`) is done at the provider after it, by `
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound
-from services.billing import card_provider, coins, fees
-from services.billing.card_provider import CardDeclined, CardRefused, Intent
-from services.billing.models import Fee, Payment, ProviderEvent
+from libs.chassis.problems import BadRequest, Conflict
+from services.billing import (
+    card_provider,
+    coins,
+    declines,
+    fees,
+    findings,
+    money_ledger,
+    payment_states,
+    purchases,
+    refunds,
+)
+from services.billing.card_provider import CardDeclined, CardRefused, Intent, ProviderUnavailable
+from services.billing.models import Fee, Payment, ProviderEvent, Purchase, Refund
 from services.billing.orders import PayableOrder
+from services.billing.payment_states import MOVES, NEWS_WITHIN, UNDER_WAY, find, live_payment_of, move
+from services.billing.provider_notices import Notice
 from services.billing.registry import registry
 
-MOVES: dict[str, frozenset[str]] = {
-    "created": frozenset({"requires_action", "authorized", "failed", "voiding", "voided"}),
-    "requires_action": frozenset({"authorized", "failed", "voiding", "voided"}),
-    "authorized": frozenset({"capturing", "voiding", "voided"}),
-    "capturing": frozenset({"captured", "voided"}),
-    "voiding": frozenset({"voided"}),
-    "captured": frozenset({"refunding", "refunded"}),
-    "refunding": frozenset({"refunded"}),
-    "voided": frozenset(),
-    "failed": frozenset(),
-    "refunded": frozenset(),
-}
-ENDED = frozenset({"voided", "failed", "refunded"})
-SETTLED_AT_ONCE = frozenset({"capturing", "voiding", "refunding"})
-NEWS_WITHIN = timedelta(seconds=60)
 CAPTURED_BY_CALLER_WITHIN = timedelta(seconds=30)
-
-
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The payment cannot do that in its present state"
+ORDER_NOT_KEPT = "the order was not kept"
+REPLACED = "replaced"
 
 
 class AlreadyBeingPaid(Conflict):
     slug, title = "already-being-paid", "There is a payment for this order already"
+
+
+class PaymentGivenUp(Conflict):
+    slug, title = "payment-given-up", "Another payment took its place, or what it was for is no longer to be paid"
 
 
 class NotPaidYet(Conflict):
@@ -58,34 +57,11 @@ class NoReceipt(Conflict):
     slug, title = "no-receipt", "There is no receipt for this payment"
 
 
-def move(payment: Payment, state: str) -> None:
-    """Bring a payment into another state; IllegalMove when the table above does not have that."""
-    if state not in MOVES[payment.state]:
-        raise IllegalMove(f"a payment that is {payment.state} cannot become {state}")
-    payment.state = state
-    payment.changed_at = clock.now()
-    if state in ENDED:
-        payment.live_order_id = None
-    payment.settle_at = _settle_at(state)
-
-
-def _settle_at(state: str) -> datetime | None:
-    """When to ask the provider next about a payment that came into `state`."""
-    if state in SETTLED_AT_ONCE:
-        return clock.now()
-    return clock.now() + NEWS_WITHIN if state == "requires_action" else None
-
-
-def find(payment_id: str) -> Payment | None:
-    return session().get(Payment, payment_id)
-
-
-def get_own(payment_id: str, buyer_id: str) -> Payment:
-    """An own payment; NotFound for somebody else's too (domain rule 5)."""
-    payment = find(payment_id)
-    if payment is None or payment.buyer_id != buyer_id:
-        raise NotFound
-    return payment
+def refuse_method_without_card(method: str, payment_method: str | None) -> None:
+    """BadRequest unless a card comes with `card`, and only then."""
+    if (method == "card") != (payment_method is not None):
+        detail = "needed to pay by card, and only then"
+        raise BadRequest(f"payment_method is {detail}", errors=[{"pointer": "/payment_method", "detail": detail}])
 
 
 def open_payment(
@@ -116,13 +92,16 @@ def open_payment(
         session().commit()
     except IntegrityError:
         session().rollback()
-        raise AlreadyBeingPaid(_live_payment_hint(order.id)) from None
+        refuse_second(order.id)
+        raise
     return payment
 
 
-def _live_payment_hint(order_id: str) -> str:
-    live = session().scalar(select(Payment.id).where(Payment.live_order_id == order_id))
-    return f"its payment is {live}"
+def refuse_second(order_id: str) -> None:
+    """AlreadyBeingPaid when an order has a live payment."""
+    live = live_payment_of(order_id)
+    if live is not None:
+        raise AlreadyBeingPaid(f"its payment {live.id} is {live.state}")
 
 
 def authorize(payment: Payment) -> Payment:
@@ -133,19 +112,30 @@ def authorize(payment: Payment) -> Payment:
         return payment
     session().commit()  # no transaction is open while the provider is asked
     try:
-        if payment.provider_intent_id is None:
-            created = card_provider.create(payment.id, payment.order_id, payment.money, payment.provider_method_id)
-            payment.provider_intent_id = created.id
-            if payment.fee_id is not None:  # an order's payment is looked after with its hold
-                payment.settle_at = clock.now() + NEWS_WITHIN
-            session().commit()
-        intent = card_provider.confirm(payment.provider_intent_id, payment.id)
+        intent = _ask_bank(payment, payment.provider_method_id)
     except (CardDeclined, CardRefused) as declined:
-        _fail(payment, str(declined.extensions.get("decline_code", "")), declined.detail)
+        payment_states.lock(payment)
+        if payment.state == "created":
+            _fail(payment, str(declined.extensions.get("decline_code", "")), declined.detail)
         session().commit()
+        raise
+    except ProviderUnavailable as away:
+        if away.is_final:
+            payment.attempt += 1
+            session().commit()
         raise
     apply(payment, intent)
     return payment
+
+
+def _ask_bank(payment: Payment, payment_method: str) -> Intent:
+    if payment.provider_intent_id is None:
+        created = card_provider.create(payment.id, payment.order_id, payment.money, payment_method, payment.attempt)
+        payment.provider_intent_id = created.id
+        if payment.fee_id is not None:  # an order's payment is looked after with its hold
+            payment.settle_at = clock.now() + NEWS_WITHIN
+        session().commit()
+    return card_provider.confirm(payment.provider_intent_id, payment.id, payment.attempt)
 
 
 def confirm_after_action(payment: Payment) -> Payment:
@@ -161,21 +151,29 @@ def confirm_after_action(payment: Payment) -> Payment:
 
 def apply(payment: Payment, intent: Intent) -> None:
     """Bring our row to what the provider says; saying it twice changes nothing."""
-    _lock_fee_of(payment)
+    subject = payment_states.lock(payment)
     payment.card_brand = intent.card_brand or payment.card_brand
     payment.card_last4 = intent.card_last4 or payment.card_last4
-    if intent.status == "requires_action" and payment.state == "created":
+    state, under_way = payment.state, payment.state in ("created", "requires_action")
+    if intent.status == "requires_action" and state == "created":
         payment.next_action, payment.client_secret = intent.next_action, intent.client_secret
         move(payment, "requires_action")
-    elif intent.status == "requires_capture" and payment.state in ("created", "requires_action"):
-        payment.next_action = payment.client_secret = None
-        _mark_authorized(payment)
-    elif intent.status == "succeeded" and payment.state == "capturing":
-        _mark_captured(payment)
-    elif intent.status == "requires_payment_method" and payment.state in ("created", "requires_action"):
-        _fail(payment, intent.failure_code or "declined", intent.failure_message or "the bank declined")
-    elif intent.status == "canceled" and "voided" in MOVES[payment.state]:
-        _void(payment, "the order expired" if payment.state == "voiding" else "cancelled by the provider")
+    elif intent.status == "requires_capture" and under_way:
+        _mark_authorized(payment, subject)
+    elif intent.status == "requires_payment_method" and under_way:
+        _fail(payment, intent.failure_code or "declined", intent.failure_message or declines.USE_ANOTHER)
+    elif intent.status == "succeeded":
+        _mark_taken(payment, subject)
+    elif intent.status == "canceled":
+        _mark_given_up(payment)
+
+
+def _mark_given_up(payment: Payment) -> None:
+    """The provider holds nothing for this payment any more."""
+    if payment.state == "failed":
+        payment.settle_at = None
+    elif "voided" in MOVES[payment.state]:
+        _void(payment, ORDER_NOT_KEPT if payment.state == "voiding" else "cancelled by the provider")
 
 
 def _fail(payment: Payment, code: str, message: str) -> None:
@@ -184,34 +182,45 @@ def _fail(payment: Payment, code: str, message: str) -> None:
     move(payment, "failed")
 
 
-def _lock_fee_of(payment: Payment) -> Fee | None:
-    """The fee that a payment is for, locked, and the payment read again under that lock."""
-    if payment.fee_id is None:
-        return None
-    fee = fees.locked(payment.fee_id)
-    session().refresh(payment)
-    return fee
-
-
-def _mark_authorized(payment: Payment) -> None:
+def _mark_authorized(payment: Payment, subject: Fee | Purchase) -> None:
+    payment.next_action = payment.client_secret = None
     move(payment, "authorized")
-    if payment.fee_id is None:
-        _publish(payment, "authorized", amount=payment.money.to_dict())
-    elif fees.locked(payment.fee_id).state == "due":
-        move(payment, "capturing")
-        payment.settle_at = clock.now() + CAPTURED_BY_CALLER_WITHIN
+    if isinstance(subject, Fee):
+        move(payment, "capturing" if subject.state == "due" else "voiding")
+        if payment.state == "capturing":
+            payment.settle_at = clock.now() + CAPTURED_BY_CALLER_WITHIN
+    elif subject.ended_at is not None:
+        _give_back(payment)
     else:
-        move(payment, "voiding")
+        _publish(payment, "authorized", amount=payment.money.to_dict())
 
 
-def _mark_captured(payment: Payment) -> None:
+def _mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
+    """The money is taken. What was not to be taken any more goes back by itself."""
+    if "captured" not in MOVES[payment.state] or payment.captured_at is not None:
+        return
+    is_late = payment.state != "capturing"
     move(payment, "captured")
     payment.captured_at = clock.now()
-    if payment.fee_id is not None:
-        _mark_fee_paid(payment, fees.locked(payment.fee_id))
-        return
-    amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
-    _publish(payment, "captured", amount=amount, captured_at=captured_at)
+    if payment.method == "card":
+        money_ledger.captured(payment)
+    if is_late:
+        payment.live_order_id = None
+        refunds.start(payment, payment.amount, key=f"late:{payment.id}", reason="late")
+    elif isinstance(subject, Fee):
+        _mark_fee_paid(payment, subject)
+    elif subject.ended_at is not None:
+        refund_cancelled(payment)
+    else:
+        amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
+        _publish(payment, "captured", amount=amount, captured_at=captured_at)
+
+
+def refund_cancelled(payment: Payment) -> None:
+    """Give back what is left of the payment of an order that was cancelled (story rb-c-02)."""
+    left = payment.amount - payment.refunded
+    if left:
+        refunds.start(payment, left, key=f"cancelled:{payment.order_id}", reason="cancelled")
 
 
 def _mark_fee_paid(payment: Payment, fee: Fee) -> None:
@@ -219,34 +228,22 @@ def _mark_fee_paid(payment: Payment, fee: Fee) -> None:
         fees.mark_paid(fee, payment.captured_at or clock.now())
     else:  # it became void while its money was being taken
         fees.move(fee, "refunding")
-        move(payment, "refunding")
+        refund_fee(fee)
 
 
 def refund_fee(fee: Fee) -> None:
-    """Give back what a fee was paid with: coins now, a card by settling; a fee of nothing has no payment."""
+    """Give back what a fee was paid with; a fee of nothing has no payment."""
     payment = live_payment_of(fee.order_id)
     if payment is None:
         fees.move(fee, "refunded")
-    elif payment.coins is not None:
-        coins.refund(fee.payer_id, payment.coins, key=f"refunded:{fee.id}", order_id=fee.order_id)
-        mark_refunded(payment)
     else:
-        move(payment, "refunding")
-
-
-def mark_refunded(payment: Payment) -> None:
-    """The money or the coins are back; twice is once."""
-    fee = _lock_fee_of(payment)
-    if payment.state == "refunded":
-        return
-    move(payment, "refunded")
-    if fee is not None:
-        fees.move(fee, "refunded")
+        refunds.start(payment, payment.amount, key=f"fee:{fee.id}", reason="fee")
 
 
 def _void(payment: Payment, reason: str) -> None:
     move(payment, "voided")
-    if payment.fee_id is None:
+    payment.next_action = payment.client_secret = None
+    if payment.fee_id is None and payment.failure_code != REPLACED:
         _publish(payment, "voided", reason=reason)
 
 
@@ -256,17 +253,24 @@ def _publish(payment: Payment, what: str, **data: object) -> None:
     registry.publish(f"billing.payment.{what}.v1", subject=payment.id, data=common | data, version=payment.version)
 
 
-def live_payment_of(order_id: str) -> Payment | None:
-    return session().scalar(select(Payment).where(Payment.live_order_id == order_id))
+def announce_authorized(payment: Payment) -> None:
+    """The coins of an order are set aside, as the bank does with money."""
+    _publish(payment, "authorized", amount=payment.money.to_dict())
 
 
 def capture_for(order_id: str) -> None:
-    """The products are sold: the money is to be taken."""
+    """The products are sold: the money is to be taken. Coins are taken already."""
+    purchase = purchases.locked(order_id)
     payment = live_payment_of(order_id)
     if payment is None:
+        if purchase.ended_at is not None:
+            return
         raise LookupError(f"no payment for the sold order {order_id}")
+    payment_states.lock(payment)
     if payment.state == "authorized":
         move(payment, "capturing")
+        if payment.method == "coins":
+            _mark_taken(payment, purchase)
 
 
 def give_back_for(order_id: str) -> None:
@@ -274,30 +278,54 @@ def give_back_for(order_id: str) -> None:
     payment = live_payment_of(order_id)
     if payment is None:
         return
-    _lock_fee_of(payment)
-    if payment.state not in ("created", "requires_action", "authorized"):
-        return
+    payment_states.lock(payment)
+    if payment.state in UNDER_WAY:
+        _give_back(payment)
+
+
+def _give_back(payment: Payment) -> None:
+    if payment.coins is not None:
+        coins.refund(payment.buyer_id, payment.coins, key=f"voided:{payment.id}", order_id=payment.order_id)
     if payment.provider_intent_id is None:
-        _void(payment, "the order expired")
+        _void(payment, ORDER_NOT_KEPT)
     else:
         move(payment, "voiding")
 
 
-def take_notice(notice: card_provider.Notice) -> None:
-    """A signed event of the provider, once. The amount must be ours."""
+def take_notice(notice: Notice) -> None:
+    """A signed event of the provider, once. What it says of money being taken counts, if the amount is ours; of all
+    else it only makes us look, because events overtake each other."""
     if session().get(ProviderEvent, notice.event_id) is not None:
         return
     session().add(ProviderEvent(id=notice.event_id, type=notice.type, received_at=clock.now()))
     session().flush()
     payment = session().scalar(select(Payment).where(Payment.provider_intent_id == notice.intent_id))
-    if payment is None or notice.type != "payment_intent.succeeded":
+    if notice.is_refund:
+        _take_news_of_refund(notice)
+    elif payment is None:
         return
+    elif notice.type == "payment_intent.succeeded":
+        _take_news_of_capture(payment, notice)
+    elif notice.type.startswith("payment_intent.") and payment.state not in ("created", "captured", "refunding"):
+        payment.settle_at = clock.now()
+
+
+def _take_news_of_capture(payment: Payment, notice: Notice) -> None:
     if (notice.amount, notice.currency) != (payment.amount, payment.currency):
         logs.get_logger(__name__).critical("the provider names another amount", payment_id=payment.id)
         return
-    _lock_fee_of(payment)
-    if payment.state == "capturing":
-        _mark_captured(payment)
+    _mark_taken(payment, payment_states.lock(payment))
+
+
+def _take_news_of_refund(notice: Notice) -> None:
+    refund = session().get(Refund, notice.refund_id) if notice.refund_id else None
+    if refund is None:
+        return
+    if refund.state == "pending":
+        refund.settle_at = clock.now()
+    elif refund.state == "made" and notice.type == "refund.failed":
+        detail = f"the bank sent the refund of {refund.money} back after it was made"
+        findings.report("refund_failed", refund.id, detail, payment_id=refund.payment_id)
 
 
 def receipt_number(payment: Payment) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
+from libs.chassis.money import Money
 from services.billing.models import Payment
 from services.billing.payments import receipt_number
 
@@ -41,6 +42,48 @@ class PaymentSchema(Schema):
     failure = fields.Function(_failure)
     created_at = fields.Function(lambda payment: rfc3339(payment.created_at))
     captured_at = fields.Function(lambda payment: rfc3339(payment.captured_at))
+    refunded = fields.Function(lambda payment: Money(payment.refunded, payment.currency).to_dict())
+
+
+class MonitoredPaymentSchema(PaymentSchema):
+    """A payment as staff see it, without what only its buyer's browser needs."""
+
+    class Meta:
+        exclude = ("client_secret", "next_action")
+
+    buyer_id = fields.String()
+
+
+class RefundSchema(Schema):
+    id = fields.String()
+    payment_id = fields.String()
+    order_id = fields.String()
+    return_id = fields.String(allow_none=True)
+    reason = fields.String()
+    state = fields.String()
+    method = fields.String()
+    amount = fields.Function(lambda refund: refund.money.to_dict())
+    coins = fields.Integer(allow_none=True)
+    created_at = fields.Function(lambda refund: rfc3339(refund.created_at))
+    made_at = fields.Function(lambda refund: rfc3339(refund.made_at))
+
+
+class MonitoredRefundSchema(RefundSchema):
+    """A refund as staff see it."""
+
+    buyer_id = fields.String()
+    failure_code = fields.String(allow_none=True)
+
+
+class ReconciliationFindingSchema(Schema):
+    id = fields.String()
+    kind = fields.String()
+    state = fields.String()
+    subject = fields.String()
+    payment_id = fields.String(allow_none=True)
+    detail = fields.String()
+    found_at = fields.Function(lambda finding: rfc3339(finding.found_at))
+    mended_at = fields.Function(lambda finding: rfc3339(finding.mended_at))
 
 
 class ReceiptSchema(Schema):
@@ -110,3 +153,11 @@ class PayoutSchema(Schema):
     share_percent = fields.Integer()
     created_at = fields.Function(lambda payout: rfc3339(payout.created_at))
     paid_at = fields.Function(lambda payout: rfc3339(payout.paid_at))
+
+
+class MonitoredPayoutSchema(PayoutSchema):
+    """A payout as staff see it."""
+
+    person_id = fields.String()
+    buying_order_id = fields.String()
+    reference = fields.String(allow_none=True)

@@ -1,37 +1,55 @@
-"""Doing at the provider what was decided here: capture, give back, or just look for news that did not come.
+"""Doing at the provider what was decided here: capture, give back, refund, or just look for news that did not come.
 
 Each payment that is due is read from the provider first, so that nothing is done twice, and acted on outside any
-transaction. While the provider is away it stays due and is tried again after a growing wait.
+transaction. While the provider is away it stays due and is tried again after a growing wait. An answer that is a
+failure of the provider ends an attempt; the next one has another key.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
 
+import stripe
 from sqlalchemy import select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session, unit_of_work
-from services.billing import card_provider, payments
-from services.billing.card_provider import Intent, ProviderUnavailable
-from services.billing.models import Payment
+from services.billing import card_provider, payments, refunds
+from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, RefundRefused
+from services.billing.models import Payment, Refund
 
 AT_ONCE = 20
-AGAIN_AFTER = timedelta(seconds=30)
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 ABANDONED_AFTER = timedelta(hours=1)
+AT_REST = frozenset({"authorized", "captured", "refunding", "refunded", "voided"})
 
 
 def settle_due() -> None:
-    """Settle what is due, longest waiting first."""
+    """Settle what is due, longest waiting first: payments, then refunds."""
+    _settle_all(Payment, settle)
+    _settle_all(Refund, settle_refund)
+
+
+def _settle_all(kind: type[Payment | Refund], settle_one: Callable[[str], None]) -> None:
     with unit_of_work(reads_only=True) as db:
-        due = select(Payment.id).where(Payment.settle_at <= clock.now())
-        ids = list(db.scalars(due.order_by(Payment.settle_at).limit(AT_ONCE)))
-    for payment_id in ids:
+        due = select(kind.id).where(kind.settle_at <= clock.now())
+        ids = list(db.scalars(due.order_by(kind.settle_at).limit(AT_ONCE)))
+    for one in ids:
         try:
-            settle(payment_id)
+            settle_one(one)
         except ProviderUnavailable:
             return
+        except stripe.InvalidRequestError as error:  # one that the provider does not know holds no other up
+            logs.get_logger(__name__).error("the provider refuses", subject=one, code=error.code)
+
+
+def _next_look(since: datetime) -> datetime:
+    """A quarter of the time that it took so far: soon at first, then less and less often."""
+    waited = clock.now() - since
+    return clock.now() + min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def settle(payment_id: str) -> None:
@@ -41,17 +59,32 @@ def settle(payment_id: str) -> None:
         if payment.fee_id is not None and _is_abandoned(payment):
             payments.give_back_for(payment.order_id)
         state, intent_id, is_fee = payment.state, payment.provider_intent_id, payment.fee_id is not None
-        payment.settle_at = clock.now() + AGAIN_AFTER if intent_id else None
+        attempt = payment.attempt
+        payment.settle_at = _next_look(payment.changed_at) if intent_id else None
     if intent_id is None:
         return
-    if state == "refunding":
-        _refund(intent_id, payment_id)
-        return
-    intent, just_captured = _act(state, intent_id, payment_id)
+    with _another_attempt_after_failure(Payment, payment_id):
+        intent, just_captured = _act(state, intent_id, payment_id, attempt)
     if is_fee or not just_captured:  # else the signed webhook says so, and if it is lost the next look does
         with unit_of_work():
-            payments.apply(session().get_one(Payment, payment_id), intent)
+            payment = session().get_one(Payment, payment_id)
+            payments.apply(payment, intent)
+            if payment.state in AT_REST:
+                payment.settle_at = None
     logs.get_logger(__name__).info("settled", payment_id=payment_id, was=state, provider_says=intent.status)
+
+
+@contextmanager
+def _another_attempt_after_failure(kind: type[Payment | Refund], row_id: str) -> Iterator[None]:
+    """Inside, the provider is asked. When it answered with a failure, the next try has another key."""
+    try:
+        yield
+    except ProviderUnavailable as away:
+        if away.is_final:
+            with unit_of_work():
+                row: Any = session().get_one(kind, row_id, with_for_update=True)
+                row.attempt += 1
+        raise
 
 
 def _is_abandoned(payment: Payment) -> bool:
@@ -70,20 +103,45 @@ def capture_at_once(payment: Payment) -> None:
     session().refresh(payment)
 
 
-def _refund(intent_id: str, payment_id: str) -> None:
-    if not card_provider.refund(intent_id, payment_id):
-        logs.get_logger(__name__).error("refund not done yet", payment_id=payment_id)
-        return
-    with unit_of_work():
-        payments.mark_refunded(session().get_one(Payment, payment_id))
-    logs.get_logger(__name__).info("refunded", payment_id=payment_id)
-
-
-def _act(state: str, intent_id: str, payment_id: str) -> tuple[Intent, bool]:
+def _act(state: str, intent_id: str, payment_id: str, attempt: int) -> tuple[Intent, bool]:
     """What the provider says after we asked for what is meant, and whether that was a capture."""
     intent = card_provider.read(intent_id)
     if state == "capturing" and intent.status == "requires_capture":
-        return card_provider.capture(intent_id, payment_id), True
-    if state == "voiding" and intent.status not in ("canceled", "succeeded"):
-        return card_provider.cancel(intent_id, payment_id), False
+        return card_provider.capture(intent_id, payment_id, attempt), True
+    if state in ("voiding", "voided", "failed") and intent.status not in ("canceled", "succeeded"):
+        return card_provider.cancel(intent_id, payment_id, attempt), False
     return intent, False
+
+
+def settle_refund(refund_id: str) -> None:
+    """Give the money of one refund back; ProviderUnavailable leaves it due."""
+    with unit_of_work():
+        refund = session().get_one(Refund, refund_id)
+        if refund.state != "pending":
+            refund.settle_at = None
+            return
+        refund.settle_at = _next_look(refund.created_at)
+        intent_id = session().get_one(Payment, refund.payment_id).provider_intent_id
+        amount, attempt = refund.amount, refund.attempt
+    assert intent_id is not None, refund_id  # only what a card paid waits for the provider
+    try:
+        with _another_attempt_after_failure(Refund, refund_id):
+            made = card_provider.refund(intent_id, refund_id, amount, attempt)
+    except RefundRefused as refused:
+        with unit_of_work():
+            refund, payment, _ = refunds.locked(refund_id)
+            refunds.mark_failed(refund, payment, refused.code)
+        return
+    with unit_of_work():
+        apply_refund(refund_id, made)
+    logs.get_logger(__name__).info("refund settled", refund_id=refund_id, provider_says=made.status)
+
+
+def apply_refund(refund_id: str, made: ProviderRefund) -> None:
+    """Bring our refund to what the provider says; while it is on its way, we look again."""
+    refund, payment, _ = refunds.locked(refund_id)
+    refund.provider_refund_id = made.id
+    if made.status == "succeeded":
+        refunds.mark_made(refund, payment)
+    elif made.status in ("failed", "canceled"):
+        refunds.mark_failed(refund, payment, made.failure_code or made.status)

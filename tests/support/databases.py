@@ -14,6 +14,11 @@ from sqlalchemy import MetaData, Table, create_engine, text
 from libs.chassis.migrations import migrate
 from tests.support import servers
 
+TABLES_THAT_KEEP_ROWS = (
+    "SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS"
+    " WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_MANIPULATION = 'DELETE'"
+)
+
 
 def fresh_sqlite(service: str, path: Path) -> str:
     """A migrated SQLite database at `path`; its URL."""
@@ -33,12 +38,15 @@ def fresh_mariadb(service: str, server_url: str) -> str:
 
     It is one database for the whole run: the test before must have ended.
     """
-    url, tables, rows = _mariadb_template(service, server_url)
+    url, tables, rows, kept = _mariadb_template(service, server_url)
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))
         for table in tables:
-            connection.execute(table.delete())
+            if table.name in kept:  # its rows cannot be deleted, which TRUNCATE does not ask
+                connection.execute(text(f"TRUNCATE TABLE {table.name}"))
+            else:
+                connection.execute(table.delete())
             if rows[table.name]:
                 connection.execute(table.insert(), rows[table.name])
         connection.execute(text("SET FOREIGN_KEY_CHECKS = 1"))
@@ -47,8 +55,11 @@ def fresh_mariadb(service: str, server_url: str) -> str:
 
 
 @lru_cache
-def _mariadb_template(service: str, server_url: str) -> tuple[str, list[Table], dict[str, list[dict[str, Any]]]]:
-    """The migrated database, its tables, and the rows that the migrations put into them."""
+def _mariadb_template(
+    service: str, server_url: str
+) -> tuple[str, list[Table], dict[str, list[dict[str, Any]]], frozenset[str]]:
+    """The migrated database, its tables, the rows that the migrations put into them, and where none can be
+    deleted."""
     url = servers.make_database(server_url, f"{service}_{uuid.uuid4().hex[:12]}")
     migrate(service, url)
     engine, metadata = create_engine(url), MetaData()
@@ -58,5 +69,6 @@ def _mariadb_template(service: str, server_url: str) -> tuple[str, list[Table], 
             name: [dict(row) for row in connection.execute(table.select()).mappings()]
             for name, table in metadata.tables.items()
         }
+        kept = frozenset(connection.scalars(text(TABLES_THAT_KEEP_ROWS)))
     engine.dispose()
-    return url, list(metadata.tables.values()), rows
+    return url, list(metadata.tables.values()), rows, kept

@@ -9,7 +9,7 @@ import stripe
 
 from libs.chassis import logs
 from libs.chassis.problems import BadRequest
-from services.billing import card_provider, payments
+from services.billing import payments, provider_notices
 
 
 class NotSigned(BadRequest):
@@ -19,7 +19,7 @@ class NotSigned(BadRequest):
 def receive_stripe_webhook(body: dict[str, Any]) -> dict[str, bool]:
     signature = flask.request.headers.get("Stripe-Signature", "")
     try:
-        notice = card_provider.read_notice(flask.request.get_data(), signature)
+        notice = provider_notices.read_notice(flask.request.get_data(), signature)
     except (stripe.SignatureVerificationError, ValueError):
         logs.get_logger(__name__).warning("webhook not signed")
         raise NotSigned from None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libs.chassis import system_settings
 from services.billing import card_provider
+from tests.integration.billing.bank import CALLS, Bank
 from tests.integration.billing.support import SECRET, Ask, variables
-from tests.support import servers
+from tests.support import databases, servers
 from tests.support.harness import Harness, running
 
 
@@ -18,6 +20,14 @@ from tests.support.harness import Harness, running
 def stripe_url() -> Iterator[str]:
     with servers.localstripe(SECRET) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated database of billing, on SQLite and on MariaDB."""
+    if request.param == "sqlite":
+        return databases.fresh_sqlite("billing", tmp_path / "billing.db")
+    return databases.fresh_mariadb("billing", request.getfixturevalue("mariadb_server"))
 
 
 @pytest.fixture
@@ -45,3 +55,11 @@ def set_setting(billing: Harness, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     monkeypatch.setattr(system_settings, "_refresh", lambda: None)
     monkeypatch.setattr(system_settings, "_memory", values)
     return values.__setitem__
+
+
+@pytest.fixture
+def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
+    played = Bank()
+    for name in CALLS:
+        monkeypatch.setattr(card_provider, name, getattr(played, name))
+    return played

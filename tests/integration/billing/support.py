@@ -8,8 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import update
 
+from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
+from services.billing import settlement
+from services.billing.models import Payment, Refund
 from tests.support.harness import Harness, user_id
 
 SECRET = "whsec_test"
@@ -44,6 +48,15 @@ def card(stripe_url: str, number: str = GOOD) -> str:
 def problem(answer: httpx.Response) -> tuple[int, str]:
     """Status and kind of a refusal."""
     return answer.status_code, answer.json()["type"].rpartition("/")[2]
+
+
+def settle_now() -> None:
+    """Look at everything that waits for the provider, without waiting."""
+    with db.unit_of_work() as session:
+        for kind in (Payment, Refund):
+            waiting = update(kind).where(kind.settle_at.is_not(None))
+            session.execute(waiting.values(settle_at=now() - timedelta(seconds=1)))
+    settlement.settle_due()
 
 
 def new_id(prefix: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
-from services.billing import card_provider, payments, settlement
+from services.billing import card_provider, payment_states, settlement
 from services.billing.models import Payment
 from tests.integration.billing.support import DECLINED, NEEDS_CHECK, PRODUCT, SECRET, card, variables
 from tests.support import servers
@@ -312,12 +312,17 @@ def test_nobody_sees_another_customers_payment(billing: Harness, ines: Callable[
 def test_a_payment_moves_only_as_its_table_says(ines: Callable[..., Any], stripe_url: str) -> None:
     payment_id = pay(ines, card(stripe_url)).json()["id"]
     with db.unit_of_work():
-        payment = payments.find(payment_id)
+        payment = payment_states.find(payment_id)
         assert payment is not None
-        with pytest.raises(payments.IllegalMove):
-            payments.move(payment, "refunded")
+        with pytest.raises(payment_states.IllegalMove):
+            payment_states.move(payment, "refunded")
 
 
 def test_a_front_end_learns_where_to_hand_cards(billing: Harness, stripe_url: str) -> None:
     answer = billing.client.get("/billing/v1/payment-configuration").json()
-    assert answer == {"provider": "stripe", "publishable_key": "pk_test_12345", "api_base": stripe_url}
+    assert answer == {
+        "provider": "stripe",
+        "publishable_key": "pk_test_12345",
+        "api_base": stripe_url,
+        "coin_value": {"amount": 1, "currency": "EUR"},
+    }

@@ -4,22 +4,19 @@ and what was paid for nothing is back in the end."""
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select, update
 
 from libs.chassis import db
-from libs.chassis.clock import now
-from libs.chassis.money import Money
-from services.billing import card_provider, coins, fee_payments, fees, ledger_check, payments, settlement
-from services.billing.card_provider import CardDeclined, Intent, ProviderUnavailable
-from services.billing.models import Fee, Payment
-from tests.integration.billing.support import move_donation, new_id
+from services.billing import coins, fee_payments, fees, ledger_check, money_check, payments, settlement
+from services.billing.card_provider import CardDeclined, ProviderUnavailable
+from services.billing.models import Fee, Payment, Refund
+from tests.integration.billing.bank import Bank
+from tests.integration.billing.support import move_donation, new_id, settle_now
 from tests.support.harness import Harness, user_id
 
 SOON = timedelta(seconds=1)
@@ -27,100 +24,12 @@ FEE, COINS = 300, 400
 REFUSALS = (
     fees.FeeNotPayable,
     payments.AlreadyBeingPaid,
-    fee_payments.PaymentGivenUp,
+    payments.PaymentGivenUp,
     coins.NotEnoughCoins,
     CardDeclined,
     ProviderUnavailable,
 )
 WHERE = st.sampled_from(["before", "after", "nowhere"])
-
-
-@dataclass
-class Bank:
-    """The provider, in memory. `loses` says where the next call fails: before it does anything, or after."""
-
-    intents: dict[str, Intent] = field(default_factory=dict)
-    refunded: dict[str, int] = field(default_factory=dict)
-    loses: str = "nowhere"
-    answers_with: str = "requires_capture"
-
-    def create(self, payment_id: str, _order_id: str, money: Money, _method: str) -> Intent:
-        with self._line():
-            return self.intents.setdefault(payment_id, self._new(payment_id, money))
-
-    @staticmethod
-    def _new(payment_id: str, money: Money) -> Intent:
-        return Intent(f"pi_{payment_id}", "requires_confirmation", money.amount, money.currency, None, None)
-
-    def confirm(self, intent_id: str, _payment_id: str) -> Intent:
-        with self._line():
-            if self._of(intent_id).status == "requires_confirmation":
-                if self.answers_with == "declined":
-                    raise CardDeclined("no", decline_code="card_declined")
-                self._set(intent_id, self.answers_with)
-            return self._of(intent_id)
-
-    def read(self, intent_id: str) -> Intent:
-        with self._line():
-            return self._of(intent_id)
-
-    def capture(self, intent_id: str, _payment_id: str) -> Intent:
-        with self._line():
-            if self._of(intent_id).status == "requires_capture":
-                self._set(intent_id, "succeeded")
-            return self._of(intent_id)
-
-    def cancel(self, intent_id: str, _payment_id: str) -> Intent:
-        with self._line():
-            if self._of(intent_id).status != "succeeded":
-                self._set(intent_id, "canceled")
-            return self._of(intent_id)
-
-    def refund(self, intent_id: str, _payment_id: str) -> bool:
-        with self._line():
-            assert self._of(intent_id).status == "succeeded"
-            self.refunded.setdefault(intent_id, self._of(intent_id).amount)
-            return True
-
-    def forget(self) -> None:
-        self.intents.clear()
-        self.refunded.clear()
-
-    def kept(self) -> int:
-        """What the bank took and did not give back."""
-        taken = [intent for intent in self.intents.values() if intent.status == "succeeded"]
-        return sum(intent.amount - self.refunded.get(intent.id, 0) for intent in taken)
-
-    def authenticate(self) -> None:
-        """All customers go through the bank's own check."""
-        for intent in list(self.intents.values()):
-            if intent.status == "requires_action":
-                self._set(intent.id, "requires_capture")
-
-    def _of(self, intent_id: str) -> Intent:
-        return self.intents[intent_id.removeprefix("pi_")]
-
-    def _set(self, intent_id: str, status: str) -> None:
-        self.intents[intent_id.removeprefix("pi_")] = replace(self._of(intent_id), status=status)
-
-    def _line(self) -> Line:
-        where, self.loses = self.loses, "nowhere"
-        return Line(where)
-
-
-@dataclass
-class Line:
-    """The network between us and the bank, for one call."""
-
-    loses: str
-
-    def __enter__(self) -> None:
-        if self.loses == "before":
-            raise ProviderUnavailable
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if self.loses == "after" and kind is None:
-            raise ProviderUnavailable
 
 
 class FeeWalk(RuleBasedStateMachine):
@@ -137,6 +46,7 @@ class FeeWalk(RuleBasedStateMachine):
         self.bank.forget()
         with db.unit_of_work() as session:  # what an earlier walk left half way is not ours
             session.execute(update(Payment).values(settle_at=None))
+            session.execute(update(Refund).values(settle_at=None))
 
     @initialize()
     def begin(self) -> None:
@@ -188,15 +98,8 @@ class FeeWalk(RuleBasedStateMachine):
     @rule(loses=WHERE)
     def settle(self, loses: str) -> None:
         self.bank.loses = loses
-        self._settle_all()
+        settle_now()
         self.bank.loses = "nowhere"
-
-    @staticmethod
-    def _settle_all() -> None:
-        with db.unit_of_work() as session:
-            due = update(Payment).where(Payment.settle_at.is_not(None))
-            session.execute(due.values(settle_at=now() - SOON))
-        settlement.settle_due()
 
     @rule()
     def the_order_goes_another_way(self) -> None:
@@ -228,21 +131,13 @@ class FeeWalk(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When all is settled, what is kept is exactly the fee that is paid."""
         for _ in range(4):
-            self._settle_all()
+            settle_now()
         fee = self.fee()
         assert "requires_capture" not in {intent.status for intent in self.bank.intents.values()}
         assert self.bank.kept() + self._coins_spent() == (FEE if fee.state == "paid" else 0), fee.state
         assert fee.state in (("due", "paid") if self.wanted else ("void", "refunded"))
         with db.unit_of_work(reads_only=True):
-            assert ledger_check.faults() == []
-
-
-@pytest.fixture
-def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
-    played = Bank()
-    for name in ("create", "confirm", "read", "capture", "cancel", "refund"):
-        monkeypatch.setattr(card_provider, name, getattr(played, name))
-    return played
+            assert [*ledger_check.faults(), *money_check.faults()] == []
 
 
 def test_a_fee_is_paid_once_or_not_at_all_whatever_happens(billing: Harness, bank: Bank) -> None:

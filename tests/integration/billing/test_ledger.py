@@ -337,7 +337,7 @@ def test_the_check_finds_what_was_spoilt_and_raises_the_alarm(
     alarms = ledger_check.FAULTS._value.get()
     found = check_at(at(3))
     assert found
-    assert "the coin ledger does not add up" in capsys.readouterr().out
+    assert "the ledgers do not add up" in capsys.readouterr().out
     assert ledger_check.FAULTS._value.get() == alarms + len(found)
     with db.unit_of_work(reads_only=True) as session:
         assert session.get_one(LedgerCheck, "2026-11-24").faults == found

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from libs.chassis.migrations import forbid_changes
 from libs.chassis.types import UtcDateTime
 
 revision = "0002"
@@ -74,25 +75,7 @@ def _create_ledger() -> None:
         sa.PrimaryKeyConstraint("day"),
     )
     for table, same_row in UNCHANGEABLE.items():
-        _forbid_changes(table, same_row)
-
-
-def _forbid_changes(table: str, same_row: str) -> None:
-    """Triggers that keep a table's rows as they were written (domain rule 2)."""
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    message = f"{table} cannot be changed"
-    for change in ("update", "delete"):
-        head = f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} "
-        body = (
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-            if sqlite
-            else f"FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'"
-        )
-        op.execute(head + body)
-    if sqlite:  # INSERT OR REPLACE deletes the old row without the trigger on DELETE
-        known = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"  # noqa: S608 constants of this file
-        head = f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {known} "
-        op.execute(head + f"BEGIN SELECT RAISE(ABORT, '{message}'); END")
+        forbid_changes(op, table, same_row)
 
 
 def _create_orders_and_fees() -> None:

@@ -1,0 +1,31 @@
+"""Own refunds, and those of everybody for staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from libs.chassis.security import principal
+from services.billing.models import Refund
+from services.billing.pages import page_of
+from services.billing.schemas import MonitoredRefundSchema, RefundSchema
+
+
+def list_refunds(
+    payment_id: str | None = None, order_id: str | None = None, limit: int = 20, cursor: str | None = None
+) -> dict[str, Any]:
+    own = select(Refund).where(Refund.buyer_id == principal().subject)
+    wanted = {Refund.payment_id: payment_id, Refund.order_id: order_id}
+    return page_of(own, Refund, wanted, RefundSchema(), limit, cursor)
+
+
+def list_all_refunds(
+    order_id: str | None = None,
+    buyer_id: str | None = None,
+    state: str | None = None,
+    limit: int = 20,
+    cursor: str | None = None,
+) -> dict[str, Any]:
+    wanted = {Refund.order_id: order_id, Refund.buyer_id: buyer_id, Refund.state: state}
+    return page_of(select(Refund), Refund, wanted, MonitoredRefundSchema(), limit, cursor)

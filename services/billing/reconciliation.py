@@ -1,0 +1,251 @@
+"""Comparing our payments and refunds with the provider's, and mending or reporting what does not agree.
+
+The provider's are listed by the time of their making, window after window, a few pages at a time; how far that got
+is a row, so that nothing is left out after a crash. What we missed (a lost webhook or answer) is settled at once;
+what only a person can judge is a finding. Whatever of ours no list had is asked for by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import stripe
+from sqlalchemy import select
+
+from libs.chassis import clock, logs
+from libs.chassis.db import session, unit_of_work
+from libs.chassis.money import Money
+from services.billing import card_provider, findings, settlement
+from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, Window
+from services.billing.models import Payment, ReconciliationWindow, Refund
+from services.billing.payment_states import ENDED
+
+PAGES_AT_ONCE = 3
+MOST_ASKED_FOR = 50
+LONGEST_WINDOW = timedelta(hours=6)
+FIRST_WINDOW_BEGINS = timedelta(days=1)
+# What is younger may still be under way.
+OLD_ENOUGH = timedelta(minutes=5)
+
+TAKEN = frozenset({"captured", "refunding", "refunded"})
+HOLDS_MONEY = frozenset({"requires_capture", "succeeded", "processing"})
+AGREES: dict[str, frozenset[str]] = {
+    "created": frozenset(
+        {"requires_confirmation", "requires_action", "requires_capture", "requires_payment_method", "processing"}
+    ),
+    "requires_action": frozenset({"requires_action", "processing"}),
+    "authorized": frozenset({"requires_capture"}),
+    "capturing": frozenset(),
+    "voiding": frozenset(),
+    "voided": frozenset({"canceled"}),
+    "failed": frozenset({"canceled"}),
+} | {state: frozenset({"succeeded"}) for state in TAKEN}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Payments or refunds: how a page of the provider's is listed, one compared, and ours without a mark found."""
+
+    name: str
+    page: Callable[[Window, str | None], tuple[Sequence[Any], bool]]
+    compare: Callable[[Any], None]
+    ask_for_unseen: Callable[[Window], None]
+
+
+def reconcile() -> None:
+    """Compare as much as is due and fits into one run; while the provider is away, the next run goes on."""
+    try:
+        for kind in KINDS:
+            _compare_due(kind)
+    except ProviderUnavailable:
+        logs.get_logger(__name__).warning("reconciliation goes on when the provider is back")
+
+
+def _compare_due(kind: _Kind) -> None:
+    for _ in range(PAGES_AT_ONCE):
+        due = _due_window(kind.name)
+        if due is None:
+            return
+        window, after = due
+        found, has_more = kind.page(window, after)
+        for one in found:
+            kind.compare(one)
+        if has_more:
+            _go_on_after(kind.name, found[-1].id)
+        else:
+            kind.ask_for_unseen(window)
+            _close_window(kind.name)
+
+
+def _due_window(name: str) -> tuple[Window, str | None] | None:
+    """The window to compare now, and after which of the provider's ids; None when nothing is old enough."""
+    with unit_of_work():
+        row = session().get(ReconciliationWindow, name)
+        if row is None:
+            since = clock.now() - FIRST_WINDOW_BEGINS
+            row = ReconciliationWindow(kind=name, since=since, until=_end_of_window(since))
+            session().add(row)
+        elif row.after is None:
+            row.until = _end_of_window(row.since)
+        return ((row.since, row.until), row.after) if row.until > row.since else None
+
+
+def _end_of_window(since: datetime) -> datetime:
+    """A whole second, as the provider counts; never before `since`."""
+    until = min(since + LONGEST_WINDOW, clock.now() - OLD_ENOUGH)
+    return max(until.replace(microsecond=0), since)
+
+
+def _go_on_after(name: str, provider_id: str) -> None:
+    with unit_of_work():
+        session().get_one(ReconciliationWindow, name).after = provider_id
+
+
+def _close_window(name: str) -> None:
+    with unit_of_work():
+        row = session().get_one(ReconciliationWindow, name)
+        row.since, row.after = row.until, None
+
+
+def compare_intent(intent: Intent) -> None:
+    """One payment of the provider with ours."""
+    with unit_of_work():
+        payment = session().scalar(select(Payment).where(Payment.provider_intent_id == intent.id))
+        if payment is not None:
+            payment.reconciled_at = clock.now()
+            _judge_amount(payment.id, payment.money, Money(intent.amount, intent.currency), payment.id)
+            payment_id, disagrees = payment.id, intent.status not in AGREES[payment.state]
+    if payment is None:
+        _judge_stranger(intent)
+    else:
+        _judge_state(payment_id, disagrees, intent)
+
+
+def _judge_stranger(intent: Intent) -> None:
+    """An intent that no payment of ours goes by. One with money in it is a matter for staff; one that an attempt of
+    ours left behind without is cancelled."""
+    with unit_of_work():
+        payment = session().get(Payment, intent.payment_id) if intent.payment_id else None
+        if intent.status in HOLDS_MONEY:
+            money = Money(intent.amount, intent.currency)
+            detail = f"the provider has {money} ({intent.status}), and we have not"
+            findings.report("unknown_payment", intent.id, detail, payment_id=payment.id if payment else None)
+            return
+        findings.mended("unknown_payment", intent.id)
+        is_over = payment is not None and (payment.provider_intent_id is not None or payment.state in ENDED)
+    if is_over and intent.status != "canceled":
+        card_provider.cancel(intent.id, intent.id, 1)
+
+
+def _judge_amount(subject: str, ours: Money, theirs: Money, payment_id: str) -> None:
+    if ours == theirs:
+        findings.mended("amount_differs", subject)
+    else:
+        findings.report("amount_differs", subject, f"{ours} here, {theirs} there", payment_id=payment_id)
+
+
+def _judge_state(payment_id: str, disagrees: bool, intent: Intent) -> None:
+    """Settle a payment that did not hear of something; report it when that does not help."""
+    before = intent.status
+    if disagrees:
+        settlement.settle(payment_id)
+        intent = card_provider.read(intent.id)
+    with unit_of_work():
+        payment = session().get_one(Payment, payment_id)
+        if intent.status in AGREES[payment.state]:
+            if disagrees:
+                detail = f"we had not heard that it was {before}"
+                findings.report("missed_state", payment_id, detail, payment_id=payment_id)
+                findings.mended("missed_state", payment_id)
+            findings.mended("state_differs", payment_id)
+            findings.mended("missing_at_provider", payment_id)
+        elif payment.state not in ("capturing", "voiding"):  # those are at work
+            detail = f"{payment.state} here, {intent.status} there"
+            findings.report("state_differs", payment_id, detail, payment_id=payment_id)
+
+
+def compare_refund(found: ProviderRefund) -> None:
+    """One refund of the provider with ours."""
+    with unit_of_work():
+        refund = _refund_of(found)
+        if refund is None:
+            money = Money(found.amount, found.currency)
+            detail = f"the provider gave {money} back for {found.intent_id}, and we did not ask for it"
+            findings.report("unknown_refund", found.id, detail, payment_id=_payment_id_of(found))
+            return
+        refund.reconciled_at = clock.now()
+        _judge_amount(refund.id, refund.money, Money(found.amount, found.currency), refund.payment_id)
+        refund_id, state = refund.id, refund.state
+        _judge_refund(refund, found)
+    if state == "pending":
+        settlement.settle_refund(refund_id)
+
+
+def _judge_refund(refund: Refund, found: ProviderRefund) -> None:
+    theirs = "made" if found.status == "succeeded" else "pending"
+    theirs = "failed" if found.status in ("failed", "canceled") else theirs
+    if refund.state in (theirs, "pending"):
+        findings.mended("state_differs", refund.id)
+        findings.mended("missing_at_provider", refund.id)
+    else:
+        detail = f"{refund.state} here, {found.status} there"
+        findings.report("state_differs", refund.id, detail, payment_id=refund.payment_id)
+
+
+def _refund_of(found: ProviderRefund) -> Refund | None:
+    by_id = session().scalar(select(Refund).where(Refund.provider_refund_id == found.id))
+    return by_id or (session().get(Refund, found.refund_id) if found.refund_id else None)
+
+
+def _payment_id_of(found: ProviderRefund) -> str | None:
+    return session().scalar(select(Payment.id).where(Payment.provider_intent_id == found.intent_id))
+
+
+def _ask_for_unseen_payments(window: Window) -> None:
+    with unit_of_work(reads_only=True) as db:
+        unseen = select(Payment.id, Payment.provider_intent_id).where(
+            Payment.created_at >= window[0],
+            Payment.created_at < window[1],
+            Payment.provider_intent_id.is_not(None),
+            Payment.reconciled_at.is_(None),
+        )
+        rows = db.execute(unseen.order_by(Payment.created_at).limit(MOST_ASKED_FOR)).all()
+    for payment_id, intent_id in rows:
+        assert intent_id is not None, payment_id
+        with _reported_when_unknown(payment_id, payment_id):
+            compare_intent(card_provider.read(intent_id))
+
+
+def _ask_for_unseen_refunds(window: Window) -> None:
+    with unit_of_work(reads_only=True) as db:
+        unseen = select(Refund.id, Refund.payment_id, Refund.provider_refund_id).where(
+            Refund.made_at >= window[0],
+            Refund.made_at < window[1],
+            Refund.provider_refund_id.is_not(None),
+            Refund.reconciled_at.is_(None),
+        )
+        rows = db.execute(unseen.order_by(Refund.made_at).limit(MOST_ASKED_FOR)).all()
+    for refund_id, payment_id, theirs in rows:
+        assert theirs is not None, refund_id
+        with _reported_when_unknown(refund_id, payment_id):
+            compare_refund(card_provider.read_refund(theirs))
+
+
+@contextmanager
+def _reported_when_unknown(subject: str, payment_id: str) -> Iterator[None]:
+    try:
+        yield
+    except stripe.InvalidRequestError:
+        with unit_of_work():
+            detail = "the provider does not know it"
+            findings.report("missing_at_provider", subject, detail, payment_id=payment_id)
+
+
+KINDS = (
+    _Kind("payments", card_provider.list_intents, compare_intent, _ask_for_unseen_payments),
+    _Kind("refunds", card_provider.list_refunds, compare_refund, _ask_for_unseen_refunds),
+)

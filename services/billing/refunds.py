@@ -1,0 +1,162 @@
+"""Refunds: money or coins of a payment that go back, each once (stories rb-c-02, rb-r-po-03).
+
+A refund is a row first. Coins go back in that same transaction; money goes back by `settlement.py`, outside any.
+What is on its way back is counted in the payment from the start, so that never more goes back than was taken.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from libs.chassis import clock
+from libs.chassis.db import session
+from libs.chassis.ids import new_id
+from libs.chassis.problems import Conflict
+from services.billing import coins, fees, findings, money_ledger, payment_states
+from services.billing.models import Fee, Payment, Refund
+from services.billing.registry import registry
+
+MOVES: dict[str, frozenset[str]] = {
+    "pending": frozenset({"made", "failed"}),
+    "made": frozenset(),
+    "failed": frozenset(),
+}
+
+
+class IllegalMove(Conflict):
+    slug, title = "illegal-move", "The refund cannot do that in its present state"
+
+
+def move(refund: Refund, state: str) -> None:
+    """Bring a refund into another state; IllegalMove when the table above does not have that."""
+    if state not in MOVES[refund.state]:
+        raise IllegalMove(f"a refund that is {refund.state} cannot become {state}")
+    refund.state, refund.settle_at = state, None
+
+
+def start(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None = None) -> Refund | None:
+    """Give back `amount` of a taken payment, or what is left of it, once for `key`; None when nothing is left.
+
+    The payment and what it is for are locked by the caller.
+    """
+    known = session().scalar(select(Refund).where(Refund.unique_key == key))
+    if known is not None:
+        return known
+    given = min(amount, payment.amount - payment.refunded)
+    if given < amount:
+        detail = f"{amount} was to go back for {key}, and {given} was left of {payment.amount} {payment.currency}"
+        findings.report("refund_above_taken", key, detail, payment_id=payment.id)
+    if given == 0:
+        return None
+    refund = _row(payment, given, key=key, reason=reason, return_id=return_id)
+    payment.refunded += given
+    if payment.refunded == payment.amount:
+        payment_states.move(payment, "refunding")
+    session().add(refund)
+    session().flush()
+    if payment.coins is not None:
+        _give_coins_back(refund, payment)
+    return refund
+
+
+def _row(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:
+    moment = clock.now()
+    return Refund(
+        id=new_id("rfd"),
+        unique_key=key,
+        payment_id=payment.id,
+        order_id=payment.order_id,
+        return_id=return_id,
+        buyer_id=payment.buyer_id,
+        reason=reason,
+        state="pending",
+        method=payment.method,
+        amount=amount,
+        currency=payment.currency,
+        coins=coins_of(payment, amount),
+        created_at=moment,
+        settle_at=moment if payment.method == "card" else None,
+    )
+
+
+def coins_of(payment: Payment, amount: int) -> int | None:
+    """The coins that go back with `amount`, after what went back before: rounded down, all of them in the end."""
+    if payment.coins is None:
+        return None
+
+    def until(refunded: int) -> int:
+        return payment.coins * refunded // payment.amount if payment.coins else 0
+
+    return until(payment.refunded + amount) - until(payment.refunded)
+
+
+def _give_coins_back(refund: Refund, payment: Payment) -> None:
+    if refund.coins:
+        key = f"refunded:{refund.id}"
+        coins.refund(refund.buyer_id, refund.coins, key=key, order_id=refund.return_id or refund.order_id)
+    mark_made(refund, payment)
+
+
+def locked(refund_id: str) -> tuple[Refund, Payment, object]:
+    """A refund with its payment and what that is for, locked from the outside in."""
+    refund = session().get_one(Refund, refund_id)
+    payment = session().get_one(Payment, refund.payment_id)
+    subject = payment_states.lock(payment)
+    session().refresh(refund, with_for_update=True)
+    return refund, payment, subject
+
+
+def mark_made(refund: Refund, payment: Payment) -> None:
+    """The money or the coins are back; twice is once."""
+    if refund.state == "made":
+        return
+    move(refund, "made")
+    refund.made_at = clock.now()
+    if refund.method == "card":
+        money_ledger.refunded(refund, payment)
+    session().flush()
+    if payment.state == "refunding" and not _pending_of(payment):
+        payment_states.move(payment, "refunded")
+    if payment.fee_id is None:
+        _publish(refund)
+    elif refund.reason == "fee":
+        _mark_fee_refunded(payment.fee_id)
+
+
+def _pending_of(payment: Payment) -> int:
+    pending = select(func.count()).where(Refund.payment_id == payment.id, Refund.state == "pending")
+    return int(session().scalar(pending) or 0)
+
+
+def _mark_fee_refunded(fee_id: str) -> None:
+    fee: Fee = fees.locked(fee_id)
+    if fee.state == "refunding":
+        fees.move(fee, "refunded")
+
+
+def mark_failed(refund: Refund, payment: Payment, code: str) -> None:
+    """The provider does not make this refund: staff have to give the money back another way."""
+    if refund.state != "pending":
+        return
+    move(refund, "failed")
+    refund.failure_code = code
+    payment.refunded -= refund.amount
+    if payment.state == "refunding":
+        payment_states.move(payment, "captured")
+    detail = f"the provider did not make the refund of {refund.money}: {code}"
+    findings.report("refund_failed", refund.id, detail, payment_id=payment.id)
+
+
+def _publish(refund: Refund) -> None:
+    data = {
+        "refund_id": refund.id,
+        "payment_id": refund.payment_id,
+        "order_id": refund.order_id,
+        "return_id": refund.return_id,
+        "buyer_id": refund.buyer_id,
+        "amount": refund.money.to_dict(),
+        "method": refund.method,
+        "coins": refund.coins,
+        "made_at": clock.rfc3339(refund.made_at),
+    }
+    registry.publish("billing.refund.made.v1", subject=refund.id, data=data, version=refund.version)

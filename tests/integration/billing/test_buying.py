@@ -1,0 +1,348 @@
+"""What billing does for a purchase: coins and cards, cancelling, returning, rewards and donors' shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from libs.chassis import db
+from services.billing import ledger_check, money_check
+from tests.integration.billing.shop import Order, Shop, euros
+from tests.integration.billing.support import (
+    DONATION,
+    NEEDS_CHECK,
+    move_donation,
+    new_id,
+    problem,
+    register,
+    settle_now,
+)
+from tests.support.harness import Harness, user_id
+
+
+@pytest.fixture
+def shop(billing: Harness, stripe_url: str) -> Shop:
+    return Shop(billing, stripe_url)
+
+
+def faults() -> list[str]:
+    with db.unit_of_work(reads_only=True):
+        return [*ledger_check.faults(), *money_check.faults()]
+
+
+def held_by_provider() -> int:
+    with db.unit_of_work(reads_only=True):
+        return money_check.balance_of("house.provider", "EUR")
+
+
+def buy(shop: Shop, order: Order, *, coins: bool = False) -> str:
+    """Pay for an order and let it be sold; the payment's id."""
+    answer = shop.pay(order, coins=coins)
+    assert answer.status_code == 201, answer.text
+    payment_id: str = answer.json()["id"]
+    shop.sell(order)
+    settle_now()
+    settle_now()
+    assert shop.payment(payment_id).state == "captured"
+    return payment_id
+
+
+def test_an_order_is_paid_with_coins_that_are_set_aside_until_it_is_sold(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    shop.give_coins(order.buyer, 7000)
+    answer = shop.pay(order, coins=True)
+    assert (answer.status_code, answer.json()["coins"]) == (201, 6401)
+    assert shop.balance(order.buyer) == (599, 0)
+    [told] = billing.published("billing.payment.authorized.v1")
+    assert (told["order_id"], told["amount"]) == (order.id, euros(6401))
+    assert billing.published("billing.payment.captured.v1") == []
+    for _ in range(2):
+        shop.sell(order)
+    [told] = billing.published("billing.payment.captured.v1")
+    assert told["payment_id"] == answer.json()["id"]
+    assert (shop.balance(order.buyer), held_by_provider(), faults()) == ((599, 0), 0, [])
+
+
+def test_coins_of_an_order_whose_hold_is_released_come_back_once(shop: Shop) -> None:
+    order = shop.order()
+    shop.give_coins(order.buyer, 7000)
+    payment_id = shop.pay(order, coins=True).json()["id"]
+    for _ in range(2):
+        shop.release(order)
+    assert (shop.balance(order.buyer), shop.payment(payment_id).state) == ((7000, 0), "voided")
+    assert faults() == []
+
+
+def test_what_a_coin_is_worth_is_a_setting_and_too_few_coins_leave_the_order_payable(
+    shop: Shop, set_setting: Callable[[str, Any], None]
+) -> None:
+    set_setting("billing.coin_value", 10)
+    order = shop.order()
+    shop.give_coins(order.buyer, 640)
+    assert problem(shop.pay(order, coins=True)) == (409, "not-enough-coins")
+    shop.give_coins(order.buyer, 1)
+    assert shop.pay(order, coins=True).json()["coins"] == 641
+    assert shop.balance(order.buyer) == (0, 0)
+
+
+def test_coins_come_without_a_card_and_a_card_with_one(shop: Shop) -> None:
+    order = shop.order()
+    for body in ({"method": "card"}, {"method": "coins", "payment_method": "pm_12345"}):
+        answer = shop.ask(
+            order.buyer, "POST", "/billing/v1/payments", json={"order_id": order.id} | body, key=new_id("key")
+        )
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/payment_method")
+
+
+def test_two_orders_paid_with_the_same_coins_at_once_are_paid_once(shop: Shop) -> None:
+    first, second = shop.order("rita"), shop.order("rita")
+    shop.give_coins("rita", first.total)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda order: shop.pay(order, coins=True), [first, second]))
+    assert sorted(answer.status_code for answer in answers) == [201, 409]
+    assert (shop.balance("rita"), faults()) == ((0, 0), [])
+
+
+def test_one_order_paid_by_card_and_with_coins_at_once_has_one_payment(shop: Shop) -> None:
+    order = shop.order()
+    shop.give_coins(order.buyer, order.total)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda coins: shop.pay(order, coins=coins), [True, False]))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes[0] == 201, [answer.text for answer in answers]
+    seen = shop.ask(order.buyer, "GET", "/billing/v1/payments").json()["items"]
+    assert len([one for one in seen if one["state"] in ("authorized", "created")]) == 1
+    assert faults() == []
+
+
+def test_a_payment_left_at_the_banks_check_gives_way_to_another(shop: Shop) -> None:
+    order = shop.order()
+    left = shop.pay(order, number=NEEDS_CHECK).json()
+    assert left["state"] == "requires_action"
+    assert shop.pay(order).json()["state"] == "authorized"
+    given_up = shop.ask(order.buyer, "GET", f"/billing/v1/payments/{left['id']}").json()
+    assert (given_up["state"], given_up["failure"]["code"], given_up["client_secret"]) == (
+        "voided",
+        "replaced",
+        None,
+    )
+    assert shop.billing.published("billing.payment.voided.v1") == []
+
+
+@pytest.mark.parametrize("coins", [False, True])
+def test_a_cancelled_order_is_refunded_whole_and_once(billing: Harness, shop: Shop, coins: bool) -> None:
+    order = shop.order()
+    shop.give_coins(order.buyer, order.total)
+    payment_id = buy(shop, order, coins=coins)
+    for _ in range(2):
+        shop.moved(order, "cancelled")
+        settle_now()
+    [told] = billing.published("billing.refund.made.v1")
+    assert (told["order_id"], told["return_id"], told["amount"]) == (order.id, None, euros(6401))
+    assert (told["method"], told["coins"]) == (("coins", 6401) if coins else ("card", None))
+    payment = shop.ask(order.buyer, "GET", f"/billing/v1/payments/{payment_id}").json()
+    assert (payment["state"], payment["refunded"]) == ("refunded", euros(6401))
+    [refund] = shop.ask(order.buyer, "GET", "/billing/v1/refunds", params={"order_id": order.id}).json()["items"]
+    assert (refund["id"], refund["state"], refund["reason"]) == (told["refund_id"], "made", "cancelled")
+    assert shop.balance(order.buyer) == (order.total, 0)
+    assert coins or shop.refunds_at_provider(payment_id) == [6401]
+    assert (held_by_provider(), faults()) == (0, [])
+
+
+def test_a_cancel_that_comes_before_the_sale_voids_and_the_late_sale_takes_nothing(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.moved(order, "cancelled")
+    shop.sell(order)
+    settle_now()
+    assert shop.payment(payment_id).state == "voided"
+    shop.sell(order)
+    assert (held_by_provider(), shop.billing.published("billing.refund.made.v1")) == (0, [])
+
+
+def test_a_cancel_that_meets_the_capture_is_captured_then_refunded_once(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    shop.moved(order, "cancelled")
+    for _ in range(4):
+        settle_now()
+    assert shop.payment(payment_id).state == "refunded"
+    assert shop.refunds_at_provider(payment_id) == [6401]
+    assert shop.billing.published("billing.payment.captured.v1") == [], "nobody is to ship it"
+    assert len(shop.billing.published("billing.refund.made.v1")) == 1
+
+
+def test_an_order_that_ended_cannot_be_paid_even_by_a_payment_that_was_under_way(shop: Shop) -> None:
+    order = shop.order()
+    left = shop.pay(order, number=NEEDS_CHECK).json()
+    shop.billing.deliver(
+        "customer.buying_order.expired.v1", {"order_id": order.id, "buyer_id": user_id(order.buyer)}
+    )
+    settle_now()
+    assert shop.payment(left["id"]).state == "voided"
+    shop.give_coins(order.buyer, order.total)
+    assert problem(shop.pay(order, coins=True)) == (409, "order-not-payable")
+    assert problem(shop.pay(order)) == (409, "payment-given-up")
+    settle_now()
+    assert (shop.balance(order.buyer), held_by_provider()) == ((order.total, 0), 0)
+
+
+def test_returns_give_back_part_by_part_and_never_more_than_was_taken(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    payment_id = buy(shop, order)
+    coat, hat = order.products
+    for _ in range(2):
+        shop.returned(order, "checked_good", [coat], 4900, "rbo_" + "1" * 32)
+        settle_now()
+    assert shop.payment(payment_id).state == "captured"
+    shop.returned(order, "checked_bad", [hat], None, "rbo_" + "2" * 32)
+    for _ in range(2):
+        shop.returned(order, "refund_decided", [hat], 1000, "rbo_" + "2" * 32)
+        settle_now()
+    told = [(one["return_id"], one["amount"]["amount"]) for one in billing.published("billing.refund.made.v1")]
+    assert told == [("rbo_" + "1" * 32, 4900), ("rbo_" + "2" * 32, 1000)]
+    assert shop.refunds_at_provider(payment_id) == [1000, 4900]
+    shop.returned(order, "checked_good", [coat], 4900, "rbo_" + "3" * 32)
+    settle_now()
+    assert shop.refunds_at_provider(payment_id) == [501, 1000, 4900]
+    assert (held_by_provider(), faults()) == (0, [])
+
+
+def test_a_refund_of_nothing_is_none(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.returned(order, "refund_decided", order.products, 0)
+    settle_now()
+    assert (shop.payment(payment_id).refunded, shop.refunds_at_provider(payment_id)) == (0, [])
+
+
+def test_coins_come_back_in_parts_that_sum_up(shop: Shop, set_setting: Callable[[str, Any], None]) -> None:
+    set_setting("billing.coin_value", 7)
+    set_setting("billing.reward_pick_up_coins", 0)
+    order = shop.order(prices=(101, 101, 99))
+    shop.give_coins(order.buyer, 43)
+    buy(shop, order, coins=True)
+    seen = []
+    for place, product in enumerate(order.products):
+        shop.returned(order, "checked_good", [product], order.prices[place], f"rbo_{place:032x}")
+        seen.append(shop.balance(order.buyer)[0])
+    assert seen == [14, 28, 43]
+    assert faults() == []
+
+
+@pytest.mark.parametrize("pick_up_comes_late", [False, True])
+def test_a_pick_up_is_rewarded_once_and_a_return_takes_its_part_back(shop: Shop, pick_up_comes_late: bool) -> None:
+    order = shop.order()
+    buy(shop, order)
+    coat, hat = order.products
+    picked_up = [lambda: shop.moved(order, "picked_up", is_first=True)] * 2
+    back = [lambda: shop.returned(order, "checked_good", [coat], 4900, "rbo_" + "1" * 32)] * 2
+    for step in [*back, *picked_up] if pick_up_comes_late else [*picked_up, *back]:
+        step()
+    assert shop.balance(order.buyer) == (120 - 120 * 4900 // 6401, 0)
+    shop.returned(order, "refund_decided", [hat], 0, "rbo_" + "2" * 32)
+    assert shop.balance(order.buyer) == (0, 0)
+    assert faults() == []
+
+
+def test_a_reward_that_is_spent_when_the_order_comes_back_becomes_a_debt(shop: Shop) -> None:
+    order = shop.order()
+    buy(shop, order)
+    shop.moved(order, "picked_up")
+    other = shop.order(order.buyer, prices=(20,))
+    assert shop.pay(other, coins=True).status_code == 201
+    shop.returned(order, "checked_good", order.products, order.total)
+    assert shop.balance(order.buyer) == (0, 20)
+
+
+def payouts_of(billing: Harness) -> list[tuple[str, int]]:
+    donor = billing.as_user("ines", "billing:rewards")
+    items = donor("GET", "/billing/v1/payouts").json()["items"]
+    return sorted((one["state"], one["amount"]["amount"]) for one in items)
+
+
+def test_a_share_is_due_when_the_return_window_is_over_and_void_for_what_came_back(
+    billing: Harness, shop: Shop
+) -> None:
+    move_donation(billing, "deposited")
+    order = shop.order()
+    buy(shop, order)
+    for place in (0, 1):
+        shop.product_sold(order, place, DONATION)
+    assert payouts_of(billing) == [("prepared", 600), ("prepared", 1960)]
+    shop.returned(order, "checked_good", order.products[:1], 4900)
+    for _ in range(2):
+        shop.moved(order, "completed", products=order.products[1:])
+    assert payouts_of(billing) == [("due", 600), ("void", 1960)]
+    [told] = billing.published("billing.payout.due.v1")
+    assert (told["product_id"], told["amount"]) == (order.products[1], euros(600))
+    with db.unit_of_work(reads_only=True):
+        assert money_check.balance_of(f"donors.{user_id('ines')}", "EUR") == -600
+    assert faults() == []
+
+
+@pytest.mark.parametrize("end", ["completed", "cancelled", "returned"])
+def test_a_sale_that_is_told_late_follows_what_became_of_the_order(billing: Harness, shop: Shop, end: str) -> None:
+    move_donation(billing, "deposited")
+    order = shop.order(prices=(4900,))
+    buy(shop, order)
+    if end == "returned":
+        shop.returned(order, "checked_good", order.products, 4900)
+    else:
+        shop.moved(order, end)
+    shop.product_sold(order, 0, DONATION)
+    assert payouts_of(billing) == ([("due", 1960)] if end == "completed" else [])
+
+
+def test_a_return_that_was_given_up_after_all_was_over_leaves_the_share_due(billing: Harness, shop: Shop) -> None:
+    move_donation(billing, "deposited")
+    order = shop.order(prices=(4900,))
+    buy(shop, order)
+    shop.product_sold(order, 0, DONATION)
+    shop.moved(order, "completed", products=[])
+    assert payouts_of(billing) == [("prepared", 1960)]
+    shop.returned(order, "expired", order.products, None)
+    assert payouts_of(billing) == [("due", 1960)]
+
+
+def test_staff_see_payments_refunds_and_payouts_and_record_what_was_sent(billing: Harness, shop: Shop) -> None:
+    move_donation(billing, "deposited")
+    order = shop.order(prices=(4900, 100))
+    payment_id = buy(shop, order)
+    shop.product_sold(order, 0, DONATION)
+    shop.returned(order, "checked_good", order.products[1:], 100)
+    settle_now()
+    scopes = "billing:payments:monitor billing:payouts:read billing:payouts:write"
+    manager = billing.as_user("marta", scopes, kind="internal", roles=["manager"])
+    [seen] = manager("GET", "/billing/v1/monitored-payments", params={"order_id": order.id}).json()["items"]
+    assert (seen["id"], seen["refunded"], "client_secret" in seen) == (payment_id, euros(100), False)
+    [seen] = manager("GET", "/billing/v1/monitored-refunds", params={"state": "made"}).json()["items"]
+    assert (seen["buyer_id"], seen["amount"]) == (user_id(order.buyer), euros(100))
+    [seen] = manager("GET", "/billing/v1/monitored-payouts", params={"state": "prepared"}).json()["items"]
+    path, sent = f"/billing/v1/payouts/{seen['id']}/payment", {"reference": "SEPA 42"}
+    assert problem(manager("POST", path, json=sent, key="transfer-1")) == (409, "payout-not-due")
+    shop.moved(order, "completed", products=order.products[:1])
+    paid = manager("POST", path, json=sent, key="transfer-2").json()
+    assert (paid["state"], paid["reference"], paid["paid_at"] is None) == ("paid", "SEPA 42", False)
+    assert problem(manager("POST", path, json=sent, key="transfer-3")) == (409, "payout-not-due")
+    nowhere = "/billing/v1/payouts/pyo_" + "0" * 32 + "/payment"
+    assert manager("POST", nowhere, json=sent, key="transfer-4").status_code == 404
+    with db.unit_of_work(reads_only=True):
+        assert money_check.balance_of("house.paid_out", "EUR") == -1960
+        assert money_check.balance_of(f"donors.{user_id('ines')}", "EUR") == 0
+    assert faults() == []
+
+
+def test_nobody_sees_another_customers_refund(billing: Harness, shop: Shop) -> None:
+    register(billing, "rui")
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.moved(order, "cancelled")
+    settle_now()
+    for params in ({}, {"order_id": order.id}, {"payment_id": payment_id}):
+        assert shop.ask("rui", "GET", "/billing/v1/refunds", params=params).json()["items"] == []
+    assert shop.ask(order.buyer, "GET", "/billing/v1/monitored-refunds").status_code == 403

@@ -1,0 +1,270 @@
+"""Whatever goes wrong between us and the provider, at each call: money is right to the cent in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pybreaker
+import pytest
+import stripe
+from sqlalchemy import select, update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.billing import card_provider, declines, ledger_check, money_check, settlement
+from services.billing.models import Payment, ProviderEvent, Refund
+from tests.integration.billing.shop import Order, Shop
+from tests.integration.billing.support import NEEDS_CHECK, card, new_id, problem, settle_now, variables
+from tests.support import databases
+from tests.support.harness import Harness, running
+from tests.support.stripe_proxy import Kind, StripeProxy, stripe_proxy
+
+LOST: tuple[Kind, ...] = ("500_before", "500_after", "reset_before", "reset_after", "time_out")
+TWICE = 2  # the library repeats a call once by itself
+
+
+@pytest.fixture(scope="module")
+def proxy(stripe_url: str) -> Iterator[StripeProxy]:
+    with stripe_proxy(stripe_url) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def service(proxy: StripeProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+    """One billing service for all of these tests; each has an order and a buyer of its own."""
+    folder: Path = tmp_path_factory.mktemp("billing")
+    database_url = databases.fresh_sqlite("billing", folder / "billing.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(card_provider, "TIMEOUT_SECONDS", 0.3)
+        patch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
+        card_provider._client.cache_clear()
+        with running("billing", variables(database_url, proxy.url)) as billing:
+            yield billing
+    card_provider._client.cache_clear()
+
+
+@pytest.fixture
+def shop(service: Harness, proxy: StripeProxy, stripe_url: str) -> Iterator[Shop]:
+    proxy.behave()
+    card_provider._breaker.close()
+    with db.unit_of_work() as session:  # what another test left is not ours
+        for kind in (Payment, Refund):
+            session.execute(update(kind).values(settle_at=None))
+    yield Shop(service, stripe_url)
+    with db.unit_of_work(reads_only=True):
+        assert [*ledger_check.faults(), *money_check.faults()] == []
+
+
+def settle_all() -> None:
+    for _ in range(5):
+        card_provider._breaker.close()
+        settle_now()
+
+
+def pay_until_done(shop: Shop, order: Order) -> str:
+    """Pay as a client does who repeats a request that got no answer: with the same key."""
+    body = {"order_id": order.id, "method": "card", "payment_method": card(shop.stripe_url)}
+    key = new_id("key")
+    for _ in range(4):
+        card_provider._breaker.close()
+        answer = shop.ask(order.buyer, "POST", "/billing/v1/payments", json=body, key=key)
+        if answer.status_code == 201:
+            payment_id: str = answer.json()["id"]
+            return payment_id
+        assert problem(answer) == (503, "payment-provider-unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+    raise AssertionError("the order did not stay payable")
+
+
+CHANGES = [(call, kind) for call in ("create", "confirm", "capture", "refund") for kind in LOST]
+READS: list[tuple[str, Kind]] = [("read", "time_out"), ("list_refunds", "500_before")]
+
+
+@pytest.mark.parametrize(("call", "kind"), CHANGES + READS)
+def test_a_lost_call_charges_and_refunds_once(shop: Shop, proxy: StripeProxy, call: str, kind: Kind) -> None:
+    order = shop.order()
+    proxy.order(kind, call, times=TWICE)
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    settle_all()
+    assert shop.payment(payment_id).state == "captured"
+    shop.returned(order, "checked_good", order.products[:1], 4900, new_id("rbo"))
+    settle_all()
+    shop.returned(order, "checked_good", order.products[1:], 1501, new_id("rbo"))
+    settle_all()
+    assert shop.refunds_at_provider(payment_id) == [1501, 4900]
+    assert shop.payment(payment_id).state == "refunded"
+    assert [fault.times for fault in proxy.faults] == [0], "the fault did happen"
+    [intent] = intents_of(shop, order, "succeeded")
+    assert intent == shop.payment(payment_id).provider_intent_id
+
+
+def intents_of(shop: Shop, order: Order, status: str) -> list[str]:
+    """The intents of an order at the provider, however many there are."""
+    window = (now() - timedelta(hours=1), now() + timedelta(seconds=2))
+    ours = select(Payment.id).where(Payment.order_id == order.id)
+    with db.unit_of_work(reads_only=True) as session:
+        ids = set(session.scalars(ours))
+    found, _ = card_provider.list_intents(window, None)
+    return [intent.id for intent in found if intent.payment_id in ids and intent.status == status]
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_a_lost_cancel_gives_back_what_the_bank_set_aside(shop: Shop, proxy: StripeProxy, kind: Kind) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    proxy.order(kind, "cancel", times=TWICE)
+    shop.release(order)
+    settle_all()
+    assert shop.payment(payment_id).state == "voided"
+    assert intents_of(shop, order, "canceled") == [shop.payment(payment_id).provider_intent_id]
+
+
+def test_another_key_after_a_lost_answer_pays_once_too(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    proxy.order("500_after", "confirm", times=TWICE)
+    assert problem(shop.pay(order)) == (503, "payment-provider-unavailable")
+    card_provider._breaker.close()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    settle_all()
+    assert intents_of(shop, order, "succeeded") == [shop.payment(payment_id).provider_intent_id]
+    assert len(intents_of(shop, order, "canceled")) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "advice"),
+    [
+        ("generic_decline", "generic_decline", declines.USE_ANOTHER),
+        ("do_not_honor", "do_not_honor", declines.USE_ANOTHER),
+        ("insufficient_funds", "insufficient_funds", declines.NO_MONEY),
+        ("expired_card", "expired_card", declines.TOO_OLD),
+        ("incorrect_cvc", "incorrect_cvc", declines.TYPE_AGAIN),
+        ("incorrect_number", "incorrect_number", declines.TYPE_AGAIN),
+        ("processing_error", "processing_error", declines.TRY_LATER),
+        ("issuer_not_available", "issuer_not_available", declines.TRY_LATER),
+        ("authentication_required", "authentication_required", declines.DO_THE_CHECK),
+        ("stolen_card", "card_declined", declines.USE_ANOTHER),
+        ("fraudulent", "card_declined", declines.USE_ANOTHER),
+    ],
+)
+def test_a_decline_says_what_to_do_and_leaves_the_order_payable(
+    shop: Shop, proxy: StripeProxy, code: str, told: str, advice: str
+) -> None:
+    order = shop.order()
+    proxy.order("declined", "confirm", code=code)
+    answer = shop.pay(order)
+    assert problem(answer) == (402, "card-declined")
+    assert (answer.json()["decline_code"], answer.json()["detail"]) == (told, advice)
+    assert shop.pay(order).json()["state"] == "authorized"
+
+
+def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid(
+    shop: Shop, proxy: StripeProxy
+) -> None:
+    order = shop.order()
+    proxy.order("declined", "confirm", code="do_not_honor")
+    shop.pay(order)
+    settle_all()
+    assert len(intents_of(shop, order, "canceled")) == 1
+
+
+def test_too_many_requests_are_waited_out(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    proxy.order("429", "create", times=TWICE)
+    payment_id = pay_until_done(shop, order)
+    assert shop.payment(payment_id).attempt == 1, "nothing was done under this key yet"
+
+
+def test_the_breaker_opens_answers_at_once_and_closes_again(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    proxy.order("reset_before", "read", times=100)
+    for _ in range(5):
+        with pytest.raises(card_provider.ProviderUnavailable):
+            settlement.settle(payment_id)
+    assert card_provider._breaker.current_state == pybreaker.STATE_OPEN
+    asked = len(proxy.asked)
+    answer = shop.pay(shop.order())
+    assert problem(answer) == (503, "payment-provider-unavailable")
+    assert len(proxy.asked) == asked, "nobody waits for a provider that is away"
+    proxy.behave()
+    settle_all()
+    assert shop.payment(payment_id).state == "captured"
+
+
+def test_the_banks_check_survives_a_provider_that_goes_away(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    payment = shop.pay(order, number=NEEDS_CHECK).json()
+    form = {"client_secret": payment["client_secret"], "success": "true", "key": "pk_test_12345"}
+    intent_id = shop.payment(payment["id"]).provider_intent_id
+    httpx.post(f"{shop.stripe_url}/v1/payment_intents/{intent_id}/_authenticate", data=form)
+    path = f"/billing/v1/payments/{payment['id']}/confirmation"
+    proxy.order("reset_before", "read", times=TWICE)
+    assert problem(shop.ask(order.buyer, "POST", path)) == (503, "payment-provider-unavailable")
+    assert shop.ask(order.buyer, "POST", path).json()["state"] == "authorized"
+
+
+def test_webhooks_may_be_early_late_twice_and_in_any_order(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    assert shop.intent_event(payment_id, "payment_intent.payment_failed") == 200
+    shop.sell(order)
+    settlement.settle_due()
+    for event_id in ("evt_a", "evt_a", "evt_b"):
+        assert shop.intent_event(payment_id, event_id=event_id + order.id) == 200
+    assert shop.payment(payment_id).state == "captured"
+    for kind in ("payment_intent.amount_capturable_updated", "payment_intent.canceled"):
+        assert shop.intent_event(payment_id, kind, event_id=kind + order.id) == 200
+    settle_all()
+    assert shop.payment(payment_id).state == "captured"
+    told = [one for one in shop.billing.published("billing.payment.captured.v1") if one["order_id"] == order.id]
+    assert len(told) == 1
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.get(ProviderEvent, "evt_a" + order.id) is not None
+
+
+def test_a_webhook_replayed_outside_the_tolerance_is_refused(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    assert shop.intent_event(payment_id, age=301) == 400
+    assert shop.payment(payment_id).state == "capturing"
+
+
+def test_money_that_comes_after_the_order_expired_goes_back_by_itself(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    intent_id = shop.payment(payment_id).provider_intent_id
+    assert intent_id is not None
+    shop.release(order)
+    card_provider.capture(intent_id, "somebody", 1)  # by hand, at the provider
+    assert shop.intent_event(payment_id) == 200
+    settle_all()
+    assert shop.refunds_at_provider(payment_id) == [6401]
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).live_order_id) == ("refunded", None)
+    told = [one for one in shop.billing.published("billing.payment.captured.v1") if one["order_id"] == order.id]
+    assert told == []
+
+
+def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    settle_all()
+    proxy.order("refused", "refund", code="charge_disputed")
+    shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
+    settle_all()
+    refund = shop.refunds_of(payment_id)[0]
+    assert (refund.state, refund.failure_code) == ("failed", "charge_disputed")
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("captured", 0)
+    manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    found = manager("GET", "/billing/v1/reconciliation-findings", params={"state": "open"}).json()["items"]
+    assert [(one["kind"], one["subject"]) for one in found if one["payment_id"] == payment_id] == [
+        ("refund_failed", refund.id)
+    ]
+    assert shop.refunds_at_provider(payment_id) == []

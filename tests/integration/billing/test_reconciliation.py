@@ -1,0 +1,193 @@
+"""Our payments and refunds against the provider's: what was missed is mended, what a person must judge is told."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from libs.chassis import clock, db
+from libs.chassis.clock import now
+from services.billing import card_provider, reconciliation
+from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow
+from tests.integration.billing.shop import Order, Shop
+from tests.integration.billing.support import card, new_id, settle_now
+from tests.support.harness import Harness
+
+
+@pytest.fixture
+def shop(billing: Harness, stripe_url: str) -> Shop:
+    return Shop(billing, stripe_url)
+
+
+@pytest.fixture(autouse=True)
+def _only_what_this_test_makes(billing: Harness) -> None:
+    """The provider is one for all tests: the first window begins with this one, which takes its second alone."""
+    time.sleep(1 - now().microsecond / 1_000_000)
+    with db.unit_of_work() as session:
+        for kind in ("payments", "refunds"):
+            since = now().replace(microsecond=0)
+            session.add(ReconciliationWindow(kind=kind, since=since, until=since))
+
+
+def reconcile() -> None:
+    """As it will be done when all that was made until now is old enough."""
+    with clock.freeze(now() + reconciliation.OLD_ENOUGH + timedelta(seconds=2)):
+        reconciliation.reconcile()
+
+
+def findings(**wanted: str) -> list[tuple[str, str, str]]:
+    with db.unit_of_work(reads_only=True) as session:
+        statement = select(ReconciliationFinding).filter_by(**wanted).order_by(ReconciliationFinding.id)
+        return [(one.kind, one.state, one.subject) for one in session.scalars(statement)]
+
+
+def buy(shop: Shop) -> tuple[Order, str]:
+    order = shop.order()
+    payment_id: str = shop.pay(order).json()["id"]
+    shop.sell(order)
+    settle_now()
+    settle_now()
+    return order, payment_id
+
+
+def provider(shop: Shop, path: str, **form: Any) -> dict[str, Any]:
+    headers = {"Authorization": "Bearer sk_test_12345"}
+    made: dict[str, Any] = httpx.post(f"{shop.stripe_url}/v1/{path}", data=form, headers=headers).json()
+    return made
+
+
+def test_what_agrees_is_no_finding_and_is_looked_at_once(shop: Shop) -> None:
+    order, payment_id = buy(shop)
+    shop.returned(order, "checked_good", order.products[:1], 4900)
+    settle_now()
+    reconcile()
+    assert findings() == []
+    assert shop.payment(payment_id).reconciled_at is not None
+    assert shop.refunds_of(payment_id)[0].reconciled_at is not None
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).values(reconciled_at=None))
+    reconcile()
+    assert shop.payment(payment_id).reconciled_at is None, "its window is closed"
+
+
+def test_a_state_that_we_missed_is_mended_and_noted(shop: Shop) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    settle_now()
+    assert shop.payment(payment_id).state == "capturing", "its webhook was lost"
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).values(settle_at=None))
+    reconcile()
+    assert shop.payment(payment_id).state == "captured"
+    assert findings() == [("missed_state", "mended", payment_id)]
+
+
+def test_a_refund_whose_answer_was_lost_is_mended(shop: Shop) -> None:
+    order, payment_id = buy(shop)
+    shop.returned(order, "checked_good", order.products[:1], 4900)
+    [refund] = shop.refunds_of(payment_id)
+    intent_id = shop.payment(payment_id).provider_intent_id
+    assert intent_id is not None
+    card_provider.refund(intent_id, refund.id, 4900, 1)
+    reconcile()
+    assert [one.state for one in shop.refunds_of(payment_id)] == ["made"]
+    assert shop.refunds_at_provider(payment_id) == [4900]
+
+
+def test_money_that_we_know_nothing_of_is_reported_once(shop: Shop) -> None:
+    stranger = provider(
+        shop,
+        "payment_intents",
+        amount=100,
+        currency="eur",
+        payment_method=card(shop.stripe_url),
+        confirm="true",
+        capture_method="manual",
+    )
+    provider(shop, "payment_intents", amount=100, currency="eur", payment_method=card(shop.stripe_url))
+    reconcile()
+    assert findings() == [("unknown_payment", "open", stranger["id"])]
+    manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    [seen] = manager("GET", "/billing/v1/reconciliation-findings", params={"state": "open"}).json()["items"]
+    assert (seen["kind"], seen["subject"], seen["payment_id"]) == ("unknown_payment", stranger["id"], None)
+    assert "1.00 EUR" in seen["detail"]
+    assert manager("GET", "/billing/v1/reconciliation-findings", params={"state": "mended"}).json()["items"] == []
+    assert shop.ask("rui", "GET", "/billing/v1/reconciliation-findings").status_code == 403
+
+
+def test_a_refund_that_somebody_made_by_hand_is_reported_with_its_payment(shop: Shop) -> None:
+    _, payment_id = buy(shop)
+    made = provider(shop, "refunds", payment_intent=shop.payment(payment_id).provider_intent_id, amount=100)
+    reconcile()
+    assert findings(payment_id=payment_id) == [("unknown_refund", "open", made["id"])]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [({"amount": 6400}, "amount_differs"), ({"state": "voided"}, "missed_state"), ({"state": "authorized"}, None)],
+)
+def test_a_row_that_is_not_as_the_provider_has_it(shop: Shop, change: dict[str, Any], kind: str | None) -> None:
+    _, payment_id = buy(shop)
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).where(Payment.id == payment_id).values(captured_at=None, **change))
+    reconcile()
+    assert (kind or "state_differs") in {found[0] for found in findings(payment_id=payment_id)}
+
+
+def test_what_the_provider_does_not_know_is_reported(shop: Shop) -> None:
+    _, payment_id = buy(shop)
+    with db.unit_of_work() as session:
+        session.execute(update(Payment).where(Payment.id == payment_id).values(provider_intent_id=new_id("pi")))
+    reconcile()
+    assert ("missing_at_provider", "open", payment_id) in findings(payment_id=payment_id)
+
+
+def test_what_an_attempt_of_ours_left_behind_is_cancelled(shop: Shop) -> None:
+    payment_id = shop.pay(shop.order()).json()["id"]
+    left = provider(
+        shop,
+        "payment_intents",
+        amount=100,
+        currency="eur",
+        payment_method=card(shop.stripe_url),
+        **{"metadata[payment_id]": payment_id},
+    )
+    reconcile()
+    assert card_provider.read(left["id"]).status == "canceled"
+    assert (shop.payment(payment_id).state, findings()) == ("authorized", [])
+
+
+def test_many_are_compared_a_page_at_a_time_over_several_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(card_provider, "MOST_IN_A_PAGE", 1)
+    monkeypatch.setattr(reconciliation, "PAGES_AT_ONCE", 2)
+    made = [shop.pay(shop.order()).json()["id"] for _ in range(3)]
+    later = now() + reconciliation.OLD_ENOUGH + timedelta(seconds=2)
+    seen = []
+    with clock.freeze(later):
+        for _ in range(3):
+            reconciliation.reconcile()
+            seen.append(len([one for one in made if shop.payment(one).reconciled_at is not None]))
+    assert seen == [2, 3, 3]
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.scalar(select(func.count()).where(ReconciliationFinding.state == "open")) == 0
+        assert session.get_one(ReconciliationWindow, "payments").after is None
+
+
+def test_while_the_provider_is_away_the_next_run_goes_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, payment_id = buy(shop)
+
+    def away(*_: object) -> None:
+        raise card_provider.ProviderUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(card_provider, "_ask", away)
+        reconcile()
+    assert shop.payment(payment_id).reconciled_at is None
+    reconcile()
+    assert shop.payment(payment_id).reconciled_at is not None
