@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.events import Event
-from services.shopping import announcements, cart, cart_store, holds, inventory
+from services.shopping import announcements, cart, cart_store, holds, inventory, sold_products
 from services.shopping.registry import registry
 
 __all__ = ["registry"]
@@ -28,6 +28,22 @@ def decide_hold_after_payment(event: Event) -> None:
 @registry.handles("customer.buying_order.placed.v1")
 def take_ordered_items_out_of_cart(event: Event) -> None:
     cart.remove_items(event.data["buyer_id"], event.data["product_ids"])
+
+
+@registry.handles("customer.buying_order.moved.v1")
+def sell_again_what_was_cancelled(event: Event) -> None:
+    data = event.data
+    if data["state"] == "cancelled" and data["previous_state"] != "placed":
+        sold_products.sell_again(data["order_id"], data["product_ids"])
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def follow_return(event: Event) -> None:
+    data = event.data
+    if data["state"] == "checked_good":
+        sold_products.came_back(data["order_id"], data["product_ids"], data["return_id"])
+    elif data["state"] == "refund_decided":
+        sold_products.recycle(data["order_id"], data["product_ids"])
 
 
 @registry.consumes("cart")

@@ -1,4 +1,7 @@
-"""What staff does with products: create, edit, price, publish, withdraw (d-po-06..08, mf-op-01..04)."""
+"""What staff does with products: create, edit, price, publish, withdraw, resume.
+
+Stories d-po-06..08, mf-op-01..05, rb-r-po-04.
+"""
 
 from __future__ import annotations
 
@@ -108,6 +111,20 @@ def withdraw(product: Product) -> Product:
         event_type="shopping.product.withdrawn.v1",
         whatever_version=True,
     )
+
+
+def resume(product: Product) -> Product:
+    """A withdrawn product is on sale again; one that came back good from its buyer is a draft (rb-r-po-04)."""
+    if product.came_back_with is None:
+        product.after(Move.RESUME)
+        change = _publication(product)
+    else:
+        change = {
+            "set_fields": {"state": str(product.after(Move.TAKE_BACK))},
+            "unset_fields": ["hold", "price", "came_back_with", "published_at", "publish_at"],
+        }
+    before, after = {"state": str(product.state)}, {"state": change["set_fields"]["state"]}
+    return _change(product, "resume_product", before, after, **change)
 
 
 def publish_due() -> None:

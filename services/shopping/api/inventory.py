@@ -51,6 +51,10 @@ def withdraw_product(product_id: str) -> Answer:
     return _answer(inventory.withdraw(inventory.get_product(product_id)))
 
 
+def resume_product(product_id: str) -> Answer:
+    return _answer(inventory.resume(inventory.get_product(product_id)))
+
+
 def _answer(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Answer:
     dumped: dict[str, Any] = InventoryProductSchema().dump(product)
     return dumped, status, {"ETag": etag_of(product.version), **(headers or {})}
