@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
+from libs.chassis import clock, db
 from libs.chassis.clock import now, rfc3339
+from services.customer import order_deadlines
 from tests.integration.customer.conftest import BOX, ROSSIO
 from tests.support.harness import Harness, user_id
 
@@ -175,3 +179,14 @@ def told(customer: Harness, what: str) -> list[tuple[str, str | None]]:
     """The moves that were told of orders (`buying_order`) or returns (`return_buying_order`)."""
     moved = customer.published(f"customer.{what}.moved.v1")
     return [(move["previous_state"], move["state"]) for move in moved]
+
+
+def meet_deadlines(after_days: float) -> None:
+    """The jobs run so many days later."""
+    moment = now() + timedelta(days=after_days)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: moment)
+        with db.unit_of_work():
+            order_deadlines.expire_returns()
+        with db.unit_of_work():
+            order_deadlines.complete_orders()

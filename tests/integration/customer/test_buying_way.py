@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from libs.chassis import clock, db
+from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
-from services.customer import order_deadlines
 from tests.integration.customer import buying
 from tests.integration.customer.buying import COAT, HAT, ORDERS, SCOPES, TO_PICKED_UP, Ask, go, key, place, refusal
 from tests.integration.customer.conftest import ROSSIO, Neighbours
@@ -29,18 +28,6 @@ def ines(customer: Harness, neighbours: Neighbours) -> Ask:
 def manager(customer: Harness) -> Ask:
     scopes = "customer:buying-orders:monitor customer:order-counts:read customer:rankings:read"
     return customer.as_user("marta", scopes, "internal", roles=["manager"])
-
-
-def pass_days(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
-    moment = now() + timedelta(days=days)
-    monkeypatch.setattr(clock, "now", lambda: moment)
-
-
-def run_deadlines() -> None:
-    with db.unit_of_work():
-        order_deadlines.expire_returns()
-    with db.unit_of_work():
-        order_deadlines.complete_orders()
 
 
 @pytest.mark.story("b-bu-02")
@@ -87,16 +74,12 @@ def test_only_the_first_purchase_is_the_first(customer: Harness, ines: Ask) -> N
     assert [move["is_first"] for move in moved if move["state"] == "picked_up"] == [True, False]
 
 
-def test_an_order_is_complete_when_its_window_is_over(
-    customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_order_is_complete_when_its_window_is_over(customer: Harness, ines: Ask) -> None:
     order = buying.picked_up(customer, ines)
-    pass_days(monkeypatch, 13)
-    run_deadlines()
+    buying.meet_deadlines(after_days=13)
     assert buying.read(ines, order)["state"] == "picked_up"
-    pass_days(monkeypatch, 2)
-    run_deadlines()
-    run_deadlines()
+    for _ in range(2):
+        buying.meet_deadlines(after_days=15)
     assert buying.read(ines, order)["state"] == "completed"
     complete = [m for m in customer.published("customer.buying_order.moved.v1") if m["state"] == "completed"]
     assert [move["product_ids"] for move in complete] == [[COAT, HAT]]
@@ -149,7 +132,9 @@ def test_a_paid_order_is_cancelled_after_its_work_was_stopped(
 
 
 @pytest.mark.parametrize("steps", [4, 5, 6])
-def test_what_is_shipped_cannot_be_cancelled(customer: Harness, ines: Ask, neighbours: Neighbours, steps: int) -> None:
+def test_what_is_shipped_cannot_be_cancelled(
+    customer: Harness, ines: Ask, neighbours: Neighbours, steps: int
+) -> None:
     order = place(ines)
     go(customer, order, *TO_PICKED_UP[:steps])
     neighbours.asked.clear()
@@ -230,7 +215,9 @@ def test_orders_are_filtered_sorted_and_paged(customer: Harness, ines: Ask, mana
     assert ids(state="paid", pickup_location_id=ROSSIO) == [late["id"]]
     assert ids(pickup_location_id=BELEM) == []
     first = manager("GET", MONITORED, params={"limit": 2, "sort": "total_desc"}).json()
-    rest = manager("GET", MONITORED, params={"limit": 2, "sort": "total_desc", "cursor": first["next_cursor"]}).json()
+    rest = manager(
+        "GET", MONITORED, params={"limit": 2, "sort": "total_desc", "cursor": first["next_cursor"]}
+    ).json()
     assert {order["id"] for order in first["items"] + rest["items"]} == {dear["id"], cheap["id"], late["id"]}
     assert manager("GET", MONITORED, params={"sort": "prettiest"}).status_code == 400
 
