@@ -36,7 +36,8 @@ registry.publishes(
 @registry.handles("customer.buying_order.paid.v1")
 def create_packing_order(event: Event) -> None:
     data = event.data
-    packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
+    if not work_steps.is_withdrawn(data["order_id"]):
+        packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
 
 
 @registry.handles("locker.location.threshold_reached.v1")

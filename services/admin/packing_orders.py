@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from libs.chassis.problems import NotFound
-from services.admin import assignment, work_orders, work_steps
+from services.admin import assignment, work_orders
 from services.admin.models import OrderAtWork, WorkOrder
 from services.admin.registry import registry
 from services.admin.work_orders import Part
@@ -16,15 +16,17 @@ from services.admin.work_orders import Part
 OF_BUYING_ORDERS = ("packing", "bor")
 
 
-def create(order_id: str, items: Sequence[dict[str, Any]], pickup_location_id: str) -> None:
-    """The packing order of a paid order (story b-pa-01): one, however often it is asked for; none once cancelled."""
-    if work_steps.is_withdrawn(order_id) or work_orders.of_order("packing", order_id) is not None:
-        return
+def create(order_id: str, items: Sequence[dict[str, Any]], pickup_location_id: str) -> WorkOrder:
+    """The packing order of a paid order: one, however often it is asked for (story b-pa-01)."""
+    known = work_orders.of_order("packing", order_id)
+    if known is not None:
+        return known
     contents = [{"product_id": item["product_id"], "title": item["title"]} for item in items]
     place = work_orders.place_of(pickup_location_id)
     work_order = assignment.create("packing", [Part(order_id, contents=contents)], place)
     data = {"packing_order_id": public_id(work_order), "order_id": order_id}
     registry.publish("admin.packing_order.created.v1", subject=data["packing_order_id"], data=data)
+    return work_order
 
 
 def public_id(work_order: WorkOrder) -> str:
