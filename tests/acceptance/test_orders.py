@@ -1,4 +1,4 @@
-"""A purchase after its payment, forward and backward, through both gateways and a box controller (b-*, rb-*, mf-*)."""
+"""A purchase after its payment, forward and backward, through both gateways and a box controller."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     assert f"/orders/{order['id']}" in mailbox.wait_for_mail(buyer.user_name, "receipt")
     assert not buyer.review_order([coat_id], scene.location_id)["can_be_placed"]
 
-    employee, deliveryman = scene.employee, scene.deliveryman
+    deliveryman = scene.deliveryman
     package = scene.pack(order["id"])
 
     assert buyer.told("order-packing", order["id"])

@@ -30,7 +30,10 @@ def create_buying_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dic
 def list_buying_returns(
     state: str | None = None, order_id: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
-    return page_of_buying_returns(limit, cursor, ReturnFilter(state, principal().subject, order_id))
+    buyer_id = principal().subject
+    if order_id is not None:
+        buying_orders.get_own(order_id, buyer_id)
+    return page_of_buying_returns(limit, cursor, ReturnFilter(state, buyer_id, order_id))
 
 
 def get_buying_return(return_id: str) -> dict[str, Any]:

@@ -65,6 +65,8 @@ def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Ask,
     assert begun(ines, order)["items"][0]["product_id"] == HAT, "without products: what is left"
     listed = ines("GET", RETURNS, params={"order_id": order["id"], "state": "created"}).json()["items"]
     assert len(listed) == 2
+    theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
+    assert theirs.status_code == 404
     told = customer.published("customer.return_buying_order.moved.v1")[0]
     assert (told["previous_state"], told["price"]["amount"], told["product_ids"]) == (None, 2000, [COAT])
 
