@@ -54,4 +54,5 @@ class StateMachine:
 
 
 def _words(move: str) -> str:
-    return "be " + {"submit": "submitted", "cancel": "cancelled", "begin_return": "returned"}.get(move, move)
+    words = {"submit": "submitted", "cancel": "cancelled", "begin_return": "returned", "expire": "expired"}
+    return "be " + words.get(move, move.replace("_", " "))

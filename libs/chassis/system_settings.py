@@ -104,6 +104,9 @@ CATALOGUE: dict[str, SystemSetting] = {
             "shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes", 1, 1440
         ),
         SystemSetting("shopping.cart_max_items", 50, "Most products in one cart", 1, 50),
+        SystemSetting(
+            "customer.return_window_days", 14, "How long a purchase can be returned after pick-up, in days", 1, 365
+        ),
         SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days", 1, 90),
         SystemSetting("auth.registration_open", True, "Whether new customers can register"),
     )

@@ -211,6 +211,35 @@ class Customer(Actor):
         order: Json = self.call("GET", f"/customer/v1/buying-orders/{order_id}").json()
         return order
 
+    def review_order(self, product_ids: list[str], location_id: str, payment_method: str = "card") -> Json:
+        """What an order would be, before it is placed (b-bu-02)."""
+        body = {"product_ids": product_ids, "pickup_location_id": location_id, "payment_method": payment_method}
+        review: Json = self.call("POST", "/customer/v1/buying-order-reviews", json=body).json()
+        return review
+
+    def cancel_order(self, order_id: str, *, expect: int = 200) -> Json:
+        """Cancel before it is shipped (rb-c-01)."""
+        path = f"/customer/v1/buying-orders/{order_id}/cancellation"
+        order: Json = self.call("POST", path, expect=expect).json()
+        return order
+
+    def return_purchase(self, order_id: str, location_id: str, *product_ids: str, expect: int = 201) -> Json:
+        """Return products of an order, or all of it (rb-r-re-01)."""
+        body: Json = {"order_id": order_id, "location_id": location_id}
+        if product_ids:
+            body["product_ids"] = list(product_ids)
+        made: Json = self.call(
+            "POST", "/customer/v1/buying-returns", json=body, headers=idempotency_key(), expect=expect
+        ).json()
+        return made
+
+    def purchase_return_in_state(self, return_id: str, state: str) -> Json:
+        def read() -> Json | None:
+            made: Json = self.call("GET", f"/customer/v1/buying-returns/{return_id}").json()
+            return made if made["state"] == state else None
+
+        return wait_for(f"return {return_id} to be {state}", read)
+
     def begin_donation(self, *items: Json) -> Json:
         """A draft with items (d-pr-01, d-pr-02)."""
         path = "/customer/v1/donating-orders"

@@ -26,7 +26,7 @@ CERTIFICATE_DAYS = 397
 RENEW_BEFORE = timedelta(days=30)
 NAMES = ("localhost", "api.reclothes.example", "internal.reclothes.example")
 SCOPES_OF_SERVICES: dict[str, list[str]] = {
-    "customer": ["locker:holds", "shopping:holds", "shopping:return-claims"],
+    "customer": ["admin:work-stops", "locker:holds", "shopping:holds", "shopping:return-claims"],
     "billing": ["customer:buying-orders:monitor"],
 }
 

@@ -24,11 +24,15 @@ def threshold_reached(place: Place, deposits: Sequence[Deposit], at: datetime) -
     parts = [
         Part(deposit.order_id, box_id=deposit.box_id)
         for deposit in deposits
-        if not work_steps.is_withdrawn(deposit.order_id)
-        and work_orders.of_order("collecting", deposit.order_id) is None
+        if not _is_called_off(deposit.order_id) and work_orders.of_order("collecting", deposit.order_id) is None
     ]
     if parts:
         assignment.create("collecting", parts, place)
+
+
+def _is_called_off(order_id: str) -> bool:
+    """A cancelled buying order that lies in a box all the same has to come back to the warehouse."""
+    return not order_id.startswith("bor_") and work_steps.is_withdrawn(order_id)
 
 
 def _know(place: Place, at: datetime) -> None:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from libs.chassis.events import Event
+from libs.chassis.money import Money
 from libs.chassis.service import NAMES
-from services.admin import assignment, audit_trail, donations, employees, packing_orders, settings_store, work_steps
+from services.admin import (
+    assignment,
+    audit_trail,
+    donations,
+    employees,
+    packing_orders,
+    return_contacts,
+    settings_store,
+    work_steps,
+)
 from services.admin.donations import Deposit
 from services.admin.registry import registry
 from services.admin.work_orders import Place
@@ -16,6 +26,8 @@ __all__ = ["registry"]
 registry.publishes(
     "admin.packing_order.created.v1",
     "admin.work_order.moved.v1",
+    "admin.work.stopped.v1",
+    "admin.return_contact.recorded.v1",
     "admin.hand_over.recorded.v1",
     "admin.audit.recorded.v1",
 )
@@ -24,7 +36,8 @@ registry.publishes(
 @registry.handles("customer.buying_order.paid.v1")
 def create_packing_order(event: Event) -> None:
     data = event.data
-    packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
+    if not work_steps.is_withdrawn(data["order_id"]):
+        packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
 
 
 @registry.handles("locker.location.threshold_reached.v1")
@@ -55,6 +68,12 @@ def follow_return(event: Event) -> None:
     data = event.data
     place = Place(data["location_id"], data["location_name"])
     donations.return_moved(data["return_id"], data["order_id"], data["state"], place)
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def know_return_of_purchase(event: Event) -> None:
+    data = event.data
+    return_contacts.know(data["return_id"], data["order_id"], data["buyer_id"], Money.from_dict(data["price"]))
 
 
 @registry.handles("auth.staff.changed.v1")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.money import Money
 
 
 class Base(DeclarativeBase):
@@ -132,6 +133,37 @@ class WithdrawnOrder(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     withdrawn_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class KnownReturn(Base):
+    """A purchase on its way back, as customer told of it: what was paid for it."""
+
+    __tablename__ = "known_returns"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(String(36))
+    buyer_id: Mapped[str] = mapped_column(String(36))
+    price_amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+
+
+class ReturnContact(Base):
+    """What was agreed with a buyer on clothes that came back bad: once for each return."""
+
+    __tablename__ = "return_contacts"
+
+    return_id: Mapped[str] = mapped_column(ForeignKey("known_returns.id"), primary_key=True)
+    contacted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    channel: Mapped[str] = mapped_column(String(10))
+    note: Mapped[str | None] = mapped_column(String(2000))
+    refund_amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    decided_by: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def refund(self) -> Money:
+        return Money(self.refund_amount, self.currency)
 
 
 class Factory(Base):

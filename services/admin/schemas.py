@@ -97,6 +97,16 @@ class HandOverSchema(Schema):
     created_at = fields.Function(lambda hand_over: rfc3339(hand_over.created_at))
 
 
+class ReturnContactSchema(Schema):
+    return_id = fields.String()
+    contacted_at = fields.Function(lambda contact: rfc3339(contact.contacted_at))
+    channel = fields.String()
+    note = fields.String(allow_none=True)
+    refund = fields.Function(lambda contact: contact.refund.to_dict())
+    decided_by = fields.String()
+    recorded_at = fields.Function(lambda contact: rfc3339(contact.recorded_at))
+
+
 class EmployeeSchema(Schema):
     """An employee with the kinds of work that are given to them, and how much they have."""
 

@@ -12,11 +12,16 @@ from libs.chassis.db import session
 from libs.chassis.problems import Conflict
 from services.admin import assignment, check_photos, work_orders
 from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
+from services.admin.registry import registry
 from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
 
 
 class CodesMissing(Conflict):
     slug, title = "codes-missing", "Not every tracking code was scanned"
+
+
+class ShippingBegan(Conflict):
+    slug, title = "shipping-began", "The package is on its way already"
 
 
 def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
@@ -141,6 +146,26 @@ def withdraw(order_id: str, kinds: Sequence[str], reason: str) -> None:
         session().add(WithdrawnOrder(id=order_id, withdrawn_at=clock.now()))
     for kind in kinds:
         drop(order_id, kind, reason, unless_taken=kind == "collecting")
+
+
+def stop(order_id: str) -> None:
+    """Nobody packs or ships a buying order that its buyer cancels (story rb-c-01); ShippingBegan.
+
+    Repeated it changes nothing. It is told as well, so that the cancellation is finished after a fault.
+    """
+    if is_withdrawn(order_id):
+        return
+    shipping = work_orders.of_order("shipping", order_id)
+    if shipping is not None and _is_on_its_way(shipping):
+        raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
+    withdraw(order_id, ["packing", "shipping"], "the buyer cancelled the order")
+    data = {"order_id": order_id, "at": clock.rfc3339(clock.now())}
+    registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
+
+
+def _is_on_its_way(shipping: WorkOrder) -> bool:
+    """Its deliveryman has it, or had it: a failed one may still lie in the van."""
+    return shipping.state in ("in_progress", "done") or any(order.scanned_at for order in shipping.orders)
 
 
 def is_withdrawn(order_id: str) -> bool:

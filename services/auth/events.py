@@ -61,6 +61,59 @@ RETURN_TEMPLATES = {
 }
 
 
+# What a buyer is told when an order, or the return of one, comes into a state (stories b-* and rb-*).
+ORDER_TEMPLATES = {
+    "packing": "order-packing",
+    "in_box": "order-in-box",
+    "picked_up": "order-picked-up",
+    "cancelled": "order-cancelled",
+}
+BUYING_RETURN_TEMPLATES = {
+    "in_box": "return-deposited",
+    "collected": "return-collected",
+    "checked_good": "return-checked-good",
+    "checked_bad": "return-checked-bad",
+    "expired": "return-expired",
+}
+
+
+@registry.handles("customer.buying_order.moved.v1")
+def tell_buyer(event: Event) -> None:
+    data = event.data
+    template = ORDER_TEMPLATES.get(data["state"])
+    if template is None:
+        return
+    facts = {
+        "order_id": data["order_id"],
+        "location": data["pickup_location_name"],
+        "return_until": (data["return_until"] or "")[:10],
+        "is_paid": data["payment_id"] is not None,
+    }
+    notifications.tell(data["buyer_id"], template, f"{template}-{data['order_id']}", **facts)
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def tell_buyer_of_return(event: Event) -> None:
+    data = event.data
+    template = BUYING_RETURN_TEMPLATES.get(data["state"])
+    if template is None:
+        return
+    refund = str(Money.from_dict(data["refund"])) if data["refund"] else ""
+    facts = {"order_id": data["order_id"], "location": data["location_name"], "refund": refund}
+    notifications.tell(data["buyer_id"], template, f"{template}-{data['return_id']}", **facts)
+
+
+@registry.handles("billing.refund.made.v1")
+def tell_of_refund(event: Event) -> None:
+    data = event.data
+    facts = {
+        "order_id": data["order_id"],
+        "amount": str(Money.from_dict(data["amount"])),
+        "coins": data["coins"] if data["method"] == "coins" else None,
+    }
+    notifications.tell(data["buyer_id"], "refund-made", f"refund-{data['refund_id']}", **facts)
+
+
 @registry.handles("customer.donating_order.moved.v1")
 def tell_donor(event: Event) -> None:
     data = event.data

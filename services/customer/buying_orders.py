@@ -1,10 +1,15 @@
-"""Buying orders: placed, paid, packed, shipped, picked up (stories b-bu-01 to b-po-04)."""
+"""Buying orders: placed, paid, packed, shipped, picked up, completed (stories b-bu-01 to b-po-04, rb-c-01).
+
+What people do raises IllegalMove (409) when the table does not have it. What has happened elsewhere (a door was
+used, a package was shipped) is a fact: it moves the order, or waits for what must have happened before, or is old
+news.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -13,22 +18,26 @@ from libs.chassis import clock, logs
 from libs.chassis.db import session
 from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
-from libs.chassis.state_machine import IllegalMove
-from services.customer.models import BuyingOrder, BuyingOrderItem, OrderTimelineEntry
+from libs.chassis.state_machine import StateMachine
+from libs.chassis.system_settings import setting
+from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
-MOVES: dict[str, frozenset[str]] = {
-    "placed": frozenset({"paid", "expired", "cancelled"}),
-    "paid": frozenset({"packing", "cancelled"}),
-    "packing": frozenset({"packed", "cancelled"}),
-    "packed": frozenset({"shipping", "cancelled"}),
-    "shipping": frozenset({"in_box"}),
-    "in_box": frozenset({"picked_up"}),
-    "picked_up": frozenset({"completed"}),
-    "completed": frozenset(),
-    "expired": frozenset(),
-    "cancelled": frozenset(),
-}
+MACHINE = StateMachine(
+    {
+        "pay": {"placed": "paid"},
+        "expire": {"placed": "expired"},
+        "cancel": dict.fromkeys(("placed", "paid", "packing", "packed"), "cancelled"),
+        "begin_packing": {"paid": "packing"},
+        "finish_packing": {"packing": "packed"},
+        "ship": {"packed": "shipping"},
+        "put_in_box": {"shipping": "in_box"},
+        "pick_up": {"in_box": "picked_up"},
+        "complete": {"picked_up": "completed"},
+    }
+)
+# These have events of their own.
+TOLD_OTHERWISE = frozenset({"paid", "expired"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ def place(
         expires_at=held_until,
         items=[_item(position, item) for position, item in enumerate(items)],
         timeline=[OrderTimelineEntry(state="placed", at=moment)],
+        refunds=[],
     )
     session().add(order)
     session().flush()
@@ -84,17 +94,53 @@ def _item(position: int, item: HeldItem) -> BuyingOrderItem:
     )
 
 
-def move(order: BuyingOrder, state: str) -> None:
-    """Bring an order into another state; IllegalMove when the table above does not have that."""
-    if state not in MOVES[order.state]:
-        raise IllegalMove(f"an order that is {order.state} cannot become {state}")
-    order.state = state
-    order.timeline.append(OrderTimelineEntry(state=state, at=clock.now()))
+def move(order: BuyingOrder, name: str) -> None:
+    """Make a move and tell of it; IllegalMove."""
+    before, moment = order.state, clock.now()
+    order.state = MACHINE.after(before, name)
+    order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
+    if order.state == "picked_up":
+        order.return_until = moment + timedelta(days=setting("customer.return_window_days"))
+        order.is_first = _claim_first(order)
+    session().flush()
+    if order.state not in TOLD_OTHERWISE:
+        _announce_moved(order, before, [item.product_id for item in order.items])
+
+
+def cancel(order: BuyingOrder) -> None:
+    """The buyer takes the order back before it is shipped (story rb-c-01). IllegalMove.
+
+    Repeated it changes nothing.
+    """
+    if order.state != "cancelled":
+        move(order, "cancel")
+
+
+def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:
+    """The return window is over: what the buyer has now, the buyer keeps."""
+    before = order.state
+    order.state = MACHINE.after(before, "complete")
+    order.timeline.append(OrderTimelineEntry(state=order.state, at=clock.now()))
+    session().flush()
+    _announce_moved(order, before, kept_product_ids)
+
+
+def happened(order_id: str, name: str) -> None:
+    """Something has happened to the order elsewhere.
+
+    LookupError when something that must have happened before is not known yet: the event is tried again.
+    """
+    order = find(order_id, locked=True)
+    fact = "too early" if order is None else MACHINE.judge(order.state, name)
+    if fact == "too early" or order is None:
+        raise LookupError(f"buying order {order_id} cannot {name} yet")
+    if fact == "applies":
+        move(order, name)
 
 
 def mark_paid(order_id: str, payment_id: str, paid_at: datetime) -> None:
     """The money is taken. An order that is no longer payable is left as it is, loudly."""
-    order = find(order_id)
+    order = find(order_id, locked=True)
     if order is None:
         raise LookupError(f"order {order_id} is not known yet")
     if order.payment_id == payment_id:
@@ -105,25 +151,75 @@ def mark_paid(order_id: str, payment_id: str, paid_at: datetime) -> None:
         return
     order.payment_id = payment_id
     order.paid_at = paid_at
-    move(order, "paid")
-    session().flush()
+    move(order, "pay")
     _announce_paid(order)
 
 
-def expire(order_id: str) -> None:
-    """The hold is gone: a placed order expires, another one stays as it is."""
-    order = find(order_id)
+def lose_hold(order_id: str, *, is_cancelled: bool) -> None:
+    """The hold is gone: a placed order is cancelled when its buyer wanted that, else it expires."""
+    order = find(order_id, locked=True)
     if order is None or order.state != "placed":
         return
-    move(order, "expired")
-    session().flush()
+    if is_cancelled:
+        move(order, "cancel")
+        return
+    move(order, "expire")
     data = {"order_id": order.id, "buyer_id": order.buyer_id}
     registry.publish("customer.buying_order.expired.v1", subject=order.id, data=data, version=order.version)
 
 
-def find(order_id: str) -> BuyingOrder | None:
-    whole = (selectinload(BuyingOrder.items), selectinload(BuyingOrder.timeline))
-    return session().scalar(select(BuyingOrder).where(BuyingOrder.id == order_id).options(*whole))
+def note_refund(
+    refund_id: str, order_id: str, return_id: str | None, amount: Money, method: str, at: datetime
+) -> None:
+    """The buyer has something back; LookupError while the order is not known."""
+    if session().get(BuyingOrder, order_id) is None:
+        raise LookupError(f"order {order_id} is not known yet")
+    if session().get(OrderRefund, refund_id) is not None:
+        return
+    session().add(
+        OrderRefund(
+            id=refund_id,
+            order_id=order_id,
+            return_id=return_id,
+            method=method,
+            amount=amount.amount,
+            currency=amount.currency,
+            made_at=at,
+        )
+    )
+    session().flush()
+
+
+def forget_first(order: BuyingOrder) -> None:
+    """A purchase that went back as a whole was none: the next one is the first."""
+    found = session().get(FirstPurchase, order.buyer_id)
+    if found is not None and found.order_id == order.id:
+        session().delete(found)
+        session().flush()
+
+
+def _claim_first(order: BuyingOrder) -> bool:
+    """Whether this is the buyer's first pick-up; two at once meet at the primary key, and one is tried again."""
+    found = session().get(FirstPurchase, order.buyer_id)
+    if found is None:
+        session().add(FirstPurchase(buyer_id=order.buyer_id, order_id=order.id))
+        return True
+    return found.order_id == order.id
+
+
+PARTS = (
+    selectinload(BuyingOrder.items),
+    selectinload(BuyingOrder.timeline),
+    selectinload(BuyingOrder.refunds),
+)
+
+
+def find(order_id: str, *, locked: bool = False) -> BuyingOrder | None:
+    """The order with its items, timeline and refunds; `locked` until the end of the unit of work."""
+    statement = select(BuyingOrder).where(BuyingOrder.id == order_id).options(*PARTS)
+    if not locked:
+        return session().scalar(statement)
+    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
 
 
 def get(order_id: str) -> BuyingOrder:
@@ -134,10 +230,10 @@ def get(order_id: str) -> BuyingOrder:
     return order
 
 
-def get_own(order_id: str, buyer_id: str) -> BuyingOrder:
+def get_own(order_id: str, buyer_id: str, *, locked: bool = False) -> BuyingOrder:
     """An own order; NotFound for somebody else's too (domain rule 5)."""
-    order = get(order_id)
-    if order.buyer_id != buyer_id:
+    order = find(order_id, locked=locked)
+    if order is None or order.buyer_id != buyer_id:
         raise NotFound
     return order
 
@@ -170,3 +266,21 @@ def _announce_paid(order: BuyingOrder) -> None:
         "paid_at": clock.rfc3339(order.paid_at),
     }
     registry.publish("customer.buying_order.paid.v1", subject=order.id, data=data, version=order.version)
+
+
+def _announce_moved(order: BuyingOrder, before: str, product_ids: Iterable[str]) -> None:
+    data = {
+        "order_id": order.id,
+        "buyer_id": order.buyer_id,
+        "state": order.state,
+        "previous_state": before,
+        "product_ids": list(product_ids),
+        "total": order.total.to_dict(),
+        "payment_id": order.payment_id,
+        "pickup_location_id": order.pickup_location_id,
+        "pickup_location_name": order.pickup_location_name,
+        "is_first": order.is_first,
+        "return_until": clock.rfc3339(order.return_until),
+        "at": clock.rfc3339(order.timeline[-1].at),
+    }
+    registry.publish("customer.buying_order.moved.v1", subject=order.id, data=data, version=order.version)

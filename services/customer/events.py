@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from libs.chassis.events import Event
-from services.customer import buying_orders, customers, donating_orders, donation_returns
+from libs.chassis.money import Money
+from services.customer import (
+    buying_orders,
+    buying_returns,
+    customers,
+    donating_orders,
+    donation_returns,
+    order_deadlines,
+    order_work,
+)
+from services.customer.order_work import WorkNews
 from services.customer.registry import registry
 
 __all__ = ["registry"]
@@ -15,6 +26,8 @@ registry.publishes(
     "customer.buying_order.placed.v1",
     "customer.buying_order.paid.v1",
     "customer.buying_order.expired.v1",
+    "customer.buying_order.moved.v1",
+    "customer.return_buying_order.moved.v1",
     "customer.donating_order.moved.v1",
     "customer.return_donating_order.moved.v1",
     "customer.audit.recorded.v1",
@@ -36,12 +49,15 @@ def mark_order_paid(event: Event) -> None:
 
 
 @registry.handles("shopping.hold.released.v1")
-def expire_order(event: Event) -> None:
-    buying_orders.expire(event.data["order_id"])
+def follow_lost_hold(event: Event) -> None:
+    buying_orders.lose_hold(event.data["order_id"], is_cancelled=event.data["reason"] == "cancelled")
 
 
 # What a door was used for, as the move that it makes of the order.
 MOVES_OF_DOORS = {
+    ("ship", "bor"): "put_in_box",
+    ("pick_up", "bor"): "pick_up",
+    ("deposit", "rbo"): "put_in_box",
     ("deposit", "dor"): "deposit",
     ("withdraw", "dor"): "withdraw",
     ("ship", "rdo"): "put_in_box",
@@ -57,19 +73,67 @@ def follow_door(event: Event) -> None:
         _happened(order_id, name)
 
 
+# What work in one of these states means for an order of a kind, as the move that it makes of it.
+AT_PACKING = ("assigned", "in_progress")
+MOVES_OF_WORK = {
+    ("collecting", "dor", "done"): ("collect",),
+    ("collecting", "rbo", "done"): ("collect",),
+    **{("packing", "rdo", state): ("pack",) for state in (*AT_PACKING, "done")},
+    **{("packing", "bor", state): ("begin_packing",) for state in AT_PACKING},
+    ("packing", "bor", "done"): ("begin_packing", "finish_packing"),
+    **{("shipping", kind, state): ("ship",) for kind in ("rdo", "bor") for state in ("in_progress", "done")},
+}
+
+
 @registry.handles("admin.work_order.moved.v1")
 def follow_work(event: Event) -> None:
     data = event.data
     for order in data["orders"]:
-        order_id, kind = order["order_id"], (data["kind"], order["order_id"][:3])
-        if kind == ("collecting", "dor") and data["state"] == "done":
-            _happened(order_id, "collect")
-        elif kind == ("checking", "dor") and data["state"] == "done":
-            donating_orders.checked(order_id, data["result"])
-        elif kind == ("packing", "rdo") and data["state"] in ("assigned", "in_progress", "done"):
-            _happened(order_id, "pack")
-        elif kind == ("shipping", "rdo") and data["state"] in ("in_progress", "done"):
-            _happened(order_id, "ship")
+        order_id = order["order_id"]
+        if order_id.startswith("bor_"):
+            order_work.note(order_id, _news_of(data, order["tracking_code"]))
+        if (data["kind"], data["state"]) == ("checking", "done"):
+            _checked(order_id, data["result"])
+        for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
+            _happened(order_id, name)
+
+
+def _news_of(data: dict[str, Any], tracking_code: str | None) -> WorkNews:
+    told = {name: data[name] for name in ("work_order_id", "kind", "state", "assignee_id", "reason")}
+    return WorkNews(**told, tracking_code=tracking_code, at=datetime.fromisoformat(data["at"]))
+
+
+def _checked(order_id: str, result: str) -> None:
+    if order_id.startswith("dor_"):
+        donating_orders.checked(order_id, result)
+    elif order_id.startswith("rbo_"):
+        buying_returns.happened(order_id, f"check_{result}")
+
+
+@registry.handles("admin.work.stopped.v1")
+def cancel_stopped_order(event: Event) -> None:
+    """What a fault between admin's yes and our own row left undone."""
+    buying_orders.happened(event.data["order_id"], "cancel")
+
+
+@registry.handles("admin.return_contact.recorded.v1")
+def decide_refund(event: Event) -> None:
+    buying_returns.decide_refund(event.data["return_id"], Money.from_dict(event.data["refund"]))
+
+
+@registry.handles("billing.refund.made.v1")
+def show_refund(event: Event) -> None:
+    data = event.data
+    buying_orders.note_refund(
+        data["refund_id"],
+        data["order_id"],
+        data["return_id"],
+        Money.from_dict(data["amount"]),
+        data["method"],
+        datetime.fromisoformat(data["made_at"]),
+    )
+    if data["return_id"] is not None:
+        buying_returns.happened(data["return_id"], "complete")
 
 
 @registry.handles("admin.hand_over.recorded.v1")
@@ -99,8 +163,23 @@ def mark_item_sold(event: Event) -> None:
         donating_orders.product_sold(donation["order_id"], donation["item_id"], event.data["product_id"])
 
 
+DOMAINS = {
+    "bor": buying_orders.happened,
+    "rbo": buying_returns.happened,
+    "dor": donating_orders.happened,
+    "rdo": donation_returns.happened,
+}
+
+
 def _happened(order_id: str, name: str) -> None:
-    if order_id.startswith("dor_"):
-        donating_orders.happened(order_id, name)
-    else:
-        donation_returns.happened(order_id, name)
+    DOMAINS[order_id[:3]](order_id, name)
+
+
+@registry.every(seconds=30)
+def expire_returns() -> None:
+    order_deadlines.expire_returns()
+
+
+@registry.every(seconds=30)
+def complete_orders() -> None:
+    order_deadlines.complete_orders()

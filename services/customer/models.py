@@ -39,6 +39,10 @@ class BuyingOrder(Base):
         Index("ix_buying_orders_buyer_id_state", "buyer_id", "state", "placed_at", "id"),
         Index("ix_buying_orders_state", "state", "placed_at", "id"),
         Index("ix_buying_orders_placed_at", "placed_at", "id"),
+        Index("ix_buying_orders_pickup_location_id", "pickup_location_id", "placed_at", "id"),
+        Index("ix_buying_orders_total_amount", "total_amount", "id"),
+        Index("ix_buying_orders_paid_at", "paid_at", "buyer_id"),
+        Index("ix_buying_orders_return_until", "state", "return_until", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -52,6 +56,10 @@ class BuyingOrder(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     payment_id: Mapped[str | None] = mapped_column(String(36))
+    is_first: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The first purchase that its buyer picked up."""
+    return_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when it can be returned; None before it is picked up."""
     version: Mapped[int] = mapped_column(Integer, default=1)
     items: Mapped[list[BuyingOrderItem]] = relationship(
         lazy="raise", order_by="BuyingOrderItem.position", cascade="all, delete-orphan"
@@ -59,6 +67,7 @@ class BuyingOrder(Base):
     timeline: Mapped[list[OrderTimelineEntry]] = relationship(
         lazy="raise", order_by="OrderTimelineEntry.id", cascade="all, delete-orphan"
     )
+    refunds: Mapped[list[OrderRefund]] = relationship(lazy="raise", order_by="OrderRefund.id", viewonly=True)
     __mapper_args__ = {"version_id_col": version}
 
     @property
@@ -92,6 +101,125 @@ class OrderTimelineEntry(Base):
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
     state: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class OrderRefund(Base):
+    """What a buyer has back of an order, as billing tells it; `return_id` is None when the order was cancelled."""
+
+    __tablename__ = "order_refunds"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
+    return_id: Mapped[str | None] = mapped_column(String(36))
+    method: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class OrderWork(Base):
+    """What admin told last of a work order of a buying order (story mf-bo-02)."""
+
+    __tablename__ = "order_work"
+
+    order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), primary_key=True)
+    work_order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(12))
+    assignee_id: Mapped[str | None] = mapped_column(String(36))
+    tracking_code: Mapped[str | None] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ReturnBuyingOrder(Base):
+    """Products of a buying order on their way back from their buyer."""
+
+    __tablename__ = "return_buying_orders"
+    __table_args__ = (
+        Index("ix_return_buying_orders_buyer_id", "buyer_id", "created_at", "id"),
+        Index("ix_return_buying_orders_buyer_id_state", "buyer_id", "state", "created_at", "id"),
+        Index("ix_return_buying_orders_state", "state", "created_at", "id"),
+        Index("ix_return_buying_orders_state_deposit_until", "state", "deposit_until", "id"),
+        Index("ix_return_buying_orders_created_at", "created_at", "id"),
+        Index("ix_return_buying_orders_order_id", "order_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"))
+    buyer_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    location_id: Mapped[str] = mapped_column(String(36))
+    location_name: Mapped[str] = mapped_column(String(120))
+    box_id: Mapped[str] = mapped_column(String(36))
+    box_label: Mapped[str] = mapped_column(String(20))
+    deposit_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    """Until when the clothes have to be in the box."""
+    is_whole_order: Mapped[bool] = mapped_column(Boolean)
+    price_amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    refund_amount: Mapped[int | None] = mapped_column(BigInteger)
+    """What the buyer gets back; None until it is known."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    items: Mapped[list[ReturnedItem]] = relationship(
+        lazy="raise", order_by="ReturnedItem.position", cascade="all, delete-orphan"
+    )
+    timeline: Mapped[list[BuyingReturnTimelineEntry]] = relationship(
+        lazy="raise", order_by="BuyingReturnTimelineEntry.id", cascade="all, delete-orphan"
+    )
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_amount, self.currency)
+
+    @property
+    def refund(self) -> Money | None:
+        return None if self.refund_amount is None else Money(self.refund_amount, self.currency)
+
+
+class ReturnedItem(Base):
+    """One product of a return, at the price that was paid for it."""
+
+    __tablename__ = "returned_items"
+
+    return_id: Mapped[str] = mapped_column(ForeignKey("return_buying_orders.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    product_id: Mapped[str] = mapped_column(String(36))
+    title: Mapped[str] = mapped_column(String(200))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+
+    @property
+    def price(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class BuyingReturnTimelineEntry(Base):
+    """When the return of a purchase came into a state."""
+
+    __tablename__ = "return_buying_timeline"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    return_id: Mapped[str] = mapped_column(ForeignKey("return_buying_orders.id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class FirstPurchase(Base):
+    """The buyer's first purchase: at most one row each, so that two pick-ups at once are not both the first."""
+
+    __tablename__ = "first_purchases"
+    __table_args__ = (UniqueConstraint("order_id", name="uq_first_purchases_order_id"),)
+
+    buyer_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    order_id: Mapped[str] = mapped_column(String(36))
 
 
 class DonatingOrder(Base):

@@ -1,4 +1,4 @@
-"""What this service asks of shopping and locker when an order is placed, submitted or given back."""
+"""What this service asks of shopping, locker and admin while a customer waits for the answer."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ class LocationFull(Conflict):
 
 class ProductSold(Conflict):
     slug, title = "product-sold", "A buyer has a product of this donation"
+
+
+class PaymentUnderWay(Conflict):
+    slug, title = "payment-under-way", "The order is being paid at this moment"
+
+
+class ShippingBegan(Conflict):
+    slug, title = "shipping-began", "The package is on its way already"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What products cost now; `gone` are those that nobody can order at the moment."""
+
+    items: tuple[HeldItem, ...]
+    gone: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,12 +85,43 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> H
     return Hold(items, datetime.fromisoformat(document["until"]))
 
 
-def hold_box(order_id: str, donor_id: str, location_id: str) -> BoxHold:
-    """A box at the location, held for the donation; the same order again has the same box.
+def quote_products(product_ids: Sequence[str]) -> Quote:
+    """The present titles and prices, without holding anything; PeerUnavailable."""
+    wanted = {"product_ids": list(product_ids)}
+    document = peer("shopping").post("/shopping/v1/quotes", json=wanted, repeatable=True).json()
+    items = (
+        HeldItem(item["product_id"], item["title"], Money.from_dict(item["price"])) for item in document["items"]
+    )
+    return Quote(tuple(items), tuple(document["unavailable_product_ids"]))
+
+
+def release_hold(order_id: str) -> None:
+    """Give the products of an unpaid order back; PaymentUnderWay when shopping sold them, PeerUnavailable."""
+    try:
+        peer("shopping").delete(f"/shopping/v1/holds/{order_id}")
+    except PeerProblem as problem:
+        if problem.slug == "hold-sold":
+            raise PaymentUnderWay("cancel it again in a moment, when it is paid") from None
+        if problem.status != 404:
+            raise
+
+
+def stop_work(order_id: str) -> None:
+    """Nobody packs or ships the order any more; ShippingBegan when it is too late, PeerUnavailable."""
+    try:
+        peer("admin").post("/admin/v1/work-stops", json={"order_id": order_id}, repeatable=True)
+    except PeerProblem as problem:
+        if problem.slug != "shipping-began":
+            raise
+        raise ShippingBegan("take it out of the box, then return it") from None
+
+
+def hold_box(order_id: str, person_id: str, location_id: str) -> BoxHold:
+    """A box at the location, held for a donation or a return; the same order again has the same box.
 
     UnknownLocation, LocationFull, or PeerUnavailable while locker is away.
     """
-    wanted = {"order_id": order_id, "person_id": donor_id, "location_id": location_id, "purpose": "deposit"}
+    wanted = {"order_id": order_id, "person_id": person_id, "location_id": location_id, "purpose": "deposit"}
     try:
         document = peer("locker").post("/locker/v1/holds", json=wanted, repeatable=True).json()
     except PeerProblem as problem:

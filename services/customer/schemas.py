@@ -31,6 +31,14 @@ class TimelineEntrySchema(Schema):
     at = fields.Function(lambda entry: rfc3339(entry.at))
 
 
+class RefundSchema(Schema):
+    id = fields.String()
+    return_id = fields.String(allow_none=True)
+    amount = fields.Function(lambda refund: refund.money.to_dict())
+    method = fields.String()
+    made_at = fields.Function(lambda refund: rfc3339(refund.made_at))
+
+
 def _location(order: BuyingOrder) -> dict[str, str]:
     return {"id": order.pickup_location_id, "name": order.pickup_location_name}
 
@@ -46,7 +54,63 @@ class BuyingOrderSchema(Schema):
     expires_at = fields.Function(lambda order: rfc3339(order.expires_at))
     paid_at = fields.Function(lambda order: rfc3339(order.paid_at))
     payment_id = fields.String(allow_none=True)
+    return_until = fields.Function(lambda order: rfc3339(order.return_until))
+    refunds = fields.List(fields.Nested(RefundSchema))
     timeline = fields.List(fields.Nested(TimelineEntrySchema))
+
+
+class BuyingReturnSchema(Schema):
+    id = fields.String()
+    order_id = fields.String()
+    buyer_id = fields.String()
+    state = fields.String()
+    items = fields.List(fields.Nested(ItemSchema))
+    reason = fields.String(allow_none=True)
+    price = fields.Function(lambda made: made.price.to_dict())
+    refund = fields.Function(lambda made: made.refund.to_dict() if made.refund else None)
+    location = fields.Function(lambda made: {"id": made.location_id, "name": made.location_name})
+    box = fields.Function(lambda made: {"id": made.box_id, "label": made.box_label})
+    deposit_until = fields.Function(lambda made: rfc3339(made.deposit_until))
+    is_whole_order = fields.Boolean()
+    created_at = fields.Function(lambda made: rfc3339(made.created_at))
+    timeline = fields.List(fields.Nested(TimelineEntrySchema))
+
+
+class OrderWorkSchema(Schema):
+    work_order_id = fields.String()
+    kind = fields.String()
+    state = fields.String()
+    assignee_id = fields.String(allow_none=True)
+    tracking_code = fields.String(allow_none=True)
+    reason = fields.String(allow_none=True)
+    changed_at = fields.Function(lambda work: rfc3339(work.changed_at))
+
+
+def _payment(order: BuyingOrder) -> dict[str, Any] | None:
+    if order.payment_id is None:
+        return None
+    return {"id": order.payment_id, "amount": order.total.to_dict(), "taken_at": rfc3339(order.paid_at)}
+
+
+class WholeBuyingOrderSchema(BuyingOrderSchema):
+    """One order with all that is known of it; `work` and `returns` come beside it."""
+
+    payment = fields.Function(_payment)
+    is_first = fields.Boolean()
+
+
+class RankedBuyerSchema(Schema):
+    customer_id = fields.String()
+    full_name = fields.String(allow_none=True)
+    orders = fields.Integer()
+    total = fields.Function(lambda row: {"amount": int(row.amount), "currency": row.currency})
+
+
+class RankedDonorSchema(Schema):
+    customer_id = fields.String()
+    full_name = fields.String(allow_none=True)
+    orders = fields.Integer()
+    pieces = fields.Integer()
 
 
 class DonationPhotoSchema(Schema):

@@ -31,6 +31,18 @@ def follow_cancelled_donation(event: Event) -> None:
         packages.release(event.data["order_id"])
 
 
+@registry.handles("customer.buying_order.moved.v1")
+def follow_cancelled_order(event: Event) -> None:
+    if event.data["state"] == "cancelled":
+        packages.call_off(event.data["order_id"], event.data["buyer_id"])
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def follow_given_up_return(event: Event) -> None:
+    if event.data["state"] in ("cancelled", "expired"):
+        packages.release(event.data["return_id"])
+
+
 @registry.handles("billing.fee.paid.v1")
 def let_donor_withdraw(event: Event) -> None:
     if event.data["kind"] == "occupation":

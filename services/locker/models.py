@@ -145,12 +145,13 @@ class UsedCode(Base):
 
 
 class Recipient(Base):
-    """Whom the package of an order is for, kept until it is in a box."""
+    """Whom the package of an order is for; `ended_at` when the order was cancelled: then nobody gets in."""
 
     __tablename__ = "recipients"
 
     order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     person_id: Mapped[str] = mapped_column(String(36))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ControllerEvent(Base):

@@ -12,7 +12,7 @@ from services.locker.registry import registry
 
 
 def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
-    """A box for a donation, and its donor's right to open it (story d-pr-04). LocationFull."""
+    """A box for a donation or a return, and the right to open it (stories d-pr-04, rb-r-re-02). LocationFull."""
     known = boxes.box_of_order(order_id)
     if known is not None and known.location_id != location_id and known.state == "held":
         release(order_id)  # the donor chose another location after the hold had ended
@@ -25,8 +25,10 @@ def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
 def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None = None) -> Box | None:
     """A box for a package on its way; None, and a request that waits, while the location is full.
 
-    With a `deliveryman_id` it is a right to put the package in, too.
+    With a `deliveryman_id` it is a right to put the package in, too. None for an order that was cancelled.
     """
+    if _has_ended(order_id):
+        return None
     waiting = session().get(BoxRequest, order_id)
     is_news = boxes.box_of_order(order_id) is None
     try:
@@ -98,11 +100,37 @@ def let_collect(order_id: str, box_id: str, person_id: str) -> None:
     door_rights.give("collect", order_id, person_id, box)
 
 
+def call_off(order_id: str, person_id: str) -> None:
+    """The order was cancelled (story rb-c-01): no box for it, and nobody may open one, whatever comes late.
+
+    A package that lies in a box all the same goes back with the next collection.
+    """
+    remember_recipient(order_id, person_id)
+    recipient = session().get_one(Recipient, order_id)
+    recipient.ended_at = recipient.ended_at or clock.now()
+    waiting = session().get(BoxRequest, order_id)
+    if waiting is not None:
+        session().delete(waiting)
+    door_rights.void_of_order(order_id)
+    release(order_id)
+    box = boxes.box_of_order(order_id)
+    if box is not None and box.state == "occupied":
+        box.awaits_collection = True
+
+
+def _has_ended(order_id: str) -> bool:
+    recipient = session().get(Recipient, order_id)
+    return recipient is not None and recipient.ended_at is not None
+
+
 def remember_recipient(order_id: str, person_id: str) -> None:
     """Whom the package is for, who may take it out once it is in its box."""
-    if session().get(Recipient, order_id) is None:
+    recipient = session().get(Recipient, order_id)
+    if recipient is None:
         session().add(Recipient(order_id=order_id, person_id=person_id))
         session().flush()
+    elif recipient.ended_at is not None:
+        return
     box = boxes.box_of_order(order_id)
     if box is not None and box.state == "occupied":
         door_rights.give("pick_up", order_id, person_id, box)
@@ -153,5 +181,9 @@ def _follow_door(right: DoorRight, box: Box, is_occupied: bool) -> None:
 
 def _let_recipient_in(order_id: str, box: Box) -> None:
     recipient = session().get(Recipient, order_id)
-    if recipient is not None:
+    if recipient is None:
+        return
+    if recipient.ended_at is None:
         door_rights.give("pick_up", order_id, recipient.person_id, box)
+    else:
+        box.awaits_collection = True

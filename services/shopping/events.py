@@ -14,6 +14,7 @@ from services.shopping import (
     inventory,
     photo_sizes,
     product_store,
+    sold_products,
     tastes,
 )
 from services.shopping.registry import registry
@@ -46,6 +47,22 @@ def remember_taste(event: Event) -> None:
     body_sizes = {pair["name"]: pair["value"] for pair in data["body_sizes"]}
     preferences = {pair["name"]: pair["value"] for pair in data["preferences"]}
     tastes.remember(data["customer_id"], body_sizes, preferences, event.version)
+
+
+@registry.handles("customer.buying_order.moved.v1")
+def sell_again_what_was_cancelled(event: Event) -> None:
+    data = event.data
+    if data["state"] == "cancelled" and data["previous_state"] != "placed":
+        sold_products.sell_again(data["order_id"], data["product_ids"])
+
+
+@registry.handles("customer.return_buying_order.moved.v1")
+def follow_return(event: Event) -> None:
+    data = event.data
+    if data["state"] == "checked_good":
+        sold_products.came_back(data["order_id"], data["product_ids"], data["return_id"])
+    elif data["state"] == "refund_decided":
+        sold_products.recycle(data["order_id"], data["product_ids"])
 
 
 @registry.consumes("cart")

@@ -8,6 +8,7 @@ leaves nothing that the sweeper does not finish.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
@@ -42,6 +43,20 @@ class HoldEnded(Conflict):
 class HoldSold(Conflict):
     slug = "hold-sold"
     title = "The products of this order are sold"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What products cost now; `gone` are the ids of those that nobody can order at the moment."""
+
+    items: list[HeldItem]
+    gone: list[str]
+
+
+def quote(product_ids: Sequence[str]) -> Quote:
+    """Present titles and prices, for the review before the order (story b-bu-02); nothing is held."""
+    items = _available(product_ids)
+    return Quote(items, sorted(set(product_ids) - {item.product_id for item in items}))
 
 
 def create_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
@@ -149,12 +164,7 @@ def sweep() -> None:
 
 def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
     _release_lapsed_holds_of(product_ids)
-    products = product_store.find_products(product_ids)
-    items = [
-        HeldItem(product.id, product.title, product.price)
-        for product_id in product_ids
-        if (product := products.get(product_id)) and product.is_available and product.price
-    ]
+    items = _available(product_ids)
     missing = set(product_ids) - {item.product_id for item in items}
     if missing:
         # The same request may have come twice at once, and its twin already holds them.
@@ -164,6 +174,15 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold
         raise _unavailable(sorted(missing))
     until = moments.now() + timedelta(minutes=setting("shopping.hold_minutes"))
     return hold_store.insert_hold(Hold(order_id, buyer_id, HoldState.ACTIVE, until, items))
+
+
+def _available(product_ids: Sequence[str]) -> list[HeldItem]:
+    products = product_store.find_products(product_ids)
+    return [
+        HeldItem(product.id, product.title, product.price)
+        for product_id in product_ids
+        if (product := products.get(product_id)) and product.is_available and product.price
+    ]
 
 
 def _release_lapsed_holds_of(product_ids: Iterable[str]) -> None:

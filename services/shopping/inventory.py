@@ -1,4 +1,7 @@
-"""What staff does with products: create, edit, price, publish, withdraw, resume (d-po-06..08, mf-op-01..05)."""
+"""What staff does with products: create, edit, price, publish, withdraw, resume.
+
+Stories d-po-06..08, mf-op-01..05, rb-r-po-04.
+"""
 
 from __future__ import annotations
 
@@ -129,15 +132,17 @@ def _unschedule(product: Product) -> Product:
 
 
 def resume(product: Product) -> Product:
-    """Puts a withdrawn product on sale again, at the price that it has (story mf-op-05)."""
-    return _change(
-        product,
-        "resume_product",
-        {"state": str(product.state)},
-        {"state": str(product.after(Move.RESUME))},
-        whatever_version=True,
-        **_publication(product),
-    )
+    """A withdrawn product is on sale again at its price; one that came back good from its buyer is a draft."""
+    if product.came_back_with is None:
+        product.after(Move.RESUME)
+        change = _publication(product)
+    else:
+        change = {
+            "set_fields": {"state": str(product.after(Move.TAKE_BACK))},
+            "unset_fields": ["hold", "price", "came_back_with", "published_at", "publish_at"],
+        }
+    before, after = {"state": str(product.state)}, {"state": change["set_fields"]["state"]}
+    return _change(product, "resume_product", before, after, whatever_version=True, **change)
 
 
 def publish_due() -> None:

@@ -208,6 +208,13 @@ def _move_held(order_id: str, product_ids: Iterable[str], update: Document) -> N
     page_memory.forget()
 
 
+def products_sold_to(order_id: str, product_ids: Iterable[str]) -> list[Product]:
+    """Those of the products that are sold to this order still."""
+    wanted = {"_id": {"$in": list(product_ids)}, "state": str(ProductState.SOLD), "hold.order_id": order_id}
+    found = products_collection().find(wanted, WITHOUT_TERMS)
+    return [product_from_document(document) for document in found.sort("_id", ASCENDING)]
+
+
 def products_of_donation(donating_order_id: str) -> list[Product]:
     """The products made of a donating order's items, in the order of their ids."""
     found = products_collection().find({"donation.order_id": donating_order_id}, WITHOUT_TERMS)

@@ -39,6 +39,7 @@ class Move(StrEnum):
     HOLD = "hold"
     RELEASE = "release"
     SELL = "sell"
+    SELL_AGAIN = "sell again"
     TAKE_BACK = "take back"
     RECYCLE = "recycle"
     RETURN = "return to its donor"
@@ -63,6 +64,7 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
     Move.HOLD: {_S.PUBLISHED: _S.HELD},
     Move.RELEASE: {_S.HELD: _S.PUBLISHED},
     Move.SELL: {_S.HELD: _S.SOLD},
+    Move.SELL_AGAIN: {_S.SOLD: _S.PUBLISHED},
     Move.TAKE_BACK: {_S.SOLD: _S.DRAFT},
     Move.RECYCLE: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD), _S.RECYCLED),
     Move.RETURN: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN), _S.RETURNED),
@@ -163,6 +165,8 @@ class Product:
     created_at: datetime
     updated_at: datetime
     announcements: list[Document] = field(default_factory=list)
+    came_back_with: str | None = None
+    """The return with which a sold product came back and was checked as good."""
 
     @property
     def is_public(self) -> bool:
@@ -205,6 +209,7 @@ def product_from_document(document: Document) -> Product:
         created_at=document["created_at"],
         updated_at=document["updated_at"],
         announcements=document.get("announcements", []),
+        came_back_with=document.get("came_back_with"),
     )
 
 

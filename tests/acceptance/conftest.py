@@ -11,6 +11,7 @@ import pytest
 
 from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token
 from libs.runner.layout import SERVICES, Layout
+from tests.acceptance.scene import Scene, make_scene
 from tests.support import servers
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
 
@@ -92,6 +93,28 @@ def employee(staff_member: Callable[[str], Staff]) -> Staff:
 @pytest.fixture
 def manager(staff_member: Callable[[str], Staff]) -> Staff:
     return staff_member("manager")
+
+
+MakeScene = Callable[..., Scene]
+
+
+@pytest.fixture
+def new_scene(platform: RunningPlatform, staff_member: Callable[[str], Staff]) -> Iterator[MakeScene]:
+    """Make locations with a controller and the people who work there."""
+    made: list[Scene] = []
+
+    def make(**facts: Any) -> Scene:
+        made.append(make_scene(platform, staff_member, f"Place {uuid.uuid4().hex[:8]}", **facts))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.controller.close()
+
+
+@pytest.fixture
+def scene(new_scene: MakeScene) -> Scene:
+    return new_scene()
 
 
 def coat(**changes: Any) -> Json:

@@ -14,6 +14,12 @@ COAT = {"category": "coats", "size": "M", "condition": "good"}
 STORY = "It saw the northern lights."
 
 
+def refused(person: Actor, method: str, path: str, status: int, **arguments: Any) -> str:
+    """The kind of a refusal."""
+    problem: Json = person.call(method, path, expect=status, **arguments).json()
+    return str(problem["type"].rpartition("/")[2])
+
+
 @dataclass
 class Scene:
     """One location: `threshold` 1 unless told otherwise, so that each deposit is collected."""
@@ -94,6 +100,49 @@ class Scene:
             "POST", path, json={"result": result, "notes": "As described."}, expect=(200, 201)
         ).json()
         return checked
+
+    def buy(self, buyer: Customer, *product_ids: str) -> Json:
+        """A paid order that is picked up here."""
+        order = buyer.place_order(list(product_ids), self.location_id)
+        buyer.pay(order["id"], buyer.card())
+        return buyer.order_in_state(order["id"], "paid")
+
+    def pack(self, order_id: str) -> Json:
+        """The employee labels, scans and packs: the package."""
+        work_order = self.give_work("packing", order_id, self.employee)
+        package = self.employee.create_package(order_id)
+        self.employee.scan(package["tracking_code"])
+        self.employee.call("POST", f"/admin/v1/own-packing-orders/{work_order['id']}/finish")
+        return package
+
+    def ship(self, buyer: Customer, package: Json) -> Json:
+        """The deliveryman scans the package and puts it into its box: the order."""
+        order_id = package["order_id"]
+        self.give_work("shipping", order_id, self.deliveryman)
+        self.deliveryman.scan(package["tracking_code"])
+        buyer.order_in_state(order_id, "shipping")
+        [door] = self.open_soon(self.deliveryman, order_id)
+        self.controller.shut(door, is_occupied=True)
+        return buyer.order_in_state(order_id, "in_box")
+
+    def deliver(self, buyer: Customer, *product_ids: str) -> Json:
+        """From the shop into the buyer's hands: the order."""
+        order = self.buy(buyer, *product_ids)
+        self.ship(buyer, self.pack(order["id"]))
+        self.empty_box(buyer, order["id"])
+        return buyer.order_in_state(order["id"], "picked_up")
+
+    def take_back(self, buyer: Customer, made: Json) -> Json:
+        """The buyer puts a return into its box, the deliveryman collects it: the package."""
+        [door] = self.open(buyer, made["id"])
+        self.controller.shut(door, is_occupied=True)
+        buyer.purchase_return_in_state(made["id"], "in_box")
+        self.give_work("collecting", made["id"], self.deliveryman)
+        package = self.deliveryman.create_package(made["id"])
+        self.empty_box(self.deliveryman, made["id"])
+        self.deliveryman.scan(package["tracking_code"])
+        buyer.purchase_return_in_state(made["id"], "collected")
+        return package
 
     def shelve(self, order: Json) -> str:
         """A product of the order's first item, priced and published: its id."""

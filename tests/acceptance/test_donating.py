@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -14,42 +12,15 @@ import zxingcpp
 from PIL import Image
 
 from libs.chassis.grants import GrantRefused
-from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, idempotency_key, wait_for
+from libs.runner.actors import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 from libs.runner.coat_picture import coat_picture
-from tests.acceptance.conftest import MakeCustomer
-from tests.acceptance.scene import COAT, STORY, Scene, make_scene
-from tests.support.platform import RunningPlatform
-
-MakeScene = Callable[..., Scene]
-
-
-@pytest.fixture
-def new_scene(platform: RunningPlatform, staff_member: Callable[[str], Staff]) -> Iterator[MakeScene]:
-    made: list[Scene] = []
-
-    def make(**facts: Any) -> Scene:
-        made.append(make_scene(platform, staff_member, f"Place {uuid.uuid4().hex[:8]}", **facts))
-        return made[-1]
-
-    yield make
-    for scene in made:
-        scene.controller.close()
-
-
-@pytest.fixture
-def scene(new_scene: MakeScene) -> Scene:
-    return new_scene()
+from tests.acceptance.conftest import MakeCustomer, MakeScene
+from tests.acceptance.scene import COAT, STORY, Scene, refused
 
 
 @pytest.fixture
 def donor(new_customer: MakeCustomer) -> Customer:
     return new_customer()
-
-
-def refused(person: Actor, method: str, path: str, status: int, **arguments: Any) -> str:
-    """The kind of a refusal."""
-    problem: Json = person.call(method, path, expect=status, **arguments).json()
-    return str(problem["type"].rpartition("/")[2])
 
 
 @pytest.mark.story("d-pr-01")

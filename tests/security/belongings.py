@@ -145,6 +145,17 @@ class Maker:
         scene.controller.close()
         return str(made["id"])
 
+    def purchase_return(self) -> str:
+        """The return of a coat that was picked up."""
+        scene = self._new_scene()
+        product, _ = self.manager.create_product(**coat())
+        self.manager.set_price(product["id"], 4900)
+        self.manager.publish(product["id"])
+        order = scene.deliver(self.owner, product["id"])
+        made: Json = self.owner.return_purchase(order["id"], scene.location_id)
+        scene.controller.close()
+        return str(made["id"])
+
     def fee(self) -> str:
         """The delivery fee of a return."""
         return str(self.owner.fee_of(self.donation_return())["id"])
@@ -198,6 +209,7 @@ MAKERS: dict[str, Callable[[Maker], str]] = {
     "dit": Maker.item,
     "pho": Maker.donation_photo,
     "rdo": Maker.donation_return,
+    "rbo": Maker.purchase_return,
     "fee": Maker.fee,
     "bor": Maker.order,
     "pay": Maker.payment,

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from services.shopping import holds
-from services.shopping.schemas import HoldSchema
+from services.shopping.schemas import HeldItemSchema, HoldSchema
+
+
+def quote_products(body: dict[str, Any]) -> dict[str, Any]:
+    quote = holds.quote(body["product_ids"])
+    return {"items": HeldItemSchema(many=True).dump(quote.items), "unavailable_product_ids": quote.gone}
 
 
 def create_hold(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:

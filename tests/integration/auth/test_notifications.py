@@ -146,3 +146,88 @@ def test_work_that_comes_back_to_somebody_is_told_again(people: People) -> None:
         "employee",
         "deliveryman",
     ]
+
+
+def moved(buyer_id: str, state: str, **changed: Any) -> dict[str, Any]:
+    data = {
+        "order_id": ORDER,
+        "buyer_id": buyer_id,
+        "state": state,
+        "previous_state": "paid",
+        "product_ids": ["prd_" + "1" * 32],
+        "total": {"amount": 4900, "currency": "EUR"},
+        "payment_id": PAYMENT,
+        "pickup_location_id": "loc_" + "2" * 32,
+        "pickup_location_name": "Rossio",
+        "is_first": False,
+        "return_until": "2026-12-07T10:15:30.000000Z" if state == "picked_up" else None,
+        "at": "2026-11-23T10:15:30.000000Z",
+    }
+    return data | changed
+
+
+def return_moved(buyer_id: str, state: str, refund: int | None = None) -> dict[str, Any]:
+    return {
+        "return_id": "rbo_" + "5" * 32,
+        "order_id": ORDER,
+        "buyer_id": buyer_id,
+        "state": state,
+        "previous_state": "created",
+        "product_ids": ["prd_" + "1" * 32],
+        "is_whole_order": True,
+        "price": {"amount": 4900, "currency": "EUR"},
+        "refund": None if refund is None else {"amount": refund, "currency": "EUR"},
+        "location_id": "loc_" + "2" * 32,
+        "location_name": "Rossio",
+        "at": "2026-11-23T10:15:30.000000Z",
+    }
+
+
+@pytest.mark.story("b-pa-03")
+@pytest.mark.story("rb-r-re-03")
+def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    deliver = verified.auth.deliver
+    for _ in range(2):
+        for state in ("packing", "packed", "shipping", "in_box", "picked_up", "completed"):
+            deliver("customer.buying_order.moved.v1", moved(buyer_id, state))
+        for state in ("created", "in_box", "collected", "checked_bad", "refund_decided"):
+            deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, state))
+    own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    listed = own("GET", "/auth/v1/notifications").json()["items"]
+    assert [item["template"] for item in reversed(listed)] == [
+        "order-packing",
+        "order-in-box",
+        "order-picked-up",
+        "return-deposited",
+        "return-collected",
+        "return-checked-bad",
+    ]
+    texts = {item["template"]: item["text"] for item in listed}
+    assert all(ORDER in text for text in texts.values())
+    assert "Rossio" in texts["order-in-box"]
+    assert "2026-12-07" in texts["order-picked-up"]
+
+
+def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    deliver = verified.auth.deliver
+    deliver("customer.buying_order.moved.v1", moved(buyer_id, "cancelled"))
+    other = "bor_" + "8" * 32
+    unpaid = moved(buyer_id, "cancelled", previous_state="placed", payment_id=None, order_id=other)
+    deliver("customer.buying_order.moved.v1", unpaid)
+    deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, "checked_good", 4900))
+    deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, "expired"))
+    refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
+    refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
+    for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
+        facts = {"refund_id": f"rfd_{number:032x}", "method": method, "coins": coins}
+        for _ in range(2):
+            deliver("billing.refund.made.v1", refund | facts)
+    own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    texts = [item["text"] for item in own("GET", "/auth/v1/notifications").json()["items"]]
+    assert len(texts) == 6
+    assert sum("What you paid is given back" in text for text in texts) == 1
+    assert sum("Nothing was charged" in text for text in texts) == 1
+    assert sum("You get 49.00 EUR back" in text for text in texts) == 1
+    assert sum("4900 coins are in your account again" in text for text in texts) == 1

@@ -24,7 +24,7 @@ class Neighbours:
         self.asked: list[tuple[str, str, Any]] = []
         self.taken: list[str] = []
         self.away: set[str] = set()
-        self.is_full = self.is_sold = False
+        self.is_full = self.is_sold = self.is_shipped = False
         self.box_held_for = timedelta(days=7)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -35,11 +35,28 @@ class Neighbours:
             raise httpx.ConnectError("away", request=request)
         if request.url.path == "/locker/v1/holds":
             return self._box(body)
+        if request.url.path == "/admin/v1/work-stops":
+            return self._refused("shipping-began") if self.is_shipped else httpx.Response(204)
+        if request.url.path == "/shopping/v1/quotes":
+            return self._quote(body)
+        if request.method == "DELETE" and request.url.path.startswith("/shopping/v1/holds/"):
+            return self._refused("hold-sold") if self.is_sold else httpx.Response(204)
         if service == "locker":
             return self._location(request.url.path.rpartition("/")[2])
         if request.url.path.startswith("/shopping/v1/return-claims"):
             return self._claim(body)
         return self._hold(body)
+
+    @staticmethod
+    def _refused(slug: str) -> httpx.Response:
+        return httpx.Response(409, json={"type": f"x/{slug}", "title": "no", "detail": "no"})
+
+    def _quote(self, body: dict[str, Any]) -> httpx.Response:
+        price = {"amount": 2000, "currency": "EUR"}
+        there = [found for found in body["product_ids"] if found not in self.taken]
+        items = [{"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in there]
+        gone = sorted(set(body["product_ids"]) - set(there))
+        return httpx.Response(200, json={"items": items, "unavailable_product_ids": gone})
 
     def _box(self, body: dict[str, Any]) -> httpx.Response:
         if body["location_id"] != ROSSIO:

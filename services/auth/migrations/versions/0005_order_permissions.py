@@ -1,19 +1,14 @@
-"""What employees and managers may see of payments, refunds, payouts, and of what the payment provider says."""
+"""What employees and managers may see of customers' orders, and who decides on refunds of bad returns."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0005"
 down_revision = "0004"
 
 ADDED = {
-    "employee": ("billing:payments:monitor",),
-    "manager": (
-        "billing:payments:monitor",
-        "billing:payouts:read",
-        "billing:payouts:write",
-        "billing:reconciliation:read",
-    ),
+    "employee": ("admin:return-contacts", "customer:order-counts:read"),
+    "manager": ("admin:return-contacts", "customer:order-counts:read", "customer:rankings:read"),
 }
 
 

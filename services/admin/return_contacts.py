@@ -1,0 +1,117 @@
+"""What is agreed with buyers on returned clothes that were checked as bad (story rb-r-po-02)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.chassis import audit, clock
+from libs.chassis.db import session
+from libs.chassis.money import Money
+from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from services.admin import packages
+from services.admin.models import KnownReturn, ReturnContact
+from services.admin.registry import registry
+
+
+class NotCheckedBad(Conflict):
+    slug, title = "not-checked-bad", "Only clothes that were checked as bad need a decision on the refund"
+
+
+class RefundDecided(Conflict):
+    slug, title = "refund-decided", "The refund of this return is decided already"
+
+
+class UnknownReturn(Unprocessable):
+    slug, title = "unknown-return", "There is no such return"
+
+
+class RefundTooHigh(Unprocessable):
+    slug, title = "refund-too-high", "The refund is more than was paid"
+
+
+class ContactInFuture(Unprocessable):
+    slug, title = "contact-in-future", "The contact has not taken place yet"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """When and how the buyer was spoken to, and what is paid back."""
+
+    contacted_at: datetime
+    channel: str
+    note: str | None
+    refund: Money
+
+
+def know(return_id: str, order_id: str, buyer_id: str, price: Money) -> None:
+    """Keep what was paid for the products of a return."""
+    if session().get(KnownReturn, return_id) is None:
+        facts = {"order_id": order_id, "buyer_id": buyer_id}
+        session().add(KnownReturn(id=return_id, price_amount=price.amount, currency=price.currency, **facts))
+        session().flush()
+
+
+def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
+    """Decide the refund of a return, once. UnknownReturn, NotCheckedBad, RefundDecided, RefundTooHigh."""
+    known = session().get(KnownReturn, return_id, with_for_update=True)
+    if known is None:
+        raise UnknownReturn("read the return's id from its order", errors=[_error("/return_id", "no such return")])
+    package = packages.find_of(return_id)
+    if package is None or package.result != "bad":
+        raise NotCheckedBad(f"it was checked as {(package and package.result) or 'nothing yet'}")
+    if session().get(ReturnContact, return_id) is not None:
+        raise RefundDecided("read what was recorded for it")
+    _refuse_wrong(agreement, Money(known.price_amount, known.currency))
+    contact = ReturnContact(
+        return_id=return_id,
+        contacted_at=agreement.contacted_at,
+        channel=agreement.channel,
+        note=agreement.note,
+        refund_amount=agreement.refund.amount,
+        currency=agreement.refund.currency,
+        decided_by=by,
+        recorded_at=clock.now(),
+    )
+    session().add(contact)
+    session().flush()
+    _tell(contact, known)
+    return contact
+
+
+def get(return_id: str) -> ReturnContact:
+    found = session().get(ReturnContact, return_id)
+    if found is None:
+        raise NotFound("nothing was recorded for such a return")
+    return found
+
+
+def _refuse_wrong(agreement: Agreement, price: Money) -> None:
+    if agreement.contacted_at > clock.now():
+        detail = "record a contact that has taken place"
+        raise ContactInFuture(detail, errors=[_error("/contacted_at", detail)])
+    if agreement.refund.currency != price.currency:
+        detail = f"it was paid in {price.currency}"
+        raise RefundTooHigh(detail, errors=[_error("/refund/currency", detail)])
+    if agreement.refund.amount > price.amount:
+        detail = f"{price} was paid"
+        raise RefundTooHigh(detail, errors=[_error("/refund/amount", detail)])
+
+
+def _error(pointer: str, detail: str) -> dict[str, str]:
+    return {"pointer": pointer, "detail": detail}
+
+
+def _tell(contact: ReturnContact, known: KnownReturn) -> None:
+    data = {
+        "return_id": contact.return_id,
+        "order_id": known.order_id,
+        "contacted_at": clock.rfc3339(contact.contacted_at),
+        "channel": contact.channel,
+        "refund": contact.refund.to_dict(),
+        "decided_by": contact.decided_by,
+        "at": clock.rfc3339(contact.recorded_at),
+    }
+    registry.publish("admin.return_contact.recorded.v1", subject=contact.return_id, data=data)
+    after = {"channel": contact.channel, "refund": contact.refund.to_dict()}
+    audit.record("record_return_contact", contact.return_id, after=after)

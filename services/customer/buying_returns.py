@@ -1,0 +1,278 @@
+"""Returns of purchases inside the return window (stories rb-r-re-01 to rb-r-po-03).
+
+An order and its returns are changed under the lock of the order: two returns of the same coat, or a return and the
+end of the window, meet there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from libs.chassis import clock, logs
+from libs.chassis.db import session
+from libs.chassis.money import Money, sum_money
+from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.state_machine import StateMachine
+from services.customer import buying_orders
+from services.customer.donating_orders import BoxHold
+from services.customer.models import BuyingOrder, BuyingReturnTimelineEntry, ReturnBuyingOrder, ReturnedItem
+from services.customer.registry import registry
+
+MACHINE = StateMachine(
+    {
+        "cancel": {"created": "cancelled"},
+        "expire": {"created": "expired"},
+        # The door may be open while the return is given up: clothes in a box are returned all the same.
+        "put_in_box": dict.fromkeys(("created", "cancelled", "expired"), "in_box"),
+        "collect": {"in_box": "collected"},
+        "check_good": {"collected": "checked_good"},
+        "check_bad": {"collected": "checked_bad"},
+        "decide_refund": {"checked_bad": "refund_decided"},
+        "complete": {"checked_good": "completed", "refund_decided": "completed"},
+    }
+)
+GIVEN_UP = frozenset({"cancelled", "expired"})
+NOT_HANDED_IN = GIVEN_UP | {"created"}
+
+
+class ReturnWindowOver(Conflict):
+    slug, title = "return-window-over", "The time for returning the order is over"
+
+
+class AlreadyReturned(Conflict):
+    slug, title = "already-returned", "A product is in another return already"
+
+
+class NotInOrder(Unprocessable):
+    slug, title = "not-in-order", "A product is not in that order"
+
+
+class NotReturnable(Conflict):
+    slug, title = "illegal-move", "The order cannot do that in its present state"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a buyer wants to return, and why; without products it is all that is not in a return yet."""
+
+    product_ids: Sequence[str]
+    reason: str | None = None
+
+
+def wanted_products(order: BuyingOrder, wish: Wish) -> list[str]:
+    """The products that a return of this wish would have, in the order's sequence.
+
+    NotReturnable, ReturnWindowOver, NotInOrder, AlreadyReturned.
+    """
+    if order.state not in ("picked_up", "completed") or order.return_until is None:
+        raise NotReturnable(f"it is {order.state.replace('_', ' ')}; only what was picked up can be returned")
+    if order.state == "completed" or order.return_until <= clock.now():
+        raise ReturnWindowOver(f"it could be returned until {clock.rfc3339(order.return_until)}")
+    bought = [item.product_id for item in order.items]
+    for position, product_id in enumerate(wish.product_ids):
+        if product_id not in bought:
+            detail = "this product is not in the order"
+            raise NotInOrder(detail, errors=[{"pointer": f"/product_ids/{position}", "detail": detail}])
+    busy = _products_in(made for made in of_order(order.id) if made.state not in GIVEN_UP)
+    if busy & set(wish.product_ids):
+        raise AlreadyReturned("look at the returns of the order")
+    wanted = [found for found in bought if found in (wish.product_ids or set(bought) - busy)]
+    if not wanted:
+        raise AlreadyReturned("everything of the order is in a return already")
+    return wanted
+
+
+def create(return_id: str, order: BuyingOrder, wish: Wish, hold: BoxHold) -> ReturnBuyingOrder:
+    """A return of a locked order, with a box for it; the same `return_id` again is the return that is there."""
+    known = find(return_id)
+    if known is not None:
+        return known
+    wanted, moment = wanted_products(order, wish), clock.now()
+    items = [item for item in order.items if item.product_id in wanted]
+    made = ReturnBuyingOrder(
+        id=return_id,
+        order_id=order.id,
+        buyer_id=order.buyer_id,
+        state="created",
+        reason=wish.reason,
+        location_id=hold.location_id,
+        location_name=hold.location_name,
+        box_id=hold.box_id,
+        box_label=hold.box_label,
+        deposit_until=hold.until,
+        is_whole_order=len(items) == len(order.items),
+        price_amount=sum_money((item.price for item in items), order.currency).amount,
+        currency=order.currency,
+        created_at=moment,
+        items=[
+            ReturnedItem(
+                position=position,
+                product_id=item.product_id,
+                title=item.title,
+                amount=item.amount,
+                currency=item.currency,
+            )
+            for position, item in enumerate(items)
+        ],
+        timeline=[BuyingReturnTimelineEntry(state="created", at=moment)],
+    )
+    session().add(made)
+    session().flush()
+    _announce(made, None)
+    return made
+
+
+def cancel(made: ReturnBuyingOrder) -> None:
+    """The buyer keeps the clothes after all, while they are not in the box. IllegalMove.
+
+    Repeated it changes nothing.
+    """
+    if made.state != "cancelled":
+        move(made, "cancel")
+
+
+def move(made: ReturnBuyingOrder, name: str) -> None:
+    """Make a move and tell of it; IllegalMove."""
+    before = made.state
+    made.state = MACHINE.after(before, name)
+    made.timeline.append(BuyingReturnTimelineEntry(state=made.state, at=clock.now()))
+    made.is_whole_order = made.is_whole_order or _nothing_stays(made)
+    if made.state == "checked_good":
+        made.refund_amount = made.price_amount
+    session().flush()
+    _announce(made, before)
+
+
+def happened(return_id: str, name: str) -> None:
+    """Something has happened to the return elsewhere; LookupError when it must wait for something before it."""
+    made = _locked_with_order(return_id)
+    fact = "too early" if made is None else MACHINE.judge(made.state, name)
+    if fact == "too early" or made is None:
+        raise LookupError(f"return {return_id} cannot {name} yet")
+    if fact == "too late" or (name == "put_in_box" and not _claim_clothes(made)):
+        return
+    move(made, name)
+    if made.state == "checked_good":
+        _settle(made)
+
+
+def decide_refund(return_id: str, refund: Money) -> None:
+    """Staff decided with the buyer what is paid back of bad clothes (rb-r-po-02); LookupError when too early."""
+    made = _locked_with_order(return_id)
+    if made is None or MACHINE.judge(made.state, "decide_refund") == "too early":
+        raise LookupError(f"return {return_id} was not checked as bad yet")
+    if made.state != "checked_bad":
+        return
+    if refund.currency != made.currency or refund.amount > made.price_amount:
+        raise ValueError(f"return {return_id}: {refund} is more than was paid")
+    made.refund_amount = refund.amount
+    move(made, "decide_refund")
+    _settle(made)
+
+
+def _settle(made: ReturnBuyingOrder) -> None:
+    """What follows once the refund is known: nothing to pay back is done at once."""
+    if made.is_whole_order:
+        order = buying_orders.find(made.order_id)
+        if order is not None:
+            buying_orders.forget_first(order)
+    if made.refund_amount == 0:
+        move(made, "complete")
+
+
+def _claim_clothes(made: ReturnBuyingOrder) -> bool:
+    """The clothes lie in this return's box: another return that waits for them is off.
+
+    False when another one has them already, which no door can do; staff has to look.
+    """
+    mine = _products_in([made])
+    for other in of_order(made.order_id):
+        if other.id == made.id or not mine & _products_in([other]) or other.state in GIVEN_UP:
+            continue
+        if other.state != "created":
+            logs.get_logger(__name__).critical("clothes returned twice", return_id=made.id, other_id=other.id)
+            return False
+        move(other, "cancel")
+    return True
+
+
+def _nothing_stays(made: ReturnBuyingOrder) -> bool:
+    """Whether the buyer has nothing left of the order, once this return is handed in."""
+    order = buying_orders.get(made.order_id)
+    others = (one for one in of_order(order.id) if one.state not in NOT_HANDED_IN and one.id != made.id)
+    return _products_in([made, *others]) >= {item.product_id for item in order.items}
+
+
+def kept_products(order: BuyingOrder) -> list[str] | None:
+    """What the buyer keeps of an order; None while a return of it is open that may still be handed in."""
+    found = of_order(order.id)
+    if any(made.state == "created" for made in found):
+        return None
+    returned = _products_in(made for made in found if made.state not in GIVEN_UP)
+    return [item.product_id for item in order.items if item.product_id not in returned]
+
+
+def _products_in(returns: Iterable[ReturnBuyingOrder]) -> set[str]:
+    return {item.product_id for made in returns for item in made.items}
+
+
+WHOLE = (selectinload(ReturnBuyingOrder.items), selectinload(ReturnBuyingOrder.timeline))
+
+
+def of_order(order_id: str) -> list[ReturnBuyingOrder]:
+    """The returns of an order, oldest first."""
+    statement = select(ReturnBuyingOrder).where(ReturnBuyingOrder.order_id == order_id).options(*WHOLE)
+    ordered = statement.order_by(ReturnBuyingOrder.created_at, ReturnBuyingOrder.id)
+    return list(session().scalars(ordered))
+
+
+def find(return_id: str) -> ReturnBuyingOrder | None:
+    return session().scalar(select(ReturnBuyingOrder).where(ReturnBuyingOrder.id == return_id).options(*WHOLE))
+
+
+def get(return_id: str) -> ReturnBuyingOrder:
+    """A return by its id; NotFound."""
+    made = find(return_id)
+    if made is None:
+        raise NotFound
+    return made
+
+
+def get_own(return_id: str, buyer_id: str, *, locked: bool = False) -> ReturnBuyingOrder:
+    """An own return; NotFound for somebody else's too (domain rule 5)."""
+    made = _locked_with_order(return_id) if locked else find(return_id)
+    if made is None or made.buyer_id != buyer_id:
+        raise NotFound
+    return made
+
+
+def _locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
+    """The return as it is once its order is locked: whoever changes it holds that lock."""
+    order_id = session().scalar(select(ReturnBuyingOrder.order_id).where(ReturnBuyingOrder.id == return_id))
+    if order_id is None:
+        return None
+    buying_orders.find(order_id, locked=True)
+    statement = select(ReturnBuyingOrder).where(ReturnBuyingOrder.id == return_id).options(*WHOLE)
+    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+
+
+def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
+    data = {
+        "return_id": made.id,
+        "order_id": made.order_id,
+        "buyer_id": made.buyer_id,
+        "state": made.state,
+        "previous_state": before,
+        "product_ids": [item.product_id for item in made.items],
+        "is_whole_order": made.is_whole_order,
+        "price": made.price.to_dict(),
+        "refund": made.refund.to_dict() if made.refund else None,
+        "location_id": made.location_id,
+        "location_name": made.location_name,
+        "at": clock.rfc3339(made.timeline[-1].at),
+    }
+    registry.publish("customer.return_buying_order.moved.v1", subject=made.id, data=data, version=made.version)

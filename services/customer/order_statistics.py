@@ -1,0 +1,98 @@
+"""How much customers buy and donate (stories mf-eu-05, mf-eu-06)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+
+from libs.chassis.db import session
+from libs.chassis.problems import NotFound, Unprocessable
+from services.customer.models import BuyingOrder, Customer, DonatingItem, DonatingOrder
+
+TOP = 10
+# What came to nothing does not count for a ranking.
+NOT_BOUGHT = ("cancelled", "expired")
+NOT_DONATED = ("draft", "submitted", "cancelling", "cancelled", "returned")
+
+
+@dataclass(frozen=True)
+class Period:
+    """From a moment until before another."""
+
+    since: datetime
+    until: datetime
+
+
+def period(since: datetime, until: datetime) -> Period:
+    """Unprocessable when it ends before it begins."""
+    if until <= since:
+        detail = "the period has to end after it begins"
+        raise Unprocessable(detail, errors=[{"pointer": "query/until", "detail": detail}])
+    return Period(since, until)
+
+
+def counts_of(customer_id: str) -> dict[str, Any]:
+    """How many buying and donating orders a customer has, by state: one query each. NotFound."""
+    if session().get(Customer, customer_id) is None:
+        raise NotFound
+    buying = select(BuyingOrder.state, func.count()).where(BuyingOrder.buyer_id == customer_id)
+    donating = select(DonatingOrder.state, func.count()).where(DonatingOrder.donor_id == customer_id)
+    return {
+        "customer_id": customer_id,
+        "buying_orders": _counted(buying.group_by(BuyingOrder.state)),
+        "donating_orders": _counted(donating.group_by(DonatingOrder.state)),
+    }
+
+
+def _counted(by_state: Select[str, int]) -> dict[str, Any]:
+    counts: dict[str, int] = {row[0]: row[1] for row in session().execute(by_state)}
+    return {"total": sum(counts.values()), "by_state": counts}
+
+
+def top_buyers(wanted: Period) -> list[Row[Any]]:
+    """Those with most orders paid in the period, then those who paid most."""
+    orders, amount = func.count(), func.sum(BuyingOrder.total_amount)
+    statement = (
+        select(
+            BuyingOrder.buyer_id.label("customer_id"),
+            func.max(Customer.full_name).label("full_name"),
+            orders.label("orders"),
+            amount.label("amount"),
+            BuyingOrder.currency,
+        )
+        .outerjoin(Customer, Customer.id == BuyingOrder.buyer_id)
+        .where(
+            BuyingOrder.paid_at >= wanted.since,
+            BuyingOrder.paid_at < wanted.until,
+            BuyingOrder.state.not_in(NOT_BOUGHT),
+        )
+        .group_by(BuyingOrder.buyer_id, BuyingOrder.currency)
+        .order_by(orders.desc(), amount.desc(), BuyingOrder.buyer_id)
+    )
+    return list(session().execute(statement.limit(TOP)))
+
+
+def top_donors(wanted: Period) -> list[Row[Any]]:
+    """Those with most donations of the period that came in, then those with most pieces."""
+    orders, pieces = func.count(DonatingOrder.id.distinct()), func.count(DonatingItem.id)
+    statement = (
+        select(
+            DonatingOrder.donor_id.label("customer_id"),
+            func.max(Customer.full_name).label("full_name"),
+            orders.label("orders"),
+            pieces.label("pieces"),
+        )
+        .join(DonatingItem, DonatingItem.order_id == DonatingOrder.id)
+        .outerjoin(Customer, Customer.id == DonatingOrder.donor_id)
+        .where(
+            DonatingOrder.created_at >= wanted.since,
+            DonatingOrder.created_at < wanted.until,
+            DonatingOrder.state.not_in(NOT_DONATED),
+        )
+        .group_by(DonatingOrder.donor_id)
+        .order_by(orders.desc(), pieces.desc(), DonatingOrder.donor_id)
+    )
+    return list(session().execute(statement.limit(TOP)))

@@ -1,0 +1,49 @@
+"""What becomes of sold products when their order is cancelled, or when they come back (stories rb-c-01, rb-r-po-*).
+
+Each is a change of what is sold to this very order: repeated, or heard late, it finds nothing to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from services.shopping import announcements, product_store
+from services.shopping.products import Document, Move, Product, ProductChangedMeanwhile
+
+
+def sell_again(order_id: str, product_ids: Iterable[str]) -> None:
+    """The order was cancelled before it was shipped: its products are on sale again."""
+    for product in product_store.products_sold_to(order_id, product_ids):
+        entries = [announcements.event_entry(announcements.PUBLISHED)]
+        fields = {"state": str(product.after(Move.SELL_AGAIN))}
+        _change(product, fields, unset_fields=["hold"], entries=entries)
+
+
+def came_back(order_id: str, product_ids: Iterable[str], return_id: str) -> None:
+    """Checked as good: staff may resume it as a draft."""
+    for product in product_store.products_sold_to(order_id, product_ids):
+        if product.came_back_with != return_id:
+            _change(product, {"came_back_with": return_id})
+
+
+def recycle(order_id: str, product_ids: Iterable[str]) -> None:
+    """Checked as bad, and the refund is decided: nobody wears it again."""
+    for product in product_store.products_sold_to(order_id, product_ids):
+        _change(product, {"state": str(product.after(Move.RECYCLE))})
+
+
+def _change(
+    product: Product,
+    fields: Mapping[str, Any],
+    *,
+    unset_fields: Sequence[str] = (),
+    entries: Sequence[Document] = (),
+) -> None:
+    """ProductChangedMeanwhile, after which the event comes again."""
+    changed = product_store.change_product(
+        product, set_fields=fields, unset_fields=unset_fields, announcements=entries
+    )
+    if changed is None:
+        raise ProductChangedMeanwhile(f"{product.id} was changed by somebody else at the same moment")
+    announcements.announce(changed, entries)

@@ -1,0 +1,174 @@
+"""Buying orders in the warehouse: called off, and back again (stories rb-c-01, rb-r-*)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.chassis import clock
+from tests.integration.admin import support
+from tests.integration.admin.support import LOCATION, Ask, fill, hire, new_id, pack, problem, scan
+from tests.support.harness import Harness, user_id
+
+CONTACTS = "/admin/v1/return-contacts"
+
+
+def paid(admin: Harness, order_id: str) -> None:
+    price = {"amount": 4900, "currency": "EUR"}
+    data = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
+        "total": price,
+        "pickup_location_id": LOCATION,
+        "pickup_location_name": "Rossio",
+        "payment_id": new_id("pay"),
+        "paid_at": clock.rfc3339(clock.now()),
+    }
+    admin.deliver("customer.buying_order.paid.v1", data)
+
+
+def stop(admin: Harness, order_id: str) -> httpx.Response:
+    customer = admin.as_user("customer", "admin:work-stops", kind="service")
+    return customer("POST", "/admin/v1/work-stops", json={"order_id": order_id})
+
+
+def return_moved(admin: Harness, return_id: str, state: str = "created") -> None:
+    data: dict[str, Any] = {
+        "return_id": return_id,
+        "order_id": new_id("bor"),
+        "buyer_id": user_id("ines"),
+        "state": state,
+        "previous_state": None,
+        "product_ids": [new_id("prd")],
+        "is_whole_order": True,
+        "price": {"amount": 4900, "currency": "EUR"},
+        "refund": None,
+        "location_id": LOCATION,
+        "location_name": "Rossio",
+        "at": clock.rfc3339(clock.now()),
+    }
+    admin.deliver("customer.return_buying_order.moved.v1", data)
+
+
+def contact(return_id: str, amount: int = 2500, **changed: Any) -> dict[str, Any]:
+    refund = {"amount": amount, "currency": "EUR"}
+    facts = {"return_id": return_id, "contacted_at": clock.rfc3339(clock.now()), "channel": "phone"}
+    return facts | {"refund": refund} | changed
+
+
+@pytest.fixture
+def eva(admin: Harness) -> Ask:
+    return hire(admin, "eva", "employee")
+
+
+@pytest.fixture
+def rui(admin: Harness) -> Ask:
+    return hire(admin, "rui", "deliveryman")
+
+
+@pytest.fixture
+def decides(admin: Harness, eva: Ask) -> Ask:
+    return admin.as_user("eva", "admin:return-contacts", "internal", roles=["employee"])
+
+
+def packed(eva: Ask, order_id: str) -> dict[str, Any]:
+    package = pack(eva, order_id)
+    work_order_id = scan(eva, package["tracking_code"]).json()["id"]
+    answer = eva("POST", f"/admin/v1/own-packing-orders/{work_order_id}/finish")
+    assert answer.status_code == 200, answer.text
+    return package
+
+
+@pytest.mark.story("rb-c-01")
+def test_work_is_stopped_until_the_deliveryman_has_the_package(admin: Harness, eva: Ask, rui: Ask) -> None:
+    packing, shipping, gone = new_id("bor"), new_id("bor"), new_id("bor")
+    for order_id in (packing, shipping, gone):
+        paid(admin, order_id)
+    packed(eva, shipping)
+    scan(rui, packed(eva, gone)["tracking_code"])
+    for order_id in (packing, shipping):
+        assert [stop(admin, order_id).status_code for _ in range(2)] == [204, 204]
+    assert problem(stop(admin, gone)) == (409, "shipping-began")
+    assert [event["order_id"] for event in admin.published("admin.work.stopped.v1")] == [packing, shipping]
+    ended = {
+        order["order_id"]: move["state"]
+        for move in support.moves(admin, "packing") + support.moves(admin, "shipping")
+        for order in move["orders"]
+    }
+    assert ended == {packing: "failed", shipping: "failed", gone: "in_progress"}
+
+
+def test_an_order_that_was_stopped_before_its_payment_was_heard_of_is_never_packed(
+    admin: Harness, eva: Ask
+) -> None:
+    order_id = new_id("bor")
+    assert stop(admin, order_id).status_code == 204
+    paid(admin, order_id)
+    assert support.own(eva, "packing") == []
+
+
+def test_only_the_customer_service_stops_work(admin: Harness) -> None:
+    manager = admin.as_user("marta", "admin:work-orders:write", "internal", roles=["manager"])
+    assert manager("POST", "/admin/v1/work-stops", json={"order_id": new_id("bor")}).status_code == 403
+
+
+def come_back(admin: Harness, eva: Ask, rui: Ask, result: str) -> str:
+    """A return that was collected with a donation, and checked."""
+    return_id, donation = new_id("rbo"), new_id("dor")
+    return_moved(admin, return_id)
+    fill(admin, return_id, donation)
+    package, _ = support.collect(rui, [return_id, donation])
+    support.check(eva, package, result)
+    return return_id
+
+
+@pytest.mark.story("rb-r-po-02")
+def test_the_refund_of_bad_clothes_is_decided_once(admin: Harness, eva: Ask, rui: Ask, decides: Ask) -> None:
+    return_id = come_back(admin, eva, rui, "bad")
+    wish, key = contact(return_id, note="A tear"), uuid.uuid4().hex
+    first, again = (decides("POST", CONTACTS, json=wish, key=key) for _ in range(2))
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert first.json() | {"recorded_at": ""} == wish | {"decided_by": user_id("eva"), "recorded_at": ""}
+    assert decides("GET", f"{CONTACTS}/{return_id}").json() == first.json()
+    other = decides("POST", CONTACTS, json=contact(return_id, 4900), key=uuid.uuid4().hex)
+    assert problem(other) == (409, "refund-decided")
+    [told] = admin.published("admin.return_contact.recorded.v1")
+    assert (told["return_id"], told["refund"]["amount"], told["decided_by"]) == (return_id, 2500, user_id("eva"))
+    [entry] = [e for e in admin.published("admin.audit.recorded.v1") if e["action"] == "record_return_contact"]
+    assert entry["target"] == return_id
+
+
+def test_a_wrong_decision_is_refused_and_says_why(admin: Harness, eva: Ask, rui: Ask, decides: Ask) -> None:
+    def refused(wish: dict[str, Any]) -> tuple[int, str]:
+        return problem(decides("POST", CONTACTS, json=wish, key=uuid.uuid4().hex))
+
+    bad, good = come_back(admin, eva, rui, "bad"), come_back(admin, eva, rui, "good")
+    unchecked = new_id("rbo")
+    return_moved(admin, unchecked)
+    assert refused(contact(new_id("rbo"))) == (422, "unknown-return")
+    assert refused(contact(unchecked)) == refused(contact(good)) == (409, "not-checked-bad")
+    assert refused(contact(bad, 4901)) == (422, "refund-too-high")
+    assert refused(contact(bad, refund={"amount": 1, "currency": "USD"})) == (422, "refund-too-high")
+    later = clock.rfc3339(clock.now() + timedelta(hours=1))
+    assert refused(contact(bad, contacted_at=later)) == (422, "contact-in-future")
+    assert refused(contact(bad, -1))[0] == 400
+    assert decides("GET", f"{CONTACTS}/{bad}").status_code == 404
+    stranger = admin.as_user("rui", "admin:packages", "internal", roles=["deliveryman"])
+    assert stranger("POST", CONTACTS, json=contact(bad), key=uuid.uuid4().hex).status_code == 403
+    assert admin.published("admin.return_contact.recorded.v1") == []
+
+
+def test_bad_returns_leave_for_the_factory_like_bad_donations(admin: Harness, eva: Ask, rui: Ask) -> None:
+    return_id = come_back(admin, eva, rui, "bad")
+    manager = admin.as_user("marta", "admin:factories:write", "internal", roles=["manager"])
+    wanted = {"name": "Fibra Nova", "address": "Porto"}
+    factory = manager("POST", "/admin/v1/factories", json=wanted, key=uuid.uuid4().hex).json()
+    [package] = eva("GET", "/admin/v1/bad-packages", params={"is_handed_over": "false"}).json()["items"]
+    body = {"factory_id": factory["id"], "package_ids": [package["id"]]}
+    assert eva("POST", "/admin/v1/hand-overs", json=body, key=uuid.uuid4().hex).status_code == 201
+    assert admin.published("admin.hand_over.recorded.v1")[0]["order_ids"] == [return_id]

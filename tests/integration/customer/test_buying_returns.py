@@ -1,0 +1,264 @@
+"""Returns of purchases: begun, put in the box, collected, checked, refunded (stories rb-r-*, mf-bo-03)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.customer.models import BuyingOrder
+from tests.integration.customer import buying
+from tests.integration.customer.buying import (
+    COAT,
+    HAT,
+    RETURNS,
+    SCOPES,
+    Ask,
+    agreed,
+    begun,
+    check,
+    door,
+    go,
+    key,
+    place,
+    read,
+    refunded,
+    refusal,
+    return_of,
+    work,
+)
+from tests.integration.customer.conftest import BOX, ROSSIO, Neighbours
+from tests.support.harness import Harness, user_id
+
+WAY = ["created", "in_box", "collected"]
+
+
+@pytest.fixture
+def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+    return customer.as_user("ines", SCOPES)
+
+
+def end_window(order_id: str) -> None:
+    with db.unit_of_work() as session:
+        over = now() - timedelta(seconds=1)
+        session.execute(update(BuyingOrder).where(BuyingOrder.id == order_id).values(return_until=over))
+
+
+@pytest.mark.story("rb-r-re-01")
+def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Ask, neighbours: Neighbours) -> None:
+    order = buying.picked_up(customer, ines)
+    answer = return_of(ines, order, COAT, reason="Too small")
+    made = answer.json()
+    assert answer.headers["location"] == f"{RETURNS}/{made['id']}"
+    assert (made["state"], made["price"]["amount"], made["refund"]) == ("created", 2000, None)
+    assert (made["box"], made["location"]["id"]) == ({"id": BOX, "label": "A3"}, ROSSIO)
+    assert (made["is_whole_order"], made["reason"]) == (False, "Too small")
+    asked = [body for _, path, body in neighbours.asked if path == "/locker/v1/holds"]
+    assert asked == [
+        {"order_id": made["id"], "person_id": user_id("ines"), "location_id": ROSSIO, "purpose": "deposit"}
+    ]
+    assert read(ines, made) == made
+    assert begun(ines, order)["items"][0]["product_id"] == HAT, "without products: what is left"
+    listed = ines("GET", RETURNS, params={"order_id": order["id"], "state": "created"}).json()["items"]
+    assert len(listed) == 2
+    theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
+    assert theirs.status_code == 404
+    told = customer.published("customer.return_buying_order.moved.v1")[0]
+    assert (told["previous_state"], told["price"]["amount"], told["product_ids"]) == (None, 2000, [COAT])
+
+
+def test_the_same_key_begins_one_return(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    wanted = {"order_id": order["id"], "location_id": ROSSIO}
+    first, again = (ines("POST", RETURNS, json=wanted, key="return-key-1") for _ in range(2))
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert len(ines("GET", RETURNS).json()["items"]) == 1
+
+
+def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Ask, neighbours: Neighbours) -> None:
+    order = place(ines)
+    for step in ("pay", "pack", "packed", "ship", "put_in"):
+        go(customer, order, step)
+        assert refusal(return_of(ines, order)) == (409, "illegal-move")
+    go(customer, order, "take_out")
+    assert refusal(return_of(ines, order, "prd_" + "9" * 32)) == (422, "not-in-order")
+    assert refusal(return_of(ines, order, location_id="loc_" + "9" * 32)) == (422, "unknown-location")
+    neighbours.is_full = True
+    assert refusal(return_of(ines, order)) == (409, "location-full")
+    neighbours.is_full, neighbours.away = False, {"locker"}
+    assert return_of(ines, order).status_code == 503
+    neighbours.away = set()
+    assert return_of(customer.as_user("rui", SCOPES), order).status_code == 404
+    assert ines("GET", RETURNS).json()["items"] == []
+    begun(ines, order, COAT)
+    assert refusal(return_of(ines, order, COAT)) == (409, "already-returned")
+    begun(ines, order)
+    assert refusal(return_of(ines, order)) == (409, "already-returned")
+
+
+def test_a_return_comes_too_late_after_its_window(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    end_window(order["id"])
+    assert refusal(return_of(ines, order)) == (409, "return-window-over")
+    buying.meet_deadlines(after_days=0)
+    assert read(ines, order)["state"] == "completed"
+    assert refusal(return_of(ines, order)) == (409, "return-window-over")
+
+
+@pytest.mark.story("rb-r-po-03")
+def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order)
+    check(customer, made, "good")
+    assert read(ines, made)["refund"] == {"amount": 4000, "currency": "EUR"}
+    for _ in range(2):
+        refunded(customer, order, 4000, made["id"], "rfd_" + "7" * 32)
+    assert buying.states(ines, made) == [*WAY, "checked_good", "completed"]
+    [refund] = read(ines, order)["refunds"]
+    assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4000)
+    told = customer.published("customer.return_buying_order.moved.v1")
+    assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in told] == [
+        ("created", None),
+        ("in_box", None),
+        ("collected", None),
+        ("checked_good", 4000),
+        ("completed", 4000),
+    ]
+    assert all(move["is_whole_order"] for move in told)
+
+
+@pytest.mark.story("rb-r-po-02")
+@pytest.mark.parametrize("amount", [0, 1500, 4000])
+def test_of_bad_clothes_staff_decides_what_is_paid_back(customer: Harness, ines: Ask, amount: int) -> None:
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order)
+    check(customer, made, "bad")
+    assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
+    for _ in range(2):
+        agreed(customer, made, amount)
+    assert read(ines, made)["refund"]["amount"] == amount
+    if amount:
+        assert read(ines, made)["state"] == "refund_decided"
+        refunded(customer, order, amount, made["id"])
+    assert buying.states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+
+
+def test_more_than_was_paid_is_never_decided(customer: Harness, ines: Ask) -> None:
+    made = begun(ines, buying.picked_up(customer, ines), COAT)
+    with pytest.raises(LookupError):
+        agreed(customer, made, 100)
+    check(customer, made, "bad")
+    with pytest.raises(ValueError, match="more than was paid"):
+        agreed(customer, made, 2001)
+    assert read(ines, made)["state"] == "checked_bad"
+
+
+def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order)
+    path = f"{RETURNS}/{made['id']}/cancellation"
+    assert customer.as_user("rui", SCOPES)("POST", path).status_code == 404
+    for _ in range(2):
+        assert ines("POST", path).json()["state"] == "cancelled"
+    assert buying.told(customer, "return_buying_order") == [(None, "created"), ("created", "cancelled")]
+    again = begun(ines, order)
+    door(customer, again["id"], "deposit")
+    assert refusal(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-move")
+
+
+def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    given_up = begun(ines, order)
+    ines("POST", f"{RETURNS}/{given_up['id']}/cancellation")
+    other = begun(ines, order, COAT)
+    door(customer, given_up["id"], "deposit")
+    assert read(ines, given_up)["state"] == "in_box"
+    assert read(ines, other)["state"] == "cancelled", "the coat is in the first box"
+    door(customer, other["id"], "deposit")
+    assert read(ines, other)["state"] == "cancelled", "one coat comes back once"
+
+
+def test_a_return_that_is_never_put_in_the_box_expires(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order)
+    buying.meet_deadlines(after_days=6)
+    assert read(ines, made)["state"] == "created"
+    for _ in range(2):
+        buying.meet_deadlines(after_days=8)
+    assert buying.states(ines, made) == ["created", "expired"]
+    assert read(ines, order)["state"] == "picked_up"
+
+
+def test_an_order_waits_for_a_return_that_is_open_and_keeps_what_was_not_returned(
+    customer: Harness, ines: Ask, neighbours: Neighbours
+) -> None:
+    neighbours.box_held_for = timedelta(days=30)
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order, COAT)
+    buying.meet_deadlines(after_days=20)
+    assert read(ines, order)["state"] == "picked_up"
+    door(customer, made["id"], "deposit")
+    buying.meet_deadlines(after_days=20)
+    last = customer.published("customer.buying_order.moved.v1")[-1]
+    assert (last["state"], last["product_ids"]) == ("completed", [HAT])
+    work(customer, "collecting", "done", made["id"])
+    work(customer, "checking", "done", made["id"], "good")
+    assert read(ines, made)["state"] == "checked_good"
+
+
+def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
+    customer: Harness, ines: Ask
+) -> None:
+    order = buying.picked_up(customer, ines)
+    for product_id in (COAT, HAT):
+        check(customer, begun(ines, order, product_id), "good")
+    told = customer.published("customer.return_buying_order.moved.v1")
+    assert [m["is_whole_order"] for m in told if m["state"] == "checked_good"] == [False, True]
+    buying.meet_deadlines(after_days=15)
+    last = customer.published("customer.buying_order.moved.v1")[-1]
+    assert (last["state"], last["product_ids"]) == ("completed", [])
+    buying.picked_up(customer, ines, COAT)
+    assert customer.published("customer.buying_order.moved.v1")[-1]["is_first"]
+
+
+def test_two_returns_of_one_coat_at_once_are_one(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines, COAT)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: return_of(ines, order), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+@pytest.mark.story("mf-bo-03")
+def test_staff_monitors_returns(customer: Harness, ines: Ask) -> None:
+    first = begun(ines, buying.picked_up(customer, ines, COAT))
+    second = begun(ines, buying.picked_up(customer, ines, HAT))
+    check(customer, second, "bad")
+    staff = customer.as_user("employee", "customer:buying-orders:monitor", "internal", roles=["employee"])
+    path = "/customer/v1/monitored-buying-returns"
+
+    def ids(**query: str) -> list[str]:
+        return [made["id"] for made in staff("GET", path, params=query).json()["items"]]
+
+    assert ids() == [second["id"], first["id"]]
+    assert ids(sort="oldest") == [first["id"], second["id"]]
+    assert ids(state="checked_bad") == [second["id"]]
+    assert ids(order_id=first["order_id"], buyer_id=user_id("ines")) == [first["id"]]
+    assert staff("GET", f"{path}/{first['id']}").json() == read(ines, first)
+    assert staff("GET", f"{path}/rbo_{'9' * 32}").status_code == 404
+    assert ines("GET", path).status_code == 403
+    page = staff("GET", path, params={"limit": 1}).json()
+    assert staff("GET", path, params={"limit": 1, "cursor": page["next_cursor"]}).json()["items"][0] == read(
+        ines, first
+    )
+
+
+def test_a_return_key_of_another_return_is_refused(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    used = key()
+    for product_id, status in ((COAT, 201), (HAT, 422)):
+        wanted = {"order_id": order["id"], "location_id": ROSSIO, "product_ids": [product_id]}
+        assert ines("POST", RETURNS, json=wanted, key=used).status_code == status

@@ -1,0 +1,304 @@
+"""A buying order after its payment: packed, shipped, picked up, cancelled (stories b-*, rb-c-01, mf-*)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from libs.chassis import db
+from libs.chassis.clock import now, rfc3339
+from tests.integration.customer import buying
+from tests.integration.customer.buying import COAT, HAT, ORDERS, SCOPES, TO_PICKED_UP, Ask, go, key, place, refusal
+from tests.integration.customer.conftest import ROSSIO, Neighbours
+from tests.support.harness import Harness, user_id
+
+BELEM = "loc_" + "4" * 32
+MONITORED = "/customer/v1/monitored-buying-orders"
+
+
+@pytest.fixture
+def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+    return customer.as_user("ines", SCOPES)
+
+
+@pytest.fixture
+def manager(customer: Harness) -> Ask:
+    scopes = "customer:buying-orders:monitor customer:order-counts:read customer:rankings:read"
+    return customer.as_user("marta", scopes, "internal", roles=["manager"])
+
+
+@pytest.mark.story("b-bu-02")
+def test_a_review_says_price_location_and_what_is_gone(ines: Ask, neighbours: Neighbours) -> None:
+    path = "/customer/v1/buying-order-reviews"
+    wanted = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO, "payment_method": "coins"}
+    review = ines("POST", path, json=wanted).json()
+    assert (review["total"]["amount"], review["can_be_placed"]) == (4000, True)
+    assert (review["pickup_location"]["name"], review["payment_method"]) == ("Rossio", "coins")
+    neighbours.taken = [HAT]
+    review = ines("POST", path, json=wanted).json()
+    assert (review["total"]["amount"], review["can_be_placed"]) == (2000, False)
+    assert review["unavailable_product_ids"] == [HAT]
+    assert refusal(ines("POST", path, json=wanted | {"pickup_location_id": BELEM})) == (422, "unknown-location")
+    assert ines("GET", ORDERS).json()["items"] == []
+
+
+def test_an_order_goes_its_way_and_each_move_is_told_once(customer: Harness, ines: Ask) -> None:
+    order = place(ines)
+    for step in TO_PICKED_UP:
+        go(customer, order, step, step)
+    way = ["placed", "paid", "packing", "packed", "shipping", "in_box", "picked_up"]
+    assert buying.states(ines, order) == way
+    assert buying.told(customer, "buying_order") == list(pairwise(way[1:]))
+    last = customer.published("customer.buying_order.moved.v1")[-1]
+    assert (last["is_first"], last["product_ids"]) == (True, [COAT, HAT])
+    assert last["return_until"] == buying.read(ines, order)["return_until"]
+
+
+def test_news_that_come_too_early_are_tried_again(customer: Harness, ines: Ask) -> None:
+    order = place(ines)
+    for step in TO_PICKED_UP[1:]:
+        with pytest.raises(LookupError):
+            go(customer, order, step)
+    assert buying.states(ines, order) == ["placed"]
+    go(customer, order, "pay", "packed")  # the news that packing began was overtaken
+    assert buying.states(ines, order) == ["placed", "paid", "packing", "packed"]
+
+
+def test_only_the_first_purchase_is_the_first(customer: Harness, ines: Ask) -> None:
+    for _ in range(2):
+        buying.picked_up(customer, ines, COAT)
+    moved = customer.published("customer.buying_order.moved.v1")
+    assert [move["is_first"] for move in moved if move["state"] == "picked_up"] == [True, False]
+
+
+def test_an_order_is_complete_when_its_window_is_over(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    buying.meet_deadlines(after_days=13)
+    assert buying.read(ines, order)["state"] == "picked_up"
+    for _ in range(2):
+        buying.meet_deadlines(after_days=15)
+    assert buying.read(ines, order)["state"] == "completed"
+    complete = [m for m in customer.published("customer.buying_order.moved.v1") if m["state"] == "completed"]
+    assert [move["product_ids"] for move in complete] == [[COAT, HAT]]
+
+
+@pytest.mark.story("rb-c-01")
+def test_an_order_that_is_not_paid_is_cancelled_by_giving_its_hold_back(
+    customer: Harness, ines: Ask, neighbours: Neighbours
+) -> None:
+    order = place(ines)
+    path = f"{ORDERS}/{order['id']}/cancellation"
+    assert ines("POST", path).json()["state"] == "cancelled"
+    assert ines("POST", path).json()["state"] == "cancelled"
+    asked = [(method, path) for method, path, _ in neighbours.asked if "/holds/" in path]
+    assert asked == [("DELETE", f"/shopping/v1/holds/{order['id']}")]
+    buying.lose_hold(customer, order, "cancelled")
+    assert buying.told(customer, "buying_order") == [("placed", "cancelled")]
+    [move] = customer.published("customer.buying_order.moved.v1")
+    assert move["payment_id"] is None
+
+
+def test_a_cancellation_that_a_fault_cut_off_is_finished_by_the_news(customer: Harness, ines: Ask) -> None:
+    unpaid, paid = place(ines, COAT), place(ines, HAT)
+    buying.lose_hold(customer, unpaid, "cancelled")
+    go(customer, paid, "pay", "pack")
+    buying.stopped(customer, paid["id"])
+    buying.stopped(customer, paid["id"])
+    assert buying.states(ines, unpaid) == ["placed", "cancelled"]
+    assert buying.states(ines, paid) == ["placed", "paid", "packing", "cancelled"]
+
+
+@pytest.mark.story("rb-c-01")
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_paid_order_is_cancelled_after_its_work_was_stopped(
+    customer: Harness, ines: Ask, neighbours: Neighbours, steps: int
+) -> None:
+    order = place(ines)
+    go(customer, order, *TO_PICKED_UP[:steps])
+    cancelled = ines("POST", f"{ORDERS}/{order['id']}/cancellation").json()
+    assert cancelled["state"] == "cancelled"
+    assert ("POST", "/admin/v1/work-stops", {"order_id": order["id"]}) in neighbours.asked
+    move = customer.published("customer.buying_order.moved.v1")[-1]
+    assert (move["state"], move["payment_id"]) == ("cancelled", buying.payment_of(order))
+    go(customer, order, *TO_PICKED_UP)  # late news
+    assert buying.read(ines, order)["state"] == "cancelled"
+    for _ in range(2):
+        buying.refunded(customer, order, 4000, refund_id="rfd_" + "7" * 32)
+    [refund] = buying.read(ines, order)["refunds"]
+    assert (refund["amount"]["amount"], refund["return_id"]) == (4000, None)
+
+
+@pytest.mark.parametrize("steps", [4, 5, 6])
+def test_what_is_shipped_cannot_be_cancelled(
+    customer: Harness, ines: Ask, neighbours: Neighbours, steps: int
+) -> None:
+    order = place(ines)
+    go(customer, order, *TO_PICKED_UP[:steps])
+    neighbours.asked.clear()
+    before = buying.read(ines, order)
+    assert refusal(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-move")
+    assert buying.read(ines, order) == before
+    assert neighbours.asked == []
+
+
+def test_a_cancellation_that_a_neighbour_refuses_leaves_no_trace(
+    customer: Harness, ines: Ask, neighbours: Neighbours
+) -> None:
+    unpaid, packed = place(ines, COAT), place(ines, HAT)
+    go(customer, packed, "pay", "pack", "packed")
+    neighbours.is_sold = neighbours.is_shipped = True
+    assert refusal(ines("POST", f"{ORDERS}/{unpaid['id']}/cancellation")) == (409, "payment-under-way")
+    assert refusal(ines("POST", f"{ORDERS}/{packed['id']}/cancellation")) == (409, "shipping-began")
+    neighbours.is_sold = neighbours.is_shipped = False
+    neighbours.away = {"shopping", "admin"}
+    for order in (unpaid, packed):
+        assert ines("POST", f"{ORDERS}/{order['id']}/cancellation").status_code == 503
+    assert (buying.states(ines, unpaid)[-1], buying.states(ines, packed)[-1]) == ("placed", "packed")
+
+
+def test_nobody_cancels_another_buyers_order(customer: Harness, ines: Ask) -> None:
+    order = place(ines)
+    rui = customer.as_user("rui", SCOPES)
+    assert rui("POST", f"{ORDERS}/{order['id']}/cancellation").status_code == 404
+    assert buying.read(ines, order)["state"] == "placed"
+
+
+@pytest.mark.story("mf-bo-02")
+def test_a_manager_sees_one_order_whole(customer: Harness, ines: Ask, manager: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    made = buying.begun(ines, order, COAT)
+    buying.check(customer, made, "good")
+    buying.refunded(customer, order, 2000, made["id"])
+    whole = manager("GET", f"{MONITORED}/{order['id']}").json()
+    assert whole["payment"] == {
+        "id": buying.payment_of(order),
+        "amount": order["total"],
+        "taken_at": whole["paid_at"],
+    }
+    assert [(work["kind"], work["state"]) for work in whole["work"]] == [
+        ("packing", "done"),
+        ("shipping", "in_progress"),
+    ]
+    [back] = whole["returns"]
+    assert (back["id"], back["state"], back["refund"]["amount"]) == (made["id"], "completed", 2000)
+    assert [refund["return_id"] for refund in whole["refunds"]] == [made["id"]]
+
+
+def test_old_news_of_work_do_not_overwrite_new_ones(customer: Harness, ines: Ask, manager: Ask) -> None:
+    order = place(ines)
+    go(customer, order, "pay")
+    earlier = rfc3339(now())
+    buying.work(customer, "packing", "failed", order["id"], reason="no paper left")
+    buying.work(customer, "packing", "assigned", order["id"], at=earlier)
+    [work] = manager("GET", f"{MONITORED}/{order['id']}").json()["work"]
+    assert (work["state"], work["reason"], work["tracking_code"]) == ("failed", "no paper left", "RC123")
+
+
+@pytest.mark.story("mf-bo-01")
+def test_orders_are_filtered_sorted_and_paged(customer: Harness, ines: Ask, manager: Ask) -> None:
+    dear, cheap = place(ines, COAT, HAT), place(ines, COAT)
+    middle = now()
+    late = place(customer.as_user("rui", SCOPES), HAT)
+    go(customer, late, "pay")
+
+    def ids(**query: Any) -> list[str]:
+        return [order["id"] for order in manager("GET", MONITORED, params=query).json()["items"]]
+
+    assert ids(sort="oldest") == [dear["id"], cheap["id"], late["id"]]
+    assert ids(sort="total_desc")[0] == dear["id"]
+    assert ids(sort="total_asc")[-1] == dear["id"]
+    assert ids(placed_from=rfc3339(middle)) == [late["id"]]
+    assert ids(placed_before=rfc3339(middle), buyer_id=user_id("ines")) == [cheap["id"], dear["id"]]
+    assert ids(state="paid", pickup_location_id=ROSSIO) == [late["id"]]
+    assert ids(pickup_location_id=BELEM) == []
+    first = manager("GET", MONITORED, params={"limit": 2, "sort": "total_desc"}).json()
+    rest = manager(
+        "GET", MONITORED, params={"limit": 2, "sort": "total_desc", "cursor": first["next_cursor"]}
+    ).json()
+    assert {order["id"] for order in first["items"] + rest["items"]} == {dear["id"], cheap["id"], late["id"]}
+    assert manager("GET", MONITORED, params={"sort": "prettiest"}).status_code == 400
+
+
+def test_a_page_of_orders_takes_as_many_queries_as_one_order(customer: Harness, ines: Ask, manager: Ask) -> None:
+    counted: list[str] = []
+
+    def queries_of_page(limit: int) -> int:
+        counted.clear()
+        assert len(manager("GET", MONITORED, params={"limit": limit}).json()["items"]) == limit
+        return len(counted)
+
+    for _ in range(4):
+        place(ines)
+    event.listen(db.engine(), "before_cursor_execute", lambda *args: counted.append(args[2]))
+    assert queries_of_page(4) == queries_of_page(1)
+
+
+@pytest.mark.story("mf-eu-05")
+def test_staff_sees_how_many_orders_a_customer_has(customer: Harness, ines: Ask, manager: Ask) -> None:
+    counts = f"/customer/v1/order-counts/{user_id('ines')}"
+    assert manager("GET", counts).status_code == 404
+    register(customer, "ines")
+    go(customer, place(ines), "pay")
+    place(ines)
+    donor = customer.as_user("ines", "customer:donating-orders")
+    donor("POST", "/customer/v1/donating-orders", key=key())
+    found = manager("GET", counts).json()
+    assert found["buying_orders"] == {"total": 2, "by_state": {"paid": 1, "placed": 1}}
+    assert found["donating_orders"] == {"total": 1, "by_state": {"draft": 1}}
+
+
+def register(customer: Harness, name: str) -> None:
+    data = {"user_id": user_id(name), "full_name": name.title(), "consents": []}
+    customer.deliver("auth.user.registered.v1", data)
+
+
+@pytest.mark.story("mf-eu-06")
+def test_a_manager_sees_who_buys_and_donates_most(
+    customer: Harness, ines: Ask, manager: Ask, neighbours: Neighbours
+) -> None:
+    since = now()
+    for number in range(12):
+        name = f"buyer {number}"
+        register(customer, name)
+        ask = customer.as_user(name, SCOPES)
+        for _ in range(2 if number == 7 else 1):
+            go(customer, place(ask, COAT, *([HAT] if number == 3 else [])), "pay")
+    cancelled = place(ines)
+    go(customer, cancelled, "pay")
+    ines("POST", f"{ORDERS}/{cancelled['id']}/cancellation")
+    query = {"since": rfc3339(since), "until": rfc3339(now() + timedelta(seconds=1))}
+    top = manager("GET", "/customer/v1/top-buyers", params=query).json()["items"]
+    assert len(top) == 10
+    assert [(one["full_name"], one["orders"], one["total"]["amount"]) for one in top[:2]] == [
+        ("Buyer 7", 2, 4000),
+        ("Buyer 3", 1, 4000),
+    ]
+    assert user_id("ines") not in [one["customer_id"] for one in top]
+    before = {"since": rfc3339(since - timedelta(days=2)), "until": rfc3339(since - timedelta(days=1))}
+    assert manager("GET", "/customer/v1/top-buyers", params=before).json()["items"] == []
+    turned = {"since": query["until"], "until": query["since"]}
+    assert manager("GET", "/customer/v1/top-buyers", params=turned).status_code == 422
+
+
+@pytest.mark.story("mf-eu-06")
+def test_the_top_donors_are_those_whose_donations_came_in(
+    customer: Harness, manager: Ask, neighbours: Neighbours
+) -> None:
+    from tests.integration.customer import test_donating as donating
+
+    register(customer, "ines")
+    since, ask = now(), customer.as_user("ines", donating.SCOPE)
+    donating.collected(customer, ask, donating.COAT, donating.COAT)
+    donating.drafted(ask)
+    query = {"since": rfc3339(since), "until": rfc3339(now() + timedelta(seconds=1))}
+    [only] = manager("GET", "/customer/v1/top-donors", params=query).json()["items"]
+    assert (only["customer_id"], only["full_name"], only["orders"], only["pieces"]) == (
+        user_id("ines"),
+        "Ines",
+        1,
+        2,
+    )

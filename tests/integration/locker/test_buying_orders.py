@@ -1,0 +1,192 @@
+"""Boxes of buying orders and their returns (stories b-sh-02, b-po-02, rb-c-01, rb-r-re-02, rb-r-co-01)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from libs.chassis import clock, db
+from services.locker import packages
+from services.locker.models import Box
+from tests.integration.locker.support import (
+    Ask,
+    Place,
+    hold,
+    make_place,
+    new_id,
+    open_doors,
+    person,
+    refusal,
+    work_order,
+)
+from tests.support.harness import Harness, user_id
+
+
+def paid(locker: Harness, place: Place, order_id: str) -> None:
+    price = {"amount": 4900, "currency": "EUR"}
+    data = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
+        "total": price,
+        "pickup_location_id": place.id,
+        "pickup_location_name": "Rossio",
+        "payment_id": new_id("pay"),
+        "paid_at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.buying_order.paid.v1", data)
+
+
+def cancelled(locker: Harness, place: Place, order_id: str) -> None:
+    data: dict[str, Any] = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "state": "cancelled",
+        "previous_state": "packed",
+        "product_ids": [new_id("prd")],
+        "total": {"amount": 4900, "currency": "EUR"},
+        "payment_id": None,
+        "pickup_location_id": place.id,
+        "pickup_location_name": "Rossio",
+        "is_first": False,
+        "return_until": None,
+        "at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.buying_order.moved.v1", data)
+
+
+def return_moved(locker: Harness, return_id: str, state: str) -> None:
+    data: dict[str, Any] = {
+        "return_id": return_id,
+        "order_id": new_id("bor"),
+        "buyer_id": user_id("ines"),
+        "state": state,
+        "previous_state": "created",
+        "product_ids": [new_id("prd")],
+        "is_whole_order": True,
+        "price": {"amount": 4900, "currency": "EUR"},
+        "refund": None,
+        "location_id": None,
+        "location_name": None,
+        "at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.return_buying_order.moved.v1", data)
+
+
+def boxes(place: Place) -> list[str]:
+    manager = place.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
+    found = manager("GET", "/locker/v1/boxes", params={"location_id": place.id}).json()["items"]
+    return sorted(box["state"] for box in found)
+
+
+def put_in(locker: Harness, place: Place, order_id: str) -> None:
+    work_order(locker, "shipping", "assigned", place, "rui", (order_id, None))
+    [opening] = open_doors(person(locker, "rui", "internal"), place, order_id=order_id).json()["openings"]
+    place.use(opening["grant_id"], True)
+
+
+@pytest.mark.story("b-po-02")
+def test_the_door_opens_for_this_buyer_at_this_place_once(empty_locker: Harness, place: Place, ines: Ask) -> None:
+    order_id, elsewhere = new_id("bor"), make_place(empty_locker)
+    paid(empty_locker, place, order_id)
+    assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open"), "not in the box yet"
+    put_in(empty_locker, place, order_id)
+    stranger = person(empty_locker, "tom")
+    assert refusal(open_doors(stranger, place, order_id=order_id)) == (404, "nothing-to-open")
+    assert refusal(open_doors(ines, elsewhere, order_id=order_id)) == (404, "nothing-to-open")
+    code = place.code()
+    [opening] = open_doors(ines, place, code).json()["openings"]
+    assert opening["purpose"] == "pick_up"
+    assert refusal(open_doors(ines, place, code)) == (409, "code-used")
+    place.use(opening["grant_id"], False)
+    assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open")
+    told = [(event["purpose"], event["order_id"]) for event in empty_locker.published("locker.door.used.v1")]
+    assert told == [("ship", order_id), ("pick_up", order_id)]
+    assert "occupied" not in boxes(place)
+
+
+@pytest.mark.story("rb-c-01")
+def test_a_cancelled_order_gives_its_box_and_its_doors_back(empty_locker: Harness, place: Place) -> None:
+    order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")
+    paid(empty_locker, place, order_id)
+    work_order(empty_locker, "shipping", "assigned", place, "rui", (order_id, None))
+    for _ in range(2):
+        cancelled(empty_locker, place, order_id)
+    assert set(boxes(place)) == {"free"}
+    assert refusal(open_doors(rui, place, order_id=order_id)) == (404, "nothing-to-open")
+    work_order(empty_locker, "shipping", "assigned", place, "rui", (order_id, None))
+    paid(empty_locker, place, order_id)
+    assert set(boxes(place)) == {"free"}, "late news hold no box"
+
+
+def test_a_cancelled_order_waits_for_no_box(empty_locker: Harness) -> None:
+    place = make_place(empty_locker, boxes=1)
+    first, second = new_id("bor"), new_id("bor")
+    paid(empty_locker, place, first)
+    paid(empty_locker, place, second)
+    cancelled(empty_locker, place, second)
+    cancelled(empty_locker, place, first)
+    with db.unit_of_work():
+        packages.serve_waiting()
+    assert boxes(place) == ["free"]
+
+
+def test_a_package_that_was_put_in_too_late_goes_back_with_the_next_collection(empty_locker: Harness) -> None:
+    place = make_place(empty_locker, boxes=2, threshold=1)
+    order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")
+    paid(empty_locker, place, order_id)
+    work_order(empty_locker, "shipping", "assigned", place, "rui", (order_id, None))
+    [opening] = open_doors(rui, place, order_id=order_id).json()["openings"]
+    opened = place.event("opened", grant_id=opening["grant_id"])
+    closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+    cancelled(empty_locker, place, order_id)
+    assert place.report(opened, closed).status_code == 200
+    ines = person(empty_locker, "ines")
+    assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open")
+
+
+@pytest.mark.story("rb-r-re-02")
+@pytest.mark.story("rb-r-co-01")
+def test_a_return_is_put_in_its_box_and_collected_with_donations(empty_locker: Harness) -> None:
+    place = make_place(empty_locker, boxes=3, threshold=1)
+    return_id, held = hold(empty_locker, place, order_id=new_id("rbo"))
+    assert held.status_code == 200, held.text
+    stranger, ines = person(empty_locker, "tom"), person(empty_locker, "ines")
+    assert refusal(open_doors(stranger, place, order_id=return_id)) == (404, "nothing-to-open")
+    [opening] = open_doors(ines, place, order_id=return_id).json()["openings"]
+    place.use(opening["grant_id"], True)
+    [reached] = empty_locker.published("locker.location.threshold_reached.v1")
+    assert reached["deposits"] == [{"order_id": return_id, "box_id": opening["box_id"]}]
+    work_order(empty_locker, "collecting", "assigned", place, "rui", (return_id, opening["box_id"]))
+    rui = person(empty_locker, "rui", "internal")
+    [opening] = open_doors(rui, place, order_id=return_id).json()["openings"]
+    place.use(opening["grant_id"], False)
+    assert set(boxes(place)) == {"free"}
+
+
+@pytest.mark.parametrize("state", ["cancelled", "expired"])
+def test_a_return_that_is_given_up_frees_its_box(
+    empty_locker: Harness, place: Place, ines: Ask, state: str
+) -> None:
+    return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
+    return_moved(empty_locker, return_id, state)
+    assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")
+    assert set(boxes(place)) == {"free"}
+
+
+def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, place: Place, ines: Ask) -> None:
+    from services.locker.models import DoorRight
+
+    return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
+    over = clock.now() - timedelta(seconds=1)
+    with db.unit_of_work() as session:
+        session.execute(update(DoorRight).values(valid_until=over))
+        session.execute(update(Box).where(Box.held_for_order_id == return_id).values(held_until=over))
+    assert refusal(open_doors(ines, place, order_id=return_id)) == (409, "hold-expired")
+    with db.unit_of_work():
+        packages.release_overdue()
+    assert set(boxes(place)) == {"free"}
+    assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")

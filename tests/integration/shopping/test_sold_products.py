@@ -1,0 +1,124 @@
+"""Sold products that come back: by a cancelled order, or by a return (stories rb-c-01, rb-r-po-04, mf-op-05)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from libs.chassis import clock, db
+from libs.chassis.events import Event
+from libs.chassis.money import Money
+from libs.chassis.security import use_principal
+from services.shopping import events, holds, inventory
+from services.shopping.products import IllegalProductMove, Product, ProductState
+from tests.integration.shopping.conftest import MANAGER, id_of, outbox
+
+Maker = Callable[..., Product]
+BUYER, ORDER, OTHER = id_of("usr", "buyer"), id_of("bor", "order"), id_of("bor", "other")
+RETURN = id_of("rbo", "return")
+pytestmark = pytest.mark.usefixtures("shopping")
+
+
+@pytest.fixture
+def sold(published: Maker) -> Product:
+    coat = published()
+    sell(coat, ORDER)
+    return coat
+
+
+def sell(coat: Product, order_id: str) -> None:
+    with db.unit_of_work():
+        holds.create_hold(order_id, BUYER, [coat.id])
+    with db.unit_of_work():
+        holds.decide_after_payment(order_id, BUYER)
+
+
+def tell(handler: Callable[[Event], None], **data: Any) -> None:
+    with db.unit_of_work():
+        handler(Event(f"evt_{id(data)}", "test", "/test", "test", clock.rfc3339(clock.now()) or "", data))
+
+
+def cancelled(coat: Product, order_id: str = ORDER, before: str = "paid") -> None:
+    facts = {"order_id": order_id, "product_ids": [coat.id], "state": "cancelled", "previous_state": before}
+    tell(events.sell_again_what_was_cancelled, **facts)
+
+
+def returned(coat: Product, state: str, order_id: str = ORDER) -> None:
+    tell(events.follow_return, return_id=RETURN, order_id=order_id, product_ids=[coat.id], state=state)
+
+
+def now(coat: Product) -> Product:
+    return inventory.get_product(coat.id)
+
+
+def resume(coat: Product) -> Product:
+    with db.unit_of_work(), use_principal(MANAGER):
+        return inventory.resume(now(coat))
+
+
+@pytest.mark.story("rb-c-01")
+def test_products_of_a_cancelled_order_are_on_sale_again_and_sold_once_more(sold: Product) -> None:
+    cancelled(sold, OTHER)
+    cancelled(sold, before="placed")
+    assert now(sold).state is ProductState.SOLD, "of another order, or never sold"
+    for _ in range(2):
+        cancelled(sold)
+    assert (now(sold).state, now(sold).hold) == (ProductState.PUBLISHED, None)
+    assert len(outbox("shopping.product.published.v1")) == 2
+    sell(sold, OTHER)
+    cancelled(sold)
+    assert now(sold).state is ProductState.SOLD, "late news of the first order change nothing"
+    buyers = [event["buying_order_id"] for event in outbox("shopping.product.sold.v1")]
+    assert buyers == [ORDER, OTHER]
+
+
+@pytest.mark.story("rb-r-po-04")
+def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: Product) -> None:
+    with pytest.raises(IllegalProductMove):
+        resume(sold)
+    for _ in range(2):
+        returned(sold, "checked_good")
+    draft = resume(sold)
+    assert (draft.state, draft.price, draft.hold, draft.came_back_with) == (ProductState.DRAFT, None, None, None)
+    with pytest.raises(IllegalProductMove):
+        resume(sold)
+    returned(sold, "checked_good")
+    with db.unit_of_work(), use_principal(MANAGER):
+        inventory.publish(inventory.set_price(now(sold), Money(3900, "EUR")))
+    sell(sold, OTHER)
+    [*_, audit] = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "resume_product"]
+    assert (audit["before"], audit["after"]) == ({"state": "sold"}, {"state": "draft"})
+    with pytest.raises(IllegalProductMove):
+        resume(sold)
+
+
+def test_what_came_back_bad_is_recycled_when_the_refund_is_decided(sold: Product) -> None:
+    returned(sold, "checked_bad")
+    assert now(sold).state is ProductState.SOLD
+    returned(sold, "refund_decided", OTHER)
+    assert now(sold).state is ProductState.SOLD
+    for _ in range(2):
+        returned(sold, "refund_decided")
+    assert now(sold).state is ProductState.RECYCLED
+
+
+@pytest.mark.story("mf-op-05")
+def test_a_withdrawn_product_is_resumed(published: Maker) -> None:
+    coat = published()
+    with db.unit_of_work(), use_principal(MANAGER):
+        inventory.withdraw(now(coat))
+    assert resume(coat).state is ProductState.PUBLISHED
+    assert len(outbox("shopping.product.published.v1")) == 2
+    with pytest.raises(IllegalProductMove):
+        resume(coat)
+
+
+@pytest.mark.story("b-bu-01")
+def test_a_quote_holds_nothing_and_names_what_is_gone(sold: Product, published: Maker) -> None:
+    hat = published(1500)
+    quote = holds.quote([sold.id, hat.id, id_of("prd", "never there")])
+    assert [(item.product_id, item.price) for item in quote.items] == [(hat.id, Money(1500, "EUR"))]
+    assert quote.gone == sorted([sold.id, id_of("prd", "never there")])
+    assert now(hat).state is ProductState.PUBLISHED
