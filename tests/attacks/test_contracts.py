@@ -6,7 +6,6 @@ token. The requests are the same in each run.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
@@ -30,22 +28,13 @@ from schemathesis.config import (
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from libs.gateway.build import GATEWAYS, read_gateway
 from libs.gateway.model import Exposed
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
 
-MACHINE = "a service account"
-CALLERS = {
-    "external": ("nobody", "buyer2", MACHINE),
-    "internal": ("nobody", "employee", "manager", "deliveryman", MACHINE),
-}
-MACHINE_SCOPES = [
-    scope
-    for scope, facts in yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text()).items()
-    if "machine" in facts["holders"]
-]
+CALLERS = {"external": ("nobody", "buyer2"), "internal": ("nobody", "employee", "manager", "deliveryman")}
 EXAMPLES = 8
 CONFORMANCE = [
     checks.status_code_conformance,
@@ -74,16 +63,11 @@ def schema_of(service: str) -> BaseSchema:
 class Tokens:
     """A live token of each caller; another one when an operation under test has ended the session."""
 
-    def __init__(self, internal: OpenGate) -> None:
-        self._internal = internal
+    def __init__(self) -> None:
         self._tokens: dict[tuple[str, str], str] = {}
 
     def live(self, gate: OpenGate, caller: str) -> str:
         token = self._tokens.get((gate.name, caller))
-        if caller == MACHINE:
-            token = token or self._of_machine(gate)
-            self._tokens[gate.name, caller] = token
-            return token  # no operation that it may ask for ends it
         if token is not None:
             with gate.client(token=token) as client:
                 if client.get("/auth/v1/session").status_code == 200:
@@ -92,28 +76,10 @@ class Tokens:
         self._tokens[gate.name, caller] = token
         return token
 
-    def _of_machine(self, gate: OpenGate) -> str:
-        """The token of a new service account of this gateway, with all that one can hold."""
-        wanted = {"name": "Schemathesis", "kind": "confidential", "grant": "client_credentials"}
-        body = wanted | {"gateway": gate.name, "scopes": MACHINE_SCOPES}
-        with self._internal.client(token=self.live(self._internal, "manager")) as manager:
-            headers = {"idempotency-key": uuid.uuid4().hex}
-            made = manager.post("/auth/v1/oauth-clients", json=body, headers=headers)
-            assert made.status_code == 201, made.text
-            client_id = made.json()["client_id"]
-            told = manager.put(f"/auth/v1/oauth-clients/{client_id}/secret").json()
-        with gate.client(address=fresh_address()) as machine:
-            proof = (client_id, told["client_secret"])
-            form = {"grant_type": "client_credentials"}
-            answer = machine.post("/auth/v1/oauth/tokens", data=form, auth=proof)
-        assert answer.status_code == 200, answer.text
-        token: str = answer.json()["access_token"]
-        return token
-
 
 @pytest.fixture(scope="module")
-def tokens(internal: OpenGate) -> Tokens:
-    return Tokens(internal)
+def tokens() -> Tokens:
+    return Tokens()
 
 
 class FromAddress(HTTPAdapter):
@@ -152,24 +118,10 @@ def test_whatever_is_asked_the_answer_is_one_of_the_contract(
 ) -> None:
     gate: OpenGate = request.getfixturevalue(gateway)
     for caller in CALLERS[gateway]:
-        if caller == MACHINE and not may_ask(exposed):
-            continue  # a 403 whatever is sent; the access matrix has that
         headers = {}
         if caller != "nobody":
             headers["authorization"] = f"Bearer {tokens.live(gate, caller)}"
         ask_all(exposed, checked(gate, exposed, headers, session), real)
-
-
-def may_ask(exposed: Exposed) -> bool:
-    """Whether a service account can hold what this operation asks for."""
-    needed = exposed.operation.scopes
-    return bool(needed) and set(needed) <= set(MACHINE_SCOPES)
-
-
-def test_service_accounts_are_among_those_who_ask() -> None:
-    for gateway in GATEWAYS:
-        asked = {one.operation.operation_id for one in read_gateway(gateway).exposed if may_ask(one)}
-        assert asked & {"report_events", "list_inventory"}, gateway
 
 
 def ask_all(exposed: Exposed, check: Callable[[schemathesis.Case], None], real: dict[str, str]) -> None:
