@@ -27,6 +27,7 @@ LEGAL = [
     ("published", Move.HOLD, "held"),
     ("held", Move.RELEASE, "published"),
     ("held", Move.SELL, "sold"),
+    ("sold", Move.SELL_AGAIN, "published"),
     ("sold", Move.TAKE_BACK, "draft"),
     ("draft", Move.RECYCLE, "recycled"),
     ("priced", Move.RECYCLE, "recycled"),
