@@ -26,7 +26,7 @@ class Donation:
         self.deliveryman = Staff(internal_url, ca_file, "deliveryman@reclothes.example")
         self._gateway = (external_url, ca_file)
         self._box: BoxController | None = None
-        self._location_id = ""
+        self.location_id = ""
         self._package: Json = {}
         self.order: Json = {}
 
@@ -57,9 +57,9 @@ class Donation:
     def manager_sets_up_a_location(self) -> str:
         self.manager.log_in()
         self.deliveryman.log_in()
-        self._location_id = self._find_location() or self._create_location()
+        self.location_id = self._find_location() or self._create_location()
         url, ca_file = self._gateway
-        self._box = BoxController(url, ca_file, *install(self.manager, self._location_id))
+        self._box = BoxController(url, ca_file, *install(self.manager, self.location_id))
         self.box.connect()
         return f"gives {PLACE} a box controller, an OAuth client of its own ({len(self.box.doors)} boxes)"
 
@@ -102,12 +102,12 @@ class Donation:
         return f"drafts a donation: a {item['colour']} coat with a story ({self.order['state']})"
 
     def donor_submits_it(self) -> str:
-        self.order = self.donor.submit_donation(self.order["id"], self._location_id)
+        self.order = self.donor.submit_donation(self.order["id"], self.location_id)
         box = self.order["box"]
         return f"submits it to {PLACE}: box {box['label']} is held until {box['held_until'][:10]}"
 
     def donor_opens_the_box(self) -> str:
-        door = self._open(self.donor)
+        door = self.open_door(self.donor, self.order["id"])
         self.box.shut(door, is_occupied=True)
         self.donor.donation_in_state(self.order["id"], "deposited")
         return f"scans the code on the screen ({self.box.code()[:12]}…): {door.label} opens, the coat is in"
@@ -190,8 +190,8 @@ class Donation:
         share = f"{payout['share_percent']} % of the sale: {amount['amount'] / 100:.2f} {amount['currency']}"
         return f"gets {share} when it can no longer be returned"
 
-    def _open(self, person: Actor) -> Door:
-        person.open_doors(self.box.code(), self.order["id"])
+    def open_door(self, person: Actor, order_id: str) -> Door:
+        person.open_doors(self.box.code(), order_id)
         [door] = self.box.sync()
         return door
 

@@ -1,4 +1,4 @@
-"""The story that `make demo` plays: a coat is donated, goes on sale and is bought, all through the two gateways."""
+"""The story that `make demo` plays: a coat is donated, sold and picked up, all through the two gateways."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from libs.runner.actors import Actor, Customer, Mailbox, Staff, verification_token
 from libs.runner.coat_picture import coat_picture
+from libs.runner.demo_delivery import Delivery
 from libs.runner.demo_donation import Donation
 
 PRICE = 4900  # cents
@@ -28,6 +29,7 @@ class Story:
         self.buyer = Customer(external_url, ca_file, f"ines.{run}@buyer.example", f"Blue-coat-{run}")
         self.rival = Customer(external_url, ca_file, "buyer2@reclothes.example")
         self.donation = Donation(external_url, internal_url, ca_file, self.manager, self.employee)
+        self.delivery = Delivery(self.buyer, self.manager, self.employee, self.donation)
         self.product_id = ""
         self.location_id = ""
         self.order_id = ""
@@ -48,6 +50,7 @@ class Story:
             ("Buyer", self.buyer_pays),
             ("Buyer", self.buyer_gets_the_receipt),
             ("Employee", self.employee_sees_the_packing_order),
+            *self.delivery.steps(),
             ("Donor", self.donor_gets_the_share),
             ("Manager", self.manager_sees_the_price_in_the_audit_trail),
             ("Buyer", self.buyer_logs_out),
@@ -109,11 +112,12 @@ class Story:
         return f"puts it into the cart: total {cart['total']['amount'] / 100:.2f} {cart['total']['currency']}"
 
     def buyer_places_the_order(self) -> str:
-        location = self.buyer.locations()[0]
-        self.location_id = location["id"]
+        self.location_id = self.donation.location_id
+        review = self.buyer.review_order([self.product_id], self.location_id)
         order = self.buyer.place_order([self.product_id], self.location_id)
-        self.order_id = order["id"]
-        return f"orders it for pick-up at {location['name']}: {order['state']}, held until {order['expires_at']}"
+        self.order_id = self.delivery.order_id = order["id"]
+        place = review["pickup_location"]["name"]
+        return f"reviews and orders it for pick-up at {place}: {order['state']}, held until {order['expires_at']}"
 
     def rival_is_too_late(self) -> str:
         problem = self.rival.place_order([self.product_id], self.location_id, expect=409)
