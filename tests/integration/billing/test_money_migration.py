@@ -21,8 +21,8 @@ PAYMENT = (
     " 300, 'EUR', '[]', :fee_id, :coins, :at, :at, :at, 1)"
 )
 PAYOUT = (
-    "INSERT INTO payouts (id, person_id, order_id, product_id, buying_order_id, state, price, share_percent, amount,"
-    " currency, created_at, version)"
+    "INSERT INTO payouts (id, person_id, order_id, product_id, buying_order_id, state, price, share_percent,"
+    " amount, currency, created_at, version)"
     " VALUES ('pyo_1', 'usr_2', 'dor_1', 'prd_1', 'bor_1', 'due', 100, 40, 40, 'EUR', :at, 1)"
 )
 AT = "2026-01-02 03:04:05.000000"
