@@ -42,6 +42,7 @@ REFUSALS = (
     ProviderUnavailable,
 )
 WHERE = st.sampled_from(["before", "after", "nowhere"])
+BEGINNINGS = ["placed", "authorized", "selling", "sold", "picked_up"]
 SELDOM = st.sampled_from([False, False, True])
 PICK_UP, FIRST = 20, 100
 
@@ -80,19 +81,21 @@ class PurchaseWalk(RuleBasedStateMachine):
         self.returned: dict[str, int] = {}
         self.is_picked_up = self.is_completed = False
 
-    @initialize(begins_at=st.sampled_from(["placed", "sold", "picked_up", "picked_up"]), coins=st.booleans())
+    @initialize(begins_at=st.sampled_from(BEGINNINGS), coins=st.booleans())
     def begin(self, begins_at: str, coins: bool) -> None:
         """Some walks begin on the way, so that they get far enough."""
-        if begins_at == "placed":
-            return
-        self.keys.append(new_id("pay"))
-        self._pay(self.keys[-1], None if coins else "pm_12345")
-        self.shopping_decides()
-        self._bring(self.waiting[0])
-        settle_now()
-        self.a_webhook_comes()
-        assert self._is_paid()
-        if begins_at == "picked_up":
+        way = BEGINNINGS[: BEGINNINGS.index(begins_at) + 1]
+        if "authorized" in way:
+            self.keys.append(new_id("pay"))
+            self._pay(self.keys[-1], None if coins else "pm_12345")
+        if "selling" in way:
+            self.shopping_decides()
+        if "sold" in way:
+            self._bring(self.waiting[0])
+            settle_now()
+            self.a_webhook_comes()
+            assert self._is_paid()
+        if "picked_up" in way:
             self.the_buyer_picks_up()
 
     # what buyers, customer and shopping do
@@ -158,9 +161,9 @@ class PurchaseWalk(RuleBasedStateMachine):
             self._send("expired", lambda: self.billing.deliver(event, expired))
 
     @precondition(lambda self: self.order.state == "placed" and not self.is_picked_up)
-    @rule(really=SELDOM)
-    def the_buyer_cancels(self, really: bool) -> None:
-        if really and self.order.state == "placed" and not self.is_picked_up:
+    @rule()
+    def the_buyer_cancels(self) -> None:
+        if self.order.state == "placed" and not self.is_picked_up:
             self.order.state = "cancelled"
             if self.hold == "active":
                 self.hold = "released"
@@ -256,11 +259,10 @@ class PurchaseWalk(RuleBasedStateMachine):
 
     @invariant()
     def a_refund_is_told_once(self) -> None:
-        told = [event["refund_id"] for event in self._told("billing.refund.made.v1")]
-        assert len(told) == len(set(told))
-
-    def _told(self, event_type: str) -> list[dict[str, object]]:
-        return [event for event in self.billing.published(event_type) if event["order_id"] == self.order.id]
+        with db.unit_of_work(reads_only=True) as session:
+            told = select(OutboxRow.subject).where(OutboxRow.type == "billing.refund.made.v1")
+            subjects = session.scalars(told).all()
+        assert len(subjects) == len(set(subjects))
 
     def _coins(self) -> tuple[int, int]:
         return self.shop.balance(self.order.buyer)
@@ -332,7 +334,7 @@ def test_every_purchase_ends_with_everybody_having_what_is_theirs(
     shop = Shop(billing, stripe_url)
     machine = type("PurchaseWalkHere", (PurchaseWalk,), {"billing": billing, "bank": bank, "shop": shop})
     walk = settings(
-        max_examples=25 if database_url.startswith("sqlite") else 8,
+        max_examples=20 if database_url.startswith("sqlite") else 5,
         stateful_step_count=20,
         deadline=None,
         suppress_health_check=list(HealthCheck),
