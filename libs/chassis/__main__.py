@@ -49,7 +49,7 @@ def main() -> None:
     if arguments.command == "migrate":
         from libs.chassis.migrations import migrate
 
-        migrate(service.name, settings().database_url, arguments.to)
+        migrate(service.name, settings().database_url, arguments.to, settings().ca_file)
         return
     from libs.chassis import dead_letters, topology, worker
 

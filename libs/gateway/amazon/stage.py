@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.gateway.amazon.document import PLACEHOLDERS
+from libs.gateway.amazon.document import placeholders
 from libs.gateway.model import Exposed, Gateway
 
 # So many clients at their own limit are served at once before the whole stage slows them down.
@@ -18,8 +18,8 @@ def stage_settings(gateway: Gateway) -> dict[str, Any]:
     address is a rate rule of the web ACL, which counts over five minutes.
     """
     return {
-        "placeholders": list(PLACEHOLDERS),
-        "stageVariables": ["vpcLinkId", *(f"{service}Host" for service in gateway.services)],
+        "placeholders": list(placeholders(gateway)),
+        "stageVariables": ["gatewayProof", *_of_services(gateway)],
         "methodSettings": [_method(exposed) for exposed in gateway.exposed],
         "rateRules": [
             {"name": throttle.name, "limitPerFiveMinutes": int(throttle.per_address.requests_per_second * 300)}
@@ -30,6 +30,12 @@ def stage_settings(gateway: Gateway) -> dict[str, Any]:
             for exposed in gateway.exposed
         ],
     }
+
+
+def _of_services(gateway: Gateway) -> list[str]:
+    """Where each service is: the host (and port) of its load balancer, and the VPC link that leads to it."""
+    exposing = sorted({exposed.operation.service for exposed in gateway.exposed})
+    return [f"{service}{what}" for service in exposing for what in ("Host", "Link")]
 
 
 def _method(exposed: Exposed) -> dict[str, Any]:
