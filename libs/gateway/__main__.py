@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     amazon.add_argument("--host-name", default="", help="the gateway's name there; default: that of the configuration")
     amazon.add_argument("--allowed-origin", action="append", default=[], metavar="URL", help="a page, for CORS")
     amazon.add_argument("--source-range", action="append", default=[], metavar="CIDR", help="who may call at all")
+    amazon.add_argument("--private", action="store_true", help="reached by a VPC endpoint only")
     amazon.set_defaults(run=_amazon)
 
     envoy = commands.add_parser("envoy", help="write Envoy's configuration of a gateway")
@@ -136,7 +137,7 @@ def _amazon(options: argparse.Namespace) -> int:
         options.gateway,
         options.out,
         options.stage_settings,
-        place=Place(options.host_name, tuple(options.allowed_origin), tuple(options.source_range)),
+        place=Place(options.host_name, tuple(options.allowed_origin), tuple(options.source_range), options.private),
         config_dir=options.config_dir,
         contracts_dir=options.contracts_dir,
     )

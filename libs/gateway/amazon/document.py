@@ -26,20 +26,23 @@ AUTHORIZER_URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizerArn}/invocations"
 )
 PROOF_HEADER = "X-Gateway-Proof"
+DOOR = "EndpointId"  # the VPC endpoint that leads to a private gateway
 
 
-def placeholders(gateway: Gateway) -> tuple[str, ...]:
+def placeholders(gateway: Gateway, *, private: bool = False) -> tuple[str, ...]:
     """The names in `${…}` that are to be replaced before the import: Amazon takes no stage variable there."""
     exposing = sorted({exposed.operation.service for exposed in gateway.exposed})
     targets = tuple(load_balancer_name(service) for service in exposing)
-    return ("AWS::Partition", "AWS::Region", "AuthorizerArn", "AuthorizerRoleArn", *targets)
+    return ("AWS::Partition", "AWS::Region", "AuthorizerArn", "AuthorizerRoleArn", *targets, *((DOOR,) if private else ()))
 
 
 def load_balancer_name(service: str) -> str:
     return f"{service}LoadBalancerArn"
 
 
-def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def import_document(
+    gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]], *, private: bool = False
+) -> dict[str, Any]:
     """The document of `gateway`; `contracts` are the services' contracts with every reference followed."""
     models: dict[str, Any] = {}
     paths = {path: _path(operations, gateway, contracts, models) for path, operations in gateway.by_path().items()}
@@ -57,7 +60,7 @@ def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]
             VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": True}
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors),
-        "x-amazon-apigateway-policy": _policy(gateway.source_ranges),
+        "x-amazon-apigateway-policy": _policy(gateway.source_ranges, private=private),
     }
 
 
@@ -244,11 +247,14 @@ def _mock(status: int, headers: Mapping[str, str], template: str) -> dict[str, A
     }
 
 
-def _policy(source_ranges: Sequence[str]) -> dict[str, Any]:
-    """Who may call at all: everybody from these ranges."""
+def _policy(source_ranges: Sequence[str], *, private: bool) -> dict[str, Any]:
+    """Who may call at all: everybody from these ranges, to a private gateway by its door alone."""
     invoke = {"Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
     statements: list[dict[str, Any]] = [{"Effect": "Allow", **invoke}]
     if "0.0.0.0/0" not in source_ranges:
-        outside = {"NotIpAddress": {"aws:SourceIp": list(source_ranges)}}
-        statements.append({"Effect": "Deny", **invoke, "Condition": outside})
+        address = "aws:VpcSourceIp" if private else "aws:SourceIp"
+        statements.append({"Effect": "Deny", **invoke, "Condition": {"NotIpAddress": {address: list(source_ranges)}}})
+    if private:
+        elsewhere = {"StringNotEquals": {"aws:SourceVpce": f"${{{DOOR}}}"}}
+        statements.append({"Effect": "Deny", **invoke, "Condition": elsewhere})
     return {"Version": "2012-10-17", "Statement": statements}

@@ -9,11 +9,15 @@ from libs.gateway.model import Gateway
 
 @dataclass(frozen=True)
 class Place:
-    """Each field that is not empty stands for that of `gateway-config/`, which is of one machine."""
+    """Each field that is not empty stands for that of `gateway-config/`, which is of one machine.
+
+    A private gateway is reached by a VPC endpoint only, and its source ranges are addresses in the VPC.
+    """
 
     host_name: str = ""
     allowed_origins: tuple[str, ...] = ()
     source_ranges: tuple[str, ...] = ()
+    private: bool = False
 
     def of(self, gateway: Gateway) -> Gateway:
         """The gateway as it is there."""

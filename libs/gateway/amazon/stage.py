@@ -11,14 +11,14 @@ from libs.gateway.model import Exposed, Gateway
 CLIENTS_AT_ONCE = 20
 
 
-def stage_settings(gateway: Gateway) -> dict[str, Any]:
+def stage_settings(gateway: Gateway, *, private: bool = False) -> dict[str, Any]:
     """Method settings of the stage, and the limits that a web ACL keeps (per address, and of bodies in bytes).
 
     Amazon's method throttle counts all clients together, so here it only guards the services; the bucket of one
     address is a rate rule of the web ACL, which counts over five minutes.
     """
     return {
-        "placeholders": list(placeholders(gateway)),
+        "placeholders": list(placeholders(gateway, private=private)),
         "stageVariables": ["gatewayProof", *_of_services(gateway)],
         "methodSettings": [_method(exposed) for exposed in gateway.exposed],
         "rateRules": [
