@@ -35,12 +35,12 @@ class DataSizes:
     log_days: int
 
     @classmethod
-    def from_settings(cls, data: Mapping[str, Any]) -> DataSizes:
+    def from_settings(cls, data: Mapping[str, Any], log_days: int) -> DataSizes:
         return cls(
             RelationalSize(**data["relational"]),
             DocumentSize(**data["documents"]),
             CacheSize(**data["cache"]),
-            data["log_days"],
+            log_days,
         )
 
 

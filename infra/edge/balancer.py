@@ -13,6 +13,7 @@ from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_apigatewayv2 as apigatewayv2
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -53,6 +54,7 @@ class BalancerStack(Stack):
         network: ServiceNetwork,
         certificate: acm.ICertificate,
         host_name: str,
+        zone_id: str,
         proofs: GatewayProofs,
         callers: Sequence[str],
         protected: bool,
@@ -79,6 +81,7 @@ class BalancerStack(Stack):
             subnet_ids=subnet_ids(network.public_subnets),
             security_group_ids=[group_id(network.front_end_group)],
         )
+        self._name(zone_id)
         self._tell(environment)
 
     def _load_balancer(self, network: ServiceNetwork, logs: s3.Bucket, protected: bool) -> elb.CfnLoadBalancer:
@@ -189,6 +192,20 @@ class BalancerStack(Stack):
         return elb.CfnListenerRule.RuleConditionProperty(
             field="source-ip",
             source_ip_config=elb.CfnListenerRule.SourceIpConfigProperty(values=ranges),
+        )
+
+    def _name(self, zone_id: str) -> None:
+        """Only the networks know the name; the gateways need it to check the certificate."""
+        route53.CfnRecordSet(
+            self,
+            "Record",
+            name=f"{self.host_name}.",
+            type="A",
+            hosted_zone_id=zone_id,
+            alias_target=route53.CfnRecordSet.AliasTargetProperty(
+                dns_name=self.load_balancer.attr_dns_name,
+                hosted_zone_id=self.load_balancer.attr_canonical_hosted_zone_id,
+            ),
         )
 
     def _tell(self, environment: str) -> None:

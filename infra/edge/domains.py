@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Fn
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
@@ -9,6 +10,7 @@ from constructs import Construct
 
 from infra.edge.balancer import STAGE
 from infra.edge.gateways import GatewayStack
+from infra.network.entry import EntryStack
 
 SECURITY_POLICY = "TLS_1_2"
 
@@ -49,9 +51,10 @@ class PrivateName(Construct):
     """`api.internal.<domain>` leads to the internal gateway, by the door alone; only the private zone knows it."""
 
     def __init__(
-        self, scope: GatewayStack, id_: str, *, name: str, certificate: acm.ICertificate, endpoint_id: str
+        self, scope: GatewayStack, id_: str, *, name: str, certificate: acm.ICertificate, entry: EntryStack
     ) -> None:
         super().__init__(scope, id_)
+        endpoint_id = entry.gateway_endpoint.ref
         invoke = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
         elsewhere = {"Condition": {"StringNotEquals": {"aws:SourceVpce": endpoint_id}}}
         self.domain = apigateway.CfnDomainNameV2(
@@ -73,4 +76,16 @@ class PrivateName(Construct):
             access_association_source=endpoint_id,
             access_association_source_type="VPCE",
             domain_name_arn=self.domain.ref,
+        )
+        # The endpoint's names, each as "zone:name"; the first one is that of both zones.
+        door = Fn.select(0, entry.gateway_endpoint.attr_dns_entries)
+        route53.CfnRecordSet(
+            self,
+            "Record",
+            name=f"{name}.",
+            type="A",
+            hosted_zone_id=entry.zone.ref,
+            alias_target=route53.CfnRecordSet.AliasTargetProperty(
+                hosted_zone_id=Fn.select(0, Fn.split(":", door)), dns_name=Fn.select(1, Fn.split(":", door))
+            ),
         )

@@ -63,7 +63,7 @@ class GatewayStack(Stack):
         environment: str,
         inputs: GatewayInputs,
         options: GatewayOptions,
-        entries: Mapping[str, BalancerStack],
+        balancers: Mapping[str, BalancerStack],
         auth_network: ServiceNetwork,
         proofs: GatewayProofs,
         endpoint_id: str | None = None,
@@ -73,13 +73,13 @@ class GatewayStack(Stack):
         super().__init__(scope, id_, **kwargs)
         self.gateway = inputs.name
         self.name = f"reclothes-{environment}-{inputs.name}"
-        self._inputs, self._entries, self._endpoint_id = inputs, entries, endpoint_id
+        self._inputs, self._balancers, self._endpoint_id = inputs, balancers, endpoint_id
         self.authorizer = Authorizer(
             self,
             "Authorizer",
             name=f"{self.name}-authorizer",
             gateway=inputs.name,
-            auth_host=entries[AUTHORIZER_OWNER].host_name,
+            auth_host=balancers[AUTHORIZER_OWNER].host_name,
             network=auth_network,
             concurrency=options.authorizer_concurrency,
             log_days=options.log_days,
@@ -100,7 +100,7 @@ class GatewayStack(Stack):
             "AuthorizerRoleArn": self.authorizer.invoker.role_arn,
             "EndpointId": self._endpoint_id or "",
         }
-        targets = {f"{name}LoadBalancerArn": entry.load_balancer.ref for name, entry in self._entries.items()}
+        targets = {f"{name}LoadBalancerArn": balancer.load_balancer.ref for name, balancer in self._balancers.items()}
         return self._inputs.document(values | targets)
 
     def _api(self, document: dict[str, Any]) -> apigateway.CfnRestApi:
@@ -158,8 +158,8 @@ class GatewayStack(Stack):
     def _variables(self, proof: str) -> dict[str, str]:
         found = {"gatewayProof": proof}
         for service in self._inputs.services:
-            entry = self._entries[service]
-            found |= {f"{service}Host": entry.host_name, f"{service}Link": entry.link.ref}
+            balancer = self._balancers[service]
+            found |= {f"{service}Host": balancer.host_name, f"{service}Link": balancer.link.ref}
         return found
 
     def _plan(self) -> None:

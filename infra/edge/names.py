@@ -9,7 +9,7 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-SERVICES_DOMAIN = "services"  # the load balancers' names: auth.services.<domain>
+SERVICES_DOMAIN = "services.internal"  # the load balancers: auth.services.internal.<domain>
 
 
 class NamesStack(Stack):

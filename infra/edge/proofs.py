@@ -6,6 +6,9 @@ file names; so one of them can be changed while the other is in use.
 
 from __future__ import annotations
 
+from typing import Any
+
+from aws_cdk import Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -16,6 +19,21 @@ PROOF_HEADER = "X-Gateway-Proof"  # as libs/gateway/amazon/document.py maps it
 GATEWAYS = ("external", "internal")
 VERSIONS = ("a", "b")
 LENGTH = 48
+
+
+class ProofStack(Stack):
+    """The proofs, in a stack of their own since load balancers and gateways need them."""
+
+    def __init__(self, scope: Construct, id_: str, *, environment: str, **kwargs: Any) -> None:
+        super().__init__(scope, id_, **kwargs)
+        key = kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{self.stack_name.lower()}",
+            description="Encrypts what the gateways show to the load balancers",
+            enable_key_rotation=True,
+        )
+        self.proofs = GatewayProofs(self, "Proofs", environment=environment, key=key)
 
 
 class GatewayProofs(Construct):
