@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import aws_cdk as cdk
 
 from infra import environment as environments
+from infra.cloud import Cloud
 from infra.environment import SERVICES, Environment
 from infra.network.entry import EntryStack
 from infra.network.service_network import ServiceNetwork
@@ -53,7 +54,8 @@ def build_networks(app: cdk.App, environment: Environment) -> Networks:
 def build(app: cdk.App, environment: Environment) -> None:
     """All stacks of an environment."""
     cdk.Tags.of(app).add("reclothes:environment", environment.name)
-    build_networks(app, environment)
+    networks = build_networks(app, environment)
+    Cloud(app, environment, networks.of, networks.entry)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from aws_cdk import CfnDeletionPolicy
 from aws_cdk import aws_docdb as docdb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra.data.secrets import UserSecret
@@ -50,6 +51,15 @@ class DocumentDatabase(Construct):
             logs.LogGroup(
                 self, f"{kind.capitalize()}Log", log_group_name=name, retention=kept(log_days), encryption_key=key
             )
+        self.master = UserSecret(
+            self,
+            "Master",
+            key=key,
+            environment=environment,
+            purpose=f"{service}/documents-master",
+            user_name="reclothes_master",
+            facts={"engine": "mongo", "ssl": True},
+        )
         self.cluster = self._cluster(network, size, key)
         self._instances(size)
         self.user = UserSecret(
@@ -65,10 +75,22 @@ class DocumentDatabase(Construct):
                 "port": PORT,
                 "dbname": service,
                 "ssl": True,
-                "masterarn": self.master.ref,
+                "masterarn": self.master.arn,
             },
         )
-        self.user.rotate(network, "MongoDBMultiUser", self.master.ref, key)
+        self._rotate(network, key)
+
+    def _rotate(self, network: ServiceNetwork, key: kms.Key) -> None:
+        """The cluster takes the master's secret, so its address is put into that afterwards, by an attachment."""
+        attached = secretsmanager.CfnSecretTargetAttachment(
+            self,
+            "MasterAttachment",
+            secret_id=self.master.arn,
+            target_id=self.cluster.ref,
+            target_type="AWS::DocDB::DBCluster",
+        )
+        self.master.rotate(network, "MongoDBSingleUser", key).add_dependency(attached)
+        self.user.rotate(network, "MongoDBMultiUser", key, master_arn=self.master.arn).add_dependency(attached)
 
     def _cluster(self, network: ServiceNetwork, size: DocumentSize, key: kms.Key) -> docdb.CfnDBCluster:
         subnets = docdb.CfnDBSubnetGroup(
@@ -95,9 +117,8 @@ class DocumentDatabase(Construct):
             vpc_security_group_ids=[group_id(network.database_group)],
             storage_encrypted=True,
             kms_key_id=key.key_arn,
-            manage_master_user_password=True,
-            master_username="reclothes_master",
-            master_user_secret_kms_key_id=key.key_arn,
+            master_username=self.master.user_name,
+            master_user_password=self.master.password,
             backup_retention_period=size.backup_days,
             preferred_backup_window="01:00-02:00",
             preferred_maintenance_window="sun:02:30-sun:03:30",

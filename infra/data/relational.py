@@ -110,7 +110,8 @@ class RelationalDatabase(Construct):
                 "masterarn": self.instance.attr_master_user_secret_secret_arn,
             },
         )
-        self.user.rotate(network, "MySQLMultiUser", self.instance.attr_master_user_secret_secret_arn, key)
+        master = self.instance.attr_master_user_secret_secret_arn
+        self.user.rotate(network, "MySQLMultiUser", key, master_arn=master)
 
     def _subnet_group(self, network: ServiceNetwork) -> rds.CfnDBSubnetGroup:
         return rds.CfnDBSubnetGroup(

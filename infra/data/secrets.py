@@ -61,10 +61,12 @@ class UserSecret(Construct):
         """The password for a template: CloudFormation puts it in, it stands in no template."""
         return f"{{{{resolve:secretsmanager:{self.secret.ref}:SecretString:password}}}}"
 
-    def rotate(self, network: ServiceNetwork, kind: str, master_arn: str, key: kms.IKey) -> None:
+    def rotate(
+        self, network: ServiceNetwork, kind: str, key: kms.IKey, *, master_arn: str | None = None
+    ) -> secretsmanager.CfnRotationSchedule:
         """Change the password monthly by Amazon's own function, which runs where the service runs."""
         Stack.of(self).add_transform("AWS::SecretsManager-2024-09-16")
-        secretsmanager.CfnRotationSchedule(
+        return secretsmanager.CfnRotationSchedule(
             self,
             "Rotation",
             secret_id=self.secret.ref,
@@ -72,7 +74,7 @@ class UserSecret(Construct):
                 rotation_type=kind,
                 rotation_lambda_name=f"{Stack.of(self).stack_name}-{self._label}-rotation"[:64],
                 master_secret_arn=master_arn,
-                master_secret_kms_key_arn=key.key_arn,
+                master_secret_kms_key_arn=key.key_arn if master_arn else None,
                 kms_key_arn=key.key_arn,
                 vpc_subnet_ids=",".join(subnet_ids(network.compute_subnets)),
                 vpc_security_group_ids=group_id(network.back_end_group),
