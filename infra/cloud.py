@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_route53 as route53
 
 from infra.data.stack import DataSizes, DataStack
+from infra.delivery.photos import PhotosStack
+from infra.delivery.registry import RegistryStack
+from infra.delivery.roles import RolesStack
 from infra.edge.balancer import BalancerStack
 from infra.edge.documents import GatewayInputs
 from infra.edge.domains import PrivateName, PublicName
 from infra.edge.gateways import GatewayLogStack, GatewayOptions, GatewayStack
 from infra.edge.names import SERVICES_DOMAIN, NamesStack, SiteNamesStack
 from infra.edge.proofs import ProofStack
+from infra.edge.shield import ShieldStack
 from infra.edge.sites import SitesStack
-from infra.environment import SERVICES, Environment
+from infra.environment import Environment
 from infra.messaging.stack import MessagingStack
 from infra.network import ranges
 from infra.network.data_flow import AUTHORIZER_OWNER, callers_of
 from infra.network.entry import EntryStack
 from infra.network.service_network import ServiceNetwork
+from infra.operations import watches
+from infra.operations.alarm import Watch
+from infra.operations.dashboards import DashboardStack
+from infra.operations.people import PeopleStack
+from infra.operations.service_logs import ServiceLogsStack
+from infra.operations.stack import AlarmStack, BudgetStack
+from infra.operations.trail import TrailStack
 
 INPUTS = Path(__file__).parent / "out" / "inputs"
 CLOUDFRONT_REGION = "us-east-1"
@@ -49,14 +59,12 @@ class Cloud:
         self._app, self._environment, self._networks, self._entry = app, environment, networks, entry
         self._settings = environment.settings
         self._inputs = INPUTS / environment.name
-        self.messaging = MessagingStack(
-            app,
-            self._id("messaging"),
-            topology=json.loads((self._inputs / "topology.json").read_text()),
-            env=self._place(),
-        )
+        self._topology = json.loads((self._inputs / "topology.json").read_text())
+        self.messaging = MessagingStack(app, self._id("messaging"), topology=self._topology, env=self._place())
         self.data = {service: self._data(network) for service, network in networks.items()}
         self.edge = self._edge()
+        self._delivery()
+        self._operations()
 
     def _id(self, what: str) -> str:
         return f"ReClothes-{self._environment.name}-{what}"
@@ -99,16 +107,28 @@ class Cloud:
             certificate=names.gateways,
             entry=self._entry,
         )
-        sites = SitesStack(
+        sites = self._sites(names)
+        if self._settings["edge"]["shield_advanced"]:
+            ShieldStack(
+                self._app,
+                self._id("shield"),
+                environment=self._environment.name,
+                zone=names.zone,
+                sites=sites,
+                env=self._place(),
+            )
+        return Edge(names, balancers, gateways, sites)
+
+    def _sites(self, names: NamesStack) -> SitesStack:
+        return SitesStack(
             self._app,
             self._id("sites"),
             environment=self._environment.name,
-            domain=domain,
+            domain=self._environment.domain,
             zone=names.zone,
             log_days=self._log_days,
             env=self._place(),
         )
-        return Edge(names, balancers, gateways, sites)
 
     def _balancer(self, names: NamesStack, proofs: ProofStack, network: ServiceNetwork) -> BalancerStack:
         service = network.service
@@ -149,3 +169,93 @@ class Cloud:
             endpoint_id=self._entry.gateway_endpoint.ref if name == "internal" else None,
             env=self._place(),
         )
+
+    def _delivery(self) -> None:
+        """Images, and what the services' pods may do."""
+        name = self._environment.name
+        if self._settings["registry"]:
+            RegistryStack(self._app, "ReClothes-registry", env=self._place())
+        photos = PhotosStack(
+            self._app,
+            self._id("photos"),
+            environment=name,
+            domain=self._environment.domain,
+            log_days=self._log_days,
+            env=self._place(),
+        )
+        buckets = {service: [bucket] for service, bucket in photos.buckets.items()}
+        RolesStack(
+            self._app,
+            self._id("roles"),
+            environment=name,
+            topology=self._topology,
+            messaging=self.messaging,
+            buckets=buckets | {"shopping": [self.edge.sites.buckets["photos"]]},
+            env=self._place(),
+        )
+
+    def _operations(self) -> None:
+        name, operations = self._environment.name, self._settings["operations"]
+        people = PeopleStack(
+            self._app,
+            self._id("people"),
+            environment=name,
+            urgent=operations["urgent_addresses"],
+            notice=operations["notice_addresses"],
+            env=self._place(),
+        )
+        logs = ServiceLogsStack(
+            self._app, self._id("service-logs"), environment=name, log_days=self._log_days, env=self._place()
+        )
+        trail = TrailStack(
+            self._app,
+            self._id("trail"),
+            environment=name,
+            locked_days=operations["trail_days"],
+            compliance=operations["trail_compliance"],
+            log_days=self._log_days,
+            env=self._place(),
+        )
+        AlarmStack(
+            self._app,
+            self._id("alarms"),
+            environment=name,
+            people=people,
+            watches=self._watches(logs, trail),
+            env=self._place(),
+        )
+        BudgetStack(
+            self._app,
+            self._id("budget"),
+            environment=name,
+            people=people,
+            dollars=operations["monthly_budget_usd"],
+            env=self._place(),
+        )
+        if operations["dashboards"]:
+            DashboardStack(
+                self._app,
+                self._id("dashboards"),
+                environment=name,
+                balancers=self.edge.balancers,
+                gateways=self.edge.gateways,
+                data=self.data,
+                messaging=self.messaging,
+                logs=logs,
+                env=self._place(),
+            )
+
+    def _watches(self, logs: ServiceLogsStack, trail: TrailStack) -> Iterator[Watch]:
+        edge = self.edge
+        for gateway in edge.gateways.values():
+            yield from watches.of_gateway(gateway)
+        for balancer in edge.balancers.values():
+            yield from watches.of_balancer(balancer)
+        for data in self.data.values():
+            yield from watches.of_data(data)
+        yield from watches.of_messages(self.messaging)
+        yield from watches.of_certificates({"gateways": edge.names.gateways, "services": edge.names.services})
+        vpn = self._entry.node.find_child("VpnConnection")
+        yield from watches.of_vpn(vpn.ref)
+        yield from watches.of_logs(logs)
+        yield from trail.watches()

@@ -59,6 +59,7 @@ class Cache(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.name = f"reclothes-{environment}-{purpose}"
+        self.nodes = [f"{self.name}-{number:03}" for number in range(1, size.nodes + 1)]
         made = [self._user(environment, purpose, name, rights, key) for name, rights in users.items()]
         self._group = elasticache.CfnUserGroup(
             self, "Users", engine="valkey", user_group_id=self.name, user_ids=[user.ref for user in made]

@@ -89,8 +89,8 @@ class DocumentDatabase(Construct):
             target_id=self.cluster.ref,
             target_type="AWS::DocDB::DBCluster",
         )
-        self.master.rotate(network, "MongoDBSingleUser", key).add_dependency(attached)
-        self.user.rotate(network, "MongoDBMultiUser", key, master_arn=self.master.arn).add_dependency(attached)
+        self.master.rotate(network, "MongoDBSingleUser", key).add_resource_dependency(attached)
+        self.user.rotate(network, "MongoDBMultiUser", key, master_arn=self.master.arn).add_resource_dependency(attached)
 
     def _cluster(self, network: ServiceNetwork, size: DocumentSize, key: kms.Key) -> docdb.CfnDBCluster:
         subnets = docdb.CfnDBSubnetGroup(

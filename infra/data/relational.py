@@ -27,6 +27,7 @@ class RelationalSize:
     """What an instance is made of; storage grows by itself from `gigabytes` to ten times as much."""
 
     instance_class: str
+    memory_gib: float
     gigabytes: int
     multi_az: bool
     backup_days: int
@@ -53,6 +54,7 @@ class RelationalDatabase(Construct):
     ) -> None:
         super().__init__(scope, id_)
         service = network.service
+        self.size = size
         self.name = f"reclothes-{environment}-{service}"
         self._keep_logs(log_days, key)
         self.instance = rds.CfnDBInstance(

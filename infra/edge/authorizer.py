@@ -62,7 +62,7 @@ class Authorizer(Construct):
                 subnet_ids=subnet_ids(network.compute_subnets), security_group_ids=[group_id(network.back_end_group)]
             ),
         )
-        self.function.node.add_dependency(role)
+        self.function.node.add_dependency(role.node.find_child("DefaultPolicy"))
         self.invoker = iam.Role(self, "InvokerRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         self.invoker.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[self.function.attr_arn])

@@ -108,7 +108,8 @@ class BalancerStack(Stack):
                 for key, value in attributes.items()
             ],
         )
-        balancer.node.add_dependency(logs)
+        if logs.policy is not None:  # without it the first log could not be written, and the creation would fail
+            balancer.node.add_dependency(logs.policy)
         return balancer
 
     def _targets(self, network: ServiceNetwork) -> elb.CfnTargetGroup:

@@ -107,7 +107,7 @@ class Firewall(Construct):
                 waf.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
                 for header in ("authorization", "cookie", "idempotency-key")
             ],
-        ).node.add_dependency(group)
+        )
 
 
 def rate_of(rate: Mapping[str, Any], stage: Mapping[str, Any]) -> Statement:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import CfnDeletionPolicy, Stack
+from aws_cdk import CfnDeletionPolicy, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as waf
@@ -70,7 +71,8 @@ class GatewayStack(Stack):
         **kwargs: Any,
     ) -> None:
         """With an `endpoint_id` the gateway is private: only that VPC endpoint leads to it."""
-        super().__init__(scope, id_, **kwargs)
+        # A template may have a million bytes, and the document has most of them.
+        super().__init__(scope, id_, suppress_template_indentation=True, **kwargs)
         self.gateway = inputs.name
         self.name = f"reclothes-{environment}-{inputs.name}"
         self._inputs, self._balancers, self._endpoint_id = inputs, balancers, endpoint_id
@@ -124,10 +126,11 @@ class GatewayStack(Stack):
         log = logs.LogGroup(
             self, "AccessLog", log_group_name=f"/reclothes/gateways/{self.name}", retention=kept(log_days)
         )
+        self.authorizer_failures = self._count_failures(log)
         certificate = apigateway.CfnClientCertificate(
             self, "ClientCertificate", description=f"Shown by {self.name} to the load balancers"
         )
-        stage = apigateway.CfnStage(
+        return apigateway.CfnStage(
             self,
             "Stage",
             rest_api_id=self.api.ref,
@@ -141,8 +144,23 @@ class GatewayStack(Stack):
             ),
             method_settings=[_FOR_ALL, *(_throttle(method) for method in self._inputs.stage["methodSettings"])],
         )
-        stage.node.add_dependency(log)
-        return stage
+
+    def _count_failures(self, log: logs.LogGroup) -> cloudwatch.Metric:
+        """How often auth could not be asked. (Lambda counts every refused token as an error of the function.)"""
+        logs.CfnMetricFilter(
+            self,
+            "AuthorizerFailures",
+            log_group_name=log.log_group_name,
+            filter_pattern='{ $.error = "AUTHORIZER_*" }',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace="ReClothes/gateways", metric_name=self.name, metric_value="1", default_value=0
+                )
+            ],
+        )
+        return cloudwatch.Metric(
+            namespace="ReClothes/gateways", metric_name=self.name, statistic="Sum", period=Duration.minutes(5)
+        )
 
     def _deployment(self, document: dict[str, Any]) -> apigateway.CfnDeployment:
         """A deployment is a copy of the API at one moment: another document needs another one, by another id."""
@@ -216,7 +234,7 @@ class GatewayLogStack(Stack):
             )
         )
         account = apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
-        account.node.add_dependency(role)
+        account.node.add_dependency(role.node.find_child("DefaultPolicy"))
 
 
 _FOR_ALL = apigateway.CfnStage.MethodSettingProperty(
