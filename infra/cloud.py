@@ -91,9 +91,7 @@ class Cloud:
         domain = self._environment.domain
         names = NamesStack(self._app, self._id("names"), domain=domain, env=self._place())
         SiteNamesStack(self._app, self._id("site-names"), domain=domain, env=self._place(CLOUDFRONT_REGION))
-        proofs = ProofStack(
-            self._app, self._id("proofs"), environment=self._environment.name, env=self._place()
-        )
+        proofs = ProofStack(self._app, self._id("proofs"), environment=self._environment.name, env=self._place())
         balancers = {service: self._balancer(names, proofs, network) for service, network in self._networks.items()}
         GatewayLogStack(self._app, self._id("gateway-logs"), env=self._place())
         gateways = {name: self._gateway(name, balancers, proofs) for name in ("external", "internal")}

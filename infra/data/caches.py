@@ -141,9 +141,7 @@ class Cache(Construct):
         group.cfn_options.update_replace_policy = CfnDeletionPolicy.SNAPSHOT
         return group
 
-    def _user(
-        self, environment: str, purpose: str, name: str, rights: str, key: kms.Key
-    ) -> elasticache.CfnUser:
+    def _user(self, environment: str, purpose: str, name: str, rights: str, key: kms.Key) -> elasticache.CfnUser:
         secret = UserSecret(
             self,
             f"{logical(name)}Secret",

@@ -90,7 +90,9 @@ class DocumentDatabase(Construct):
             target_type="AWS::DocDB::DBCluster",
         )
         self.master.rotate(network, "MongoDBSingleUser", key).add_resource_dependency(attached)
-        self.user.rotate(network, "MongoDBMultiUser", key, master_arn=self.master.arn).add_resource_dependency(attached)
+        self.user.rotate(network, "MongoDBMultiUser", key, master_arn=self.master.arn).add_resource_dependency(
+            attached
+        )
 
     def _cluster(self, network: ServiceNetwork, size: DocumentSize, key: kms.Key) -> docdb.CfnDBCluster:
         subnets = docdb.CfnDBSubnetGroup(
@@ -104,7 +106,12 @@ class DocumentDatabase(Construct):
             "Parameters",
             family="docdb5.0",
             description="TLS demanded, changes of users and schemas in the audit log, slow operations logged",
-            parameters={"tls": "tls1.2+", "audit_logs": "ddl", "profiler": "enabled", "profiler_threshold_ms": "500"},
+            parameters={
+                "tls": "tls1.2+",
+                "audit_logs": "ddl",
+                "profiler": "enabled",
+                "profiler_threshold_ms": "500",
+            },
         )
         cluster = docdb.CfnDBCluster(
             self,

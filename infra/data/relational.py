@@ -154,20 +154,24 @@ class RelationalDatabase(Construct):
             )
 
     def _monitoring_role(self) -> iam.Role:
-        role = iam.Role(
-            self, "MonitoringRole", assumed_by=iam.ServicePrincipal("monitoring.rds.amazonaws.com")
-        )
+        role = iam.Role(self, "MonitoringRole", assumed_by=iam.ServicePrincipal("monitoring.rds.amazonaws.com"))
         group = Stack.of(self).format_arn(
-            service="logs", resource="log-group", resource_name="RDSOSMetrics", arn_format=ArnFormat.COLON_RESOURCE_NAME
+            service="logs",
+            resource="log-group",
+            resource_name="RDSOSMetrics",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["logs:CreateLogGroup", "logs:PutRetentionPolicy"], resources=[group])
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["logs:CreateLogGroup", "logs:PutRetentionPolicy"], resources=[group]
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams", "logs:GetLogEvents"],
+                actions=[
+                    "logs:CreateLogStream",
+                    "logs:PutLogEvents",
+                    "logs:DescribeLogStreams",
+                    "logs:GetLogEvents",
+                ],
                 resources=[f"{group}:log-stream:*"],
             )
         )

@@ -71,7 +71,9 @@ class DataStack(Stack):
         if self.service == "shopping":
             self.documents = DocumentDatabase(self, "Documents", size=sizes.documents, **common)
         self.caches = {
-            purpose: Cache(self, f"{purpose.capitalize()}Cache", purpose=purpose, users=users, size=sizes.cache, **common)
+            purpose: Cache(
+                self, f"{purpose.capitalize()}Cache", purpose=purpose, users=users, size=sizes.cache, **common
+            )
             for purpose, (home, users) in CACHES.items()
             if home == self.service
         }

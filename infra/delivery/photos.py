@@ -15,7 +15,9 @@ from infra.edge.sites import closed_bucket
 class PhotosStack(Stack):
     """Who owns which bucket; customers and staff put photos there by forms that the services signed."""
 
-    def __init__(self, scope: Construct, id_: str, *, environment: str, domain: str, log_days: int, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, environment: str, domain: str, log_days: int, **kwargs: Any
+    ) -> None:
         super().__init__(scope, id_, **kwargs)
         logs = log_bucket(self, "Logs", f"reclothes-{environment}-photo-logs", days=log_days, by_acl=True)
         pages = {

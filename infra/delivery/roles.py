@@ -57,9 +57,7 @@ class ServiceRole(Construct):
         """Only this service account of this service's own cluster can be it."""
         stack = Stack.of(self)
         issuer = issuer_of(self._environment, self._service, stack.region)
-        provider = stack.format_arn(
-            service="iam", region="", resource="oidc-provider", resource_name=issuer
-        )
+        provider = stack.format_arn(service="iam", region="", resource="oidc-provider", resource_name=issuer)
         conditions = {
             "StringEquals": {
                 f"{issuer}:sub": f"system:serviceaccount:{self._service}:{account}",

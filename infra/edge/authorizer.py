@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -59,7 +59,8 @@ class Authorizer(Construct):
                 variables={"AUTH_EXCHANGE_URL": f"https://{auth_host}/exchange/{gateway}"}
             ),
             vpc_config=lambda_.CfnFunction.VpcConfigProperty(
-                subnet_ids=subnet_ids(network.compute_subnets), security_group_ids=[group_id(network.back_end_group)]
+                subnet_ids=subnet_ids(network.compute_subnets),
+                security_group_ids=[group_id(network.back_end_group)],
             ),
         )
         self.function.node.add_dependency(role.node.find_child("DefaultPolicy"))

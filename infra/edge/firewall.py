@@ -27,7 +27,10 @@ _PATH = waf.CfnWebACL.FieldToMatchProperty(uri_path={})
 # Amazon's rule groups, with the rules that only count, and why.
 MANAGED: Sequence[tuple[str, Mapping[str, str]]] = (
     ("AWSManagedRulesAmazonIpReputationList", {}),
-    ("AWSManagedRulesAnonymousIpList", {"HostingProviderIPList": "the payment provider and API consumers are servers"}),
+    (
+        "AWSManagedRulesAnonymousIpList",
+        {"HostingProviderIPList": "the payment provider and API consumers are servers"},
+    ),
     ("AWSManagedRulesKnownBadInputsRuleSet", {}),
     ("AWSManagedRulesSQLiRuleSet", {}),
     ("AWSManagedRulesCommonRuleSet", {"SizeRestrictions_BODY": "our own size rules are by operation"}),
@@ -92,12 +95,8 @@ class Firewall(Construct):
             yield f"Blocked-{version}", Statement(ip_set_reference_statement={"arn": listed.attr_arn})
 
     def _log(self, days: int) -> None:
-        group = logs.LogGroup(
-            self, "Log", log_group_name=f"aws-waf-logs-{self.name}", retention=kept(days)
-        )
-        arn = Stack.of(self).format_arn(
-            service="logs", resource=f"log-group:{group.log_group_name}"
-        )
+        group = logs.LogGroup(self, "Log", log_group_name=f"aws-waf-logs-{self.name}", retention=kept(days))
+        arn = Stack.of(self).format_arn(service="logs", resource=f"log-group:{group.log_group_name}")
         waf.CfnLoggingConfiguration(
             self,
             "Logging",
@@ -146,9 +145,7 @@ def _body_longer_than(most: int) -> Statement:
                 comparison_operator="GT", field_to_match=body, size=most, text_transformations=_AS_IT_IS
             )
         )
-    return _matches(
-        waf.CfnWebACL.FieldToMatchProperty(single_header={"Name": "content-length"}), longer_than(most)
-    )
+    return _matches(waf.CfnWebACL.FieldToMatchProperty(single_header={"Name": "content-length"}), longer_than(most))
 
 
 def _method_is(method: str) -> Statement:

@@ -17,8 +17,8 @@ from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
 
 from infra.edge.authorizer import Authorizer
-from infra.edge.documents import GatewayInputs
 from infra.edge.balancer import STAGE, BalancerStack
+from infra.edge.documents import GatewayInputs
 from infra.edge.firewall import Firewall
 from infra.edge.proofs import GatewayProofs
 from infra.network.data_flow import AUTHORIZER_OWNER
@@ -102,7 +102,9 @@ class GatewayStack(Stack):
             "AuthorizerRoleArn": self.authorizer.invoker.role_arn,
             "EndpointId": self._endpoint_id or "",
         }
-        targets = {f"{name}LoadBalancerArn": balancer.load_balancer.ref for name, balancer in self._balancers.items()}
+        targets = {
+            f"{name}LoadBalancerArn": balancer.load_balancer.ref for name, balancer in self._balancers.items()
+        }
         return self._inputs.document(values | targets)
 
     def _api(self, document: dict[str, Any]) -> apigateway.CfnRestApi:

@@ -20,7 +20,14 @@ class ShieldStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, environment: str, zone: route53.IHostedZone, sites: SitesStack, **kwargs: Any
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        environment: str,
+        zone: route53.IHostedZone,
+        sites: SitesStack,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
         protected = {"zone": zone.hosted_zone_arn}
@@ -29,6 +36,4 @@ class ShieldStack(Stack):
                 service="cloudfront", region="", resource="distribution", resource_name=distribution.distribution_id
             )
         for name, arn in protected.items():
-            shield.CfnProtection(
-                self, logical(name), name=f"reclothes-{environment}-{name}", resource_arn=arn
-            )
+            shield.CfnProtection(self, logical(name), name=f"reclothes-{environment}-{name}", resource_arn=arn)

@@ -48,9 +48,7 @@ class SitesStack(Stack):
         super().__init__(scope, id_, **kwargs)
         self._environment = environment
         self._certificate = self._certificate_parameter()
-        self._logs = log_bucket(
-            self, "Logs", f"reclothes-{environment}-sites-logs", days=log_days, by_acl=True
-        )
+        self._logs = log_bucket(self, "Logs", f"reclothes-{environment}-sites-logs", days=log_days, by_acl=True)
         sites = (
             Site("shop", f"www.{domain}", True, f"https://api.{domain}"),
             Site("manage", f"manage.internal.{domain}", True, f"https://api.internal.{domain}"),
@@ -99,7 +97,10 @@ class SitesStack(Stack):
         if site.is_application:  # an address inside the application is answered by its one page
             errors = [
                 cloudfront.ErrorResponse(
-                    http_status=403, response_http_status=200, response_page_path="/index.html", ttl=Duration.seconds(10)
+                    http_status=403,
+                    response_http_status=200,
+                    response_page_path="/index.html",
+                    ttl=Duration.seconds(10),
                 )
             ]
         return cloudfront.Distribution(

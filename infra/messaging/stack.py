@@ -68,8 +68,9 @@ class MessagingStack(Stack):
             self,
             logical(f"{name}-dead"),
             queue_name=f"{name}-dead",
-            redrive_allow_policy=sqs.RedriveAllowPolicy(redrive_permission=sqs.RedrivePermission.BY_QUEUE,
-                                                        source_queues=[self._arn_holder(name)]),
+            redrive_allow_policy=sqs.RedriveAllowPolicy(
+                redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=[self._arn_holder(name)]
+            ),
             **common,
         )
         self.dead_letters[name] = dead

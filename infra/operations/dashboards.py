@@ -73,7 +73,8 @@ def _database(stack: DataStack) -> list[cloudwatch.IWidget]:
     busy = metric("AWS/RDS", "CPUUtilization", database, statistic="Average", label="CPU, percent")
     connections = metric("AWS/RDS", "DatabaseConnections", database, statistic="Maximum", label="connections")
     waits = [
-        metric("AWS/RDS", name, database, statistic="Average", label=name) for name in ("ReadLatency", "WriteLatency")
+        metric("AWS/RDS", name, database, statistic="Average", label=name)
+        for name in ("ReadLatency", "WriteLatency")
     ]
     return [_graph("Database", busy, connections), _graph("Seconds of the disk", *waits)]
 

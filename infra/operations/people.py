@@ -19,7 +19,14 @@ class PeopleStack(Stack):
     """Both topics, encrypted, with the addresses of the settings file."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, environment: str, urgent: Sequence[str], notice: Sequence[str], **kwargs: Any
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        environment: str,
+        urgent: Sequence[str],
+        notice: Sequence[str],
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, id_, **kwargs)
         self._key = self._make_key()

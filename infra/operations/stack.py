@@ -42,9 +42,7 @@ class BudgetStack(Stack):
         self, scope: Construct, id_: str, *, environment: str, people: PeopleStack, dollars: int, **kwargs: Any
     ) -> None:
         super().__init__(scope, id_, **kwargs)
-        told = budgets.CfnBudget.SubscriberProperty(
-            subscription_type="SNS", address=people.notice.topic_arn
-        )
+        told = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=people.notice.topic_arn)
         budgets.CfnBudget(
             self,
             "Month",

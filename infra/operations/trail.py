@@ -63,7 +63,11 @@ class TrailStack(Stack):
         key = self._make_key(name)
         bucket = self._bucket(name, key, locked_days, compliance, log_days)
         group = logs.LogGroup(
-            self, "Log", log_group_name=f"/reclothes/{environment}/trail", retention=kept(log_days), encryption_key=key
+            self,
+            "Log",
+            log_group_name=f"/reclothes/{environment}/trail",
+            retention=kept(log_days),
+            encryption_key=key,
         )
         cloudtrail.Trail(
             self,
@@ -129,7 +133,8 @@ class TrailStack(Stack):
                 s3.LifecycleRule(
                     transitions=[
                         s3.Transition(
-                            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=Duration.days(90)
+                            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+                            transition_after=Duration.days(90),
                         )
                     ],
                     expiration=Duration.days(days + 1),

@@ -106,9 +106,7 @@ def _most_connections(memory_gib: float) -> int:
 def of_certificates(certificates: Mapping[str, acm.ICertificate]) -> Iterator[Watch]:
     for name, certificate in certificates.items():
         dimensions = {"CertificateArn": certificate.certificate_arn}
-        left = metric(
-            "AWS/CertificateManager", "DaysToExpiry", dimensions, statistic="Minimum", minutes=24 * 60
-        )
+        left = metric("AWS/CertificateManager", "DaysToExpiry", dimensions, statistic="Minimum", minutes=24 * 60)
         yield Watch("certificate-age", name, left, 30, below=True)
 
 

@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     amazon.add_argument("gateway", choices=GATEWAYS)
     amazon.add_argument("out", type=Path, help="the file to write, OpenAPI 3.0 in JSON")
     amazon.add_argument("--stage-settings", type=Path, help="another file: throttles and body limits of the stage")
-    amazon.add_argument("--host-name", default="", help="the gateway's name there; default: that of the configuration")
+    amazon.add_argument(
+        "--host-name", default="", help="the gateway's name there; default: that of the configuration"
+    )
     amazon.add_argument("--allowed-origin", action="append", default=[], metavar="URL", help="a page, for CORS")
     amazon.add_argument("--source-range", action="append", default=[], metavar="CIDR", help="who may call at all")
     amazon.add_argument("--private", action="store_true", help="reached by a VPC endpoint only")

@@ -33,7 +33,14 @@ def placeholders(gateway: Gateway, *, private: bool = False) -> tuple[str, ...]:
     """The names in `${…}` that are to be replaced before the import: Amazon takes no stage variable there."""
     exposing = sorted({exposed.operation.service for exposed in gateway.exposed})
     targets = tuple(load_balancer_name(service) for service in exposing)
-    return ("AWS::Partition", "AWS::Region", "AuthorizerArn", "AuthorizerRoleArn", *targets, *((DOOR,) if private else ()))
+    return (
+        "AWS::Partition",
+        "AWS::Region",
+        "AuthorizerArn",
+        "AuthorizerRoleArn",
+        *targets,
+        *((DOOR,) if private else ()),
+    )
 
 
 def load_balancer_name(service: str) -> str:
@@ -253,7 +260,9 @@ def _policy(source_ranges: Sequence[str], *, private: bool) -> dict[str, Any]:
     statements: list[dict[str, Any]] = [{"Effect": "Allow", **invoke}]
     if "0.0.0.0/0" not in source_ranges:
         address = "aws:VpcSourceIp" if private else "aws:SourceIp"
-        statements.append({"Effect": "Deny", **invoke, "Condition": {"NotIpAddress": {address: list(source_ranges)}}})
+        statements.append(
+            {"Effect": "Deny", **invoke, "Condition": {"NotIpAddress": {address: list(source_ranges)}}}
+        )
     if private:
         elsewhere = {"StringNotEquals": {"aws:SourceVpce": f"${{{DOOR}}}"}}
         statements.append({"Effect": "Deny", **invoke, "Condition": elsewhere})
