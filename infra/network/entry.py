@@ -18,7 +18,7 @@ from infra.environment import Environment
 from infra.network import ranges
 from infra.network.data_flow import DOOR, ENTRY_OWNER
 from infra.network.flow_logs import encrypted_log_group
-from infra.network.groups import NOTHING, allow, let_in
+from infra.network.groups import NOTHING, ROLE_TAG, allow, let_in
 from infra.network.service_network import ZONES, ServiceNetwork
 
 # The resolver's address in each subnet, which phones and the company's own resolver are told.
@@ -51,6 +51,7 @@ class EntryStack(Stack):
             group_description=description,
             vpc_id=self._network.vpc.ref,
             security_group_egress=[NOTHING],
+            tags=[{"key": ROLE_TAG, "value": name.lower()}],
         )
 
     def _add_rules(self) -> None:

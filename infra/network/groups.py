@@ -12,6 +12,7 @@ from constructs import Construct
 from infra.network.data_flow import AUTHORIZER_OWNER, CLUSTER, HTTPS, SERVICE_PORT, STORES, Ports
 
 EVERYWHERE = "0.0.0.0/0"
+ROLE_TAG = "reclothes:role"
 # A group without an outbound rule gets one that lets everything out; this one lets nothing out.
 NOTHING = ec2.CfnSecurityGroup.EgressProperty(
     ip_protocol="icmp", from_port=252, to_port=86, cidr_ip="255.255.255.255/32", description="Nothing"
@@ -29,12 +30,14 @@ class Groups(Construct):
     def __init__(self, scope: Construct, id_: str, *, service: str, vpc: ec2.CfnVPC) -> None:
         super().__init__(scope, id_)
         self._vpc = vpc
-        self.front_end = self.make_group("FrontEnd", f"Load balancer of {service}, and the links of the gateways")
-        self.back_end = self.make_group("BackEnd", f"Nodes, functions and endpoints of {service}")
-        self.database = self.make_group("Database", f"Databases and caches of {service}")
+        self.front_end = self._make_group(
+            "FrontEnd", "front", f"Load balancer of {service}, and the links of the gateways"
+        )
+        self.back_end = self._make_group("BackEnd", "node", f"Nodes, functions and endpoints of {service}")
+        self.database = self._make_group("Database", "database", f"Databases and caches of {service}")
         self._add_rules(service)
 
-    def make_group(self, name: str, description: str) -> ec2.CfnSecurityGroup:
+    def _make_group(self, name: str, role: str, description: str) -> ec2.CfnSecurityGroup:
         """A group that lets nothing in and nothing out."""
         return ec2.CfnSecurityGroup(
             self,
@@ -42,6 +45,7 @@ class Groups(Construct):
             group_description=description,
             vpc_id=self._vpc.ref,
             security_group_egress=[NOTHING],
+            tags=[{"key": ROLE_TAG, "value": role}],
         )
 
     def _add_rules(self, service: str) -> None:

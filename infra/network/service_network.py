@@ -28,7 +28,12 @@ class ServiceNetwork(Construct):
         self.environment = environment
         self.range = environment.ranges[service]
         self.vpc = ec2.CfnVPC(
-            self, "Vpc", cidr_block=str(self.range), enable_dns_hostnames=True, enable_dns_support=True
+            self,
+            "Vpc",
+            cidr_block=str(self.range),
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=[{"key": "reclothes:service", "value": service}],
         )
         self.subnets = {tier: self._make_subnets(tier) for tier in data_flow.tiers_of(service)}
         self.public_subnets = self.subnets[ranges.PUBLIC]
