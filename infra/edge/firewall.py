@@ -111,17 +111,17 @@ class Firewall(Construct):
 
 def rate_of(rate: Mapping[str, Any], stage: Mapping[str, Any]) -> Statement:
     """One address may ask so often in five minutes for the operations of one throttle class."""
-    methods: dict[str, list[str]] = {}
-    for operation in stage["methodSettings"]:
-        if operation["throttleClass"] == rate["name"]:
-            methods.setdefault(operation["httpMethod"], []).append(operation["resourcePath"])
-    asked_for = [_all([_method_is(method), _path_in(paths)]) for method, paths in sorted(methods.items())]
+    asked_for = [
+        (operation["httpMethod"], operation["resourcePath"])
+        for operation in stage["methodSettings"]
+        if operation["throttleClass"] == rate["name"]
+    ]
     return Statement(
         rate_based_statement=waf.CfnWebACL.RateBasedStatementProperty(
             aggregate_key_type="IP",
             limit=rate["limitPerFiveMinutes"],
             evaluation_window_sec=300,
-            scope_down_statement=_any(asked_for),
+            scope_down_statement=_operation_in(asked_for),
         )
     )
 
@@ -129,10 +129,10 @@ def rate_of(rate: Mapping[str, Any], stage: Mapping[str, Any]) -> Statement:
 def body_rules(limits: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Statement]]:
     """A rule for each length: it refuses longer bodies everywhere but where a longer one is allowed."""
     for most in sorted({limit["bytes"] for limit in limits}):
-        longer = [limit["path"] for limit in limits if limit["bytes"] > most]
+        longer = [(limit["method"], limit["path"]) for limit in limits if limit["bytes"] > most]
         too_long = _body_longer_than(most)
         if longer:
-            too_long = _all([too_long, Statement(not_statement={"statement": _path_in(longer)})])
+            too_long = _all([too_long, Statement(not_statement={"statement": _operation_in(longer)})])
         yield f"Body-{most}", too_long
 
 
@@ -146,6 +146,14 @@ def _body_longer_than(most: int) -> Statement:
             )
         )
     return _matches(waf.CfnWebACL.FieldToMatchProperty(single_header={"Name": "content-length"}), longer_than(most))
+
+
+def _operation_in(operations: Sequence[tuple[str, str]]) -> Statement:
+    """Whether one of these (method, path) is asked for."""
+    paths: dict[str, list[str]] = {}
+    for method, path in operations:
+        paths.setdefault(method, []).append(path)
+    return _any([_all([_method_is(method), _path_in(found)]) for method, found in sorted(paths.items())])
 
 
 def _method_is(method: str) -> Statement:

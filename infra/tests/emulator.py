@@ -20,12 +20,10 @@ REGION = "eu-central-1"
 ACCOUNT = "123456789012"  # moto's
 # Types that moto's CloudFormation leaves out without an error.
 NOT_MADE = {
-    "AWS::Budgets::Budget",
     "AWS::CloudTrail::Trail",
-    "AWS::ECR::RepositoryPolicy",
     "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
-    "AWS::SecretsManager::Secret",
+    "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
 }
@@ -54,8 +52,27 @@ def emulated(environment: str, *stacks: str) -> Iterator[dict[str, set[str]]]:
             client.create_stack(StackName=stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
             pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
             found = [resource for page in pages for resource in page["StackResourceSummaries"]]
-            made[stack] = {one["LogicalResourceId"] for one in found if one.get("PhysicalResourceId")}
+            physical = {one["LogicalResourceId"]: one.get("PhysicalResourceId") for one in found}
+            made[stack] = {id_ for id_, name in physical.items() if name}
+            _subscribe(template(environment, stack), physical)
         yield made
+
+
+def _subscribe(body: dict[str, Any], physical: dict[str, Any]) -> None:
+    """Make the subscriptions of queues that moto left out, as they stand in the template."""
+    for resource in body["Resources"].values():
+        if resource["Type"] == "AWS::SNS::Subscription" and resource["Properties"]["Protocol"] == "sqs":
+            wanted = resource["Properties"]
+            queue = body["Resources"][wanted["Endpoint"]["Fn::GetAtt"][0]]["Properties"]["QueueName"]
+            client("sns").subscribe(
+                TopicArn=physical[wanted["TopicArn"]["Ref"]],
+                Protocol=wanted["Protocol"],
+                Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+                Attributes={
+                    "RawMessageDelivery": json.dumps(wanted["RawMessageDelivery"]),
+                    "FilterPolicy": json.dumps(wanted["FilterPolicy"]),
+                },
+            )
 
 
 def client(service: str) -> Any:
