@@ -105,10 +105,10 @@ class DocumentDatabase(Construct):
             self,
             "Parameters",
             family="docdb5.0",
-            description="TLS demanded, changes of users and schemas in the audit log, slow operations logged",
+            description="TLS demanded, logins and changes of schemas in the audit log, slow operations logged",
             parameters={
                 "tls": "tls1.2+",
-                "audit_logs": "ddl",
+                "audit_logs": "enabled",
                 "profiler": "enabled",
                 "profiler_threshold_ms": "500",
             },

@@ -45,7 +45,11 @@ class ServiceRole(Construct):
         self.pods = self._role("Pods", service, f"reclothes-{environment}-{service}")
         self._let_use_queues(topology["queues"], messaging)
         self._let_publish(topology["topics"], messaging)
-        messaging.key.grant_encrypt_decrypt(self.pods)
+        self.pods.add_to_policy(
+            iam.PolicyStatement(
+                sid="KeyOfMessages", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[messaging.key.key_arn]
+            )
+        )
         for bucket in buckets:
             self._let_use_photos(bucket)
         if service == NOTIFYING_SERVICE:

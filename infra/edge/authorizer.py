@@ -15,7 +15,7 @@ from infra.network.service_network import ServiceNetwork
 from infra.retention import kept
 
 CODE = Path(__file__).resolve().parents[2] / "libs" / "gateway" / "amazon" / "authorizer.py"
-RUNTIME = "python3.13"
+RUNTIME = "python3.14"
 TIMEOUT_SECONDS = 5  # the function itself gives up on auth after three
 MEMORY_MB = 256
 
