@@ -48,8 +48,8 @@ class Proof:
 
     def __init__(self, resources: Resources, expected: Expectation, filters: Filters) -> None:
         self.network = Network(resources)
-        self._expected = expected
-        self._filters = filters
+        self.expected = expected
+        self.filters = filters
         self._space: PortSpace = filters.space
         self.places = places_of(self.network, expected.company)
         self.actors = actors_of(self.network, self.places)
@@ -82,12 +82,12 @@ class Proof:
             yield Finding("routes", str(found))
 
     def _structure(self) -> Iterator[str]:
-        expected = self._expected
+        expected = self.expected
         yield from structure.findings(self.network, expected.interface_endpoints, expected.nat_gateways)
         present = {actor.role for actor in self.actors}
         yield from (f"{role} is nowhere" for pair in self._by_pair for role in pair if role not in present)
         for range_ in all_ranges(self.network):
-            if cut := self._filters.cut_by(range_, self.places):
+            if cut := self.filters.cut_by(range_, self.places):
                 yield f"{range_} is only a part of {', '.join(cut)}"
 
     def allowed(self, source: Actor, target: Actor) -> tuple[Leg | None, int]:
@@ -119,10 +119,10 @@ class Proof:
         return ports
 
     def _of_list(self, name: str, outbound: bool, far: Place) -> int:
-        return self._filters.of_list(self._numbers[name], self.network.access_lists[name], outbound, far)
+        return self.filters.of_list(self._numbers[name], self.network.access_lists[name], outbound, far)
 
     def _of_group(self, name: str, outbound: bool, far: Actor, names_groups: bool) -> int:
-        return self._filters.of_group(self._numbers[name], self.network.rules[name], outbound, far, names_groups)
+        return self.filters.of_group(self._numbers[name], self.network.rules[name], outbound, far, names_groups)
 
     def _pairs(self, designed: bool) -> Iterator[tuple[Actor, Actor, list[Flow]]]:
         for source in self.actors:

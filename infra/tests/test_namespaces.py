@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from infra.prove import expectation_of, proof_of
 from infra.reachability import prober
 from infra.reachability.design import Flow
 from infra.reachability.namespaces import Topology
 from infra.reachability.places import Actor
-from infra.tests.support import expectation_of, proof_of
 from libs.runner import test_servers
 
 ENVIRONMENT = "prod"
