@@ -1,4 +1,4 @@
-"""Makes the templates of all environments in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
+"""Makes the templates of the environments in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
 
 # ruff: noqa: T201 a command prints
 

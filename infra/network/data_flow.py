@@ -1,6 +1,6 @@
-"""The designed data flow: who calls whom, on which ports. The networks are made from this; nothing else is let through.
+"""The designed data flow: who calls whom, on which ports. The networks are made from this and let nothing else through.
 
-`infra/tests/designed_flow.tsv` says the same a second time, by hand, and the proof holds the templates against that.
+`infra/tests/designed_flow.tsv` says the same a second time, by hand; the proof holds the templates against that.
 """
 
 from __future__ import annotations

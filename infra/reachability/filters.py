@@ -1,26 +1,45 @@
-"""What access lists and groups let through."""
+"""What access lists, groups and route tables say about one packet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from ipaddress import IPv4Network
 
-from infra.reachability.network import Entry, Network, Rule
+from infra.reachability.network import Entry, Network, Route, Rule
 from infra.reachability.places import Actor, Place
 from infra.reachability.ports import PortSpace
 
 
 class Filters:
-    """Answers for one port space; it can be kept for many networks, since answers are kept by the rules themselves."""
+    """Answers for one port space, kept by the rules themselves, so that many networks can share them."""
 
     def __init__(self, space: PortSpace) -> None:
         self.space = space
-        self._numbers: dict[tuple[Entry | Rule, ...], int] = {}
+        self._numbers: dict[tuple[Entry | Rule | Route, ...], int] = {}
+        self._routes: dict[tuple[int, Place], Route | None] = {}
+        self._cuts: dict[tuple[IPv4Network, int], list[str]] = {}
         self._kept: dict[tuple[int, bool, object, bool], int] = {}
 
-    def number(self, rules: tuple[Entry | Rule, ...]) -> int:
+    def number(self, rules: tuple[Entry | Rule | Route, ...]) -> int:
         """A short name for a set of rules: equal ones have the same."""
         return self._numbers.setdefault(rules, len(self._numbers))
+
+    def of_table(self, number: int, table: str, routes: tuple[Route, ...], place: Place) -> Route | None:
+        """Which route of a table a packet to this place takes."""
+        key = number, place
+        if key not in self._routes:
+            self._routes[key] = _most_specific(table, routes, place)
+        return self._routes[key]
+
+    def cut_by(self, range_: IPv4Network, places: Mapping[str, Place]) -> list[str]:
+        """The places of which a rule's range means a part only."""
+        # `places_of` keeps what it makes, so the identity of a set of places lasts.
+        key = range_, id(places)
+        if key not in self._cuts:
+            meant = [one for one in places.values() if range_ != one.range and range_.subnet_of(one.range)]
+            self._cuts[key] = [place.name for place in meant]
+        return self._cuts[key]
 
     def of_list(self, number: int, entries: tuple[Entry, ...], outbound: bool, far: Place) -> int:
         """What a list lets through in one direction, for this far end."""
@@ -58,16 +77,29 @@ class Filters:
         return allowed
 
 
+class AmbiguousRoute(Exception):
+    """A table has two routes for the same destination."""
+
+
+def _most_specific(table: str, routes: tuple[Route, ...], place: Place) -> Route | None:
+    found: dict[int, list[Route]] = {}
+    for route in routes:
+        if route.destination == place.name:
+            return route
+        if not isinstance(route.destination, str) and place.range.subnet_of(route.destination):
+            found.setdefault(route.destination.prefixlen, []).append(route)
+    if not found:
+        return None
+    best = found[max(found)]
+    if len(best) > 1:
+        raise AmbiguousRoute(f"{table} has {len(best)} routes to {best[0].destination}")
+    return best[0]
+
+
 @cache
 def covers(range_: IPv4Network, part: IPv4Network) -> bool:
     """Whether a rule's range means a place, all of it."""
     return part.subnet_of(range_)
-
-
-@cache
-def cuts(range_: IPv4Network, place: IPv4Network) -> bool:
-    """Whether a rule's range means a part of a place only."""
-    return range_.subnet_of(place) and range_ != place
 
 
 def all_ranges(network: Network) -> set[IPv4Network]:

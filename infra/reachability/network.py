@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from ipaddress import IPv4Network
 from typing import Any, NamedTuple
 
 from infra.reachability.ports import Bounds
 from infra.reachability.resources import Resource, Resources
 
-ANYWHERE = IPv4Network("0.0.0.0/0")
+_range = cache(IPv4Network)
+ANYWHERE = _range("0.0.0.0/0")
 ALL_PORTS: Bounds = (0, 65535)
 PROTOCOL_NAMES = {"6": "tcp", "17": "udp", "-1": "all"}
 
@@ -92,8 +92,7 @@ class Network:
     def vpcs(self) -> dict[str, tuple[str, IPv4Network]]:
         """Service and range of each network."""
         return {
-            vpc.id: (vpc.tags["reclothes:service"], IPv4Network(vpc.properties["CidrBlock"]))
-            for vpc in self._all("VPC")
+            vpc.id: (vpc.tags["reclothes:service"], _range(vpc.properties["CidrBlock"])) for vpc in self._all("VPC")
         }
 
     @cached_property
@@ -104,7 +103,7 @@ class Network:
             found.id: Subnet(
                 found.id,
                 found.properties["VpcId"],
-                IPv4Network(found.properties["CidrBlock"]),
+                _range(found.properties["CidrBlock"]),
                 found.tags["reclothes:tier"],
                 found.properties["AvailabilityZone"],
                 tables.get(found.id),
@@ -126,7 +125,7 @@ class Network:
         """The routes of each table, without the local one that every table has."""
         found: dict[str, list[Route]] = {table.id: [] for table in self._all("RouteTable")}
         for route in self._all("Route"):
-            destination = IPv4Network(route.properties["DestinationCidrBlock"])
+            destination = _range(route.properties["DestinationCidrBlock"])
             found[route.properties["RouteTableId"]].append(Route(destination, *self._hop_of(route)))
         for endpoint in self._all("VPCEndpoint"):
             if endpoint.properties.get("VpcEndpointType") == "Gateway":
@@ -220,7 +219,7 @@ class Network:
         found: dict[str, list[Route]] = {table.id: [] for table in self._all("TransitGatewayRouteTable")}
         for route in self._all("TransitGatewayRoute"):
             given = route.properties
-            destination = IPv4Network(given["DestinationCidrBlock"])
+            destination = _range(given["DestinationCidrBlock"])
             hop = Route(destination, "attachment", given["TransitGatewayAttachmentId"])
             found[given["TransitGatewayRouteTableId"]].append(hop)
         ranges = {attachment.id: self.vpcs[attachment.vpc][1] for attachment in self.attachments.values()}
@@ -273,7 +272,7 @@ class Network:
         """Which ranges the clients of a client VPN may call."""
         return {
             made.id: [
-                IPv4Network(text)
+                _range(text)
                 for text in self._client_vpn_parts("ClientVpnAuthorizationRule", made.id, "TargetNetworkCidr")
             ]
             for made in self._all("ClientVpnEndpoint")
@@ -292,7 +291,7 @@ class Network:
         for route in self._all("VPNConnectionRoute"):
             gateway = gateways.get(route.properties["VpnConnectionId"])
             if gateway:
-                found[gateway].append(IPv4Network(route.properties["DestinationCidrBlock"]))
+                found[gateway].append(_range(route.properties["DestinationCidrBlock"]))
         return found
 
 
@@ -309,7 +308,7 @@ def _entry(resource: Resource) -> Entry:
     return Entry(
         given["RuleNumber"],
         bool(given.get("Egress")),
-        IPv4Network(given["CidrBlock"]),
+        _range(given["CidrBlock"]),
         protocol,
         ports,
         given["RuleAction"] == "allow",
@@ -321,9 +320,7 @@ def _rule(given: Any, outbound: bool) -> Rule:
     protocol = str(given["IpProtocol"])
     named = {"-1": "all", "6": "tcp", "17": "udp"}.get(protocol, protocol)
     ports = (given.get("FromPort", 0), given.get("ToPort", 65535))
-    return Rule(
-        outbound, group or IPv4Network(given["CidrIp"]), named, ports if named in ("tcp", "udp") else ALL_PORTS
-    )
+    return Rule(outbound, group or _range(given["CidrIp"]), named, ports if named in ("tcp", "udp") else ALL_PORTS)
 
 
 def all_bounds(resources: Resources) -> Iterator[Bounds]:

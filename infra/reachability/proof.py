@@ -1,7 +1,7 @@
 """Holds the network of the templates against the designed data flow.
 
-Two things are proven. Together: each pair of actors can open exactly the ports that the design gives it, and answers
-come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs of it and
+Two things are proven. Together: each pair of actors can open exactly the ports that the design gives it, and
+answers come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs of it and
 nothing more, so that a hole in one is seen though another one is still in front of it.
 """
 
@@ -14,12 +14,12 @@ from ipaddress import IPv4Network
 
 from infra.reachability import structure
 from infra.reachability.design import Flow
-from infra.reachability.filters import Filters, all_ranges, cuts
+from infra.reachability.filters import AmbiguousRoute, Filters, all_ranges
 from infra.reachability.network import Network, Route
 from infra.reachability.places import Actor, Place, actors_of, places_of, strangers_of
 from infra.reachability.ports import PortSpace
 from infra.reachability.resources import Resources
-from infra.reachability.ways import AmbiguousRoute, Leg, Ways
+from infra.reachability.ways import Leg, Ways
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,15 @@ class Proof:
 
     def __init__(self, resources: Resources, expected: Expectation, filters: Filters) -> None:
         self.network = Network(resources)
-        self._expected = expected
-        self._filters = filters
+        self.expected = expected
+        self.filters = filters
         self._space: PortSpace = filters.space
         self.places = places_of(self.network, expected.company)
         self.actors = actors_of(self.network, self.places)
-        self._ways = Ways(self.network, self.places)
+        self._actors_at: dict[Place, list[Actor]] = defaultdict(list)
+        for actor in self.actors:
+            self._actors_at[actor.place].append(actor)
+        self._ways = Ways(self.network, self.places, filters)
         self._numbers = {
             **{name: filters.number(found) for name, found in self.network.access_lists.items()},
             **{name: filters.number(found) for name, found in self.network.rules.items()},
@@ -79,13 +82,12 @@ class Proof:
             yield Finding("routes", str(found))
 
     def _structure(self) -> Iterator[str]:
-        expected = self._expected
+        expected = self.expected
         yield from structure.findings(self.network, expected.interface_endpoints, expected.nat_gateways)
         present = {actor.role for actor in self.actors}
         yield from (f"{role} is nowhere" for pair in self._by_pair for role in pair if role not in present)
-        for range_ in sorted(all_ranges(self.network)):
-            cut = [place.name for place in self.places.values() if cuts(range_, place.range)]
-            if cut:
+        for range_ in all_ranges(self.network):
+            if cut := self.filters.cut_by(range_, self.places):
                 yield f"{range_} is only a part of {', '.join(cut)}"
 
     def allowed(self, source: Actor, target: Actor) -> tuple[Leg | None, int]:
@@ -117,10 +119,10 @@ class Proof:
         return ports
 
     def _of_list(self, name: str, outbound: bool, far: Place) -> int:
-        return self._filters.of_list(self._numbers[name], self.network.access_lists[name], outbound, far)
+        return self.filters.of_list(self._numbers[name], self.network.access_lists[name], outbound, far)
 
     def _of_group(self, name: str, outbound: bool, far: Actor, names_groups: bool) -> int:
-        return self._filters.of_group(self._numbers[name], self.network.rules[name], outbound, far, names_groups)
+        return self.filters.of_group(self._numbers[name], self.network.rules[name], outbound, far, names_groups)
 
     def _pairs(self, designed: bool) -> Iterator[tuple[Actor, Actor, list[Flow]]]:
         for source in self.actors:
@@ -203,12 +205,16 @@ class Proof:
     def _needed_of_group(self, name: str, home: str, outbound: bool, far: Actor) -> int:
         """To another network an outbound rule can only name the tier: whoever is there is meant."""
         if outbound and far.place.vpc not in (None, home):
-            same_place = [actor for actor in self.actors if actor.place.subnet and actor.place == far.place]
-            return max((self._group_needs[name, outbound, actor] for actor in same_place), default=0)
+            return self._needed_at(name, outbound, far.place)
         if far.role == "stranger" and far.place.vpc is None:
-            known = [actor for actor in self.actors if actor.place == far.place]
-            return max((self._group_needs[name, outbound, actor] for actor in known), default=0)
+            return self._needed_at(name, outbound, far.place)
         return self._group_needs[name, outbound, far]
+
+    def _needed_at(self, name: str, outbound: bool, place: Place) -> int:
+        needed = 0
+        for actor in self._actors_at[place]:
+            needed |= self._group_needs[name, outbound, actor]
+        return needed
 
     def _too_much(self, part: str, name: str, outbound: bool, far: str, found: int, needed: int) -> Finding:
         direction = "out to" if outbound else "in from"

@@ -22,6 +22,7 @@ def findings(network: Network, interface_endpoints: bool, nat_gateways: int) -> 
         yield from _ways_out(network, vpc, nat_gateways)
         if interface_endpoints:
             yield from _endpoints(network, vpc)
+    yield from _doors(network)
     for subnet in network.subnets.values():
         if subnet.route_table is None or subnet.access_list is None:
             yield f"{subnet.id} uses a table or a list of Amazon's"
@@ -58,6 +59,15 @@ def _ways_out(network: Network, vpc: str, nat_gateways: int) -> Iterator[str]:
         zones = {network.subnets[network.nats[hop]].zone for hop in hops if hop in network.nats}
         if nat_gateways == 2 and zones != {subnet.zone}:
             yield f"{subnet.id} goes out by {sorted(zones)}"
+
+
+def _doors(network: Network) -> Iterator[str]:
+    """The internal gateway's door, the internal names and the client VPN are there in both zones."""
+    doors = {found.service: found for found in [*network.interfaces, *network.client_vpns]}
+    for service in ("execute-api", "resolver", "client-vpn"):
+        zones = {network.subnets[subnet].zone for subnet in doors[service].subnets} if service in doors else set()
+        if len(zones) != 2:
+            yield f"{service} is in {len(zones)} zones"
 
 
 def _endpoints(network: Network, vpc: str) -> Iterator[str]:

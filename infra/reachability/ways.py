@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from infra.reachability.filters import Filters
 from infra.reachability.network import Network, Route
 from infra.reachability.places import Place
 
@@ -28,17 +30,15 @@ class Leg:
     nat: str | None = None
 
 
-class AmbiguousRoute(Exception):
-    """A table has two routes for the same destination."""
-
-
 class Ways:
     """All ways in one network."""
 
-    def __init__(self, network: Network, places: dict[str, Place]) -> None:
+    def __init__(self, network: Network, places: Mapping[str, Place], filters: Filters) -> None:
         self._network = network
         self._places = places
-        self._found: dict[tuple[str, Place], Route | None] = {}
+        self._filters = filters
+        tables = {**network.routes, **network.transit_routes}
+        self._tables = {name: (filters.number(tuple(routes)), tuple(routes)) for name, routes in tables.items()}
         self._transit_subnets = {
             (attachment.vpc, network.subnets[subnet].zone): subnet
             for attachment in network.attachments.values()
@@ -48,13 +48,10 @@ class Ways:
 
     def lookup(self, table: str | None, place: Place) -> Route | None:
         """The most specific route of a table (of a network, of the Transit Gateway) to a place."""
-        if table is None:
+        if table not in self._tables:
             return None
-        key = table, place
-        if key not in self._found:
-            routes = self._network.routes.get(table) or self._network.transit_routes.get(table, [])
-            self._found[key] = _most_specific(table, routes, place)
-        return self._found[key]
+        number, routes = self._tables[table]
+        return self._filters.of_table(number, table, routes, place)
 
     def leg(self, source: Place, target: Place) -> Leg | None:
         """How a packet gets from source to target; None when it does not."""
@@ -162,18 +159,3 @@ class Ways:
         self._cross(leg, source.subnet, entrance, source, target)
         self._cross(leg, exit_, target.subnet, source, target)
         return True
-
-
-def _most_specific(table: str, routes: list[Route], place: Place) -> Route | None:
-    found: dict[int, list[Route]] = {}
-    for route in routes:
-        if route.destination == place.name:
-            return route
-        if not isinstance(route.destination, str) and place.range.subnet_of(route.destination):
-            found.setdefault(route.destination.prefixlen, []).append(route)
-    if not found:
-        return None
-    best = found[max(found)]
-    if len(best) > 1:
-        raise AmbiguousRoute(f"{table} has {len(best)} routes to {best[0].destination}")
-    return best[0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.tests.support import ENVIRONMENTS, proof_of
+from infra.prove import proof_of
+from infra.tests.support import ENVIRONMENTS
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the virtual environment `.venv` from `requirements.lock`. Standard library only; any Python 3.11 or newer.
 
-With `--lock`, `--venv` and `--no-own` it makes one of tools alone, from a lock of theirs. Run again, it does nothing
-unless the lock file or the Python has changed. Exit codes: 2 Python too old or
-incomplete, 5 no disk space, 7 the installation failed.
+With `--lock`, `--venv` and `--no-own` it makes one of tools alone, from a lock of theirs. Run again, it does
+nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or incomplete, 5 no disk space,
+7 the installation failed.
 """
 
 from __future__ import annotations
