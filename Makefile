@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_OPTIONS ?=
 
 .PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean \
-  infra-lock infra-setup checkov-setup infra infra-test
+  infra-lock infra-setup checkov-setup infra infra-test infra-costs
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -84,12 +84,16 @@ infra-setup: ## make .venv-infra, the tools of the cloud (AWS CDK, cfn-lint, cdk
 checkov-setup: ## make .venv-checkov, apart since checkov holds boto3 back
 	@$(PYTHON) libs/runner/bootstrap.py --venv .venv-checkov --lock infra/checkov.lock --no-own
 
-infra: infra-setup ## make the templates of all environments, and the picture of the network
+infra: setup infra-setup ## make the templates of all environments, and the picture of the network
+	@$(BIN)/python -m infra.inputs infra/out/inputs
 	@$(INFRA)/python -m infra.synth
 
 infra-test: infra checkov-setup ## lint the templates, and prove who can reach whom
 	$(INFRA)/python -m infra.lint
 	$(INFRA)/pytest infra/tests
+
+infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
+	@$(INFRA)/python -m infra.costs
 
 clean: ## remove what can be made again (not .run, which holds data)
 	rm -rf .venv .venv-infra .venv-checkov infra/out openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
