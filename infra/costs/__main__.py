@@ -17,8 +17,9 @@ from infra.synth import OUT
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "costs.md"
 HEAD = """# What the environments cost in a month
 
-Made by `make infra-costs`: counted in the templates, multiplied by the list prices of `infra/costs/prices.yaml` (eu-central-1, US dollars, without tax) and the use
-that `infra/costs/usage.yaml` assumes. Both files are assumptions; change them there, not here. Free tiers and savings plans are left out, so a bill is rather lower.
+Made by `make infra-costs`: counted in the templates, multiplied by the list prices in `infra/costs/prices.yaml`
+(eu-central-1, US dollars, without tax) and the use that `infra/costs/usage.yaml` assumes. Both files are assumptions;
+change them there, not here. Free tiers and savings plans are left out, so a bill is rather lower.
 """
 
 
@@ -47,9 +48,7 @@ def _total(lines: Sequence[Line]) -> float:
 
 
 def _chapter(name: str, lines: Sequence[Line]) -> str:
-    rows = [
-        f"| {line.part} | {line.what} | {line.count:g} | {line.price:,.4g} | {line.dollars:,.2f} |" for line in lines
-    ]
+    rows = [f"| {one.part} | {one.what} | {one.count:g} | {one.price:,.4g} | {one.dollars:,.2f} |" for one in lines]
     head = [f"\n## {name}\n", "| part | what | count | each | dollars |", "|---|---|---:|---:|---:|"]
     return "\n".join([*head, *rows, f"| **sum** | | | | **{_total(lines):,.2f}** |"])
 

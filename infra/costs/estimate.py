@@ -1,4 +1,4 @@
-"""What an environment costs in a month: counted in its templates, priced by prices.yaml, used as usage.yaml says."""
+"""What an environment costs in a month: counted in its templates, at prices.yaml, used as usage.yaml says."""
 
 from __future__ import annotations
 
@@ -78,7 +78,13 @@ RULES = (
         lambda _: hourly("interface_endpoint"),
         lambda one: len(one.get("SubnetIds", ())),
     ),
-    _each("network", "Transit Gateway attachments", "AWS::EC2::TransitGatewayAttachment", hourly, "transit_attachment"),
+    _each(
+        "network",
+        "Transit Gateway attachments",
+        "AWS::EC2::TransitGatewayAttachment",
+        hourly,
+        "transit_attachment",
+    ),
     _each("network", "VPN to the company", "AWS::EC2::VPNConnection", hourly, "vpn_connection"),
     _each(
         "network",
@@ -170,7 +176,7 @@ def _counted(resources: list[Resource]) -> Iterator[Line]:
                 price = rule.price(found)
                 by_price[price] = by_price.get(price, 0) + rule.count(found)
         if rule.type == "AWS::Shield::Protection" and by_price:
-            by_price = {price: 1 for price in by_price}  # the account pays once
+            by_price = dict.fromkeys(by_price, 1.0)  # the account pays once
         for price, count in by_price.items():
             yield Line(rule.part, rule.what, count, price)
 

@@ -1,4 +1,4 @@
-"""A service's MySQL: one instance with a standby in the other zone, reachable only by the service, only with TLS."""
+"""A service's MySQL, with a standby in the other zone: reachable only by the service, and only with TLS."""
 
 from __future__ import annotations
 

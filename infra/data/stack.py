@@ -86,17 +86,14 @@ class DataStack(Stack):
             description=f"Encrypts what {self.service} keeps",
             enable_key_rotation=True,
         )
+        groups = f"arn:{self.partition}:logs:{self.region}:{self.account}:*"
         # CloudWatch encrypts log groups for us (CloudWatch Logs user guide, "Encrypt log data using AWS KMS").
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
                 actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
                 resources=["*"],
-                conditions={
-                    "ArnLike": {
-                        "kms:EncryptionContext:aws:logs:arn": f"arn:{self.partition}:logs:{self.region}:{self.account}:*"
-                    }
-                },
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
             )
         )
         return key

@@ -1,4 +1,4 @@
-"""The buckets of photos that are not public: of donations and of checks. The shop's photos stand with the web sites."""
+"""The buckets of photos that are not public: of donations and of checks. The shop's stand with the web sites."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a service's pods may do in AWS: a role for each service account, with its own queues, topics and buckets only.
+"""What a service's pods may do in AWS: a role for each service account, with its own queues, topic and bucket.
 
-A cluster's service accounts are known to IAM by the cluster's issuer, which kOps makes (docs/operations/clusters.md).
+IAM knows a cluster's service accounts by the cluster's issuer, which kOps makes (docs/operations/clusters.md).
 Databases and caches are not here: they are reached by the network, with a password of their own.
 """
 
@@ -47,7 +47,9 @@ class ServiceRole(Construct):
         self._let_publish(topology["topics"], messaging)
         self.pods.add_to_policy(
             iam.PolicyStatement(
-                sid="KeyOfMessages", actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=[messaging.key.key_arn]
+                sid="KeyOfMessages",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[messaging.key.key_arn],
             )
         )
         for bucket in buckets:

@@ -1,4 +1,4 @@
-"""The function that changes a gateway's opaque tokens into JWTs; its code is `libs/gateway/amazon/authorizer.py`."""
+"""The function that changes a gateway's opaque tokens into JWTs, `libs/gateway/amazon/authorizer.py`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The way into a service's network: its load balancer, and the VPC link by which the gateways reach it.
 
-The load balancer has no public address. It forwards what shows the proof of a gateway, and what comes from the nodes
-of a service that may call this one; everybody else gets 403, also from inside the networks.
+The load balancer has no public address. It forwards what shows the proof of a gateway, and what comes from the
+nodes of a service that may call this one; everybody else gets 403, also from inside the networks.
 """
 
 from __future__ import annotations
@@ -221,8 +221,8 @@ class BalancerStack(Stack):
         CfnOutput(self, "LoadBalancerArn", value=self.load_balancer.ref)
 
 
-# A proxy integration passes a service's answer on as it is, so these are added here. Any page may read an answer, but
-# preflights name the allowed pages only: a script of another page cannot send a token (docs/gateways.md).
+# A proxy integration passes a service's answer on as it is, so these are added here. Any page may read an answer,
+# but preflights name the allowed pages only: a script of another page cannot send a token (docs/gateways.md).
 _ANSWER_HEADERS = {
     "routing.http.response.access_control_allow_origin.header_value": "*",
     "routing.http.response.strict_transport_security.header_value": "max-age=63072000; includeSubDomains",

@@ -54,7 +54,7 @@ class GatewayOptions:
 
 
 class GatewayStack(Stack):
-    """One gateway: its API, stage, authorizer, logs, plan, and the web ACL where it is reached from the internet."""
+    """One gateway: its API, stage, authorizer, logs, plan, and the web ACL where the internet reaches it."""
 
     def __init__(
         self,

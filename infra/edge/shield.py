@@ -16,7 +16,7 @@ from infra.names import logical
 class ShieldStack(Stack):
     """Made only where the settings say `shield_advanced`: it binds the account to a subscription for a year.
 
-    The subscription itself is bought by hand. Shield has no protection for an API Gateway; its web ACL stands there.
+    The subscription itself is bought by hand. Shield has none for an API Gateway; the web ACL stands there.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Topics, queues and subscriptions, as the services' own event declarations say (`infra/inputs.py` wrote them down).
+"""Topics, queues and subscriptions, as the services' own event declarations say (see `infra/inputs.py`).
 
 The local platform makes the same by `libs/chassis/topology.py`; `infra/tests/test_messaging.py` compares the two.
 """

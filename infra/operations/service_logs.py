@@ -1,6 +1,6 @@
 """The log group of each service, and the numbers that are read from its lines.
 
-The cluster's Fluent Bit sends each line of a container as it is (`log_key log`): a JSON object of `libs/chassis/logs.py`.
+The cluster's Fluent Bit sends each line of a container as it is (`log_key log`): JSON of `libs/chassis/logs.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The record of who did what in the account: of all regions, checked, in a bucket whose objects nobody can delete."""
+"""The record of who did what in the account: of all regions, checked, in a bucket that keeps what it has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from infra.retention import kept
 SIGNS = (
     (
         "root-used",
-        '{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS && $.eventType != "AwsServiceEvent" }',
+        '{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS '
+        '&& $.eventType != "AwsServiceEvent" }',
         0,
     ),
     (

@@ -76,9 +76,10 @@ def test_every_service_but_admin_only_reads_the_system_settings(environment: str
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_passwords_stand_in_no_template_and_change_by_themselves(environment: str) -> None:
     secrets = properties(environment, "AWS::SecretsManager::Secret")
-    rotated = [one["SecretId"]["Ref"] for one in properties(environment, "AWS::SecretsManager::RotationSchedule").values()]
+    schedules = properties(environment, "AWS::SecretsManager::RotationSchedule").values()
+    rotated = [schedule["SecretId"]["Ref"] for schedule in schedules]
 
-    assert [where for where, secret in secrets.items() if "SecretString" in secret or "KmsKeyId" not in secret] == []
+    assert [where for where, one in secrets.items() if "SecretString" in one or "KmsKeyId" not in one] == []
     of_databases = [where.partition("/")[2] for where in secrets if "Relational" in where or "Documents" in where]
     assert sorted(rotated) == sorted(of_databases)
     for user in properties(environment, "AWS::ElastiCache::User").values():

@@ -50,7 +50,8 @@ def test_the_firewall_stands_before_the_external_gateway_with_all_rule_groups(en
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_rates_are_those_of_the_gateway_configuration(environment: str) -> None:
-    wanted = {rate["name"]: rate["limitPerFiveMinutes"] for rate in stage_settings(environment, "external")["rateRules"]}
+    rates = stage_settings(environment, "external")["rateRules"]
+    wanted = {rate["name"]: rate["limitPerFiveMinutes"] for rate in rates}
     limits = {
         rule["Name"].removeprefix("Rate-"): rule["Statement"]["RateBasedStatement"]["Limit"]
         for rule in acl(environment)["Rules"]
@@ -115,7 +116,8 @@ def test_a_path_pattern_takes_one_segment_for_a_parameter() -> None:
     assert pattern.search("/shopping/v1/products/prd_1")
     assert not pattern.search("/shopping/v1/products/prd_1/photos")
     assert not pattern.search("/shoppingXv1/products")
-    assert all(len(one) <= 512 for one in paths_pattern([f"/customer/v1/a-very-long-name-{n}/{{id}}" for n in range(60)]))
+    many = [f"/customer/v1/a-very-long-name-{number}/{{id}}" for number in range(60)]
+    assert all(len(one) <= 512 for one in paths_pattern(many))
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -135,7 +137,8 @@ def test_the_external_gateway_is_regional_the_internal_one_private(environment: 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_nobody_calls_the_internal_gateway_but_by_its_door(environment: str) -> None:
     body = gateway_body(environment, "internal")
-    refusals = [one["Condition"] for one in body["x-amazon-apigateway-policy"]["Statement"] if one["Effect"] == "Deny"]
+    statements = body["x-amazon-apigateway-policy"]["Statement"]
+    refusals = [one["Condition"] for one in statements if one["Effect"] == "Deny"]
 
     assert [next(iter(one)) for one in refusals] == ["NotIpAddress", "StringNotEquals"]
     assert "0.0.0.0/0" not in json.dumps(refusals)
@@ -214,7 +217,8 @@ def test_both_ways_of_balancing_are_used(environment: str) -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_buckets_are_closed_and_sites_are_read_by_cloudfront_alone(environment: str) -> None:
-    closed = dict.fromkeys(("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    ways = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    closed = dict.fromkeys(ways, True)
     for where, bucket in properties(environment, "AWS::S3::Bucket").items():
         assert bucket["PublicAccessBlockConfiguration"] == closed, where
         assert bucket["BucketEncryption"], where

@@ -1,4 +1,4 @@
-"""Alarms have a chapter and somebody who hears them; records cannot be deleted; roles have only what is their own."""
+"""Alarms have a chapter and a hearer; records cannot be deleted; roles have only what is their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ CHAPTERS = ROOT / "docs" / "operations" / "alarms.md"
 
 
 def kinds(environment: str) -> set[str]:
-    return {alarm["AlarmName"].split("/")[1] for alarm in properties(environment, "AWS::CloudWatch::Alarm").values()}
+    alarms = properties(environment, "AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].split("/")[1] for alarm in alarms}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -40,7 +41,8 @@ def test_every_alarm_is_heard_also_when_it_is_over(environment: str) -> None:
 
 
 def test_every_queue_and_every_service_is_watched() -> None:
-    names = {tuple(alarm["AlarmName"].split("/")[1:]) for alarm in properties("prod", "AWS::CloudWatch::Alarm").values()}
+    alarms = properties("prod", "AWS::CloudWatch::Alarm").values()
+    names = {tuple(alarm["AlarmName"].split("/")[1:]) for alarm in alarms}
     queues = [queue["QueueName"] for queue in properties("prod", "AWS::SQS::Queue").values()]
 
     assert {name for name in queues if not name.endswith("-dead")} == {
@@ -51,7 +53,10 @@ def test_every_queue_and_every_service_is_watched() -> None:
         assert {"service-errors", "service-latency", "service-down", "database-disk", "critical-lines"} <= watched
 
 
-@pytest.mark.parametrize("pattern", [*service_logs.SIGNS.values(), *(s.pattern for s in service_logs.OWN_SIGNS.values())])
+OWN_PATTERNS = [sign.pattern for sign in service_logs.OWN_SIGNS.values()]
+
+
+@pytest.mark.parametrize("pattern", [*service_logs.SIGNS.values(), *OWN_PATTERNS])
 def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) -> None:
     """What a filter looks for stands in the code; a filter for something else would stay silent for ever."""
     code = "\n".join(file.read_text() for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py"))
@@ -166,7 +171,8 @@ def test_the_emulator_makes_what_it_can_of_logs_alarms_buckets_and_images() -> N
             if id_ not in made[stack]
         }
         assert left_out == NOT_MADE - {"AWS::SQS::QueuePolicy"}
-        groups = {one["logGroupName"]: one["retentionInDays"] for one in client("logs").describe_log_groups()["logGroups"]}
+        found = client("logs").describe_log_groups()["logGroups"]
+        groups = {one["logGroupName"]: one["retentionInDays"] for one in found}
         assert {f"/reclothes/prod/{name}" for name in SERVICES} <= set(groups)
         assert set(groups.values()) == {365}
         for repository in client("ecr").describe_repositories()["repositories"]:
@@ -176,8 +182,8 @@ def test_the_emulator_makes_what_it_can_of_logs_alarms_buckets_and_images() -> N
             block = client("s3").get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
             assert set(block.values()) == {True}, name
             assert client("s3").get_bucket_versioning(Bucket=name)["Status"] == "Enabled", name
-        topics = client("sns").list_topics()["Topics"]
-        assert {topic["TopicArn"].rpartition(":")[2] for topic in topics} == {"reclothes-prod-urgent", "reclothes-prod-notice"}
+        topics = {topic["TopicArn"].rpartition(":")[2] for topic in client("sns").list_topics()["Topics"]}
+        assert topics == {"reclothes-prod-urgent", "reclothes-prod-notice"}
 
 
 def test_budgets_tell_before_the_money_is_spent() -> None:

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "migrate":
             command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
             command.add_argument(
-                "--let", metavar="USER", help="give this user of MySQL the rights that the service needs, and no more"
+                "--let", metavar="USER", help="a user of MySQL who gets the rights that serving needs, no more"
             )
         if name == "dead-letters":
             command.add_argument(

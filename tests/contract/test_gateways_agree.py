@@ -252,7 +252,7 @@ def test_the_stage_has_a_throttle_and_a_body_limit_for_each_operation(
     used = set(re.findall(r"stageVariables\.([A-Za-z]+)", json.dumps(amazon["paths"])))
     assert used == set(amazon["stage"]["stageVariables"])
     document = {name: value for name, value in amazon.items() if name != "stage"}
-    filled_in = {name for name in re.findall(r"\$\{([^}]*)\}", json.dumps(document))}
+    filled_in = set(re.findall(r"\$\{([^}]*)\}", json.dumps(document)))
     assert {name for name in filled_in if not name.startswith("stageVariables.")} == set(
         amazon["stage"]["placeholders"]
     )

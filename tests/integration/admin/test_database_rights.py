@@ -15,7 +15,8 @@ from services.admin.models import Base
 from tests.support import servers
 
 ENTRY = (
-    "INSERT INTO audit_entries (id, domain, actor_id, actor_roles, action, target, source_ip, request_id, occurred_at)"
+    "INSERT INTO audit_entries"
+    " (id, domain, actor_id, actor_roles, action, target, source_ip, request_id, occurred_at)"
     " VALUES ('aud_1', 'auth', 'usr_1', '[]', 'act', 'target', '', '', '2026-01-01')"
 )
 
