@@ -18,7 +18,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "costs.md"
 HEAD = """# What the environments cost in a month
 
 Made by `make infra-costs`: counted in the templates, multiplied by the list prices in `infra/costs/prices.yaml`
-(eu-central-1, US dollars, without tax) and the use that `infra/costs/usage.yaml` assumes. Both files are assumptions;
+(eu-central-1, US dollars, without tax) and the use that `infra/costs/usage.yaml` assumes. Both are assumptions;
 change them there, not here. Free tiers and savings plans are left out, so a bill is rather lower.
 """
 
