@@ -18,7 +18,7 @@ from infra.edge.balancer import BalancerStack
 from infra.edge.documents import GatewayInputs
 from infra.edge.domains import PrivateName, PublicName
 from infra.edge.gateways import GatewayLogStack, GatewayOptions, GatewayStack
-from infra.edge.names import SERVICES_DOMAIN, NamesStack, SiteNamesStack
+from infra.edge.names import NamesStack, SiteNamesStack, host_of
 from infra.edge.proofs import ProofStack
 from infra.edge.shield import ShieldStack
 from infra.edge.sites import SitesStack
@@ -138,7 +138,7 @@ class Cloud:
             environment=self._environment.name,
             network=network,
             certificate=names.services,
-            host_name=f"{service}.{SERVICES_DOMAIN}.{self._environment.domain}",
+            host_name=host_of(service, self._environment.domain),
             zone_id=self._entry.zone.ref,
             proofs=proofs.proofs,
             callers=[str(tier) for tier in tiers],

@@ -9,7 +9,12 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-SERVICES_DOMAIN = "services.internal"  # the load balancers: auth.services.internal.<domain>
+from infra.environment import SERVICES
+
+
+def host_of(service: str, domain: str) -> str:
+    """The name of a service's load balancer, which only the networks can resolve."""
+    return f"{service}.services.internal.{domain}"
 
 
 class NamesStack(Stack):
@@ -27,8 +32,9 @@ class NamesStack(Stack):
             subject_alternative_names=[f"api.internal.{domain}"],
             validation=validation,
         )
+        first, *others = (host_of(service, domain) for service in SERVICES)
         self.services = acm.Certificate(
-            self, "Services", domain_name=f"*.{SERVICES_DOMAIN}.{domain}", validation=validation
+            self, "Services", domain_name=first, subject_alternative_names=others, validation=validation
         )
         # Nobody but Amazon may issue certificates for these names.
         route53.CaaRecord(
