@@ -6,10 +6,11 @@ BIN := .venv/bin
 RUN_OPTIONS ?=
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean
+.PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean \
+  infra-lock infra-setup checkov-setup infra infra-test infra-costs
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the lock file (all other targets do it by themselves)
 	@$(PYTHON) libs/runner/bootstrap.py
@@ -73,5 +74,28 @@ lock: setup ## write requirements.lock anew from setup.cfg
 audit: setup ## look for known vulnerabilities in the locked packages (needs pypi.org); fails for findings only
 	@$(BIN)/python -m libs.runner.audit
 
+INFRA := .venv-infra/bin
+
+infra-lock: setup ## write the locks of the cloud's tools anew (infra/*.in)
+	@for tools in requirements checkov; do echo "Locking infra/$$tools.in …"; $(BIN)/uv pip compile infra/$$tools.in --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --output-file infra/$$tools.lock || exit 1; done
+
+infra-setup: ## make .venv-infra, the tools of the cloud (AWS CDK, cfn-lint, cdk-nag)
+	@$(PYTHON) libs/runner/bootstrap.py --venv .venv-infra --lock infra/requirements.lock --no-own
+
+checkov-setup: ## make .venv-checkov, apart since checkov holds boto3 back
+	@$(PYTHON) libs/runner/bootstrap.py --venv .venv-checkov --lock infra/checkov.lock --no-own
+
+infra: setup infra-setup ## make the templates of all environments, and the picture of the network
+	@$(BIN)/python -m infra.inputs infra/out/inputs
+	@$(INFRA)/python -m infra.synth
+
+infra-test: infra checkov-setup ## lint the templates, and prove who can reach whom
+	$(INFRA)/python -m infra.lint
+	$(INFRA)/pytest infra/tests
+
+infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
+	@$(INFRA)/python -m infra.costs
+
 clean: ## remove what can be made again (not .run, which holds data)
-	rm -rf .venv openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-infra .venv-checkov infra/out openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -28,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--with-relay", action="store_true", help="run the relay in this process too")
         if name == "migrate":
             command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
+            command.add_argument(
+                "--let", metavar="USER", help="a user of MySQL who gets the rights that serving needs, no more"
+            )
         if name == "dead-letters":
             command.add_argument(
                 "--replay", metavar="ID", help="send one back by event or message id; 'all' for all"
@@ -49,7 +52,11 @@ def main() -> None:
     if arguments.command == "migrate":
         from libs.chassis.migrations import migrate
 
-        migrate(service.name, settings().database_url, arguments.to)
+        migrate(service.name, settings().database_url, arguments.to, settings().ca_file)
+        if arguments.let:
+            from libs.chassis.database_rights import give
+
+            give(service.metadata, arguments.let)
         return
     from libs.chassis import dead_letters, topology, worker
 

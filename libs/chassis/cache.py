@@ -25,6 +25,11 @@ def redis_client() -> redis.Redis:
     return _client(settings().redis_url, settings().ca_file)
 
 
+def settings_client() -> redis.Redis:
+    """The client for the copy of the system settings, which all services share; else as `redis_client`."""
+    return _client(settings().settings_redis_url or settings().redis_url, settings().ca_file)
+
+
 @lru_cache(maxsize=4)
 def _client(url: str, ca_file: str | None) -> redis.Redis:
     return redis.Redis.from_url(url, **_OPTIONS, **_tls(url, ca_file))

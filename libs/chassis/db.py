@@ -41,9 +41,8 @@ def _engine(database_url: str, ca_file: str | None) -> Engine:
 
 def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
     connect_args: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 15, "write_timeout": 15}
-    if url.query.get("tls") == "true":
-        url = url.difference_update_query(["tls"])
-        connect_args["ssl"] = {"ca": ca_file}
+    url, tls = split_tls(url, ca_file)
+    connect_args |= tls
     return create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
@@ -55,6 +54,13 @@ def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
         connect_args=connect_args,
         hide_parameters=True,
     )
+
+
+def split_tls(url: URL, ca_file: str | None) -> tuple[URL, dict[str, Any]]:
+    """A database's URL without our `tls=true`, and what the driver is told in its place."""
+    if url.query.get("tls") != "true":
+        return url, {}
+    return url.difference_update_query(["tls"]), {"ssl": {"ca": ca_file}}
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -10,24 +10,26 @@ from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import MetaData, create_engine, pool
+from sqlalchemy import MetaData, create_engine, make_url, pool
 
+from libs.chassis.db import split_tls
 from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
 
 
-def config_of(service: str, database_url: str) -> Config:
+def config_of(service: str, database_url: str, ca_file: str | None = None) -> Config:
     """Alembic's configuration for one service's database."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / "services" / service / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["database_url"] = database_url
+    config.attributes["ca_file"] = ca_file
     return config
 
 
-def migrate(service: str, database_url: str, revision: str = "head") -> None:
+def migrate(service: str, database_url: str, revision: str = "head", ca_file: str | None = None) -> None:
     """Bring the service's database to `revision`; `base` takes everything back."""
-    config = config_of(service, database_url)
+    config = config_of(service, database_url, ca_file)
     if revision == "base":
         command.downgrade(config, "base")
     else:
@@ -36,8 +38,9 @@ def migrate(service: str, database_url: str, revision: str = "head") -> None:
 
 def run_env(metadata: MetaData) -> None:
     """The whole of a service's `env.py`."""
-    url = context.config.attributes["database_url"]
-    engine = create_engine(url.replace("?tls=true", ""), poolclass=pool.NullPool)
+    given = context.config.attributes
+    url, tls = split_tls(make_url(given["database_url"]), given["ca_file"])
+    engine = create_engine(url, connect_args=tls, poolclass=pool.NullPool)
     with engine.connect() as connection:
         context.configure(
             connection=connection,

@@ -27,13 +27,17 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """What every service reads from its environment."""
+    """What every service reads from its environment.
+
+    `settings_redis_url` has the copy of the system settings where that is not in the service's own `redis_url`.
+    """
 
     service: ClassVar[str] = ""
 
     environment: str
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
+    settings_redis_url: str | None = field(repr=False)
     mongo_url: str | None = field(repr=False)
     aws_endpoint_url: str | None
     aws_region: str
@@ -78,6 +82,7 @@ class ServiceSettings:
                 "environment": env.str("ENVIRONMENT", validate=known),
                 "database_url": env.str("DATABASE_URL"),
                 "redis_url": env.str("REDIS_URL"),
+                "settings_redis_url": env.str("SETTINGS_REDIS_URL", None),
                 "mongo_url": env.str("MONGO_URL", None),
                 "aws_endpoint_url": env.str("AWS_ENDPOINT_URL", None),
                 "aws_region": env.str("AWS_REGION", "eu-central-1"),

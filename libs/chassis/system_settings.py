@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from libs.chassis.cache import RedisError, redis_client
+from libs.chassis.cache import RedisError, settings_client
 
 REDIS_KEY = "settings"
 MEMORY_SECONDS = 5.0
@@ -130,7 +130,7 @@ def _refresh() -> None:
         return
     _read_at = time.monotonic()
     try:
-        stored: Any = redis_client().hgetall(REDIS_KEY)
+        stored: Any = settings_client().hgetall(REDIS_KEY)
     except RedisError:
         return  # the last known values stay
     _memory = {name: _parsed(value) for name, value in stored.items()}
@@ -147,7 +147,7 @@ def _parsed(value: str) -> Any:
 def publish_settings(values: Mapping[str, Any]) -> None:
     """Copy settings to ElastiCache, for admin only; RedisError when it is away."""
     if values:
-        redis_client().hset(REDIS_KEY, mapping={name: json.dumps(value) for name, value in values.items()})
+        settings_client().hset(REDIS_KEY, mapping={name: json.dumps(value) for name, value in values.items()})
     forget()
 
 

@@ -18,6 +18,7 @@ from libs.chassis.settings import settings
 
 MAX_RECEIVES = 8
 VISIBILITY_SECONDS = 30
+RETENTION_SECONDS = 14 * 86400
 NOTIFICATIONS = "notifications"
 MAIL_QUEUE = "mail"
 
@@ -41,34 +42,34 @@ class Topology:
     subscriptions: tuple[Subscription, ...]
 
 
-def topic_name(domain: str) -> str:
-    return f"{settings().resource_prefix}-{domain}-events"
+def topic_name(domain: str, prefix: str | None = None) -> str:
+    return f"{prefix or settings().resource_prefix}-{domain}-events"
 
 
-def queue_name(domain: str, queue: str = "inbox") -> str:
-    return f"{settings().resource_prefix}-{domain}-{queue}"
+def queue_name(domain: str, queue: str = "inbox", prefix: str | None = None) -> str:
+    return f"{prefix or settings().resource_prefix}-{domain}-{queue}"
 
 
 def dead_letter_name(queue: str) -> str:
     return f"{queue}-dead"
 
 
-def notifications_topic() -> str:
-    return f"{settings().resource_prefix}-{NOTIFICATIONS}"
+def notifications_topic(prefix: str | None = None) -> str:
+    return f"{prefix or settings().resource_prefix}-{NOTIFICATIONS}"
 
 
-def describe(registry: EventRegistry) -> Topology:
-    """The topics, queues and subscriptions of one service."""
-    inbox = queue_name(registry.domain)
+def describe(registry: EventRegistry, prefix: str | None = None) -> Topology:
+    """The topics, queues and subscriptions of one service; `prefix` is that of the settings if none is given."""
+    inbox = queue_name(registry.domain, prefix=prefix)
     subscriptions = []
     for publisher in sorted({event_type.split(".")[0] for event_type in registry.handlers}):
         types = tuple(sorted(t for t in registry.handlers if t.startswith(f"{publisher}.")))
-        subscriptions.append(Subscription(topic_name(publisher), inbox, "type", types))
-    queues = [inbox, *(queue_name(registry.domain, queue) for queue in sorted(registry.queues))]
+        subscriptions.append(Subscription(topic_name(publisher, prefix), inbox, "type", types))
+    queues = [inbox, *(queue_name(registry.domain, queue, prefix) for queue in sorted(registry.queues))]
     if MAIL_QUEUE in registry.queues:
-        mail = queue_name(registry.domain, MAIL_QUEUE)
-        subscriptions.append(Subscription(notifications_topic(), mail, "channel", ("email",)))
-    topics = {topic_name(registry.domain), *(subscription.topic for subscription in subscriptions)}
+        mail = queue_name(registry.domain, MAIL_QUEUE, prefix)
+        subscriptions.append(Subscription(notifications_topic(prefix), mail, "channel", ("email",)))
+    topics = {topic_name(registry.domain, prefix), *(subscription.topic for subscription in subscriptions)}
     return Topology(tuple(sorted(topics)), tuple(queues), tuple(subscriptions))
 
 
@@ -132,11 +133,11 @@ def ensure_topology(registry: EventRegistry) -> Topology:
 
 def _ensure_queue(name: str) -> str:
     """The ARN of a queue with its dead-letter queue behind it."""
-    dead = _queue_arn(_create_queue(dead_letter_name(name), {"MessageRetentionPeriod": str(14 * 86400)}))
+    dead = _queue_arn(_create_queue(dead_letter_name(name), {"MessageRetentionPeriod": str(RETENTION_SECONDS)}))
     redrive = {"deadLetterTargetArn": dead, "maxReceiveCount": str(MAX_RECEIVES)}
     attributes = {
         "VisibilityTimeout": str(VISIBILITY_SECONDS),
-        "MessageRetentionPeriod": str(14 * 86400),
+        "MessageRetentionPeriod": str(RETENTION_SECONDS),
         "RedrivePolicy": json.dumps(redrive),
     }
     return _queue_arn(_create_queue(name, attributes))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from libs.gateway.amazon import Place
 from libs.gateway.build import (
     CONFIG_DIR,
     CONTRACTS_DIR,
@@ -51,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     amazon.add_argument("gateway", choices=GATEWAYS)
     amazon.add_argument("out", type=Path, help="the file to write, OpenAPI 3.0 in JSON")
     amazon.add_argument("--stage-settings", type=Path, help="another file: throttles and body limits of the stage")
+    amazon.add_argument(
+        "--host-name", default="", help="the gateway's name there; default: that of the configuration"
+    )
+    amazon.add_argument("--allowed-origin", action="append", default=[], metavar="URL", help="a page, for CORS")
+    amazon.add_argument("--source-range", action="append", default=[], metavar="CIDR", help="who may call at all")
+    amazon.add_argument("--private", action="store_true", help="reached by a VPC endpoint only")
     amazon.set_defaults(run=_amazon)
 
     envoy = commands.add_parser("envoy", help="write Envoy's configuration of a gateway")
@@ -132,6 +139,7 @@ def _amazon(options: argparse.Namespace) -> int:
         options.gateway,
         options.out,
         options.stage_settings,
+        place=Place(options.host_name, tuple(options.allowed_origin), tuple(options.source_range), options.private),
         config_dir=options.config_dir,
         contracts_dir=options.contracts_dir,
     )

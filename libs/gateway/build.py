@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
-from libs.gateway.amazon import import_document, stage_settings
+from libs.gateway.amazon import Place, import_document, stage_settings
 from libs.gateway.config import load_gateway
 from libs.gateway.contracts import load_contracts, read_contract
 from libs.gateway.envoy import bootstrap
@@ -46,15 +46,19 @@ def write_amazon_documents(
     out_path: Path,
     stage_path: Path | None = None,
     *,
+    place: Place | None = None,
     config_dir: Path = CONFIG_DIR,
     contracts_dir: Path = CONTRACTS_DIR,
 ) -> None:
     """Write what Amazon API Gateway imports (JSON), and the settings of its stage if a file is named for them."""
-    resolved = read_gateway(gateway, config_dir, contracts_dir)
+    place = place or Place()
+    resolved = place.of(read_gateway(gateway, config_dir, contracts_dir))
     contracts = {service: read_contract(contracts_dir / f"{service}.yaml") for service in resolved.services}
-    out_path.write_text(json.dumps(import_document(resolved, contracts), indent=1) + "\n")
+    document = import_document(resolved, contracts, private=place.private)
+    out_path.write_text(json.dumps(document, indent=1) + "\n")
     if stage_path is not None:
-        stage_path.write_text(json.dumps(stage_settings(resolved), indent=1) + "\n")
+        settings = stage_settings(resolved, private=place.private)
+        stage_path.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def envoy_binary() -> Path:

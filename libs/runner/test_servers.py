@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 PACKAGES = {"mariadbd": "mariadb-server", "redis-server": "redis-server"}
@@ -24,13 +25,16 @@ def are_required() -> bool:
     return os.environ.get("RECLOTHES_REQUIRE_REAL_SERVERS") == "1"
 
 
-def main() -> int:
-    """0 when all are there or may be left out, 1 when they are required and missing."""
-    missing = [package for name, package in PACKAGES.items() if program(name) is None]
+def main(wanted: Mapping[str, str] = PACKAGES) -> int:
+    """0 when all are there or may be left out, 1 when they are required and missing.
+
+    `wanted` maps a program to the Debian package that has it.
+    """
+    missing = [package for name, package in wanted.items() if program(name) is None]
     if missing and _may_install():
         print(f"Installing {' and '.join(missing)} from Debian …", flush=True)  # noqa: T201
         _install(missing)
-        missing = [package for name, package in PACKAGES.items() if program(name) is None]
+        missing = [package for name, package in wanted.items() if program(name) is None]
     if not missing:
         return 0
     reason = "installing did not work" if _may_install() else "this is not root on Debian"
@@ -51,8 +55,14 @@ def _install(packages: list[str]) -> None:
         policy.chmod(0o755)
     surroundings = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     try:
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", *packages]):
-            subprocess.run(command, env=surroundings, stdout=subprocess.DEVNULL, check=False)
+        for command in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
+            # Somebody else may be installing: wait for the lock rather than fail.
+            subprocess.run(
+                ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command],
+                env=surroundings,
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
     finally:
         if own_policy:
             policy.unlink(missing_ok=True)

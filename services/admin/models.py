@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from libs.chassis.database_rights import APPEND_ONLY
 from libs.chassis.db import Json, UtcDateTime
 from libs.chassis.money import Money
 
@@ -211,7 +212,8 @@ class StoredSetting(Base):
 
 
 class AuditEntry(Base):
-    """Who did what, when, from where. Triggers in the database refuse every UPDATE and DELETE (domain rule 6)."""
+    """Who did what, when, from where. Triggers in the database refuse every UPDATE and DELETE (domain rule 6), and
+    the service's user may only add and read."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -219,6 +221,7 @@ class AuditEntry(Base):
         Index("ix_audit_entries_actor_id", "actor_id", "occurred_at", "id"),
         Index("ix_audit_entries_action", "action", "occurred_at", "id"),
         Index("ix_audit_entries_target", "target", "occurred_at", "id"),
+        {"info": APPEND_ONLY},
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -1,8 +1,8 @@
 """One gateway as the OpenAPI document that Amazon API Gateway imports as a REST API.
 
 Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What
-differs from place to place is a stage variable (addresses of services, the VPC link), which Amazon fills in by
-itself, or one of PLACEHOLDERS, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub`
+differs from place to place is a stage variable (addresses of services, their VPC links), which Amazon fills in by
+itself, or one of `placeholders`, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub`
 over the whole document would take the stage variables for its own.)
 """
 
@@ -25,10 +25,31 @@ JWT_FROM_AUTHORIZER = "context.authorizer.authorization"
 AUTHORIZER_URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizerArn}/invocations"
 )
-PLACEHOLDERS = ("AWS::Partition", "AWS::Region", "AuthorizerArn", "AuthorizerRoleArn")
+PROOF_HEADER = "X-Gateway-Proof"
+DOOR = "EndpointId"  # the VPC endpoint that leads to a private gateway
 
 
-def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def placeholders(gateway: Gateway, *, private: bool = False) -> tuple[str, ...]:
+    """The names in `${…}` that are to be replaced before the import: Amazon takes no stage variable there."""
+    exposing = sorted({exposed.operation.service for exposed in gateway.exposed})
+    targets = tuple(load_balancer_name(service) for service in exposing)
+    return (
+        "AWS::Partition",
+        "AWS::Region",
+        "AuthorizerArn",
+        "AuthorizerRoleArn",
+        *targets,
+        *((DOOR,) if private else ()),
+    )
+
+
+def load_balancer_name(service: str) -> str:
+    return f"{service}LoadBalancerArn"
+
+
+def import_document(
+    gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]], *, private: bool = False
+) -> dict[str, Any]:
     """The document of `gateway`; `contracts` are the services' contracts with every reference followed."""
     models: dict[str, Any] = {}
     paths = {path: _path(operations, gateway, contracts, models) for path, operations in gateway.by_path().items()}
@@ -46,7 +67,7 @@ def import_document(gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]]
             VALIDATOR: {"validateRequestBody": True, "validateRequestParameters": True}
         },
         "x-amazon-apigateway-gateway-responses": gateway_responses(gateway.cors),
-        "x-amazon-apigateway-policy": _policy(gateway.source_ranges),
+        "x-amazon-apigateway-policy": _policy(gateway.source_ranges, private=private),
     }
 
 
@@ -128,11 +149,16 @@ def _body(operation_id: str, declared: Mapping[str, Any], models: dict[str, Any]
 
 
 def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway) -> dict[str, Any]:
-    """To the service's load balancer, by the VPC link; it hears of the client only what the gateway knows."""
+    """To the service's load balancer, by the VPC link of the second kind that ends in the service's own VPC.
+
+    The service hears of the client only what the gateway knows. The load balancer answers nobody who does not show
+    the gateway's proof.
+    """
     known = exposed.operation
     mapped = {
         "integration.request.header.X-Forwarded-For": "context.identity.sourceIp",
         "integration.request.header.X-Request-Id": "context.requestId",
+        f"integration.request.header.{PROOF_HEADER}": "stageVariables.gatewayProof",
     }
     for found in declared.get("parameters", ()):
         place = {"path": "path", "query": "querystring", "header": "header"}[found["in"]]
@@ -147,7 +173,8 @@ def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway
         "httpMethod": known.method,
         "uri": f"https://${{stageVariables.{known.service}Host}}{known.path}",
         "connectionType": "VPC_LINK",
-        "connectionId": "${stageVariables.vpcLinkId}",
+        "connectionId": f"${{stageVariables.{known.service}Link}}",
+        "integrationTarget": f"${{{load_balancer_name(known.service)}}}",
         "requestParameters": dict(sorted(mapped.items())),
         "passthroughBehavior": "when_no_match",
         "timeoutInMillis": int(seconds * 1000),
@@ -227,11 +254,16 @@ def _mock(status: int, headers: Mapping[str, str], template: str) -> dict[str, A
     }
 
 
-def _policy(source_ranges: Sequence[str]) -> dict[str, Any]:
-    """Who may call at all: everybody from these ranges."""
+def _policy(source_ranges: Sequence[str], *, private: bool) -> dict[str, Any]:
+    """Who may call at all: everybody from these ranges, to a private gateway by its door alone."""
     invoke = {"Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
     statements: list[dict[str, Any]] = [{"Effect": "Allow", **invoke}]
     if "0.0.0.0/0" not in source_ranges:
-        outside = {"NotIpAddress": {"aws:SourceIp": list(source_ranges)}}
-        statements.append({"Effect": "Deny", **invoke, "Condition": outside})
+        address = "aws:VpcSourceIp" if private else "aws:SourceIp"
+        statements.append(
+            {"Effect": "Deny", **invoke, "Condition": {"NotIpAddress": {address: list(source_ranges)}}}
+        )
+    if private:
+        elsewhere = {"StringNotEquals": {"aws:SourceVpce": f"${{{DOOR}}}"}}
+        statements.append({"Effect": "Deny", **invoke, "Condition": elsewhere})
     return {"Version": "2012-10-17", "Statement": statements}

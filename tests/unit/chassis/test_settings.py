@@ -10,6 +10,7 @@ import redis
 from environs import Env
 
 from libs.chassis import settings, system_settings
+from libs.chassis.cache import settings_client
 from libs.chassis.settings import ServiceSettings, SettingsError
 
 
@@ -82,9 +83,22 @@ class PlayedRedis:
 @pytest.fixture
 def cache(chosen: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> PlayedRedis:
     played = PlayedRedis()
-    monkeypatch.setattr(system_settings, "redis_client", lambda: played)
+    monkeypatch.setattr(system_settings, "settings_client", lambda: played)
     monkeypatch.setattr(system_settings, "_memory", {})
     return played
+
+
+def test_the_copy_of_the_system_settings_can_be_in_a_cache_of_its_own(environment: pytest.MonkeyPatch) -> None:
+    def port_of_settings() -> int:
+        environment.setattr(settings, "_running", OwnSettings.from_environment())
+        found: int = settings_client().connection_pool.connection_kwargs["port"]
+        return found
+
+    environment.setenv("OWN_LIMIT", "1")
+    environment.setenv("RECLOTHES_REDIS_URL", "redis://127.0.0.1:7001/0")
+    assert port_of_settings() == 7001
+    environment.setenv("RECLOTHES_SETTINGS_REDIS_URL", "redis://127.0.0.1:7002/0")
+    assert port_of_settings() == 7002
 
 
 def test_a_system_setting_without_a_store_is_its_default(cache: PlayedRedis) -> None:

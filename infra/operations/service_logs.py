@@ -1,0 +1,130 @@
+"""The log group of each service, and the numbers that are read from its lines.
+
+The cluster's Fluent Bit sends each line of a container as it is (`log_key log`): JSON of `libs/chassis/logs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.environment import SERVICES
+from infra.names import logical
+from infra.operations.alarm import metric
+from infra.retention import kept
+
+# What a service says when something is wrong: number, and the pattern of the line.
+SIGNS: Mapping[str, str] = {
+    "critical-lines": '{ $.level = "critical" }',
+    "outbox-waits": '{ $.event = "outbox waits" }',
+    "failed-jobs": '{ $.event = "job failed" }',
+    "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
+    "database-away": '{ $.event = "database away" || $.event = "document database away" }',
+}
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A number that only one service's lines have."""
+
+    service: str
+    pattern: str
+
+
+OWN_SIGNS: Mapping[str, Sign] = {
+    "ledger-faults": Sign("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
+    "provider-away": Sign("billing", '{ $.event = "payment provider away" }'),
+    "reconciliation-findings": Sign(
+        "billing", '{ $.event = "not as the provider has it" || $.event = "the provider names another amount" }'
+    ),
+    "refused-recipients": Sign("auth", '{ $.event = "recipient refused" }'),
+    "no-free-box": Sign("locker", '{ $.event = "no free box" }'),
+}
+
+# What the business is seen by: each event that a relay has sent is a line of its publisher.
+BUSINESS_EVENTS: tuple[str, ...] = (
+    "auth.user.registered.v1",
+    "billing.coupon.given.v1",
+    "billing.fee.paid.v1",
+    "billing.payment.captured.v1",
+    "billing.payment.voided.v1",
+    "billing.payout.due.v1",
+    "customer.buying_order.expired.v1",
+    "customer.buying_order.paid.v1",
+    "customer.buying_order.placed.v1",
+    "customer.donating_order.moved.v1",
+    "locker.door.used.v1",
+    "shopping.product.published.v1",
+    "shopping.product.sold.v1",
+)
+
+
+class ServiceLogsStack(Stack):
+    """Log groups, kept as long as the settings say, and the metric filters on them."""
+
+    def __init__(self, scope: Construct, id_: str, *, environment: str, log_days: int, **kwargs: Any) -> None:
+        super().__init__(scope, id_, **kwargs)
+        self.namespace = f"ReClothes/{environment}"
+        key = self._make_key()
+        self.groups = {
+            service: logs.LogGroup(
+                self,
+                f"{service.capitalize()}Log",
+                log_group_name=f"/reclothes/{environment}/{service}",
+                retention=kept(log_days),
+                encryption_key=key,
+            )
+            for service in SERVICES
+        }
+        self.signs = {
+            (sign, service): self._count(service, f"{service}-{sign}", pattern)
+            for service in SERVICES
+            for sign, pattern in SIGNS.items()
+        }
+        self.own_signs = {name: self._count(sign.service, name, sign.pattern) for name, sign in OWN_SIGNS.items()}
+        self.business = {event: self._sent(event) for event in BUSINESS_EVENTS}
+
+    def _make_key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{self.stack_name.lower()}",
+            description="Encrypts the services' logs",
+            enable_key_rotation=True,
+        )
+        arn = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:/reclothes/*"
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
+                actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn}},
+            )
+        )
+        return key
+
+    def _count(self, service: str, name: str, pattern: str) -> cloudwatch.Metric:
+        logs.CfnMetricFilter(
+            self,
+            f"{logical(name)}Filter",
+            log_group_name=self.groups[service].log_group_name,
+            filter_pattern=pattern,
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=self.namespace, metric_name=name, metric_value="1", default_value=0
+                )
+            ],
+        )
+        return metric(self.namespace, name)
+
+    def _sent(self, event: str) -> cloudwatch.Metric:
+        pattern = f'{{ $.event = "event" && $.outcome = "sent" && $.type = "{event}" }}'
+        return self._count(event.split(".")[0], event, pattern)

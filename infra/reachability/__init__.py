@@ -1,0 +1,1 @@
+"""Who can reach whom, computed from the synthesized templates alone. No CDK and no AWS is needed here."""

@@ -1,0 +1,197 @@
+"""Alarms have a chapter and a hearer; records cannot be deleted; roles have only what is their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.environment import SERVICES
+from infra.operations import service_logs
+from infra.tests.emulator import NOT_MADE, client, emulated
+from infra.tests.support import ENVIRONMENTS
+from infra.tests.templates import properties, template
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = ROOT / "docs" / "operations" / "alarms.md"
+
+
+def kinds(environment: str) -> set[str]:
+    alarms = properties(environment, "AWS::CloudWatch::Alarm").values()
+    return {alarm["AlarmName"].split("/")[1] for alarm in alarms}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_kind_of_alarm_has_its_chapter_and_every_chapter_its_alarm(environment: str) -> None:
+    chapters = set(re.findall(r"^### ([a-z-]+)$", CHAPTERS.read_text(), re.MULTILINE))
+
+    assert kinds(environment) == chapters
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_alarm_is_heard_also_when_it_is_over(environment: str) -> None:
+    for where, alarm in properties(environment, "AWS::CloudWatch::Alarm").items():
+        assert len(alarm["AlarmActions"]) == 1, where
+        assert alarm["OKActions"] == alarm["AlarmActions"], where
+        assert "docs/operations/alarms.md#" in alarm["AlarmDescription"], where
+
+
+def test_every_queue_and_every_service_is_watched() -> None:
+    alarms = properties("prod", "AWS::CloudWatch::Alarm").values()
+    names = {tuple(alarm["AlarmName"].split("/")[1:]) for alarm in alarms}
+    queues = [queue["QueueName"] for queue in properties("prod", "AWS::SQS::Queue").values()]
+
+    assert {name for name in queues if not name.endswith("-dead")} == {
+        subject for kind, subject in names if kind == "queue-age"
+    }
+    for service in SERVICES:
+        watched = {kind for kind, subject in names if subject == service}
+        assert {"service-errors", "service-latency", "service-down", "database-disk", "critical-lines"} <= watched
+
+
+OWN_PATTERNS = [sign.pattern for sign in service_logs.OWN_SIGNS.values()]
+
+
+@pytest.mark.parametrize("pattern", [*service_logs.SIGNS.values(), *OWN_PATTERNS])
+def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) -> None:
+    """What a filter looks for stands in the code; a filter for something else would stay silent for ever."""
+    code = "\n".join(file.read_text() for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py"))
+    texts = re.findall(r'\$\.event = "([^"]*)"', pattern)
+    assert not texts or any(text.strip("*") in code for text in texts)
+
+
+def test_the_business_is_counted_by_events_that_are_published() -> None:
+    declared = {file.stem for file in (ROOT / "openapi" / "events").glob("*.json")}
+
+    assert set(service_logs.BUSINESS_EVENTS) <= declared
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_trail_is_of_all_regions_checked_and_locked(environment: str) -> None:
+    [trail] = properties(environment, "AWS::CloudTrail::Trail").values()
+    assert trail["IsMultiRegionTrail"] is True
+    assert trail["EnableLogFileValidation"] is True
+    assert "KMSKeyId" in trail
+    [bucket] = [one for one in properties(environment, "AWS::S3::Bucket").values() if "ObjectLockEnabled" in one]
+    retention = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert bucket["ObjectLockEnabled"] is True
+    assert retention["Mode"] == ("COMPLIANCE" if environment == "prod" else "GOVERNANCE")
+    assert retention["Days"] >= 30
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_log_groups_end(environment: str) -> None:
+    groups = properties(environment, "AWS::Logs::LogGroup")
+
+    assert groups
+    assert [where for where, group in groups.items() if "RetentionInDays" not in group] == []
+
+
+def test_images_are_scanned_and_their_tags_never_move() -> None:
+    repositories = properties("prod", "AWS::ECR::Repository")
+
+    assert {one["RepositoryName"] for one in repositories.values()} == {f"reclothes/{name}" for name in SERVICES}
+    for where, repository in repositories.items():
+        assert repository["ImageScanningConfiguration"] == {"ScanOnPush": True}, where
+        assert repository["ImageTagMutability"] == "IMMUTABLE", where
+        assert "LifecyclePolicy" in repository, where
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of the services' roles, with the service."""
+    for where, policy in properties("prod", "AWS::IAM::Policy").items():
+        if "-roles/" in where:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield where.partition("/")[2], statement
+
+
+def test_a_service_may_use_its_own_queues_and_publish_to_its_own_topic_only() -> None:
+    resources = template("prod", "messaging")["Resources"]
+    exports = {
+        output["Export"]["Name"]: output["Value"] for output in template("prod", "messaging")["Outputs"].values()
+    }
+
+    def names(statement: dict[str, Any]) -> set[str]:
+        wanted = statement["Resource"]
+        found = set()
+        for one in wanted if isinstance(wanted, list) else [wanted]:
+            value = exports[one["Fn::ImportValue"]]
+            id_ = value.get("Ref") or value["Fn::GetAtt"][0]
+            found.add(resources[id_]["Properties"].get("QueueName") or resources[id_]["Properties"]["TopicName"])
+        return found
+
+    checked = 0
+    for role, statement in statements():
+        service = next(name for name in SERVICES if role.startswith(name.capitalize()))
+        if statement.get("Sid") == "OwnQueues":
+            assert all(name.startswith(f"reclothes-prod-{service}-") for name in names(statement)), role
+            checked += 1
+        if statement.get("Sid") == "OwnTopic":
+            assert names(statement) == {f"reclothes-prod-{service}-events"}
+            checked += 1
+    assert checked == 2 * len(SERVICES)
+
+
+def test_no_role_of_a_service_has_a_wildcard_action_or_all_resources() -> None:
+    for role, statement in statements():
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert statement["Effect"] == "Allow"
+        assert [one for one in actions if one in ("*", "kms:*", "s3:*", "sqs:*", "sns:*")] == [], role
+        assert statement.get("Resource") != "*", role
+
+
+def test_a_role_is_for_one_account_of_one_cluster() -> None:
+    roles = {
+        role["RoleName"]: role["AssumeRolePolicyDocument"]["Statement"]
+        for where, role in properties("prod", "AWS::IAM::Role").items()
+        if "-roles/" in where
+    }
+    assert set(roles) == {f"reclothes-prod-{name}{more}" for name in SERVICES for more in ("", "-secrets")}
+    for name, [statement] in roles.items():
+        service = name.split("-")[2]
+        conditions = statement["Condition"]["StringEquals"]
+        subjects = [value for key, value in conditions.items() if key.endswith(":sub")]
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert [one.split(":")[2] for one in subjects] == [service]
+        assert all(f"-prod-{service}-oidc" in key for key in conditions)
+
+
+def test_the_emulator_makes_what_it_can_of_logs_alarms_buckets_and_images() -> None:
+    """Created by CloudFormation, looked at by boto3; what moto leaves out of it is exactly what NOT_MADE says."""
+    stacks = ("people", "service-logs", "photos", "trail", "ReClothes-registry")
+    with emulated("prod", *stacks) as made:
+        left_out = {
+            resource["Type"]
+            for stack in stacks
+            for id_, resource in template("prod", stack)["Resources"].items()
+            if id_ not in made[stack]
+        }
+        assert left_out == NOT_MADE - {"AWS::SQS::QueuePolicy"}
+        found = client("logs").describe_log_groups()["logGroups"]
+        groups = {one["logGroupName"]: one["retentionInDays"] for one in found}
+        assert {f"/reclothes/prod/{name}" for name in SERVICES} <= set(groups)
+        assert set(groups.values()) == {365}
+        for repository in client("ecr").describe_repositories()["repositories"]:
+            assert repository["imageTagMutability"] == "IMMUTABLE"
+        for bucket in client("s3").list_buckets()["Buckets"]:
+            name = bucket["Name"]
+            block = client("s3").get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+            assert set(block.values()) == {True}, name
+            assert client("s3").get_bucket_versioning(Bucket=name)["Status"] == "Enabled", name
+        topics = {topic["TopicArn"].rpartition(":")[2] for topic in client("sns").list_topics()["Topics"]}
+        assert topics == {"reclothes-prod-urgent", "reclothes-prod-notice"}
+
+
+def test_budgets_tell_before_the_money_is_spent() -> None:
+    for environment in ENVIRONMENTS:
+        [budget] = properties(environment, "AWS::Budgets::Budget").values()
+        told = {
+            (one["Notification"]["NotificationType"], one["Notification"]["Threshold"])
+            for one in budget["NotificationsWithSubscribers"]
+        }
+        assert ("FORECASTED", 100) in told
+        assert json.dumps(budget["Budget"]["CostFilters"]).count(environment) == 1

@@ -1,0 +1,81 @@
+"""What the infrastructure is told of messages is what the local platform makes.
+
+`infra/tests/test_messaging.py` holds the templates against the same document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from infra import environment as environments
+from infra.inputs import places_of, topology_of
+from libs.chassis import settings, topology
+from libs.chassis.service import NAMES, load_service
+from libs.chassis.settings import ServiceSettings
+
+PREFIX = "reclothes-dev"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Everything that all services' `ensure_topology` makes, read back by boto3."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "emulated",
+        "AWS_SECRET_ACCESS_KEY": "emulated",
+        "RECLOTHES_ENVIRONMENT": "test",
+        "RECLOTHES_DATABASE_URL": "sqlite://",
+        "RECLOTHES_REDIS_URL": "redis://127.0.0.1:9/0",
+        "RECLOTHES_JWT_ISSUER": "https://auth.test",
+        "RECLOTHES_JWKS_URL": "https://auth.test/jwks",
+        "RECLOTHES_RESOURCE_PREFIX": PREFIX,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(settings, "_running", ServiceSettings.from_environment())
+    with mock_aws():
+        topology.aws.cache_clear()
+        for name in NAMES:
+            topology.ensure_topology(load_service(name).events)
+        yield _read_back()
+    topology.aws.cache_clear()
+
+
+def _read_back() -> dict[str, Any]:
+    sns, sqs = topology.aws("sns"), topology.aws("sqs")
+    subscriptions = set()
+    for one in sns.list_subscriptions()["Subscriptions"]:
+        attributes = sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]
+        [(attribute, values)] = json.loads(attributes["FilterPolicy"]).items()
+        names = (one["TopicArn"].rpartition(":")[2], one["Endpoint"].rpartition(":")[2])
+        subscriptions.add((*names, attribute, tuple(values)))
+    return {
+        "topics": {one["TopicArn"].rpartition(":")[2] for one in sns.list_topics()["Topics"]},
+        "queues": {url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]},
+        "subscriptions": subscriptions,
+    }
+
+
+def test_the_document_for_the_infrastructure_is_what_the_local_platform_makes(made: dict[str, Any]) -> None:
+    services = topology_of(PREFIX)["services"].values()
+    queues = {name for service in services for name in service["queues"]}
+
+    assert made["topics"] == {name for service in services for name in service["topics"]}
+    assert made["queues"] == queues | {topology.dead_letter_name(name) for name in queues}
+    assert made["subscriptions"] == {
+        (one["topic"], one["queue"], one["attribute"], tuple(one["values"]))
+        for service in services
+        for one in service["subscriptions"]
+    }
+
+
+def test_the_internal_gateway_is_private_and_lets_in_the_company_only() -> None:
+    place = places_of(environments.load("prod"))["internal"]
+
+    assert place.private
+    assert place.source_ranges == ("192.168.0.0/20", "10.100.112.0/25")
+    assert place.allowed_origins == ("https://manage.internal.reclothes.example",)
