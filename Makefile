@@ -67,6 +67,7 @@ bench: setup ## speed, as ratios measured side by side in one run
 lock: setup ## write requirements.lock anew from setup.cfg
 	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+	$(BIN)/python -m libs.images.locks
 
 audit: setup ## look for known vulnerabilities in the locked packages
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
