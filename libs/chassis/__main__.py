@@ -23,7 +23,9 @@ def _parser() -> argparse.ArgumentParser:
         ("dead-letters", "list messages that failed too often, or send them back"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("service", choices=NAMES)
+        # An image is of one service and names it in its environment.
+        default = os.environ.get("RECLOTHES_SERVICE")
+        command.add_argument("service", choices=NAMES, nargs="?" if default else None, default=default)
         if name == "worker":
             command.add_argument("--with-relay", action="store_true", help="run the relay in this process too")
         if name == "migrate":
@@ -49,7 +51,7 @@ def main() -> None:
     if arguments.command == "migrate":
         from libs.chassis.migrations import migrate
 
-        migrate(service.name, settings().database_url, arguments.to)
+        migrate(service.name, settings().database_url, arguments.to, ca_file=settings().ca_file)
         return
     from libs.chassis import dead_letters, topology, worker
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import uuid
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -9,7 +13,9 @@ from sqlalchemy import MetaData, create_engine, inspect, pool
 
 from libs.chassis.migrations import migrate
 from libs.chassis.service import NAMES, load_service
+from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
+from tests.support import servers
 
 
 def tables(database_url: str) -> set[str]:
@@ -39,3 +45,13 @@ def test_migrations_make_what_the_models_describe_and_take_it_back(name: str, da
     assert tables(database_url) == set()
     migrate(name, database_url)
     assert tables(database_url) == made
+
+
+def test_two_migrations_at_once_are_one(mariadb_server: str) -> None:
+    url = servers.make_database(mariadb_server, f"test_{uuid.uuid4().hex[:16]}")
+    code = f"from libs.chassis.migrations import migrate; migrate('locker', {url!r})"
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert tables(url) >= set(load_service("locker").metadata.tables)
