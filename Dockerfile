@@ -11,14 +11,14 @@ FROM ${BUILDER} AS chassis-packages
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/chassis.lock images/install.sh images/compile.py /build/
+COPY images/locks/chassis.lock images/install.sh images/trim.py images/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/chassis.lock", "/opt/reclothes/chassis"]
 
 FROM ${BUILDER} AS tools
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/tools.lock images/install.sh images/compile.py /build/
+COPY images/locks/tools.lock images/install.sh images/trim.py images/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/tools.lock", "/opt/tools"]
 
 # What this service needs beside that, the service itself, and the list of all that is in the image.
@@ -27,7 +27,7 @@ ARG SERVICE
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/${SERVICE}.lock images/install.sh images/compile.py /build/
+COPY images/locks/${SERVICE}.lock images/install.sh images/trim.py images/compile.py /build/
 RUN sh /build/install.sh "/build/${SERVICE}.lock" /opt/reclothes/service
 COPY libs/__init__.py /app/libs/__init__.py
 COPY libs/chassis /app/libs/chassis
@@ -43,9 +43,6 @@ RUN PYTHONPATH=/opt/tools python3 /build/list_packages.py "${SERVICE}" /opt/recl
 
 FROM ${BASE}
 ARG SERVICE
-ARG VERSION=0.0.0
-ARG REVISION=unknown
-ARG CREATED=1970-01-01T00:00:00Z
 # A base that comes with pip loses it here; nothing is ever installed into a finished image.
 COPY images/remove_pip.py /opt/reclothes/
 RUN ["python3", "/opt/reclothes/remove_pip.py"]
@@ -60,6 +57,10 @@ ENV PYTHONPATH=/app:/opt/reclothes/chassis:/opt/reclothes/service \
     HOME=/tmp \
     RECLOTHES_SERVICE=${SERVICE} \
     RECLOTHES_HEARTBEAT_FILE=/tmp/heartbeat
+# Last, since they change with each commit.
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
 LABEL org.opencontainers.image.title="reclothes-${SERVICE}" \
       org.opencontainers.image.description="The ${SERVICE} service of ReClothes" \
       org.opencontainers.image.version="${VERSION}" \

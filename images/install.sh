@@ -10,4 +10,5 @@ if grep -q '^[a-zA-Z0-9]' "$lock"; then
 fi
 # Programs of packages are not needed: everything is run by `python3 -m`.
 rm -rf "$folder/bin"
+python3 "$(dirname "$0")/trim.py" "$folder"
 PYTHONHASHSEED=0 python3 "$(dirname "$0")/compile.py" "$folder"

@@ -44,6 +44,7 @@ def main(service: str, file: str, *folders: str) -> None:
     bom.metadata.component = Component(type=ComponentType.CONTAINER, name=f"reclothes-{service}", bom_ref=service)
     bom.components.update(of_python(list(folders)))
     bom.components.update(of_debian())
+    bom.register_dependency(bom.metadata.component, bom.components)
     document = JsonV1Dot6(bom)
     document.generate()
     Path(file).write_text(_without_chance(document.output_as_string(indent=1)))

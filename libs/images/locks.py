@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from libs.chassis.settings import ROOT
 from libs.chassis.service import NAMES
+from libs.chassis.settings import ROOT
 
 FOLDER = ROOT / "images" / "locks"
 # Traces are sent in production, so the exporter is in every image.

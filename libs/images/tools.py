@@ -1,4 +1,4 @@
-"""The programs that make images without a Docker engine: mmdebstrap, buildah and docker-registry, all from Debian."""
+"""The programs that make images without a Docker engine: mmdebstrap, buildah, docker-registry; all from Debian."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ensure_programs() -> None:
 
 
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The wheels of all images, fetched once into the cache: builds then need no network, and each file's hash is held."""
+"""The wheels of all images, fetched once into the cache: builds then need no network, and hashes are held."""
 
 from __future__ import annotations
 
