@@ -21,35 +21,32 @@ ARG SOURCE_DATE_EPOCH=1700000000
 COPY images/locks/tools.lock images/install.sh images/trim.py images/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/tools.lock", "/opt/tools"]
 
-# What this service needs beside that, the service itself, and the list of all that is in the image.
+# What this service needs beside that, the service itself, and the list of all that is in the image, below /image.
 FROM ${BUILDER} AS service
 ARG SERVICE
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/${SERVICE}.lock images/install.sh images/trim.py images/compile.py /build/
-RUN sh /build/install.sh "/build/${SERVICE}.lock" /opt/reclothes/service
-COPY libs/__init__.py /app/libs/__init__.py
-COPY libs/chassis /app/libs/chassis
-COPY services/__init__.py /app/services/__init__.py
-COPY services/${SERVICE} /app/services/${SERVICE}
-COPY openapi /app/openapi
-COPY --from=chassis-packages /opt/reclothes/chassis /opt/reclothes/chassis
-COPY --from=tools /opt/tools /opt/tools
-COPY images/list_packages.py /build/
-RUN ["python3", "/build/compile.py", "/app"]
-RUN PYTHONPATH=/opt/tools python3 /build/list_packages.py "${SERVICE}" /opt/reclothes/sbom.cdx.json \
-      /opt/reclothes/chassis /opt/reclothes/service
+COPY images/locks/${SERVICE}.lock images/*.sh images/*.py /build/
+RUN sh /build/install.sh "/build/${SERVICE}.lock" /image/opt/reclothes/service
+COPY libs/__init__.py /image/app/libs/__init__.py
+COPY libs/chassis /image/app/libs/chassis
+COPY services/__init__.py /image/app/services/__init__.py
+COPY services/${SERVICE} /image/app/services/${SERVICE}
+COPY openapi /image/app/openapi
+RUN --mount=type=bind,from=chassis-packages,source=/opt/reclothes/chassis,target=/opt/chassis \
+    --mount=type=bind,from=tools,source=/opt/tools,target=/opt/tools \
+    python3 /build/compile.py /image/app && \
+    PYTHONPATH=/opt/tools python3 /build/list_packages.py "${SERVICE}" /image/opt/reclothes/sbom.cdx.json \
+      /opt/chassis /image/opt/reclothes/service
 
 FROM ${BASE}
-ARG SERVICE
 # A base that comes with pip loses it here; nothing is ever installed into a finished image.
 COPY images/remove_pip.py /opt/reclothes/
 RUN ["python3", "/opt/reclothes/remove_pip.py"]
 COPY --from=chassis-packages /opt/reclothes/chassis /opt/reclothes/chassis
-COPY --from=service /opt/reclothes/service /opt/reclothes/service
-COPY --from=service /opt/reclothes/sbom.cdx.json /opt/reclothes/sbom.cdx.json
-COPY --from=service /app /app
+ARG SERVICE
+COPY --from=service /image /
 ENV PYTHONPATH=/app:/opt/reclothes/chassis:/opt/reclothes/service \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -22,7 +22,7 @@ class Service:
     """A service's name, settings, tables, events, and what it does beside its contract.
 
     `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
-    `answers_without_database`: most of it goes on without the relational database, so /readyz does not fail for that.
+    `answers_without_database`: most goes on without the relational database, so /readyz does not need it.
     `on_start`: called once in each process of the service after the settings are read.
     """
 
