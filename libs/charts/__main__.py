@@ -56,7 +56,7 @@ def lint(services: tuple[str, ...], environments: tuple[str, ...]) -> None:
 @click.argument("environment", type=click.Choice(releases.ENVIRONMENTS))
 @click.argument("tag")
 def release(service: str, environment: str, tag: str) -> None:
-    """Install or upgrade SERVICE to the image TAG in the cluster of the current context; a failure is rolled back."""
+    """Install or upgrade SERVICE to the image TAG in the current context's cluster; a failure is rolled back."""
     waits = ("--wait", "--timeout", "10m", "--rollback-on-failure", "--history-max", "10")
     arguments = releases.arguments_of(service, environment, tag, *waits)
     click.echo(helm("upgrade", "--install", service, str(releases.CHART), *arguments, seconds=1500))

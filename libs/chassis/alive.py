@@ -1,4 +1,4 @@
-"""Whether a process of this image is alive, for probes that run a command: `python3 -m libs.chassis.alive web|worker`.
+"""Whether a process of an image is alive, for probes: `python3 -m libs.chassis.alive web|worker`.
 
 Web: it answers /livez on its own port. Worker and relay: the heartbeat file is young. Only the standard library is
 imported, so that a probe costs little. Exit code 1 and a sentence when it is not alive.
