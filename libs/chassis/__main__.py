@@ -8,7 +8,7 @@ import os
 import sys
 
 from libs.chassis.service import NAMES, start_process
-from libs.chassis.settings import ROOT, SettingsError, settings
+from libs.chassis.settings import ROOT, SettingsError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,6 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _migrate(service: str, revision: str) -> None:
+    """A migration knows the database and nothing else: none of the service's other settings or secrets."""
+    from libs.chassis.migrations import migrate
+
+    url = os.environ.get("RECLOTHES_DATABASE_URL")
+    if not url:
+        raise SystemExit("RECLOTHES_DATABASE_URL is not set: which database shall be migrated?")
+    migrate(service, url, revision, ca_file=os.environ.get("RECLOTHES_CA_FILE"))
+
+
 def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "serve":
@@ -44,15 +54,13 @@ def main() -> None:
         target = f"libs.chassis.app:application('{arguments.service}')"
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", "libs/chassis/gunicorn_conf.py", target]
         os.execv(sys.executable, gunicorn)  # noqa: S606 the same interpreter, no shell
+    if arguments.command == "migrate":
+        _migrate(arguments.service, arguments.to)
+        return
     try:
         service = start_process(arguments.service)
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    if arguments.command == "migrate":
-        from libs.chassis.migrations import migrate
-
-        migrate(service.name, settings().database_url, arguments.to, ca_file=settings().ca_file)
-        return
     from libs.chassis import dead_letters, topology, worker
 
     if arguments.command == "provision":

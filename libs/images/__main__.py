@@ -38,7 +38,7 @@ def push(services: tuple[str, ...], host: str, tag: str) -> None:
     """Push what was built to a registry."""
     for service in services or NAMES:
         pushed = registry.push(service, host, tag)
-        click.echo(f"{pushed.reference} {pushed.digest}".strip())
+        click.echo(f"{pushed.reference} {pushed.digest}")
 
 
 @main.command()

@@ -78,7 +78,7 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
     options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
     options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
     options += ["--volume", f"{fetched}:/wheels:ro", "--ignorefile", ".dockerignore"]
-    options += ["--no-cache"] if fresh else ["--layers"]
+    options += ["--layers", *(["--no-cache"] if fresh else [])]
     buildah("bud", *options, "--tag", name_of(service), ".", log=cache_folder() / f"build-{service}.log")
     made = inspect(service)
     say(f"{service}: {made.bytes / 1e6:.0f} MB, {len(made.layers)} layers, {time.monotonic() - started:.0f} s")

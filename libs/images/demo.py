@@ -31,7 +31,8 @@ def play() -> int:
         for service in NAMES:
             pushed = registry.push(service, host, TAG)
             registry.pull(pushed)
-            say(f"{service}: pushed and pulled by {pushed.digest[:19]}…, {pushed.bytes / 1e6:.0f} MB")
+            size = registry.transferred_bytes(pushed) / 1e6
+            say(f"{service}: pushed and pulled by {pushed.digest[:19]}…, {size:.0f} MB")
             images[service] = stack.enter_context(rootfs.mounted(pushed.by_digest))
         from_images.write(folder / "images.json", images)
         stack.enter_context(_platform(layout, folder))

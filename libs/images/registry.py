@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
+import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import yaml
 
 from libs.images.build import name_of
@@ -25,36 +24,40 @@ START_SECONDS = 15
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image in a registry. `bytes` is what a pull transfers."""
+    """An image in a registry."""
 
-    reference: str
+    repository: str
+    tag: str
     digest: str
-    bytes: int
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}:{self.tag}"
 
     @property
     def by_digest(self) -> str:
-        return f"{self.reference.rpartition(':')[0]}@{self.digest}"
+        return f"{self.repository}@{self.digest}"
 
 
 def push(service: str, registry: str, tag: str) -> Pushed:
     """Push the image that was built last; credentials are those of `buildah login`."""
-    reference = f"{registry}/reclothes/{service}:{tag}"
-    secure = f"--tls-verify={'false' if registry.startswith((HOST, 'localhost')) else 'true'}"
-    buildah("push", "--quiet", secure, "--format", "v2s2", name_of(service), f"docker://{reference}")
-    return look(reference) if secure.endswith("false") else Pushed(reference, "", 0)
+    repository = f"{registry}/reclothes/{service}"
+    is_here = registry.startswith((f"{HOST}:", "localhost:"))
+    with tempfile.NamedTemporaryFile("r") as digest:
+        options = ["--quiet", f"--tls-verify={str(not is_here).lower()}", "--format", "v2s2"]
+        options += ["--digestfile", digest.name]
+        buildah("push", *options, name_of(service), f"docker://{repository}:{tag}")
+        return Pushed(repository, tag, digest.read().strip())
 
 
-def look(reference: str) -> Pushed:
-    """What the local registry has by this name."""
-    host, path, tag = (
-        reference.partition("/")[0],
-        reference.partition("/")[2].rpartition(":")[0],
-        reference.rpartition(":")[2],
+def transferred_bytes(pushed: Pushed) -> int:
+    """How much a pull from the local registry transfers: its layers as they are packed."""
+    host, _, path = pushed.repository.partition("/")
+    answer = httpx.get(
+        f"http://{host}/v2/{path}/manifests/{pushed.digest}", headers={"Accept": MANIFEST}, timeout=5
     )
-    request = urllib.request.Request(f"http://{host}/v2/{path}/manifests/{tag}", headers={"Accept": MANIFEST})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        digest, manifest = answer.headers["Docker-Content-Digest"], json.load(answer)
-    return Pushed(reference, digest, sum(layer["size"] for layer in manifest["layers"]))
+    answer.raise_for_status()
+    return sum(layer["size"] for layer in answer.json()["layers"])
 
 
 def pull(pushed: Pushed) -> None:
@@ -94,9 +97,9 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/v2/", timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
+            httpx.get(f"http://{HOST}:{port}/v2/", timeout=1).raise_for_status()
+            return
+        except httpx.HTTPError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise CannotBuild(f"The registry did not start; see {log}.") from None
             time.sleep(0.1)

@@ -38,12 +38,13 @@ def ensure() -> Path:
 
 def _of_base(lock: Path) -> str:
     """The lock's blocks that the base's Python wants; pip would ask the markers of the Python that runs it."""
-    environment = default_environment() | {"python_version": "3.11", "python_full_version": PYTHON}
+    own = {"python_version": "3.11", "python_full_version": PYTHON, "extra": ""}
+    environment = {**{name: str(value) for name, value in default_environment().items()}, **own}
     wanted = []
     for block in requirements(lock.read_text()).values():
         line, backslash, hashes = block.partition(" \\\n")
         requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": ""}):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
             wanted.append(line.partition(" ;")[0] + backslash + hashes)
     return "".join(wanted)
 

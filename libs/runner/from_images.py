@@ -1,4 +1,4 @@
-"""Services from the root file systems of their images instead of the virtual environment (`reclothes run --images`).
+"""Services from the root file systems of their images, not the virtual environment (`reclothes run --images`).
 
 The file that `--images` names is written by `libs.images`: for each service where its root is mounted, how it is
 started, and the environment of the image.

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -210,12 +210,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         seen = len(self.kept.news)
-        try:
+        with suppress(OSError):  # whoever watched has gone
             if query.get("sendInitialEvents") == "true":
                 self._send_all(plural, query)
             self._send_news(plural, query, seen)
-        except OSError:
-            pass  # whoever watched has gone
 
     def _send_all(self, plural: str, query: dict[str, str]) -> None:
         for one in self._of(plural):
@@ -229,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         deadline = time.monotonic() + min(int(query.get("timeoutSeconds", "60")), 60)
         while time.monotonic() < deadline:
             with self.kept.changed:
-                self.kept.changed.wait_for(lambda: self.kept.is_over or len(self.kept.news) > seen, timeout=1)
+                if len(self.kept.news) == seen:
+                    self.kept.changed.wait(timeout=1)
                 if self.kept.is_over:
                     return
                 fresh, seen = self.kept.news[seen:], len(self.kept.news)

@@ -102,7 +102,7 @@ def test_the_life_of_a_release(cluster: Cluster, run: Run) -> None:
 def test_a_migration_that_fails_stops_the_upgrade(cluster: Cluster, run: Run) -> None:
     release(run, "one")
     cluster.failing_jobs = True
-    with pytest.raises(HelmRefused, match="(?i)pre-upgrade hooks failed"):
+    with pytest.raises(HelmRefused, match=r"(?i)pre-upgrade hooks failed"):
         release(run, "two")
     assert image_of(cluster, "Deployment", "locker") == "one"
     assert cluster.names("Job") == {"locker-migration"}, "it stays to be looked at"
