@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Makes the virtual environment `.venv` from `requirements.lock`. Standard library only; any Python 3.11 or newer.
 
-Run again, it does nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or
-incomplete, 5 no disk space, 7 the installation failed.
+With `--lock`, `--venv` and `--no-own` it makes one of tools alone, from a lock of theirs. Run again, it does
+nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or incomplete, 5 no disk space,
+7 the installation failed.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ def find_python() -> str:
     fail(2, f"Python 3.11 or newer is needed and this is {here}. {ADVICE}")
 
 
-def fingerprint(python: str) -> str:
+def fingerprint(python: str, lock: Path, own: bool) -> str:
     """What the environment is made of: the lock, the packaging, and the Python."""
     version = subprocess.run([python, "-V"], capture_output=True, check=True).stdout
-    parts = [LOCK.read_bytes(), (ROOT / "setup.cfg").read_bytes(), version]
+    parts = [lock.read_bytes(), *([(ROOT / "setup.cfg").read_bytes()] if own else []), version]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -79,34 +80,38 @@ def _tick(title: str, started: float, done: threading.Event) -> None:
             print(f"\r{title} … {time.monotonic() - started:.0f} s", end="", flush=True)
 
 
-def set_up(venv: Path) -> None:
+def set_up(venv: Path, lock: Path, own: bool) -> None:
     python = find_python()
     stamp = venv / "made-from"
-    wanted = fingerprint(python)
+    wanted = fingerprint(python, lock, own)
     if stamp.exists() and stamp.read_text() == wanted:
         return
     if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
         fail(2, f"this Python has no venv module. {ADVICE}")
     refuse_without_space(venv)
     (ROOT / ".run").mkdir(exist_ok=True)
-    log = ROOT / ".run" / "setup.log"
+    log = ROOT / ".run" / f"setup{venv.name.removeprefix('.venv')}.log"
     log.write_bytes(b"")
     stamp.unlink(missing_ok=True)
     if not (venv / "bin" / "pip").exists():
         run("Making the virtual environment", [python, "-m", "venv", "--clear", str(venv)], log)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    locked = [*pip, "--require-hashes", "--no-deps", "-r", str(LOCK)]
+    locked = [*pip, "--require-hashes", "--no-deps", "-r", str(lock)]
     run("Installing the locked packages (this takes a minute)", locked, log)
-    own = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    run("Installing ReClothes itself", own, log)
+    if own:
+        itself = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        run("Installing ReClothes itself", itself, log)
     stamp.write_text(wanted)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
+    parser.add_argument("--lock", type=Path, default=LOCK, help="from what (default: requirements.lock)")
+    parser.add_argument("--no-own", action="store_true", help="the locked packages only, without ReClothes itself")
+    chosen = parser.parse_args()
     os.umask(0o022)
-    set_up(parser.parse_args().venv.resolve())
+    set_up(chosen.venv.resolve(), chosen.lock.resolve(), not chosen.no_own)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Unpacked:
     def command(
         self, arguments: Sequence[str], *, read: Sequence[Path] = (), write: Sequence[Path] = ()
     ) -> tuple[str, ...]:
-        """What runs the image's program with `arguments`; it sees the folders to read and to write at their paths."""
+        """What runs the image's program with `arguments`; it sees the folders at their own paths."""
         return self.command_of([*self.entry_point, *arguments], read=read, write=write)
 
     def command_of(

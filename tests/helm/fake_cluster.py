@@ -1,8 +1,8 @@
 """As much of a Kubernetes API server as Helm needs to install, upgrade, roll back and remove a release.
 
 No API server is to be had from the package registries, so this one stands in: it keeps objects, checks those of
-Kubernetes itself against its schemas, tells watchers of changes, and says of each object at once that it is ready (of
-a Job that it is complete, or failed where a test says so). What it was asked for, in order, is in `changes`.
+Kubernetes itself against its schemas, tells watchers of changes, and says of each object at once that it is ready
+(of a Job that it is complete, or failed where a test says so). What was done, in order, is in `changes`.
 """
 
 from __future__ import annotations
