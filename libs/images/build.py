@@ -16,11 +16,11 @@ from libs.images.tools import buildah, cache_folder, ensure_programs, say
 
 @dataclass(frozen=True)
 class Image:
-    """A built image. `layers` are the digests of its layers' contents, the lowest first."""
+    """A built image: the digest of its configuration, and those of its layers' contents, the lowest first."""
 
     service: str
     name: str
-    config_digest: str
+    id: str
     layers: tuple[str, ...]
     bytes: int
 
@@ -91,7 +91,7 @@ def inspect(service: str) -> Image:
     document = json.loads(buildah("inspect", "--type", "image", name))
     layers = tuple(document["Docker"]["rootfs"]["diff_ids"])
     size = json.loads(buildah("images", "--json", name))[0]["size"]
-    return Image(service, name, document["FromImageDigest"], layers, _in_bytes(size))
+    return Image(service, name, document["FromImageID"], layers, _in_bytes(size))
 
 
 def _in_bytes(size: str) -> int:

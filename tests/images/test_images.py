@@ -48,7 +48,7 @@ def installed(root: Unpacked) -> dict[str, str]:
 def test_the_same_sources_give_the_same_image(built: dict[str, Image]) -> None:
     again = build.build("locker", fresh=True)
     assert again.layers == built["locker"].layers
-    assert again.config_digest == built["locker"].config_digest
+    assert again.id == built["locker"].id
 
 
 def test_services_share_all_layers_but_their_own(built: dict[str, Image]) -> None:
@@ -84,7 +84,7 @@ def test_an_image_says_what_it_is(service: str, pushed: dict[str, Pushed]) -> No
 def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dict[str, Unpacked]) -> None:
     root = roots[service]
     assert inside(root, "sh", "-c", "; ".join(f"command -v {name}" for name in NOT_INSIDE)).stdout == ""
-    for module in ("pip", "setuptools", "ensurepip._bundled", "pytest", "moto"):
+    for module in ("pip", "setuptools", "ensurepip", "pytest", "moto"):
         assert "ModuleNotFoundError" in inside(root, "python3", "-c", f"import {module}").stderr, module
     assert inside(root, "id", "-u").stdout.strip() == str(USER)
     may_become_another = ["find", "/", "-xdev", "-type", "f", "-perm", "/6000"]
