@@ -41,9 +41,9 @@ RUN --mount=type=bind,from=chassis-packages,source=/opt/reclothes/chassis,target
       /opt/chassis /image/opt/reclothes/service
 
 FROM ${BASE}
-# A base that comes with pip loses it here; nothing is ever installed into a finished image.
-COPY images/remove_pip.py /opt/reclothes/
-RUN ["python3", "/opt/reclothes/remove_pip.py"]
+# Nothing is ever installed into a finished image, and nothing in it makes anybody root.
+COPY images/harden.py /opt/reclothes/
+RUN ["python3", "/opt/reclothes/harden.py"]
 COPY --from=chassis-packages /opt/reclothes/chassis /opt/reclothes/chassis
 ARG SERVICE
 COPY --from=service /image /

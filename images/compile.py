@@ -9,4 +9,4 @@ UNCHECKED = py_compile.PycInvalidationMode.UNCHECKED_HASH
 
 for folder in sys.argv[1:]:
     if not compileall.compile_dir(folder, quiet=2, workers=1, invalidation_mode=UNCHECKED):
-        print(f"some modules under {folder} were not compiled", file=sys.stderr)  # noqa: T201
+        print(f"some modules under {folder} were not compiled", file=sys.stderr)

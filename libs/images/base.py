@@ -46,8 +46,6 @@ def _recipe() -> list[str]:
     hooks = [f'--customize-hook=chroot "$1" dpkg --purge {" ".join(PURGED)}']
     hooks += [f'--customize-hook=rm -rf "$1/{path}"/*' for path in REMOVED]
     options = ["--mode=root", "--format=tar", "--aptopt=Acquire::Languages=none"]
-    # No program of the base makes anybody another user.
-    hooks.append('--customize-hook=find "$1" -xdev -type f -perm /6000 -exec chmod a-s {} +')
     chosen = ["--variant=essential", f"--include={','.join(INCLUDED)}"]
     return ["mmdebstrap", *options, *excluded, *hooks, *chosen, SUITE]
 
