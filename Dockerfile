@@ -23,6 +23,8 @@ RUN ["sh", "/build/install.sh", "/build/tools.lock", "/opt/tools"]
 
 # What this service needs beside that, the service itself, and the list of all that is in the image, below /image.
 FROM ${BUILDER} AS service
+COPY --from=tools /opt/tools /opt/tools
+COPY --from=chassis-packages /opt/reclothes/chassis /opt/chassis
 ARG SERVICE
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
@@ -34,9 +36,7 @@ COPY libs/chassis /image/app/libs/chassis
 COPY services/__init__.py /image/app/services/__init__.py
 COPY services/${SERVICE} /image/app/services/${SERVICE}
 COPY openapi /image/app/openapi
-RUN --mount=type=bind,from=chassis-packages,source=/opt/reclothes/chassis,target=/opt/chassis \
-    --mount=type=bind,from=tools,source=/opt/tools,target=/opt/tools \
-    python3 /build/compile.py /image/app && \
+RUN python3 /build/compile.py /image/app && \
     PYTHONPATH=/opt/tools python3 /build/list_packages.py "${SERVICE}" /image/opt/reclothes/sbom.cdx.json \
       /opt/chassis /image/opt/reclothes/service
 
