@@ -13,6 +13,8 @@ from libs.chassis.settings import ROOT
 from libs.images import base, wheels
 from libs.images.tools import buildah, cache_folder, ensure_programs, say
 
+LABELS = "org.opencontainers.image"
+
 
 @dataclass(frozen=True)
 class Image:
@@ -76,6 +78,9 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
         "CREATED": made_of.created,
     }
     options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
+    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared with their values.
+    changing = {"version": made_of.version, "revision": made_of.revision, "created": made_of.created}
+    options += [part for key, value in changing.items() for part in ("--label", f"{LABELS}.{key}={value}")]
     options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
     options += ["--volume", f"{fetched}:/wheels:ro", "--ignorefile", ".dockerignore"]
     options += ["--layers", *(["--no-cache"] if fresh else [])]
