@@ -7,7 +7,8 @@ RUN_OPTIONS ?=
 TEST_WORKERS ?= 2
 
 .PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean \
-  infra-lock infra-setup checkov-setup infra infra-test infra-costs
+  infra-lock infra-setup checkov-setup infra infra-test infra-costs \
+  images push-images demo-images helm-render helm-lint helm-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -70,6 +71,29 @@ bench: setup ## speed, as ratios measured side by side in one run
 lock: setup ## write requirements.lock anew from setup.cfg
 	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --quiet --output-file requirements.lock
+	$(BIN)/python -m libs.images.locks
+
+SERVICE_OPTION = $(if $(SERVICE),--service $(SERVICE))
+
+images: setup ## build the images without a Docker engine, as root; SERVICE=auth for one, FRESH=1 without the cache, REFRESH=1 with Debian's newest
+	@$(BIN)/python -W ignore -m libs.images build $(SERVICE_OPTION) $(if $(filter 1,$(FRESH)),--fresh) $(if $(filter 1,$(REFRESH)),--refresh-base)
+
+push-images: setup ## push the images to REGISTRY=host:port; TAG=… (default: the commit), SERVICE=auth for one
+	@$(BIN)/python -W ignore -m libs.images push $(SERVICE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))" $(if $(TAG),--tag $(TAG))
+
+demo-images: images ## play the demo on a platform that runs from the images, through a registry on this machine
+	@$(BIN)/python -W ignore -m libs.images demo
+
+helm-render: setup ## write what releases would send to build/helm; ENV=dev SERVICE=auth TAG=… for one
+	@$(BIN)/python -W ignore -m libs.charts render $(SERVICE_OPTION) $(if $(ENV),--env $(ENV)) $(if $(TAG),--tag $(TAG))
+
+helm-lint: setup checkov-setup ## lint the chart with all values, and scan what it renders
+	@$(BIN)/python -W ignore -m libs.charts lint
+	@$(BIN)/python -W ignore -m libs.charts render >/dev/null
+	@.venv-checkov/bin/checkov --config-file helm/checkov.yaml --directory build/helm
+
+helm-test: helm-lint ## that, and the tests of the chart
+	$(BIN)/pytest tests/helm
 
 audit: setup ## look for known vulnerabilities in the locked packages (needs pypi.org); fails for findings only
 	@$(BIN)/python -m libs.runner.audit
@@ -98,4 +122,4 @@ infra-costs: infra ## write docs/costs.md anew: what each environment costs in a
 	@$(INFRA)/python -m infra.costs
 
 clean: ## remove what can be made again (not .run, which holds data)
-	rm -rf .venv .venv-infra .venv-checkov infra/out openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

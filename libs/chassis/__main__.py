@@ -8,7 +8,7 @@ import os
 import sys
 
 from libs.chassis.service import NAMES, start_process
-from libs.chassis.settings import ROOT, SettingsError, settings
+from libs.chassis.settings import ROOT, SettingsError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -23,7 +23,9 @@ def _parser() -> argparse.ArgumentParser:
         ("dead-letters", "list messages that failed too often, or send them back"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("service", choices=NAMES)
+        # An image is of one service and names it in its environment.
+        default = os.environ.get("RECLOTHES_SERVICE")
+        command.add_argument("service", choices=NAMES, nargs="?" if default else None, default=default)
         if name == "worker":
             command.add_argument("--with-relay", action="store_true", help="run the relay in this process too")
         if name == "migrate":
@@ -38,6 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _migrate(service: str, revision: str, user: str | None) -> None:
+    """A migration knows the database and nothing else: none of the service's other settings or secrets."""
+    from libs.chassis.database_rights import give
+    from libs.chassis.migrations import migrate
+    from libs.chassis.service import load_service
+
+    url = os.environ.get("RECLOTHES_DATABASE_URL")
+    if not url:
+        raise SystemExit("RECLOTHES_DATABASE_URL is not set: which database shall be migrated?")
+    ca_file = os.environ.get("RECLOTHES_CA_FILE")
+    migrate(service, url, revision, ca_file=ca_file)
+    if user:
+        give(load_service(service).metadata, url, user, ca_file)
+
+
 def main() -> None:
     arguments = _parser().parse_args()
     if arguments.command == "serve":
@@ -45,19 +62,13 @@ def main() -> None:
         target = f"libs.chassis.app:application('{arguments.service}')"
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", "libs/chassis/gunicorn_conf.py", target]
         os.execv(sys.executable, gunicorn)  # noqa: S606 the same interpreter, no shell
+    if arguments.command == "migrate":
+        _migrate(arguments.service, arguments.to, arguments.let)
+        return
     try:
         service = start_process(arguments.service)
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    if arguments.command == "migrate":
-        from libs.chassis.migrations import migrate
-
-        migrate(service.name, settings().database_url, arguments.to, settings().ca_file)
-        if arguments.let:
-            from libs.chassis.database_rights import give
-
-            give(service.metadata, arguments.let)
-        return
     from libs.chassis import dead_letters, topology, worker
 
     if arguments.command == "provision":

@@ -61,7 +61,7 @@ def application(name: str) -> AsgiApp:
 def create_app(service: Service) -> AsgiApp:
     """The ASGI application of `service`; raises when contract and handlers do not match."""
     use_service(service)
-    health.register("database", db.ping)
+    health.register("database", db.ping, is_needed=not service.answers_without_database)
     resolver = operations.ContractResolver()
     app = connexion.FlaskApp(
         service.name,

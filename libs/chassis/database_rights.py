@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData, create_engine, make_url, pool, text
 
-from libs.chassis.db import engine
+from libs.chassis.db import with_tls
 from libs.chassis.tables import ChassisBase
 
 # A table's `info` says it: rows are added and read, never changed.
@@ -40,11 +40,12 @@ def _name(name: str) -> str:
     return name
 
 
-def give(metadata: MetaData, user: str) -> None:
-    """Give `user`, who must be there, its rights on the running service's database; safe to run twice."""
-    found = engine()
-    if found.dialect.name == "sqlite":
+def give(metadata: MetaData, database_url: str, user: str, ca_file: str | None) -> None:
+    """Give `user`, who must be there, its rights on a service's database; safe to run twice."""
+    url, tls = with_tls(make_url(database_url), ca_file)
+    if url.get_backend_name() == "sqlite":
         raise ValueError("SQLite has no users")
-    with found.begin() as connection:
-        for statement in statements(metadata, str(found.url.database), user):
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args=tls, hide_parameters=True)
+    with engine.begin() as connection:
+        for statement in statements(metadata, str(url.database), user):
             connection.execute(text(statement))

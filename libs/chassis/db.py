@@ -39,10 +39,16 @@ def _engine(database_url: str, ca_file: str | None) -> Engine:
     return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _mysql_engine(url, ca_file)
 
 
+def with_tls(url: URL, ca_file: str | None) -> tuple[URL, dict[str, Any]]:
+    """The URL as the driver knows it, and its arguments for TLS, which `?tls=true` asks for."""
+    if url.query.get("tls") != "true":
+        return url, {}
+    return url.difference_update_query(["tls"]), {"ssl": {"ca": ca_file}}
+
+
 def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
-    connect_args: dict[str, Any] = {"connect_timeout": 3, "read_timeout": 15, "write_timeout": 15}
-    url, tls = split_tls(url, ca_file)
-    connect_args |= tls
+    url, tls = with_tls(url, ca_file)
+    connect_args = {"connect_timeout": 3, "read_timeout": 15, "write_timeout": 15} | tls
     return create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
@@ -54,13 +60,6 @@ def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
         connect_args=connect_args,
         hide_parameters=True,
     )
-
-
-def split_tls(url: URL, ca_file: str | None) -> tuple[URL, dict[str, Any]]:
-    """A database's URL without our `tls=true`, and what the driver is told in its place."""
-    if url.query.get("tls") != "true":
-        return url, {}
-    return url.difference_update_query(["tls"]), {"ssl": {"ca": ca_file}}
 
 
 def _sqlite_engine(url: URL) -> Engine:

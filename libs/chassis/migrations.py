@@ -10,11 +10,18 @@ from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import MetaData, create_engine, make_url, pool
+from sqlalchemy import Connection, MetaData, create_engine, pool
+from sqlalchemy.engine import make_url
 
-from libs.chassis.db import split_tls
+from libs.chassis.db import with_tls
 from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
+
+WAIT_SECONDS = 120
+
+
+class MigrationUnderWay(RuntimeError):
+    """Another process brings the same database to a revision, and takes long."""
 
 
 def config_of(service: str, database_url: str, ca_file: str | None = None) -> Config:
@@ -27,8 +34,8 @@ def config_of(service: str, database_url: str, ca_file: str | None = None) -> Co
     return config
 
 
-def migrate(service: str, database_url: str, revision: str = "head", ca_file: str | None = None) -> None:
-    """Bring the service's database to `revision`; `base` takes everything back."""
+def migrate(service: str, database_url: str, revision: str = "head", *, ca_file: str | None = None) -> None:
+    """Bring the service's database to `revision`; `base` takes everything back. Twice, or two at once, is once."""
     config = config_of(service, database_url, ca_file)
     if revision == "base":
         command.downgrade(config, "base")
@@ -38,10 +45,11 @@ def migrate(service: str, database_url: str, revision: str = "head", ca_file: st
 
 def run_env(metadata: MetaData) -> None:
     """The whole of a service's `env.py`."""
-    given = context.config.attributes
-    url, tls = split_tls(make_url(given["database_url"]), given["ca_file"])
-    engine = create_engine(url, connect_args=tls, poolclass=pool.NullPool)
+    attributes = context.config.attributes
+    url, tls = with_tls(make_url(attributes["database_url"]), attributes["ca_file"])
+    engine = create_engine(url, poolclass=pool.NullPool, connect_args=tls, hide_parameters=True)
     with engine.connect() as connection:
+        _be_the_only_one(connection)
         context.configure(
             connection=connection,
             target_metadata=[metadata, ChassisBase.metadata],
@@ -52,6 +60,20 @@ def run_env(metadata: MetaData) -> None:
         context.run_migrations()
         connection.commit()
     engine.dispose()
+
+
+def _be_the_only_one(connection: Connection) -> None:
+    """Wait for another migration of this database; MySQL's DDL is not in a transaction that would do so.
+
+    The lock ends with the connection, so that a killed migration holds nobody up.
+    """
+    if connection.dialect.name != "mysql":
+        return
+    statement = "SELECT GET_LOCK(CONCAT('reclothes-migrations:', MD5(DATABASE())), %(seconds)s)"
+    if connection.exec_driver_sql(statement, {"seconds": WAIT_SECONDS}).scalar() != 1:
+        raise MigrationUnderWay(
+            f"another migration has not ended after {WAIT_SECONDS} s; look for it, then try again"
+        )
 
 
 def forbid_changes(op: Any, table: str, same_row: str) -> None:

@@ -22,6 +22,7 @@ class Service:
     """A service's name, settings, tables, events, and what it does beside its contract.
 
     `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
+    `answers_without_database`: most goes on without the relational database, so /readyz does not need it.
     `on_start`: called once in each process of the service after the settings are read.
     """
 
@@ -31,6 +32,7 @@ class Service:
     events: EventRegistry
     asgi_mounts: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     on_start: Callable[[], None] | None = None
+    answers_without_database: bool = False
 
 
 _running: Service | None = None

@@ -37,6 +37,7 @@ def main() -> None:
 @click.option("--redis-url", help="A Redis server instead of the embedded one.")
 @click.option("--web-workers", default=1, show_default=True, help="Web processes of each service.")
 @click.option("--waf", is_flag=True, help="A web application firewall before the external gateway (from Debian).")
+@click.option("--images", type=click.Path(exists=True), help="Run the services from images (see make demo-images).")
 @click.option("--demo-data/--no-demo-data", default=True, help="Load the demo data on the first run.")
 def run(
     run_dir: Path,
@@ -47,6 +48,7 @@ def run(
     redis_url: str | None,
     web_workers: int,
     waf: bool,
+    images: str | None,
     demo_data: bool,
 ) -> None:
     """Start the whole platform and keep it up until Ctrl-C."""
@@ -54,7 +56,15 @@ def run(
     from libs.runner.problems import CannotRun
 
     layout = Layout(
-        run_dir.resolve(), port_base, external_port, internal_port, database_url, redis_url, web_workers, waf
+        run_dir.resolve(),
+        port_base,
+        external_port,
+        internal_port,
+        database_url,
+        redis_url,
+        web_workers,
+        waf,
+        images,
     )
     save(layout)
     try:

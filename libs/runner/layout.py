@@ -26,7 +26,8 @@ HOST = "127.0.0.1"
 class Layout:
     """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
     those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
-    port, and the gateway one behind it."""
+    port, and the gateway one behind it. With `images`, a file that `libs.images` wrote, the services run from the
+    root file systems of their images."""
 
     run_dir: Path
     port_base: int = 17000
@@ -36,6 +37,7 @@ class Layout:
     redis_url: str | None = None
     web_workers: int = 1
     waf: bool = False
+    images: str | None = None
 
     def port(self, name: str) -> int:
         if name == "external":

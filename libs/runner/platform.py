@@ -18,7 +18,16 @@ from rich.console import Console
 
 from libs.gateway.build import GATEWAYS, write_envoy_config
 from libs.gateway.inputs import EnvoyInputs
-from libs.runner import credentials, environment, layout_json, processes, supervision, waf, waf_packages
+from libs.runner import (
+    credentials,
+    environment,
+    from_images,
+    layout_json,
+    processes,
+    supervision,
+    waf,
+    waf_packages,
+)
 from libs.runner.layout import HOST, ROOT, SERVICES, Layout, port_is_free
 from libs.runner.problems import AlreadyRunning, DidNotStart, NoDiskSpace, PortTaken
 from libs.runner.readiness import wait_until_ready
@@ -90,6 +99,8 @@ class Platform:
         self._prepare("prepare", "Tables, topics and queues")
         if demo_data and not layout.demo_marker.exists():
             self._prepare("demo-data", "Demo data (once)")
+        if layout.images:
+            from_images.hand_over(layout)
         self._step("Services and workers", services, 60)
         self._step("Gateways", gateways, 15)
         (layout.run_dir / "ready").write_text(str(time.time()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libs.gateway.build import envoy_command
-from libs.runner import environment
+from libs.runner import environment, from_images
 from libs.runner.credentials import Credentials
 from libs.runner.layout import GATEWAYS, HOST, SERVICES, Layout
 
@@ -33,6 +33,9 @@ class Process:
         """The command, told to end with the supervisor where the system has a program for that (util-linux)."""
         ends_with_parent = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
         return (*ends_with_parent, *self.command)
+
+
+_OF_THIS_MACHINE = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -111,16 +114,28 @@ def _mail_server(layout: Layout) -> Process:
 
 def services(layout: Layout, credentials: Credentials) -> list[Process]:
     """For each service its web process and its worker, which runs the relay too."""
+    images = from_images.read(Path(layout.images)) if layout.images else {}
     found = []
     for service in SERVICES:
         settings = environment.of_service(layout, credentials, service)
-        serve = _python("-m", "libs.chassis", "serve", service)
-        work = _python("-m", "libs.chassis", "worker", service, "--with-relay")
+        serve = _chassis(layout, images.get(service), "serve", service)
+        work = _chassis(layout, images.get(service), "worker", service, "--with-relay")
+        if service in images:
+            # The image's own paths, and for the rest what Kubernetes would set.
+            settings = images[service].variables | {k: v for k, v in settings.items() if k not in _OF_THIS_MACHINE}
         port = layout.port(service)
         found.append(Process(service, "services", serve, settings, port, https_path="/readyz"))
         heartbeat = layout.heartbeat(service)
         found.append(Process(f"{service}-worker", "services", work, settings, heartbeat=heartbeat))
     return found
+
+
+def _chassis(layout: Layout, image: from_images.Unpacked | None, *arguments: str) -> tuple[str, ...]:
+    """A process of a service, from its image or from the virtual environment we run in."""
+    if image is None:
+        return _python("-m", "libs.chassis", *arguments)
+    readable, writable = from_images.folders_to_read(layout), from_images.folders_to_write(layout)
+    return image.command(arguments, read=readable, write=writable)
 
 
 def gateways(layout: Layout) -> list[Process]:

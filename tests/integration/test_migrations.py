@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ from sqlalchemy import MetaData, create_engine, inspect, pool
 
 from libs.chassis.migrations import migrate
 from libs.chassis.service import NAMES, load_service
+from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
+from tests.support import servers
 
 FIRST_TABLES = {
     "outbox": {
@@ -64,3 +69,13 @@ def test_the_first_revision_does_not_follow_later_changes_of_the_chassis(
     migrate("billing", url, "0001")
     made = inspect(create_engine(url, poolclass=pool.NullPool))
     assert {name: {column["name"] for column in made.get_columns(name)} for name in FIRST_TABLES} == FIRST_TABLES
+
+
+def test_two_migrations_at_once_are_one(mariadb_server: str) -> None:
+    url = servers.make_database(mariadb_server, f"test_{uuid.uuid4().hex[:16]}")
+    code = f"from libs.chassis.migrations import migrate; migrate('locker', {url!r})"
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert tables(url) >= set(load_service("locker").metadata.tables)

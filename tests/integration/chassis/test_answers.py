@@ -173,10 +173,23 @@ def test_ready_is_no_when_one_check_fails(quick_notes: Notes, monkeypatch: pytes
     def away() -> None:
         raise ConnectionError("cache.internal:6379 hush")
 
-    monkeypatch.setattr(health, "_checks", {"database": db.ping, "cache": away})
+    monkeypatch.setattr(health, "_checks", {})
+    health.register("database", db.ping)
+    health.register("cache", away)
     ready = quick_notes.client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["checks"] == {"database": "ok", "cache": "ConnectionError"}
+
+
+def test_ready_stays_yes_without_what_is_not_needed(quick_notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise ConnectionError("database.internal:3306 hush")
+
+    monkeypatch.setattr(health, "_checks", {})
+    health.register("database", away, is_needed=False)
+    ready = quick_notes.client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["checks"] == {"database": "ConnectionError"}
 
 
 def test_metrics_count_requests_by_operation(quick_notes: Notes) -> None:

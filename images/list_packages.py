@@ -1,0 +1,64 @@
+"""Writes the software bill of materials of an image (CycloneDX 1.6, JSON): list_packages.py SERVICE FILE FOLDER...
+
+It reads what is installed, not what was asked for: the Python packages in the folders, and Debian's packages.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from email.parser import HeaderParser
+from importlib.metadata import distributions
+from pathlib import Path
+
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+DEBIAN = Path("/var/lib/dpkg/status")
+
+
+def of_python(folders: list[str]) -> Iterator[Component]:
+    for found in distributions(path=folders):
+        name, version = found.metadata["Name"], found.version
+        yield _library(PackageURL("pypi", name=name.lower().replace("_", "-"), version=version), name)
+
+
+def of_debian() -> Iterator[Component]:
+    """Debian's packages as dpkg knows them; none on a base of another kind."""
+    paragraphs = DEBIAN.read_text().strip().split("\n\n") if DEBIAN.exists() else []
+    for paragraph in paragraphs:
+        fields = HeaderParser().parsestr(paragraph)
+        purl = PackageURL("deb", "debian", fields["Package"], fields["Version"], {"arch": fields["Architecture"]})
+        yield _library(purl, fields["Package"])
+
+
+def _library(purl: PackageURL, name: str) -> Component:
+    kind = ComponentType.LIBRARY
+    return Component(type=kind, name=name, version=purl.version, purl=purl, bom_ref=purl.to_string())
+
+
+def main(service: str, file: str, *folders: str) -> None:
+    bom = Bom()
+    bom.metadata.component = Component(type=ComponentType.CONTAINER, name=f"reclothes-{service}", bom_ref=service)
+    bom.components.update(of_python(list(folders)))
+    bom.components.update(of_debian())
+    bom.register_dependency(bom.metadata.component, bom.components)
+    document = JsonV1Dot6(bom)
+    document.generate()
+    Path(file).write_text(_without_chance(document.output_as_string(indent=1)))
+
+
+def _without_chance(text: str) -> str:
+    """Without the serial number and the time, which would make each build another one."""
+    import json
+
+    document = json.loads(text)
+    document.pop("serialNumber", None)
+    document["metadata"].pop("timestamp", None)
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

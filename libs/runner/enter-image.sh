@@ -1,0 +1,23 @@
+#!/bin/sh
+# Runs a program inside the root file system of an image, as Kubernetes would: read-only, not as root, without a right
+# to become it, and with only the named folders beside it. To be run by `unshare --mount`.
+#   enter-image.sh ROOT USER [ro:FOLDER|rw:FOLDER]... -- PROGRAM [ARGUMENT]...
+set -eu
+root=$1
+user=$2
+shift 2
+mount --bind "$root" "$root"
+mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/tmp"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+while [ "$1" != -- ]; do
+  folder=${1#r[ow]:}
+  mkdir -p "$root$folder"
+  mount --bind "$folder" "$root$folder"
+  case $1 in ro:*) mount -o remount,bind,ro "$root$folder" ;; esac
+  shift
+done
+shift
+mount -o remount,bind,ro "$root"
+exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+setuid,+setgid,+sys_chroot \
+  chroot --userspec="$user:$user" --groups= "$root" "$@"

@@ -1,0 +1,26 @@
+"""What every service's release in every environment would send, rendered once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from libs.charts import releases
+from libs.charts.releases import ENVIRONMENTS
+from libs.chassis.service import NAMES
+from tests.helm.manifests import Release
+
+ALL = [(service, environment) for environment in ENVIRONMENTS for service in NAMES]
+
+
+@pytest.fixture(scope="session")
+def rendered() -> dict[tuple[str, str], Release]:
+    with ThreadPoolExecutor(4) as pool:
+        texts = pool.map(lambda pair: releases.render(*pair, "test-build"), ALL)
+    return {pair: Release(*pair, releases.documents(text)) for pair, text in zip(ALL, texts, strict=True)}
+
+
+@pytest.fixture(params=ALL, ids="-".join)
+def release(request: pytest.FixtureRequest, rendered: dict[tuple[str, str], Release]) -> Release:
+    return rendered[request.param]
