@@ -1,1 +1,1 @@
-"""From a commit to a release: what the pipeline checks, publishes and rolls out (`python -m libs.delivery --help`)."""
+"""From a commit to a release: checks, what is published, roll-outs (`python -m libs.delivery --help`)."""

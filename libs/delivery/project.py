@@ -5,6 +5,9 @@ from __future__ import annotations
 import configparser
 import subprocess
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -38,3 +41,16 @@ def last_release(root: Path = ROOT) -> str | None:
         return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", root=root).strip()
     except DeliveryError:
         return None
+
+
+def read_yaml(file: Path) -> Any:
+    """What stands in a YAML file, read by the parser that is in C where there is one: contracts are long."""
+    return yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+
+
+def git_bytes(*arguments: str, root: Path = ROOT) -> bytes:
+    """What git prints, as it is (an archive, say)."""
+    answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    if answer.returncode:
+        raise DeliveryError(f"git {' '.join(arguments)}: {answer.stderr.decode(errors='replace').strip()}")
+    return answer.stdout

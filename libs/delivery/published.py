@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from libs.delivery.project import CONTRACTS, version
+from libs.delivery.project import CONTRACTS, read_yaml, version
 from libs.gateway.build import CONFIG_DIR, GatewayName, read_gateway
 from libs.gateway.model import Exposed, Gateway
 
@@ -86,7 +84,7 @@ class _Bundler:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.written: Json = yaml.safe_load(file.read_text())
+        self.written: Json = read_yaml(file)
         self.components: dict[str, Json] = {}
         self._files: dict[Path, Json] = {file: self.written}
 
@@ -131,7 +129,7 @@ class _Bundler:
 
     def _read(self, file: Path) -> Json:
         if file not in self._files:
-            self._files[file] = yaml.safe_load(file.read_text())
+            self._files[file] = read_yaml(file)
         return self._files[file]
 
 
