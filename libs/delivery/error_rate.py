@@ -1,4 +1,4 @@
-"""How many requests fail after a roll-out, as Prometheus counts them (`reclothes_request_seconds` of the chassis)."""
+"""How many requests fail after a roll-out, as Prometheus counts them (the chassis' `reclothes_request_seconds`)."""
 
 from __future__ import annotations
 

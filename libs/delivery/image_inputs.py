@@ -1,8 +1,8 @@
 """What goes into a service's image, and so which commit its image is of.
 
-An image's tag is the last commit that changed one of its inputs. So a commit builds only the images that it changes,
-and what is in production can be told from a tag. Python files are found along the imports (grimp's graph, the one
-behind the import rules); the other inputs are the service's own folder, its contract, and what builds the image.
+An image's tag is the last commit that changed one of its inputs. So a commit builds only the images that it
+changes, and a tag says what runs. Python files are found along the imports (grimp's graph, the one behind the
+import rules); the other inputs are the service's own folder, its contract, and what builds the image.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ import grimp
 from libs.delivery.project import ROOT, SERVICES, DeliveryError, git
 
 # Whatever lies there builds all images, or is read by all services (git pathspecs; what is not there is left out).
-OF_ALL_SERVICES = ("Dockerfile", ".dockerignore", "images/*.*", "images/locks/chassis.lock", "images/locks/tools.lock",
-                   "openapi/components", "openapi/events", "openapi/scopes.yaml", "services/__init__.py")  # fmt: skip
+OF_ALL_SERVICES = (
+    "Dockerfile",
+    ".dockerignore",
+    "images/*.*",
+    "images/locks/chassis.lock",
+    "images/locks/tools.lock",
+    "openapi/components",
+    "openapi/events",
+    "openapi/scopes.yaml",
+    "services/__init__.py",
+)
 ALONE = "requirements.lock"  # where services have no locks of their own, all depend on this one
 
 

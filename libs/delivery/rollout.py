@@ -29,7 +29,7 @@ class Releases(Protocol):
         """The revision that runs, None before the first one."""
 
     def upgrade(self, service: str, tag: str) -> None:
-        """Bring the image `tag` out and wait until it serves; raises ReleaseFailed and leaves the old one running."""
+        """Bring `tag` out and wait until it serves; raises ReleaseFailed and leaves the old one running."""
 
     def roll_back(self, service: str, revision: str | None) -> None:
         """Back to `revision`, or to nothing; raises ReleaseFailed."""
@@ -54,7 +54,7 @@ def roll_out(tags: Mapping[str, str], releases: Releases, check: Check, tell: Te
 def _go_back(before: Mapping[str, str | None], releases: Releases, tell: Tell, reason: str) -> None:
     """The last one first: it may call services that came before it."""
     stuck = []
-    for service, revision in reversed(before.items()):
+    for service, revision in reversed(list(before.items())):
         tell(f"{service}: back to {'nothing' if revision is None else f'revision {revision}'}")
         try:
             releases.roll_back(service, revision)
