@@ -35,8 +35,8 @@ OPERATION = {
     "parameters": [{"in": "query", "name": "dry", "schema": {"type": "boolean"}}],
     "requestBody": {"required": True, "content": {"application/json": {"schema": BODY}}},
     "responses": {
-        "201": {"content": {"application/json": {"schema": COAT}}},
-        "400": {"content": {"application/problem+json": {"schema": {"type": "object"}}}},
+        "201": {"description": "Made.", "content": {"application/json": {"schema": COAT}}},
+        "400": {"description": "Bad.", "content": {"application/problem+json": {"schema": {"type": "object"}}}},
     },
 }
 OLD: Contract = {"openapi": "3.0.3", "paths": {"/shopping/v1/coats": {"post": OPERATION}}}
