@@ -1,4 +1,7 @@
-"""How many requests fail after a roll-out, as Prometheus counts them (the chassis' `reclothes_request_seconds`)."""
+"""How many requests fail after a roll-out, as Prometheus counts them (the chassis' `reclothes_request_seconds`).
+
+A service's pods are in the namespace of its name, which Prometheus adds as a label.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ HIGHEST_RATE = 0.02
 WATCH_SECONDS = 180
 PAUSE_SECONDS = 15
 QUERY = (
-    'sum by (service) (rate(reclothes_request_seconds_count{{service=~"{services}",status=~"5.."}}[2m]))'
-    ' / sum by (service) (rate(reclothes_request_seconds_count{{service=~"{services}"}}[2m]))'
+    'sum by (namespace) (rate(reclothes_request_seconds_count{{namespace=~"{services}",status=~"5.."}}[2m]))'
+    ' / sum by (namespace) (rate(reclothes_request_seconds_count{{namespace=~"{services}"}}[2m]))'
 )
 
 
@@ -48,5 +51,5 @@ def _fault(client: httpx.Client, services: Sequence[str]) -> str | None:
     for one in found:
         rate = float(one["value"][1])
         if rate > HIGHEST_RATE:  # NaN, which no requests give, is not
-            return f"{rate:.1%} of the requests to {one['metric']['service']} fail, more than {HIGHEST_RATE:.0%}"
+            return f"{rate:.1%} of the requests to {one['metric']['namespace']} fail, more than {HIGHEST_RATE:.0%}"
     return None

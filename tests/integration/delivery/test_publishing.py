@@ -106,7 +106,9 @@ def test_python_and_typescript_have_every_operation_of_their_gateway(packages: d
 def test_typescript_knows_what_may_be_sent(packages: dict[str, Path]) -> None:
     package = packages["typescript/external"]
     use = package / "src" / "use.ts"
-    call = "import {{logInCustomer}} from './index';\nvoid logInCustomer({{body: {{user_name: 'a', {field}: 'b'}}}});\n"
+    call = (
+        "import {{logInCustomer}} from './index';\nvoid logInCustomer({{body: {{user_name: '', {field}: ''}}}});\n"
+    )
     use.write_text(call.format(field="password"))
     check_types(package)
     use.write_text(call.format(field="pass_word"))

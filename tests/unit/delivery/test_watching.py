@@ -14,7 +14,7 @@ PROBLEM = {"content-type": "application/problem+json"}
 
 
 def prometheus(*rates: tuple[str, str]) -> httpx.MockTransport:
-    result = [{"metric": {"service": service}, "value": [0, rate]} for service, rate in rates]
+    result = [{"metric": {"namespace": service}, "value": [0, rate]} for service, rate in rates]
     return httpx.MockTransport(lambda _: httpx.Response(200, json={"data": {"result": result}}))
 
 
@@ -52,7 +52,7 @@ def test_only_the_released_services_are_asked_for() -> None:
         return httpx.Response(200, json={"data": {"result": []}})
 
     watched(httpx.MockTransport(answer))
-    assert 'service=~"auth|billing"' in asked[0]
+    assert 'namespace=~"auth|billing"' in asked[0]
 
 
 def platform(request: httpx.Request) -> httpx.Response:
