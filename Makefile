@@ -36,6 +36,7 @@ mail: setup ## show the mails that the platform sent
 test: setup ## run all tests; installs MariaDB and Redis from Debian when it may; REPORTS=folder writes JUnit and coverage
 	@$(BIN)/python -m libs.runner.test_servers
 	@$(BIN)/coverage erase
+	@$(if $(REPORTS),mkdir -p $(REPORTS),:)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(if $(REPORTS),--junit-xml=$(REPORTS)/junit.xml --cov-report=xml:$(REPORTS)/coverage.xml)
 	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
 
