@@ -8,10 +8,12 @@ TEST_WORKERS ?= 2
 
 .PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean \
   infra-lock infra-setup checkov-setup infra infra-test infra-costs \
-  images push-images demo-images helm-render helm-lint helm-test
+  images push-images demo-images helm-render helm-lint helm-test \
+  docs sdk gateway-documents compatibility migrations jenkins-lint sbom secrets changed-images push-changed-images \
+  registry-login deploy smoke smoke-here kops pipeline release
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the lock file (all other targets do it by themselves)
 	@$(PYTHON) libs/runner/bootstrap.py
@@ -34,10 +36,12 @@ stop: setup ## stop the platform that runs in another shell
 mail: setup ## show the mails that the platform sent
 	@$(BIN)/reclothes mail
 
-test: setup ## run all tests; installs MariaDB and Redis from Debian when it may
+test: setup ## run all tests; installs MariaDB and Redis from Debian when it may; REPORTS=folder writes JUnit and coverage
 	@$(BIN)/python -m libs.runner.test_servers
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(if $(REPORTS),mkdir -p $(REPORTS),:)
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered \
+	  $(if $(REPORTS),--junit-xml=$(REPORTS)/junit.xml --cov-report=xml:$(REPORTS)/coverage.xml)
 	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
 
 # The domain modules: what is left of a service without its edges.
@@ -121,5 +125,64 @@ infra-test: infra checkov-setup ## lint the templates, and prove who can reach w
 infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
 	@$(INFRA)/python -m infra.costs
 
+# From a commit to a release; docs/delivery.md tells it from the beginning. `python -m libs.delivery --help` has the rest.
+DELIVERY := $(BIN)/python -W ignore -m libs.delivery
+SINCE_OPTION = $(if $(SINCE),--since $(SINCE))
+
+docs: setup ## write the documentation of both gateways, the events and the guides to build/docs
+	@$(DELIVERY) docs
+
+sdk: setup ## make the Python and TypeScript SDKs of both gateways in build/sdk
+	@$(DELIVERY) sdk
+
+gateway-documents: setup ## write what Amazon API Gateway imports to build/gateways
+	@mkdir -p build/gateways
+	@for gateway in external internal; do $(BIN)/python -W ignore -m libs.gateway amazon $$gateway build/gateways/$$gateway.json \
+	  --stage-settings build/gateways/$$gateway-stage.json || exit 1; echo build/gateways/$$gateway.json; done
+
+compatibility: setup ## what contracts and events break for callers of the last release; SINCE=commit for another one
+	@$(DELIVERY) compatibility $(SINCE_OPTION)
+
+migrations: setup ## whether the last release survives the new migrations; SINCE=commit for another one
+	@$(DELIVERY) migrations $(SINCE_OPTION)
+
+jenkins-lint: setup ## lint the Jenkinsfile; installs Java from Debian when it may
+	@$(BIN)/python -m libs.delivery.jenkins_lint
+
+sbom: setup ## list all locked packages as CycloneDX in build/sbom.cdx.json
+	@mkdir -p build && $(BIN)/cyclonedx-py requirements requirements.lock --output-reproducible --of JSON -o build/sbom.cdx.json
+	@echo build/sbom.cdx.json
+
+secrets: setup ## look for secrets in what git tracks
+	@$(DELIVERY) secrets
+
+changed-images: setup ## build the images of services whose inputs have changed since SINCE (default: all)
+	@$(DELIVERY) build-images $(SINCE_OPTION)
+
+push-changed-images: setup ## push them to REGISTRY, each under the commit it is of
+	@$(DELIVERY) push-images $(SINCE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))"
+
+registry-login: ## log in to REGISTRY with REGISTRY_USER and REGISTRY_PASSWORD of the environment
+	@printf %s "$$REGISTRY_PASSWORD" | buildah login --username "$$REGISTRY_USER" --password-stdin "$(or $(REGISTRY),$(error say where: REGISTRY=host))"
+
+deploy: setup ## bring ENV to the newest images; SERVICE=one of them, URL=gateway for a smoke test, PROMETHEUS=url, RENDERED=folder
+	@$(DELIVERY) deploy $(or $(ENV),$(error say where to: ENV=dev)) $(if $(SERVICE),--service $(SERVICE)) $(if $(RENDERED),--rendered $(RENDERED)) \
+	  $(if $(URL),--smoke "$(MAKE) --no-print-directory smoke URL=$(URL)") $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(if $(HELM),--helm $(HELM))
+
+smoke: setup ## ask the platform at URL real things; CA=file, INTERNAL_URL=…, SMOKE_USER and SMOKE_PASSWORD in the environment
+	@$(DELIVERY) smoke $(or $(URL),$(error say whom: URL=https://…)) $(if $(CA),--ca-file $(CA)) $(if $(INTERNAL_URL),--internal-url $(INTERNAL_URL))
+
+smoke-here: setup ## the smoke test against a platform that it starts for that
+	@$(DELIVERY) smoke-here
+
+kops: setup ## write the clusters of ENV for kOps to build/kops; OUTPUTS=file of the infrastructure
+	@$(DELIVERY) clusters $(or $(ENV),$(error say of what: ENV=dev)) $(if $(OUTPUTS),--outputs $(OUTPUTS))
+
+pipeline: setup ## run what Jenkins runs, once, here; ONLY=lint,docs SKIP=test KEEP_GOING=1 LIST=1
+	@$(DELIVERY) pipeline --only "$(ONLY)" --skip "$(SKIP)" $(if $(KEEP_GOING),--keep-going) $(if $(LIST),--list) $(if $(REGISTRY),--registry $(REGISTRY))
+
+release: setup ## show what the release VERSION=1.2.3 would be; CONFIRM=1 commits and tags it
+	@$(DELIVERY) release $(or $(VERSION),$(error say which: VERSION=1.2.3)) $(if $(filter 1,$(CONFIRM)),--confirm)
+
 clean: ## remove what can be made again (not .run, which holds data)
-	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules tools/*/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -1,0 +1,70 @@
+"""The guides: the project's own Markdown under `docs/`, as pages with links that still lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from markdown_it import MarkdownIt
+
+PICTURES = (".svg", ".png", ".jpg")
+
+
+@dataclass(frozen=True)
+class Guide:
+    """One page: where it comes from in `docs/` and where it goes in the site."""
+
+    source: PurePosixPath
+    title: str
+    body: str
+
+    @property
+    def page(self) -> str:
+        return str(self.source.with_suffix(".html"))
+
+
+def read_guides(docs_dir: Path) -> list[Guide]:
+    """Every Markdown file under `docs_dir`, the decisions last."""
+    files = sorted(docs_dir.rglob("*.md"), key=lambda file: ("decisions" in file.parts, file))
+    known = {PurePosixPath(file.relative_to(docs_dir).as_posix()): file for file in files}
+    return [_guide(source, file, known) for source, file in known.items()]
+
+
+def pictures(docs_dir: Path) -> list[Path]:
+    return [file for file in sorted(docs_dir.rglob("*")) if file.suffix in PICTURES]
+
+
+def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path]) -> Guide:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    text = file.read_text()
+    heading = re.search(r"^# (.+)$", text, re.MULTILINE)
+    body = markdown.render(text)
+    return Guide(source, heading[1] if heading else source.stem, _with_links_to_pages(body, source, known))
+
+
+def _with_links_to_pages(body: str, source: PurePosixPath, known: Mapping[PurePosixPath, Path]) -> str:
+    """Links to other guides lead to their pages; of links out of `docs/` only the text is left."""
+
+    def link(found: re.Match[str]) -> str:
+        address, text = found[1], found[2]
+        place, hash_, fragment = address.partition("#")
+        if "://" in address or not place:
+            return found[0]
+        target = _normalised(source.parent / place)
+        if target in known:
+            return f'<a href="{PurePosixPath(place).with_suffix(".html")}{hash_}{fragment}">{text}</a>'
+        return found[0] if target.suffix in PICTURES else text
+
+    return re.sub(r'<a href="([^"]*)">(.*?)</a>', link, body, flags=re.DOTALL)
+
+
+def _normalised(path: PurePosixPath) -> PurePosixPath:
+    steps: list[str] = []
+    for step in path.parts:
+        if step == ".." and steps and steps[-1] != "..":
+            steps.pop()
+        elif step != ".":
+            steps.append(step)
+    return PurePosixPath(*steps)

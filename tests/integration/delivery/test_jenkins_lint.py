@@ -1,0 +1,9 @@
+"""The linter of the Jenkinsfile."""
+
+from __future__ import annotations
+
+from libs.delivery.jenkins_lint import lint
+
+
+def test_it_has_nothing_to_say() -> None:
+    lint()
