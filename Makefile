@@ -99,7 +99,7 @@ helm-lint: setup checkov-setup ## lint the chart with all values, and scan what 
 helm-test: helm-lint ## that, and the tests of the chart
 	$(BIN)/pytest tests/helm
 
-audit: setup ## look for known vulnerabilities in the locked packages (needs pypi.org); fails for findings only
+audit: setup ## look for known vulnerabilities in the locked packages (needs PyPI); fails for findings only
 	@$(BIN)/python -m libs.runner.audit
 
 INFRA := .venv-infra/bin

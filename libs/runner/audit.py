@@ -52,7 +52,7 @@ class Report:
         return told
 
 
-ADVICE = "They cannot be reached from here, it seems. Run `make audit` where https://pypi.org can be reached."
+ADVICE = "They cannot be reached from here, it seems. Run `make audit` where PyPI can be reached."
 
 
 def _finding(vulnerability: dict[str, Any]) -> str:
