@@ -70,6 +70,12 @@ def follow_return(event: Event) -> None:
     donations.return_moved(data["return_id"], data["order_id"], data["state"], place)
 
 
+@registry.handles("customer.buying_order.moved.v1")
+def call_off_cancelled_order(event: Event) -> None:
+    if event.data["state"] == "cancelled":
+        work_steps.call_off(event.data["order_id"])
+
+
 @registry.handles("customer.return_buying_order.moved.v1")
 def know_return_of_purchase(event: Event) -> None:
     data = event.data
