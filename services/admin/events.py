@@ -37,7 +37,8 @@ registry.publishes(
 def create_packing_order(event: Event) -> None:
     data = event.data
     if not work_steps.is_withdrawn(data["order_id"]):
-        packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
+        place = (data["pickup_location_id"], data["pickup_location_name"])
+        packing_orders.create(data["order_id"], data["items"], *place)
 
 
 @registry.handles("locker.location.threshold_reached.v1")

@@ -90,6 +90,7 @@ def test_work_is_stopped_until_the_deliveryman_has_the_package(admin: Harness, e
     for order_id in (packing, shipping, gone):
         paid(admin, order_id)
     packed(eva, shipping)
+    assert the_own(rui, "shipping")["location_name"] == "Rossio", "the deliveryman reads where to go"
     scan(rui, packed(eva, gone)["tracking_code"])
     for order_id in (packing, shipping):
         assert [stop(admin, order_id).status_code for _ in range(2)] == [204, 204]
