@@ -158,6 +158,10 @@ class Actor:
         self.call("DELETE", "/auth/v1/session", expect=204)
 
 
+def _came_into(order: Json, state: str) -> bool:
+    return state in [entry["state"] for entry in order["timeline"]]
+
+
 def idempotency_key() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid.uuid4())}
 
@@ -236,7 +240,7 @@ class Customer(Actor):
     def purchase_return_in_state(self, return_id: str, state: str) -> Json:
         def read() -> Json | None:
             made: Json = self.call("GET", f"/customer/v1/buying-returns/{return_id}").json()
-            return made if made["state"] == state else None
+            return made if _came_into(made, state) else None
 
         return wait_for(f"return {return_id} to be {state}", read)
 
@@ -346,9 +350,11 @@ class Customer(Actor):
         return payment
 
     def order_in_state(self, order_id: str, state: str) -> Json:
+        """The order once it came into a state; staff may have moved it on by then."""
+
         def read() -> Json | None:
             order = self.order(order_id)
-            return order if order["state"] == state else None
+            return order if _came_into(order, state) else None
 
         return wait_for(f"order {order_id} to be {state}", read)
 

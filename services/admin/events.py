@@ -37,7 +37,8 @@ registry.publishes(
 def create_packing_order(event: Event) -> None:
     data = event.data
     if not work_steps.is_withdrawn(data["order_id"]):
-        packing_orders.create(data["order_id"], data["items"], data["pickup_location_id"])
+        place = (data["pickup_location_id"], data["pickup_location_name"])
+        packing_orders.create(data["order_id"], data["items"], *place)
 
 
 @registry.handles("locker.location.threshold_reached.v1")
@@ -68,6 +69,12 @@ def follow_return(event: Event) -> None:
     data = event.data
     place = Place(data["location_id"], data["location_name"])
     donations.return_moved(data["return_id"], data["order_id"], data["state"], place)
+
+
+@registry.handles("customer.buying_order.moved.v1")
+def call_off_cancelled_order(event: Event) -> None:
+    if event.data["state"] == "cancelled":
+        work_steps.call_off(event.data["order_id"])
 
 
 @registry.handles("customer.return_buying_order.moved.v1")

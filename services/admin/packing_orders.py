@@ -16,13 +16,15 @@ from services.admin.work_orders import Part
 OF_BUYING_ORDERS = ("packing", "bor")
 
 
-def create(order_id: str, items: Sequence[dict[str, Any]], pickup_location_id: str) -> WorkOrder:
+def create(
+    order_id: str, items: Sequence[dict[str, Any]], pickup_location_id: str, pickup_location_name: str | None = None
+) -> WorkOrder:
     """The packing order of a paid order: one, however often it is asked for (story b-pa-01)."""
     known = work_orders.of_order("packing", order_id)
     if known is not None:
         return known
     contents = [{"product_id": item["product_id"], "title": item["title"]} for item in items]
-    place = work_orders.place_of(pickup_location_id)
+    place = work_orders.place_of(pickup_location_id, pickup_location_name)
     work_order = assignment.create("packing", [Part(order_id, contents=contents)], place)
     data = {"packing_order_id": public_id(work_order), "order_id": order_id}
     registry.publish("admin.packing_order.created.v1", subject=data["packing_order_id"], data=data)

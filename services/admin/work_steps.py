@@ -155,12 +155,18 @@ def stop(order_id: str) -> None:
     """
     if is_withdrawn(order_id):
         return
+    work_orders.of_order("packing", order_id)  # locked, so that no shipping order comes to be meanwhile
     shipping = work_orders.of_order("shipping", order_id)
     if shipping is not None and _is_on_its_way(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
-    withdraw(order_id, ["packing", "shipping"], "the buyer cancelled the order")
+    call_off(order_id)
     data = {"order_id": order_id, "at": clock.rfc3339(clock.now())}
     registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
+
+
+def call_off(order_id: str) -> None:
+    """A cancelled buying order leaves its work orders, also one that came to be at the very moment of the stop."""
+    withdraw(order_id, ["packing", "shipping"], "the buyer cancelled the order")
 
 
 def _is_on_its_way(shipping: WorkOrder) -> bool:

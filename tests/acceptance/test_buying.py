@@ -34,7 +34,7 @@ def test_a_buyer_buys_a_coat(
     payment = buyer.pay(order["id"], buyer.card())
     assert payment["state"] in ("authorized", "capturing", "captured")
     paid = buyer.order_in_state(order["id"], "paid")
-    assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
+    assert [entry["state"] for entry in paid["timeline"]][:2] == ["placed", "paid"]
     assert buyer.call("GET", f"/billing/v1/payments/{payment['id']}").json()["state"] == "captured"
 
     receipt = mailbox.wait_for_mail(buyer.user_name, "receipt")

@@ -11,7 +11,7 @@ import pytest
 
 from libs.chassis import clock
 from tests.integration.admin import support
-from tests.integration.admin.support import LOCATION, Ask, fill, hire, new_id, pack, problem, scan
+from tests.integration.admin.support import LOCATION, Ask, fill, hire, new_id, pack, problem, scan, the_own
 from tests.support.harness import Harness, user_id
 
 CONTACTS = "/admin/v1/return-contacts"
@@ -90,6 +90,7 @@ def test_work_is_stopped_until_the_deliveryman_has_the_package(admin: Harness, e
     for order_id in (packing, shipping, gone):
         paid(admin, order_id)
     packed(eva, shipping)
+    assert the_own(rui, "shipping")["location_name"] == "Rossio", "the deliveryman reads where to go"
     scan(rui, packed(eva, gone)["tracking_code"])
     for order_id in (packing, shipping):
         assert [stop(admin, order_id).status_code for _ in range(2)] == [204, 204]
@@ -110,6 +111,32 @@ def test_an_order_that_was_stopped_before_its_payment_was_heard_of_is_never_pack
     assert stop(admin, order_id).status_code == 204
     paid(admin, order_id)
     assert support.own(eva, "packing") == []
+
+
+def test_the_news_of_a_cancellation_ends_work_that_came_to_be_at_the_moment_of_the_stop(
+    admin: Harness, eva: Ask
+) -> None:
+    order_id = new_id("bor")
+    paid(admin, order_id)
+    data: dict[str, Any] = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "state": "cancelled",
+        "previous_state": "paid",
+        "product_ids": [new_id("prd")],
+        "total": {"amount": 4900, "currency": "EUR"},
+        "payment_id": new_id("pay"),
+        "pickup_location_id": LOCATION,
+        "pickup_location_name": "Rossio",
+        "is_first": False,
+        "return_until": None,
+        "at": clock.rfc3339(clock.now()),
+    }
+    for _ in range(2):
+        admin.deliver("customer.buying_order.moved.v1", data)
+    assert the_own(eva, "packing")["state"] == "failed"
+    paid(admin, order_id)
+    assert the_own(eva, "packing")["state"] == "failed"
 
 
 def test_only_the_customer_service_stops_work(admin: Harness) -> None:
