@@ -18,12 +18,12 @@ registry.publishes(
     "billing.payment.authorized.v1",
     "billing.payment.captured.v1",
     "billing.payment.voided.v1",
+    "billing.refund.made.v1",
     "billing.coins.recorded.v1",
     "billing.coupon.given.v1",
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
-    "billing.refund.made.v1",
     "billing.audit.recorded.v1",
 )
 
