@@ -24,7 +24,6 @@ registry.publishes(
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
-    "billing.refund.made.v1",
     "billing.audit.recorded.v1",
 )
 

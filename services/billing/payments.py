@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from libs.chassis import clock, logs
+from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.problems import BadRequest, Conflict
 from services.billing import (
@@ -23,17 +22,15 @@ from services.billing import (
     coins,
     declines,
     fees,
-    findings,
     money_ledger,
     payment_states,
     purchases,
     refunds,
 )
 from services.billing.card_provider import CardDeclined, CardRefused, Intent, ProviderUnavailable
-from services.billing.models import Fee, Payment, ProviderEvent, Purchase, Refund
+from services.billing.models import Fee, Payment, Purchase
 from services.billing.orders import PayableOrder
 from services.billing.payment_states import MOVES, NEWS_WITHIN, UNDER_WAY, find, live_payment_of, move
-from services.billing.provider_notices import Notice
 from services.billing.registry import registry
 
 CAPTURED_BY_CALLER_WITHIN = timedelta(seconds=30)
@@ -163,7 +160,7 @@ def apply(payment: Payment, intent: Intent) -> None:
     elif intent.status == "requires_payment_method" and under_way:
         _fail(payment, intent.failure_code or "declined", intent.failure_message or declines.USE_ANOTHER)
     elif intent.status == "succeeded":
-        _mark_taken(payment, subject)
+        mark_taken(payment, subject)
     elif intent.status == "canceled":
         _mark_given_up(payment)
 
@@ -195,7 +192,7 @@ def _mark_authorized(payment: Payment, subject: Fee | Purchase) -> None:
         _publish(payment, "authorized", amount=payment.money.to_dict())
 
 
-def _mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
+def mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
     """The money is taken. What was not to be taken any more goes back by itself."""
     if "captured" not in MOVES[payment.state] or payment.captured_at is not None:
         return
@@ -270,7 +267,7 @@ def capture_for(order_id: str) -> None:
     if payment.state == "authorized":
         move(payment, "capturing")
         if payment.method == "coins":
-            _mark_taken(payment, purchase)
+            mark_taken(payment, purchase)
 
 
 def give_back_for(order_id: str) -> None:
@@ -290,42 +287,6 @@ def _give_back(payment: Payment) -> None:
         _void(payment, ORDER_NOT_KEPT)
     else:
         move(payment, "voiding")
-
-
-def take_notice(notice: Notice) -> None:
-    """A signed event of the provider, once. What it says of money being taken counts, if the amount is ours; of all
-    else it only makes us look, because events overtake each other."""
-    if session().get(ProviderEvent, notice.event_id) is not None:
-        return
-    session().add(ProviderEvent(id=notice.event_id, type=notice.type, received_at=clock.now()))
-    session().flush()
-    payment = session().scalar(select(Payment).where(Payment.provider_intent_id == notice.intent_id))
-    if notice.is_refund:
-        _take_news_of_refund(notice)
-    elif payment is None:
-        return
-    elif notice.type == "payment_intent.succeeded":
-        _take_news_of_capture(payment, notice)
-    elif notice.type.startswith("payment_intent.") and payment.state not in ("created", "captured", "refunding"):
-        payment.settle_at = clock.now()
-
-
-def _take_news_of_capture(payment: Payment, notice: Notice) -> None:
-    if (notice.amount, notice.currency) != (payment.amount, payment.currency):
-        logs.get_logger(__name__).critical("the provider names another amount", payment_id=payment.id)
-        return
-    _mark_taken(payment, payment_states.lock(payment))
-
-
-def _take_news_of_refund(notice: Notice) -> None:
-    refund = session().get(Refund, notice.refund_id) if notice.refund_id else None
-    if refund is None:
-        return
-    if refund.state == "pending":
-        refund.settle_at = clock.now()
-    elif refund.state == "made" and notice.type == "refund.failed":
-        detail = f"the bank sent the refund of {refund.money} back after it was made"
-        findings.report("refund_failed", refund.id, detail, payment_id=refund.payment_id)
 
 
 def receipt_number(payment: Payment) -> str:

@@ -9,7 +9,7 @@ import stripe
 
 from libs.chassis import logs
 from libs.chassis.problems import BadRequest
-from services.billing import payments, provider_notices
+from services.billing import provider_news, provider_notices
 
 
 class NotSigned(BadRequest):
@@ -24,5 +24,5 @@ def receive_stripe_webhook(body: dict[str, Any]) -> dict[str, bool]:
         logs.get_logger(__name__).warning("webhook not signed")
         raise NotSigned from None
     if notice is not None:
-        payments.take_notice(notice)
+        provider_news.take_notice(notice)
     return {"received": True}

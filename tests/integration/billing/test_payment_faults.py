@@ -38,11 +38,20 @@ def service(proxy: StripeProxy, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder: Path = tmp_path_factory.mktemp("billing")
     database_url = databases.fresh_sqlite("billing", folder / "billing.db")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(card_provider, "TIMEOUT_SECONDS", 0.3)
         patch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
         card_provider._client.cache_clear()
         with running("billing", variables(database_url, proxy.url)) as billing:
             yield billing
+    card_provider._client.cache_clear()
+
+
+@pytest.fixture
+def impatience() -> Iterator[None]:
+    """A short time-out, for the calls that get no answer at all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(card_provider, "TIMEOUT_SECONDS", 0.7)
+        card_provider._client.cache_clear()
+        yield
     card_provider._client.cache_clear()
 
 
@@ -84,7 +93,11 @@ READS: list[tuple[str, Kind]] = [("read", "time_out"), ("list_refunds", "500_bef
 
 
 @pytest.mark.parametrize(("call", "kind"), CHANGES + READS)
-def test_a_lost_call_charges_and_refunds_once(shop: Shop, proxy: StripeProxy, call: str, kind: Kind) -> None:
+def test_a_lost_call_charges_and_refunds_once(
+    shop: Shop, proxy: StripeProxy, request: pytest.FixtureRequest, call: str, kind: Kind
+) -> None:
+    if kind == "time_out":
+        request.getfixturevalue("impatience")
     order = shop.order()
     proxy.order(kind, call, times=TWICE)
     payment_id = pay_until_done(shop, order)
@@ -113,7 +126,11 @@ def intents_of(shop: Shop, order: Order, status: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", LOST)
-def test_a_lost_cancel_gives_back_what_the_bank_set_aside(shop: Shop, proxy: StripeProxy, kind: Kind) -> None:
+def test_a_lost_cancel_gives_back_what_the_bank_set_aside(
+    shop: Shop, proxy: StripeProxy, request: pytest.FixtureRequest, kind: Kind
+) -> None:
+    if kind == "time_out":
+        request.getfixturevalue("impatience")
     order = shop.order()
     payment_id = pay_until_done(shop, order)
     proxy.order(kind, "cancel", times=TWICE)

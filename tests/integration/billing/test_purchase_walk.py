@@ -22,7 +22,16 @@ from sqlalchemy import delete, func, select, update
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.billing import coins, ledger_check, money_check, order_payments, orders, payment_states, payments
+from services.billing import (
+    coins,
+    ledger_check,
+    money_check,
+    order_payments,
+    orders,
+    payment_states,
+    payments,
+    provider_news,
+)
 from services.billing.card_provider import CardDeclined, ProviderUnavailable
 from services.billing.models import MoneyEntry, Payment, Payout, Refund
 from services.billing.provider_notices import Notice
@@ -241,7 +250,7 @@ class PurchaseWalk(RuleBasedStateMachine):
     @staticmethod
     def _notify(intent_id: str, amount: int) -> None:
         with db.unit_of_work():
-            payments.take_notice(Notice(new_id("evt"), "payment_intent.succeeded", intent_id, amount, "EUR"))
+            provider_news.take_notice(Notice(new_id("evt"), "payment_intent.succeeded", intent_id, amount, "EUR"))
 
     # what holds
 

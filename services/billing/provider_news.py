@@ -1,0 +1,47 @@
+"""What a signed event of the provider means for our payments and refunds."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from libs.chassis import clock, logs
+from libs.chassis.db import session
+from services.billing import findings, payment_states, payments
+from services.billing.models import Payment, ProviderEvent, Refund
+from services.billing.provider_notices import Notice
+
+
+def take_notice(notice: Notice) -> None:
+    """A signed event of the provider, once. What it says of money being taken counts, if the amount is ours; of all
+    else it only makes us look, because events overtake each other."""
+    if session().get(ProviderEvent, notice.event_id) is not None:
+        return
+    session().add(ProviderEvent(id=notice.event_id, type=notice.type, received_at=clock.now()))
+    session().flush()
+    payment = session().scalar(select(Payment).where(Payment.provider_intent_id == notice.intent_id))
+    if notice.is_refund:
+        _take_news_of_refund(notice)
+    elif payment is None:
+        return
+    elif notice.type == "payment_intent.succeeded":
+        _take_news_of_capture(payment, notice)
+    elif notice.type.startswith("payment_intent.") and payment.state not in ("created", "captured", "refunding"):
+        payment.settle_at = clock.now()
+
+
+def _take_news_of_capture(payment: Payment, notice: Notice) -> None:
+    if (notice.amount, notice.currency) != (payment.amount, payment.currency):
+        logs.get_logger(__name__).critical("the provider names another amount", payment_id=payment.id)
+        return
+    payments.mark_taken(payment, payment_states.lock(payment))
+
+
+def _take_news_of_refund(notice: Notice) -> None:
+    refund = session().get(Refund, notice.refund_id) if notice.refund_id else None
+    if refund is None:
+        return
+    if refund.state == "pending":
+        refund.settle_at = clock.now()
+    elif refund.state == "made" and notice.type == "refund.failed":
+        detail = f"the bank sent the refund of {refund.money} back after it was made"
+        findings.report("refund_failed", refund.id, detail, payment_id=refund.payment_id)
