@@ -1,11 +1,11 @@
 """Which sizes of other systems mean the same body: EU, UK, US and letters, for clothes and for shoes (b-pr-01).
 
-There is no law that says it; labels follow these, and so do the charts below:
+There is no law that says it, and shops differ by half a size or one. The charts are our own, after what is usual in
+retail; they were not compared with the text of a standard (EN 13402-3 for clothes, ISO 19407 for shoes):
 - Women's EU numbers are half the bust in cm less 6 (bust 88 cm is EU 38), UK is EU - 28, US is EU - 32.
 - Men's EU numbers are half the chest in cm (chest 96 cm is EU 48), UK and US are EU - 10 (the chest in inches).
-- Letters are the ranges of bust and chest of EN 13402-3: women's M is 90 to 98 cm, men's M is 94 to 102 cm.
-- Shoes: EU is Paris points (2/3 cm of the last), UK barleycorns (1/3 inch), US as women's and men's labels have
-  it; the pairs are those of ISO/TS 19407, rounded to the half sizes that are sold.
+- A letter is two neighbouring EU numbers: women's M is EU 40 and 42, men's M is EU 48 and 50.
+- Shoes are pairs as shops print them, for women and for men.
 A size between two of another system means both. Waists in inches (W) and what is in no chart mean themselves only.
 """
 

@@ -86,7 +86,7 @@ def test_a_token_is_in_no_store(published: Maker, shopping: ShoppingSettings) ->
     with db.unit_of_work():
         cart_store.send_unsaved()
     cache = redis.Redis.from_url(str(shopping.redis_url))
-    names = [name.decode() for name in cache]
+    names = [name.decode() for name in cache.scan_iter()]
     assert f"cart:{anonymous_carts.id_of(token)}" in names
     assert not [name for name in names if token in name]
     assert token not in anonymous_carts.id_of(token)

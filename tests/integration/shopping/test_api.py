@@ -221,3 +221,41 @@ def test_without_the_document_database_the_answer_is_503(api: Api, monkeypatch: 
         problem = api.call("GET", "/shopping/v1/products", expect=503).json()
     assert problem["status"] == 503
     documents._database.cache_clear()
+
+
+@pytest.mark.story("b-pr-02")
+def test_a_visitors_cart_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+    coat = published(4900)
+    token = api.call("POST", "/shopping/v1/anonymous-carts").json()["cart_token"]
+    item, header = f"/shopping/v1/anonymous-cart/items/{coat.id}", {"Cart-Token": token}
+    assert api.call("PUT", item, headers=dict(header)).json()["total"]["amount"] == 4900
+    for wrong in ({}, {"Cart-Token": "rcc_short"}):
+        api.call("GET", "/shopping/v1/anonymous-cart", headers=wrong, expect=400)
+    merging, body = "/shopping/v1/cart/merging", {"cart_token": token}
+    api.call("POST", merging, json=body, expect=401)
+    api.call("POST", merging, "customer:profile", json=body, expect=403)
+    merged = api.call("POST", merging, "shopping:cart", json=body).json()
+    assert ([one["product_id"] for one in merged["cart"]["items"]], merged["left_out"]) == ([coat.id], [])
+    assert api.call("GET", "/shopping/v1/anonymous-cart", headers=dict(header)).json()["items"] == []
+    assert api.call("DELETE", item, headers=dict(header)).json()["items"] == []
+
+
+@pytest.mark.story("b-pr-01")
+def test_facets_and_recommendations_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+    coat = published(attributes={"cut": "women"})
+    wanted = {"size": "UK 10,EU 60", "colour": "navy"}
+    facets = api.call("GET", "/shopping/v1/product-facets", params=wanted).json()["facets"]
+    assert {"value": "EU 38", "count": 1} in facets["size"]
+    found = api.call("GET", "/shopping/v1/products", params=wanted).json()
+    assert [one["id"] for one in found["items"]] == [coat.id]
+    api.call("GET", "/shopping/v1/recommendations", expect=401)
+    page = api.call("GET", "/shopping/v1/recommendations", "shopping:cart").json()
+    assert ([one["id"] for one in page["items"]], page["next_cursor"]) == ([coat.id], None)
+
+
+@pytest.mark.story("mf-op-05")
+def test_an_employee_resumes_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+    path = f"/shopping/v1/inventory/{published().id}"
+    api.call("POST", f"{path}/resumption", EMPLOYEE, expect=409)
+    api.call("DELETE", f"{path}/publication", MANAGER)
+    assert api.call("POST", f"{path}/resumption", EMPLOYEE).json()["state"] == "published"
