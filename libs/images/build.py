@@ -78,7 +78,7 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
         "CREATED": made_of.created,
     }
     options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared with their values.
+    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared by value.
     changing = {"version": made_of.version, "revision": made_of.revision, "created": made_of.created}
     options += [part for key, value in changing.items() for part in ("--label", f"{LABELS}.{key}={value}")]
     options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
