@@ -8,6 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from libs.chassis.settings import ROOT
 from libs.images import base, wheels
@@ -18,11 +19,14 @@ LABELS = "org.opencontainers.image"
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: the digest of its configuration, and those of its layers' contents, the lowest first."""
+    """A built image: its configuration, and the digests of its layers' contents, the lowest first.
+
+    Buildah's chance is not in it: a host name, and the ids of intermediate images in the history.
+    """
 
     service: str
     name: str
-    id: str
+    config: dict[str, Any]
     layers: tuple[str, ...]
     bytes: int
 
@@ -78,7 +82,7 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
         "CREATED": made_of.created,
     }
     options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared with their values.
+    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared by value.
     changing = {"version": made_of.version, "revision": made_of.revision, "created": made_of.created}
     options += [part for key, value in changing.items() for part in ("--label", f"{LABELS}.{key}={value}")]
     options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
@@ -95,8 +99,9 @@ def inspect(service: str) -> Image:
     name = name_of(service)
     document = json.loads(buildah("inspect", "--type", "image", name))
     layers = tuple(document["Docker"]["rootfs"]["diff_ids"])
+    config = {key: value for key, value in document["Docker"]["config"].items() if key != "Hostname"}
     size = json.loads(buildah("images", "--json", name))[0]["size"]
-    return Image(service, name, document["FromImageID"], layers, _in_bytes(size))
+    return Image(service, name, config, layers, _in_bytes(size))
 
 
 def _in_bytes(size: str) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from libs.images import build, registry, rootfs
-from libs.images.build import Image
+from libs.images.build import Image, Source
 from libs.images.registry import Pushed
 from libs.images.tools import CannotBuild, ensure_programs
 from libs.runner.from_images import Unpacked
@@ -24,7 +24,13 @@ SERVICES = ("locker", "billing")
 
 
 @pytest.fixture(scope="session")
-def built() -> dict[str, Image]:
+def made_of() -> Source:
+    """What the images are made of, as it was when they were built."""
+    return build.source()
+
+
+@pytest.fixture(scope="session")
+def built(made_of: Source) -> dict[str, Image]:
     if os.geteuid() != 0 and not are_required():
         pytest.skip("images are built as root here")
     try:
