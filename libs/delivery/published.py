@@ -7,6 +7,7 @@ become components of the document, and extensions that speak of our code are tak
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ AUDIENCES = {
 }
 
 
+@cache  # reading all contracts takes seconds, and docs and SDKs are made of the same
 def published_documents(
     gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS
 ) -> dict[str, Json]:
