@@ -32,7 +32,8 @@ def synthesize(name: str, out: Path = OUT) -> Path:
 
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
-    app = cdk.App(outdir=str(folder), analytics_reporting=False)
+    # cfn-lint checks the templates afterwards (infra/lint.py), so the CDK's own check would be a second one.
+    app = cdk.App(outdir=str(folder), analytics_reporting=False, builtin_cloud_formation_validation=False)
     application.build(app, environments.load(name))
     app.synth()
     return folder
