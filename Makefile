@@ -86,6 +86,7 @@ checkov-setup: ## make .venv-checkov, apart since checkov holds boto3 back
 
 infra: infra-setup ## make the templates of all environments, and the picture of the network
 	@$(INFRA)/python -m infra.synth
+	@$(INFRA)/python -m infra.picture
 
 infra-test: infra checkov-setup ## lint the templates, and prove who can reach whom
 	$(INFRA)/python -m infra.lint

@@ -1,7 +1,7 @@
 """Lints the templates: cfn-lint on all of them, checkov on those of prod: `python -m infra.lint`.
 
-checkov lives in an environment of its own (`make checkov-setup`). What it finds and we leave stands with a reason in
-`infra/checkov.yaml`; a line there that explains nothing is an error too. Exit codes: 0 clean, 1 findings.
+checkov lives in an environment of its own (`make checkov-setup`). What it finds and we leave stands with a reason
+in `infra/checkov.yaml`; a line there that explains nothing is an error too. Exit codes: 0 clean, 1 findings.
 """
 
 # ruff: noqa: T201 a command prints
@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from infra import environment as environments
-from infra.synth import OUT
+from infra.environment import OUT
 
 ROOT = Path(__file__).parents[1]
 ACCEPTED = Path(__file__).parent / "checkov.yaml"
@@ -74,9 +74,12 @@ def checkov(environment: str) -> list[Finding]:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
     try:
         report: dict[str, Any] = json.loads(answer.stdout)
-        failed = report["results"]["failed_checks"]
+        failed, summary = report["results"]["failed_checks"], report["summary"]
+        complete = summary["resource_count"] > 0 and summary["parsing_errors"] == 0
     except (ValueError, KeyError, TypeError):
-        raise RuntimeError(f"checkov did not work: {(answer.stderr or answer.stdout)[-800:]}") from None
+        complete = False
+    if not complete:
+        raise RuntimeError(f"checkov did not work: {(answer.stderr or answer.stdout)[-800:]}")
     return [_finding(found) for found in failed]
 
 

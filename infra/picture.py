@@ -1,7 +1,7 @@
 """Draws docs/network.svg from the templates: `python -m infra.picture`.
 
-Everything in it is read from the templates of prod: ranges, tiers, ports of the groups, routes, ways over the Transit
-Gateway. Red is the way of a request, black the way out, blue what goes between networks.
+Everything in it is read from the templates of prod: ranges, tiers, ports of the groups, routes, ways over the
+Transit Gateway. Red is the way of a request, black the way out, blue what goes between networks.
 """
 
 # ruff: noqa: T201 a command prints
@@ -12,26 +12,31 @@ import sys
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from textwrap import wrap
 
+from infra.environment import OUT
 from infra.reachability.network import Network, Subnet
 from infra.reachability.resources import load
-from infra.synth import OUT
 
 PICTURE = Path(__file__).parents[1] / "docs" / "network.svg"
 ENVIRONMENT = "prod"
 WIDTH, MARGIN, GAP = 1230, 20, 25
+LINE = 52
 BOX_WIDTH, TIER_HEIGHT, TIER_STEP, HEAD = 380, 46, 74, 46
-BOX_HEIGHT = HEAD + 4 * TIER_STEP + 52
+BOX_HEIGHT = HEAD + 4 * TIER_STEP + 62
 BAND = 36
 TIERS = ("public", "compute", "data")
 HOLDS = {"public": "load balancer, NAT", "compute": "nodes, functions, endpoints", "data": "databases, caches"}
 STYLE = """
-text { font: 12px sans-serif; fill: #1c2733 } .small { font-size: 10.5px } .title { font-size: 15px; font-weight: bold }
-.vpc { fill: #f7f9fb; stroke: #5b6b7b } .band { fill: #e8eef4; stroke: #5b6b7b } .transit { fill: #dce9f7; stroke: #2a6db0 }
+text { font: 12px sans-serif; fill: #1c2733 } .small { font-size: 10.5px }
+.title { font-size: 15px; font-weight: bold }
+.vpc { fill: #f7f9fb; stroke: #5b6b7b } .band { fill: #e8eef4; stroke: #5b6b7b }
+.transit { fill: #dce9f7; stroke: #2a6db0 }
 .public { fill: #e6f4e6; stroke: #6f9f6f } .compute { fill: #fff4dc; stroke: #b99a4a }
 .data { fill: #f3e6f4; stroke: #9a6f9f } .entry { fill: #e0f0f4; stroke: #4f8c9c }
 path { fill: none; stroke-width: 2 } .request { stroke: #c62828; marker-end: url(#red) }
-.out { stroke: #222; marker-end: url(#black) } .between { stroke: #2a6db0; marker-end: url(#blue); marker-start: url(#blue) }
+.out { stroke: #222; marker-end: url(#black) }
+.between { stroke: #2a6db0; marker-end: url(#blue); marker-start: url(#blue) }
 """
 
 
@@ -75,9 +80,10 @@ class Picture:
             self._tier(vpc, tier, left, at)
         self._request(vpc, left, tops)
         self._way_out(vpc, left, top, tops, upwards)
-        calls = ", ".join(self._calls(vpc)) or "nobody"
-        self._text(left + 12, top + BOX_HEIGHT - 26, f"calls by the Transit Gateway: {calls}", "small")
-        self._text(left + 12, top + BOX_HEIGHT - 10, self._endpoints(vpc), "small")
+        calls = "Calls by the Transit Gateway: " + (", ".join(self._calls(vpc)) or "nobody")
+        lines = [*wrap(calls, LINE), *wrap(self._endpoints(vpc), LINE)]
+        for number, line in enumerate(lines):
+            self._text(left + 50, top + BOX_HEIGHT - 10 - 14 * (len(lines) - 1 - number), line, "small")
         edge, band = (top + BOX_HEIGHT, top + BOX_HEIGHT + 40) if upwards else (top, top - 40)
         if vpc in self._network.attachments:
             self._arrow("between", (left + BOX_WIDTH // 2, edge), (left + BOX_WIDTH // 2, band))
@@ -105,13 +111,15 @@ class Picture:
             if ports and tier in tops:
                 at = tops[tier] + TIER_HEIGHT // 2
                 self._arrow("request", (left + 10, at - 26), (left + 10, at), (left + 58, at))
-                self._text(left + 14, at - 6, ports, "small")
+                for number, port in enumerate(ports):
+                    self._text(
+                        left + 16, at - 6 + 18 * min(number, 1) + 12 * max(number - 1, 0), str(port), "small"
+                    )
 
-    def _ports(self, vpc: str, source: str, target: str) -> str:
+    def _ports(self, vpc: str, source: str, target: str) -> list[int]:
         groups = {role: group for group, (home, role) in self._network.group_roles.items() if home == vpc}
         rules = self._network.rules[groups[target]]
-        found = sorted({rule.ports[0] for rule in rules if not rule.outbound and rule.far == groups[source]})
-        return "/".join(map(str, found))
+        return sorted({rule.ports[0] for rule in rules if not rule.outbound and rule.far == groups[source]})
 
     def _way_out(self, vpc: str, left: int, top: int, tops: dict[str, int], upwards: bool) -> None:
         """From the nodes to the NAT gateway, and from there to the internet."""
@@ -143,7 +151,7 @@ class Picture:
 
     def _endpoints(self, vpc: str) -> str:
         found = sorted(one.service for one in self._network.interfaces if one.vpc == vpc and one.answers_to_name)
-        return "endpoints: s3, " + ", ".join(name for name in found if name != "resolver")
+        return "Endpoints: s3, " + ", ".join(name for name in found if name != "resolver")
 
     def _rectangle(self, x: int, y: int, width: int, height: int, kind: str) -> None:
         self._shapes.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="5"/>')

@@ -1,4 +1,4 @@
-"""Makes the templates of the environments in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
+"""Makes the templates in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
 
 # ruff: noqa: T201 a command prints
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-OUT = Path(__file__).parent / "out"
+from infra.environment import OUT
 
 
 def use_own_node() -> None:

@@ -20,9 +20,7 @@ def peers_in_code(service: str) -> set[str]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and _is_peer(node.func):
                 [name] = node.args
-                assert isinstance(name, ast.Constant), (
-                    f"{file}:{node.lineno}: a peer by a name that is not written there"
-                )
+                assert isinstance(name, ast.Constant), f"{file}:{node.lineno}: whose name is that?"
                 found.add(name.value)
     return found
 
@@ -37,7 +35,7 @@ def test_the_services_are_those_of_the_folder() -> None:
 
 
 def test_each_service_reaches_the_peers_that_its_code_calls() -> None:
-    # Everybody asks auth for keys and tokens (libs/chassis/security.py, peers.py); auth asks itself inside its pods.
+    # Everybody asks auth for keys and tokens (libs/chassis); auth has its own at hand.
     called = {name: peers_in_code(name) | ({"auth"} if name != "auth" else set()) for name in SERVICES}
 
     assert {name: set(peers) for name, peers in data_flow.PEERS.items()} == called

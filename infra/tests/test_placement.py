@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from infra.environment import OUT
 from infra.prove import proof_of
 from infra.reachability.network import Network
 from infra.reachability.resources import Resource, load
-from infra.synth import OUT
 from infra.tests.support import ENVIRONMENTS
 
 # Tier and role of the group of all that has addresses in a network; the design knows no other place.
