@@ -117,6 +117,7 @@ checkov-setup: ## make .venv-checkov, apart since checkov holds boto3 back
 infra: setup infra-setup ## make the templates of all environments, and the picture of the network
 	@$(BIN)/python -m infra.inputs infra/out/inputs
 	@$(INFRA)/python -m infra.synth
+	@$(INFRA)/python -m infra.picture
 
 infra-test: infra checkov-setup ## lint the templates, and prove who can reach whom
 	$(INFRA)/python -m infra.lint

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 ENVIRONMENTS = Path(__file__).parent / "environments"
+# Where the templates of each environment are made.
+OUT = Path(__file__).parent / "out"
 # The order gives each service its range of addresses: append only.
 SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 

@@ -53,7 +53,7 @@ def findings(environment: str, out: Path) -> list[Finding]:
 
     from infra import app as application
 
-    app = cdk.App(outdir=str(out), analytics_reporting=False)
+    app = cdk.App(outdir=str(out), analytics_reporting=False, builtin_cloud_formation_validation=False)
     application.build(app, environments.load(environment))
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from infra import environment as environments
+from infra.environment import OUT
 from infra.reachability import design
 from infra.reachability.filters import Filters
 from infra.reachability.mutants import mutants
@@ -24,7 +25,6 @@ from infra.reachability.network import all_bounds
 from infra.reachability.ports import PortSpace
 from infra.reachability.proof import Expectation, Proof
 from infra.reachability.resources import Resources, load
-from infra.synth import OUT
 
 DESIGN = Path(__file__).parent / "tests" / "designed_flow.tsv"
 

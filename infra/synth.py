@@ -1,4 +1,4 @@
-"""Makes the templates of the environments in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
+"""Makes the templates in `infra/out/<environment>/`: `python -m infra.synth [environment …]`."""
 
 # ruff: noqa: T201 a command prints
 
@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-OUT = Path(__file__).parent / "out"
+from infra.environment import OUT
 
 
 def use_own_node() -> None:
@@ -32,7 +32,8 @@ def synthesize(name: str, out: Path = OUT) -> Path:
 
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
-    app = cdk.App(outdir=str(folder), analytics_reporting=False)
+    # cfn-lint checks the templates afterwards (infra/lint.py), so the CDK's own check would be a second one.
+    app = cdk.App(outdir=str(folder), analytics_reporting=False, builtin_cloud_formation_validation=False)
     application.build(app, environments.load(name))
     app.synth()
     return folder

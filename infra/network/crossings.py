@@ -1,4 +1,4 @@
-"""What crosses from one subnet into another, for every flow of the design: what the access lists have to let through.
+"""What crosses from one subnet into another for each flow of the design: what access lists have to let through.
 
 An access list is stateless. So each crossing needs four entries: out of the first subnet, into the second one, and
 the answer's way back to the ports that the caller may have taken.

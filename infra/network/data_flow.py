@@ -1,4 +1,4 @@
-"""The designed data flow: who calls whom, on which ports. The networks are made from this and let nothing else through.
+"""The designed data flow: who calls whom, on which ports. The networks let through this and nothing else.
 
 `infra/tests/designed_flow.tsv` says the same a second time, by hand; the proof holds the templates against that.
 """

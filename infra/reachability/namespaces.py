@@ -194,7 +194,7 @@ class Topology:
         return next((link for link in links if link.space == wanted), None)
 
     def _route_transit(self, vpc: str) -> None:
-        """The Transit Gateway's table of this network: a route leads to the other network's subnet in the same zone."""
+        """The Transit Gateway's table of this network: a route leads to the other one's subnet in the zone."""
         attachment = self._network.attachments.get(vpc)
         table = self._network.transit_tables.get(attachment.id) if attachment else None
         vpcs = {found.id: home for home, found in self._network.attachments.items()}
@@ -209,7 +209,7 @@ class Topology:
                     gateway.routes.append(f"route add {route.destination} {way} table {link.table}")
 
     def _access_rules(self, links: list[Link]) -> Iterator[str]:
-        """The lists by interface: out of the subnet of the one, into that of the other; stateless, in this order."""
+        """The lists by interface: out of the one's subnet, into the other's; stateless."""
         yield "add table ip lists"
         for chain, priority in (("leaving", -10), ("entering", 0)):
             yield f"add chain ip lists {chain} {{ type filter hook forward priority {priority}; policy accept; }}"

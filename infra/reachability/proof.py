@@ -1,8 +1,8 @@
 """Holds the network of the templates against the designed data flow.
 
 Two things are proven. Together: each pair of actors can open exactly the ports that the design gives it, and
-answers come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs of it and
-nothing more, so that a hole in one is seen though another one is still in front of it.
+answers come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs
+of it and nothing more, so that a hole in one is seen though another one is still in front of it.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class Proof:
                 yield Finding("packets", f"{source.name} to {target.name}: {open_} is open, nothing is designed")
 
     def _lists_alone(self) -> Iterator[Finding]:
-        """A list cannot tell the internet from other addresses, so what the internet may, all may as far as it sees."""
+        """A list cannot name the internet alone: what the internet may, all may as far as the list sees."""
         internet = self.places["internet"]
         for name in self.network.access_lists:
             for outbound in (False, True):

@@ -21,7 +21,7 @@ class Check:
 
 @dataclass
 class Leg:
-    """One direction of a way. `kind` names what it goes by; `lookups` are the tables and what they were asked for."""
+    """One direction of a way. `kind` is what it goes by; `lookups` are the tables and what they were asked for."""
 
     kind: str = "local"
     checks: list[Check] = field(default_factory=list)

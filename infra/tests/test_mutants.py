@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from infra.environment import OUT
 from infra.prove import mutation_run, proof_of
 from infra.reachability.mutants import REMOVED, mutants
 from infra.reachability.resources import load
-from infra.synth import OUT
 
 
+@pytest.mark.timeout(900)
 def test_no_mutant_survives(capsys: pytest.CaptureFixture[str]) -> None:
     seen, survivors = mutation_run("prod")
 
