@@ -15,7 +15,7 @@ from tests.support import servers
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / ".run" / "test-results.json"
 # Folders whose tests share a whole platform or gateways: one worker has all of them.
-SHARING = ("tests/attacks", "tests/security", "tests/integration/gateway")
+SHARING = ("tests/attacks", "tests/security", "tests/integration/gateway", "tests/helm", "tests/images")
 _stories: dict[str, dict[str, list[str]]] = {"passed": defaultdict(list), "failed": defaultdict(list)}
 _figures: Counter[str] = Counter()
 

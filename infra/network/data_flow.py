@@ -17,7 +17,7 @@ DNS = 53
 # from which everybody gets keys and tokens.
 PEERS: dict[str, tuple[str, ...]] = {
     "auth": (),
-    "customer": ("auth", "locker", "shopping"),
+    "customer": ("admin", "auth", "locker", "shopping"),
     "shopping": ("auth",),
     "billing": ("auth", "customer"),
     "admin": ("auth",),
