@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +86,14 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
             process.send_signal(signal.SIGINT)
             process.wait(60)  # ten seconds on a machine that does nothing else: test_start_and_stop.py
     assert processes_of(layout) == {}, "a stopped platform leaves no process"
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Two platforms that start at once would both be slow; the other worker's tests wait."""
+    with (Path(tempfile.gettempdir()) / "reclothes-platform-starts.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def processes_of(layout: Layout) -> dict[int, int]:
