@@ -70,7 +70,8 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
     """Start a platform, wait until it says that it is up, and stop it afterwards with Ctrl-C."""
     layout.run_dir.mkdir(parents=True, exist_ok=True)
     out, surroundings = layout.run_dir / "out.log", os.environ | dict(environment or {})
-    with out.open("w") as file:
+    with out.open("w") as file, ExitStack() as alone:
+        alone.enter_context(_one_at_a_time())
         process = subprocess.Popen(
             command_of(layout),
             cwd=ROOT,
@@ -81,6 +82,7 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
         )
         try:
             _wait_until_up(layout, process, out)
+            alone.close()
             yield RunningPlatform(layout, process)
         finally:
             process.send_signal(signal.SIGINT)
