@@ -145,6 +145,8 @@ class Picture:
         found = []
         for route in self._network.transit_routes.get(table or "", ()):
             for subnet in self._network.subnets.values():
+                if isinstance(route.destination, str):
+                    continue
                 if subnet.range.subnet_of(route.destination) and subnet.tier != "compute":
                     found.append(f"{self._network.vpcs[subnet.vpc][0]} {subnet.tier}")
         return sorted(set(found))

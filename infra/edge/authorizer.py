@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -34,9 +35,12 @@ class Authorizer(Construct):
         network: ServiceNetwork,
         concurrency: int,
         log_days: int,
+        log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_)
-        log = logs.LogGroup(self, "Log", log_group_name=f"/aws/lambda/{name}", retention=kept(log_days))
+        log = logs.LogGroup(
+            self, "Log", log_group_name=f"/aws/lambda/{name}", retention=kept(log_days), encryption_key=log_key
+        )
         role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(role)
         role.add_to_policy(_network_interfaces(Stack.of(self)))

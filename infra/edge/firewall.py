@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as waf
 from constructs import Construct
@@ -49,6 +50,7 @@ class Firewall(Construct):
         stage: Mapping[str, Any],
         blocked_addresses: Sequence[str],
         log_days: int,
+        log_key: kms.IKey,
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
@@ -75,7 +77,7 @@ class Firewall(Construct):
                 }
             ),
         )
-        self._log(log_days)
+        self._log(log_days, log_key)
 
     def _blocked(self, addresses: Sequence[str]) -> Iterable[tuple[str, Statement]]:
         """The address lists, one for each version of IP; an empty list is there to be filled in a hurry."""
@@ -94,8 +96,10 @@ class Firewall(Construct):
             )
             yield f"Blocked-{version}", Statement(ip_set_reference_statement={"arn": listed.attr_arn})
 
-    def _log(self, days: int) -> None:
-        group = logs.LogGroup(self, "Log", log_group_name=f"aws-waf-logs-{self.name}", retention=kept(days))
+    def _log(self, days: int, key: kms.IKey) -> None:
+        group = logs.LogGroup(
+            self, "Log", log_group_name=f"aws-waf-logs-{self.name}", retention=kept(days), encryption_key=key
+        )
         arn = Stack.of(self).format_arn(service="logs", resource=f"log-group:{group.log_group_name}")
         waf.CfnLoggingConfiguration(
             self,

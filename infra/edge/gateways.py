@@ -21,6 +21,7 @@ from infra.edge.balancer import STAGE, BalancerStack
 from infra.edge.documents import GatewayInputs
 from infra.edge.firewall import Firewall
 from infra.edge.proofs import GatewayProofs
+from infra.keys import key_of_logs
 from infra.network.data_flow import AUTHORIZER_OWNER
 from infra.network.service_network import ServiceNetwork
 from infra.retention import kept
@@ -76,6 +77,7 @@ class GatewayStack(Stack):
         self.gateway = inputs.name
         self.name = f"reclothes-{environment}-{inputs.name}"
         self._inputs, self._balancers, self._endpoint_id = inputs, balancers, endpoint_id
+        self._log_key = key_of_logs(self, f"the logs of the {inputs.name} gateway")
         self.authorizer = Authorizer(
             self,
             "Authorizer",
@@ -85,6 +87,7 @@ class GatewayStack(Stack):
             network=auth_network,
             concurrency=options.authorizer_concurrency,
             log_days=options.log_days,
+            log_key=self._log_key,
         )
         document = self._document()
         self.api = self._api(document)
@@ -126,7 +129,11 @@ class GatewayStack(Stack):
 
     def _stage(self, document: dict[str, Any], proof: str, log_days: int) -> apigateway.CfnStage:
         log = logs.LogGroup(
-            self, "AccessLog", log_group_name=f"/reclothes/gateways/{self.name}", retention=kept(log_days)
+            self,
+            "AccessLog",
+            log_group_name=f"/reclothes/gateways/{self.name}",
+            retention=kept(log_days),
+            encryption_key=self._log_key,
         )
         self.authorizer_failures = self._count_failures(log)
         certificate = apigateway.CfnClientCertificate(
@@ -203,6 +210,7 @@ class GatewayStack(Stack):
             stage=self._inputs.stage,
             blocked_addresses=options.blocked_addresses,
             log_days=options.log_days,
+            log_key=self._log_key,
         )
         arn = self.format_arn(
             service="apigateway", account="", resource="/restapis", resource_name=f"{self.api.ref}/stages/{STAGE}"

@@ -83,8 +83,8 @@ class Ways:
             leg = Leg("endpoint")
             self._cross(leg, None, source.subnet, target, source)
             return leg
-        leg = self.leg(target, source)
-        return leg if leg and leg.kind == call.kind else None
+        back = self.leg(target, source)
+        return back if back and back.kind == call.kind else None
 
     def _cross(self, leg: Leg, left: str | None, right: str | None, source: Place, target: Place) -> None:
         """Out of one subnet and into another one; None is the outside, and within a subnet no list is asked."""
