@@ -40,7 +40,7 @@ test: setup ## run all tests; installs MariaDB and Redis from Debian when it may
 	@$(BIN)/python -m libs.runner.test_servers
 	@$(BIN)/coverage erase
 	@$(if $(REPORTS),mkdir -p $(REPORTS),:)
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered \
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadscope --cov --cov-report=term:skip-covered \
 	  $(if $(REPORTS),--junit-xml=$(REPORTS)/junit.xml --cov-report=xml:$(REPORTS)/coverage.xml)
 	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
 

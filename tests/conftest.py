@@ -7,8 +7,10 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import servers
 
@@ -20,14 +22,18 @@ _stories: dict[str, dict[str, list[str]]] = {"passed": defaultdict(list), "faile
 _figures: Counter[str] = Counter()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests belong to one worker when there are several: those of a file, or of what they share."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            file = item.path.relative_to(ROOT).as_posix()
-            shared = next((folder for folder in SHARING if file.startswith(folder + "/")), file)
-            item.add_marker(pytest.mark.xdist_group(shared))
+class Sharing(LoadScopeScheduling):
+    """Which tests belong to one worker when there are several: those of a file, or of what they share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith("tests/acceptance/"):
+            return f"acceptance on {'real servers' if 'mariadb-redis-waf' in nodeid else 'the embedded stores'}"
+        return next((folder for folder in SHARING if file.startswith(folder + "/")), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
+    return Sharing(config, log)
 
 
 @pytest.fixture(autouse=True)

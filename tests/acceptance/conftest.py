@@ -16,12 +16,7 @@ from tests.support import servers
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
 
 
-def on(stores: str) -> Any:
-    """A platform for all tests on these stores: one worker has them."""
-    return pytest.param(stores, marks=pytest.mark.xdist_group(f"platform on {stores}"))
-
-
-@pytest.fixture(scope="package", params=[on("embedded"), on("mariadb-redis-waf")])
+@pytest.fixture(scope="package", params=["embedded", "mariadb-redis-waf"])
 def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A whole platform with two web processes a service: on the embedded stores, and on MariaDB and Redis with the
     firewall in front."""

@@ -110,10 +110,12 @@ def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
     assert sold == Counter(dict.fromkeys(prices, 1)), "each coat once"
     paid = [wait_for_paid(buyer, order) for buyer, order in race.orders]
     assert sum(order["total"]["amount"] for order in paid) == sum(prices.values())
-    payments = [payment for buyer, _ in race.orders for payment in payments_of(buyer)]
-    mine = [payment for payment in payments if payment["order_id"] in {order["id"] for order in paid}]
-    assert Counter(payment["state"] for payment in mine) == {"captured": COATS}
-    assert sum(payment["amount"]["amount"] for payment in mine) == sum(prices.values())
+    payments = [
+        payment for buyer in {id(one): one for one, _ in race.orders}.values() for payment in payments_of(buyer)
+    ]
+    assert {payment["order_id"] for payment in payments} == {order["id"] for order in paid}
+    assert Counter(payment["state"] for payment in payments) == {"captured": COATS}
+    assert sum(payment["amount"]["amount"] for payment in payments) == sum(prices.values())
     wait_for("no hold to be left over", lambda: True if not open_holds(platform, list(prices)) else None)
     for coat_id in prices:
         product = manager.call("GET", f"/shopping/v1/inventory/{coat_id}").json()

@@ -46,7 +46,7 @@ def wait_until_all_are_ready(platform: RunningPlatform) -> None:
     ]
     for process in everything:
         ready = process
-        wait_for(f"{process.name} to be ready", lambda ready=ready: True if is_ready(layout, ready) else None, 40)
+        wait_for(f"{process.name} to be ready", lambda ready=ready: True if is_ready(layout, ready) else None, 120)
 
 
 def play_the_demo(platform: RunningPlatform) -> None:
