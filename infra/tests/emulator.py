@@ -18,8 +18,8 @@ from infra.tests.templates import template
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"  # moto's
-# Types that moto's CloudFormation leaves out without an error. (Of a bucket it takes the name and the encryption; the
-# rest of it is checked in the templates.)
+# Types that moto's CloudFormation leaves out without an error. (Of a bucket it takes the name and the encryption;
+# the rest of it is checked in the templates.)
 NOT_MADE = {
     "AWS::CloudTrail::Trail",
     "AWS::Logs::MetricFilter",
