@@ -16,7 +16,7 @@ from infra import environment as environments
 from infra.cloud import Cloud
 from infra.environment import SERVICES, Environment
 from infra.network.entry import EntryStack
-from infra.network.service_network import ServiceNetwork
+from infra.network.service_network import ZONES, ServiceNetwork
 from infra.network.transit import TransitStack
 
 
@@ -26,6 +26,18 @@ class NetworkStack(cdk.Stack):
     def __init__(self, app: cdk.App, service: str, environment: Environment) -> None:
         super().__init__(app, f"ReClothes-{environment.name}-{service}-network", env=place_of(environment))
         self.network = ServiceNetwork(self, "Network", service=service, environment=environment)
+        self._tell_clusters()
+
+    def _tell_clusters(self) -> None:
+        """The outputs that kOps needs to make a cluster in this network (docs/operations/clusters.md)."""
+        cdk.CfnOutput(self, "VpcId", value=self.network.vpc.ref)
+        cdk.CfnOutput(self, "VpcRange", value=str(self.network.range))
+        subnets = zip(ZONES, self.network.compute_subnets, self.network.public_subnets, strict=True)
+        for letter, compute, public in subnets:
+            cdk.CfnOutput(self, f"Zone{letter}", value=str(compute.availability_zone))
+            for tier, subnet in (("Compute", compute), ("Public", public)):
+                cdk.CfnOutput(self, f"{tier}SubnetId{letter}", value=subnet.ref)
+                cdk.CfnOutput(self, f"{tier}SubnetRange{letter}", value=str(subnet.cidr_block))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 
 from infra.data.stack import DataSizes, DataStack
+from infra.delivery.clusters import ClustersStack
 from infra.delivery.photos import PhotosStack
 from infra.delivery.registry import RegistryStack
 from infra.delivery.roles import RolesStack
@@ -182,10 +183,11 @@ class Cloud:
             env=self._place(),
         )
         buckets = {service: [bucket] for service, bucket in photos.buckets.items()}
+        ClustersStack(self._app, self._id("clusters"), environment=self._environment, env=self._place())
         RolesStack(
             self._app,
             self._id("roles"),
-            environment=name,
+            environment=self._environment,
             topology=self._topology,
             messaging=self.messaging,
             buckets=buckets | {"shopping": [self.edge.sites.buckets["photos"]]},

@@ -14,6 +14,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.delivery.clusters import cluster_name, discovery_bucket_of
+from infra.environment import Environment
 from infra.messaging.stack import MessagingStack
 
 CONSUME = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
@@ -21,9 +23,10 @@ LOOK_UP = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes")
 NOTIFYING_SERVICE = "auth"
 
 
-def issuer_of(environment: str, service: str, region: str) -> str:
-    """The host by which a cluster's service accounts are known; kOps publishes the keys there."""
-    return f"reclothes-{environment}-{service}-oidc.s3.{region}.amazonaws.com"
+def issuer_of(environment: Environment, service: str) -> str:
+    """Host and path by which a cluster's service accounts are known; kOps publishes the keys there."""
+    bucket = discovery_bucket_of(environment.name)
+    return f"{bucket}.s3.{environment.region}.amazonaws.com/{cluster_name(service, environment.domain)}"
 
 
 class ServiceRole(Construct):
@@ -34,7 +37,7 @@ class ServiceRole(Construct):
         scope: Construct,
         id_: str,
         *,
-        environment: str,
+        environment: Environment,
         service: str,
         topology: Mapping[str, Any],
         messaging: MessagingStack,
@@ -42,7 +45,7 @@ class ServiceRole(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._environment, self._service = environment, service
-        self.pods = self._role("Pods", service, f"reclothes-{environment}-{service}")
+        self.pods = self._role("Pods", service, f"reclothes-{environment.name}-{service}")
         self._let_use_queues(topology["queues"], messaging)
         self._let_publish(topology["topics"], messaging)
         self.pods.add_to_policy(
@@ -56,13 +59,13 @@ class ServiceRole(Construct):
             self._let_use_photos(bucket)
         if service == NOTIFYING_SERVICE:
             self._let_notify(messaging)
-        self.secrets = self._role("Secrets", "external-secrets", f"reclothes-{environment}-{service}-secrets")
+        self.secrets = self._role("Secrets", "external-secrets", f"reclothes-{environment.name}-{service}-secrets")
         self._let_read_secrets()
 
     def _role(self, id_: str, account: str, name: str) -> iam.Role:
         """Only this service account of this service's own cluster can be it."""
         stack = Stack.of(self)
-        issuer = issuer_of(self._environment, self._service, stack.region)
+        issuer = issuer_of(self._environment, self._service)
         provider = stack.format_arn(service="iam", region="", resource="oidc-provider", resource_name=issuer)
         conditions = {
             "StringEquals": {
@@ -131,7 +134,7 @@ class ServiceRole(Construct):
         """Of its own service only; each value is encrypted with a key that only this service's data has."""
         stack = Stack.of(self)
         own = stack.format_arn(
-            service="secretsmanager", resource=f"secret:reclothes/{self._environment}/{self._service}/*"
+            service="secretsmanager", resource=f"secret:reclothes/{self._environment.name}/{self._service}/*"
         )
         self.secrets.add_to_policy(
             iam.PolicyStatement(
@@ -140,7 +143,7 @@ class ServiceRole(Construct):
                 resources=[own],
             )
         )
-        parameters = stack.format_arn(service="ssm", resource=f"parameter/reclothes/{self._environment}/*")
+        parameters = stack.format_arn(service="ssm", resource=f"parameter/reclothes/{self._environment.name}/*")
         self.secrets.add_to_policy(
             iam.PolicyStatement(sid="Places", actions=["ssm:GetParameter"], resources=[parameters])
         )
@@ -162,7 +165,7 @@ class RolesStack(Stack):
         scope: Construct,
         id_: str,
         *,
-        environment: str,
+        environment: Environment,
         topology: Mapping[str, Any],
         messaging: MessagingStack,
         buckets: Mapping[str, Sequence[s3.IBucket]],

@@ -157,7 +157,8 @@ def test_a_role_is_for_one_account_of_one_cluster() -> None:
         subjects = [value for key, value in conditions.items() if key.endswith(":sub")]
         assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
         assert [one.split(":")[2] for one in subjects] == [service]
-        assert all(f"-prod-{service}-oidc" in key for key in conditions)
+        issuer = f"reclothes-prod-kops-discovery.s3.eu-central-1.amazonaws.com/{service}.k8s.reclothes.example"
+        assert {key.rpartition(":")[0] for key in conditions} == {issuer}, "where kOps publishes the cluster's keys"
 
 
 def test_the_emulator_makes_what_it_can_of_logs_alarms_buckets_and_images() -> None:

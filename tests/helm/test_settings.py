@@ -38,7 +38,7 @@ def filled(release: Release, values: dict[str, str]) -> dict[str, str]:
     def fill(found: re.Match[str]) -> str:
         assert found[1] in fetched, f"{found[1]} is in a template and fetched by nothing"
         if found[1] == "AUTH_SMTP_URL":
-            return "smtps://user:word@mail.example"
+            return "smtps://mail.example"
         return "1234" if found[1].endswith("_port") else "x"
 
     return {name: FIELD.sub(fill, value) for name, value in values.items()}
