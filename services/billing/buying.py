@@ -16,7 +16,6 @@ from services.billing.models import Payment, Purchase
 from services.billing.payouts import Sale
 
 GOODS_ARE_BACK = frozenset({"checked_good", "refund_decided"})
-GIVEN_UP = frozenset({"cancelled", "expired"})
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,6 @@ def return_moved(move: ReturnMove) -> None:
     purchase = purchases.locked(move.order_id)
     if move.state in GOODS_ARE_BACK:
         _take_goods_back(purchase, move)
-    elif move.state in GIVEN_UP and purchase.completed_at is not None:
-        _complete(purchase, move.product_ids)
 
 
 def _take_goods_back(purchase: Purchase, move: ReturnMove) -> None:

@@ -153,7 +153,10 @@ def read(intent_id: str) -> Intent:
 def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Take the money that the bank set aside; what was taken or given back meanwhile is read."""
     options = _once(payment_id, "capture", attempt)
-    return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
+    try:
+        return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
+    except CardDeclined:  # what has become of the intent counts; settling looks again
+        return read(intent_id)
 
 
 def cancel(intent_id: str, payment_id: str, attempt: int) -> Intent:
@@ -184,6 +187,8 @@ def refund(intent_id: str, refund_id: str, amount: int, attempt: int) -> Provide
     try:
         return _as_refund(_ask(lambda stripe: stripe.v1.refunds.create(parameters, options)))
     except stripe.InvalidRequestError as error:
+        if error.code == "balance_insufficient":  # it passes, and the next attempt has another key
+            raise ProviderUnavailable("the provider cannot pay it back now", is_final=True) from None
         raise RefundRefused((error.code or "invalid_request")[:64]) from None
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock
@@ -22,6 +23,7 @@ from services.billing import (
     coins,
     declines,
     fees,
+    findings,
     money_ledger,
     payment_states,
     purchases,
@@ -35,6 +37,7 @@ from services.billing.registry import registry
 
 CAPTURED_BY_CALLER_WITHIN = timedelta(seconds=30)
 ORDER_NOT_KEPT = "the order was not kept"
+SALE_NOT_PAID = "the money of the sale could not be taken"
 REPLACED = "replaced"
 
 
@@ -169,6 +172,9 @@ def _mark_given_up(payment: Payment) -> None:
     """The provider holds nothing for this payment any more."""
     if payment.state == "failed":
         payment.settle_at = None
+    elif payment.state == "capturing" and payment.fee_id is None:
+        findings.report("sale_not_paid", payment.id, SALE_NOT_PAID, payment_id=payment.id)
+        _void(payment, SALE_NOT_PAID)
     elif "voided" in MOVES[payment.state]:
         _void(payment, ORDER_NOT_KEPT if payment.state == "voiding" else "cancelled by the provider")
 
@@ -260,14 +266,24 @@ def capture_for(order_id: str) -> None:
     purchase = purchases.locked(order_id)
     payment = live_payment_of(order_id)
     if payment is None:
-        if purchase.ended_at is not None:
-            return
-        raise LookupError(f"no payment for the sold order {order_id}")
+        if purchase.ended_at is None:
+            _give_up_sale(order_id)
+        return
     payment_states.lock(payment)
     if payment.state == "authorized":
         move(payment, "capturing")
         if payment.method == "coins":
             mark_taken(payment, purchase)
+
+
+def _give_up_sale(order_id: str) -> None:
+    """The provider gave the authorisation up before the sale was heard of: the order cannot be kept."""
+    voided = select(Payment).where(Payment.order_id == order_id, Payment.state == "voided")
+    payment = session().scalar(voided.order_by(Payment.created_at.desc()).limit(1))
+    if payment is None:
+        raise LookupError(f"no payment for the sold order {order_id}")
+    findings.report("sale_not_paid", payment.id, SALE_NOT_PAID, payment_id=payment.id)
+    _publish(payment, "voided", reason=SALE_NOT_PAID)
 
 
 def give_back_for(order_id: str) -> None:

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
-from sqlalchemy import select
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session, unit_of_work
@@ -25,7 +26,7 @@ from services.billing.models import Payment, ReconciliationWindow, Refund
 from services.billing.payment_states import ENDED
 
 PAGES_AT_ONCE = 3
-MOST_ASKED_FOR = 50
+MOST_IN_A_PAGE = 50
 LONGEST_WINDOW = timedelta(hours=6)
 FIRST_WINDOW_BEGINS = timedelta(days=1)
 # What is younger may still be under way.
@@ -138,7 +139,7 @@ def _judge_stranger(intent: Intent) -> None:
         findings.mended("unknown_payment", intent.id)
         is_over = payment is not None and (payment.provider_intent_id is not None or payment.state in ENDED)
     if is_over and intent.status != "canceled":
-        card_provider.cancel(intent.id, intent.id, 1)
+        card_provider.cancel(intent.id, intent.id, int(clock.now().timestamp()))  # each run is an attempt
 
 
 def _judge_amount(subject: str, ours: Money, theirs: Money, payment_id: str) -> None:
@@ -206,33 +207,41 @@ def _payment_id_of(found: ProviderRefund) -> str | None:
 
 
 def _ask_for_unseen_payments(window: Window) -> None:
-    with unit_of_work(reads_only=True) as db:
-        unseen = select(Payment.id, Payment.provider_intent_id).where(
-            Payment.created_at >= window[0],
-            Payment.created_at < window[1],
-            Payment.provider_intent_id.is_not(None),
-            Payment.reconciled_at.is_(None),
-        )
-        rows = db.execute(unseen.order_by(Payment.created_at).limit(MOST_ASKED_FOR)).all()
-    for payment_id, intent_id in rows:
+    unseen = select(Payment.id, Payment.provider_intent_id).where(
+        Payment.created_at >= window[0],
+        Payment.created_at < window[1],
+        Payment.provider_intent_id.is_not(None),
+        Payment.reconciled_at.is_(None),
+    )
+    for payment_id, intent_id in _in_pages(unseen, Payment.id):
         assert intent_id is not None, payment_id
         with _reported_when_unknown(payment_id, payment_id):
             compare_intent(card_provider.read(intent_id))
 
 
 def _ask_for_unseen_refunds(window: Window) -> None:
-    with unit_of_work(reads_only=True) as db:
-        unseen = select(Refund.id, Refund.payment_id, Refund.provider_refund_id).where(
-            Refund.made_at >= window[0],
-            Refund.made_at < window[1],
-            Refund.provider_refund_id.is_not(None),
-            Refund.reconciled_at.is_(None),
-        )
-        rows = db.execute(unseen.order_by(Refund.made_at).limit(MOST_ASKED_FOR)).all()
-    for refund_id, payment_id, theirs in rows:
+    unseen = select(Refund.id, Refund.payment_id, Refund.provider_refund_id).where(
+        Refund.made_at >= window[0],
+        Refund.made_at < window[1],
+        Refund.provider_refund_id.is_not(None),
+        Refund.reconciled_at.is_(None),
+    )
+    for refund_id, payment_id, theirs in _in_pages(unseen, Refund.id):
         assert theirs is not None, refund_id
         with _reported_when_unknown(refund_id, payment_id):
             compare_refund(card_provider.read_refund(theirs))
+
+
+def _in_pages(rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -> Iterator[Any]:
+    """All rows by their key, which stands first in each; no transaction is open while one is looked at."""
+    last = ""
+    while True:
+        with unit_of_work(reads_only=True) as db:
+            page = db.execute(rows.where(key > last).order_by(key).limit(MOST_IN_A_PAGE)).all()
+        yield from page
+        if len(page) < MOST_IN_A_PAGE:
+            return
+        last = page[-1][0]
 
 
 @contextmanager

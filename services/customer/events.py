@@ -21,6 +21,8 @@ from services.customer.registry import registry
 
 __all__ = ["registry"]
 
+SALE_NOT_PAID = "the money of the sale could not be taken"  # as billing says it
+
 registry.publishes(
     "customer.profile.changed.v1",
     "customer.buying_order.placed.v1",
@@ -51,6 +53,13 @@ def mark_order_paid(event: Event) -> None:
 @registry.handles("shopping.hold.released.v1")
 def follow_lost_hold(event: Event) -> None:
     buying_orders.lose_hold(event.data["order_id"], is_cancelled=event.data["reason"] == "cancelled")
+
+
+@registry.handles("billing.payment.voided.v1")
+def cancel_sale_without_money(event: Event) -> None:
+    """The products were sold and the money could not be taken: they are on sale again."""
+    if event.data["reason"] == SALE_NOT_PAID:
+        buying_orders.lose_hold(event.data["order_id"], is_cancelled=True)
 
 
 # What a door was used for, as the move that it makes of the order.

@@ -38,9 +38,12 @@ def follow_cancelled_order(event: Event) -> None:
 
 
 @registry.handles("customer.return_buying_order.moved.v1")
-def follow_given_up_return(event: Event) -> None:
-    if event.data["state"] in ("cancelled", "expired"):
-        packages.release(event.data["return_id"])
+def follow_return(event: Event) -> None:
+    data = event.data
+    if data["state"] == "created":
+        packages.let_deposit(data["return_id"], data["buyer_id"])
+    elif data["state"] in ("cancelled", "expired"):
+        packages.release(data["return_id"])
 
 
 @registry.handles("billing.fee.paid.v1")

@@ -12,14 +12,21 @@ from services.locker.registry import registry
 
 
 def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
-    """A box for a donation or a return, and the right to open it (stories d-pr-04, rb-r-re-02). LocationFull."""
+    """A box for a donation, and the right to open it (story d-pr-04); for a return the box alone. LocationFull."""
     known = boxes.box_of_order(order_id)
     if known is not None and known.location_id != location_id and known.state == "held":
         release(order_id)  # the donor chose another location after the hold had ended
     box = boxes.hold(order_id, location_id)
-    if box.state == "held":
+    if box.state == "held" and not order_id.startswith("rbo_"):
         door_rights.give("deposit", order_id, person_id, box, box.held_until)
     return box
+
+
+def let_deposit(order_id: str, person_id: str) -> None:
+    """The return for which a box is held was made: before that nobody may leave clothes there (rb-r-re-02)."""
+    box = boxes.box_of_order(order_id)
+    if box is not None and box.state == "held":
+        door_rights.give("deposit", order_id, person_id, box, box.held_until)
 
 
 def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None = None) -> Box | None:

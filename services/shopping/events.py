@@ -52,7 +52,7 @@ def remember_taste(event: Event) -> None:
 @registry.handles("customer.buying_order.moved.v1")
 def sell_again_what_was_cancelled(event: Event) -> None:
     data = event.data
-    if data["state"] == "cancelled" and data["previous_state"] != "placed":
+    if data["state"] == "cancelled":  # what is not sold to this order is left alone
         sold_products.sell_again(data["order_id"], data["product_ids"])
 
 

@@ -6,6 +6,8 @@ CloudFront may keep it for ever.
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
 from libs.chassis.logs import get_logger
 from libs.chassis.pictures import NotAnImage, scaled_down
 from services.shopping import photo_store, product_store
@@ -24,7 +26,10 @@ def make_wanted() -> None:
     for product in product_store.products_with_photos_to_size(MOST_PRODUCTS_AT_ONCE):
         for photo in product.photos:
             if not photo.sizes:
-                _make(product, photo)
+                try:
+                    _make(product, photo)
+                except ClientError as error:  # this file alone; a store that is away is another error
+                    get_logger(__name__).error("photo cannot be read", photo=photo.id, reason=str(error))
 
 
 def _make(product: Product, photo: Photo) -> None:

@@ -134,7 +134,7 @@ class Scene:
 
     def take_back(self, buyer: Customer, made: Json) -> Json:
         """The buyer puts a return into its box, the deliveryman collects it: the package."""
-        [door] = self.open(buyer, made["id"])
+        [door] = self.open_soon(buyer, made["id"])
         self.controller.shut(door, is_occupied=True)
         buyer.purchase_return_in_state(made["id"], "in_box")
         self.give_work("collecting", made["id"], self.deliveryman)

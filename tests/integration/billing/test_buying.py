@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from libs.chassis import db
-from services.billing import ledger_check, money_check
+from services.billing import card_provider, ledger_check, money_check, payment_states, payments
 from tests.integration.billing.shop import Order, Shop, euros
 from tests.integration.billing.support import (
     DONATION,
@@ -36,6 +37,16 @@ def faults() -> list[str]:
 def held_by_provider() -> int:
     with db.unit_of_work(reads_only=True):
         return money_check.balance_of("house.provider", "EUR")
+
+
+def give_up_at_provider(payment_id: str) -> None:
+    """The bank set money aside and let it go again before it was taken."""
+    with db.unit_of_work():
+        payment = payment_states.find(payment_id)
+        assert payment is not None
+        assert payment.provider_intent_id is not None
+        intent = card_provider.read(payment.provider_intent_id)
+        payments.apply(payment, replace(intent, status="canceled"))
 
 
 def buy(shop: Shop, order: Order, *, coins: bool = False) -> str:
@@ -298,15 +309,35 @@ def test_a_sale_that_is_told_late_follows_what_became_of_the_order(billing: Harn
     assert payouts_of(billing) == ([("due", 1960)] if end == "completed" else [])
 
 
-def test_a_return_that_was_given_up_after_all_was_over_leaves_the_share_due(billing: Harness, shop: Shop) -> None:
+def test_old_news_of_a_return_that_was_given_up_makes_no_share_due(billing: Harness, shop: Shop) -> None:
     move_donation(billing, "deposited")
     order = shop.order(prices=(4900,))
     buy(shop, order)
     shop.product_sold(order, 0, DONATION)
     shop.moved(order, "completed", products=[])
-    assert payouts_of(billing) == [("prepared", 1960)]
     shop.returned(order, "expired", order.products, None)
-    assert payouts_of(billing) == [("due", 1960)]
+    assert payouts_of(billing) == [("prepared", 1960)], "another return may be on its way"
+
+
+def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    give_up_at_provider(payment_id)
+    [told] = billing.published("billing.payment.voided.v1")
+    assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
+    assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
+
+
+def test_a_sale_that_is_heard_of_after_its_payment_was_voided_is_given_up(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    give_up_at_provider(payment_id)
+    shop.sell(order)
+    first, second = billing.published("billing.payment.voided.v1")
+    assert (first["reason"], second["reason"]) == ("cancelled by the provider", payments.SALE_NOT_PAID)
 
 
 def test_staff_see_payments_refunds_and_payouts_and_record_what_was_sent(billing: Harness, shop: Shop) -> None:

@@ -102,6 +102,15 @@ def test_an_order_that_is_not_paid_is_cancelled_by_giving_its_hold_back(
     assert move["payment_id"] is None
 
 
+def test_an_order_whose_money_cannot_be_taken_is_cancelled(customer: Harness, ines: Ask) -> None:
+    order = place(ines)
+    told = {"payment_id": f"pay_{'5' * 32}", "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    for reason in ("the order was not kept", "the money of the sale could not be taken"):
+        assert buying.read(ines, order)["state"] == "placed"
+        customer.deliver("billing.payment.voided.v1", told | {"reason": reason})
+    assert buying.read(ines, order)["state"] == "cancelled"
+
+
 def test_a_cancellation_that_a_fault_cut_off_is_finished_by_the_news(customer: Harness, ines: Ask) -> None:
     unpaid, paid = place(ines, COAT), place(ines, HAT)
     buying.lose_hold(customer, unpaid, "cancelled")

@@ -155,6 +155,9 @@ def test_a_return_is_put_in_its_box_and_collected_with_donations(empty_locker: H
     return_id, held = hold(empty_locker, place, order_id=new_id("rbo"))
     assert held.status_code == 200, held.text
     stranger, ines = person(empty_locker, "tom"), person(empty_locker, "ines")
+    refused = refusal(open_doors(ines, place, order_id=return_id))
+    assert refused == (404, "nothing-to-open"), "no return was made yet"
+    return_moved(empty_locker, return_id, "created")
     assert refusal(open_doors(stranger, place, order_id=return_id)) == (404, "nothing-to-open")
     [opening] = open_doors(ines, place, order_id=return_id).json()["openings"]
     place.use(opening["grant_id"], True)
@@ -172,6 +175,7 @@ def test_a_return_that_is_given_up_frees_its_box(
     empty_locker: Harness, place: Place, ines: Ask, state: str
 ) -> None:
     return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
+    return_moved(empty_locker, return_id, "created")
     return_moved(empty_locker, return_id, state)
     assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")
     assert set(boxes(place)) == {"free"}
@@ -181,6 +185,7 @@ def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, p
     from services.locker.models import DoorRight
 
     return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
+    return_moved(empty_locker, return_id, "created")
     over = clock.now() - timedelta(seconds=1)
     with db.unit_of_work() as session:
         session.execute(update(DoorRight).values(valid_until=over))
