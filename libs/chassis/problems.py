@@ -13,6 +13,9 @@ TYPE_BASE = "https://docs.reclothes.example/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 
+MOST_ERRORS = 20  # as openapi/components/schemas.yaml has it
+
+
 class Problem(Exception):
     """An error that the caller is told about: `slug` and `title` are stable, `detail` speaks of this case.
 
@@ -48,7 +51,7 @@ class Problem(Exception):
         if instance:
             document["instance"] = f"urn:reclothes:request:{instance}"
         if self.errors:
-            document["errors"] = [dict(error) for error in self.errors]
+            document["errors"] = [dict(error) for error in self.errors[:MOST_ERRORS]]
         return document | self.extensions
 
 
