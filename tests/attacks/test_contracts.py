@@ -35,7 +35,7 @@ from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
 
 CALLERS = {"external": ("nobody", "buyer2"), "internal": ("nobody", "employee", "manager", "deliveryman")}
-EXAMPLES = 8
+EXAMPLES = 4
 CONFORMANCE = [
     checks.status_code_conformance,
     checks.content_type_conformance,
