@@ -72,7 +72,7 @@ def test_an_edit_is_searchable_at_once_and_the_second_editor_is_told(published: 
     with db.unit_of_work():
         edited = inventory.edit(product, {"title": "Velvet cape", "sizes": [{"system": "UK", "value": "12"}]})
     assert edited.version == product.version + 1
-    found = catalogue.browse(ProductFilter(q="capes", size="uk 12"), "newest", 10, None)
+    found = catalogue.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
     assert [item.id for item in found["items"]] == [product.id]
     with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
         inventory.edit(product, {"title": "Too late"})

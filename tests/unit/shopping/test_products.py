@@ -29,8 +29,6 @@ LEGAL = [
     ("held", Move.SELL, "sold"),
     ("sold", Move.SELL_AGAIN, "published"),
     ("sold", Move.TAKE_BACK, "draft"),
-    ("sold", Move.SELL_AGAIN, "published"),
-    ("withdrawn", Move.RESUME, "published"),
     ("draft", Move.RECYCLE, "recycled"),
     ("priced", Move.RECYCLE, "recycled"),
     ("withdrawn", Move.RECYCLE, "recycled"),
