@@ -11,22 +11,11 @@ from typing import Any
 import yaml
 
 from infra import environment as environments
+from infra.lint import Finding
 from infra.synth import use_own_node
 
 ACCEPTED = Path(__file__).parent / "accepted.yaml"
 PLUGIN = "AwsSolutions"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a rule says of a construct."""
-
-    rule: str
-    where: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.rule} at {self.where}: {self.text}"
 
 
 @dataclass(frozen=True)
