@@ -1,6 +1,7 @@
 """Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment."""
 
 import ctypes
+import importlib
 import os
 import signal
 import sys
@@ -20,6 +21,9 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+if workers > 1:
+    # Imported here once, before the workers fork; each builds its application for itself, with its own connections.
+    importlib.import_module("libs.chassis.app")
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 a heartbeat file
 
 

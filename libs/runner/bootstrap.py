@@ -101,7 +101,7 @@ def set_up(venv: Path, lock: Path, own: bool) -> None:
     installer.write_text(locked_lines("uv"))
     run("Installing the installer", [*pip, "--require-hashes", "--no-deps", "-r", str(installer)], log)
     uv = [str(venv / "bin" / "uv"), "pip", "install", "--python", str(venv / "bin" / "python"), "--no-deps"]
-    run("Installing the locked packages", [*uv, "--require-hashes", "-r", str(lock)], log)
+    run("Installing the locked packages", [*uv, "--compile-bytecode", "--require-hashes", "-r", str(lock)], log)
     if own:
         itself = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
         run("Installing ReClothes itself", itself, log)

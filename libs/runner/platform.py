@@ -101,7 +101,7 @@ class Platform:
             self._prepare("demo-data", "Demo data (once)")
         if layout.images:
             from_images.hand_over(layout)
-        self._step("Services and workers", services, 120)
+        self._step("Services and workers", services, 300)
         self._step("Gateways", gateways, 15)
         (layout.run_dir / "ready").write_text(str(time.time()))
 

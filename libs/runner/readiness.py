@@ -35,9 +35,8 @@ def wait_until_ready(
             return
         failed = _failed(supervisor, waiting)
         if failed or time.monotonic() > deadline:
-            name = failed or next(iter(waiting))
-            what = "ended" if failed else f"was not ready after {seconds:.0f} s"
-            raise DidNotStart(f"{name} {what}.\n{log_tail(layout, name)}")
+            what = f"{failed} ended" if failed else f"Not ready after {seconds:.0f} s: {', '.join(waiting)}"
+            raise DidNotStart(f"{what}.\n{log_tail(layout, failed or next(iter(waiting)))}")
         time.sleep(0.1)
 
 

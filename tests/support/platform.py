@@ -71,7 +71,7 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
     layout.run_dir.mkdir(parents=True, exist_ok=True)
     out, surroundings = layout.run_dir / "out.log", os.environ | dict(environment or {})
     with out.open("w") as file, ExitStack() as alone:
-        alone.enter_context(_one_at_a_time())
+        alone.enter_context(one_at_a_time())
         process = subprocess.Popen(
             command_of(layout),
             cwd=ROOT,
@@ -91,9 +91,9 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Two platforms that start at once would both be slow; the other worker's tests wait."""
-    with (Path(tempfile.gettempdir()) / "reclothes-platform-starts.lock").open("w") as file:
+def one_at_a_time() -> Iterator[None]:
+    """What takes the whole machine (a platform's start, a race) does not meet the same of the other test worker."""
+    with (Path(tempfile.gettempdir()) / "reclothes-tests-alone.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -119,7 +119,7 @@ def orphans_of(layout: Layout) -> list[int]:
 
 
 def _wait_until_up(layout: Layout, process: subprocess.Popen[str], out: Path) -> None:
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 480
     while not (layout.run_dir / "ready").exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the platform did not come up:\n{out.read_text()}")
