@@ -6,13 +6,16 @@ token. The requests are the same in each run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import pytest
 import requests
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
@@ -28,14 +31,23 @@ from schemathesis.config import (
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
-from libs.gateway.build import GATEWAYS, read_gateway
+from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
 from libs.gateway.model import Exposed
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
 
-CALLERS = {"external": ("nobody", "buyer2"), "internal": ("nobody", "employee", "manager", "deliveryman")}
-EXAMPLES = 4
+MACHINE = "a service account"
+CALLERS = {
+    "external": ("nobody", "buyer2", MACHINE),
+    "internal": ("nobody", "employee", "manager", "deliveryman", MACHINE),
+}
+MACHINE_SCOPES = [
+    scope
+    for scope, facts in yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text()).items()
+    if "machine" in facts["holders"]
+]
+EXAMPLES = 4  # requests of each sort, where the caller is let in
 CONFORMANCE = [
     checks.status_code_conformance,
     checks.content_type_conformance,
@@ -63,11 +75,16 @@ def schema_of(service: str) -> BaseSchema:
 class Tokens:
     """A live token of each caller; another one when an operation under test has ended the session."""
 
-    def __init__(self) -> None:
+    def __init__(self, internal: OpenGate) -> None:
+        self._internal = internal
         self._tokens: dict[tuple[str, str], str] = {}
 
     def live(self, gate: OpenGate, caller: str) -> str:
         token = self._tokens.get((gate.name, caller))
+        if caller == MACHINE:
+            token = token or self._of_machine(gate)
+            self._tokens[gate.name, caller] = token
+            return token  # no operation that it may ask for ends it
         if token is not None:
             with gate.client(token=token) as client:
                 if client.get("/auth/v1/session").status_code == 200:
@@ -76,10 +93,28 @@ class Tokens:
         self._tokens[gate.name, caller] = token
         return token
 
+    def _of_machine(self, gate: OpenGate) -> str:
+        """The token of a new service account of this gateway, with all that one can hold."""
+        wanted = {"name": "Schemathesis", "kind": "confidential", "grant": "client_credentials"}
+        body = wanted | {"gateway": gate.name, "scopes": MACHINE_SCOPES}
+        with self._internal.client(token=self.live(self._internal, "manager")) as manager:
+            headers = {"idempotency-key": uuid.uuid4().hex}
+            made = manager.post("/auth/v1/oauth-clients", json=body, headers=headers)
+            assert made.status_code == 201, made.text
+            client_id = made.json()["client_id"]
+            told = manager.put(f"/auth/v1/oauth-clients/{client_id}/secret").json()
+        with gate.client(address=fresh_address()) as machine:
+            proof = (client_id, told["client_secret"])
+            form = {"grant_type": "client_credentials"}
+            answer = machine.post("/auth/v1/oauth/tokens", data=form, auth=proof)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["access_token"]
+        return token
+
 
 @pytest.fixture(scope="module")
-def tokens() -> Tokens:
-    return Tokens()
+def tokens(internal: OpenGate) -> Tokens:
+    return Tokens(internal)
 
 
 class FromAddress(HTTPAdapter):
@@ -121,57 +156,89 @@ def test_whatever_is_asked_the_answer_is_one_of_the_contract(
         headers = {}
         if caller != "nobody":
             headers["authorization"] = f"Bearer {tokens.live(gate, caller)}"
-        ask_all(exposed, checked(gate, exposed, headers, session), real)
+        ask_all(exposed, Asker(gate, exposed, headers, session), real)
 
 
-def ask_all(exposed: Exposed, check: Callable[[schemathesis.Case], None], real: dict[str, str]) -> None:
-    """Ask right and wrong requests of one operation, and for what can be read also about what is there."""
+def test_service_accounts_are_among_those_who_are_let_in() -> None:
+    for gateway in GATEWAYS:
+        asked = {one.operation.operation_id for one in read_gateway(gateway).exposed if _is_for_machines(one)}
+        assert asked & {"report_events", "list_inventory"}, gateway
+
+
+def _is_for_machines(exposed: Exposed) -> bool:
+    needed = exposed.operation.scopes
+    return bool(needed) and set(needed) <= set(MACHINE_SCOPES)
+
+
+@dataclass
+class Asker:
+    """Sends requests as one caller and looks at the answers."""
+
+    gate: OpenGate
+    exposed: Exposed
+    headers: dict[str, str]
+    session: requests.Session
+    is_turned_away: bool = False
+
+    def send(self, case: schemathesis.Case) -> None:
+        answer = case.call(
+            base_url=self.gate.url,
+            session=self.session,
+            headers=self.headers,
+            verify=str(self.gate.ca_file),
+            allow_redirects=False,
+        )
+        assert answer.status_code < 500, told(case, answer)
+        if self.exposed.needs_token and "authorization" not in self.headers:
+            assert answer.status_code in {401} | REFUSED_BY_GATEWAY, told(case, answer)
+            assert answer.headers["content-type"] == ["application/problem+json"]
+            self.is_turned_away = True
+            return
+        case.validate_response(answer, checks=CONFORMANCE)
+        challenge = answer.headers.get("www-authenticate", [""])[0]
+        if answer.status_code == 403 and "insufficient_scope" in challenge:
+            self.is_turned_away = True
+
+
+def ask_all(exposed: Exposed, asker: Asker, real: dict[str, str]) -> None:
+    """Ask right and wrong requests of one operation, and for what can be read also about what is there.
+
+    Who is turned away is so whatever is sent (the access matrix has all of them): one request of each sort will do.
+    """
     operation = exposed.operation
     asked = schema_of(operation.service)[operation.path][operation.method]
-    ask(asked.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE), check)
-    if operation.method == "GET" and "{" in operation.path:
-        known = {name: value for name, value in real.items() if f"{{{name}}}" in operation.path}
-        ask(asked.as_strategy(path_parameters=known), check)
+    right = asked.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE)
+    ask(right, asker, 1)
+    examples = 1 if asker.is_turned_away else EXAMPLES
+    if not asker.is_turned_away:
+        ask(right, asker, examples)
+        if operation.method == "GET" and "{" in operation.path:
+            known = {name: value for name, value in real.items() if f"{{{name}}}" in operation.path}
+            ask(asked.as_strategy(path_parameters=known), asker, examples)
     try:
-        ask(asked.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE), check)
+        ask(asked.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE), asker, examples)
     except Unsatisfiable:
         assert not takes_anything(asked), "only where there is nothing to get wrong"
 
 
-def ask(strategy: SearchStrategy[schemathesis.Case], check: Callable[[schemathesis.Case], None]) -> None:
-    bounded = settings(
-        max_examples=EXAMPLES,
+def ask(strategy: SearchStrategy[schemathesis.Case], asker: Asker, examples: int) -> None:
+    @settings(
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    bounded(given(case=strategy)(check))()
+    @given(case=strategy)
+    def asked(case: schemathesis.Case) -> None:
+        asker.send(case)
+
+    asked()
 
 
 def takes_anything(operation: APIOperation) -> bool:
     declared = operation.definition.raw
     return bool(declared.get("parameters") or declared.get("requestBody"))
-
-
-def checked(
-    gate: OpenGate, exposed: Exposed, headers: dict[str, str], session: requests.Session
-) -> Callable[[Any], None]:
-    """A function that sends a request and looks at the answer."""
-    has_token = "authorization" in headers
-
-    def check(case: schemathesis.Case) -> None:
-        answer = case.call(
-            base_url=gate.url, session=session, headers=headers, verify=str(gate.ca_file), allow_redirects=False
-        )
-        assert answer.status_code < 500, told(case, answer)
-        if exposed.needs_token and not has_token:
-            assert answer.status_code in {401} | REFUSED_BY_GATEWAY, told(case, answer)
-            assert answer.headers["content-type"] == ["application/problem+json"]
-            return
-        case.validate_response(answer, checks=CONFORMANCE)
-
-    return check
 
 
 def told(case: schemathesis.Case, answer: schemathesis.Response) -> str:
