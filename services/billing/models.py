@@ -68,7 +68,10 @@ class Payment(Base):
 
 
 class Refund(Base):
-    """Money or coins of a payment that go back. `unique_key` names what for, so that twice is once."""
+    """Money or coins of a payment that go back. `unique_key` names what for, so that twice is once.
+
+    `replaces` is the failed refund that it stands for; `reference` is that of a bank transfer.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -95,6 +98,8 @@ class Refund(Base):
     coins: Mapped[int | None] = mapped_column(BigInteger)
     provider_refund_id: Mapped[str | None] = mapped_column(String(100), unique=True)
     failure_code: Mapped[str | None] = mapped_column(String(64))
+    replaces: Mapped[str | None] = mapped_column(ForeignKey("refunds.id"), unique=True)
+    reference: Mapped[str | None] = mapped_column(String(140))
     attempt: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settle_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis.db import session
 from services.billing.models import MoneyEntry, MoneyRecord, Payment, Payout, Refund
-from services.billing.money_ledger import PROVIDER
+from services.billing.money_ledger import PAID_OUT, PROVIDER
 
 
 def faults() -> Iterator[str]:
@@ -58,8 +58,9 @@ def _payments() -> Select[str, int, int]:
 
 
 def _refunds() -> Select[str, int, int]:
-    sums = _sums((MoneyEntry.account == PROVIDER) & (MoneyRecord.kind == "refunded"))
-    is_made = (Refund.method == "card") & (Refund.state == "made")
+    is_about_refund = MoneyRecord.kind.in_(("refunded", "refund_back"))
+    sums = _sums(MoneyEntry.account.in_((PROVIDER, PAID_OUT)) & is_about_refund)
+    is_made = (Refund.method != "coins") & (Refund.state == "made")
     return _compared(Refund.id, case((is_made, -Refund.amount), else_=0), sums)
 
 

@@ -31,8 +31,14 @@ def captured(payment: Payment) -> None:
 
 
 def refunded(refund: Refund, payment: Payment) -> None:
-    """The provider gave a refund's money back."""
-    _post("refunded", refund.id, refund.currency, refund.amount, source=PROVIDER, target=_income_of(payment))
+    """The provider gave a refund's money back, or staff did by a bank transfer."""
+    source = PROVIDER if refund.method == "card" else PAID_OUT
+    _post("refunded", refund.id, refund.currency, refund.amount, source=source, target=_income_of(payment))
+
+
+def refund_came_back(refund: Refund, payment: Payment) -> None:
+    """The buyer's bank did not take what the provider gave back: the provider holds it again."""
+    _post("refund_back", refund.id, refund.currency, refund.amount, source=_income_of(payment), target=PROVIDER)
 
 
 def _income_of(payment: Payment) -> str:

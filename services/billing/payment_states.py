@@ -26,7 +26,7 @@ MOVES: dict[str, frozenset[str]] = {
     "refunding": frozenset({"refunded", "captured"}),
     "voided": frozenset({"captured"}),
     "failed": frozenset({"captured"}),
-    "refunded": frozenset(),
+    "refunded": frozenset({"captured"}),  # a refund came back from the bank
 }
 ENDED = frozenset({"voided", "failed", "refunded"})
 UNDER_WAY = frozenset({"created", "requires_action", "authorized"})

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
-from services.billing import findings, payment_states, payments
+from services.billing import payment_states, payments
 from services.billing.models import Payment, ProviderEvent, Refund
 from services.billing.provider_notices import Notice
 
@@ -40,8 +40,5 @@ def _take_news_of_refund(notice: Notice) -> None:
     refund = session().get(Refund, notice.refund_id) if notice.refund_id else None
     if refund is None:
         return
-    if refund.state == "pending":
+    if refund.state == "pending" or (refund.state == "made" and notice.type == "refund.failed"):
         refund.settle_at = clock.now()
-    elif refund.state == "made" and notice.type == "refund.failed":
-        detail = f"the bank sent the refund of {refund.money} back after it was made"
-        findings.report("refund_failed", refund.id, detail, payment_id=refund.payment_id)

@@ -180,21 +180,23 @@ def compare_refund(found: ProviderRefund) -> None:
             return
         refund.reconciled_at = clock.now()
         _judge_amount(refund.id, refund.money, Money(found.amount, found.currency), refund.payment_id)
-        refund_id, state = refund.id, refund.state
-        _judge_refund(refund, found)
-    if state == "pending":
+        refund_id, has_news = refund.id, _judge_refund(refund, found)
+    if has_news:
         settlement.settle_refund(refund_id)
 
 
-def _judge_refund(refund: Refund, found: ProviderRefund) -> None:
+def _judge_refund(refund: Refund, found: ProviderRefund) -> bool:
+    """Whether the provider tells what we did not know yet; what contradicts what we know is a finding."""
     theirs = "made" if found.status == "succeeded" else "pending"
     theirs = "failed" if found.status in ("failed", "canceled") else theirs
-    if refund.state in (theirs, "pending"):
+    has_news = refund.state == "pending" or (refund.state, theirs) == ("made", "failed")
+    if has_news or refund.state == theirs:
         findings.mended("state_differs", refund.id)
         findings.mended("missing_at_provider", refund.id)
     else:
         detail = f"{refund.state} here, {found.status} there"
         findings.report("state_differs", refund.id, detail, payment_id=refund.payment_id)
+    return has_news
 
 
 def _refund_of(found: ProviderRefund) -> Refund | None:

@@ -2,6 +2,9 @@
 
 A refund is a row first. Coins go back in that same transaction; money goes back by `settlement.py`, outside any.
 What is on its way back is counted in the payment from the start, so that never more goes back than was taken.
+
+A refund that the provider did not make has failed. Staff put another one in its place: to the card once more, or by
+a bank transfer that they made.
 """
 
 from __future__ import annotations
@@ -11,20 +14,25 @@ from sqlalchemy import func, select
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
-from libs.chassis.problems import Conflict
+from libs.chassis.problems import Conflict, NotFound
 from services.billing import coins, fees, findings, money_ledger, payment_states
 from services.billing.models import Fee, Payment, Refund
 from services.billing.registry import registry
 
 MOVES: dict[str, frozenset[str]] = {
     "pending": frozenset({"made", "failed"}),
-    "made": frozenset(),
+    "made": frozenset({"failed"}),  # the bank sent it back
     "failed": frozenset(),
 }
+TRANSFER = "transfer"
 
 
 class IllegalMove(Conflict):
     slug, title = "illegal-move", "The refund cannot do that in its present state"
+
+
+class NotReplaceable(Conflict):
+    slug, title = "refund-not-replaceable", "No other refund can take the place of this one"
 
 
 def move(refund: Refund, state: str) -> None:
@@ -56,6 +64,32 @@ def start(payment: Payment, amount: int, *, key: str, reason: str, return_id: st
     session().flush()
     if payment.coins is not None:
         _give_coins_back(refund, payment)
+    return refund
+
+
+def replace(refund_id: str, reference: str | None) -> Refund:
+    """Another refund in the place of one that failed: to the card again, or the bank transfer of `reference`.
+
+    NotFound; NotReplaceable for one that did not fail or has been replaced.
+    """
+    if session().get(Refund, refund_id) is None:
+        raise NotFound("there is no such refund")
+    failed, payment, _ = locked(refund_id)
+    if failed.state != "failed":
+        raise NotReplaceable(f"it is {failed.state}; only a refund that failed is replaced")
+    known = session().scalar(select(Refund.id).where(Refund.replaces == failed.id))
+    if known is not None:
+        raise NotReplaceable(f"{known} took its place already")
+    key = f"instead:{failed.id}"
+    refund = start(payment, failed.amount, key=key, reason=failed.reason, return_id=failed.return_id)
+    if refund is None:
+        raise NotReplaceable(f"nothing is left of {payment.money} that could go back")
+    refund.replaces = failed.id
+    if reference is not None:
+        refund.method, refund.reference = TRANSFER, reference
+        mark_made(refund, payment)
+    session().flush()
+    findings.mended("refund_failed", failed.id)
     return refund
 
 
@@ -112,7 +146,7 @@ def mark_made(refund: Refund, payment: Payment) -> None:
         return
     move(refund, "made")
     refund.made_at = clock.now()
-    if refund.method == "card":
+    if refund.method != "coins":
         money_ledger.refunded(refund, payment)
     session().flush()
     if payment.state == "refunding" and not _pending_of(payment):
@@ -135,15 +169,20 @@ def _mark_fee_refunded(fee_id: str) -> None:
 
 
 def mark_failed(refund: Refund, payment: Payment, code: str) -> None:
-    """The provider does not make this refund: staff have to give the money back another way."""
-    if refund.state != "pending":
+    """The provider does not make this refund, or the bank sent it back: staff replace it."""
+    if refund.state == "failed":
         return
+    was_made = refund.state == "made"
     move(refund, "failed")
     refund.failure_code = code
+    if was_made:
+        refund.made_at = None
+        money_ledger.refund_came_back(refund, payment)
     payment.refunded -= refund.amount
-    if payment.state == "refunding":
+    if payment.state in ("refunding", "refunded"):
         payment_states.move(payment, "captured")
-    detail = f"the provider did not make the refund of {refund.money}: {code}"
+    happened = "the bank sent back" if was_made else "the provider did not make"
+    detail = f"{happened} the refund of {refund.money}: {code}"
     findings.report("refund_failed", refund.id, detail, payment_id=payment.id)
 
 
@@ -153,6 +192,7 @@ def _publish(refund: Refund) -> None:
         "payment_id": refund.payment_id,
         "order_id": refund.order_id,
         "return_id": refund.return_id,
+        "replaces": refund.replaces,
         "buyer_id": refund.buyer_id,
         "amount": refund.money.to_dict(),
         "method": refund.method,

@@ -73,6 +73,8 @@ class MonitoredRefundSchema(RefundSchema):
 
     buyer_id = fields.String()
     failure_code = fields.String(allow_none=True)
+    replaces = fields.String(allow_none=True)
+    reference = fields.String(allow_none=True)
 
 
 class ReconciliationFindingSchema(Schema):

@@ -117,16 +117,20 @@ def settle_refund(refund_id: str) -> None:
     """Give the money of one refund back; ProviderUnavailable leaves it due."""
     with unit_of_work():
         refund = session().get_one(Refund, refund_id)
-        if refund.state != "pending":
+        if refund.method != "card" or refund.state == "failed":
             refund.settle_at = None
             return
         refund.settle_at = _next_look(refund.created_at)
+        state, made_id = refund.state, refund.provider_refund_id
         intent_id = session().get_one(Payment, refund.payment_id).provider_intent_id
         amount, attempt = refund.amount, refund.attempt
     assert intent_id is not None, refund_id  # only what a card paid waits for the provider
     try:
         with _another_attempt_after_failure(Refund, refund_id):
-            made = card_provider.refund(intent_id, refund_id, amount, attempt)
+            if state == "made" and made_id is not None:
+                made = card_provider.read_refund(made_id)
+            else:
+                made = card_provider.refund(intent_id, refund_id, amount, attempt)
     except RefundRefused as refused:
         with unit_of_work():
             refund, payment, _ = refunds.locked(refund_id)
@@ -138,10 +142,14 @@ def settle_refund(refund_id: str) -> None:
 
 
 def apply_refund(refund_id: str, made: ProviderRefund) -> None:
-    """Bring our refund to what the provider says; while it is on its way, we look again."""
+    """Bring our refund to what the provider says; while it is on its way, we look again.
+
+    One that was made is looked at again when the provider tells that the bank sent it back.
+    """
     refund, payment, _ = refunds.locked(refund_id)
     refund.provider_refund_id = made.id
     if made.status == "succeeded":
         refunds.mark_made(refund, payment)
+        refund.settle_at = None
     elif made.status in ("failed", "canceled"):
         refunds.mark_failed(refund, payment, made.failure_code or made.status)

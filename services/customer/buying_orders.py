@@ -169,13 +169,24 @@ def lose_hold(order_id: str, *, is_cancelled: bool) -> None:
 
 
 def note_refund(
-    refund_id: str, order_id: str, return_id: str | None, amount: Money, method: str, at: datetime
+    refund_id: str,
+    order_id: str,
+    return_id: str | None,
+    amount: Money,
+    method: str,
+    at: datetime,
+    *,
+    replaces: str | None,
 ) -> None:
-    """The buyer has something back; LookupError while the order is not known."""
+    """The buyer has something back, in the place of a refund that came back; LookupError while the order is not
+    known."""
     if session().get(BuyingOrder, order_id) is None:
         raise LookupError(f"order {order_id} is not known yet")
     if session().get(OrderRefund, refund_id) is not None:
         return
+    came_back = session().get(OrderRefund, replaces) if replaces is not None else None
+    if came_back is not None:
+        session().delete(came_back)
     session().add(
         OrderRefund(
             id=refund_id,

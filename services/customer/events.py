@@ -140,6 +140,7 @@ def show_refund(event: Event) -> None:
         Money.from_dict(data["amount"]),
         data["method"],
         datetime.fromisoformat(data["made_at"]),
+        replaces=data.get("replaces"),  # older news has none
     )
     if data["return_id"] is not None:
         buying_returns.happened(data["return_id"], "complete")

@@ -6,7 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from libs.chassis import audit
+from libs.chassis.problems import Unprocessable
 from libs.chassis.security import principal
+from services.billing import refunds
 from services.billing.models import Refund
 from services.billing.pages import page_of
 from services.billing.schemas import MonitoredRefundSchema, RefundSchema
@@ -29,3 +32,13 @@ def list_all_refunds(
 ) -> dict[str, Any]:
     wanted = {Refund.order_id: order_id, Refund.buyer_id: buyer_id, Refund.state: state}
     return page_of(select(Refund), Refund, wanted, MonitoredRefundSchema(), limit, cursor)
+
+
+def replace_refund(refund_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    reference: str | None = body.get("reference")
+    if (body["method"] == refunds.TRANSFER) != (reference is not None):
+        detail = "the reference of the bank transfer, and nothing for a card"
+        raise Unprocessable(errors=[{"pointer": "/reference", "detail": detail}])
+    refund = refunds.replace(refund_id, reference)
+    audit.record("replace_refund", refund_id, after={"replaced_by": refund.id, "state": refund.state} | body)
+    return MonitoredRefundSchema().dump(refund), 201

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pybreaker
@@ -63,8 +66,12 @@ def shop(service: Harness, proxy: StripeProxy, stripe_url: str) -> Iterator[Shop
         for kind in (Payment, Refund):
             session.execute(update(kind).values(settle_at=None))
     yield Shop(service, stripe_url)
+    assert faults() == []
+
+
+def faults() -> list[str]:
     with db.unit_of_work(reads_only=True):
-        assert [*ledger_check.faults(), *money_check.faults()] == []
+        return [*ledger_check.faults(), *money_check.faults()]
 
 
 def settle_all() -> None:
@@ -268,7 +275,8 @@ def test_money_that_comes_after_the_order_expired_goes_back_by_itself(shop: Shop
     assert told == []
 
 
-def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: StripeProxy) -> None:
+def refused_refund(shop: Shop, proxy: StripeProxy) -> tuple[str, Refund]:
+    """A paid order that comes back, and its refund, which the provider does not make."""
     order = shop.order()
     payment_id = pay_until_done(shop, order)
     shop.sell(order)
@@ -276,12 +284,96 @@ def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: 
     proxy.order("refused", "refund", code="charge_disputed")
     shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
     settle_all()
-    refund = shop.refunds_of(payment_id)[0]
+    [refund] = shop.refunds_of(payment_id)
+    return payment_id, refund
+
+
+def replace_refund(shop: Shop, refund: Refund, **body: str) -> httpx.Response:
+    manager = shop.billing.as_user("marta", "billing:refunds:write", kind="internal", roles=["manager"])
+    path = f"/billing/v1/refunds/{refund.id}/replacement"
+    answer: httpx.Response = manager("POST", path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
+    return answer
+
+
+def open_findings(shop: Shop, payment_id: str) -> list[tuple[str, str]]:
+    manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    path = "/billing/v1/reconciliation-findings"
+    found = manager("GET", path, params={"state": "open", "limit": 100}).json()["items"]
+    return [(one["kind"], one["subject"]) for one in found if one["payment_id"] == payment_id]
+
+
+def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: StripeProxy) -> None:
+    payment_id, refund = refused_refund(shop, proxy)
     assert (refund.state, refund.failure_code) == ("failed", "charge_disputed")
     assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("captured", 0)
-    manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    found = manager("GET", "/billing/v1/reconciliation-findings", params={"state": "open"}).json()["items"]
-    assert [(one["kind"], one["subject"]) for one in found if one["payment_id"] == payment_id] == [
-        ("refund_failed", refund.id)
-    ]
+    assert open_findings(shop, payment_id) == [("refund_failed", refund.id)]
     assert shop.refunds_at_provider(payment_id) == []
+
+
+def test_a_failed_refund_is_replaced_by_a_bank_transfer(shop: Shop, proxy: StripeProxy) -> None:
+    payment_id, failed = refused_refund(shop, proxy)
+    made = replace_refund(shop, failed, method="transfer", reference="SEPA 42").json()
+    facts = {"state": "made", "method": "transfer", "replaces": failed.id, "reference": "SEPA 42"}
+    assert made | facts == made
+    assert made["amount"] == {"amount": failed.amount, "currency": "EUR"}
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("refunded", failed.amount)
+    told = [one for one in shop.billing.published("billing.refund.made.v1") if one["payment_id"] == payment_id]
+    assert [(one["refund_id"], one["method"], one["return_id"]) for one in told] == [
+        (made["id"], "transfer", failed.return_id)
+    ]
+    settle_all()
+    assert shop.refunds_at_provider(payment_id) == []
+    assert (open_findings(shop, payment_id), faults()) == ([], [])
+
+
+def test_a_failed_refund_is_tried_again_at_the_card(shop: Shop, proxy: StripeProxy) -> None:
+    payment_id, failed = refused_refund(shop, proxy)
+    assert replace_refund(shop, failed, method="card").json()["state"] == "pending"
+    settle_all()
+    assert [one.state for one in shop.refunds_of(payment_id)] == ["failed", "made"]
+    assert shop.refunds_at_provider(payment_id) == [failed.amount]
+    assert (open_findings(shop, payment_id), faults()) == ([], [])
+
+
+def test_a_refund_is_replaced_once_and_only_when_it_failed(shop: Shop, proxy: StripeProxy) -> None:
+    _, failed = refused_refund(shop, proxy)
+    assert replace_refund(shop, failed, method="transfer").json()["errors"][0]["pointer"] == "/reference"
+    assert replace_refund(shop, failed, method="card", reference="SEPA 1").status_code == 422
+    assert replace_refund(shop, failed, method="card").status_code == 201
+    again = replace_refund(shop, failed, method="transfer", reference="SEPA 1")
+    assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "refund-not-replaceable")
+    settle_all()
+    made = shop.refunds_of(failed.payment_id)[1]
+    assert replace_refund(shop, made, method="card").status_code == 409
+    made.id = new_id("rfd")
+    assert replace_refund(shop, made, method="card").status_code == 404
+
+
+def test_a_refund_that_the_bank_sends_back_has_failed_after_all(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    settle_all()
+    shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
+    settle_all()
+    [made] = shop.refunds_of(payment_id)
+    assert made.provider_refund_id is not None
+    sent_back = replace(
+        card_provider.read_refund(made.provider_refund_id), status="failed", failure_code="lost_or_stolen_card"
+    )
+    monkeypatch.setattr(card_provider, "read_refund", lambda _: sent_back)
+    subject: dict[str, Any] = {"id": sent_back.id, "object": "refund", "amount": made.amount, "currency": "eur"}
+    subject["metadata"] = {"refund_id": made.id}
+    assert shop.notify(subject, "refund.failed") == 200
+    settle_all()
+    [failed] = shop.refunds_of(payment_id)
+    assert (failed.state, failed.failure_code) == ("failed", "lost_or_stolen_card")
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("captured", 0)
+    assert open_findings(shop, payment_id) == [("refund_failed", failed.id)]
+    assert faults() == []
+    assert replace_refund(shop, failed, method="transfer", reference="SEPA 43").status_code == 201
+    told = [one for one in shop.billing.published("billing.refund.made.v1") if one["payment_id"] == payment_id]
+    assert [one["replaces"] for one in told] == [None, failed.id]
+    assert faults() == []

@@ -101,6 +101,7 @@ def refunded(
         "payment_id": payment_of(order),
         "order_id": order["id"],
         "return_id": return_id,
+        "replaces": None,
         "buyer_id": order["buyer_id"],
         "amount": {"amount": amount, "currency": "EUR"},
         "method": "card",
