@@ -16,7 +16,7 @@ from typing import Any
 from libs.chassis.events import EventRegistry
 from libs.chassis.settings import settings
 
-MAX_RECEIVES = 8
+MAX_RECEIVES = 40  # with the growing delay about three hours, so that no ordinary outage loses a message
 VISIBILITY_SECONDS = 30
 RETENTION_SECONDS = 14 * 86400
 NOTIFICATIONS = "notifications"

@@ -209,7 +209,7 @@ def test_provisioning_twice_changes_nothing(quick_platform: Platform) -> None:
     assert [one["Endpoint"] for one in found] == [queue["QueueArn"]]
     statements = json.loads(queue["Policy"])["Statement"]
     assert [one["Condition"] for one in statements] == [{"ArnEquals": {"aws:SourceArn": arn}}]
-    assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (8, "8")
+    assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (40, "40")
 
 
 def test_a_queue_that_was_made_differently_is_put_right(
@@ -221,7 +221,7 @@ def test_a_queue_that_was_made_differently_is_put_right(
     quick_platform.provision()
     url = topology.queue_url(topology.queue_name("admin"))
     queue = topology.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (8, "8")
+    assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (40, "40")
 
 
 def test_there_is_a_thread_for_each_queue_and_each_job(quick_platform: Platform) -> None:

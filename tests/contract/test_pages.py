@@ -1,0 +1,31 @@
+"""The pages of the front ends that mails and log-ins lead to: docs/development.md names each, and what it calls."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from libs.gateway.build import GATEWAYS, read_gateway
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"\{(?:base|auth_settings\(\)\.\w+_base_url)\}/([a-z-]+)")
+ROW = re.compile(r"^\| `/([a-z-]+)[^`]*` \|.*\|(.*)\|$", re.MULTILINE)
+
+
+def documented() -> dict[str, list[str]]:
+    """Page → the operations that its row names."""
+    text = (ROOT / "docs/development.md").read_text()
+    section = text.partition("## Pages that links lead to")[2].partition("\n## ")[0]
+    return {page: re.findall(r"`(\w+)`", calls) for page, calls in ROW.findall(section)}
+
+
+def test_every_page_that_a_link_leads_to_is_documented() -> None:
+    used = {page for file in (ROOT / "services").rglob("*.py") for page in LINK.findall(file.read_text())}
+    assert used == documented().keys()
+
+
+def test_what_a_page_calls_is_at_a_gateway() -> None:
+    reachable = {one.operation.operation_id for name in GATEWAYS for one in read_gateway(name).exposed}
+    for page, calls in documented().items():
+        assert calls, page
+        assert set(calls) <= reachable, page
