@@ -21,7 +21,7 @@ def documented() -> dict[str, list[str]]:
 
 def test_every_page_that_a_link_leads_to_is_documented() -> None:
     used = {page for file in (ROOT / "services").rglob("*.py") for page in LINK.findall(file.read_text())}
-    assert used == documented().keys()
+    assert used - {"auth"} == documented().keys()  # /auth/v1/… is an operation
 
 
 def test_what_a_page_calls_is_at_a_gateway() -> None:

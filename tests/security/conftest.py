@@ -16,6 +16,16 @@ from tests.security.matrix import SERVICE
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
 
 
+class Twice(httpx.HTTPTransport):
+    """Asks once more when a kept connection was closed at the other end in the same moment."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return super().handle_request(request)
+        except httpx.RemoteProtocolError:
+            return super().handle_request(request)
+
+
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     with running(Layout(tmp_path_factory.mktemp("guarded")).on_free_ports(), QUICK_PASSWORDS) as started:
@@ -49,7 +59,9 @@ def clients(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[d
     context = ssl.create_default_context(cafile=str(platform.ca_file))
     through = {name: httpx.Client(base_url=gate.url, verify=context, timeout=60) for name, gate in gates.items()}
     own = {
-        name: httpx.Client(base_url=platform.layout.url_of_service(name), verify=context, timeout=60)
+        name: httpx.Client(
+            base_url=platform.layout.url_of_service(name), transport=Twice(verify=context), timeout=60
+        )
         for name in SERVICES
     }
     yield {
