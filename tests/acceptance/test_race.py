@@ -126,6 +126,7 @@ def _reason(refused: UnexpectedAnswer) -> str:
     return slug if (response.status_code, slug) == (409, "product-unavailable") else str(refused)
 
 
+@pytest.mark.timeout(900)
 def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
     platform: RunningPlatform,
     published_coat: Callable[..., str],
