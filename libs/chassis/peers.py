@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -116,12 +117,21 @@ class Peer:
 
 
 _token = _Token()
+_asking = threading.Lock()
 
 
 def _access_token(client: httpx.Client) -> str:
-    """This service's own token by client credentials (RFC 6749, 4.4), kept until shortly before it expires."""
+    """This service's own token by client credentials (RFC 6749, 4.4), kept until shortly before it expires.
+
+    One thread asks for it, the others wait for that answer.
+    """
     if time.monotonic() < _token.expires_at:
         return _token.value
+    with _asking:
+        return _token.value if time.monotonic() < _token.expires_at else _new_token(client)
+
+
+def _new_token(client: httpx.Client) -> str:
     chosen = settings()
     try:
         answer = client.post(

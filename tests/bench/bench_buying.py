@@ -48,7 +48,7 @@ class Way:
 
     def ask(self, gate: OpenGate, connections: int, seconds: int) -> Measured:
         """One turn of wrk; SystemExit when an answer was not 2xx."""
-        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency"]
+        command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
         command += ["-H", f"Authorization: Bearer {self.token}"] if self.token else []
         command += ["-s", str(SCRIPT)] if self.script else []
         command += [gate.url + self.path, *(["--", *self.script] if self.script else [])]

@@ -47,7 +47,7 @@ def jwt_for(platform: RunningPlatform, token: str) -> str:
 
 def ask(url: str, token: str, connections: int, seconds: int) -> Measured:
     """One turn of wrk; SystemExit when an answer was not 2xx."""
-    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency"]
+    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
     told = subprocess.run(
         [*command, "-H", f"Authorization: Bearer {token}", url + PATH], capture_output=True, text=True, check=True
     ).stdout
