@@ -53,6 +53,7 @@ class _Away(Exception):
 class _Token:
     value: str = ""
     expires_at: float = 0.0
+    failed_at: float = float("-inf")
 
 
 class Peer:
@@ -123,12 +124,17 @@ _asking = threading.Lock()
 def _access_token(client: httpx.Client) -> str:
     """This service's own token by client credentials (RFC 6749, 4.4), kept until shortly before it expires.
 
-    One thread asks for it, the others wait for that answer.
+    One thread asks for it; the others wait for that answer, and fail with it.
     """
-    if time.monotonic() < _token.expires_at:
+    began = time.monotonic()
+    if began < _token.expires_at:
         return _token.value
     with _asking:
-        return _token.value if time.monotonic() < _token.expires_at else _new_token(client)
+        if time.monotonic() < _token.expires_at:
+            return _token.value
+        if _token.failed_at > began:
+            raise _Away("auth did not answer another one who asked")
+        return _new_token(client)
 
 
 def _new_token(client: httpx.Client) -> str:
@@ -141,6 +147,7 @@ def _new_token(client: httpx.Client) -> str:
         )
         answer.raise_for_status()
     except httpx.HTTPError as error:
+        _token.failed_at = time.monotonic()
         raise _Away(f"auth: {type(error).__name__}") from error
     document = answer.json()
     _token.value = document["access_token"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -73,6 +75,45 @@ def test_a_token_that_is_no_longer_accepted_is_replaced_once(played: Peers) -> N
     played.valid = "keys were changed"
     assert peer("locker").get("/b").status_code == 200
     assert len(played.token_requests) == 2
+
+
+def test_many_at_once_ask_for_one_token(played: Peers) -> None:
+    started = threading.Barrier(8)
+
+    def slowly(request: httpx.Request) -> httpx.Response:
+        time.sleep(0.2 if request.url.path == "/auth/v1/token" else 0)
+        return played(request)
+
+    peers.set_transport(httpx.MockTransport(slowly))
+
+    def ask(number: int) -> int:
+        started.wait()
+        return peer("locker").get(f"/{number}").status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(8))) == {200}
+    assert len(played.token_requests) == 1
+
+
+def test_who_waited_for_a_token_fails_with_the_one_who_asked() -> None:
+    started, asked = threading.Barrier(8), []
+
+    def away(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        time.sleep(0.2)
+        raise httpx.ReadTimeout("auth says nothing")
+
+    def ask(number: int) -> bool:
+        started.wait()
+        with pytest.raises(PeerUnavailable):
+            peer("locker").post(f"/{number}")
+        return True
+
+    peers.set_transport(httpx.MockTransport(away))
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(8)))
+    peers.set_transport(None)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
