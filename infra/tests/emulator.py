@@ -1,32 +1,35 @@
 """Templates in the emulator: moto's CloudFormation makes what it knows, boto3 looks at what became of it.
 
-What moto cannot make is left out and named here; a test holds that the list says no more than is true.
+Types that only moto's API knows are taught to its CloudFormation (`taught.py`). What is left out even so stands in
+NOT_MADE, and tests hold that this says no more than is true.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 from moto import mock_aws
 
-from infra.tests.templates import template
+from infra.tests import taught
+from infra.tests.support import client
+from infra.tests.templates import full_name, template
 
-REGION = "eu-central-1"
-ACCOUNT = "123456789012"  # moto's
-# Types that moto's CloudFormation leaves out without an error. (Of a bucket it takes the name and the
-# encryption; its rest is checked in the templates.)
+# Types that are left out, and why. (Of a bucket moto takes the name and the encryption; its rest is checked in the
+# templates.)
 NOT_MADE = {
-    "AWS::CloudTrail::Trail",
-    "AWS::Logs::MetricFilter",
-    "AWS::S3::BucketPolicy",
-    "AWS::SNS::Subscription",
-    "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy",
+    "AWS::CloudTrail::Trail": "moto's CloudFormation does not know it",
+    "AWS::EC2::ClientVpnAuthorizationRule": "moto has no client VPN",
+    "AWS::EC2::ClientVpnEndpoint": "moto has no client VPN",
+    "AWS::EC2::ClientVpnTargetNetworkAssociation": "moto has no client VPN",
+    "AWS::EC2::VPNConnectionRoute": "moto has no routes of a VPN connection",
+    "AWS::Logs::MetricFilter": "moto's CloudFormation does not know it",
+    "AWS::S3::BucketPolicy": "moto's CloudFormation does not know it",
+    "AWS::SNS::TopicPolicy": "moto's CloudFormation does not know it",
+    "AWS::SQS::QueuePolicy": "moto's CloudFormation does not know it",
 }
 
 
@@ -40,44 +43,37 @@ def mended(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def emulated(environment: str, *stacks: str) -> Iterator[dict[str, set[str]]]:
-    """Make the stacks in an emulator of their own; what was made, by the stack: logical ids."""
+def emulated(environment: str, *stacks: str) -> Iterator[Mapping[str, str]]:
+    """Make the stacks in an emulator of their own; the ids that moto gave, by `stack/logical id`."""
+    assert taught.MODELS
     with mock_aws():
-        boto3.client("ssm", REGION, **_CREDENTIALS).put_parameter(
-            Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
-        )
-        client = boto3.client("cloudformation", REGION, **_CREDENTIALS)
-        made = {}
+        client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
+        made: dict[str, str] = {}
         for stack in stacks:
-            body = json.dumps(mended(template(environment, stack)))
-            client.create_stack(StackName=stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"])
-            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
-            found = [resource for page in pages for resource in page["StackResourceSummaries"]]
-            physical = {one["LogicalResourceId"]: one.get("PhysicalResourceId") for one in found}
-            made[stack] = {id_ for id_, name in physical.items() if name}
-            _subscribe(template(environment, stack), physical)
+            body = mended(template(environment, stack))
+            name = full_name(environment, stack)
+            client("cloudformation").create_stack(
+                StackName=name,
+                TemplateBody=json.dumps(body),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+                Parameters=[
+                    {"ParameterKey": key, "ParameterValue": "emulated"}
+                    for key, parameter in body["Parameters"].items()
+                    if "Default" not in parameter
+                ],
+            )
+            pages = client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+            for resource in (one for page in pages for one in page["StackResourceSummaries"]):
+                if resource.get("PhysicalResourceId"):
+                    made[f"{name}/{resource['LogicalResourceId']}"] = resource["PhysicalResourceId"]
         yield made
 
 
-def _subscribe(body: dict[str, Any], physical: dict[str, Any]) -> None:
-    """Make the subscriptions of queues that moto left out, as they stand in the template."""
-    for resource in body["Resources"].values():
-        if resource["Type"] == "AWS::SNS::Subscription" and resource["Properties"]["Protocol"] == "sqs":
-            wanted = resource["Properties"]
-            queue = body["Resources"][wanted["Endpoint"]["Fn::GetAtt"][0]]["Properties"]["QueueName"]
-            client("sns").subscribe(
-                TopicArn=physical[wanted["TopicArn"]["Ref"]],
-                Protocol=wanted["Protocol"],
-                Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
-                Attributes={
-                    "RawMessageDelivery": json.dumps(wanted["RawMessageDelivery"]),
-                    "FilterPolicy": json.dumps(wanted["FilterPolicy"]),
-                },
-            )
-
-
-def client(service: str) -> Any:
-    return boto3.client(service, REGION, **_CREDENTIALS)  # type: ignore[call-overload]
-
-
-_CREDENTIALS = {"aws_access_key_id": "emulated", "aws_secret_access_key": "emulated"}
+def left_out(environment: str, stacks: tuple[str, ...], made: Mapping[str, str]) -> set[str]:
+    """The types of what is in the templates and was not made."""
+    return {
+        resource["Type"]
+        for stack in stacks
+        for id_, resource in template(environment, stack)["Resources"].items()
+        if f"{full_name(environment, stack)}/{id_}" not in made
+    }
