@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
@@ -14,18 +16,30 @@ from libs.delivery.project import ROOT, SERVICES
 Manifest = dict[str, Any]
 API_VERSION = "kops.k8s.io/v1alpha2"
 AUDIT_POLICY = "/srv/kubernetes/audit/policy.yaml"
+NODE_METRICS = ROOT / "kops" / "node-metrics.yaml"
 IMAGE = "ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
 def write_manifests(outputs: Outputs, folder: Path) -> list[Path]:
-    """One file for each service's cluster; gives them."""
+    """For each service's cluster what kOps takes, and what its nodes' disks are told by; gives the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for service in SERVICES:
-        file = folder / f"{service}.yaml"
-        file.write_text(yaml.safe_dump_all(manifests_of(service, outputs), sort_keys=False))
-        files.append(file)
+        cluster, metrics = folder / f"{service}.yaml", folder / f"{service}-node-metrics.yaml"
+        cluster.write_text(yaml.safe_dump_all(manifests_of(service, outputs), sort_keys=False))
+        metrics.write_text(node_metrics_of(service, outputs))
+        files += [cluster, metrics]
     return files
+
+
+def node_metrics_of(service: str, outputs: Outputs) -> str:
+    """What `kubectl apply` takes, so that the cluster's machines say how full their disks are."""
+    names = {
+        "environment": outputs.environment,
+        "region": outputs.region,
+        "cluster": cluster_name(service, outputs),
+    }
+    return Template(NODE_METRICS.read_text()).substitute(names)
 
 
 def manifests_of(service: str, outputs: Outputs) -> list[Manifest]:
@@ -127,8 +141,28 @@ def _identities(outputs: Outputs, name: str) -> Manifest:
             "discoveryStore": f"s3://{outputs.discovery_bucket}/{name}",
             "enableAWSOIDCProvider": True,
         },
-        "iam": {"legacy": False, "allowContainerRegistry": True, "useServiceAccountExternalPermissions": True},
+        "iam": {
+            "legacy": False,
+            "allowContainerRegistry": True,
+            "useServiceAccountExternalPermissions": True,
+            "serviceAccountExternalPermissions": [_node_metrics_role(outputs)],
+        },
         "authorization": {"rbac": {}},
+    }
+
+
+def _node_metrics_role(outputs: Outputs) -> Manifest:
+    """The account of kops/node-metrics.yaml may send numbers of this one namespace, and nothing else."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "cloudwatch:PutMetricData",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"cloudwatch:namespace": f"ReClothes/{outputs.environment}/nodes"}},
+    }
+    return {
+        "name": "cloudwatch-agent",
+        "namespace": "node-metrics",
+        "aws": {"inlinePolicy": json.dumps([statement])},
     }
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import kubernetes_validate
 import pytest
 import yaml
 
-from libs.delivery.clusters import Outputs, from_cdk, manifests_of, read_outputs, write_manifests
+from libs.delivery.clusters import Outputs, from_cdk, manifests_of, node_metrics_of, read_outputs, write_manifests
 from libs.delivery.clusters.sizes import read_sizes
 from libs.delivery.project import ENVIRONMENTS, SERVICES, DeliveryError, read_yaml
 
@@ -138,8 +139,36 @@ def test_the_audit_log_never_holds_what_is_in_a_secret(outputs: Outputs) -> None
 
 def test_manifests_are_files_that_kops_reads_back(outputs: Outputs, tmp_path: Path) -> None:
     files = write_manifests(outputs, tmp_path)
-    assert [file.stem for file in files] == list(SERVICES)
+    assert [file.stem for file in files[::2]] == list(SERVICES)
+    assert [file.stem for file in files[1::2]] == [f"{service}-node-metrics" for service in SERVICES]
     assert list(yaml.safe_load_all(files[0].read_text())) == manifests_of("auth", outputs)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_machines_tell_how_full_they_are(environment: str, outputs: Outputs) -> None:
+    chosen = of_environment(outputs, environment)
+    documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", chosen))}
+    for document in documents.values():
+        kubernetes_validate.validate(document, "1.34", strict=True)
+    config = json.loads(documents["ConfigMap"]["data"]["cwagentconfig.json"])
+    disk = config["metrics"]["metrics_collected"]["disk"]
+    assert config["agent"]["region"] == outputs.region
+    assert disk["append_dimensions"] == {"Cluster": manifests_of("auth", chosen)[0]["metadata"]["name"]}
+    pod = documents["DaemonSet"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert disk["resources"] == ["/node"]
+    assert {"name": "node", "mountPath": "/node", "readOnly": True} in container["volumeMounts"]
+    assert pod["tolerations"] == [{"operator": "Exists"}], "on every machine, also a full one"
+
+
+def test_the_agent_may_send_its_own_numbers_and_nothing_else(outputs: Outputs) -> None:
+    [role] = manifests_of("auth", outputs)[0]["spec"]["iam"]["serviceAccountExternalPermissions"]
+    documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", outputs))}
+    config = json.loads(documents["ConfigMap"]["data"]["cwagentconfig.json"])
+    [statement] = json.loads(role["aws"]["inlinePolicy"])
+    assert {"name": role["name"], "namespace": role["namespace"]} == documents["ServiceAccount"]["metadata"]
+    assert statement["Action"] == "cloudwatch:PutMetricData"
+    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": config["metrics"]["namespace"]}}
 
 
 def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> None:
