@@ -149,11 +149,104 @@ def _subscription(wanted: Properties) -> str:
     return str(made["SubscriptionArn"])
 
 
+def _metric_filter(wanted: Properties) -> str:
+    [transformation] = wanted["MetricTransformations"]
+    name = transformation["MetricName"]
+    client("logs").put_metric_filter(
+        logGroupName=wanted["LogGroupName"],
+        filterName=name,
+        filterPattern=wanted["FilterPattern"],
+        metricTransformations=[{key[0].lower() + key[1:]: value for key, value in transformation.items()}],
+    )
+    return f"{wanted['LogGroupName']}/{name}"
+
+
+def _alarm(wanted: Properties) -> str:
+    client("cloudwatch").put_metric_alarm(**_without_tags(wanted))
+    return str(wanted["AlarmName"])
+
+
+def _topic_policy(wanted: Properties) -> str:
+    for topic in wanted["Topics"]:
+        client("sns").set_topic_attributes(
+            TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(wanted["PolicyDocument"])
+        )
+    return f"{wanted['Topics']}/policy"
+
+
+def _queue_policy(wanted: Properties) -> str:
+    for queue in wanted["Queues"]:
+        policy = {"Policy": json.dumps(wanted["PolicyDocument"])}
+        client("sqs").set_queue_attributes(QueueUrl=queue, Attributes=policy)
+    return f"{wanted['Queues']}/policy"
+
+
+def _bucket_policy(wanted: Properties) -> str:
+    client("s3").put_bucket_policy(Bucket=wanted["Bucket"], Policy=json.dumps(wanted["PolicyDocument"]))
+    return f"{wanted['Bucket']}/policy"
+
+
+def _trail(wanted: Properties) -> str:
+    names = ("S3BucketName", "IsMultiRegionTrail", "IncludeGlobalServiceEvents", "EnableLogFileValidation")
+    client("cloudtrail").create_trail(Name=wanted["TrailName"], **{name: wanted[name] for name in names})
+    client("cloudtrail").start_logging(Name=wanted["TrailName"])
+    return str(wanted["TrailName"])
+
+
+def _database_parameters(wanted: Properties) -> str:
+    """moto knows this one, and then cannot make an instance with it."""
+    name = wanted["Description"].replace(" ", "-").replace(",", "").lower()
+    name = f"{name}-{len(client('rds').describe_db_parameter_groups()['DBParameterGroups'])}"
+    client("rds").create_db_parameter_group(
+        DBParameterGroupName=name, DBParameterGroupFamily=wanted["Family"], Description=wanted["Description"]
+    )
+    client("rds").modify_db_parameter_group(
+        DBParameterGroupName=name,
+        Parameters=[
+            {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "pending-reboot"}
+            for key, value in wanted["Parameters"].items()
+        ],
+    )
+    return name
+
+
+def _load_balancer(wanted: Properties) -> str:
+    """moto knows this one, but not its full name, which dashboards and alarms ask for."""
+    names = ("Name", "Scheme", "Type", "Subnets", "SecurityGroups")
+    [made] = client("elbv2").create_load_balancer(**{name: wanted[name] for name in names})["LoadBalancers"]
+    arn = str(made["LoadBalancerArn"])
+    client("elbv2").modify_load_balancer_attributes(
+        LoadBalancerArn=arn, Attributes=wanted["LoadBalancerAttributes"]
+    )
+    return arn
+
+
+def _targets(wanted: Properties) -> str:
+    """moto knows this one, but not its full name either."""
+    parameters = {name: one for name, one in _without_tags(wanted).items() if name != "TargetGroupAttributes"}
+    [made] = client("elbv2").create_target_group(**parameters)["TargetGroups"]
+    arn = str(made["TargetGroupArn"])
+    client("elbv2").modify_target_group_attributes(TargetGroupArn=arn, Attributes=wanted["TargetGroupAttributes"])
+    return arn
+
+
+def _certificate(wanted: Properties) -> str:
+    made = client("acm").request_certificate(
+        DomainName=wanted["DomainName"],
+        SubjectAlternativeNames=wanted["SubjectAlternativeNames"],
+        ValidationMethod=wanted["ValidationMethod"],
+    )
+    return str(made["CertificateArn"])
+
+
 def _without_tags(wanted: Properties) -> Properties:
     return {name: value for name, value in wanted.items() if name != "Tags"}
 
 
 CALLS: dict[str, Callable[[Properties], str]] = {
+    "AWS::CertificateManager::Certificate": _certificate,
+    "AWS::CloudTrail::Trail": _trail,
+    "AWS::CloudWatch::Alarm": _alarm,
     "AWS::EC2::CustomerGateway": _company_gateway,
     "AWS::EC2::NetworkAcl": _access_list,
     "AWS::EC2::NetworkAclEntry": _access_list_entry,
@@ -169,13 +262,24 @@ CALLS: dict[str, Callable[[Properties], str]] = {
     "AWS::EC2::VPC": _vpc,
     "AWS::EC2::VPCEndpoint": _endpoint,
     "AWS::EC2::VPNConnection": _vpn,
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _load_balancer,
+    "AWS::ElasticLoadBalancingV2::TargetGroup": _targets,
     "AWS::Logs::LogStream": _log_stream,
+    "AWS::Logs::MetricFilter": _metric_filter,
+    "AWS::RDS::DBParameterGroup": _database_parameters,
     "AWS::Route53Resolver::ResolverEndpoint": _resolver,
+    "AWS::S3::BucketPolicy": _bucket_policy,
     "AWS::SNS::Subscription": _subscription,
+    "AWS::SNS::TopicPolicy": _topic_policy,
+    "AWS::SQS::QueuePolicy": _queue_policy,
 }
 
 
-def _teach(kind: str, make: Callable[[Properties], str]) -> type[CloudFormationModel]:
+# What moto knew before.
+KNOWN = {model.cloudformation_type() for model in CloudFormationModel.__subclasses__()}
+
+
+def teach(kind: str, make: Callable[[Properties], str]) -> type[CloudFormationModel]:
     class Taught(CloudFormationModel):  # type: ignore[misc]
         def __init__(self, id_: str) -> None:
             self.physical_resource_id = id_
@@ -202,4 +306,4 @@ def _teach(kind: str, make: Callable[[Properties], str]) -> type[CloudFormationM
 
 
 # Kept, since moto holds its models weakly.
-MODELS = [_teach(kind, make) for kind, make in CALLS.items()]
+MODELS = [teach(kind, make) for kind, make in CALLS.items()]

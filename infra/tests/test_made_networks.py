@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from infra.environment import OUT, SERVICES
-from infra.reachability.resources import Resource, load
-from infra.tests.emulator import NOT_MADE, emulated, left_out
+from infra.environment import SERVICES
+from infra.tests.emulator import NOT_MADE, Made, emulated
 from infra.tests.support import client
 
-# Has no id of its own in the emulator, but that of its network.
-ATTACHMENT = "AWS::EC2::VPCGatewayAttachment"
 STACKS = (*(f"{service}-network" for service in SERVICES), "transit", "entry")
-
-
-@dataclass(frozen=True)
-class Made:
-    """The resources of the templates, and what boto3 says under the ids that the templates have."""
-
-    resources: Mapping[str, Resource]
-    ids: Mapping[str, str]
-    left_out: set[str]
-
-    def of_type(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """The properties of every resource of a type, by its id."""
-        found = {one.id: one.properties for one in self.resources.values() if one.type == f"AWS::EC2::{kind}"}
-        assert found, kind
-        return found
-
-    def ours(self, described: list[dict[str, Any]], key: str) -> dict[str, dict[str, Any]]:
-        """What boto3 describes, by its id in the templates; what the account had before is left out."""
-        return {self.ids[one[key]]: one for one in described if one[key] in self.ids}
-
-    def id(self, physical: str) -> str:
-        return self.ids[physical]
 
 
 @pytest.fixture(scope="module", params=["dev", "prod"])
 def made(request: pytest.FixtureRequest) -> Iterator[Made]:
-    resources = load(OUT / request.param)
-    with emulated(request.param, *STACKS) as physical:
-        ids = {one: id_ for id_, one in physical.items() if resources[id_].type != ATTACHMENT}
-        yield Made(resources, ids, left_out(request.param, STACKS, physical))
+    with emulated(request.param, *STACKS) as found:
+        yield found
 
 
 def test_all_of_it_is_made_but_what_the_emulator_has_not(made: Made) -> None:
@@ -58,7 +30,7 @@ def test_networks_have_their_ranges_and_answer_with_names(made: Made) -> None:
     found = made.ours(client("ec2").describe_vpcs()["Vpcs"], "VpcId")
 
     assert {id_: one["CidrBlock"] for id_, one in found.items()} == {
-        id_: one["CidrBlock"] for id_, one in made.of_type("VPC").items()
+        id_: one["CidrBlock"] for id_, one in made.of_type("AWS::EC2::VPC").items()
     }
     for one in found.values():
         for name in ("enableDnsSupport", "enableDnsHostnames"):
@@ -71,7 +43,7 @@ def test_subnets_are_in_their_zones_and_give_out_no_public_addresses(made: Made)
     names = ("VpcId", "CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch")
 
     assert {id_: {**{n: one[n] for n in names}, "VpcId": made.id(one["VpcId"])} for id_, one in found.items()} == {
-        id_: {n: one[n] for n in names} for id_, one in made.of_type("Subnet").items()
+        id_: {n: one[n] for n in names} for id_, one in made.of_type("AWS::EC2::Subnet").items()
     }
 
 
@@ -82,17 +54,18 @@ def test_route_tables_have_the_routes_of_the_templates_and_no_others(made: Made)
     found = made.ours(client("ec2").describe_route_tables()["RouteTables"], "RouteTableId")
     routes = {(id_, *way) for id_, table in found.items() for way in ways_made(made, table["Routes"])}
 
-    assert found.keys() == made.of_type("RouteTable").keys()
+    assert found.keys() == made.of_type("AWS::EC2::RouteTable").keys()
     assert routes == {
         (route["RouteTableId"], route["DestinationCidrBlock"], next(route[n] for n in TARGETS if n in route))
-        for route in made.of_type("Route").values()
+        for route in made.of_type("AWS::EC2::Route").values()
     } | {
         (table, "addresses of S3", id_)
-        for id_, endpoint in made.of_type("VPCEndpoint").items()
+        for id_, endpoint in made.of_type("AWS::EC2::VPCEndpoint").items()
         for table in endpoint.get("RouteTableIds", ())
     }
     assert {(id_, made.id(one["SubnetId"])) for id_, table in found.items() for one in table["Associations"]} == {
-        (one["RouteTableId"], one["SubnetId"]) for one in made.of_type("SubnetRouteTableAssociation").values()
+        (one["RouteTableId"], one["SubnetId"])
+        for one in made.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
     }
 
 
@@ -108,35 +81,38 @@ def test_access_lists_have_the_entries_of_the_templates_and_no_others(made: Made
     found = made.ours(client("ec2").describe_network_acls()["NetworkAcls"], "NetworkAclId")
     names = ("RuleNumber", "Egress", "RuleAction", "CidrBlock")
 
-    assert found.keys() == made.of_type("NetworkAcl").keys()
+    assert found.keys() == made.of_type("AWS::EC2::NetworkAcl").keys()
     assert {
         (id_, *(entry[n] for n in names), int(entry["Protocol"]), *sorted(entry["PortRange"].items()))
         for id_, one in found.items()
         for entry in one["Entries"]
     } == {
         (entry["NetworkAclId"], *(entry[n] for n in names), entry["Protocol"], *sorted(entry["PortRange"].items()))
-        for entry in made.of_type("NetworkAclEntry").values()
+        for entry in made.of_type("AWS::EC2::NetworkAclEntry").values()
     }
     assert {(id_, made.id(one["SubnetId"])) for id_, each in found.items() for one in each["Associations"]} == {
-        (one["NetworkAclId"], one["SubnetId"]) for one in made.of_type("SubnetNetworkAclAssociation").values()
+        (one["NetworkAclId"], one["SubnetId"])
+        for one in made.of_type("AWS::EC2::SubnetNetworkAclAssociation").values()
     }
 
 
 def test_groups_have_the_rules_of_the_templates_and_no_others(made: Made) -> None:
     found = made.ours(client("ec2").describe_security_groups()["SecurityGroups"], "GroupId")
-    wanted = made.of_type("SecurityGroup")
+    wanted = made.of_type("AWS::EC2::SecurityGroup")
 
     assert {id_: made.id(one["VpcId"]) for id_, one in found.items()} == {
         id_: one["VpcId"] for id_, one in wanted.items()
     }
     assert {(id_, *rule) for id_, one in found.items() for rule in rules_made(made, one["IpPermissions"])} == {
-        (one["GroupId"], *rule_wanted(one)) for one in made.of_type("SecurityGroupIngress").values()
+        (one["GroupId"], *rule_wanted(one)) for one in made.of_type("AWS::EC2::SecurityGroupIngress").values()
     }
     nothing = {(id_, *rule_wanted(rule)) for id_, one in wanted.items() for rule in one["SecurityGroupEgress"]}
     assert len(nothing) == len(wanted)
     assert {
         (id_, *rule) for id_, one in found.items() for rule in rules_made(made, one["IpPermissionsEgress"])
-    } == nothing | {(one["GroupId"], *rule_wanted(one)) for one in made.of_type("SecurityGroupEgress").values()}
+    } == nothing | {
+        (one["GroupId"], *rule_wanted(one)) for one in made.of_type("AWS::EC2::SecurityGroupEgress").values()
+    }
 
 
 Rule = tuple[str, int, int, str]
@@ -160,7 +136,9 @@ def rule_wanted(rule: Mapping[str, Any]) -> Rule:
 
 def test_each_network_has_its_internet_gateway_and_its_nat_gateways(made: Made) -> None:
     gateways = made.ours(client("ec2").describe_internet_gateways()["InternetGateways"], "InternetGatewayId")
-    attached = [one for one in made.of_type("VPCGatewayAttachment").values() if "InternetGatewayId" in one]
+    attached = [
+        one for one in made.of_type("AWS::EC2::VPCGatewayAttachment").values() if "InternetGatewayId" in one
+    ]
     nats = made.ours(client("ec2").describe_nat_gateways()["NatGateways"], "NatGatewayId")
     addresses = [one["AllocationId"] for one in client("ec2").describe_addresses()["Addresses"]]
 
@@ -169,7 +147,7 @@ def test_each_network_has_its_internet_gateway_and_its_nat_gateways(made: Made) 
     }
     assert len(gateways) == len(SERVICES)
     assert {id_: made.id(one["SubnetId"]) for id_, one in nats.items()} == {
-        id_: one["SubnetId"] for id_, one in made.of_type("NatGateway").items()
+        id_: one["SubnetId"] for id_, one in made.of_type("AWS::EC2::NatGateway").items()
     }
     used = [at["AllocationId"] for one in nats.values() for at in one["NatGatewayAddresses"]]
     assert sorted(used) == sorted(addresses)
@@ -181,7 +159,7 @@ def test_endpoints_stand_in_their_subnets_and_tables(made: Made) -> None:
     found = made.ours(endpoints, "VpcEndpointId")
 
     assert {id_: endpoint_made(made, one) for id_, one in found.items()} == {
-        id_: endpoint_wanted(one) for id_, one in made.of_type("VPCEndpoint").items()
+        id_: endpoint_wanted(one) for id_, one in made.of_type("AWS::EC2::VPCEndpoint").items()
     }
 
 
@@ -205,7 +183,7 @@ def endpoint_wanted(one: Mapping[str, Any]) -> Endpoint:
 
 def test_all_traffic_of_each_network_is_logged(made: Made) -> None:
     found = made.ours(client("ec2").describe_flow_logs()["FlowLogs"], "FlowLogId")
-    wanted = made.of_type("FlowLog")
+    wanted = made.of_type("AWS::EC2::FlowLog")
 
     assert {(id_, made.id(one["ResourceId"]), one["TrafficType"]) for id_, one in found.items()} == {
         (id_, one["ResourceId"], "ALL") for id_, one in wanted.items()
@@ -215,25 +193,25 @@ def test_all_traffic_of_each_network_is_logged(made: Made) -> None:
 
 def test_the_transit_gateway_knows_the_pairs_and_no_others(made: Made) -> None:
     [gateway] = client("ec2").describe_transit_gateways()["TransitGateways"]
-    [(id_, wanted)] = made.of_type("TransitGateway").items()
+    [(id_, wanted)] = made.of_type("AWS::EC2::TransitGateway").items()
     options = ("DefaultRouteTableAssociation", "DefaultRouteTablePropagation", "AutoAcceptSharedAttachments")
     described = client("ec2").describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"]
     attachments = made.ours(described, "TransitGatewayAttachmentId")
 
     assert made.id(gateway["TransitGatewayId"]) == id_
     assert {name: gateway["Options"][name] for name in options} == {name: wanted[name] for name in options}
-    wanted_attachments = made.of_type("TransitGatewayAttachment")
+    wanted_attachments = made.of_type("AWS::EC2::TransitGatewayAttachment")
     assert {
         id_: (made.id(one["VpcId"]), {made.id(subnet) for subnet in one["SubnetIds"]})
         for id_, one in attachments.items()
     } == {id_: (one["VpcId"], set(one["SubnetIds"])) for id_, one in wanted_attachments.items()}
     assert set(transit_routes(made)) == {
         (one["TransitGatewayRouteTableId"], one["DestinationCidrBlock"])
-        for one in made.of_type("TransitGatewayRoute").values()
+        for one in made.of_type("AWS::EC2::TransitGatewayRoute").values()
     }
     assert set(transit_associations(made)) == {
         (one["TransitGatewayRouteTableId"], one["TransitGatewayAttachmentId"])
-        for one in made.of_type("TransitGatewayRouteTableAssociation").values()
+        for one in made.of_type("AWS::EC2::TransitGatewayRouteTableAssociation").values()
     }
 
 
@@ -241,7 +219,7 @@ def transit_tables(made: Made) -> dict[str, str]:
     """The id that the emulator gave each table."""
     described = client("ec2").describe_transit_gateway_route_tables()["TransitGatewayRouteTables"]
     found = made.ours(described, "TransitGatewayRouteTableId")
-    assert found.keys() == made.of_type("TransitGatewayRouteTable").keys()
+    assert found.keys() == made.of_type("AWS::EC2::TransitGatewayRouteTable").keys()
     return {id_: one["TransitGatewayRouteTableId"] for id_, one in found.items()}
 
 
@@ -269,9 +247,9 @@ def test_the_company_comes_by_a_vpn_to_admins_network_alone(made: Made) -> None:
     [connection] = client("ec2").describe_vpn_connections()["VpnConnections"]
     [gateway] = client("ec2").describe_vpn_gateways()["VpnGateways"]
     [company] = client("ec2").describe_customer_gateways()["CustomerGateways"]
-    [wanted] = made.of_type("VPNConnection").values()
-    [far_end] = made.of_type("CustomerGateway").values()
-    [attached] = [one for one in made.of_type("VPCGatewayAttachment").values() if "VpnGatewayId" in one]
+    [wanted] = made.of_type("AWS::EC2::VPNConnection").values()
+    [far_end] = made.of_type("AWS::EC2::CustomerGateway").values()
+    [attached] = [one for one in made.of_type("AWS::EC2::VPCGatewayAttachment").values() if "VpnGatewayId" in one]
 
     assert made.id(connection["VpnGatewayId"]) == wanted["VpnGatewayId"]
     assert made.id(connection["CustomerGatewayId"]) == wanted["CustomerGatewayId"]
@@ -282,9 +260,9 @@ def test_the_company_comes_by_a_vpn_to_admins_network_alone(made: Made) -> None:
 def test_the_internal_resolver_stands_in_the_entry_subnets(made: Made) -> None:
     [endpoint] = client("route53resolver").list_resolver_endpoints()["ResolverEndpoints"]
     addresses = client("route53resolver").list_resolver_endpoint_ip_addresses(ResolverEndpointId=endpoint["Id"])
-    [wanted] = [one for one in made.resources.values() if one.type == "AWS::Route53Resolver::ResolverEndpoint"]
+    [wanted] = made.of_type("AWS::Route53Resolver::ResolverEndpoint").values()
 
     assert endpoint["Direction"] == "INBOUND"
     assert {(made.id(one["SubnetId"]), one["Ip"]) for one in addresses["IpAddresses"]} == {
-        (one["SubnetId"], one["Ip"]) for one in wanted.properties["IpAddresses"]
+        (one["SubnetId"], one["Ip"]) for one in wanted["IpAddresses"]
     }
