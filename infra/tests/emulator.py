@@ -94,9 +94,10 @@ def mended(body: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """The resources of the templates, and what boto3 says under the ids that the templates have."""
+    """The resources of the templates, the id that moto gave each, and the way back from that."""
 
     resources: Mapping[str, Resource]
+    physical: Mapping[str, str]
     ids: Mapping[str, str]
     left_out: set[str]
 
@@ -126,7 +127,7 @@ def emulated(environment: str, *stacks: str) -> Iterator[Made]:
         wanted = {full_name(environment, stack) for stack in stacks}
         left_out = {one.type for one in resources.values() if one.stack in wanted and one.id not in physical}
         ids = {one: id_ for id_, one in physical.items() if resources[id_].type != ATTACHMENT}
-        yield Made(resources, ids, left_out)
+        yield Made(resources, physical, ids, left_out)
 
 
 def _make(name: str, body: dict[str, Any]) -> dict[str, str]:

@@ -15,8 +15,7 @@ from infra.environment import OUT, SERVICES
 from infra.environment import load as load_environment
 from infra.operations import service_logs
 from infra.reachability.resources import Resource, load
-from infra.tests.emulator import emulated
-from infra.tests.support import ENVIRONMENTS, client
+from infra.tests.support import ENVIRONMENTS
 from infra.tests.templates import properties, template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,22 +238,6 @@ def test_a_role_is_for_one_account_of_one_cluster() -> None:
         assert [one.split(":")[2] for one in subjects] == [service]
         issuer = f"reclothes-prod-kops-discovery.s3.eu-central-1.amazonaws.com/{service}.k8s.reclothes.example"
         assert {key.rpartition(":")[0] for key in conditions} == {issuer}, "where kOps publishes the cluster's keys"
-
-
-def test_logs_buckets_and_images_are_made_in_the_emulator() -> None:
-    """Created by CloudFormation, looked at by boto3."""
-    with emulated("prod", "people", "service-logs", "photos", "trail", "ReClothes-registry"):
-        found = client("logs").describe_log_groups()["logGroups"]
-        groups = {one["logGroupName"]: one["retentionInDays"] for one in found}
-        assert {f"/reclothes/prod/{name}" for name in SERVICES} <= set(groups)
-        assert set(groups.values()) == {365}
-        for repository in client("ecr").describe_repositories()["repositories"]:
-            assert repository["imageTagMutability"] == "IMMUTABLE"
-        for bucket in client("s3").list_buckets()["Buckets"]:
-            name = bucket["Name"]
-            assert client("s3").get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"], name
-        topics = {topic["TopicArn"].rpartition(":")[2] for topic in client("sns").list_topics()["Topics"]}
-        assert topics == {"reclothes-prod-urgent", "reclothes-prod-notice"}
 
 
 def test_budgets_tell_before_the_money_is_spent() -> None:
