@@ -101,9 +101,13 @@ def _cluster(
 
 
 def _reach(network: Network, outputs: Outputs) -> Manifest:
-    """The API answers inside only: to the network itself and to the company's."""
+    """The API answers inside only: to the network itself and to the company's.
+
+    Machines and load balancer have the group that the infrastructure has made and proven, and no other one.
+    """
+    balancer = {"type": "Internal", "class": "Network", "crossZoneLoadBalancing": True}
     return {
-        "api": {"loadBalancer": {"type": "Internal", "class": "Network", "crossZoneLoadBalancing": True}},
+        "api": {"loadBalancer": {**balancer, "securityGroupOverride": network.node_group}},
         "kubernetesApiAccess": [network.range, outputs.company_range],
         "sshAccess": [],
     }
@@ -217,15 +221,16 @@ def _add_ons() -> Manifest:
 def _groups(
     network: Network, outputs: Outputs, sizes: Sizes, planes: list[tuple[str, str]]
 ) -> list[tuple[str, Manifest]]:
-    masters = [(group, _control_plane(zone, outputs, sizes)) for group, zone in planes]
-    nodes = [(f"nodes-{zone.name}", _nodes(zone.name, outputs, sizes)) for zone in network.zones]
+    masters = [(group, _control_plane(zone, network, outputs, sizes)) for group, zone in planes]
+    nodes = [(f"nodes-{zone.name}", _nodes(zone.name, network, outputs, sizes)) for zone in network.zones]
     return [*masters, *nodes]
 
 
-def _machines(zone: str, outputs: Outputs) -> Manifest:
+def _machines(zone: str, network: Network, outputs: Outputs) -> Manifest:
     return {
         "image": IMAGE,
         "subnets": [zone],
+        "securityGroupOverride": network.node_group,
         "associatePublicIp": False,
         "instanceMetadata": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
         "rootVolumeType": "gp3",
@@ -236,10 +241,10 @@ def _machines(zone: str, outputs: Outputs) -> Manifest:
     }
 
 
-def _control_plane(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
+def _control_plane(zone: str, network: Network, outputs: Outputs, sizes: Sizes) -> Manifest:
     return {
         "role": "ControlPlane",
-        **_machines(zone, outputs),
+        **_machines(zone, network, outputs),
         "machineType": sizes.control_plane_machine,
         "minSize": 1,
         "maxSize": 1,
@@ -248,10 +253,10 @@ def _control_plane(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
     }
 
 
-def _nodes(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
+def _nodes(zone: str, network: Network, outputs: Outputs, sizes: Sizes) -> Manifest:
     return {
         "role": "Node",
-        **_machines(zone, outputs),
+        **_machines(zone, network, outputs),
         "machineType": sizes.node_machines[0],
         "minSize": sizes.nodes_minimum,
         "maxSize": sizes.nodes_maximum,

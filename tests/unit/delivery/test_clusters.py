@@ -87,6 +87,15 @@ def test_a_cluster_lies_in_its_services_network_and_nowhere_else(service: str, o
     assert not any(group["spec"]["associatePublicIp"] for group in groups)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_machine_is_in_the_group_whose_ways_are_proven(service: str, outputs: Outputs) -> None:
+    """A group of kOps' own would let out everything, and databases and load balancers would not know it."""
+    cluster, *groups = manifests_of(service, outputs)
+    node_group = outputs.networks[service].node_group
+    assert [group["spec"]["securityGroupOverride"] for group in groups] == [node_group] * len(groups)
+    assert cluster["spec"]["api"]["loadBalancer"]["securityGroupOverride"] == node_group
+
+
 @pytest.mark.parametrize(("environment", "planes"), [("dev", 1), ("staging", 3), ("prod", 3)])
 def test_control_planes_are_spread_and_every_one_is_a_member_of_etcd(
     environment: str, planes: int, outputs: Outputs
@@ -177,7 +186,7 @@ def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> N
               "CompanyRange": outputs.company_range}  # fmt: skip
     told = {"ReClothes-dev-clusters": shared}
     for service, network in outputs.networks.items():
-        stack = {"VpcId": network.vpc_id, "VpcRange": network.range}
+        stack = {"VpcId": network.vpc_id, "VpcRange": network.range, "NodeGroupId": network.node_group}
         for letter, zone in zip("AB", network.zones, strict=True):
             stack |= {f"Zone{letter}": zone.name}
             for tier, subnet in (("Compute", zone.compute), ("Public", zone.public)):
@@ -207,6 +216,7 @@ def spoilt(**changes: Any) -> dict[str, Any]:
     [
         (spoilt(volume_key="none"), "volume_key"),
         (spoilt(networks__auth__vpc_id="vpc"), "networks/auth/vpc_id"),
+        (spoilt(networks__auth__node_group="default"), "networks/auth/node_group"),
         (spoilt(networks__auth__range="10.33.0.0/16"), "not in the network of auth"),
         (spoilt(networks__auth__zones=[]), "networks/auth/zones"),
         (spoilt(secret="x"), "secret"),
