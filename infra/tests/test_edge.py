@@ -13,7 +13,7 @@ import yaml
 from infra import environment as environments
 from infra.edge.patterns import longer_than, path_pattern, paths_pattern
 from infra.environment import SERVICES
-from infra.synth import OUT
+from infra.synth import OUT, use_own_node
 from infra.tests.support import ENVIRONMENTS
 from infra.tests.templates import properties, template
 
@@ -335,3 +335,22 @@ def test_buckets_are_closed_and_sites_are_read_by_cloudfront_alone(environment: 
 
 def test_shield_advanced_is_off_until_somebody_switches_it_on() -> None:
     assert [name for name in ENVIRONMENTS if properties(name, "AWS::Shield::Protection")] == []
+
+
+def test_switched_on_it_protects_the_zone_and_every_site(tmp_path: Path) -> None:
+    use_own_node()
+    import aws_cdk as cdk
+
+    from infra.edge.names import NamesStack
+    from infra.edge.shield import ShieldStack
+    from infra.edge.sites import SitesStack
+
+    app = cdk.App(outdir=str(tmp_path), analytics_reporting=False, builtin_cloud_formation_validation=False)
+    zone = NamesStack(app, "names", domain="reclothes.example").zone
+    sites = SitesStack(app, "sites", environment="prod", domain="reclothes.example", zone=zone, log_days=30)
+    ShieldStack(app, "shield", environment="prod", zone=zone, sites=sites)
+    app.synth()
+
+    made = json.loads((tmp_path / "shield.template.json").read_text())["Resources"].values()
+    names = {one["Properties"]["Name"] for one in made if one["Type"] == "AWS::Shield::Protection"}
+    assert names == {f"reclothes-prod-{name}" for name in ("zone", "shop", "manage", "photos")}

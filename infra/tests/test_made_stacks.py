@@ -52,6 +52,17 @@ def test_alarms_look_at_the_numbers_of_the_templates_and_tell_somebody(made: Mad
         assert set(alarm["AlarmActions"]) <= topics, name
 
 
+def test_each_service_has_a_dashboard_and_so_have_the_ways_in_and_the_business(made: Made) -> None:
+    found = {one["DashboardName"] for one in client("cloudwatch").list_dashboards()["DashboardEntries"]}
+
+    assert found == {f"reclothes-prod-{name}" for name in (*SERVICES, "gateways", "business")}
+    for name in found:
+        body = json.loads(client("cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"])
+        graphs = [one["properties"] for one in body["widgets"] if one["type"] == "metric"]
+        assert len(graphs) >= 5, name
+        assert all(graph["metrics"] for graph in graphs), name
+
+
 def test_databases_are_encrypted_kept_and_in_the_data_subnets(made: Made) -> None:
     found = {one["DBInstanceIdentifier"]: one for one in client("rds").describe_db_instances()["DBInstances"]}
     subnets = made.of_type("AWS::RDS::DBSubnetGroup")
