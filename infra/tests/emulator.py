@@ -1,7 +1,7 @@
 """Templates in the emulator: moto's CloudFormation makes what it knows, boto3 looks at what became of it.
 
-Types that only moto's API knows are taught to its CloudFormation (`taught.py`). What is left out even so stands in
-NOT_MADE, and tests hold that this says no more than is true.
+Types that only moto's API knows are taught to its CloudFormation (`taught_networks.py`, `taught_stacks.py`). What
+is left out even so stands in NOT_MADE, and tests hold that this says no more than is true.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from moto import mock_aws
 
 from infra.environment import OUT
 from infra.reachability.resources import Resource, load
-from infra.tests import taught
+from infra.tests import taught_networks, taught_stacks
 from infra.tests.support import client
+from infra.tests.teaching import teach
 from infra.tests.templates import full_name, template, templates
 
 _ANOTHER_TEST = "moto makes no methods of a body; tests/contract/test_gateways_agree.py imports the documents"
@@ -39,7 +40,6 @@ NOT_MADE = {
     "AWS::ApiGateway::RestApi": _ANOTHER_TEST,
     "AWS::ApiGateway::Stage": _TEMPLATE_ALONE,
     "AWS::ApiGateway::UsagePlan": _TEMPLATE_ALONE,
-    "AWS::ApiGatewayV2::VpcLink": _TEMPLATE_ALONE,
     "AWS::Budgets::Budget": _TEMPLATE_ALONE,
     "AWS::CloudFront::Distribution": _TEMPLATE_ALONE,
     "AWS::CloudFront::OriginAccessControl": _TEMPLATE_ALONE,
@@ -53,12 +53,9 @@ NOT_MADE = {
     "AWS::EC2::ClientVpnTargetNetworkAssociation": _NO_CLIENT_VPN,
     "AWS::EC2::VPNConnectionRoute": "moto has no routes of a VPN connection",
     "AWS::ElastiCache::ParameterGroup": _TEMPLATE_ALONE,
-    "AWS::ElastiCache::ReplicationGroup": _TEMPLATE_ALONE,
-    "AWS::ElastiCache::SubnetGroup": _TEMPLATE_ALONE,
     "AWS::ElastiCache::User": _TEMPLATE_ALONE,
     "AWS::ElastiCache::UserGroup": _TEMPLATE_ALONE,
     "AWS::SecretsManager::RotationSchedule": _TEMPLATE_ALONE,
-    "AWS::SecretsManager::Secret": _TEMPLATE_ALONE,
     "AWS::SecretsManager::SecretTargetAttachment": _TEMPLATE_ALONE,
     "AWS::WAFv2::IPSet": _TEMPLATE_ALONE,
     "AWS::WAFv2::LoggingConfiguration": _TEMPLATE_ALONE,
@@ -67,7 +64,9 @@ NOT_MADE = {
 }
 # What stands for them, so that others can refer to them.
 LEFT_OUT = "left-out"
-STAND_INS = [taught.teach(kind, lambda _: LEFT_OUT) for kind in NOT_MADE]
+STAND_INS = dict.fromkeys(NOT_MADE, lambda _: LEFT_OUT)
+# Kept, since moto holds its models weakly.
+MODELS = [teach(*one) for one in {**taught_networks.CALLS, **taught_stacks.CALLS, **STAND_INS}.items()]
 # Has no id of its own in moto, but that of its network.
 ATTACHMENT = "AWS::EC2::VPCGatewayAttachment"
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from infra.environment import SERVICES
-from infra.tests import taught
 from infra.tests.emulator import NOT_MADE, Made, emulated, in_order
 from infra.tests.support import client
+from infra.tests.teaching import KNOWN
 from infra.tests.templates import templates
 
 ENVIRONMENT = "prod"
@@ -34,7 +34,7 @@ def test_every_stack_is_made_and_what_is_left_out_of_them_is_named(made: Made) -
 def test_nothing_is_left_out_that_the_emulator_has_learnt_to_make() -> None:
     without_methods = {"AWS::ApiGateway::Deployment", "AWS::ApiGateway::RestApi"}
 
-    assert set(NOT_MADE) & taught.KNOWN == without_methods
+    assert set(NOT_MADE) & KNOWN == without_methods
 
 
 def test_alarms_look_at_the_numbers_of_the_templates_and_tell_somebody(made: Made) -> None:
@@ -66,19 +66,59 @@ def test_each_service_has_a_dashboard_and_so_have_the_ways_in_and_the_business(m
 def test_databases_are_encrypted_kept_and_in_the_data_subnets(made: Made) -> None:
     found = {one["DBInstanceIdentifier"]: one for one in client("rds").describe_db_instances()["DBInstances"]}
     subnets = made.of_type("AWS::RDS::DBSubnetGroup")
-    # (moto forgets the protection against deletion; test_data.py looks at it.)
-    names = ("MultiAZ", "StorageEncrypted", "PubliclyAccessible", "BackupRetentionPeriod")
+    names = ("MultiAZ", "StorageEncrypted", "PubliclyAccessible", "BackupRetentionPeriod", "DeletionProtection")
 
     assert len(found) == len(SERVICES)
     for wanted in made.of_type("AWS::RDS::DBInstance").values():
         instance = found[wanted["DBInstanceIdentifier"]]
         assert {name: instance[name] for name in names} == {name: wanted[name] for name in names}
+        assert instance["MasterUserSecret"]["SecretStatus"] == "active"
+        groups = [made.id(one["VpcSecurityGroupId"]) for one in instance["VpcSecurityGroups"]]
+        assert groups == wanted["VPCSecurityGroups"]
         [group] = [one["DBParameterGroupName"] for one in instance["DBParameterGroups"]]
         parameters = client("rds").describe_db_parameters(DBParameterGroupName=group)["Parameters"]
         told = {one["ParameterName"]: one["ParameterValue"] for one in parameters}
         assert told["require_secure_transport"] == "1"
         stands_in = {made.id(one["SubnetIdentifier"]) for one in instance["DBSubnetGroup"]["Subnets"]}
         assert stands_in == set(subnets[wanted["DBSubnetGroupName"]]["SubnetIds"])
+
+
+def test_caches_speak_tls_and_have_a_copy_in_the_other_zone(made: Made) -> None:
+    groups = client("elasticache").describe_replication_groups()["ReplicationGroups"]
+    found = {one["ReplicationGroupId"]: one for one in groups}
+
+    wanted = made.of_type("AWS::ElastiCache::ReplicationGroup").values()
+    assert found.keys() == {one["ReplicationGroupId"] for one in wanted}
+    for one in found.values():
+        assert (one["TransitEncryptionEnabled"], one["TransitEncryptionMode"]) == (True, "required")
+        assert one["AtRestEncryptionEnabled"] is True
+        assert (one["AutomaticFailover"], one["MultiAZ"]) == ("enabled", "enabled")
+
+
+def test_each_secret_is_for_its_user_and_has_a_password_that_nobody_wrote(made: Made) -> None:
+    pages = client("secretsmanager").get_paginator("list_secrets").paginate()
+    ours = [one["Name"] for page in pages for one in page["SecretList"] if one["Name"].startswith("reclothes/")]
+    values = {name: client("secretsmanager").get_secret_value(SecretId=name)["SecretString"] for name in ours}
+
+    assert values.keys() == {one["Name"] for one in made.of_type("AWS::SecretsManager::Secret").values()}
+    secrets = {name: json.loads(value) for name, value in values.items()}
+    made_up = [secret.get("password") or secret["proof"] for secret in secrets.values()]
+    assert len(set(made_up)) == len(ours)
+    assert min(map(len, made_up)) >= 40
+    for name, secret in secrets.items():
+        assert "Fn::" not in values[name], f"{name}: a reference leads nowhere"
+        assert "proof" in secret or secret["username"], name
+        if name.endswith("/database"):
+            assert {"host", "port", "dbname", "masterarn"} <= secret.keys(), name
+
+
+def test_the_gateways_links_stand_before_the_load_balancers(made: Made) -> None:
+    found = {one["VpcLinkId"]: one for one in client("apigatewayv2").get_vpc_links()["Items"]}
+
+    for id_, wanted in made.of_type("AWS::ApiGatewayV2::VpcLink").items():
+        link = found[made.physical[id_]]
+        assert {made.id(one) for one in link["SubnetIds"]} == set(wanted["SubnetIds"])
+        assert [made.id(one) for one in link["SecurityGroupIds"]] == wanted["SecurityGroupIds"]
 
 
 def test_load_balancers_are_inside_and_answer_403_by_themselves(made: Made) -> None:
