@@ -32,6 +32,7 @@ class NetworkStack(cdk.Stack):
         """The outputs that kOps needs to make a cluster in this network (docs/operations/clusters.md)."""
         cdk.CfnOutput(self, "VpcId", value=self.network.vpc.ref)
         cdk.CfnOutput(self, "VpcRange", value=str(self.network.range))
+        cdk.CfnOutput(self, "NodeGroupId", value=self.network.back_end_group.attr_group_id)
         subnets = zip(ZONES, self.network.compute_subnets, self.network.public_subnets, strict=True)
         for letter, compute, public in subnets:
             cdk.CfnOutput(self, f"Zone{letter}", value=str(compute.availability_zone))

@@ -11,7 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 
 from infra.data.stack import DataSizes, DataStack
-from infra.delivery.clusters import ClustersStack
+from infra.delivery.clusters import ClustersStack, cluster_name
 from infra.delivery.photos import PhotosStack
 from infra.delivery.registry import RegistryStack
 from infra.delivery.roles import RolesStack
@@ -46,6 +46,7 @@ class Edge:
     """What leads into the networks."""
 
     names: NamesStack
+    site_names: SiteNamesStack
     balancers: Mapping[str, BalancerStack]
     gateways: Mapping[str, GatewayStack]
     sites: SitesStack
@@ -91,7 +92,9 @@ class Cloud:
     def _edge(self) -> Edge:
         domain = self._environment.domain
         names = NamesStack(self._app, self._id("names"), domain=domain, env=self._place())
-        SiteNamesStack(self._app, self._id("site-names"), domain=domain, env=self._place(CLOUDFRONT_REGION))
+        site_names = SiteNamesStack(
+            self._app, self._id("site-names"), domain=domain, env=self._place(CLOUDFRONT_REGION)
+        )
         proofs = ProofStack(self._app, self._id("proofs"), environment=self._environment.name, env=self._place())
         balancers = {service: self._balancer(names, proofs, network) for service, network in self._networks.items()}
         GatewayLogStack(self._app, self._id("gateway-logs"), env=self._place())
@@ -116,7 +119,7 @@ class Cloud:
                 sites=sites,
                 env=self._place(),
             )
-        return Edge(names, balancers, gateways, sites)
+        return Edge(names, site_names, balancers, gateways, sites)
 
     def _sites(self, names: NamesStack) -> SitesStack:
         return SitesStack(
@@ -196,14 +199,7 @@ class Cloud:
 
     def _operations(self) -> None:
         name, operations = self._environment.name, self._settings["operations"]
-        people = PeopleStack(
-            self._app,
-            self._id("people"),
-            environment=name,
-            urgent=operations["urgent_addresses"],
-            notice=operations["notice_addresses"],
-            env=self._place(),
-        )
+        people = self._people("people")
         logs = ServiceLogsStack(
             self._app, self._id("service-logs"), environment=name, log_days=self._log_days, env=self._place()
         )
@@ -224,6 +220,7 @@ class Cloud:
             watches=self._watches(logs, trail),
             env=self._place(),
         )
+        self._watch_sites()
         BudgetStack(
             self._app,
             self._id("budget"),
@@ -245,6 +242,28 @@ class Cloud:
                 env=self._place(),
             )
 
+    def _people(self, id_: str, region: str | None = None) -> PeopleStack:
+        operations = self._settings["operations"]
+        return PeopleStack(
+            self._app,
+            self._id(id_),
+            environment=self._environment.name,
+            urgent=operations["urgent_addresses"],
+            notice=operations["notice_addresses"],
+            env=self._place(region),
+        )
+
+    def _watch_sites(self) -> None:
+        """An alarm has metrics and topics of its own region only; the sites' certificate is in another one."""
+        AlarmStack(
+            self._app,
+            self._id("site-alarms"),
+            environment=self._environment.name,
+            people=self._people("site-people", CLOUDFRONT_REGION),
+            watches=watches.of_certificates({"sites": self.edge.site_names.certificate.certificate_arn}),
+            env=self._place(CLOUDFRONT_REGION),
+        )
+
     def _watches(self, logs: ServiceLogsStack, trail: TrailStack) -> Iterator[Watch]:
         edge = self.edge
         for gateway in edge.gateways.values():
@@ -253,8 +272,14 @@ class Cloud:
             yield from watches.of_balancer(balancer)
         for data in self.data.values():
             yield from watches.of_data(data)
+        for service, network in self._networks.items():
+            yield from watches.of_network(network)
+            cluster = cluster_name(service, self._environment.domain)
+            yield from watches.of_nodes(self._environment.name, service, cluster)
         yield from watches.of_messages(self.messaging)
-        yield from watches.of_certificates({"gateways": edge.names.gateways, "services": edge.names.services})
+        own = {"gateways": edge.names.gateways, "services": edge.names.services}
+        arns = {name: certificate.certificate_arn for name, certificate in own.items()}
+        yield from watches.of_certificates(arns | self._entry.certificates)
         vpn = self._entry.node.find_child("VpnConnection")
         yield from watches.of_vpn(vpn.ref)
         yield from watches.of_logs(logs)

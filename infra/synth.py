@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infra.environment import OUT
+from infra.limits import TemplateTooBig, refuse_big_templates
 
 
 def use_own_node() -> None:
@@ -23,7 +24,7 @@ def use_own_node() -> None:
 
 
 def synthesize(name: str, out: Path = OUT) -> Path:
-    """Write the templates of one environment; the folder is made anew."""
+    """Write the templates of one environment; the folder is made anew. TemplateTooBig: see there."""
     use_own_node()
     import aws_cdk as cdk
 
@@ -36,6 +37,7 @@ def synthesize(name: str, out: Path = OUT) -> Path:
     app = cdk.App(outdir=str(folder), analytics_reporting=False, builtin_cloud_formation_validation=False)
     application.build(app, environments.load(name))
     app.synth()
+    refuse_big_templates(folder)
     return folder
 
 
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Templates of {name} ({number} of {len(chosen)}) …", end=" ", flush=True)
         try:
             folder = synthesize(name)
-        except environments.SettingsError as wrong:
+        except (environments.SettingsError, TemplateTooBig) as wrong:
             print(f"\n{wrong}", file=sys.stderr)
             return 2
         count = len(list(folder.glob("*.template.json")))

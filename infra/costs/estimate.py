@@ -10,7 +10,13 @@ from typing import Any
 
 import yaml
 
+from infra import environment as environments
+from infra.environment import SERVICES
+
 FOLDER = Path(__file__).parent
+KOPS = FOLDER.parents[1] / "kops" / "environments"
+# As libs/delivery/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
+MACHINE_GIGABYTES, ETCD_GIGABYTES = 40, 2 * 20
 Resource = Mapping[str, Any]
 
 
@@ -66,6 +72,11 @@ def _each(part: str, what: str, type_: str, price: Callable[[str], float], name:
 
 def _zones(database: Resource) -> int:
     return 2 if database["MultiAZ"] else 1
+
+
+def _metrics(alarm: Resource) -> int:
+    """An alarm is paid for by each metric that it looks at."""
+    return sum("MetricStat" in one for one in alarm["Metrics"]) if "Metrics" in alarm else 1
 
 
 RULES = (
@@ -140,7 +151,7 @@ RULES = (
     _each("data", "secrets", "AWS::SecretsManager::Secret", monthly, "secret"),
     _each("security", "keys", "AWS::KMS::Key", monthly, "key"),
     _each("security", "Shield Advanced", "AWS::Shield::Protection", monthly, "shield_advanced"),
-    _each("operations", "alarms", "AWS::CloudWatch::Alarm", monthly, "alarm"),
+    Rule("operations", "metrics of alarms", "AWS::CloudWatch::Alarm", lambda _: monthly("alarm"), _metrics),
     _each("operations", "dashboards", "AWS::CloudWatch::Dashboard", monthly, "dashboard"),
     _each("operations", "numbers from logs", "AWS::Logs::MetricFilter", monthly, "own_metric"),
 )
@@ -153,6 +164,7 @@ USED = {
     "nat_gigabyte": ("network", "gigabytes through NAT"),
     "transit_gigabyte": ("network", "gigabytes between networks"),
     "vpn_connection_hour": ("network", "hours of phones on the client VPN"),
+    "node_metric": ("operations", "numbers of the nodes' disks"),
     "log_gigabyte": ("operations", "gigabytes of logs"),
     "site_gigabyte": ("edge", "gigabytes of sites and photos"),
     "stored_gigabyte": ("data", "gigabytes in buckets"),
@@ -162,7 +174,7 @@ USED = {
 
 def estimate(environment: str, resources: list[Resource]) -> list[Line]:
     """The sums of one environment; `resources` are all of its templates'."""
-    lines = [*_counted(resources), *_used(environment)]
+    lines = [*_counted(resources), *_clusters(environment), *_used(environment)]
     order = {part: number for number, part in enumerate(dict.fromkeys(rule.part for rule in RULES))}
     return sorted(lines, key=lambda line: (order.get(line.part, len(order)), -line.dollars, line.what))
 
@@ -181,9 +193,20 @@ def _counted(resources: list[Resource]) -> Iterator[Line]:
             yield Line(rule.part, rule.what, count, price)
 
 
+def _clusters(environment: str) -> Iterator[Line]:
+    """The clusters of all services at their smallest, as kOps makes them."""
+    sizes = yaml.safe_load((KOPS / f"{environment}.yaml").read_text())
+    count, zones = len(SERVICES), len(environments.load(environment).zones)
+    planes, nodes = count * sizes["control_planes"], count * zones * sizes["nodes_minimum"]
+    plane, node = sizes["control_plane_machine"], sizes["node_machines"][0]
+    yield Line("clusters", f"control planes, {plane}", planes, hourly(f"node:{plane}"))
+    yield Line("clusters", f"nodes, {node}", nodes, hourly(f"node:{node}"))
+    gigabytes = (planes + nodes) * MACHINE_GIGABYTES + planes * ETCD_GIGABYTES
+    yield Line("clusters", "gigabytes of volumes", gigabytes, monthly("volume_gigabyte"))
+    yield Line("clusters", "load balancers of the API servers", count, hourly("load_balancer"))
+
+
 def _used(environment: str) -> Iterator[Line]:
     used = usage()[environment]
-    for class_, count in used["nodes"]:
-        yield Line("clusters", f"nodes {class_}", count, hourly(f"node:{class_}"))
     for name, (part, what) in USED.items():
         yield Line(part, what, used[name], float(prices()["used"][name]))

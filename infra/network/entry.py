@@ -150,6 +150,8 @@ class EntryStack(Stack):
             "ClientVpnPhonesAuthorityArn",
             description="ACM certificate of the authority that signs the phones'",
         )
+        # Nobody renews them but us (docs/operations/networks.md); the alarms look at their age.
+        self.certificates = {"client-vpn": server.value_as_string, "phones": authority.value_as_string}
         log = encrypted_log_group(self, "ClientVpnLog", f"/reclothes/{self._environment.name}/client-vpn")
         stream = log.add_stream("Connections", log_stream_name="connections")
         endpoint = ec2.CfnClientVpnEndpoint(

@@ -100,14 +100,14 @@ class ServiceNetwork(Construct):
             gateway_id=gateway.ref,
         )
         out.add_resource_dependency(attached)
-        nats = [self._make_nat(number, attached) for number in range(self.environment.nat_gateways)]
+        self.nat_gateways = [self._make_nat(number, attached) for number in range(self.environment.nat_gateways)]
         for number, table in enumerate(self.route_tables[ranges.COMPUTE]):
             ec2.CfnRoute(
                 self,
                 f"Compute{ZONES[number]}ToInternet",
                 route_table_id=table.ref,
                 destination_cidr_block="0.0.0.0/0",
-                nat_gateway_id=nats[min(number, len(nats) - 1)].ref,
+                nat_gateway_id=self.nat_gateways[min(number, len(self.nat_gateways) - 1)].ref,
             )
 
     def _make_nat(self, number: int, attached: ec2.CfnVPCGatewayAttachment) -> ec2.CfnNatGateway:

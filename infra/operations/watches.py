@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.data.stack import DataStack
 from infra.edge.balancer import BalancerStack
 from infra.edge.gateways import GatewayStack
 from infra.messaging.stack import MessagingStack
+from infra.network.service_network import ZONES, ServiceNetwork
 from infra.operations.alarm import Watch, metric, ratio
 from infra.operations.service_logs import ServiceLogsStack
 
 GIBIBYTE = 2**30
 ENOUGH_REQUESTS = 20  # in five minutes, for a ratio to mean something
+ENOUGH_PACKETS = 100_000
 
 
 def of_gateway(stack: GatewayStack) -> Iterator[Watch]:
@@ -103,11 +106,42 @@ def _most_connections(memory_gib: float) -> int:
     return int(memory_gib * GIBIBYTE / 12_582_880)
 
 
-def of_certificates(certificates: Mapping[str, acm.ICertificate]) -> Iterator[Watch]:
-    for name, certificate in certificates.items():
-        dimensions = {"CertificateArn": certificate.certificate_arn}
+def of_certificates(arns: Mapping[str, str]) -> Iterator[Watch]:
+    for name, arn in arns.items():
+        dimensions = {"CertificateArn": arn}
         left = metric("AWS/CertificateManager", "DaysToExpiry", dimensions, statistic="Minimum", minutes=24 * 60)
         yield Watch("certificate-age", name, left, 30, below=True)
+
+
+def of_network(network: ServiceNetwork) -> Iterator[Watch]:
+    """The ways out: each NAT gateway has so many ports for one destination, and should lose no packet."""
+    for letter, gateway in zip(ZONES, network.nat_gateways, strict=False):
+        subject = f"{network.service}-{letter.lower()}"
+        dimensions = {"NatGatewayId": gateway.ref}
+        yield Watch(
+            "nat-ports", subject, metric("AWS/NATGateway", "ErrorPortAllocation", dimensions), 0, urgent=True
+        )
+        yield Watch("nat-drops", subject, _dropped(dimensions), 0.01, periods=3)
+
+
+def _dropped(dimensions: dict[str, str]) -> cloudwatch.MathExpression:
+    """What a NAT gateway loses of all packets that come to it, in percent."""
+    names = {"dropped": "PacketsDropCount", "out": "PacketsInFromSource", "back": "PacketsInFromDestination"}
+    return cloudwatch.MathExpression(
+        expression=f"IF(out + back >= {ENOUGH_PACKETS}, 100 * dropped / (out + back), 0)",
+        using_metrics={name: metric("AWS/NATGateway", counted, dimensions) for name, counted in names.items()},
+        label="packets lost, in percent",
+        period=Duration.minutes(5),
+    )
+
+
+def of_nodes(environment: str, service: str, cluster: str) -> Iterator[Watch]:
+    """The fullest disk of a cluster's machines, as the agent of kops/node-metrics.yaml tells it.
+
+    Kubernetes itself clears away images from 85 % on; what is above that for long does not get less by itself.
+    """
+    full = metric(f"ReClothes/{environment}/nodes", "disk_used_percent", {"Cluster": cluster}, statistic="Maximum")
+    yield Watch("node-disk", service, full, 85, periods=3, silence_is_bad=True)
 
 
 def of_vpn(connection_id: str) -> Iterator[Watch]:

@@ -23,6 +23,10 @@ class Resource:
         return replace(self, properties={name: value for name, value in merged.items() if value is not None})
 
     @property
+    def stack(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
     def tags(self) -> dict[str, str]:
         return {tag["Key"]: tag["Value"] for tag in self.properties.get("Tags", ())}
 

@@ -12,11 +12,17 @@ from infra.synth import OUT
 Resource = dict[str, Any]
 
 
+def full_name(environment: str, stack: str) -> str:
+    """The name of a stack, by its end."""
+    return stack if stack.startswith("ReClothes-") else f"ReClothes-{environment}-{stack}"
+
+
 @cache
 def template(environment: str, stack: str) -> dict[str, Any]:
     """The template of one stack, by the end of its name."""
-    name = stack if stack.startswith("ReClothes-") else f"ReClothes-{environment}-{stack}"
-    found: dict[str, Any] = json.loads((OUT / environment / f"{name}.template.json").read_text())
+    found: dict[str, Any] = json.loads(
+        (OUT / environment / f"{full_name(environment, stack)}.template.json").read_text()
+    )
     return found
 
 

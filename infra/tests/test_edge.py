@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from infra import environment as environments
 from infra.edge.patterns import longer_than, path_pattern, paths_pattern
-from infra.synth import OUT
+from infra.environment import SERVICES
+from infra.synth import OUT, use_own_node
 from infra.tests.support import ENVIRONMENTS
 from infra.tests.templates import properties, template
 
+HELM = Path(__file__).parents[2] / "helm"
 MANAGED_GROUPS = {
     "AWSManagedRulesCommonRuleSet",
     "AWSManagedRulesSQLiRuleSet",
@@ -171,6 +176,61 @@ def test_each_operation_is_throttled_and_each_variable_has_a_value(gateway: str)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_each_gateway_shows_a_certificate_writes_a_log_and_has_a_plan_for_consumers(environment: str) -> None:
+    stages = properties(environment, "AWS::ApiGateway::Stage").values()
+    plans = properties(environment, "AWS::ApiGateway::UsagePlan").values()
+
+    assert len(stages) == len(plans) == 2
+    for stage in stages:
+        assert stage["ClientCertificateId"]["Ref"] == "ClientCertificate"
+        assert stage["AccessLogSetting"]["DestinationArn"]["Fn::GetAtt"][0].startswith("AccessLog")
+        assert stage["StageName"] == "live"
+    for plan in plans:
+        assert [one["Stage"] for one in plan["ApiStages"]] == ["live"]
+        assert plan["Quota"]["Limit"] > 0
+        assert plan["Throttle"]["RateLimit"] > 0
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_firewall_writes_down_no_token(environment: str) -> None:
+    [logging] = properties(environment, "AWS::WAFv2::LoggingConfiguration").values()
+
+    redacted = {one["SingleHeader"]["Name"] for one in logging["RedactedFields"]}
+    assert redacted == {"authorization", "cookie", "idempotency-key"}
+    assert len(logging["LogDestinationConfigs"]) == 1
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_certificates_prove_themselves_in_the_zone_and_only_amazon_issues_them(environment: str) -> None:
+    certificates = properties(environment, "AWS::CertificateManager::Certificate")
+    for where, certificate in certificates.items():
+        assert certificate["ValidationMethod"] == "DNS", where
+        names = {certificate["DomainName"], *certificate["SubjectAlternativeNames"]}
+        proven = {one["DomainName"] for one in certificate["DomainValidationOptions"] if one["HostedZoneId"]}
+        assert proven == names, where
+    issuers = [one for one in properties(environment, "AWS::Route53::RecordSet").values() if one["Type"] == "CAA"]
+    assert [one["ResourceRecords"] for one in issuers] == [['0 issue "amazon.com"', '0 issuewild "amazon.com"']]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_public_zone_knows_nothing_of_the_gateway_for_staff_and_of_the_services(environment: str) -> None:
+    domain = environments.load(environment).domain
+    zones = {
+        one["Name"].rstrip("."): "VPCs" in one
+        for one in properties(environment, "AWS::Route53::HostedZone").values()
+    }
+    records = properties(environment, "AWS::Route53::RecordSet").values()
+    private = {one["Name"].rstrip(".") for one in records if "InternalZone" in json.dumps(one["HostedZoneId"])}
+    public = {one["Name"].rstrip(".") for one in records} - private
+
+    assert zones == {domain: False, f"internal.{domain}": True}
+    services = {f"{service}.services.internal.{domain}" for service in SERVICES}
+    assert private == {f"api.internal.{domain}"} | services
+    sites = {f"www.{domain}", f"photos.{domain}", f"manage.internal.{domain}"}
+    assert public == {domain, f"api.{domain}"} | sites
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_names_and_listeners_take_no_old_tls(environment: str) -> None:
     names = [
         *properties(environment, "AWS::ApiGateway::DomainName").values(),
@@ -205,25 +265,60 @@ def test_a_load_balancer_answers_403_unless_a_gateway_proves_itself_or_a_peer_ca
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_both_ways_of_balancing_are_used(environment: str) -> None:
+def test_requests_are_shared_out_as_the_charts_say(environment: str) -> None:
+    """Round robin where nothing else is said, least outstanding requests where work is uneven."""
+    usual = read_yaml(HELM / "service" / "values.yaml")["loadBalancer"]["algorithm"]
+    wanted = {
+        service: read_yaml(HELM / "values" / f"{service}.yaml").get("loadBalancer", {}).get("algorithm", usual)
+        for service in SERVICES
+    }
     chosen = {
-        attribute["Value"]
+        group["Name"].rpartition("-")[2]: attribute["Value"]
         for group in properties(environment, "AWS::ElasticLoadBalancingV2::TargetGroup").values()
         for attribute in group["TargetGroupAttributes"]
         if attribute["Key"] == "load_balancing.algorithm.type"
     }
-    assert chosen == {"round_robin", "least_outstanding_requests"}
+
+    assert chosen == wanted
+    assert set(chosen.values()) == {"round_robin", "least_outstanding_requests"}
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text())
+    return found
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_sites_send_security_headers_and_are_logged(environment: str) -> None:
+    headers = properties(environment, "AWS::CloudFront::ResponseHeadersPolicy")
+    by_id = {where.partition("/")[2]: one["ResponseHeadersPolicyConfig"] for where, one in headers.items()}
+
+    for where, one in properties(environment, "AWS::CloudFront::Distribution").items():
+        site = one["DistributionConfig"]
+        sent = by_id[site["DefaultCacheBehavior"]["ResponseHeadersPolicyId"]["Ref"]]["SecurityHeadersConfig"]
+        assert "Bucket" in site["Logging"], where
+        assert sent["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 31_536_000, where
+        assert sent["FrameOptions"]["FrameOption"] == "DENY", where
+        assert "unsafe" not in sent["ContentSecurityPolicy"]["ContentSecurityPolicy"], where
+        assert {"ContentTypeOptions", "ReferrerPolicy"} <= sent.keys(), where
+
+
+def closed_of(environment: str, kind: str) -> dict[str, dict[str, Any]]:
+    """All but the one with the public keys of the clusters, of which test_clusters.py says what is public."""
+    found = properties(environment, kind)
+    open_ones = [where for where in found if "-clusters/Discovery" in where]
+    assert len(open_ones) == 1
+    return {where: one for where, one in found.items() if where not in open_ones}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_buckets_are_closed_and_sites_are_read_by_cloudfront_alone(environment: str) -> None:
     ways = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
     closed = dict.fromkeys(ways, True)
-    for where, bucket in properties(environment, "AWS::S3::Bucket").items():
+    for where, bucket in closed_of(environment, "AWS::S3::Bucket").items():
         assert bucket["PublicAccessBlockConfiguration"] == closed, where
         assert bucket["BucketEncryption"], where
-    policies = properties(environment, "AWS::S3::BucketPolicy")
-    for where, policy in policies.items():
+    for where, policy in closed_of(environment, "AWS::S3::BucketPolicy").items():
         for statement in policy["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Allow":
                 assert statement["Principal"] not in ("*", {"AWS": "*"}), where
@@ -240,3 +335,22 @@ def test_buckets_are_closed_and_sites_are_read_by_cloudfront_alone(environment: 
 
 def test_shield_advanced_is_off_until_somebody_switches_it_on() -> None:
     assert [name for name in ENVIRONMENTS if properties(name, "AWS::Shield::Protection")] == []
+
+
+def test_switched_on_it_protects_the_zone_and_every_site(tmp_path: Path) -> None:
+    use_own_node()
+    import aws_cdk as cdk
+
+    from infra.edge.names import NamesStack
+    from infra.edge.shield import ShieldStack
+    from infra.edge.sites import SitesStack
+
+    app = cdk.App(outdir=str(tmp_path), analytics_reporting=False, builtin_cloud_formation_validation=False)
+    zone = NamesStack(app, "names", domain="reclothes.example").zone
+    sites = SitesStack(app, "sites", environment="prod", domain="reclothes.example", zone=zone, log_days=30)
+    ShieldStack(app, "shield", environment="prod", zone=zone, sites=sites)
+    app.synth()
+
+    made = json.loads((tmp_path / "shield.template.json").read_text())["Resources"].values()
+    names = {one["Properties"]["Name"] for one in made if one["Type"] == "AWS::Shield::Protection"}
+    assert names == {f"reclothes-prod-{name}" for name in ("zone", "shop", "manage", "photos")}

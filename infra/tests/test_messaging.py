@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from infra.synth import OUT
-from infra.tests.emulator import client, emulated
+from infra.tests.emulator import emulated
+from infra.tests.support import client
 from infra.tests.templates import properties, template
 
 ENVIRONMENT = "dev"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import yaml
@@ -14,18 +16,30 @@ from libs.delivery.project import ROOT, SERVICES
 Manifest = dict[str, Any]
 API_VERSION = "kops.k8s.io/v1alpha2"
 AUDIT_POLICY = "/srv/kubernetes/audit/policy.yaml"
+NODE_METRICS = ROOT / "kops" / "node-metrics.yaml"
 IMAGE = "ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 
 
 def write_manifests(outputs: Outputs, folder: Path) -> list[Path]:
-    """One file for each service's cluster; gives them."""
+    """For each service's cluster what kOps takes, and what its nodes' disks are told by; gives the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for service in SERVICES:
-        file = folder / f"{service}.yaml"
-        file.write_text(yaml.safe_dump_all(manifests_of(service, outputs), sort_keys=False))
-        files.append(file)
+        cluster, metrics = folder / f"{service}.yaml", folder / f"{service}-node-metrics.yaml"
+        cluster.write_text(yaml.safe_dump_all(manifests_of(service, outputs), sort_keys=False))
+        metrics.write_text(node_metrics_of(service, outputs))
+        files += [cluster, metrics]
     return files
+
+
+def node_metrics_of(service: str, outputs: Outputs) -> str:
+    """What `kubectl apply` takes, so that the cluster's machines say how full their disks are."""
+    names = {
+        "environment": outputs.environment,
+        "region": outputs.region,
+        "cluster": cluster_name(service, outputs),
+    }
+    return Template(NODE_METRICS.read_text()).substitute(names)
 
 
 def manifests_of(service: str, outputs: Outputs) -> list[Manifest]:
@@ -87,9 +101,13 @@ def _cluster(
 
 
 def _reach(network: Network, outputs: Outputs) -> Manifest:
-    """The API answers inside only: to the network itself and to the company's."""
+    """The API answers inside only: to the network itself and to the company's.
+
+    Machines and load balancer have the group that the infrastructure has made and proven, and no other one.
+    """
+    balancer = {"type": "Internal", "class": "Network", "crossZoneLoadBalancing": True}
     return {
-        "api": {"loadBalancer": {"type": "Internal", "class": "Network", "crossZoneLoadBalancing": True}},
+        "api": {"loadBalancer": {**balancer, "securityGroupOverride": network.node_group}},
         "kubernetesApiAccess": [network.range, outputs.company_range],
         "sshAccess": [],
     }
@@ -127,8 +145,28 @@ def _identities(outputs: Outputs, name: str) -> Manifest:
             "discoveryStore": f"s3://{outputs.discovery_bucket}/{name}",
             "enableAWSOIDCProvider": True,
         },
-        "iam": {"legacy": False, "allowContainerRegistry": True, "useServiceAccountExternalPermissions": True},
+        "iam": {
+            "legacy": False,
+            "allowContainerRegistry": True,
+            "useServiceAccountExternalPermissions": True,
+            "serviceAccountExternalPermissions": [_node_metrics_role(outputs)],
+        },
         "authorization": {"rbac": {}},
+    }
+
+
+def _node_metrics_role(outputs: Outputs) -> Manifest:
+    """The account of kops/node-metrics.yaml may send numbers of this one namespace, and nothing else."""
+    statement = {
+        "Effect": "Allow",
+        "Action": "cloudwatch:PutMetricData",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"cloudwatch:namespace": f"ReClothes/{outputs.environment}/nodes"}},
+    }
+    return {
+        "name": "cloudwatch-agent",
+        "namespace": "node-metrics",
+        "aws": {"inlinePolicy": json.dumps([statement])},
     }
 
 
@@ -183,15 +221,16 @@ def _add_ons() -> Manifest:
 def _groups(
     network: Network, outputs: Outputs, sizes: Sizes, planes: list[tuple[str, str]]
 ) -> list[tuple[str, Manifest]]:
-    masters = [(group, _control_plane(zone, outputs, sizes)) for group, zone in planes]
-    nodes = [(f"nodes-{zone.name}", _nodes(zone.name, outputs, sizes)) for zone in network.zones]
+    masters = [(group, _control_plane(zone, network, outputs, sizes)) for group, zone in planes]
+    nodes = [(f"nodes-{zone.name}", _nodes(zone.name, network, outputs, sizes)) for zone in network.zones]
     return [*masters, *nodes]
 
 
-def _machines(zone: str, outputs: Outputs) -> Manifest:
+def _machines(zone: str, network: Network, outputs: Outputs) -> Manifest:
     return {
         "image": IMAGE,
         "subnets": [zone],
+        "securityGroupOverride": network.node_group,
         "associatePublicIp": False,
         "instanceMetadata": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
         "rootVolumeType": "gp3",
@@ -202,10 +241,10 @@ def _machines(zone: str, outputs: Outputs) -> Manifest:
     }
 
 
-def _control_plane(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
+def _control_plane(zone: str, network: Network, outputs: Outputs, sizes: Sizes) -> Manifest:
     return {
         "role": "ControlPlane",
-        **_machines(zone, outputs),
+        **_machines(zone, network, outputs),
         "machineType": sizes.control_plane_machine,
         "minSize": 1,
         "maxSize": 1,
@@ -214,10 +253,10 @@ def _control_plane(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
     }
 
 
-def _nodes(zone: str, outputs: Outputs, sizes: Sizes) -> Manifest:
+def _nodes(zone: str, network: Network, outputs: Outputs, sizes: Sizes) -> Manifest:
     return {
         "role": "Node",
-        **_machines(zone, outputs),
+        **_machines(zone, network, outputs),
         "machineType": sizes.node_machines[0],
         "minSize": sizes.nodes_minimum,
         "maxSize": sizes.nodes_maximum,

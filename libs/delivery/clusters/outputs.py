@@ -16,7 +16,7 @@ from libs.delivery.project import ROOT, SERVICES, DeliveryError
 SCHEMA = ROOT / "kops" / "outputs.schema.json"
 ZONES = "ABC"
 # Outputs of the stack of one network, and of the stack that has what all clusters share.
-NETWORK_OUTPUTS = ("VpcId", "VpcRange")
+NETWORK_OUTPUTS = ("VpcId", "VpcRange", "NodeGroupId")
 ZONE_OUTPUTS = ("Zone", "ComputeSubnetId", "ComputeSubnetRange", "PublicSubnetId", "PublicSubnetRange")
 SHARED_OUTPUTS = {
     "region": "Region",
@@ -45,8 +45,11 @@ class Zone:
 
 @dataclass(frozen=True)
 class Network:
+    """A service's network; `node_group` is the security group of its machines."""
+
     vpc_id: str
     range: str
+    node_group: str
     zones: tuple[Zone, ...]
 
 
@@ -104,8 +107,8 @@ def _network_facts(stack: Mapping[str, str]) -> dict[str, Any]:
             subnets = {"compute_subnet": {"id": compute, "range": compute_range},
                        "public_subnet": {"id": public, "range": public_range}}  # fmt: skip
             zones.append({"zone": zone, **subnets})
-    vpc_id, vpc_range = (_output(stack, name) for name in NETWORK_OUTPUTS)
-    return {"vpc_id": vpc_id, "range": vpc_range, "zones": zones}
+    vpc_id, vpc_range, node_group = (_output(stack, name) for name in NETWORK_OUTPUTS)
+    return {"vpc_id": vpc_id, "range": vpc_range, "node_group": node_group, "zones": zones}
 
 
 def _stack(told: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
@@ -130,7 +133,7 @@ def _network(facts: Mapping[str, Any]) -> Network:
         Zone(zone["zone"], Subnet(**zone["compute_subnet"]), Subnet(**zone["public_subnet"]))
         for zone in facts["zones"]
     )
-    return Network(facts["vpc_id"], facts["range"], zones)
+    return Network(facts["vpc_id"], facts["range"], facts["node_group"], zones)
 
 
 def _refuse_strange_ranges(outputs: Outputs) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import kubernetes_validate
 import pytest
 import yaml
 
-from libs.delivery.clusters import Outputs, from_cdk, manifests_of, read_outputs, write_manifests
+from libs.delivery.clusters import Outputs, from_cdk, manifests_of, node_metrics_of, read_outputs, write_manifests
 from libs.delivery.clusters.sizes import read_sizes
 from libs.delivery.project import ENVIRONMENTS, SERVICES, DeliveryError, read_yaml
 
@@ -86,6 +87,15 @@ def test_a_cluster_lies_in_its_services_network_and_nowhere_else(service: str, o
     assert not any(group["spec"]["associatePublicIp"] for group in groups)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_machine_is_in_the_group_whose_ways_are_proven(service: str, outputs: Outputs) -> None:
+    """A group of kOps' own would let out everything, and databases and load balancers would not know it."""
+    cluster, *groups = manifests_of(service, outputs)
+    node_group = outputs.networks[service].node_group
+    assert [group["spec"]["securityGroupOverride"] for group in groups] == [node_group] * len(groups)
+    assert cluster["spec"]["api"]["loadBalancer"]["securityGroupOverride"] == node_group
+
+
 @pytest.mark.parametrize(("environment", "planes"), [("dev", 1), ("staging", 3), ("prod", 3)])
 def test_control_planes_are_spread_and_every_one_is_a_member_of_etcd(
     environment: str, planes: int, outputs: Outputs
@@ -138,8 +148,36 @@ def test_the_audit_log_never_holds_what_is_in_a_secret(outputs: Outputs) -> None
 
 def test_manifests_are_files_that_kops_reads_back(outputs: Outputs, tmp_path: Path) -> None:
     files = write_manifests(outputs, tmp_path)
-    assert [file.stem for file in files] == list(SERVICES)
+    assert [file.stem for file in files[::2]] == list(SERVICES)
+    assert [file.stem for file in files[1::2]] == [f"{service}-node-metrics" for service in SERVICES]
     assert list(yaml.safe_load_all(files[0].read_text())) == manifests_of("auth", outputs)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_machines_tell_how_full_they_are(environment: str, outputs: Outputs) -> None:
+    chosen = of_environment(outputs, environment)
+    documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", chosen))}
+    for document in documents.values():
+        kubernetes_validate.validate(document, "1.34", strict=True)
+    config = json.loads(documents["ConfigMap"]["data"]["cwagentconfig.json"])
+    disk = config["metrics"]["metrics_collected"]["disk"]
+    assert config["agent"]["region"] == outputs.region
+    assert disk["append_dimensions"] == {"Cluster": manifests_of("auth", chosen)[0]["metadata"]["name"]}
+    pod = documents["DaemonSet"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert disk["resources"] == ["/node"]
+    assert {"name": "node", "mountPath": "/node", "readOnly": True} in container["volumeMounts"]
+    assert pod["tolerations"] == [{"operator": "Exists"}], "on every machine, also a full one"
+
+
+def test_the_agent_may_send_its_own_numbers_and_nothing_else(outputs: Outputs) -> None:
+    [role] = manifests_of("auth", outputs)[0]["spec"]["iam"]["serviceAccountExternalPermissions"]
+    documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", outputs))}
+    config = json.loads(documents["ConfigMap"]["data"]["cwagentconfig.json"])
+    [statement] = json.loads(role["aws"]["inlinePolicy"])
+    assert {"name": role["name"], "namespace": role["namespace"]} == documents["ServiceAccount"]["metadata"]
+    assert statement["Action"] == "cloudwatch:PutMetricData"
+    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": config["metrics"]["namespace"]}}
 
 
 def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> None:
@@ -148,7 +186,7 @@ def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> N
               "CompanyRange": outputs.company_range}  # fmt: skip
     told = {"ReClothes-dev-clusters": shared}
     for service, network in outputs.networks.items():
-        stack = {"VpcId": network.vpc_id, "VpcRange": network.range}
+        stack = {"VpcId": network.vpc_id, "VpcRange": network.range, "NodeGroupId": network.node_group}
         for letter, zone in zip("AB", network.zones, strict=True):
             stack |= {f"Zone{letter}": zone.name}
             for tier, subnet in (("Compute", zone.compute), ("Public", zone.public)):
@@ -178,6 +216,7 @@ def spoilt(**changes: Any) -> dict[str, Any]:
     [
         (spoilt(volume_key="none"), "volume_key"),
         (spoilt(networks__auth__vpc_id="vpc"), "networks/auth/vpc_id"),
+        (spoilt(networks__auth__node_group="default"), "networks/auth/node_group"),
         (spoilt(networks__auth__range="10.33.0.0/16"), "not in the network of auth"),
         (spoilt(networks__auth__zones=[]), "networks/auth/zones"),
         (spoilt(secret="x"), "secret"),
