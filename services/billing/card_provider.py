@@ -151,12 +151,18 @@ def read(intent_id: str) -> Intent:
 
 
 def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
-    """Take the money that the bank set aside; what was taken or given back meanwhile is read."""
+    """Take the money that the bank set aside; what was taken or given back meanwhile is read.
+
+    When the bank refuses, what has become of the intent counts. ProviderUnavailable while it can still be taken.
+    """
     options = _once(payment_id, "capture", attempt)
     try:
         return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
-    except CardDeclined:  # what has become of the intent counts; settling looks again
-        return read(intent_id)
+    except CardDeclined:
+        intent = read(intent_id)
+        if intent.status == "requires_capture":  # the same key would get the same answer
+            raise ProviderUnavailable("the bank did not let it be taken now", is_final=True) from None
+        return intent
 
 
 def cancel(intent_id: str, payment_id: str, attempt: int) -> Intent:

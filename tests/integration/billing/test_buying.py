@@ -11,6 +11,7 @@ import pytest
 
 from libs.chassis import db
 from services.billing import card_provider, ledger_check, money_check, payment_states, payments
+from tests.integration.billing.bank import Bank
 from tests.integration.billing.shop import Order, Shop, euros
 from tests.integration.billing.support import (
     DONATION,
@@ -326,6 +327,25 @@ def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, 
     give_up_at_provider(payment_id)
     [told] = billing.published("billing.payment.voided.v1")
     assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
+    assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
+
+
+def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
+    billing: Harness, shop: Shop, bank: Bank
+) -> None:
+    bank.refuses = "capture"
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    bank.loses = "before"
+    settle_now()
+    settle_now()
+    [told] = billing.published("billing.payment.voided.v1")
+    assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    assert shop.payment(payment_id).state == "voided"
+    assert bank.intents[payment_id].status == "canceled", "no other card can pay it"
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
     [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)

@@ -196,6 +196,17 @@ def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid
     assert len(intents_of(shop, order, "canceled")) == 1
 
 
+def test_a_capture_that_the_bank_declines_for_now_is_tried_with_another_key(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    proxy.order("declined", "capture", code="processing_error")
+    shop.sell(order)
+    settle_now()
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).attempt) == ("capturing", 2)
+    settle_all()
+    assert shop.payment(payment_id).state == "captured"
+
+
 def test_too_many_requests_are_waited_out(shop: Shop, proxy: StripeProxy) -> None:
     order = shop.order()
     proxy.order("429", "create", times=TWICE)
