@@ -92,6 +92,16 @@ def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], neighbours: N
     assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
 
 
+def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Callable[..., Any]) -> None:
+    seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    answer = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "price-changed")
+    assert answer.json()["total"] == {"amount": 4000, "currency": "EUR"}
+    assert customer.published("customer.buying_order.placed.v1") == []
+    agreed = NEW_ORDER | {"expected_total": answer.json()["total"]}
+    assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
+
+
 def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
     wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
     answer = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")

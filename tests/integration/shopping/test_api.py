@@ -190,6 +190,12 @@ def test_a_hold_by_the_api(api: Api, published: Callable[..., Product]) -> None:
     coat = published(4900)
     order_id = id_of("bor", "1")
     body = {"order_id": order_id, "buyer_id": id_of("usr", "me"), "product_ids": [coat.id]}
+    seen = {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    problem = api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body | seen, expect=409).json()
+    assert problem["type"].endswith("/price-changed")
+    assert problem["total"] == {"amount": 4900, "currency": "EUR"}
+    api.call("GET", f"/shopping/v1/holds/{order_id}", "shopping:holds", expect=404)
+    body["expected_total"] = problem["total"]
     held = api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json()
     assert (held["state"], held["total"]) == ("active", {"amount": 4900, "currency": "EUR"})
     assert api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json() == held
