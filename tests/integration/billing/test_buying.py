@@ -261,6 +261,20 @@ def test_a_pick_up_is_rewarded_once_and_a_return_takes_its_part_back(shop: Shop,
     assert faults() == []
 
 
+@pytest.mark.parametrize("pick_up_comes_late", [False, True])
+def test_a_reward_is_decided_once_by_the_setting_of_that_moment(
+    shop: Shop, set_setting: Callable[[str, Any], None], pick_up_comes_late: bool
+) -> None:
+    set_setting("billing.reward_pick_up_coins", 0)
+    order = shop.order()
+    buy(shop, order)
+    first, second = ("completed", "picked_up") if pick_up_comes_late else ("picked_up", "completed")
+    shop.moved(order, first)
+    set_setting("billing.reward_pick_up_coins", 20)
+    shop.moved(order, second)
+    assert shop.balance(order.buyer) == (0, 0)
+
+
 def test_a_reward_that_is_spent_when_the_order_comes_back_becomes_a_debt(shop: Shop) -> None:
     order = shop.order()
     buy(shop, order)
