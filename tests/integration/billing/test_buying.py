@@ -74,7 +74,7 @@ def test_an_order_is_paid_with_coins_that_are_set_aside_until_it_is_sold(billing
     for _ in range(2):
         shop.sell(order)
     [told] = billing.published("billing.payment.captured.v1")
-    assert told["payment_id"] == answer.json()["id"]
+    assert (told["payment_id"], told["method"], told["coins"]) == (answer.json()["id"], "coins", 6401)
     assert (shop.balance(order.buyer), held_by_provider(), faults()) == ((599, 0), 0, [])
 
 
@@ -85,6 +85,8 @@ def test_coins_of_an_order_whose_hold_is_released_come_back_once(shop: Shop) -> 
     for _ in range(2):
         shop.release(order)
     assert (shop.balance(order.buyer), shop.payment(payment_id).state) == ((7000, 0), "voided")
+    [told] = shop.billing.published("billing.payment.voided.v1")
+    assert (told["method"], told["reason_code"]) == ("coins", payments.ORDER_NOT_KEPT)
     assert faults() == []
 
 
@@ -340,7 +342,7 @@ def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, 
     shop.sell(order)
     give_up_at_provider(payment_id)
     [told] = billing.published("billing.payment.voided.v1")
-    assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    assert (told["order_id"], told["reason_code"]) == (order.id, payments.SALE_NOT_PAID)
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
     [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
@@ -357,7 +359,7 @@ def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
     settle_now()
     settle_now()
     [told] = billing.published("billing.payment.voided.v1")
-    assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    assert (told["order_id"], told["reason_code"]) == (order.id, payments.SALE_NOT_PAID)
     assert shop.payment(payment_id).state == "voided"
     assert bank.intents[payment_id].status == "canceled", "no other card can pay it"
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
@@ -371,7 +373,7 @@ def test_a_sale_that_is_heard_of_after_its_payment_was_voided_is_given_up(billin
     give_up_at_provider(payment_id)
     shop.sell(order)
     first, second = billing.published("billing.payment.voided.v1")
-    assert (first["reason"], second["reason"]) == ("cancelled by the provider", payments.SALE_NOT_PAID)
+    assert (first["reason_code"], second["reason_code"]) == (payments.GIVEN_UP, payments.SALE_NOT_PAID)
 
 
 def test_staff_see_payments_refunds_and_payouts_and_record_what_was_sent(billing: Harness, shop: Shop) -> None:

@@ -245,7 +245,7 @@ class PurchaseWalk(RuleBasedStateMachine):
     @rule()
     def customer_hears_that_the_sale_is_not_paid(self) -> None:
         told = self.billing.published("billing.payment.voided.v1")
-        not_paid = [one for one in told if one["reason"] == payments.SALE_NOT_PAID]
+        not_paid = [one for one in told if one["reason_code"] == payments.SALE_NOT_PAID]
         if self.order.state == "placed" and any(one["order_id"] == self.order.id for one in not_paid):
             self.order.state = "cancelled"
             self._send("cancelled", lambda: self.shop.moved(self.order, "cancelled"))

@@ -123,12 +123,12 @@ def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
 def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     for _ in range(2):
-        customer.deliver("billing.payment.captured.v1", captured(order))
+        customer.deliver("billing.payment.captured.v1", captured(order) | {"method": "coins", "coins": 4000})
     paid = ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()
     assert (paid["state"], paid["payment_id"]) == ("paid", PAYMENT)
     assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
     [event] = customer.published("customer.buying_order.paid.v1")
-    assert event["pickup_location_name"] == "Rossio"
+    assert (event["pickup_location_name"], event["method"], event["coins"]) == ("Rossio", "coins", 4000)
 
 
 def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: Callable[..., Any]) -> None:
