@@ -186,6 +186,16 @@ def test_a_decline_says_what_to_do_and_leaves_the_order_payable(
     assert shop.pay(order).json()["state"] == "authorized"
 
 
+def test_an_amount_that_is_too_small_for_a_card_is_paid_with_coins(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order(prices=(30,))
+    proxy.order("refused", "create", code="amount_too_small")
+    answer = shop.pay(order)
+    assert problem(answer) == (422, "amount-too-small")
+    assert "pay with coins" in answer.json()["detail"]
+    shop.give_coins(order.buyer, 30)
+    assert shop.pay(order, coins=True).json()["state"] == "authorized"
+
+
 def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid(
     shop: Shop, proxy: StripeProxy
 ) -> None:
