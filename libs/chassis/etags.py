@@ -22,7 +22,9 @@ def require_match(version: int) -> None:
         raise PreconditionFailed(f"it is at {etag_of(version)} now; read it again and repeat your change")
 
 
-def match_if_sent(version: int) -> None:
-    """Like `require_match` where the contract leaves the header to the client."""
-    if "If-Match" in request.headers:
-        require_match(version)
+def match_if_sent(version: int) -> bool:
+    """Like `require_match` where the contract leaves the header to the client; whether it was sent."""
+    if "If-Match" not in request.headers:
+        return False
+    require_match(version)
+    return True

@@ -26,6 +26,7 @@ def send_receipt(event: Event) -> None:
         order_id=data["order_id"],
         items=[{"title": item["title"], "price": str(Money.from_dict(item["price"]))} for item in data["items"]],
         total=str(Money.from_dict(data["total"])),
+        coins=data.get("coins"),  # older events lack it
         location=data["pickup_location_name"],
         link=f"{auth_settings().external_base_url}/orders/{data['order_id']}",
     )
@@ -39,9 +40,11 @@ def tell_of_expiry(event: Event) -> None:
 
 @registry.handles("billing.payment.voided.v1")
 def tell_of_voided_payment(event: Event) -> None:
-    data = event.data
-    dedupe_id = f"voided-{data['payment_id']}"
-    notifications.tell(data["buyer_id"], "payment-voided", dedupe_id, order_id=data["order_id"])
+    """Older events have neither method nor code. A payment can be given up first, and its sale afterwards."""
+    data, reason_code = event.data, event.data.get("reason_code")
+    dedupe_id = f"{'unpaid' if reason_code == 'sale_not_paid' else 'voided'}-{data['payment_id']}"
+    facts = {"order_id": data["order_id"], "method": data.get("method"), "reason_code": reason_code}
+    notifications.tell(data["buyer_id"], "payment-voided", dedupe_id, **facts)
 
 
 # What a donor is told when a donation, or the return of one, comes into a state (stories d-* and rd-*).
@@ -73,6 +76,7 @@ BUYING_RETURN_TEMPLATES = {
     "collected": "return-collected",
     "checked_good": "return-checked-good",
     "checked_bad": "return-checked-bad",
+    "refund_decided": "return-refund-decided",
     "expired": "return-expired",
 }
 
@@ -98,7 +102,8 @@ def tell_buyer_of_return(event: Event) -> None:
     template = BUYING_RETURN_TEMPLATES.get(data["state"])
     if template is None:
         return
-    refund = str(Money.from_dict(data["refund"])) if data["refund"] else ""
+    is_something = data["refund"] is not None and data["refund"]["amount"] > 0
+    refund = str(Money.from_dict(data["refund"])) if is_something else ""
     facts = {"order_id": data["order_id"], "location": data["location_name"], "refund": refund}
     notifications.tell(data["buyer_id"], template, f"{template}-{data['return_id']}", **facts)
 

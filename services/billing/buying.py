@@ -46,7 +46,7 @@ def order_moved(move: PurchaseMove) -> None:
         order_ended(move.order_id)
     elif move.state in ("picked_up", "completed"):
         purchase = purchases.locked(move.order_id)
-        _reward(move)
+        _reward(purchase, move)
         _take_back_for_returned(purchase, move.buyer_id)
         if move.state == "completed":
             _complete(purchase, move.product_ids)
@@ -63,8 +63,14 @@ def order_ended(order_id: str) -> None:
     payouts.void_of(order_id)
 
 
-def _reward(move: PurchaseMove) -> None:
-    """Coins for the pick-up, and for the first purchase (story b-po-04)."""
+def _reward(purchase: Purchase, move: PurchaseMove) -> None:
+    """Coins for the pick-up, and for the first purchase (story b-po-04), by the settings of the pick-up.
+
+    A completed order was picked up; when that was not heard yet, the rewards are decided now.
+    """
+    if purchase.rewarded_at is not None:
+        return
+    purchase.rewarded_at = clock.now()
     for reason in ["pick_up", *(["first_purchase"] if move.is_first else [])]:
         coins.reward(move.buyer_id, move.order_id, reason, setting(f"billing.reward_{reason}_coins"))
 

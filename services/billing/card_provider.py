@@ -42,6 +42,10 @@ class CardRefused(Unprocessable):
     slug, title = "card-not-usable", "The payment provider does not take this card"
 
 
+class AmountTooSmall(CardRefused):
+    slug, title = "amount-too-small", "The amount is too small to be paid by card"
+
+
 class CardDeclined(PaymentRequired):
     slug, title = "card-declined", "The card was declined"
 
@@ -117,7 +121,8 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
 
 
 def create(payment_id: str, order_id: str, money: Money, payment_method: str, attempt: int) -> Intent:
-    """An intent that is authorised first and captured later; ProviderUnavailable, CardDeclined, CardRefused."""
+    """An intent that is authorised first and captured later; ProviderUnavailable, CardDeclined, CardRefused, and
+    AmountTooSmall for less than the provider charges at all."""
     parameters: Any = {
         "amount": money.amount,
         "currency": money.currency.lower(),
@@ -130,8 +135,10 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str, at
     try:
         return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
     except stripe.InvalidRequestError as error:
-        detail = "the provider does not know this payment method, or does not take it"
         code = error.code or "invalid_request"
+        if code == "amount_too_small":
+            raise AmountTooSmall("nothing was charged; pay with coins", decline_code=code) from None
+        detail = "the provider does not know this payment method, or does not take it"
         where = [{"pointer": "/payment_method", "detail": detail}]
         raise CardRefused(detail, errors=where, decline_code=code) from None
 
@@ -151,12 +158,18 @@ def read(intent_id: str) -> Intent:
 
 
 def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
-    """Take the money that the bank set aside; what was taken or given back meanwhile is read."""
+    """Take the money that the bank set aside; what was taken or given back meanwhile is read.
+
+    When the bank refuses, what has become of the intent counts. ProviderUnavailable while it can still be taken.
+    """
     options = _once(payment_id, "capture", attempt)
     try:
         return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
-    except CardDeclined:  # what has become of the intent counts; settling looks again
-        return read(intent_id)
+    except CardDeclined:
+        intent = read(intent_id)
+        if intent.status == "requires_capture":  # the same key would get the same answer
+            raise ProviderUnavailable("the bank did not let it be taken now", is_final=True) from None
+        return intent
 
 
 def cancel(intent_id: str, payment_id: str, attempt: int) -> Intent:

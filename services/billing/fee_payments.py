@@ -26,10 +26,10 @@ def pay(fee_id: str, payer_id: str, payment_id: str, method: str, payment_method
         return payment_states.find(payment_id) or _pay_with_coins(fee_id, payment_id)
     payment = payment_states.find(payment_id) or _open_card_payment(fee_id, payment_id, payment_method)
     payments.authorize(payment)
+    settlement.capture_at_once(payment)
     if payment.state in ("voiding", "voided"):
         session().commit()
         raise payments.PaymentGivenUp("nothing was charged; read the fee to see whether it is still due")
-    settlement.capture_at_once(payment)
     return payment
 
 

@@ -36,6 +36,22 @@ def mended(kind: str, subject: str) -> None:
         logs.get_logger(__name__).info("mended", kind=kind, subject=subject)
 
 
+def was_mended(kind: str, subject: str) -> bool:
+    """Whether this was found and agreed afterwards."""
+    found = _of(kind, subject)
+    return found is not None and found.state == "mended"
+
+
+def is_open_for(kind: str, payment_id: str) -> bool:
+    """Whether a payment has a finding of this kind that is not mended."""
+    mine = select(ReconciliationFinding.id).where(
+        ReconciliationFinding.state == "open",
+        ReconciliationFinding.kind == kind,
+        ReconciliationFinding.payment_id == payment_id,
+    )
+    return session().scalar(mine.limit(1)) is not None
+
+
 def _of(kind: str, subject: str) -> ReconciliationFinding | None:
     key = _key(kind, subject)
     return session().scalar(select(ReconciliationFinding).where(ReconciliationFinding.unique_key == key))

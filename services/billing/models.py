@@ -114,7 +114,8 @@ class Refund(Base):
 
 
 class Purchase(Base):
-    """What billing knows of a buying order: whether it ended without a sale, and which products came back."""
+    """What billing knows of a buying order: whether it ended without a sale, when its rewards were decided, and
+    which products came back."""
 
     __tablename__ = "purchases"
 
@@ -122,6 +123,7 @@ class Purchase(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     kept_product_ids: Mapped[Any] = mapped_column(Json)
     returned_product_ids: Mapped[Any] = mapped_column(Json)
+    rewarded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -36,8 +36,12 @@ from services.billing.payment_states import MOVES, NEWS_WITHIN, UNDER_WAY, find,
 from services.billing.registry import registry
 
 CAPTURED_BY_CALLER_WITHIN = timedelta(seconds=30)
-ORDER_NOT_KEPT = "the order was not kept"
-SALE_NOT_PAID = "the money of the sale could not be taken"
+ORDER_NOT_KEPT, SALE_NOT_PAID, GIVEN_UP = "order_not_kept", "sale_not_paid", "given_up_by_provider"
+REASONS = {
+    ORDER_NOT_KEPT: "the order was not kept",
+    SALE_NOT_PAID: "the money of the sale could not be taken",
+    GIVEN_UP: "cancelled by the provider",
+}
 REPLACED = "replaced"
 
 
@@ -173,10 +177,10 @@ def _mark_given_up(payment: Payment) -> None:
     if payment.state == "failed":
         payment.settle_at = None
     elif payment.state == "capturing" and payment.fee_id is None:
-        findings.report("sale_not_paid", payment.id, SALE_NOT_PAID, payment_id=payment.id)
+        findings.report(SALE_NOT_PAID, payment.id, REASONS[SALE_NOT_PAID], payment_id=payment.id)
         _void(payment, SALE_NOT_PAID)
     elif "voided" in MOVES[payment.state]:
-        _void(payment, ORDER_NOT_KEPT if payment.state == "voiding" else "cancelled by the provider")
+        _void(payment, ORDER_NOT_KEPT if payment.state == "voiding" else GIVEN_UP)
 
 
 def _fail(payment: Payment, code: str, message: str) -> None:
@@ -216,7 +220,8 @@ def mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
         refund_cancelled(payment)
     else:
         amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
-        _publish(payment, "captured", amount=amount, captured_at=captured_at)
+        how = {"method": payment.method, "coins": payment.coins}
+        _publish(payment, "captured", amount=amount, captured_at=captured_at, **how)
 
 
 def refund_cancelled(payment: Payment) -> None:
@@ -243,11 +248,15 @@ def refund_fee(fee: Fee) -> None:
         refunds.start(payment, payment.amount, key=f"fee:{fee.id}", reason="fee")
 
 
-def _void(payment: Payment, reason: str) -> None:
+def _void(payment: Payment, reason_code: str) -> None:
     move(payment, "voided")
     payment.next_action = payment.client_secret = None
     if payment.fee_id is None and payment.failure_code != REPLACED:
-        _publish(payment, "voided", reason=reason)
+        _publish_voided(payment, reason_code)
+
+
+def _publish_voided(payment: Payment, reason_code: str) -> None:
+    _publish(payment, "voided", method=payment.method, reason_code=reason_code, reason=REASONS[reason_code])
 
 
 def _publish(payment: Payment, what: str, **data: object) -> None:
@@ -282,8 +291,8 @@ def _give_up_sale(order_id: str) -> None:
     payment = session().scalar(voided.order_by(Payment.created_at.desc()).limit(1))
     if payment is None:
         raise LookupError(f"no payment for the sold order {order_id}")
-    findings.report("sale_not_paid", payment.id, SALE_NOT_PAID, payment_id=payment.id)
-    _publish(payment, "voided", reason=SALE_NOT_PAID)
+    findings.report(SALE_NOT_PAID, payment.id, REASONS[SALE_NOT_PAID], payment_id=payment.id)
+    _publish_voided(payment, SALE_NOT_PAID)
 
 
 def give_back_for(order_id: str) -> None:

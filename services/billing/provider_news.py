@@ -1,4 +1,8 @@
-"""What a signed event of the provider means for our payments and refunds."""
+"""What a signed event of the provider means for our payments and refunds.
+
+A disputed payment is a matter for staff: they answer the bank at the provider. It stays a finding when the bank
+took the money, and is mended when it did not.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,12 @@ from sqlalchemy import select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
-from services.billing import payment_states, payments
+from libs.chassis.money import Money
+from services.billing import findings, payment_states, payments
 from services.billing.models import Payment, ProviderEvent, Refund
-from services.billing.provider_notices import Notice
+from services.billing.provider_notices import Dispute, Notice
+
+WITHDRAWN_DISPUTE = frozenset({"won", "warning_closed"})
 
 
 def take_notice(notice: Notice) -> None:
@@ -21,6 +28,8 @@ def take_notice(notice: Notice) -> None:
     payment = session().scalar(select(Payment).where(Payment.provider_intent_id == notice.intent_id))
     if notice.is_refund:
         _take_news_of_refund(notice)
+    elif notice.dispute is not None:
+        _take_news_of_dispute(notice.dispute, notice, payment)
     elif payment is None:
         return
     elif notice.type == "payment_intent.succeeded":
@@ -42,3 +51,14 @@ def _take_news_of_refund(notice: Notice) -> None:
         return
     if refund.state == "pending" or (refund.state == "made" and notice.type == "refund.failed"):
         refund.settle_at = clock.now()
+
+
+def _take_news_of_dispute(dispute: Dispute, notice: Notice, payment: Payment | None) -> None:
+    """What is told late does not open again what is closed."""
+    payment_id = payment.id if payment else None
+    if not findings.was_mended("dispute", dispute.id):
+        money = Money(notice.amount, notice.currency)
+        detail = f"the bank was asked for {money} ({dispute.reason})"
+        findings.report("dispute", dispute.id, detail, payment_id=payment_id)
+    if dispute.status in WITHDRAWN_DISPUTE:
+        findings.mended("dispute", dispute.id)

@@ -2,7 +2,8 @@
 
 The provider's are listed by the time of their making, window after window, a few pages at a time; how far that got
 is a row, so that nothing is left out after a crash. What we missed (a lost webhook or answer) is settled at once;
-what only a person can judge is a finding. Whatever of ours no list had is asked for by its id.
+what only a person can judge is a finding. Whatever of ours no list had is asked for by its id. A payment that
+settling could not bring to an end for an hour is a finding too, until it has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from libs.chassis.db import session, unit_of_work
 from libs.chassis.money import Money
 from services.billing import card_provider, findings, settlement
 from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, Window
-from services.billing.models import Payment, ReconciliationWindow, Refund
+from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow, Refund
 from services.billing.payment_states import ENDED
 
 PAGES_AT_ONCE = 3
@@ -31,7 +32,9 @@ LONGEST_WINDOW = timedelta(hours=6)
 FIRST_WINDOW_BEGINS = timedelta(days=1)
 # What is younger may still be under way.
 OLD_ENOUGH = timedelta(minutes=5)
+SETTLED_WITHIN = timedelta(hours=1)
 
+AT_WORK = frozenset({"capturing", "voiding"})
 TAKEN = frozenset({"captured", "refunding", "refunded"})
 HOLDS_MONEY = frozenset({"requires_capture", "succeeded", "processing"})
 AGREES: dict[str, frozenset[str]] = {
@@ -59,11 +62,36 @@ class _Kind:
 
 def reconcile() -> None:
     """Compare as much as is due and fits into one run; while the provider is away, the next run goes on."""
+    report_unsettled()
     try:
         for kind in KINDS:
             _compare_due(kind)
     except ProviderUnavailable:
         logs.get_logger(__name__).warning("reconciliation goes on when the provider is back")
+
+
+def report_unsettled() -> None:
+    """Tell staff of payments whose money should long be taken or given back, and mend what has ended since."""
+    with unit_of_work():
+        late = select(Payment).where(
+            Payment.settle_at.is_not(None),
+            Payment.state.in_(AT_WORK),
+            Payment.changed_at < clock.now() - SETTLED_WITHIN,
+        )
+        for payment in session().scalars(late).all():
+            detail = f"{payment.state} since {clock.rfc3339(payment.changed_at)}"
+            findings.report("not_settled", payment.id, detail, payment_id=payment.id)
+        ended = (
+            select(ReconciliationFinding.subject)
+            .join(Payment, Payment.id == ReconciliationFinding.subject)
+            .where(
+                ReconciliationFinding.kind == "not_settled",
+                ReconciliationFinding.state == "open",
+                Payment.state.not_in(AT_WORK),
+            )
+        )
+        for payment_id in session().scalars(ended).all():
+            findings.mended("not_settled", payment_id)
 
 
 def _compare_due(kind: _Kind) -> None:
@@ -164,7 +192,7 @@ def _judge_state(payment_id: str, disagrees: bool, intent: Intent) -> None:
                 findings.mended("missed_state", payment_id)
             findings.mended("state_differs", payment_id)
             findings.mended("missing_at_provider", payment_id)
-        elif payment.state not in ("capturing", "voiding"):  # those are at work
+        elif payment.state not in AT_WORK:  # see report_unsettled
             detail = f"{payment.state} here, {intent.status} there"
             findings.report("state_differs", payment_id, detail, payment_id=payment_id)
 

@@ -35,6 +35,10 @@ class NotReplaceable(Conflict):
     slug, title = "refund-not-replaceable", "No other refund can take the place of this one"
 
 
+class PaymentDisputed(Conflict):
+    slug, title = "payment-disputed", "The bank may give the same money back"
+
+
 def move(refund: Refund, state: str) -> None:
     """Bring a refund into another state; IllegalMove when the table above does not have that."""
     if state not in MOVES[refund.state]:
@@ -67,10 +71,11 @@ def start(payment: Payment, amount: int, *, key: str, reason: str, return_id: st
     return refund
 
 
-def replace(refund_id: str, reference: str | None) -> Refund:
+def replace(refund_id: str, reference: str | None, *, despite_dispute: bool = False) -> Refund:
     """Another refund in the place of one that failed: to the card again, or the bank transfer of `reference`.
 
-    NotFound; NotReplaceable for one that did not fail or has been replaced.
+    NotFound; NotReplaceable for one that did not fail or has been replaced; PaymentDisputed for a transfer while
+    the bank may give the same money back, unless somebody made sure that it does not.
     """
     if session().get(Refund, refund_id) is None:
         raise NotFound("there is no such refund")
@@ -80,6 +85,10 @@ def replace(refund_id: str, reference: str | None) -> Refund:
     known = session().scalar(select(Refund.id).where(Refund.replaces == failed.id))
     if known is not None:
         raise NotReplaceable(f"{known} took its place already")
+    if reference is not None and not despite_dispute and _is_disputed(failed):
+        raise PaymentDisputed(
+            "see how the dispute ends first; despite_dispute says that the bank gives nothing back"
+        )
     key = f"instead:{failed.id}"
     refund = start(payment, failed.amount, key=key, reason=failed.reason, return_id=failed.return_id)
     if refund is None:
@@ -91,6 +100,10 @@ def replace(refund_id: str, reference: str | None) -> Refund:
     session().flush()
     findings.mended("refund_failed", failed.id)
     return refund
+
+
+def _is_disputed(failed: Refund) -> bool:
+    return failed.failure_code == "charge_disputed" or findings.is_open_for("dispute", failed.payment_id)
 
 
 def _row(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:

@@ -104,13 +104,18 @@ def capture_at_once(payment: Payment) -> None:
 
 
 def _act(state: str, intent_id: str, payment_id: str, attempt: int) -> tuple[Intent, bool]:
-    """What the provider says after we asked for what is meant, and whether that was a capture."""
-    intent = card_provider.read(intent_id)
+    """What the provider says after we asked for what is meant, and whether that was a capture that did its work.
+
+    An intent whose capture the bank refused waits for another card; it is cancelled, and so its payment is over.
+    """
+    intent, was_captured = card_provider.read(intent_id), False
     if state == "capturing" and intent.status == "requires_capture":
-        return card_provider.capture(intent_id, payment_id, attempt), True
-    if state in ("voiding", "voided", "failed") and intent.status not in ("canceled", "succeeded"):
-        return card_provider.cancel(intent_id, payment_id, attempt), False
-    return intent, False
+        intent = card_provider.capture(intent_id, payment_id, attempt)
+        was_captured = intent.status == "succeeded"
+    was_refused = state == "capturing" and intent.status == "requires_payment_method"
+    if (was_refused or state in ("voiding", "voided", "failed")) and intent.status not in ("canceled", "succeeded"):
+        intent = card_provider.cancel(intent_id, payment_id, attempt)
+    return intent, was_captured
 
 
 def settle_refund(refund_id: str) -> None:

@@ -7,9 +7,10 @@ news.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -138,8 +139,8 @@ def happened(order_id: str, name: str) -> None:
         move(order, name)
 
 
-def mark_paid(order_id: str, payment_id: str, paid_at: datetime) -> None:
-    """The money is taken. An order that is no longer payable is left as it is, loudly."""
+def mark_paid(order_id: str, payment_id: str, paid_at: datetime, how: Mapping[str, Any]) -> None:
+    """The money is taken; `how` is told on. An order that is no longer payable is left as it is, loudly."""
     order = find(order_id, locked=True)
     if order is None:
         raise LookupError(f"order {order_id} is not known yet")
@@ -152,7 +153,7 @@ def mark_paid(order_id: str, payment_id: str, paid_at: datetime) -> None:
     order.payment_id = payment_id
     order.paid_at = paid_at
     move(order, "pay")
-    _announce_paid(order)
+    _announce_paid(order, how)
 
 
 def lose_hold(order_id: str, *, is_cancelled: bool) -> None:
@@ -262,7 +263,7 @@ def _announce_placed(order: BuyingOrder) -> None:
     registry.publish("customer.buying_order.placed.v1", subject=order.id, data=data, version=order.version)
 
 
-def _announce_paid(order: BuyingOrder) -> None:
+def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:
     data = {
         "order_id": order.id,
         "buyer_id": order.buyer_id,
@@ -275,6 +276,7 @@ def _announce_paid(order: BuyingOrder) -> None:
         "pickup_location_name": order.pickup_location_name,
         "payment_id": order.payment_id,
         "paid_at": clock.rfc3339(order.paid_at),
+        **how,
     }
     registry.publish("customer.buying_order.paid.v1", subject=order.id, data=data, version=order.version)
 

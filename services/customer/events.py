@@ -21,7 +21,7 @@ from services.customer.registry import registry
 
 __all__ = ["registry"]
 
-SALE_NOT_PAID = "the money of the sale could not be taken"  # as billing says it
+UNPAID_SALE = "the money of the sale could not be taken"  # in older news, which has no code
 
 registry.publishes(
     "customer.profile.changed.v1",
@@ -47,7 +47,8 @@ def create_profile(event: Event) -> None:
 def mark_order_paid(event: Event) -> None:
     data = event.data
     captured_at = datetime.fromisoformat(data["captured_at"])
-    buying_orders.mark_paid(data["order_id"], data["payment_id"], captured_at)
+    how = {"method": data.get("method"), "coins": data.get("coins")}  # older news has neither
+    buying_orders.mark_paid(data["order_id"], data["payment_id"], captured_at, how)
 
 
 @registry.handles("shopping.hold.released.v1")
@@ -58,7 +59,8 @@ def follow_lost_hold(event: Event) -> None:
 @registry.handles("billing.payment.voided.v1")
 def cancel_sale_without_money(event: Event) -> None:
     """The products were sold and the money could not be taken: they are on sale again."""
-    if event.data["reason"] == SALE_NOT_PAID:
+    data = event.data
+    if data.get("reason_code") == "sale_not_paid" or data["reason"] == UNPAID_SALE:
         buying_orders.lose_hold(event.data["order_id"], is_cancelled=True)
 
 

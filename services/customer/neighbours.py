@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from libs.chassis.money import Money
 from libs.chassis.peers import PeerProblem, peer
@@ -15,6 +16,10 @@ from services.customer.donating_orders import BoxHold
 
 class ProductUnavailable(Conflict):
     slug, title = "product-unavailable", "A product is no longer available"
+
+
+class PriceChanged(Conflict):
+    slug, title = "price-changed", "The products have another price now"
 
 
 class UnknownLocation(Unprocessable):
@@ -69,14 +74,18 @@ def _unknown_location(pointer: str) -> UnknownLocation:
     return UnknownLocation("choose one from the list of locations", errors=[error])
 
 
-def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
-    """Hold all products or none; ProductUnavailable names those that are gone."""
-    wanted = {"order_id": order_id, "buyer_id": buyer_id, "product_ids": list(product_ids)}
+def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None) -> Hold:
+    """Hold all products or none; ProductUnavailable names those that are gone, PriceChanged the present total."""
+    wanted: dict[str, Any] = {"order_id": order_id, "buyer_id": buyer_id, "product_ids": list(product_ids)}
+    if expected_total is not None:
+        wanted["expected_total"] = expected_total.to_dict()
     try:
         document = peer("shopping").post("/shopping/v1/holds", json=wanted, repeatable=True).json()
     except PeerProblem as problem:
         if problem.status != 409:
             raise
+        if problem.slug == "price-changed":
+            raise PriceChanged(problem.detail, total=problem.document["total"]) from None
         gone = problem.document.get("unavailable_product_ids", [])
         raise ProductUnavailable(problem.detail, unavailable_product_ids=gone) from None
     items = tuple(

@@ -63,6 +63,8 @@ local function text_after(known_text, change)
   local in_cart = known and known.present
   local price = whole(change.price_amount) .. '|' .. change.price_currency
   if not change.present and not in_cart then return nil end
+  local put_in_until = change.put_in_until_ms
+  if not change.present and put_in_until > 0 and put_in_until < tonumber(known.added_at) then return nil end
   if change.present and in_cart and known.price == price then return nil end
   local changed_at = request.now_ms
   if known then changed_at = math.max(changed_at, known.changed_at + 1) end

@@ -82,9 +82,16 @@ def change(customer_id: str, changes: Sequence[CartChange]) -> Cart:
     return _with_products(customer_id, stored)
 
 
-def remove_items(customer_id: str, product_ids: Sequence[str]) -> None:
-    """Takes out what the customer has ordered."""
-    cart_store.apply_changes(customer_id, [CartChange(product_id, False) for product_id in product_ids])
+def remove_ordered(customer_id: str, order_id: str, product_ids: Sequence[str], placed_at: datetime) -> None:
+    """Takes out what the customer has ordered, however late that is heard.
+
+    What was put in after the order stays, and so does what the order has let go of since.
+    """
+    products = product_store.find_products(product_ids).values()
+    ordered = [product.id for product in products if product.hold and product.hold.order_id == order_id]
+    placed_at_ms = int(placed_at.timestamp() * 1000)
+    changes = [CartChange(product_id, False, put_in_until_ms=placed_at_ms) for product_id in ordered]
+    cart_store.apply_changes(customer_id, changes)
 
 
 def _with_products(customer_id: str, stored: StoredCart) -> Cart:

@@ -36,12 +36,16 @@ class CartEntry:
 
 @dataclass(frozen=True)
 class CartChange:
-    """Put a product in (at the price the buyer sees) or take it out."""
+    """Put a product in (at the price the buyer sees) or take it out.
+
+    `put_in_until_ms` takes out only what was put in by then (Unix milliseconds); 0 whenever that was.
+    """
 
     product_id: str
     present: bool
     price_amount: int = 0
     price_currency: str = ""
+    put_in_until_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def changed(cart: StoredCart, changes: Iterable[CartChange], *, now_ms: int, mos
 
 def _entry_after(known: CartEntry | None, change: CartChange, now_ms: int) -> CartEntry | None:
     in_cart = known is not None and known.present
-    if not change.present and not in_cart:
+    if not change.present and (known is None or not in_cart or 0 < change.put_in_until_ms < known.added_at_ms):
         return None
     price = (change.price_amount, change.price_currency)
     if known is not None and in_cart and change.present:

@@ -78,16 +78,23 @@ def _page(
 def count_facets(wanted: ProductFilter) -> dict[str, Any]:
     """How many of the products that are found have each category, brand, colour, condition and size.
 
-    `{"facets": {name: [{"value", "count"}]}, "is_complete": bool}`, the most frequent first.
+    `{"facets": {name: [{"value", "count"}]}, "is_complete": bool, "searched_for": …}`, the most frequent first. A
+    typing error in `q` is mended as in browsing.
     """
-    query = _query(wanted)
-    is_complete = product_store.count_products(query, MOST_COUNTED + 1) <= MOST_COUNTED
+    query, searched_for = _query(wanted), None
+    number = product_store.count_products(query, MOST_COUNTED + 1)
+    if wanted.q and number == 0:
+        mended = vocabulary.corrected(wanted.q)
+        if mended is not None:
+            query = _query(replace(wanted, q=mended))
+            number = product_store.count_products(query, MOST_COUNTED + 1)
+            searched_for = mended if number else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     for found in product_store.count_facets(query, MOST_COUNTED, MOST_VALUES):
         values = facets[found["_id"].partition(":")[0]]
         if len(values) < MOST_VALUES_OF_FACET:
             values.append({"value": found["label"], "count": found["count"]})
-    return {"facets": facets, "is_complete": is_complete}
+    return {"facets": facets, "is_complete": number <= MOST_COUNTED, "searched_for": searched_for}
 
 
 def get_product(product_id: str) -> Product:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from libs.chassis.events import Event
@@ -38,7 +39,9 @@ def decide_hold_after_payment(event: Event) -> None:
 
 @registry.handles("customer.buying_order.placed.v1")
 def take_ordered_items_out_of_cart(event: Event) -> None:
-    cart.remove_items(event.data["buyer_id"], event.data["product_ids"])
+    data = event.data
+    placed_at = datetime.fromisoformat(data["placed_at"])
+    cart.remove_ordered(data["buyer_id"], data["order_id"], data["product_ids"], placed_at)
 
 
 @registry.handles("customer.profile.changed.v1")

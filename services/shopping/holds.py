@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from libs.chassis import clock, db
+from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
 from services.shopping import hold_store, moments, product_store
@@ -33,6 +34,11 @@ class HoldNotFound(NotFound):
 class HoldMismatch(Conflict):
     slug = "hold-mismatch"
     title = "The order already has a hold of other products"
+
+
+class PriceChanged(Conflict):
+    slug = "price-changed"
+    title = "The products have another price now"
 
 
 class HoldEnded(Conflict):
@@ -59,13 +65,16 @@ def quote(product_ids: Sequence[str]) -> Quote:
     return Quote(items, sorted(set(product_ids) - {item.product_id for item in items}))
 
 
-def create_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
+def create_hold(
+    order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None = None
+) -> Hold:
     """Holds all these products for the order, or none of them.
 
     Repeated for the same order and products it returns the same hold, and finishes one that a crash left half
-    made. Raises ProductUnavailable (with `unavailable_product_ids`), HoldMismatch, HoldEnded.
+    made. Raises ProductUnavailable (with `unavailable_product_ids`), PriceChanged (with `total`) when the buyer was
+    shown another total, HoldMismatch, HoldEnded.
     """
-    hold = hold_store.find_hold(order_id) or _open_hold(order_id, buyer_id, product_ids)
+    hold = hold_store.find_hold(order_id) or _open_hold(order_id, buyer_id, product_ids, expected_total)
     if hold.buyer_id != buyer_id or set(hold.product_ids) != set(product_ids):
         raise HoldMismatch(f"Order {order_id} holds other products.")
     if hold.state is HoldState.RELEASED:
@@ -162,7 +171,7 @@ def sweep() -> None:
         _settle_stray(product)
 
 
-def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold:
+def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None) -> Hold:
     _release_lapsed_holds_of(product_ids)
     items = _available(product_ids)
     missing = set(product_ids) - {item.product_id for item in items}
@@ -173,7 +182,10 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str]) -> Hold
             return twin
         raise _unavailable(sorted(missing))
     until = moments.now() + timedelta(minutes=setting("shopping.hold_minutes"))
-    return hold_store.insert_hold(Hold(order_id, buyer_id, HoldState.ACTIVE, until, items))
+    hold = Hold(order_id, buyer_id, HoldState.ACTIVE, until, items)
+    if expected_total not in (None, hold.total):
+        raise PriceChanged(f"They cost {hold.total} now.", total=hold.total.to_dict())
+    return hold_store.insert_hold(hold)
 
 
 def _available(product_ids: Sequence[str]) -> list[HeldItem]:

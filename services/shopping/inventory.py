@@ -77,8 +77,12 @@ def set_price(product: Product, price: Money) -> Product:
     return _change(product, "set_product_price", before, after, set_fields={**after, "state": str(state)})
 
 
-def publish(product: Product, publish_at: datetime | None = None) -> Product:
-    """Publishes a priced or withdrawn product now, or a priced one at a time to come (story d-po-08)."""
+def publish(product: Product, publish_at: datetime | None = None, *, only_as_read: bool = False) -> Product:
+    """Publishes a priced or withdrawn product now, or a priced one at a time to come (story d-po-08).
+
+    Like withdrawing and resuming it needs the state that was read; `only_as_read` needs all that was read, and
+    raises ProductChangedMeanwhile.
+    """
     if publish_at is not None and publish_at > clock.now():
         product.after(Move.SCHEDULE)
         return _change(
@@ -87,25 +91,25 @@ def publish(product: Product, publish_at: datetime | None = None) -> Product:
             {"publish_at": clock.rfc3339(product.publish_at)},
             {"publish_at": clock.rfc3339(publish_at)},
             set_fields={"publish_at": moments.to_milliseconds(publish_at)},
-            whatever_version=True,
+            whatever_version=not only_as_read,
         )
     return _change(
         product,
         "publish_product",
         {"state": str(product.state)},
         {"state": str(product.after(Move.PUBLISH))},
-        whatever_version=True,
+        whatever_version=not only_as_read,
         **_publication(product),
     )
 
 
-def withdraw(product: Product) -> Product:
+def withdraw(product: Product, *, only_as_read: bool = False) -> Product:
     """Takes a published product off the shop, or cancels a publication at a time to come.
 
     A held one stays, because a buyer was promised it.
     """
     if product.publish_at is not None:
-        return _unschedule(product)
+        return _unschedule(product, only_as_read)
     state = str(product.after(Move.WITHDRAW))
     return _change(
         product,
@@ -114,11 +118,11 @@ def withdraw(product: Product) -> Product:
         {"state": state},
         set_fields={"state": state},
         event_type="shopping.product.withdrawn.v1",
-        whatever_version=True,
+        whatever_version=not only_as_read,
     )
 
 
-def _unschedule(product: Product) -> Product:
+def _unschedule(product: Product, only_as_read: bool) -> Product:
     product.after(Move.UNSCHEDULE)
     return _change(
         product,
@@ -127,22 +131,25 @@ def _unschedule(product: Product) -> Product:
         {"publish_at": None},
         set_fields={},
         unset_fields=["publish_at"],
-        whatever_version=True,
+        whatever_version=not only_as_read,
     )
 
 
-def resume(product: Product) -> Product:
+def resume(product: Product, *, only_as_read: bool = False) -> Product:
     """A withdrawn product is on sale again at its price; one that came back good from its buyer is a draft."""
+    before: dict[str, Any] = {"state": str(product.state)}
+    after: dict[str, Any] = {}
     if product.came_back_with is None:
         product.after(Move.RESUME)
         change = _publication(product)
     else:
+        before["price"], after["price"] = product.price.to_dict() if product.price else None, None
         change = {
             "set_fields": {"state": str(product.after(Move.TAKE_BACK))},
             "unset_fields": ["hold", "price", "came_back_with", "published_at", "publish_at"],
         }
-    before, after = {"state": str(product.state)}, {"state": change["set_fields"]["state"]}
-    return _change(product, "resume_product", before, after, whatever_version=True, **change)
+    after["state"] = change["set_fields"]["state"]
+    return _change(product, "resume_product", before, after, whatever_version=not only_as_read, **change)
 
 
 def publish_due() -> None:

@@ -39,6 +39,6 @@ def replace_refund(refund_id: str, body: dict[str, Any]) -> tuple[dict[str, Any]
     if (body["method"] == refunds.TRANSFER) != (reference is not None):
         detail = "the reference of the bank transfer, and nothing for a card"
         raise Unprocessable(errors=[{"pointer": "/reference", "detail": detail}])
-    refund = refunds.replace(refund_id, reference)
+    refund = refunds.replace(refund_id, reference, despite_dispute=body.get("despite_dispute", False))
     audit.record("replace_refund", refund_id, after={"replaced_by": refund.id, "state": refund.state} | body)
     return MonitoredRefundSchema().dump(refund), 201

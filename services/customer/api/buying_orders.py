@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis.db import unit_of_work
 from libs.chassis.idempotency import stable_id
-from libs.chassis.money import sum_money
+from libs.chassis.money import Money, sum_money
 from libs.chassis.security import principal
 from libs.chassis.system_settings import setting
 from services.customer import buying_orders, neighbours
@@ -31,7 +31,8 @@ def review_buying_order(body: dict[str, Any]) -> dict[str, Any]:
 def place_buying_order(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     buyer_id, order_id = principal().subject, stable_id("bor")
     location = neighbours.pickup_location(body["pickup_location_id"])
-    hold = neighbours.hold_products(order_id, buyer_id, body["product_ids"])
+    expected_total = Money.from_dict(body["expected_total"]) if "expected_total" in body else None
+    hold = neighbours.hold_products(order_id, buyer_id, body["product_ids"], expected_total)
     order = buying_orders.place(order_id, buyer_id, hold.items, location, hold.until)
     return _shown(order), 201, {"Location": f"/customer/v1/buying-orders/{order.id}"}
 

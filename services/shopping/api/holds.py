@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from libs.chassis.money import Money
 from services.shopping import holds
 from services.shopping.schemas import HeldItemSchema, HoldSchema
 
@@ -14,7 +15,8 @@ def quote_products(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def create_hold(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    hold = holds.create_hold(body["order_id"], body["buyer_id"], body["product_ids"])
+    expected = Money.from_dict(body["expected_total"]) if "expected_total" in body else None
+    hold = holds.create_hold(body["order_id"], body["buyer_id"], body["product_ids"], expected)
     return dict(HoldSchema().dump(hold)), 201, {"Location": f"/shopping/v1/holds/{hold.order_id}"}
 
 

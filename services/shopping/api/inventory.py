@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from libs.chassis.etags import etag_of, require_match
+from libs.chassis.etags import etag_of, match_if_sent, require_match
 from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
 from services.shopping import inventory
@@ -44,15 +44,18 @@ def set_product_price(product_id: str, body: dict[str, Any]) -> Answer:
 def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Answer:
     publish_at = (body or {}).get("publish_at")
     moment = datetime.fromisoformat(publish_at) if publish_at else None
-    return _answer(inventory.publish(inventory.get_product(product_id), moment))
+    product = inventory.get_product(product_id)
+    return _answer(inventory.publish(product, moment, only_as_read=match_if_sent(product.version)))
 
 
 def withdraw_product(product_id: str) -> Answer:
-    return _answer(inventory.withdraw(inventory.get_product(product_id)))
+    product = inventory.get_product(product_id)
+    return _answer(inventory.withdraw(product, only_as_read=match_if_sent(product.version)))
 
 
 def resume_product(product_id: str) -> Answer:
-    return _answer(inventory.resume(inventory.get_product(product_id)))
+    product = inventory.get_product(product_id)
+    return _answer(inventory.resume(product, only_as_read=match_if_sent(product.version)))
 
 
 def _answer(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

@@ -63,6 +63,60 @@ def test_an_account_lists_its_own_notifications_and_marks_them_read(verified: Pe
         assert session.scalar(select(func.count()).where(Notification.read_at.is_not(None))) == 1
 
 
+def test_a_receipt_names_the_coins_that_were_paid(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    by_coins = {"method": "coins", "coins": 4900}
+    verified.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id) | by_coins)
+    [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
+    assert "Total: 49.00 EUR, paid with 4900 coins\n\nWe pack" in receipt.text
+
+
+@pytest.mark.parametrize(
+    ("facts", "subject", "text"),
+    [
+        ({"method": "card", "reason_code": "order_not_kept"}, "given back", "Your bank releases the amount"),
+        (
+            {"method": "coins", "reason_code": "order_not_kept"},
+            "given back",
+            "Your coins are in your account again",
+        ),
+        ({"method": "card", "reason_code": "sale_not_paid"}, "could not be taken", "so the order is cancelled"),
+        ({"method": "card", "reason_code": "given_up_by_provider"}, "given back", "given up before it was taken"),
+        ({}, "given back", "Nothing was charged"),
+    ],
+)
+def test_a_buyer_is_told_why_a_payment_was_given_up_and_what_comes_back(
+    verified: People, facts: dict[str, str], subject: str, text: str
+) -> None:
+    [buyer_id] = verified.ids()
+    gone = {"order_id": ORDER, "buyer_id": buyer_id, "payment_id": PAYMENT, "reason": "as billing says it"}
+    verified.auth.deliver("billing.payment.voided.v1", gone | facts)
+    [mail] = [mail for mail in verified.mails() if "payment" in mail.subject]
+    assert subject in mail.subject
+    assert text in mail.text
+
+
+def test_a_sale_that_is_given_up_after_its_payment_is_told_too(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    gone = {"order_id": ORDER, "buyer_id": buyer_id, "payment_id": PAYMENT, "reason": "x", "method": "card"}
+    for code in ("given_up_by_provider", "sale_not_paid", "sale_not_paid"):
+        verified.auth.deliver("billing.payment.voided.v1", gone | {"reason_code": code})
+    assert len([mail for mail in verified.mails() if "payment" in mail.subject]) == 2
+
+
+@pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get 10.00 EUR back")])
+def test_a_buyer_is_told_what_was_decided_after_a_bad_check(verified: People, amount: int, text: str) -> None:
+    [buyer_id] = verified.ids()
+    data = example_of("customer.return_buying_order.moved.v1") | {
+        "buyer_id": buyer_id,
+        "state": "refund_decided",
+        "refund": {"amount": amount, "currency": "EUR"},
+    }
+    verified.auth.deliver("customer.return_buying_order.moved.v1", data)
+    [mail] = [mail for mail in verified.mails() if "return" in mail.subject]
+    assert text in mail.text
+
+
 def test_a_list_comes_in_pages(verified: People) -> None:
     [buyer_id] = verified.ids()
     for number in range(3):
@@ -202,6 +256,7 @@ def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
         "return-deposited",
         "return-collected",
         "return-checked-bad",
+        "return-refund-decided",
     ]
     texts = {item["template"]: item["text"] for item in listed}
     assert all(ORDER in text for text in texts.values())

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from libs.chassis.money import Money
-from services.billing.card_provider import CardDeclined, Intent, ProviderRefund, ProviderUnavailable
+from services.billing.card_provider import CardDeclined, Intent, ProviderRefund, ProviderUnavailable, RefundRefused
 
 CALLS = ("create", "confirm", "read", "capture", "cancel", "refund")
 
 
 @dataclass
 class Bank:
-    """`loses` says where the next call fails, before or after its work; `answers_with` what a card does."""
+    """`loses` says where the next call fails, before or after its work; `answers_with` what a card does; `refuses`
+    which of capture and refund it does not do."""
 
     intents: dict[str, Intent] = field(default_factory=dict)
     refunds: dict[str, ProviderRefund] = field(default_factory=dict)
     loses: str = "nowhere"
     answers_with: str = "requires_capture"
+    refuses: str = "nothing"
 
     def create(self, payment_id: str, _order_id: str, money: Money, _method: str, _attempt: int) -> Intent:
         with self._line():
@@ -43,7 +45,7 @@ class Bank:
     def capture(self, intent_id: str, _payment_id: str, _attempt: int) -> Intent:
         with self._line():
             if self._of(intent_id).status == "requires_capture":
-                self._set(intent_id, "succeeded")
+                self._set(intent_id, "requires_payment_method" if self.refuses == "capture" else "succeeded")
             return self._of(intent_id)
 
     def cancel(self, intent_id: str, _payment_id: str, _attempt: int) -> Intent:
@@ -56,6 +58,8 @@ class Bank:
         with self._line():
             intent = self._of(intent_id)
             assert intent.status == "succeeded"
+            if self.refuses == "refund" and refund_id not in self.refunds:
+                raise RefundRefused("charge_too_old")
             made = ProviderRefund(
                 f"re_{refund_id}", "succeeded", amount, intent.currency, intent_id, refund_id=refund_id
             )

@@ -11,6 +11,7 @@ import pytest
 
 from libs.chassis import db
 from services.billing import card_provider, ledger_check, money_check, payment_states, payments
+from tests.integration.billing.bank import Bank
 from tests.integration.billing.shop import Order, Shop, euros
 from tests.integration.billing.support import (
     DONATION,
@@ -73,7 +74,7 @@ def test_an_order_is_paid_with_coins_that_are_set_aside_until_it_is_sold(billing
     for _ in range(2):
         shop.sell(order)
     [told] = billing.published("billing.payment.captured.v1")
-    assert told["payment_id"] == answer.json()["id"]
+    assert (told["payment_id"], told["method"], told["coins"]) == (answer.json()["id"], "coins", 6401)
     assert (shop.balance(order.buyer), held_by_provider(), faults()) == ((599, 0), 0, [])
 
 
@@ -84,6 +85,8 @@ def test_coins_of_an_order_whose_hold_is_released_come_back_once(shop: Shop) -> 
     for _ in range(2):
         shop.release(order)
     assert (shop.balance(order.buyer), shop.payment(payment_id).state) == ((7000, 0), "voided")
+    [told] = shop.billing.published("billing.payment.voided.v1")
+    assert (told["method"], told["reason_code"]) == ("coins", payments.ORDER_NOT_KEPT)
     assert faults() == []
 
 
@@ -260,6 +263,20 @@ def test_a_pick_up_is_rewarded_once_and_a_return_takes_its_part_back(shop: Shop,
     assert faults() == []
 
 
+@pytest.mark.parametrize("pick_up_comes_late", [False, True])
+def test_a_reward_is_decided_once_by_the_setting_of_that_moment(
+    shop: Shop, set_setting: Callable[[str, Any], None], pick_up_comes_late: bool
+) -> None:
+    set_setting("billing.reward_pick_up_coins", 0)
+    order = shop.order()
+    buy(shop, order)
+    first, second = ("completed", "picked_up") if pick_up_comes_late else ("picked_up", "completed")
+    shop.moved(order, first)
+    set_setting("billing.reward_pick_up_coins", 20)
+    shop.moved(order, second)
+    assert shop.balance(order.buyer) == (0, 0)
+
+
 def test_a_reward_that_is_spent_when_the_order_comes_back_becomes_a_debt(shop: Shop) -> None:
     order = shop.order()
     buy(shop, order)
@@ -325,7 +342,26 @@ def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, 
     shop.sell(order)
     give_up_at_provider(payment_id)
     [told] = billing.published("billing.payment.voided.v1")
-    assert (told["order_id"], told["reason"]) == (order.id, payments.SALE_NOT_PAID)
+    assert (told["order_id"], told["reason_code"]) == (order.id, payments.SALE_NOT_PAID)
+    manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
+    assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
+
+
+def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
+    billing: Harness, shop: Shop, bank: Bank
+) -> None:
+    bank.refuses = "capture"
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    shop.sell(order)
+    bank.loses = "before"
+    settle_now()
+    settle_now()
+    [told] = billing.published("billing.payment.voided.v1")
+    assert (told["order_id"], told["reason_code"]) == (order.id, payments.SALE_NOT_PAID)
+    assert shop.payment(payment_id).state == "voided"
+    assert bank.intents[payment_id].status == "canceled", "no other card can pay it"
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
     [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
@@ -337,7 +373,7 @@ def test_a_sale_that_is_heard_of_after_its_payment_was_voided_is_given_up(billin
     give_up_at_provider(payment_id)
     shop.sell(order)
     first, second = billing.published("billing.payment.voided.v1")
-    assert (first["reason"], second["reason"]) == ("cancelled by the provider", payments.SALE_NOT_PAID)
+    assert (first["reason_code"], second["reason_code"]) == (payments.GIVEN_UP, payments.SALE_NOT_PAID)
 
 
 def test_staff_see_payments_refunds_and_payouts_and_record_what_was_sent(billing: Harness, shop: Shop) -> None:

@@ -15,6 +15,7 @@ from libs.chassis import db
 from libs.chassis.clock import now
 from services.billing import card_provider
 from services.billing.models import Fee, Payment, Refund
+from tests.integration.billing.bank import Bank
 from tests.integration.billing.support import (
     DECLINED,
     DONATION,
@@ -202,6 +203,17 @@ def test_a_declined_card_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any],
     assert problem(pay(donor, fee, "pm_nobody_knows", "fee-key-2")) == (422, "card-not-usable")
     assert pay(donor, fee, card(stripe_url), "fee-key-3").json()["state"] == "captured"
     assert state_of(donor, fee) == "paid"
+
+
+def test_a_fee_whose_capture_the_bank_refuses_stays_payable(
+    donor: Ask, fee: dict[str, Any], stripe_url: str, bank: Bank
+) -> None:
+    bank.refuses = "capture"
+    assert problem(pay(donor, fee, card(stripe_url))) == (409, "payment-given-up")
+    assert state_of(donor, fee) == "due"
+    bank.refuses = "nothing"
+    assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
+    assert (state_of(donor, fee), bank.kept()) == ("paid", fee["amount"]["amount"])
 
 
 def test_the_banks_own_check_is_passed_on_and_then_the_card_is_charged(

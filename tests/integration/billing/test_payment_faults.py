@@ -186,6 +186,16 @@ def test_a_decline_says_what_to_do_and_leaves_the_order_payable(
     assert shop.pay(order).json()["state"] == "authorized"
 
 
+def test_an_amount_that_is_too_small_for_a_card_is_paid_with_coins(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order(prices=(30,))
+    proxy.order("refused", "create", code="amount_too_small")
+    answer = shop.pay(order)
+    assert problem(answer) == (422, "amount-too-small")
+    assert "pay with coins" in answer.json()["detail"]
+    shop.give_coins(order.buyer, 30)
+    assert shop.pay(order, coins=True).json()["state"] == "authorized"
+
+
 def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid(
     shop: Shop, proxy: StripeProxy
 ) -> None:
@@ -194,6 +204,17 @@ def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid
     shop.pay(order)
     settle_all()
     assert len(intents_of(shop, order, "canceled")) == 1
+
+
+def test_a_capture_that_the_bank_declines_for_now_is_tried_with_another_key(shop: Shop, proxy: StripeProxy) -> None:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    proxy.order("declined", "capture", code="processing_error")
+    shop.sell(order)
+    settle_now()
+    assert (shop.payment(payment_id).state, shop.payment(payment_id).attempt) == ("capturing", 2)
+    settle_all()
+    assert shop.payment(payment_id).state == "captured"
 
 
 def test_too_many_requests_are_waited_out(shop: Shop, proxy: StripeProxy) -> None:
@@ -275,20 +296,20 @@ def test_money_that_comes_after_the_order_expired_goes_back_by_itself(shop: Shop
     assert told == []
 
 
-def refused_refund(shop: Shop, proxy: StripeProxy) -> tuple[str, Refund]:
+def refused_refund(shop: Shop, proxy: StripeProxy, code: str = "charge_too_old") -> tuple[str, Refund]:
     """A paid order that comes back, and its refund, which the provider does not make."""
     order = shop.order()
     payment_id = pay_until_done(shop, order)
     shop.sell(order)
     settle_all()
-    proxy.order("refused", "refund", code="charge_disputed")
+    proxy.order("refused", "refund", code=code)
     shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
     settle_all()
     [refund] = shop.refunds_of(payment_id)
     return payment_id, refund
 
 
-def replace_refund(shop: Shop, refund: Refund, **body: str) -> httpx.Response:
+def replace_refund(shop: Shop, refund: Refund, **body: Any) -> httpx.Response:
     manager = shop.billing.as_user("marta", "billing:refunds:write", kind="internal", roles=["manager"])
     path = f"/billing/v1/refunds/{refund.id}/replacement"
     answer: httpx.Response = manager("POST", path, json=body, headers={"Idempotency-Key": uuid.uuid4().hex})
@@ -304,7 +325,7 @@ def open_findings(shop: Shop, payment_id: str) -> list[tuple[str, str]]:
 
 def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: StripeProxy) -> None:
     payment_id, refund = refused_refund(shop, proxy)
-    assert (refund.state, refund.failure_code) == ("failed", "charge_disputed")
+    assert (refund.state, refund.failure_code) == ("failed", "charge_too_old")
     assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("captured", 0)
     assert open_findings(shop, payment_id) == [("refund_failed", refund.id)]
     assert shop.refunds_at_provider(payment_id) == []
@@ -376,4 +397,44 @@ def test_a_refund_that_the_bank_sends_back_has_failed_after_all(
     assert replace_refund(shop, failed, method="transfer", reference="SEPA 43").status_code == 201
     told = [one for one in shop.billing.published("billing.refund.made.v1") if one["payment_id"] == payment_id]
     assert [one["replaces"] for one in told] == [None, failed.id]
+    assert faults() == []
+
+
+def dispute(shop: Shop, payment_id: str, dispute_id: str, status: str, kind: str) -> None:
+    payment = shop.payment(payment_id)
+    subject = {"id": dispute_id, "object": "dispute", "amount": payment.amount, "currency": "eur"}
+    subject |= {"payment_intent": payment.provider_intent_id, "status": status, "reason": "fraudulent"}
+    assert shop.notify(subject, f"charge.dispute.{kind}") == 200
+
+
+def sold(shop: Shop) -> tuple[Order, str]:
+    order = shop.order()
+    payment_id = pay_until_done(shop, order)
+    shop.sell(order)
+    settle_all()
+    return order, payment_id
+
+
+def test_a_dispute_is_told_to_staff_until_it_is_won(shop: Shop) -> None:
+    _, payment_id = sold(shop)
+    won, lost = new_id("dp"), new_id("dp")
+    for one in (won, lost):
+        dispute(shop, payment_id, one, "needs_response", "created")
+    assert set(open_findings(shop, payment_id)) == {("dispute", won), ("dispute", lost)}
+    dispute(shop, payment_id, won, "won", "closed")
+    dispute(shop, payment_id, lost, "lost", "closed")
+    dispute(shop, payment_id, won, "under_review", "updated")
+    assert open_findings(shop, payment_id) == [("dispute", lost)], "older news came late"
+
+
+def test_disputed_money_is_not_transferred_too(shop: Shop, proxy: StripeProxy) -> None:
+    """By the provider's refusal, or because the webhook said so."""
+    _, refused = refused_refund(shop, proxy, "charge_disputed")
+    disputed_payment, told = refused_refund(shop, proxy)
+    dispute(shop, disputed_payment, new_id("dp"), "needs_response", "created")
+    for failed in (refused, told):
+        transfer = {"method": "transfer", "reference": "SEPA 44"}
+        assert problem(replace_refund(shop, failed, **transfer)) == (409, "payment-disputed")
+        made = replace_refund(shop, failed, **transfer, despite_dispute=True)
+        assert (made.status_code, made.json()["state"]) == (201, "made")
     assert faults() == []

@@ -31,6 +31,7 @@ from services.billing import (
     payment_states,
     payments,
     provider_news,
+    refunds,
 )
 from services.billing.card_provider import CardDeclined, ProviderUnavailable
 from services.billing.models import MoneyEntry, Payment, Payout, Refund
@@ -235,11 +236,27 @@ class PurchaseWalk(RuleBasedStateMachine):
             self.waiting.remove(news)
         self.came.append(news)
 
-    @rule(loses=WHERE)
-    def settle(self, loses: str) -> None:
-        self.bank.loses = loses
+    @rule(loses=WHERE, refuses=st.sampled_from(["nothing", "nothing", "capture", "refund"]))
+    def settle(self, loses: str, refuses: str) -> None:
+        self.bank.loses, self.bank.refuses = loses, refuses
         settle_now()
-        self.bank.loses = "nowhere"
+        self.bank.loses, self.bank.refuses = "nowhere", "nothing"
+
+    @rule()
+    def customer_hears_that_the_sale_is_not_paid(self) -> None:
+        told = self.billing.published("billing.payment.voided.v1")
+        not_paid = [one for one in told if one["reason_code"] == payments.SALE_NOT_PAID]
+        if self.order.state == "placed" and any(one["order_id"] == self.order.id for one in not_paid):
+            self.order.state = "cancelled"
+            self._send("cancelled", lambda: self.shop.moved(self.order, "cancelled"))
+
+    @rule()
+    def staff_replace_what_the_bank_refused(self) -> None:
+        with db.unit_of_work() as session:
+            replaced = select(Refund.replaces).where(Refund.replaces.is_not(None))
+            mine = select(Refund.id).where(Refund.order_id == self.order.id, Refund.state == "failed")
+            for refund_id in session.scalars(mine.where(Refund.id.not_in(replaced))).all():
+                refunds.replace(refund_id, None)
 
     @rule()
     def a_webhook_comes(self) -> None:
@@ -284,6 +301,8 @@ class PurchaseWalk(RuleBasedStateMachine):
             for news in list(self.waiting):
                 self._bring(news)
             settle_now()
+            self.customer_hears_that_the_sale_is_not_paid()
+            self.staff_replace_what_the_bank_refused()
         assert [news.name for news in self.waiting] == []
         self._has_paid_what_was_kept()
         self._has_the_rewards_of_what_was_kept()

@@ -100,6 +100,27 @@ def test_a_refund_whose_answer_was_lost_is_mended(shop: Shop) -> None:
     assert shop.refunds_at_provider(payment_id) == [4900]
 
 
+def test_a_payment_that_is_neither_taken_nor_given_back_is_reported_until_it_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = shop.order()
+    payment_id = shop.pay(order).json()["id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(card_provider, "capture", lambda intent_id, *_: card_provider.read(intent_id))
+        shop.sell(order)
+        settle_now()
+        reconcile()
+        assert findings() == [], "it is at work"
+        with clock.freeze(now() + timedelta(hours=1, seconds=1)):
+            for _ in range(2):
+                reconciliation.report_unsettled()
+    assert findings() == [("not_settled", "open", payment_id)]
+    settle_now()
+    settle_now()
+    reconciliation.report_unsettled()
+    assert findings(kind="not_settled") == [("not_settled", "mended", payment_id)]
+
+
 def test_money_that_we_know_nothing_of_is_reported_once(shop: Shop) -> None:
     stranger = provider(
         shop,

@@ -85,6 +85,10 @@ class Neighbours:
             problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": gone}
             return httpx.Response(409, json=problem)
         price = {"amount": 2000, "currency": "EUR"}
+        total = price | {"amount": 2000 * len(body["product_ids"])}
+        if body.get("expected_total", total) != total:
+            problem = {"type": "x/price-changed", "detail": "They cost more now.", "total": total}
+            return httpx.Response(409, json=problem)
         items = [
             {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
         ]

@@ -102,12 +102,21 @@ def test_an_order_that_is_not_paid_is_cancelled_by_giving_its_hold_back(
     assert move["payment_id"] is None
 
 
-def test_an_order_whose_money_cannot_be_taken_is_cancelled(customer: Harness, ines: Ask) -> None:
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"reason": "whatever it says", "reason_code": "sale_not_paid", "method": "card"},
+        {"reason": "the money of the sale could not be taken"},
+    ],
+)
+def test_an_order_whose_money_cannot_be_taken_is_cancelled(
+    customer: Harness, ines: Ask, news: dict[str, str]
+) -> None:
     order = place(ines)
     told = {"payment_id": f"pay_{'5' * 32}", "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    for reason in ("the order was not kept", "the money of the sale could not be taken"):
+    for reason in ({"reason": "the order was not kept"}, news):
         assert buying.read(ines, order)["state"] == "placed"
-        customer.deliver("billing.payment.voided.v1", told | {"reason": reason})
+        customer.deliver("billing.payment.voided.v1", told | reason)
     assert buying.read(ines, order)["state"] == "cancelled"
 
 

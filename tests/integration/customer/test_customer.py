@@ -92,6 +92,16 @@ def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], neighbours: N
     assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
 
 
+def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Callable[..., Any]) -> None:
+    seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    answer = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "price-changed")
+    assert answer.json()["total"] == {"amount": 4000, "currency": "EUR"}
+    assert customer.published("customer.buying_order.placed.v1") == []
+    agreed = NEW_ORDER | {"expected_total": answer.json()["total"]}
+    assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
+
+
 def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
     wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
     answer = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
@@ -113,12 +123,12 @@ def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
 def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     for _ in range(2):
-        customer.deliver("billing.payment.captured.v1", captured(order))
+        customer.deliver("billing.payment.captured.v1", captured(order) | {"method": "coins", "coins": 4000})
     paid = ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()
     assert (paid["state"], paid["payment_id"]) == ("paid", PAYMENT)
     assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
     [event] = customer.published("customer.buying_order.paid.v1")
-    assert event["pickup_location_name"] == "Rossio"
+    assert (event["pickup_location_name"], event["method"], event["coins"]) == ("Rossio", "coins", 4000)
 
 
 def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: Callable[..., Any]) -> None:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from libs.chassis import clock, documents, security, settings
 from libs.chassis.app import create_app
-from services.shopping import app, photo_store
+from services.shopping import app, inventory, photo_store
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import FACTS, id_of, outbox
@@ -126,6 +126,41 @@ def test_the_second_editor_is_told(api: Api) -> None:
     assert api.call("GET", path, EMPLOYEE).json()["title"] == "First"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "publication"), ("DELETE", "publication"), ("POST", "resumption")]
+)
+def test_publishing_withdrawing_and_resuming_can_need_what_was_read(
+    api: Api, published: Callable[..., Product], method: str, path: str
+) -> None:
+    product = published()
+    whole = f"/shopping/v1/inventory/{product.id}"
+    if method == "POST":
+        api.call("DELETE", f"{whole}/publication", MANAGER)
+    read = api.call("GET", whole, MANAGER).headers["etag"]
+    price = {"price": {"amount": 1, "currency": "EUR"}}
+    current = api.call("PUT", f"{whole}/price", MANAGER, json=price, headers={"If-Match": read}).headers["etag"]
+    api.call(method, f"{whole}/{path}", MANAGER, headers={"If-Match": read}, expect=412)
+    api.call(method, f"{whole}/{path}", MANAGER, headers={"If-Match": current})
+
+
+def test_who_changes_a_product_between_reading_and_publishing_it_is_seen(
+    api: Api, published: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = published()
+    path = f"/shopping/v1/inventory/{product.id}"
+    get = inventory.get_product
+
+    def get_and_lose(product_id: str) -> Product:
+        read = get(product_id)
+        monkeypatch.setattr(inventory, "get_product", get)
+        api.call("PATCH", path, EMPLOYEE, json={"title": "Other"}, headers={"If-Match": f'"{read.version}"'})
+        return read
+
+    monkeypatch.setattr(inventory, "get_product", get_and_lose)
+    api.call("DELETE", f"{path}/publication", MANAGER, headers={"If-Match": f'"{product.version}"'}, expect=412)
+    assert api.call("DELETE", f"{path}/publication", MANAGER).json()["state"] == "withdrawn"
+
+
 def test_who_may_do_what(api: Api) -> None:
     path = api.create().headers["location"]
     price = {"price": {"amount": 4900, "currency": "EUR"}}
@@ -190,6 +225,12 @@ def test_a_hold_by_the_api(api: Api, published: Callable[..., Product]) -> None:
     coat = published(4900)
     order_id = id_of("bor", "1")
     body = {"order_id": order_id, "buyer_id": id_of("usr", "me"), "product_ids": [coat.id]}
+    seen = {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    problem = api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body | seen, expect=409).json()
+    assert problem["type"].endswith("/price-changed")
+    assert problem["total"] == {"amount": 4900, "currency": "EUR"}
+    api.call("GET", f"/shopping/v1/holds/{order_id}", "shopping:holds", expect=404)
+    body["expected_total"] = problem["total"]
     held = api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json()
     assert (held["state"], held["total"]) == ("active", {"amount": 4900, "currency": "EUR"})
     assert api.call("POST", "/shopping/v1/holds", "shopping:holds", json=body, expect=201).json() == held

@@ -169,7 +169,17 @@ def test_facets_count_what_each_value_would_find(published: Maker) -> None:
             assert len(browse(**{name: wanted})) == one["count"], (name, one)
     narrowed = catalogue.count_facets(ProductFilter(colour="red"))["facets"]
     assert [one["value"] for one in narrowed["brand"]] == ["Ana"]
-    assert catalogue.count_facets(ProductFilter(q="zeppelin"))["facets"]["brand"] == []
+    none = catalogue.count_facets(ProductFilter(q="zeppelin"))
+    assert (none["facets"]["brand"], none["searched_for"]) == ([], None)
+
+
+def test_facets_mend_a_typing_error_as_browsing_does(published: Maker) -> None:
+    published(title="Navy wool coat")
+    wanted = ProductFilter(q="navvy coat")
+    page, found = catalogue.browse(wanted, "newest", 20, None), catalogue.count_facets(wanted)
+    assert page["searched_for"] == found["searched_for"] == "navy coat"
+    assert found["facets"]["colour"] == [{"value": "navy", "count": len(page["items"])}]
+    assert catalogue.count_facets(ProductFilter(q="navy coat"))["searched_for"] is None
 
 
 def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from libs.chassis import db
+from libs.chassis import clock, db
 from libs.chassis.events import dispatch
 from libs.chassis.money import Money
 from services.shopping import cart, holds, inventory, product_store
@@ -38,6 +40,20 @@ def remove(product: Product) -> Cart:
 def hold(product: Product, buyer_id: str) -> None:
     with db.unit_of_work():
         holds.create_hold(id_of("bor", product.id), buyer_id, [product.id])
+
+
+def release(product: Product) -> None:
+    """The buyer cancels the order."""
+    with db.unit_of_work():
+        holds.release_hold(id_of("bor", product.id))
+
+
+def placed(product: Product) -> dict[str, Any]:
+    """The event of the order that holds this product."""
+    facts = {"order_id": id_of("bor", product.id), "buyer_id": ME, "product_ids": [product.id]}
+    data = facts | {"placed_at": clock.rfc3339(clock.now())}
+    event = {"id": f"evt_{product.id}", "type": "customer.buying_order.placed.v1", "source": "x", "subject": "x"}
+    return event | {"time": "", "data": data}
 
 
 def what_changed(cart_read: Cart) -> list[tuple[bool, str | None]]:
@@ -131,11 +147,27 @@ def test_what_was_ordered_leaves_the_cart_once(published: Maker) -> None:
     ordered, other = published(), published()
     put(ordered)
     put(other)
-    data = {"order_id": id_of("bor", "1"), "buyer_id": ME, "product_ids": [ordered.id]}
-    event = {"id": "evt_1", "type": "customer.buying_order.placed.v1", "source": "x", "subject": "x", "time": ""}
-    dispatch(registry, {**event, "data": data})
+    hold(ordered, ME)
+    event = placed(ordered)
+    dispatch(registry, event)
     after = read()
     assert [item.product_id for item in after.items] == [other.id]
     put(ordered)
-    dispatch(registry, {**event, "data": data})
+    dispatch(registry, event)
     assert len(read().items) == 2, "the same event again takes nothing out"
+
+
+def test_an_order_that_is_heard_of_late_takes_out_only_what_it_is_for(published: Maker) -> None:
+    again, freed, ordered = products = [published() for _ in range(3)]
+    for product in products:
+        put(product)
+        hold(product, ME)
+    events = [placed(product) for product in products]
+    with clock.freeze(clock.now() + timedelta(seconds=1)):
+        remove(again)
+        put(again)
+        release(freed)
+        for event in events:
+            dispatch(registry, event)
+    assert [item.product_id for item in read().items] == [freed.id, again.id]
+    assert ordered.id not in {item.product_id for item in read().items}

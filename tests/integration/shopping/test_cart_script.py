@@ -55,7 +55,7 @@ def random_entry(chance: random.Random) -> CartEntry:
 
 def random_change(chance: random.Random) -> CartChange:
     if chance.random() < 0.4:
-        return CartChange(chance.choice("abcdef"), False)
+        return CartChange(chance.choice("abcdef"), False, put_in_until_ms=chance.choice([0, chance.randint(1, 40)]))
     return CartChange(chance.choice("abcdef"), True, chance.choice([5, 7]), "EUR")
 
 

@@ -92,6 +92,12 @@ def test_putting_in_the_same_again_is_no_change() -> None:
     assert after(cart, take_out("b"), now_ms=2) is cart
 
 
+def test_what_was_put_in_after_a_moment_is_not_taken_out_for_it() -> None:
+    cart = after(EMPTY_CART, put("a"), now_ms=5)
+    assert after(cart, CartChange("a", False, put_in_until_ms=4), now_ms=6) is cart
+    assert ids(after(cart, CartChange("a", False, put_in_until_ms=5), now_ms=6)) == []
+
+
 def test_another_price_is_a_change_that_keeps_the_place() -> None:
     cart = after(EMPTY_CART, put("a"), now_ms=1)
     cart = after(cart, put("b"), now_ms=2)
