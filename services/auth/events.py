@@ -86,16 +86,27 @@ def tell_buyer(event: Event) -> None:
     facts = {
         "order_id": data["order_id"],
         "location": data["pickup_location_name"],
+        "pick_up_until": (data.get("pick_up_until") or "")[:10],  # older news has none
         "return_until": (data["return_until"] or "")[:10],
+        "reason": data.get("reason"),
         "is_paid": data["payment_id"] is not None,
     }
     notifications.tell(data["buyer_id"], template, f"{template}-{data['order_id']}", **facts)
 
 
+@registry.handles("customer.buying_order.pick_up_due.v1")
+def remind_of_pick_up(event: Event) -> None:
+    data = event.data
+    facts = {"order_id": data["order_id"], "location": data["pickup_location_name"]}
+    facts["pick_up_until"] = data["pick_up_until"][:10]
+    notifications.tell(data["buyer_id"], "order-pick-up-due", f"order-pick-up-due-{data['order_id']}", **facts)
+
+
 @registry.handles("customer.return_buying_order.moved.v1")
 def tell_buyer_of_return(event: Event) -> None:
     data = event.data
-    template = BUYING_RETURN_TEMPLATES.get(data["state"])
+    given_up = data["state"] == "refund_decided" and data.get("is_given_up", False)
+    template = "return-given-up" if given_up else BUYING_RETURN_TEMPLATES.get(data["state"])
     if template is None:
         return
     refund = str(Money.from_dict(data["refund"])) if data["refund"] else ""

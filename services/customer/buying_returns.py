@@ -33,6 +33,8 @@ MACHINE = StateMachine(
         "check_bad": {"collected": "checked_bad"},
         "decide_refund": {"checked_bad": "refund_decided"},
         "complete": {"checked_good": "completed", "refund_decided": "completed"},
+        # They were in our hands and are not found any more.
+        "give_up": {"in_box": "refund_decided", "collected": "refund_decided"},
     }
 )
 GIVEN_UP = frozenset({"cancelled", "expired"})
@@ -133,6 +135,19 @@ def cancel(made: ReturnBuyingOrder) -> None:
     """
     if made.state != "cancelled":
         move(made, "cancel")
+
+
+def give_up(made: ReturnBuyingOrder) -> None:
+    """The clothes were handed in and nobody can check them: all is paid back. IllegalMove.
+
+    Repeated it changes nothing.
+    """
+    if made.is_given_up:
+        return
+    MACHINE.after(made.state, "give_up")
+    made.is_given_up, made.refund_amount = True, made.price_amount
+    move(made, "give_up")
+    _settle(made)
 
 
 def move(made: ReturnBuyingOrder, name: str) -> None:
@@ -242,6 +257,14 @@ def get(return_id: str) -> ReturnBuyingOrder:
     return made
 
 
+def get_locked(return_id: str) -> ReturnBuyingOrder:
+    """A return, and its order, locked; NotFound."""
+    made = _locked_with_order(return_id)
+    if made is None:
+        raise NotFound
+    return made
+
+
 def get_own(return_id: str, buyer_id: str, *, locked: bool = False) -> ReturnBuyingOrder:
     """An own return; NotFound for somebody else's too (domain rule 5)."""
     made = _locked_with_order(return_id) if locked else find(return_id)
@@ -271,6 +294,7 @@ def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
         "is_whole_order": made.is_whole_order,
         "price": made.price.to_dict(),
         "refund": made.refund.to_dict() if made.refund else None,
+        "is_given_up": made.is_given_up,
         "location_id": made.location_id,
         "location_name": made.location_name,
         "at": clock.rfc3339(made.timeline[-1].at),

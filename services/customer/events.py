@@ -29,6 +29,7 @@ registry.publishes(
     "customer.buying_order.paid.v1",
     "customer.buying_order.expired.v1",
     "customer.buying_order.moved.v1",
+    "customer.buying_order.pick_up_due.v1",
     "customer.return_buying_order.moved.v1",
     "customer.donating_order.moved.v1",
     "customer.return_donating_order.moved.v1",
@@ -193,3 +194,10 @@ def expire_returns() -> None:
 @registry.every(seconds=30)
 def complete_orders() -> None:
     order_deadlines.complete_orders()
+
+
+@registry.every(seconds=60)
+def watch_pick_ups() -> None:
+    order_deadlines.give_time_to_pick_up()
+    order_deadlines.remind_of_pick_ups()
+    order_deadlines.end_pick_ups()

@@ -54,12 +54,14 @@ def sell_again_what_was_cancelled(event: Event) -> None:
     data = event.data
     if data["state"] == "cancelled":  # what is not sold to this order is left alone
         sold_products.sell_again(data["order_id"], data["product_ids"])
+        missing = data.get("missing_product_ids", [])  # older news has none
+        sold_products.came_back(data["order_id"], missing, data["order_id"])
 
 
 @registry.handles("customer.return_buying_order.moved.v1")
 def follow_return(event: Event) -> None:
     data = event.data
-    if data["state"] == "checked_good":
+    if data["state"] == "checked_good" or (data["state"] == "refund_decided" and data.get("is_given_up", False)):
         sold_products.came_back(data["order_id"], data["product_ids"], data["return_id"])
     elif data["state"] == "refund_decided":
         sold_products.recycle(data["order_id"], data["product_ids"])

@@ -13,7 +13,7 @@ from services.shopping.products import Document, Move, Product, ProductChangedMe
 
 
 def sell_again(order_id: str, product_ids: Iterable[str]) -> None:
-    """The order was cancelled before it was shipped: its products are on sale again."""
+    """The order was cancelled and its products are in the warehouse: they are on sale again."""
     for product in product_store.products_sold_to(order_id, product_ids):
         entries = [announcements.event_entry(announcements.PUBLISHED)]
         fields = {"state": str(product.after(Move.SELL_AGAIN))}
@@ -21,7 +21,8 @@ def sell_again(order_id: str, product_ids: Iterable[str]) -> None:
 
 
 def came_back(order_id: str, product_ids: Iterable[str], return_id: str) -> None:
-    """Checked as good: staff may resume it as a draft."""
+    """Their sale is over and they were checked as good, or are not in the warehouse yet: staff may resume them as
+    drafts once they have them. `return_id` is the return, or the order, with which they come back."""
     for product in product_store.products_sold_to(order_id, product_ids):
         if product.came_back_with != return_id:
             _change(product, {"came_back_with": return_id})

@@ -12,6 +12,7 @@ import pytest
 
 from libs.chassis import clock, db
 from libs.chassis.clock import now, rfc3339
+from services.customer import events as customer_events
 from services.customer import order_deadlines
 from tests.integration.customer.conftest import BOX, ROSSIO
 from tests.support.harness import Harness, user_id
@@ -191,3 +192,5 @@ def meet_deadlines(after_days: float) -> None:
             order_deadlines.expire_returns()
         with db.unit_of_work():
             order_deadlines.complete_orders()
+        with db.unit_of_work():
+            customer_events.watch_pick_ups()

@@ -134,6 +134,27 @@ def test_a_cancelled_order_waits_for_no_box(empty_locker: Harness) -> None:
     assert boxes(place) == ["free"]
 
 
+@pytest.mark.story("b-po-02")
+def test_a_package_that_nobody_picks_up_goes_back_with_the_next_collection(
+    empty_locker: Harness, ines: Ask
+) -> None:
+    place = make_place(empty_locker, boxes=2, threshold=1)
+    order_id = new_id("bor")
+    paid(empty_locker, place, order_id)
+    put_in(empty_locker, place, order_id)
+    cancelled(empty_locker, place, order_id)
+    assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open")
+    place.report(place.event("online"))
+    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
+    [deposit] = asked["deposits"]
+    assert deposit["order_id"] == order_id
+    rui = person(empty_locker, "rui", "internal")
+    work_order(empty_locker, "collecting", "assigned", place, "rui", (order_id, deposit["box_id"]))
+    [opening] = open_doors(rui, place, order_id=order_id).json()["openings"]
+    place.use(opening["grant_id"], False)
+    assert set(boxes(place)) == {"free"}
+
+
 def test_a_package_that_was_put_in_too_late_goes_back_with_the_next_collection(empty_locker: Harness) -> None:
     place = make_place(empty_locker, boxes=2, threshold=1)
     order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")

@@ -73,6 +73,21 @@ def test_products_of_a_cancelled_order_are_on_sale_again_and_sold_once_more(sold
     assert buyers == [ORDER, OTHER]
 
 
+@pytest.mark.story("mf-op-05")
+@pytest.mark.parametrize("is_return", [False, True])
+def test_what_is_not_in_the_warehouse_is_sold_until_staff_have_it(sold: Product, is_return: bool) -> None:
+    for _ in range(2):
+        if is_return:
+            facts = {"return_id": RETURN, "order_id": ORDER, "product_ids": [sold.id]}
+            tell(events.follow_return, state="refund_decided", is_given_up=True, **facts)
+        else:
+            facts = {"order_id": ORDER, "product_ids": [], "missing_product_ids": [sold.id]}
+            tell(events.sell_again_what_was_cancelled, state="cancelled", reason="not_picked_up", **facts)
+        assert now(sold).state is ProductState.SOLD
+    assert len(outbox("shopping.product.published.v1")) == 1
+    assert resume(sold).state is ProductState.DRAFT
+
+
 @pytest.mark.story("rb-r-po-04")
 def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: Product) -> None:
     with pytest.raises(IllegalProductMove):
