@@ -103,10 +103,15 @@ def hold(order_id: str, location_id: str) -> Box:
     if box is None:
         raise LocationFull("choose another location, or try again later")
     box.held_for_order_id = order_id
-    box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
+    hold_on(box)
     session().flush()
     activity.note("held", location_id, box_id=box.id, order_id=order_id)
     return box
+
+
+def hold_on(box: Box) -> None:
+    """The hold lasts its full time from now."""
+    box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
 
 
 def _take_free_box(location_id: str) -> Box | None:

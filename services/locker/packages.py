@@ -76,10 +76,19 @@ def release(order_id: str) -> None:
 
 
 def release_overdue() -> None:
-    """Holds that nobody used in time are over; whoever still needs a box asks for one again."""
+    """Holds for deposits that nobody made in time are over; whoever still needs a box asks for one again."""
     for box in boxes.overdue(100):
-        if box.held_for_order_id is not None:
+        if box.held_for_order_id is None:
+            continue
+        if _is_under_way(box.held_for_order_id):
+            boxes.hold_on(box)
+        else:
             release(box.held_for_order_id)
+
+
+def _is_under_way(order_id: str) -> bool:
+    """A package that is packed or shipped keeps its box until it is in it, or its order has ended."""
+    return order_id.startswith(("bor_", "rdo_")) and not _has_ended(order_id)
 
 
 def reclaim(order_id: str) -> None:

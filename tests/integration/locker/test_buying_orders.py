@@ -216,3 +216,21 @@ def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, p
         packages.release_overdue()
     assert set(boxes(place)) == {"free"}
     assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")
+
+
+@pytest.mark.story("b-sh-02")
+def test_a_package_under_way_keeps_its_box_until_its_order_ends(empty_locker: Harness, place: Place) -> None:
+    order_id = new_id("bor")
+    paid(empty_locker, place, order_id)
+    work_order(empty_locker, "shipping", "assigned", place, "rui", (order_id, None))
+    for _ in range(2):
+        with db.unit_of_work() as session:
+            session.execute(update(Box).values(held_until=clock.now() - timedelta(seconds=1)))
+        with db.unit_of_work():
+            packages.release_overdue()
+    put_in(empty_locker, place, order_id)
+    assert sorted(boxes(place)) == ["free", "free", "occupied"]
+
+    cancelled(empty_locker, place, late := new_id("bor"))
+    paid(empty_locker, place, late)
+    assert "held" not in boxes(place)
