@@ -136,9 +136,15 @@ def free(box: Box) -> bool:
     """The box is empty, or its hold is over; False when it was free or out of service."""
     if box.state == "out_of_service" or not _move(box, "free"):
         return False
-    box.held_for_order_id = box.held_until = None
+    box.held_for_order_id = box.held_until = box.waiting_since = None
     box.awaits_collection = box.is_reclaimed = False
     return True
+
+
+def await_collection(box: Box) -> None:
+    """What is in the box has to come to the warehouse."""
+    if not box.awaits_collection:
+        box.awaits_collection, box.waiting_since = True, clock.now()
 
 
 def overdue(limit: int) -> list[Box]:

@@ -131,7 +131,7 @@ def call_off(order_id: str, person_id: str) -> None:
     release(order_id)
     box = boxes.box_of_order(order_id)
     if box is not None and box.state == "occupied":
-        box.awaits_collection = True
+        boxes.await_collection(box)
 
 
 def _has_ended(order_id: str) -> bool:
@@ -162,7 +162,7 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     _follow_door(right, box, is_occupied)
     door_rights.end(right, "used")
     if right.purpose == "deposit":
-        box.awaits_collection = True
+        boxes.await_collection(box)
     if right.purpose == "ship":
         _let_recipient_in(right.order_id, box)
     location = session().get_one(Location, box.location_id)
@@ -202,4 +202,4 @@ def _let_recipient_in(order_id: str, box: Box) -> None:
     if recipient.ended_at is None:
         door_rights.give("pick_up", order_id, recipient.person_id, box)
     else:
-        box.awaits_collection = True
+        boxes.await_collection(box)

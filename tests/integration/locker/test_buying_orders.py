@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from libs.chassis import clock, db
-from services.locker import packages
+from services.locker import packages, thresholds
 from services.locker.models import Box
 from tests.integration.locker.support import (
     Ask,
     Place,
+    deposit,
     hold,
     make_place,
     new_id,
@@ -234,3 +235,26 @@ def test_a_package_under_way_keeps_its_box_until_its_order_ends(empty_locker: Ha
     cancelled(empty_locker, place, late := new_id("bor"))
     paid(empty_locker, place, late)
     assert "held" not in boxes(place)
+
+
+@pytest.mark.story("rb-r-co-01")
+def test_a_deposit_does_not_wait_for_strangers_to_fill_the_location(
+    empty_locker: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(empty_locker, boxes=3, threshold=3)
+    first, _ = deposit(empty_locker, place)
+    with db.unit_of_work() as session:
+        session.execute(update(Box).values(waiting_since=None))  # as an older version leaves it
+    begin = clock.now()
+
+    def asked_after(days: float) -> list[list[str]]:
+        monkeypatch.setattr(clock, "now", lambda: begin + timedelta(days=days))
+        with db.unit_of_work():
+            thresholds.check_waiting()
+        told = empty_locker.published("locker.location.threshold_reached.v1")
+        return [[found["order_id"] for found in event["deposits"]] for event in told]
+
+    assert asked_after(0) == []
+    assert asked_after(2.9) == []
+    for _ in range(2):
+        assert asked_after(3.1) == [[first]]
