@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from libs.chassis.events import Event
+from libs.chassis.db import session
+from libs.chassis.events import Event, Unfinished
 from libs.chassis.money import Money
 from services.customer import (
     buying_orders,
@@ -97,15 +98,26 @@ MOVES_OF_WORK = {
 
 @registry.handles("admin.work_order.moved.v1")
 def follow_work(event: Event) -> None:
-    data = event.data
-    for order in data["orders"]:
-        order_id = order["order_id"]
-        if order_id.startswith("bor_"):
-            order_work.note(order_id, _news_of(data, order["tracking_code"]))
-        if (data["kind"], data["state"]) == ("checking", "done"):
-            _checked(order_id, data["result"])
-        for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
-            _happened(order_id, name)
+    """Work has orders of many people: one that it comes too early for does not hold the others up."""
+    too_early = []
+    for order in event.data["orders"]:
+        try:
+            with session().begin_nested():
+                _follow_work_on(order, event.data)
+        except LookupError as error:
+            too_early.append(str(error))
+    if too_early:
+        raise Unfinished("; ".join(too_early))
+
+
+def _follow_work_on(order: dict[str, Any], data: dict[str, Any]) -> None:
+    order_id = order["order_id"]
+    if order_id.startswith("bor_"):
+        order_work.note(order_id, _news_of(data, order["tracking_code"]))
+    if (data["kind"], data["state"]) == ("checking", "done"):
+        _checked(order_id, data["result"])
+    for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
+        _happened(order_id, name)
 
 
 def _news_of(data: dict[str, Any], tracking_code: str | None) -> WorkNews:

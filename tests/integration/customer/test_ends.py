@@ -121,6 +121,22 @@ def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harnes
     assert give_up(manager, {"id": "bor_" + "0" * 32}, goods_are_there=True).status_code == 404
 
 
+def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harness, ines: Ask) -> None:
+    known, late = buying.picked_up(customer, ines, COAT), buying.picked_up(customer, ines, HAT)
+    handed_in, in_hand = buying.begun(ines, known), buying.begun(ines, late)
+    buying.door(customer, handed_in["id"], "deposit")
+    orders = [{"order_id": made["id"], "box_id": None, "tracking_code": None} for made in (in_hand, handed_in)]
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
+        assert buying.states(ines, handed_in) == ["created", "in_box", "collected"]
+        assert buying.states(ines, in_hand) == ["created"]
+    buying.door(customer, in_hand["id"], "deposit")
+    buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
+    assert buying.states(ines, in_hand) == ["created", "in_box", "collected"]
+    assert buying.told(customer, "return_buying_order").count(("in_box", "collected")) == 2
+
+
 @pytest.mark.story("mf-bo-03")
 @pytest.mark.parametrize("is_collected", [False, True])
 def test_a_return_that_is_lost_is_paid_back_whole_and_once(
