@@ -142,7 +142,9 @@ def _tell_of_move(templates: dict[str, str], about: str, data: dict[str, Any]) -
     if template is None or data["previous_state"] == "draft":  # a draft that is thrown away is no news
         return
     facts = {"order_id": data["order_id"], "location": data["location_name"]}
-    notifications.tell(data["donor_id"], template, f"{template}-{about}", **facts)
+    # A donation whose sale was cancelled can be sold once more.
+    dedupe_id = f"{template}-{about}" if data["state"] != "sold" else f"{template}-{about}-{data['at']}"
+    notifications.tell(data["donor_id"], template, dedupe_id, **facts)
 
 
 @registry.handles("admin.work_order.moved.v1")

@@ -20,6 +20,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
 from libs.chassis.system_settings import setting
+from services.customer import donating_orders
 from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
@@ -110,8 +111,12 @@ def move(order: BuyingOrder, name: str, *, goods_are_there: bool = True) -> None
         order.return_until = moment + timedelta(days=setting("customer.return_window_days"))
         order.is_first = _claim_first(order)
     session().flush()
+    ids = [item.product_id for item in order.items]
+    if order.state == "paid":
+        donating_orders.sold(ids)
+    if order.state == "cancelled":
+        donating_orders.sale_undone(ids)
     if order.state not in TOLD_OTHERWISE:
-        ids = [item.product_id for item in order.items]
         _announce_moved(order, before, ids if goods_are_there else [], missing=[] if goods_are_there else ids)
 
 
@@ -203,9 +208,10 @@ def note_refund(
 ) -> None:
     """The buyer has something back, in the place of a refund that came back; LookupError while the order is not
     known."""
-    if session().get(BuyingOrder, order_id) is None:
+    if find(order_id, locked=True) is None:  # of two refunds, one is first
         raise LookupError(f"order {order_id} is not known yet")
-    if session().get(OrderRefund, refund_id) is not None:
+    is_replaced = select(OrderRefund.id).where(OrderRefund.replaces == refund_id)
+    if session().get(OrderRefund, refund_id) is not None or session().scalar(is_replaced) is not None:
         return
     came_back = session().get(OrderRefund, replaces) if replaces is not None else None
     if came_back is not None:
@@ -215,6 +221,7 @@ def note_refund(
             id=refund_id,
             order_id=order_id,
             return_id=return_id,
+            replaces=replaces,
             method=method,
             amount=amount.amount,
             currency=amount.currency,

@@ -17,7 +17,7 @@ from libs.chassis.db import session
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
-from services.customer import buying_orders
+from services.customer import buying_orders, donating_orders
 from services.customer.donating_orders import BoxHold
 from services.customer.models import BuyingOrder, BuyingReturnTimelineEntry, ReturnBuyingOrder, ReturnedItem
 from services.customer.registry import registry
@@ -159,6 +159,8 @@ def move(made: ReturnBuyingOrder, name: str) -> None:
     if made.state == "checked_good":
         made.refund_amount = made.price_amount
     session().flush()
+    if made.state == "checked_good" or made.is_given_up:
+        donating_orders.sale_undone([item.product_id for item in made.items])
     _announce(made, before)
 
 
@@ -220,6 +222,19 @@ def _nothing_stays(made: ReturnBuyingOrder) -> bool:
     order = buying_orders.get(made.order_id)
     others = (one for one in of_order(order.id) if one.state not in NOT_HANDED_IN and one.id != made.id)
     return _products_in([made, *others]) >= {item.product_id for item in order.items}
+
+
+def sale_stands(order_id: str, product_id: str) -> bool:
+    """Whether the buyer has paid for the product of an order and did not bring it back good; True if unknown."""
+    order = buying_orders.find(order_id, locked=True)
+    if order is not None and order.state in ("placed", "cancelled", "expired"):
+        return False
+    back = (made for made in of_order(order_id) if made.is_given_up or _was_good(made))
+    return product_id not in _products_in(back)
+
+
+def _was_good(made: ReturnBuyingOrder) -> bool:
+    return any(entry.state == "checked_good" for entry in made.timeline)
 
 
 def kept_products(order: BuyingOrder) -> list[str] | None:

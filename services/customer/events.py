@@ -183,7 +183,9 @@ def list_donation(event: Event) -> None:
 def mark_item_sold(event: Event) -> None:
     donation = event.data["donation"]
     if donation is not None:
-        donating_orders.product_sold(donation["order_id"], donation["item_id"], event.data["product_id"])
+        product_id = event.data["product_id"]
+        stands = buying_returns.sale_stands(event.data["buying_order_id"], product_id)
+        donating_orders.product_sold(donation["order_id"], donation["item_id"], product_id, sale_stands=stands)
 
 
 DOMAINS = {

@@ -110,13 +110,17 @@ class OrderTimelineEntry(Base):
 
 
 class OrderRefund(Base):
-    """What a buyer has back of an order, as billing tells it; `return_id` is None when the order was cancelled."""
+    """What a buyer has back of an order, as billing tells it; `return_id` is None when the order was cancelled.
+
+    One that the bank sent back has gone; the row that stands for it `replaces` it, whichever is heard of first.
+    """
 
     __tablename__ = "order_refunds"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
     return_id: Mapped[str | None] = mapped_column(String(36))
+    replaces: Mapped[str | None] = mapped_column(String(36), index=True)
     method: Mapped[str] = mapped_column(String(10))
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
@@ -277,7 +281,7 @@ class DonatingItem(Base):
     colour: Mapped[str | None] = mapped_column(String(40))
     condition: Mapped[str] = mapped_column(String(20))
     story: Mapped[str | None] = mapped_column(String(2000))
-    product_id: Mapped[str | None] = mapped_column(String(36))
+    product_id: Mapped[str | None] = mapped_column(String(36), index=True)
     is_sold: Mapped[bool] = mapped_column(Boolean, default=False)
     photos: Mapped[list[DonatingPhoto]] = relationship(
         lazy="raise", order_by="DonatingPhoto.id", cascade="all, delete-orphan"

@@ -269,3 +269,14 @@ def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: Peo
         ("order-cancelled", True),
         ("return-given-up", True),
     ]
+
+
+@pytest.mark.story("d-po-09")
+def test_a_donor_is_told_of_a_second_sale_after_the_first_was_cancelled(people: People) -> None:
+    demo.load()
+    data = example_of("customer.donating_order.moved.v1")
+    data |= {"donor_id": demo.user_id("donor@reclothes.example"), "state": "sold", "previous_state": "listed"}
+    for at in ("2026-11-23T10:15:30.000000Z", "2026-11-25T10:15:30.000000Z"):
+        for _ in range(2):
+            people.auth.deliver("customer.donating_order.moved.v1", data | {"at": at})
+    assert len(people.mails()) == 2

@@ -95,14 +95,19 @@ def stopped(customer: Harness, order_id: str) -> None:
 
 
 def refunded(
-    customer: Harness, order: dict[str, Any], amount: int, return_id: str | None = None, refund_id: str = ""
+    customer: Harness,
+    order: dict[str, Any],
+    amount: int,
+    return_id: str | None = None,
+    refund_id: str = "",
+    replaces: str | None = None,
 ) -> None:
     data = {
         "refund_id": refund_id or f"rfd_{uuid.uuid4().hex}",
         "payment_id": payment_of(order),
         "order_id": order["id"],
         "return_id": return_id,
-        "replaces": None,
+        "replaces": replaces,
         "buyer_id": order["buyer_id"],
         "amount": {"amount": amount, "currency": "EUR"},
         "method": "card",
