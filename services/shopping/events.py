@@ -67,6 +67,16 @@ def follow_return(event: Event) -> None:
         sold_products.recycle(data["order_id"], data["product_ids"])
 
 
+@registry.handles("admin.work_order.moved.v1")
+def recycle_package_that_came_back_bad(event: Event) -> None:
+    """A package of a buying order is checked only when it came back after its cancellation."""
+    data = event.data
+    if (data["kind"], data["state"], data["result"]) == ("checking", "done", "bad"):
+        for order in data["orders"]:
+            if order["order_id"].startswith("bor_"):
+                sold_products.package_came_back_bad(order["order_id"])
+
+
 @registry.consumes("cart")
 def persist_cart(message: dict[str, Any]) -> None:
     cart_store.persist(message)

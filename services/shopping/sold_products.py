@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from services.shopping import announcements, product_store
-from services.shopping.products import Document, Move, Product, ProductChangedMeanwhile
+from services.shopping import announcements, hold_store, product_store
+from services.shopping.products import (
+    Document,
+    Move,
+    Product,
+    ProductChangedMeanwhile,
+    ProductState,
+    legal_origins,
+)
 
 
 def sell_again(order_id: str, product_ids: Iterable[str]) -> None:
@@ -32,6 +39,20 @@ def recycle(order_id: str, product_ids: Iterable[str]) -> None:
     """Checked as bad, and the refund is decided: nobody wears it again."""
     for product in product_store.products_sold_to(order_id, product_ids):
         _change(product, {"state": str(product.after(Move.RECYCLE))})
+
+
+def package_came_back_bad(order_id: str) -> None:
+    """The package of a cancelled order was checked as bad: nobody wears what was in it, on sale again or not.
+
+    What another buyer holds or bought since then is left alone: its packer does not find it.
+    """
+    hold = hold_store.find_hold(order_id)
+    for product in product_store.find_products(hold.product_ids if hold else ()).values():
+        is_of_another = product.hold is not None and product.hold.order_id != order_id
+        if product.state in legal_origins(Move.RECYCLE) and not is_of_another:
+            was_public = product.state is ProductState.PUBLISHED
+            entries = [announcements.event_entry("shopping.product.withdrawn.v1")] if was_public else []
+            _change(product, {"state": str(product.after(Move.RECYCLE))}, entries=entries)
 
 
 def _change(
