@@ -30,6 +30,10 @@ class EventError(ValueError):
     """An event that was not declared, or whose data does not match its schema."""
 
 
+class Unfinished(LookupError):
+    """A handler did what it could of an event, which stays done, and must have the event again for the rest."""
+
+
 @dataclass(frozen=True)
 class Event:
     """A received event. `version` orders the events of one subject."""
@@ -187,6 +191,7 @@ def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
 
 def _handle_once(event: Event, handler: Handler) -> None:
     logs.bind(handler=handler.__name__)
+    unfinished: Unfinished | None = None
     try:
         with unit_of_work() as db:
             row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())
@@ -194,10 +199,16 @@ def _handle_once(event: Event, handler: Handler) -> None:
                 return
             db.add(row)
             db.flush()
-            handler(event)
+            try:
+                handler(event)
+            except Unfinished as told:
+                db.delete(row)
+                unfinished = told
     except IntegrityError:
         if not _already_handled(event, handler):
             raise
+    if unfinished is not None:
+        raise unfinished
 
 
 def _already_handled(event: Event, handler: Handler) -> bool:

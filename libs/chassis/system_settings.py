@@ -107,7 +107,15 @@ CATALOGUE: dict[str, SystemSetting] = {
         SystemSetting(
             "customer.return_window_days", 14, "How long a purchase can be returned after pick-up, in days", 1, 365
         ),
+        SystemSetting("customer.pick_up_days", 7, "How long a purchase waits in its box, in days", 3, 90),
         SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days", 1, 90),
+        SystemSetting(
+            "locker.longest_wait_days",
+            3,
+            "How long a deposit waits for others in their boxes, in days",
+            1,
+            60,
+        ),
         SystemSetting("auth.registration_open", True, "Whether new customers can register"),
     )
 }

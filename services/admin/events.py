@@ -71,10 +71,18 @@ def follow_return(event: Event) -> None:
     donations.return_moved(data["return_id"], data["order_id"], data["state"], place)
 
 
+# Why a buying order ended, as it is written into the work orders that it leaves.
+REASONS: dict[str | None, str] = {
+    "not_picked_up": "nobody picked the order up",
+    "given_up": "a manager gave the order up",
+}
+
+
 @registry.handles("customer.buying_order.moved.v1")
 def call_off_cancelled_order(event: Event) -> None:
     if event.data["state"] == "cancelled":
-        work_steps.call_off(event.data["order_id"])
+        reason = REASONS.get(event.data.get("reason"), work_steps.CANCELLED_BY_BUYER)  # older news has none
+        work_steps.call_off(event.data["order_id"], reason)
 
 
 @registry.handles("customer.return_buying_order.moved.v1")

@@ -15,6 +15,8 @@ from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
 from services.admin.registry import registry
 from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
 
+CANCELLED_BY_BUYER = "the buyer cancelled the order"
+
 
 class CodesMissing(Conflict):
     slug, title = "codes-missing", "Not every tracking code was scanned"
@@ -159,14 +161,14 @@ def stop(order_id: str) -> None:
     shipping = work_orders.of_order("shipping", order_id)
     if shipping is not None and _is_on_its_way(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
-    call_off(order_id)
+    call_off(order_id, CANCELLED_BY_BUYER)
     data = {"order_id": order_id, "at": clock.rfc3339(clock.now())}
     registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
 
 
-def call_off(order_id: str) -> None:
+def call_off(order_id: str, reason: str) -> None:
     """A cancelled buying order leaves its work orders, also one that came to be at the very moment of the stop."""
-    withdraw(order_id, ["packing", "shipping"], "the buyer cancelled the order")
+    withdraw(order_id, ["packing", "shipping"], reason)
 
 
 def _is_on_its_way(shipping: WorkOrder) -> bool:

@@ -90,16 +90,27 @@ def tell_buyer(event: Event) -> None:
     facts = {
         "order_id": data["order_id"],
         "location": data["pickup_location_name"],
+        "pick_up_until": (data.get("pick_up_until") or "")[:10],  # older news has none
         "return_until": (data["return_until"] or "")[:10],
+        "reason": data.get("reason"),
         "is_paid": data["payment_id"] is not None,
     }
     notifications.tell(data["buyer_id"], template, f"{template}-{data['order_id']}", **facts)
 
 
+@registry.handles("customer.buying_order.pick_up_due.v1")
+def remind_of_pick_up(event: Event) -> None:
+    data = event.data
+    facts = {"order_id": data["order_id"], "location": data["pickup_location_name"]}
+    facts["pick_up_until"] = data["pick_up_until"][:10]
+    notifications.tell(data["buyer_id"], "order-pick-up-due", f"order-pick-up-due-{data['order_id']}", **facts)
+
+
 @registry.handles("customer.return_buying_order.moved.v1")
 def tell_buyer_of_return(event: Event) -> None:
     data = event.data
-    template = BUYING_RETURN_TEMPLATES.get(data["state"])
+    given_up = data["state"] == "refund_decided" and data.get("is_given_up", False)
+    template = "return-given-up" if given_up else BUYING_RETURN_TEMPLATES.get(data["state"])
     if template is None:
         return
     is_something = data["refund"] is not None and data["refund"]["amount"] > 0
@@ -136,7 +147,9 @@ def _tell_of_move(templates: dict[str, str], about: str, data: dict[str, Any]) -
     if template is None or data["previous_state"] == "draft":  # a draft that is thrown away is no news
         return
     facts = {"order_id": data["order_id"], "location": data["location_name"]}
-    notifications.tell(data["donor_id"], template, f"{template}-{about}", **facts)
+    # A donation whose sale was cancelled can be sold once more.
+    dedupe_id = f"{template}-{about}" if data["state"] != "sold" else f"{template}-{about}-{data['at']}"
+    notifications.tell(data["donor_id"], template, dedupe_id, **facts)
 
 
 @registry.handles("admin.work_order.moved.v1")

@@ -21,6 +21,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
 from libs.chassis.system_settings import setting
+from services.customer import donating_orders
 from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
@@ -35,6 +36,8 @@ MACHINE = StateMachine(
         "put_in_box": {"shipping": "in_box"},
         "pick_up": {"in_box": "picked_up"},
         "complete": {"picked_up": "completed"},
+        # Nobody takes it out of its box, or it is not found any more.
+        "give_up": dict.fromkeys(("paid", "packing", "packed", "shipping", "in_box"), "cancelled"),
     }
 )
 # These have events of their own.
@@ -95,17 +98,27 @@ def _item(position: int, item: HeldItem) -> BuyingOrderItem:
     )
 
 
-def move(order: BuyingOrder, name: str) -> None:
-    """Make a move and tell of it; IllegalMove."""
+def move(order: BuyingOrder, name: str, *, goods_are_there: bool = True) -> None:
+    """Make a move and tell of it; IllegalMove.
+
+    `goods_are_there`: whether the products of an order that ends are in the warehouse.
+    """
     before, moment = order.state, clock.now()
     order.state = MACHINE.after(before, name)
     order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
+    if order.state == "in_box":
+        order.pick_up_until = moment + timedelta(days=setting("customer.pick_up_days"))
     if order.state == "picked_up":
         order.return_until = moment + timedelta(days=setting("customer.return_window_days"))
         order.is_first = _claim_first(order)
     session().flush()
+    ids = [item.product_id for item in order.items]
+    if order.state == "paid":
+        donating_orders.sold(ids)
+    if order.state == "cancelled":
+        donating_orders.sale_undone(ids)
     if order.state not in TOLD_OTHERWISE:
-        _announce_moved(order, before, [item.product_id for item in order.items])
+        _announce_moved(order, before, ids if goods_are_there else [], missing=[] if goods_are_there else ids)
 
 
 def cancel(order: BuyingOrder) -> None:
@@ -115,6 +128,18 @@ def cancel(order: BuyingOrder) -> None:
     """
     if order.state != "cancelled":
         move(order, "cancel")
+
+
+def give_up(order: BuyingOrder, reason: str, *, goods_are_there: bool) -> None:
+    """The order cannot go on: its buyer has the money back. IllegalMove.
+
+    `reason` is `not_picked_up` or `given_up`. Repeated it changes nothing.
+    """
+    if order.state == "cancelled" and order.cancel_reason is not None:
+        return
+    MACHINE.after(order.state, "give_up")
+    order.cancel_reason = reason
+    move(order, "give_up", goods_are_there=goods_are_there)
 
 
 def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:
@@ -137,6 +162,9 @@ def happened(order_id: str, name: str) -> None:
         raise LookupError(f"buying order {order_id} cannot {name} yet")
     if fact == "applies":
         move(order, name)
+    elif (name, order.state) == ("pick_up", "cancelled"):
+        # Its box was without a network until the order had ended: staff have to speak with the buyer.
+        logs.get_logger(__name__).critical("clothes of a cancelled order were taken out", order_id=order_id)
 
 
 def mark_paid(order_id: str, payment_id: str, paid_at: datetime, how: Mapping[str, Any]) -> None:
@@ -181,9 +209,10 @@ def note_refund(
 ) -> None:
     """The buyer has something back, in the place of a refund that came back; LookupError while the order is not
     known."""
-    if session().get(BuyingOrder, order_id) is None:
+    if find(order_id, locked=True) is None:  # of two refunds, one is first
         raise LookupError(f"order {order_id} is not known yet")
-    if session().get(OrderRefund, refund_id) is not None:
+    is_replaced = select(OrderRefund.id).where(OrderRefund.replaces == refund_id)
+    if session().get(OrderRefund, refund_id) is not None or session().scalar(is_replaced) is not None:
         return
     came_back = session().get(OrderRefund, replaces) if replaces is not None else None
     if came_back is not None:
@@ -193,6 +222,7 @@ def note_refund(
             id=refund_id,
             order_id=order_id,
             return_id=return_id,
+            replaces=replaces,
             method=method,
             amount=amount.amount,
             currency=amount.currency,
@@ -242,6 +272,14 @@ def get(order_id: str) -> BuyingOrder:
     return order
 
 
+def get_locked(order_id: str) -> BuyingOrder:
+    """The same, locked."""
+    order = find(order_id, locked=True)
+    if order is None:
+        raise NotFound
+    return order
+
+
 def get_own(order_id: str, buyer_id: str, *, locked: bool = False) -> BuyingOrder:
     """An own order; NotFound for somebody else's too (domain rule 5)."""
     order = find(order_id, locked=locked)
@@ -281,18 +319,37 @@ def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:
     registry.publish("customer.buying_order.paid.v1", subject=order.id, data=data, version=order.version)
 
 
-def _announce_moved(order: BuyingOrder, before: str, product_ids: Iterable[str]) -> None:
+def remind(order: BuyingOrder) -> None:
+    """The order lies in its box and its time is nearly over; told once."""
+    order.pick_up_reminded_at = clock.now()
+    session().flush()
+    data = {
+        "order_id": order.id,
+        "buyer_id": order.buyer_id,
+        "pickup_location_id": order.pickup_location_id,
+        "pickup_location_name": order.pickup_location_name,
+        "pick_up_until": clock.rfc3339(order.pick_up_until),
+    }
+    registry.publish("customer.buying_order.pick_up_due.v1", subject=order.id, data=data, version=order.version)
+
+
+def _announce_moved(
+    order: BuyingOrder, before: str, product_ids: Iterable[str], *, missing: Iterable[str] = ()
+) -> None:
     data = {
         "order_id": order.id,
         "buyer_id": order.buyer_id,
         "state": order.state,
         "previous_state": before,
         "product_ids": list(product_ids),
+        "missing_product_ids": list(missing),
+        "reason": order.cancel_reason,
         "total": order.total.to_dict(),
         "payment_id": order.payment_id,
         "pickup_location_id": order.pickup_location_id,
         "pickup_location_name": order.pickup_location_name,
         "is_first": order.is_first,
+        "pick_up_until": clock.rfc3339(order.pick_up_until),
         "return_until": clock.rfc3339(order.return_until),
         "at": clock.rfc3339(order.timeline[-1].at),
     }

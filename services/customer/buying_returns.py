@@ -17,7 +17,7 @@ from libs.chassis.db import session
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
-from services.customer import buying_orders
+from services.customer import buying_orders, donating_orders
 from services.customer.donating_orders import BoxHold
 from services.customer.models import BuyingOrder, BuyingReturnTimelineEntry, ReturnBuyingOrder, ReturnedItem
 from services.customer.registry import registry
@@ -33,6 +33,8 @@ MACHINE = StateMachine(
         "check_bad": {"collected": "checked_bad"},
         "decide_refund": {"checked_bad": "refund_decided"},
         "complete": {"checked_good": "completed", "refund_decided": "completed"},
+        # They were in our hands and are not found any more.
+        "give_up": {"in_box": "refund_decided", "collected": "refund_decided"},
     }
 )
 GIVEN_UP = frozenset({"cancelled", "expired"})
@@ -135,6 +137,19 @@ def cancel(made: ReturnBuyingOrder) -> None:
         move(made, "cancel")
 
 
+def give_up(made: ReturnBuyingOrder) -> None:
+    """The clothes were handed in and nobody can check them: all is paid back. IllegalMove.
+
+    Repeated it changes nothing.
+    """
+    if made.is_given_up:
+        return
+    MACHINE.after(made.state, "give_up")
+    made.is_given_up, made.refund_amount = True, made.price_amount
+    move(made, "give_up")
+    _settle(made)
+
+
 def move(made: ReturnBuyingOrder, name: str) -> None:
     """Make a move and tell of it; IllegalMove."""
     before = made.state
@@ -144,6 +159,8 @@ def move(made: ReturnBuyingOrder, name: str) -> None:
     if made.state == "checked_good":
         made.refund_amount = made.price_amount
     session().flush()
+    if made.state == "checked_good" or made.is_given_up:
+        donating_orders.sale_undone([item.product_id for item in made.items])
     _announce(made, before)
 
 
@@ -207,6 +224,19 @@ def _nothing_stays(made: ReturnBuyingOrder) -> bool:
     return _products_in([made, *others]) >= {item.product_id for item in order.items}
 
 
+def sale_stands(order_id: str, product_id: str) -> bool:
+    """Whether the buyer has paid for the product of an order and did not bring it back good; True if unknown."""
+    order = buying_orders.find(order_id, locked=True)
+    if order is not None and order.state in ("placed", "cancelled", "expired"):
+        return False
+    back = (made for made in of_order(order_id) if made.is_given_up or _was_good(made))
+    return product_id not in _products_in(back)
+
+
+def _was_good(made: ReturnBuyingOrder) -> bool:
+    return any(entry.state == "checked_good" for entry in made.timeline)
+
+
 def kept_products(order: BuyingOrder) -> list[str] | None:
     """What the buyer keeps of an order; None while a return of it is open that may still be handed in."""
     found = of_order(order.id)
@@ -242,6 +272,14 @@ def get(return_id: str) -> ReturnBuyingOrder:
     return made
 
 
+def get_locked(return_id: str) -> ReturnBuyingOrder:
+    """A return, and its order, locked; NotFound."""
+    made = _locked_with_order(return_id)
+    if made is None:
+        raise NotFound
+    return made
+
+
 def get_own(return_id: str, buyer_id: str, *, locked: bool = False) -> ReturnBuyingOrder:
     """An own return; NotFound for somebody else's too (domain rule 5)."""
     made = _locked_with_order(return_id) if locked else find(return_id)
@@ -271,6 +309,7 @@ def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
         "is_whole_order": made.is_whole_order,
         "price": made.price.to_dict(),
         "refund": made.refund.to_dict() if made.refund else None,
+        "is_given_up": made.is_given_up,
         "location_id": made.location_id,
         "location_name": made.location_name,
         "at": clock.rfc3339(made.timeline[-1].at),

@@ -6,7 +6,7 @@ used, a check was done) is a fact: it moves the order, or waits for what must ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,10 +38,12 @@ MACHINE = StateMachine(
         "check_bad": {"collected": "checked_bad"},
         "list": {"checked_good": "listed"},
         "sell": {"listed": "sold"},
+        "undo_sale": {"sold": "listed"},
         "recycle": {"checked_bad": "recycled"},
         "begin_return": {"collected": "returning", "checked_good": "returning", "listed": "returning"},
         "finish_return": {"returning": "returned"},
-    }
+    },
+    undoing=frozenset({"undo_sale"}),
 )
 EDITABLE = "draft"
 MOST_ITEMS = 20
@@ -258,17 +260,44 @@ def product_listed(order_id: str, item_id: str, product_id: str) -> None:
         _note_product(order, item_id, product_id)
 
 
-def product_sold(order_id: str, item_id: str, product_id: str) -> None:
-    """A piece is sold; the order is sold with its last one."""
+def product_sold(order_id: str, item_id: str, product_id: str, *, sale_stands: bool) -> None:
+    """A piece has a buyer, who has paid for it when `sale_stands`; LookupError while the order is not listed."""
     order = find(order_id, locked=True)
     if order is None or MACHINE.judge(order.state, "sell") == "too early":
         raise LookupError(f"donating order {order_id} is not known as listed yet")
     _note_product(order, item_id, product_id)
+    if sale_stands:
+        _mark_sold(order, [product_id])
+
+
+def sold(product_ids: Sequence[str]) -> None:
+    """The buyer of these products has paid. One that is not known yet is told of by shopping, too."""
+    for order in _orders_with(product_ids):
+        _mark_sold(order, product_ids)
+
+
+def _mark_sold(order: DonatingOrder, product_ids: Sequence[str]) -> None:
+    """The order is sold with its last piece."""
     for item in order.items:
-        if item.id == item_id:
-            item.is_sold = True
+        item.is_sold = item.is_sold or item.product_id in product_ids
     if order.state == "listed" and all(item.is_sold for item in order.items):
         move(order, "sell")
+
+
+def sale_undone(product_ids: Sequence[str]) -> None:
+    """The sale of these products was cancelled, or they came back good: their donations are on offer again."""
+    for order in _orders_with(product_ids):
+        for item in order.items:
+            item.is_sold = item.is_sold and item.product_id not in product_ids
+        if order.state == "sold" and not all(item.is_sold for item in order.items):
+            move(order, "undo_sale")
+
+
+def _orders_with(product_ids: Sequence[str]) -> list[DonatingOrder]:
+    """The donations that these products are from, locked, in one order for everybody."""
+    wanted = select(DonatingItem.order_id).where(DonatingItem.product_id.in_(product_ids)).distinct()
+    locked = (find(order_id, locked=True) for order_id in sorted(session().scalars(wanted)))
+    return [order for order in locked if order is not None]
 
 
 def _note_product(order: DonatingOrder, item_id: str, product_id: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from libs.chassis.events import Event
+from libs.chassis.db import session
+from libs.chassis.events import Event, Unfinished
 from libs.chassis.money import Money
 from services.customer import (
     buying_orders,
@@ -29,6 +30,7 @@ registry.publishes(
     "customer.buying_order.paid.v1",
     "customer.buying_order.expired.v1",
     "customer.buying_order.moved.v1",
+    "customer.buying_order.pick_up_due.v1",
     "customer.return_buying_order.moved.v1",
     "customer.donating_order.moved.v1",
     "customer.return_donating_order.moved.v1",
@@ -98,15 +100,26 @@ MOVES_OF_WORK = {
 
 @registry.handles("admin.work_order.moved.v1")
 def follow_work(event: Event) -> None:
-    data = event.data
-    for order in data["orders"]:
-        order_id = order["order_id"]
-        if order_id.startswith("bor_"):
-            order_work.note(order_id, _news_of(data, order["tracking_code"]))
-        if (data["kind"], data["state"]) == ("checking", "done"):
-            _checked(order_id, data["result"])
-        for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
-            _happened(order_id, name)
+    """Work has orders of many people: one that it comes too early for does not hold the others up."""
+    too_early = []
+    for order in event.data["orders"]:
+        try:
+            with session().begin_nested():
+                _follow_work_on(order, event.data)
+        except LookupError as error:
+            too_early.append(str(error))
+    if too_early:
+        raise Unfinished("; ".join(too_early))
+
+
+def _follow_work_on(order: dict[str, Any], data: dict[str, Any]) -> None:
+    order_id = order["order_id"]
+    if order_id.startswith("bor_"):
+        order_work.note(order_id, _news_of(data, order["tracking_code"]))
+    if (data["kind"], data["state"]) == ("checking", "done"):
+        _checked(order_id, data["result"])
+    for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
+        _happened(order_id, name)
 
 
 def _news_of(data: dict[str, Any], tracking_code: str | None) -> WorkNews:
@@ -172,7 +185,9 @@ def list_donation(event: Event) -> None:
 def mark_item_sold(event: Event) -> None:
     donation = event.data["donation"]
     if donation is not None:
-        donating_orders.product_sold(donation["order_id"], donation["item_id"], event.data["product_id"])
+        product_id = event.data["product_id"]
+        stands = buying_returns.sale_stands(event.data["buying_order_id"], product_id)
+        donating_orders.product_sold(donation["order_id"], donation["item_id"], product_id, sale_stands=stands)
 
 
 DOMAINS = {
@@ -195,3 +210,10 @@ def expire_returns() -> None:
 @registry.every(seconds=30)
 def complete_orders() -> None:
     order_deadlines.complete_orders()
+
+
+@registry.every(seconds=60)
+def watch_pick_ups() -> None:
+    order_deadlines.give_time_to_pick_up()
+    order_deadlines.remind_of_pick_ups()
+    order_deadlines.end_pick_ups()

@@ -43,6 +43,7 @@ class BuyingOrder(Base):
         Index("ix_buying_orders_total_amount", "total_amount", "id"),
         Index("ix_buying_orders_paid_at", "paid_at", "buyer_id"),
         Index("ix_buying_orders_return_until", "state", "return_until", "id"),
+        Index("ix_buying_orders_pick_up_until", "state", "pick_up_until", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -58,6 +59,11 @@ class BuyingOrder(Base):
     payment_id: Mapped[str | None] = mapped_column(String(36))
     is_first: Mapped[bool] = mapped_column(Boolean, default=False)
     """The first purchase that its buyer picked up."""
+    pick_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Until when it lies in its box; None before it is there."""
+    pick_up_reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_reason: Mapped[str | None] = mapped_column(String(20))
+    """`not_picked_up` or `given_up`; None when its buyer or its payment ended it."""
     return_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Until when it can be returned; None before it is picked up."""
     version: Mapped[int] = mapped_column(Integer, default=1)
@@ -104,13 +110,17 @@ class OrderTimelineEntry(Base):
 
 
 class OrderRefund(Base):
-    """What a buyer has back of an order, as billing tells it; `return_id` is None when the order was cancelled."""
+    """What a buyer has back of an order, as billing tells it; `return_id` is None when the order was cancelled.
+
+    One that the bank sent back has gone; the row that stands for it `replaces` it, whichever is heard of first.
+    """
 
     __tablename__ = "order_refunds"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
     return_id: Mapped[str | None] = mapped_column(String(36))
+    replaces: Mapped[str | None] = mapped_column(String(36), index=True)
     method: Mapped[str] = mapped_column(String(10))
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
@@ -165,6 +175,8 @@ class ReturnBuyingOrder(Base):
     currency: Mapped[str] = mapped_column(String(3))
     refund_amount: Mapped[int | None] = mapped_column(BigInteger)
     """What the buyer gets back; None until it is known."""
+    is_given_up: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Nobody could check the clothes; they may be found later."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
     items: Mapped[list[ReturnedItem]] = relationship(
@@ -269,7 +281,7 @@ class DonatingItem(Base):
     colour: Mapped[str | None] = mapped_column(String(40))
     condition: Mapped[str] = mapped_column(String(20))
     story: Mapped[str | None] = mapped_column(String(2000))
-    product_id: Mapped[str | None] = mapped_column(String(36))
+    product_id: Mapped[str | None] = mapped_column(String(36), index=True)
     is_sold: Mapped[bool] = mapped_column(Boolean, default=False)
     photos: Mapped[list[DonatingPhoto]] = relationship(
         lazy="raise", order_by="DonatingPhoto.id", cascade="all, delete-orphan"

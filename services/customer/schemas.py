@@ -54,7 +54,9 @@ class BuyingOrderSchema(Schema):
     expires_at = fields.Function(lambda order: rfc3339(order.expires_at))
     paid_at = fields.Function(lambda order: rfc3339(order.paid_at))
     payment_id = fields.String(allow_none=True)
+    pick_up_until = fields.Function(lambda order: rfc3339(order.pick_up_until))
     return_until = fields.Function(lambda order: rfc3339(order.return_until))
+    cancel_reason = fields.String(allow_none=True)
     refunds = fields.List(fields.Nested(RefundSchema))
     timeline = fields.List(fields.Nested(TimelineEntrySchema))
 
@@ -72,6 +74,7 @@ class BuyingReturnSchema(Schema):
     box = fields.Function(lambda made: {"id": made.box_id, "label": made.box_label})
     deposit_until = fields.Function(lambda made: rfc3339(made.deposit_until))
     is_whole_order = fields.Boolean()
+    is_given_up = fields.Boolean()
     created_at = fields.Function(lambda made: rfc3339(made.created_at))
     timeline = fields.List(fields.Nested(TimelineEntrySchema))
 

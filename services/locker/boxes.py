@@ -103,10 +103,15 @@ def hold(order_id: str, location_id: str) -> Box:
     if box is None:
         raise LocationFull("choose another location, or try again later")
     box.held_for_order_id = order_id
-    box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
+    hold_on(box)
     session().flush()
     activity.note("held", location_id, box_id=box.id, order_id=order_id)
     return box
+
+
+def hold_on(box: Box) -> None:
+    """The hold lasts its full time from now."""
+    box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
 
 
 def _take_free_box(location_id: str) -> Box | None:
@@ -131,9 +136,15 @@ def free(box: Box) -> bool:
     """The box is empty, or its hold is over; False when it was free or out of service."""
     if box.state == "out_of_service" or not _move(box, "free"):
         return False
-    box.held_for_order_id = box.held_until = None
+    box.held_for_order_id = box.held_until = box.waiting_since = None
     box.awaits_collection = box.is_reclaimed = False
     return True
+
+
+def await_collection(box: Box) -> None:
+    """What is in the box has to come to the warehouse."""
+    if not box.awaits_collection:
+        box.awaits_collection, box.waiting_since = True, clock.now()
 
 
 def overdue(limit: int) -> list[Box]:

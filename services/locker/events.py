@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.events import Event
-from services.locker import door_rights, openings, packages
+from services.locker import door_rights, openings, packages, thresholds
 from services.locker.registry import registry
 
 __all__ = ["registry"]
@@ -79,6 +79,11 @@ def serve_waiting_orders() -> None:
 @registry.every(seconds=30)
 def release_overdue_holds() -> None:
     packages.release_overdue()
+
+
+@registry.every(seconds=60)
+def collect_what_waited_for_too_long() -> None:
+    thresholds.check_waiting()
 
 
 @registry.every(seconds=600)

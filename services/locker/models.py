@@ -71,6 +71,8 @@ class Box(Base):
     """Who collects from this box, if not the deliveryman of the location."""
     awaits_collection: Mapped[bool] = mapped_column(Boolean, default=False)
     """A donation is in it that no collecting order has been asked for yet."""
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when it awaits a collection."""
     is_reclaimed: Mapped[bool] = mapped_column(Boolean, default=False)
     """The donor wants what is in it back: nobody collects it."""
     version: Mapped[int] = mapped_column(Integer, default=1)

@@ -76,10 +76,19 @@ def release(order_id: str) -> None:
 
 
 def release_overdue() -> None:
-    """Holds that nobody used in time are over; whoever still needs a box asks for one again."""
+    """Holds for deposits that nobody made in time are over; whoever still needs a box asks for one again."""
     for box in boxes.overdue(100):
-        if box.held_for_order_id is not None:
+        if box.held_for_order_id is None:
+            continue
+        if _is_under_way(box.held_for_order_id):
+            boxes.hold_on(box)
+        else:
             release(box.held_for_order_id)
+
+
+def _is_under_way(order_id: str) -> bool:
+    """A package that is packed or shipped keeps its box until it is in it, or its order has ended."""
+    return order_id.startswith(("bor_", "rdo_")) and not _has_ended(order_id)
 
 
 def reclaim(order_id: str) -> None:
@@ -122,7 +131,7 @@ def call_off(order_id: str, person_id: str) -> None:
     release(order_id)
     box = boxes.box_of_order(order_id)
     if box is not None and box.state == "occupied":
-        box.awaits_collection = True
+        boxes.await_collection(box)
 
 
 def _has_ended(order_id: str) -> bool:
@@ -153,7 +162,7 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     _follow_door(right, box, is_occupied)
     door_rights.end(right, "used")
     if right.purpose == "deposit":
-        box.awaits_collection = True
+        boxes.await_collection(box)
     if right.purpose == "ship":
         _let_recipient_in(right.order_id, box)
     location = session().get_one(Location, box.location_id)
@@ -193,4 +202,4 @@ def _let_recipient_in(order_id: str, box: Box) -> None:
     if recipient.ended_at is None:
         door_rights.give("pick_up", order_id, recipient.person_id, box)
     else:
-        box.awaits_collection = True
+        boxes.await_collection(box)

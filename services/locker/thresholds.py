@@ -1,26 +1,36 @@
-"""When so many boxes of a location are full that they are collected (stories d-co-01, mf-dob-02, mf-dob-04)."""
+"""When so many boxes of a location are full, or one for so long, that they are collected.
+
+Stories d-co-01, mf-dob-02, mf-dob-04.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.system_settings import setting
 from services.locker.models import Box, Location
 from services.locker.registry import registry
 
 MOST_DEPOSITS = 200
+MOST_LOCATIONS = 50
 
 
 def check(location: Location) -> None:
-    """Ask for a collection when the location's threshold is reached: each deposit once, to each deliveryman."""
+    """Ask for a collection when the location's threshold is reached or a deposit has waited for too long.
+
+    Each deposit is asked for once, to each deliveryman.
+    """
     session().flush()
     full = select(Box).where(
         Box.location_id == location.id, Box.state == "occupied", Box.awaits_collection.is_(True)
     )
     waiting = list(session().scalars(full.order_by(Box.id).limit(MOST_DEPOSITS).with_for_update()))
-    if len(waiting) < location.threshold:
+    if len(waiting) < location.threshold and not any(map(_waited_too_long, waiting)):
         return
     shares: dict[str | None, list[Box]] = defaultdict(list)
     for box in waiting:
@@ -28,6 +38,25 @@ def check(location: Location) -> None:
         box.awaits_collection = False
     for deliveryman_id, share in shares.items():
         _ask(location, deliveryman_id, share)
+
+
+def _waited_too_long(box: Box) -> bool:
+    return box.waiting_since is not None and box.waiting_since < _longest_ago()
+
+
+def _longest_ago() -> datetime:
+    return clock.now() - timedelta(days=setting("locker.longest_wait_days"))
+
+
+def check_waiting() -> None:
+    """Ask for the locations where a deposit has waited for too long, though no door is used there."""
+    awaits = (Box.state == "occupied", Box.awaits_collection.is_(True))
+    # An older version does not write the time down.
+    unknown = update(Box).where(*awaits, Box.waiting_since.is_(None))
+    session().execute(unknown.values(waiting_since=clock.now()), execution_options={"synchronize_session": False})
+    late = select(Box.location_id).where(*awaits, Box.waiting_since < _longest_ago()).distinct()
+    for location_id in session().scalars(late.order_by(Box.location_id).limit(MOST_LOCATIONS)).all():
+        check(session().get_one(Location, location_id, with_for_update=True))
 
 
 def _ask(location: Location, deliveryman_id: str | None, share: list[Box]) -> None:

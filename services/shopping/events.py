@@ -57,15 +57,27 @@ def sell_again_what_was_cancelled(event: Event) -> None:
     data = event.data
     if data["state"] == "cancelled":  # what is not sold to this order is left alone
         sold_products.sell_again(data["order_id"], data["product_ids"])
+        missing = data.get("missing_product_ids", [])  # older news has none
+        sold_products.came_back(data["order_id"], missing, data["order_id"])
 
 
 @registry.handles("customer.return_buying_order.moved.v1")
 def follow_return(event: Event) -> None:
     data = event.data
-    if data["state"] == "checked_good":
+    if data["state"] == "checked_good" or (data["state"] == "refund_decided" and data.get("is_given_up", False)):
         sold_products.came_back(data["order_id"], data["product_ids"], data["return_id"])
     elif data["state"] == "refund_decided":
         sold_products.recycle(data["order_id"], data["product_ids"])
+
+
+@registry.handles("admin.work_order.moved.v1")
+def recycle_package_that_came_back_bad(event: Event) -> None:
+    """A package of a buying order is checked only when it came back after its cancellation."""
+    data = event.data
+    if (data["kind"], data["state"], data["result"]) == ("checking", "done", "bad"):
+        for order in data["orders"]:
+            if order["order_id"].startswith("bor_"):
+                sold_products.package_came_back_bad(order["order_id"])
 
 
 @registry.consumes("cart")

@@ -66,7 +66,7 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
     Move.SELL: {_S.HELD: _S.SOLD},
     Move.SELL_AGAIN: {_S.SOLD: _S.PUBLISHED},
     Move.TAKE_BACK: {_S.SOLD: _S.DRAFT},
-    Move.RECYCLE: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.WITHDRAWN, _S.SOLD), _S.RECYCLED),
+    Move.RECYCLE: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN, _S.SOLD), _S.RECYCLED),
     Move.RETURN: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN), _S.RETURNED),
 }
 

@@ -97,6 +97,34 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     assert (whole["payment"]["amount"]["amount"], whole["returns"], whole["refunds"]) == (4900, [], [])
 
 
+@pytest.mark.story("mf-bo-02")
+def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
+    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+) -> None:
+    coat_id = published_coat()
+    order = scene.buy(buyer, coat_id)
+    scene.give_work("packing", order["id"], scene.employee)
+    path = f"/customer/v1/monitored-buying-orders/{order['id']}/abandonment"
+    body = {"reason": "The coat is not on its shelf", "goods_are_there": False}
+    assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
+    given_up = scene.manager.call("POST", path, json=body).json()
+    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "given_up")
+    assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
+
+    def refunded() -> Json | None:
+        found: Json = buyer.call("GET", f"/customer/v1/buying-orders/{order['id']}").json()
+        return found if found["refunds"] else None
+
+    assert wait_for("the money", refunded)["refunds"][0]["amount"] == order["total"]
+    assert scene.employee.call("GET", f"/shopping/v1/inventory/{coat_id}").json()["state"] == "sold"
+
+    def resumed() -> bool | None:
+        path = f"/shopping/v1/inventory/{coat_id}/resumption"
+        return scene.employee.call("POST", path, expect=(200, 409)).status_code == 200 or None
+
+    assert wait_for("the coat that was found to be a draft", resumed)
+
+
 @pytest.mark.story("b-pa-02")
 def test_the_label_of_a_purchase_is_printed_by_who_packs_it(
     buyer: Customer, scene: Scene, published_coat: Callable[..., str]

@@ -133,8 +133,9 @@ def test_the_news_of_a_cancellation_ends_work_that_came_to_be_at_the_moment_of_t
         "at": clock.rfc3339(clock.now()),
     }
     for _ in range(2):
-        admin.deliver("customer.buying_order.moved.v1", data)
-    assert the_own(eva, "packing")["state"] == "failed"
+        admin.deliver("customer.buying_order.moved.v1", data | {"reason": "given_up"})
+    ended = the_own(eva, "packing")
+    assert (ended["state"], ended["reason"]) == ("failed", "a manager gave the order up")
     paid(admin, order_id)
     assert the_own(eva, "packing")["state"] == "failed"
 

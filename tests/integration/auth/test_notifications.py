@@ -286,3 +286,52 @@ def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
     assert sum("Nothing was charged" in text for text in texts) == 1
     assert sum("You get 49.00 EUR back" in text for text in texts) == 1
     assert sum("4900 coins are in your account again" in text for text in texts) == 1
+
+
+@pytest.mark.story("b-po-02")
+def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    deliver = verified.auth.deliver
+    due = example_of("customer.buying_order.pick_up_due.v1") | {"buyer_id": buyer_id, "order_id": ORDER}
+    for _ in range(2):
+        waits = moved(buyer_id, "in_box", pick_up_until=due["pick_up_until"])
+        deliver("customer.buying_order.moved.v1", waits)
+        deliver("customer.buying_order.pick_up_due.v1", due)
+        for number, reason in enumerate(("not_picked_up", "given_up")):
+            ended = moved(buyer_id, "cancelled", reason=reason, order_id=f"bor_{number:032x}")
+            deliver("customer.buying_order.moved.v1", ended)
+        lost = return_moved(buyer_id, "refund_decided", 4900) | {"is_given_up": True}
+        deliver("customer.return_buying_order.moved.v1", lost)
+    own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    listed = own("GET", "/auth/v1/notifications").json()["items"]
+    assert [
+        (item["template"], said in item["text"])
+        for item, said in zip(
+            reversed(listed),
+            (
+                "until 2026-11-30",
+                "until 2026-11-30",
+                "not taken out of its box at Rossio in time. What you paid is given back",
+                "we cannot bring it to you; we are sorry. What you paid is given back",
+                "You get 49.00 EUR back",
+            ),
+            strict=True,
+        )
+    ] == [
+        ("order-in-box", True),
+        ("order-pick-up-due", True),
+        ("order-cancelled", True),
+        ("order-cancelled", True),
+        ("return-given-up", True),
+    ]
+
+
+@pytest.mark.story("d-po-09")
+def test_a_donor_is_told_of_a_second_sale_after_the_first_was_cancelled(people: People) -> None:
+    demo.load()
+    data = example_of("customer.donating_order.moved.v1")
+    data |= {"donor_id": demo.user_id("donor@reclothes.example"), "state": "sold", "previous_state": "listed"}
+    for at in ("2026-11-23T10:15:30.000000Z", "2026-11-25T10:15:30.000000Z"):
+        for _ in range(2):
+            people.auth.deliver("customer.donating_order.moved.v1", data | {"at": at})
+    assert len(people.mails()) == 2

@@ -12,6 +12,7 @@ import pytest
 
 from libs.chassis import clock, db
 from libs.chassis.clock import now, rfc3339
+from services.customer import events as customer_events
 from services.customer import order_deadlines
 from tests.integration.customer.conftest import BOX, ROSSIO
 from tests.support.harness import Harness, user_id
@@ -94,14 +95,19 @@ def stopped(customer: Harness, order_id: str) -> None:
 
 
 def refunded(
-    customer: Harness, order: dict[str, Any], amount: int, return_id: str | None = None, refund_id: str = ""
+    customer: Harness,
+    order: dict[str, Any],
+    amount: int,
+    return_id: str | None = None,
+    refund_id: str = "",
+    replaces: str | None = None,
 ) -> None:
     data = {
         "refund_id": refund_id or f"rfd_{uuid.uuid4().hex}",
         "payment_id": payment_of(order),
         "order_id": order["id"],
         "return_id": return_id,
-        "replaces": None,
+        "replaces": replaces,
         "buyer_id": order["buyer_id"],
         "amount": {"amount": amount, "currency": "EUR"},
         "method": "card",
@@ -191,3 +197,5 @@ def meet_deadlines(after_days: float) -> None:
             order_deadlines.expire_returns()
         with db.unit_of_work():
             order_deadlines.complete_orders()
+        with db.unit_of_work():
+            customer_events.watch_pick_ups()

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from libs.chassis import clock, db
-from services.locker import packages
+from services.locker import packages, thresholds
 from services.locker.models import Box
 from tests.integration.locker.support import (
     Ask,
     Place,
+    deposit,
     hold,
     make_place,
     new_id,
@@ -134,6 +135,27 @@ def test_a_cancelled_order_waits_for_no_box(empty_locker: Harness) -> None:
     assert boxes(place) == ["free"]
 
 
+@pytest.mark.story("b-po-02")
+def test_a_package_that_nobody_picks_up_goes_back_with_the_next_collection(
+    empty_locker: Harness, ines: Ask
+) -> None:
+    place = make_place(empty_locker, boxes=2, threshold=1)
+    order_id = new_id("bor")
+    paid(empty_locker, place, order_id)
+    put_in(empty_locker, place, order_id)
+    cancelled(empty_locker, place, order_id)
+    assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open")
+    place.report(place.event("online"))
+    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
+    [deposit] = asked["deposits"]
+    assert deposit["order_id"] == order_id
+    rui = person(empty_locker, "rui", "internal")
+    work_order(empty_locker, "collecting", "assigned", place, "rui", (order_id, deposit["box_id"]))
+    [opening] = open_doors(rui, place, order_id=order_id).json()["openings"]
+    place.use(opening["grant_id"], False)
+    assert set(boxes(place)) == {"free"}
+
+
 def test_a_package_that_was_put_in_too_late_goes_back_with_the_next_collection(empty_locker: Harness) -> None:
     place = make_place(empty_locker, boxes=2, threshold=1)
     order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")
@@ -195,3 +217,44 @@ def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, p
         packages.release_overdue()
     assert set(boxes(place)) == {"free"}
     assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")
+
+
+@pytest.mark.story("b-sh-02")
+def test_a_package_under_way_keeps_its_box_until_its_order_ends(empty_locker: Harness, place: Place) -> None:
+    order_id = new_id("bor")
+    paid(empty_locker, place, order_id)
+    work_order(empty_locker, "shipping", "assigned", place, "rui", (order_id, None))
+    for _ in range(2):
+        with db.unit_of_work() as session:
+            session.execute(update(Box).values(held_until=clock.now() - timedelta(seconds=1)))
+        with db.unit_of_work():
+            packages.release_overdue()
+    put_in(empty_locker, place, order_id)
+    assert sorted(boxes(place)) == ["free", "free", "occupied"]
+
+    cancelled(empty_locker, place, late := new_id("bor"))
+    paid(empty_locker, place, late)
+    assert "held" not in boxes(place)
+
+
+@pytest.mark.story("rb-r-co-01")
+def test_a_deposit_does_not_wait_for_strangers_to_fill_the_location(
+    empty_locker: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(empty_locker, boxes=3, threshold=3)
+    first, _ = deposit(empty_locker, place)
+    with db.unit_of_work() as session:
+        session.execute(update(Box).values(waiting_since=None))  # as an older version leaves it
+    begin = clock.now()
+
+    def asked_after(days: float) -> list[list[str]]:
+        monkeypatch.setattr(clock, "now", lambda: begin + timedelta(days=days))
+        with db.unit_of_work():
+            thresholds.check_waiting()
+        told = empty_locker.published("locker.location.threshold_reached.v1")
+        return [[found["order_id"] for found in event["deposits"]] for event in told]
+
+    assert asked_after(0) == []
+    assert asked_after(2.9) == []
+    for _ in range(2):
+        assert asked_after(3.1) == [[first]]

@@ -73,6 +73,51 @@ def test_products_of_a_cancelled_order_are_on_sale_again_and_sold_once_more(sold
     assert buyers == [ORDER, OTHER]
 
 
+@pytest.mark.story("mf-op-05")
+@pytest.mark.parametrize("is_return", [False, True])
+def test_what_is_not_in_the_warehouse_is_sold_until_staff_have_it(sold: Product, is_return: bool) -> None:
+    for _ in range(2):
+        if is_return:
+            facts = {"return_id": RETURN, "order_id": ORDER, "product_ids": [sold.id]}
+            tell(events.follow_return, state="refund_decided", is_given_up=True, **facts)
+        else:
+            facts = {"order_id": ORDER, "product_ids": [], "missing_product_ids": [sold.id]}
+            tell(events.sell_again_what_was_cancelled, state="cancelled", reason="not_picked_up", **facts)
+        assert now(sold).state is ProductState.SOLD
+    assert len(outbox("shopping.product.published.v1")) == 1
+    assert resume(sold).state is ProductState.DRAFT
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("result", ["good", "bad"])
+def test_a_package_that_came_back_bad_is_recycled_though_it_is_on_sale_again(
+    sold: Product, missing: bool, result: str
+) -> None:
+    facts = {"order_id": ORDER, "product_ids": [] if missing else [sold.id]}
+    facts["missing_product_ids"] = [sold.id] if missing else []
+    tell(events.sell_again_what_was_cancelled, state="cancelled", **facts)
+    before = now(sold).state
+    for _ in range(2):
+        checked(ORDER, result)
+        checked(OTHER, result)
+    assert now(sold).state is (before if result == "good" else ProductState.RECYCLED)
+    withdrawn = outbox("shopping.product.withdrawn.v1")
+    assert len(withdrawn) == (result == "bad" and not missing), "told once, and only of what was on sale"
+
+
+def test_what_another_buyer_bought_since_then_is_left_alone(sold: Product) -> None:
+    cancelled(sold)
+    sell(sold, OTHER)
+    checked(ORDER, "bad")
+    assert now(sold).state is ProductState.SOLD
+
+
+def checked(order_id: str, result: str) -> None:
+    orders = [{"order_id": order_id, "box_id": None, "tracking_code": None}]
+    facts = {"kind": "checking", "state": "done", "result": result, "orders": orders}
+    tell(events.recycle_package_that_came_back_bad, **facts)
+
+
 @pytest.mark.story("rb-r-po-04")
 def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: Product) -> None:
     with pytest.raises(IllegalProductMove):

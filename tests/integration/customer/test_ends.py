@@ -1,0 +1,162 @@
+"""Orders and returns that cannot go on: nobody picks them up, or they are not found (stories b-po-02, mf-bo-02)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.customer.models import BuyingOrder
+from tests.integration.customer import buying
+from tests.integration.customer.buying import COAT, HAT, SCOPES, TO_PICKED_UP, Ask, go, place, refusal
+from tests.integration.customer.conftest import Neighbours
+from tests.support.harness import Harness
+
+IN_BOX = TO_PICKED_UP[:-1]
+
+
+@pytest.fixture
+def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+    return customer.as_user("ines", SCOPES)
+
+
+@pytest.fixture
+def manager(customer: Harness) -> Ask:
+    return customer.as_user("marta", "customer:buying-orders:give-up", "internal", roles=["manager"])
+
+
+def give_up(manager: Ask, thing: dict[str, str], **body: object) -> httpx.Response:
+    kind = "returns" if thing["id"].startswith("rbo") else "orders"
+    path = f"/customer/v1/monitored-buying-{kind}/{thing['id']}/abandonment"
+    return manager("POST", path, json={"reason": "not found"} | body)
+
+
+@pytest.mark.story("b-po-02")
+def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: Harness, ines: Ask) -> None:
+    order = place(ines)
+    go(customer, order, *IN_BOX)
+    until = datetime.fromisoformat(buying.read(ines, order)["pick_up_until"])
+    assert timedelta(days=6) < until - now() <= timedelta(days=7)
+    buying.meet_deadlines(4)
+    assert customer.published("customer.buying_order.pick_up_due.v1") == []
+    for days in (6, 6.5, 7.5):
+        buying.meet_deadlines(days)
+    [reminder] = customer.published("customer.buying_order.pick_up_due.v1")
+    assert (reminder["order_id"], reminder["pick_up_until"]) == (
+        order["id"],
+        buying.read(ines, order)["pick_up_until"],
+    )
+    assert buying.read(ines, order)["state"] == "in_box", "the news that it was taken out may be late"
+    for _ in range(2):
+        buying.meet_deadlines(8.5)
+    assert (buying.read(ines, order)["state"], buying.read(ines, order)["cancel_reason"]) == (
+        "cancelled",
+        "not_picked_up",
+    )
+    last = customer.published("customer.buying_order.moved.v1")[-1]
+    assert (last["previous_state"], last["state"], last["reason"]) == ("in_box", "cancelled", "not_picked_up")
+    assert (last["product_ids"], last["missing_product_ids"]) == ([], [COAT, HAT]), "they are in the box still"
+    go(customer, order, "take_out")
+    assert buying.read(ines, order)["state"] == "cancelled"
+
+
+def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    buying.meet_deadlines(9)
+    assert buying.read(ines, order)["state"] == "picked_up"
+    assert customer.published("customer.buying_order.pick_up_due.v1") == []
+
+
+def test_an_order_that_an_older_version_put_in_its_box_has_its_time_from_now_on(
+    customer: Harness, ines: Ask
+) -> None:
+    order = place(ines)
+    go(customer, order, *IN_BOX)
+    with db.unit_of_work() as opened:
+        opened.get_one(BuyingOrder, order["id"]).pick_up_until = None
+    buying.meet_deadlines(20)
+    assert buying.read(ines, order)["state"] == "in_box"
+    buying.meet_deadlines(26)
+    assert len(customer.published("customer.buying_order.pick_up_due.v1")) == 1
+    buying.meet_deadlines(28.5)
+    assert buying.read(ines, order)["state"] == "cancelled"
+
+
+@pytest.mark.story("mf-bo-02")
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("goods_are_there", [True, False])
+def test_a_manager_gives_up_an_order_that_cannot_go_on(
+    customer: Harness, ines: Ask, manager: Ask, steps: int, goods_are_there: bool
+) -> None:
+    order = place(ines)
+    go(customer, order, *TO_PICKED_UP[:steps])
+    for _ in range(2):
+        answer = give_up(manager, order, goods_are_there=goods_are_there)
+        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
+        assert answer.json()["cancel_reason"] == "given_up"
+    told = [move for move in customer.published("customer.buying_order.moved.v1") if move["state"] == "cancelled"]
+    assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in told] == [
+        ("given_up", [COAT, HAT] if goods_are_there else [], [] if goods_are_there else [COAT, HAT])
+    ]
+    entry = customer.published("customer.audit.recorded.v1")[0]
+    assert (entry["action"], entry["target"]) == ("give_up_buying_order", order["id"])
+    assert entry["after"] == {"state": "cancelled", "reason": "not found", "goods_are_there": goods_are_there}
+    go(customer, order, *TO_PICKED_UP[1:])  # late news
+    assert buying.read(ines, order)["state"] == "cancelled"
+
+
+def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harness, ines: Ask, manager: Ask) -> None:
+    unpaid, mine, called_off = place(ines, COAT), buying.picked_up(customer, ines, HAT), place(ines)
+    go(customer, called_off, "pay")
+    ines("POST", f"{buying.ORDERS}/{called_off['id']}/cancellation")
+    for order in (unpaid, mine, called_off):
+        before = buying.read(ines, order)
+        assert refusal(give_up(manager, order, goods_are_there=True)) == (409, "illegal-move")
+        assert buying.read(ines, order) == before
+    employee = customer.as_user("eva", "customer:buying-orders:monitor", "internal", roles=["employee"])
+    assert give_up(employee, mine, goods_are_there=True).status_code == 403
+    assert give_up(manager, {"id": "bor_" + "0" * 32}, goods_are_there=True).status_code == 404
+
+
+def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harness, ines: Ask) -> None:
+    known, late = buying.picked_up(customer, ines, COAT), buying.picked_up(customer, ines, HAT)
+    handed_in, in_hand = buying.begun(ines, known), buying.begun(ines, late)
+    buying.door(customer, handed_in["id"], "deposit")
+    orders = [{"order_id": made["id"], "box_id": None, "tracking_code": None} for made in (in_hand, handed_in)]
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
+        assert buying.states(ines, handed_in) == ["created", "in_box", "collected"]
+        assert buying.states(ines, in_hand) == ["created"]
+    buying.door(customer, in_hand["id"], "deposit")
+    buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
+    assert buying.states(ines, in_hand) == ["created", "in_box", "collected"]
+    assert buying.told(customer, "return_buying_order").count(("in_box", "collected")) == 2
+
+
+@pytest.mark.story("mf-bo-03")
+@pytest.mark.parametrize("is_collected", [False, True])
+def test_a_return_that_is_lost_is_paid_back_whole_and_once(
+    customer: Harness, ines: Ask, manager: Ask, is_collected: bool
+) -> None:
+    order = buying.picked_up(customer, ines)
+    made = buying.begun(ines, order, COAT)
+    assert refusal(give_up(manager, made)) == (409, "illegal-move")
+    buying.door(customer, made["id"], "deposit")
+    if is_collected:
+        buying.work(customer, "collecting", "done", made["id"])
+    for _ in range(2):
+        found = give_up(manager, made).json()
+        assert (found["state"], found["refund"], found["is_given_up"]) == ("refund_decided", made["price"], True)
+    buying.work(customer, "collecting", "done", made["id"])
+    for result in ("good", "bad"):
+        buying.work(customer, "checking", "done", made["id"], result)
+    buying.agreed(customer, made, 0)
+    assert buying.read(ines, made)["refund"] == made["price"]
+    told = customer.published("customer.return_buying_order.moved.v1")[-1]
+    assert (told["state"], told["is_given_up"]) == ("refund_decided", True)
+    buying.refunded(customer, order, 2000, made["id"])
+    assert buying.read(ines, made)["state"] == "completed"

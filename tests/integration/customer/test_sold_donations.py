@@ -1,0 +1,125 @@
+"""Donations whose pieces are bought, and come back (stories d-po-09, rd-r-re-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.customer import buying
+from tests.integration.customer import test_donating as donating
+from tests.integration.customer.buying import SCOPES, Ask, go, place
+from tests.integration.customer.conftest import Neighbours
+from tests.support.harness import Harness
+
+
+@pytest.fixture
+def donor(customer: Harness, neighbours: Neighbours) -> Ask:
+    return customer.as_user("tom", donating.SCOPE)
+
+
+@pytest.fixture
+def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+    return customer.as_user("ines", SCOPES)
+
+
+@pytest.fixture
+def listed(customer: Harness, donor: Ask) -> dict[str, Any]:
+    """A donation of two pieces that are on sale."""
+    donation = donating.collected(customer, donor, donating.COAT, donating.COAT)
+    donating.work(customer, "checking", "done", donation["id"], "good")
+    for item in range(2):
+        donating.product(customer, "published", donation, item)
+    return donation
+
+
+def piece(donation: dict[str, Any], item: int) -> str:
+    return "prd_" + str(donation["items"][item]["id"]).removeprefix("dit_")
+
+
+def sold(customer: Harness, donation: dict[str, Any], item: int, order: dict[str, Any]) -> None:
+    """Shopping says that the product has a buyer, before the money is taken."""
+    donation_item = {"order_id": donation["id"], "item_id": donation["items"][item]["id"]}
+    data = {"product_id": piece(donation, item), "title": "Coat", "donation": donation_item}
+    data |= {"price": {"amount": 2000, "currency": "EUR"}, "buying_order_id": order["id"]}
+    customer.deliver("shopping.product.sold.v1", data)
+
+
+def seen(ask: Ask, donation: dict[str, Any]) -> tuple[str, list[bool]]:
+    found = ask("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
+    return found["state"], [item["is_sold"] for item in found["items"]]
+
+
+@pytest.mark.story("d-po-09")
+def test_a_piece_is_sold_when_its_buyer_has_paid(
+    customer: Harness, donor: Ask, ines: Ask, listed: dict[str, Any]
+) -> None:
+    first, second, unpaid = (place(ines, piece(listed, item)) for item in (0, 1, 1))
+    sold(customer, listed, 0, first)
+    assert seen(donor, listed) == ("listed", [False, False]), "the money is not taken yet"
+    go(customer, first, "pay")
+    assert seen(donor, listed) == ("listed", [True, False])
+    sold(customer, listed, 1, unpaid)
+    go(customer, second, "pay")
+    sold(customer, listed, 1, second)
+    assert seen(donor, listed) == ("sold", [True, True])
+
+
+@pytest.mark.story("rd-r-re-01")
+@pytest.mark.parametrize("end", ["cancelled", "returned", "returned bad"])
+def test_what_comes_back_good_is_not_sold_any_more(
+    customer: Harness, donor: Ask, ines: Ask, listed: dict[str, Any], end: str
+) -> None:
+    whole = place(ines, piece(listed, 0), piece(listed, 1))
+    for item in range(2):
+        sold(customer, listed, item, whole)
+    ends: dict[str, Callable[[], None]] = {
+        "cancelled": lambda: give_up_before_shipping(customer, ines, whole),
+        "returned": lambda: give_back(customer, ines, whole, "good"),
+        "returned bad": lambda: give_back(customer, ines, whole, "bad"),
+    }
+    ends[end]()
+    for item in range(2):
+        sold(customer, listed, item, whole)  # late news
+    if end == "returned bad":
+        assert seen(donor, listed) == ("sold", [True, True]), "it goes to the factory"
+        return
+    assert seen(donor, listed) == ("listed", [False, False])
+    again = place(ines, piece(listed, 0), piece(listed, 1))
+    go(customer, again, "pay")
+    assert seen(donor, listed) == ("sold", [True, True])
+    moves = customer.published("customer.donating_order.moved.v1")
+    assert [move["state"] for move in moves if move["order_id"] == listed["id"]][-4:] == [
+        *("listed", "sold", "listed", "sold"),
+    ]
+    give_up_before_shipping(customer, ines, again)
+    wanted = {"order_id": listed["id"], "location_id": buying.ROSSIO}
+    answer = donor("POST", "/customer/v1/donation-returns", json=wanted, key=buying.key())
+    assert answer.status_code == 201, "the donor is not locked out"
+
+
+def give_up_before_shipping(customer: Harness, ines: Ask, order: dict[str, Any]) -> None:
+    go(customer, order, "pay")
+    assert ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation").status_code == 200
+
+
+def give_back(customer: Harness, ines: Ask, order: dict[str, Any], result: str) -> None:
+    go(customer, order, *buying.TO_PICKED_UP)
+    buying.check(customer, buying.begun(ines, order), result)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refund_is_shown_once_whichever_of_two_is_heard_of_first(
+    customer: Harness, ines: Ask, late: bool
+) -> None:
+    order = place(ines)
+    go(customer, order, "pay")
+    came_back, instead = "rfd_" + "1" * 32, "rfd_" + "2" * 32
+    news: list[Callable[[], None]] = [
+        lambda: buying.refunded(customer, order, 4000, refund_id=came_back),
+        lambda: buying.refunded(customer, order, 4000, refund_id=instead, replaces=came_back),
+    ]
+    for tell in [*(reversed(news) if late else news), *news]:
+        tell()
+    assert [refund["id"] for refund in buying.read(ines, order)["refunds"]] == [instead]
