@@ -16,6 +16,9 @@ ORDER = {
     ("paid", "cancelled"),
     ("packing", "cancelled"),
     ("packed", "cancelled"),
+    # Given up: not found, lost, or not picked up (docs/decisions/0012).
+    ("shipping", "cancelled"),
+    ("in_box", "cancelled"),
 }
 RETURN = {
     *itertools.pairwise(["created", "in_box", "collected", "checked_good", "completed"]),
@@ -24,6 +27,9 @@ RETURN = {
     ("created", "expired"),
     ("cancelled", "in_box"),
     ("expired", "in_box"),
+    # Lost after it was handed in.
+    ("in_box", "refund_decided"),
+    ("collected", "refund_decided"),
 }
 MACHINES = [(buying_orders.MACHINE, ORDER), (buying_returns.MACHINE, RETURN)]
 

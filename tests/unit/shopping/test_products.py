@@ -31,6 +31,7 @@ LEGAL = [
     ("sold", Move.TAKE_BACK, "draft"),
     ("draft", Move.RECYCLE, "recycled"),
     ("priced", Move.RECYCLE, "recycled"),
+    ("published", Move.RECYCLE, "recycled"),
     ("withdrawn", Move.RECYCLE, "recycled"),
     ("sold", Move.RECYCLE, "recycled"),
     ("draft", Move.EDIT, "draft"),
