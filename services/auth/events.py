@@ -133,22 +133,23 @@ def tell_of_refund(event: Event) -> None:
 @registry.handles("customer.donating_order.moved.v1")
 def tell_donor(event: Event) -> None:
     data = event.data
-    _tell_of_move(DONATION_TEMPLATES, data["order_id"], data)
+    _tell_of_move(DONATION_TEMPLATES, data["order_id"], event)
 
 
 @registry.handles("customer.return_donating_order.moved.v1")
 def tell_donor_of_return(event: Event) -> None:
     data = event.data
-    _tell_of_move(RETURN_TEMPLATES, data["return_id"], data)
+    _tell_of_move(RETURN_TEMPLATES, data["return_id"], event)
 
 
-def _tell_of_move(templates: dict[str, str], about: str, data: dict[str, Any]) -> None:
+def _tell_of_move(templates: dict[str, str], about: str, event: Event) -> None:
+    data = event.data
     template = templates.get(data["state"])
     if template is None or data["previous_state"] == "draft":  # a draft that is thrown away is no news
         return
     facts = {"order_id": data["order_id"], "location": data["location_name"]}
     # A donation whose sale was cancelled can be sold once more.
-    dedupe_id = f"{template}-{about}" if data["state"] != "sold" else f"{template}-{about}-{data['at']}"
+    dedupe_id = f"{template}-{about}" if data["state"] != "sold" else f"{template}-{about}-{event.version}"
     notifications.tell(data["donor_id"], template, dedupe_id, **facts)
 
 

@@ -44,10 +44,15 @@ class CardRefused(Unprocessable):
 
 class AmountTooSmall(CardRefused):
     slug, title = "amount-too-small", "The amount is too small to be paid by card"
+    CODE = "amount_too_small"
 
 
 class CardDeclined(PaymentRequired):
     slug, title = "card-declined", "The card was declined"
+
+
+class CaptureRefused(Exception):
+    """The bank does not let the money be taken now; it is still set aside."""
 
 
 class RefundRefused(Exception):
@@ -136,7 +141,7 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str, at
         return _intent_or_declined(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
     except stripe.InvalidRequestError as error:
         code = error.code or "invalid_request"
-        if code == "amount_too_small":
+        if code == AmountTooSmall.CODE:
             raise AmountTooSmall("nothing was charged; pay with coins", decline_code=code) from None
         detail = "the provider does not know this payment method, or does not take it"
         where = [{"pointer": "/payment_method", "detail": detail}]
@@ -160,15 +165,15 @@ def read(intent_id: str) -> Intent:
 def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Take the money that the bank set aside; what was taken or given back meanwhile is read.
 
-    When the bank refuses, what has become of the intent counts. ProviderUnavailable while it can still be taken.
+    When the bank refuses, what has become of the intent counts. CaptureRefused while it can still be taken.
     """
     options = _once(payment_id, "capture", attempt)
     try:
         return _or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
     except CardDeclined:
         intent = read(intent_id)
-        if intent.status == "requires_capture":  # the same key would get the same answer
-            raise ProviderUnavailable("the bank did not let it be taken now", is_final=True) from None
+        if intent.status == "requires_capture":
+            raise CaptureRefused from None
         return intent
 
 

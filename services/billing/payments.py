@@ -29,7 +29,7 @@ from services.billing import (
     purchases,
     refunds,
 )
-from services.billing.card_provider import CardDeclined, CardRefused, Intent, ProviderUnavailable
+from services.billing.card_provider import AmountTooSmall, CardDeclined, CardRefused, Intent, ProviderUnavailable
 from services.billing.models import Fee, Payment, Purchase
 from services.billing.orders import PayableOrder
 from services.billing.payment_states import MOVES, NEWS_WITHIN, UNDER_WAY, find, live_payment_of, move
@@ -111,6 +111,8 @@ def refuse_second(order_id: str) -> None:
 def authorize(payment: Payment) -> Payment:
     """Ask the bank to set the money aside, from wherever the payment is; CardDeclined ends it."""
     if payment.state == "failed":
+        if payment.failure_code == AmountTooSmall.CODE:
+            raise AmountTooSmall(payment.failure_message or "", decline_code=AmountTooSmall.CODE)
         raise CardDeclined(payment.failure_message or "", decline_code=payment.failure_code or "")
     if payment.state != "created" or payment.provider_method_id is None:
         return payment

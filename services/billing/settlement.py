@@ -18,7 +18,13 @@ from sqlalchemy import select
 from libs.chassis import clock, logs
 from libs.chassis.db import session, unit_of_work
 from services.billing import card_provider, payments, refunds
-from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, RefundRefused
+from services.billing.card_provider import (
+    CaptureRefused,
+    Intent,
+    ProviderRefund,
+    ProviderUnavailable,
+    RefundRefused,
+)
 from services.billing.models import Payment, Refund
 
 AT_ONCE = 20
@@ -53,7 +59,7 @@ def _next_look(since: datetime) -> datetime:
 
 
 def settle(payment_id: str) -> None:
-    """Bring one payment to where it is meant to be; ProviderUnavailable leaves it due."""
+    """Bring one payment to where it is meant to be; ProviderUnavailable leaves it due, and so does a refusal."""
     with unit_of_work():
         payment = session().get_one(Payment, payment_id)
         if payment.fee_id is not None and _is_abandoned(payment):
@@ -63,8 +69,12 @@ def settle(payment_id: str) -> None:
         payment.settle_at = _next_look(payment.changed_at) if intent_id else None
     if intent_id is None:
         return
-    with _another_attempt_after_failure(Payment, payment_id):
-        intent, just_captured = _act(state, intent_id, payment_id, attempt)
+    try:
+        with _another_attempt_after_failure(Payment, payment_id):
+            intent, just_captured = _act(state, intent_id, payment_id, attempt)
+    except CaptureRefused:
+        _begin_another_attempt(Payment, payment_id)
+        return
     if is_fee or not just_captured:  # else the signed webhook says so, and if it is lost the next look does
         with unit_of_work():
             payment = session().get_one(Payment, payment_id)
@@ -81,10 +91,15 @@ def _another_attempt_after_failure(kind: type[Payment | Refund], row_id: str) ->
         yield
     except ProviderUnavailable as away:
         if away.is_final:
-            with unit_of_work():
-                row: Any = session().get_one(kind, row_id, with_for_update=True)
-                row.attempt += 1
+            _begin_another_attempt(kind, row_id)
         raise
+
+
+def _begin_another_attempt(kind: type[Payment | Refund], row_id: str) -> None:
+    """The same key would get the same answer."""
+    with unit_of_work():
+        row: Any = session().get_one(kind, row_id, with_for_update=True)
+        row.attempt += 1
 
 
 def _is_abandoned(payment: Payment) -> bool:

@@ -7,7 +7,7 @@ news.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -98,10 +98,10 @@ def _item(position: int, item: HeldItem) -> BuyingOrderItem:
     )
 
 
-def move(order: BuyingOrder, name: str, *, goods_are_there: bool = True) -> None:
+def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> None:
     """Make a move and tell of it; IllegalMove.
 
-    `goods_are_there`: whether the products of an order that ends are in the warehouse.
+    `missing`: the products of an order that ends that are not in the warehouse.
     """
     before, moment = order.state, clock.now()
     order.state = MACHINE.after(before, name)
@@ -115,10 +115,11 @@ def move(order: BuyingOrder, name: str, *, goods_are_there: bool = True) -> None
     ids = [item.product_id for item in order.items]
     if order.state == "paid":
         donating_orders.sold(ids)
-    if order.state == "cancelled":
+    if order.state == "cancelled" and before != "placed":  # an unpaid order was no sale
         donating_orders.sale_undone(ids)
     if order.state not in TOLD_OTHERWISE:
-        _announce_moved(order, before, ids if goods_are_there else [], missing=[] if goods_are_there else ids)
+        there = [product_id for product_id in ids if product_id not in missing]
+        _announce_moved(order, before, there, missing=[product_id for product_id in ids if product_id in missing])
 
 
 def cancel(order: BuyingOrder) -> None:
@@ -130,16 +131,17 @@ def cancel(order: BuyingOrder) -> None:
         move(order, "cancel")
 
 
-def give_up(order: BuyingOrder, reason: str, *, goods_are_there: bool) -> None:
+def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> None:
     """The order cannot go on: its buyer has the money back. IllegalMove.
 
-    `reason` is `not_picked_up` or `given_up`. Repeated it changes nothing.
+    `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. Repeated it
+    changes nothing.
     """
     if order.state == "cancelled" and order.cancel_reason is not None:
         return
     MACHINE.after(order.state, "give_up")
     order.cancel_reason = reason
-    move(order, "give_up", goods_are_there=goods_are_there)
+    move(order, "give_up", missing=missing)
 
 
 def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:
@@ -211,12 +213,14 @@ def note_refund(
     known."""
     if find(order_id, locked=True) is None:  # of two refunds, one is first
         raise LookupError(f"order {order_id} is not known yet")
-    is_replaced = select(OrderRefund.id).where(OrderRefund.replaces == refund_id)
-    if session().get(OrderRefund, refund_id) is not None or session().scalar(is_replaced) is not None:
+    if session().get(OrderRefund, refund_id) is not None:
         return
     came_back = session().get(OrderRefund, replaces) if replaces is not None else None
     if came_back is not None:
         session().delete(came_back)
+    is_replaced = select(OrderRefund.id).where(OrderRefund.replaces == refund_id)
+    if session().scalar(is_replaced) is not None:
+        return
     session().add(
         OrderRefund(
             id=refund_id,

@@ -159,7 +159,7 @@ def move(made: ReturnBuyingOrder, name: str) -> None:
     if made.state == "checked_good":
         made.refund_amount = made.price_amount
     session().flush()
-    if made.state == "checked_good" or made.is_given_up:
+    if made.state == "checked_good" or name == "give_up":
         donating_orders.sale_undone([item.product_id for item in made.items])
     _announce(made, before)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, select
 
-from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis import clock, logs
+from libs.chassis.db import session, unit_of_work
 from libs.chassis.system_settings import setting
 from services.customer import buying_orders, buying_returns
 from services.customer.models import BuyingOrder, ReturnBuyingOrder
@@ -51,28 +51,42 @@ def _complete(order_id: str) -> None:
 
 def give_time_to_pick_up() -> None:
     """Orders that an older version put in their box have their time from now on."""
-    moment = clock.now()
-    for order in _locked_in_box(BuyingOrder.pick_up_until.is_(None)):
-        order.pick_up_until = moment + timedelta(days=setting("customer.pick_up_days"))
+
+    def give(order: BuyingOrder) -> None:
+        order.pick_up_until = clock.now() + timedelta(days=setting("customer.pick_up_days"))
+
+    _for_each_in_box(give, BuyingOrder.pick_up_until.is_(None))
 
 
 def remind_of_pick_ups() -> None:
     """Orders that leave their box soon, each once."""
     soon = BuyingOrder.pick_up_until < clock.now() + REMIND_BEFORE
-    for order in _locked_in_box(soon, BuyingOrder.pick_up_reminded_at.is_(None)):
-        buying_orders.remind(order)
+    _for_each_in_box(buying_orders.remind, soon, BuyingOrder.pick_up_reminded_at.is_(None))
 
 
 def end_pick_ups() -> None:
     """Orders that nobody took out of their box go back; their clothes are there when they were collected."""
-    for order in _locked_in_box(BuyingOrder.pick_up_until < clock.now() - LATE_NEWS):
-        buying_orders.give_up(order, "not_picked_up", goods_are_there=False)
+
+    def end(order: BuyingOrder) -> None:
+        buying_orders.give_up(order, "not_picked_up", missing=[item.product_id for item in order.items])
+
+    _for_each_in_box(end, BuyingOrder.pick_up_until < clock.now() - LATE_NEWS)
 
 
-def _locked_in_box(*conditions: ColumnElement[bool]) -> Iterator[BuyingOrder]:
-    """Those of the orders in a box that these are true for, unless they moved meanwhile."""
+def _for_each_in_box(act: Callable[[BuyingOrder], None], *conditions: ColumnElement[bool]) -> None:
+    """Act on each of the orders in a box that these are true for, in a unit of work of its own.
+
+    An order's donations are locked after it, so two orders locked at once could wait for each other; and one that
+    fails holds no other up.
+    """
     due = select(BuyingOrder.id).where(BuyingOrder.state == "in_box", *conditions)
-    for order_id in session().scalars(due.order_by(BuyingOrder.pick_up_until).limit(MOST_AT_ONCE)).all():
-        order = buying_orders.find(order_id, locked=True)
-        if order is not None and order.state == "in_box":
-            yield order
+    with unit_of_work(reads_only=True) as db:
+        ids = db.scalars(due.order_by(BuyingOrder.pick_up_until).limit(MOST_AT_ONCE)).all()
+    for order_id in ids:
+        try:
+            with unit_of_work():
+                order = buying_orders.find(order_id, locked=True)
+                if order is not None and session().scalar(due.where(BuyingOrder.id == order_id)):
+                    act(order)
+        except Exception as error:
+            logs.get_logger(__name__).error("order stays in its box", order_id=order_id, exc_info=error)

@@ -55,6 +55,10 @@ def void_of_order(order_id: str, *purposes: str) -> None:
             end(right, "void")
 
 
+def is_open(order_id: str, purpose: str) -> bool:
+    return any(right.purpose == purpose for right in _open_of(order_id))
+
+
 def _open_of(order_id: str) -> list[DoorRight]:
     found = select(DoorRight).where(DoorRight.order_id == order_id, DoorRight.state == "open").with_for_update()
     return list(session().scalars(found))

@@ -87,8 +87,13 @@ def release_overdue() -> None:
 
 
 def _is_under_way(order_id: str) -> bool:
-    """A package that is packed or shipped keeps its box until it is in it, or its order has ended."""
-    return order_id.startswith(("bor_", "rdo_")) and not _has_ended(order_id)
+    """A package that is packed or shipped keeps its box until it is in it, or its order has ended.
+
+    Nobody tells of the end of a return to a donor: it keeps its box while a deliveryman may put it in.
+    """
+    if order_id.startswith("rdo_"):
+        return door_rights.is_open(order_id, "ship")
+    return order_id.startswith("bor_") and not _has_ended(order_id)
 
 
 def reclaim(order_id: str) -> None:
@@ -134,6 +139,13 @@ def call_off(order_id: str, person_id: str) -> None:
         boxes.await_collection(box)
 
 
+def _end(order_id: str) -> None:
+    """The recipient has the clothes: late news of their way holds no box any more."""
+    recipient = session().get(Recipient, order_id)
+    if recipient is not None:
+        recipient.ended_at = recipient.ended_at or clock.now()
+
+
 def _has_ended(order_id: str) -> bool:
     recipient = session().get(Recipient, order_id)
     return recipient is not None and recipient.ended_at is not None
@@ -165,6 +177,8 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
         boxes.await_collection(box)
     if right.purpose == "ship":
         _let_recipient_in(right.order_id, box)
+    if right.purpose == "pick_up":
+        _end(right.order_id)
     location = session().get_one(Location, box.location_id)
     data = {
         "right_id": right.id,

@@ -166,7 +166,7 @@ class Product:
     updated_at: datetime
     announcements: list[Document] = field(default_factory=list)
     came_back_with: str | None = None
-    """The return with which a sold product came back and was checked as good."""
+    """The return or order with which the sale of a sold product ended: once somebody has it, it may be resumed."""
 
     @property
     def is_public(self) -> bool:

@@ -59,6 +59,7 @@ class InventoryProductSchema(ProductSchema):
     """A product as staff sees it."""
 
     donation = fields.Raw(allow_none=True)
+    came_back_with = fields.String(allow_none=True)
     version = fields.Integer()
     publish_at = _Time()
     created_at = _Time()

@@ -105,7 +105,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     order = scene.buy(buyer, coat_id)
     scene.give_work("packing", order["id"], scene.employee)
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/abandonment"
-    body = {"reason": "The coat is not on its shelf", "goods_are_there": False}
+    body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
     assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "given_up")

@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis import audit
+from libs.chassis.problems import Unprocessable
 from services.customer import buying_orders, buying_returns
 from services.customer.schemas import BuyingOrderSchema, BuyingReturnSchema
 
 
 def give_up_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    order, goods_are_there = buying_orders.get_locked(order_id), body["goods_are_there"]
+    order, missing = buying_orders.get_locked(order_id), body["missing_product_ids"]
+    own = [item.product_id for item in order.items]
+    errors = [
+        {"pointer": f"/missing_product_ids/{place}", "detail": "no product of this order"}
+        for place, product_id in enumerate(missing)
+        if product_id not in own
+    ]
+    if errors:
+        raise Unprocessable(errors=errors)
     before = order.state
-    buying_orders.give_up(order, "given_up", goods_are_there=goods_are_there)
+    buying_orders.give_up(order, "given_up", missing=missing)
     if order.state != before:
-        after = {"state": order.state, "reason": body["reason"], "goods_are_there": goods_are_there}
+        after = {"state": order.state, "reason": body["reason"], "missing_product_ids": missing}
         audit.record("give_up_buying_order", order.id, before={"state": before}, after=after)
     return dict(BuyingOrderSchema().dump(order))
 

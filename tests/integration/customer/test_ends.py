@@ -87,23 +87,23 @@ def test_an_order_that_an_older_version_put_in_its_box_has_its_time_from_now_on(
 
 @pytest.mark.story("mf-bo-02")
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("goods_are_there", [True, False])
+@pytest.mark.parametrize("missing", [[], [HAT], [COAT, HAT]])
 def test_a_manager_gives_up_an_order_that_cannot_go_on(
-    customer: Harness, ines: Ask, manager: Ask, steps: int, goods_are_there: bool
+    customer: Harness, ines: Ask, manager: Ask, steps: int, missing: list[str]
 ) -> None:
     order = place(ines)
     go(customer, order, *TO_PICKED_UP[:steps])
     for _ in range(2):
-        answer = give_up(manager, order, goods_are_there=goods_are_there)
+        answer = give_up(manager, order, missing_product_ids=missing)
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
         assert answer.json()["cancel_reason"] == "given_up"
     told = [move for move in customer.published("customer.buying_order.moved.v1") if move["state"] == "cancelled"]
     assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in told] == [
-        ("given_up", [COAT, HAT] if goods_are_there else [], [] if goods_are_there else [COAT, HAT])
+        ("given_up", [one for one in (COAT, HAT) if one not in missing], missing)
     ]
     entry = customer.published("customer.audit.recorded.v1")[0]
     assert (entry["action"], entry["target"]) == ("give_up_buying_order", order["id"])
-    assert entry["after"] == {"state": "cancelled", "reason": "not found", "goods_are_there": goods_are_there}
+    assert entry["after"] == {"state": "cancelled", "reason": "not found", "missing_product_ids": missing}
     go(customer, order, *TO_PICKED_UP[1:])  # late news
     assert buying.read(ines, order)["state"] == "cancelled"
 
@@ -114,11 +114,13 @@ def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harnes
     ines("POST", f"{buying.ORDERS}/{called_off['id']}/cancellation")
     for order in (unpaid, mine, called_off):
         before = buying.read(ines, order)
-        assert refusal(give_up(manager, order, goods_are_there=True)) == (409, "illegal-move")
+        assert refusal(give_up(manager, order, missing_product_ids=[])) == (409, "illegal-move")
         assert buying.read(ines, order) == before
     employee = customer.as_user("eva", "customer:buying-orders:monitor", "internal", roles=["employee"])
-    assert give_up(employee, mine, goods_are_there=True).status_code == 403
-    assert give_up(manager, {"id": "bor_" + "0" * 32}, goods_are_there=True).status_code == 404
+    assert give_up(employee, mine, missing_product_ids=[]).status_code == 403
+    assert give_up(manager, {"id": "bor_" + "0" * 32}, missing_product_ids=[]).status_code == 404
+    strange = give_up(manager, unpaid, missing_product_ids=["prd_" + "0" * 32])
+    assert (strange.status_code, strange.json()["errors"][0]["pointer"]) == (422, "/missing_product_ids/0")
 
 
 def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harness, ines: Ask) -> None:
