@@ -206,6 +206,17 @@ def test_a_declined_card_leaves_nothing_at_the_provider_that_could_still_be_paid
     assert len(intents_of(shop, order, "canceled")) == 1
 
 
+def test_a_capture_that_the_bank_declines_for_now_holds_no_other_up(shop: Shop, proxy: StripeProxy) -> None:
+    orders = [shop.order(), shop.order()]
+    intents = [shop.payment(pay_until_done(shop, order)).provider_intent_id for order in orders]
+    for order in orders:
+        shop.sell(order)
+    proxy.order("declined", "capture", code="processing_error")
+    settle_now()
+    assert sorted(card_provider.read(str(intent)).status for intent in intents) == ["requires_capture", "succeeded"]
+    settle_all()
+
+
 def test_a_capture_that_the_bank_declines_for_now_is_tried_with_another_key(shop: Shop, proxy: StripeProxy) -> None:
     order = shop.order()
     payment_id = pay_until_done(shop, order)
