@@ -70,7 +70,9 @@ class Harness:
 
         return ask
 
-    def deliver(self, event_type: str, data: dict[str, Any], event_id: str | None = None) -> None:
+    def deliver(
+        self, event_type: str, data: dict[str, Any], event_id: str | None = None, *, version: int = 1
+    ) -> None:
         """Let the service handle an event, as its worker does."""
         document = {
             "id": event_id or f"evt_{uuid.uuid4().hex}",
@@ -78,6 +80,7 @@ class Harness:
             "source": "/test",
             "subject": "test",
             "time": rfc3339(now()),
+            "aggregateversion": version,
             "data": data,
         }
         events.dispatch(self.service.events, document)

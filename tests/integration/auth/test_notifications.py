@@ -331,7 +331,7 @@ def test_a_donor_is_told_of_a_second_sale_after_the_first_was_cancelled(people: 
     demo.load()
     data = example_of("customer.donating_order.moved.v1")
     data |= {"donor_id": demo.user_id("donor@reclothes.example"), "state": "sold", "previous_state": "listed"}
-    for at in ("2026-11-23T10:15:30.000000Z", "2026-11-25T10:15:30.000000Z"):
+    for version in (8, 10):
         for _ in range(2):
-            people.auth.deliver("customer.donating_order.moved.v1", data | {"at": at})
+            people.auth.deliver("customer.donating_order.moved.v1", data, version=version)
     assert len(people.mails()) == 2
