@@ -127,8 +127,7 @@ def call_off(order_id: str, person_id: str) -> None:
     A package that lies in a box all the same goes back with the next collection.
     """
     remember_recipient(order_id, person_id)
-    recipient = session().get_one(Recipient, order_id)
-    recipient.ended_at = recipient.ended_at or clock.now()
+    _end(order_id)
     waiting = session().get(BoxRequest, order_id)
     if waiting is not None:
         session().delete(waiting)
@@ -140,7 +139,7 @@ def call_off(order_id: str, person_id: str) -> None:
 
 
 def _end(order_id: str) -> None:
-    """The recipient has the clothes: late news of their way holds no box any more."""
+    """Late news of the package's way holds no box any more."""
     recipient = session().get(Recipient, order_id)
     if recipient is not None:
         recipient.ended_at = recipient.ended_at or clock.now()
