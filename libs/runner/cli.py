@@ -38,6 +38,13 @@ def main() -> None:
 @click.option("--web-workers", default=1, show_default=True, help="Web processes of each service.")
 @click.option("--waf", is_flag=True, help="A web application firewall before the external gateway (from Debian).")
 @click.option("--images", type=click.Path(exists=True), help="Run the services from images (see make demo-images).")
+@click.option(
+    "--environment",
+    type=click.Choice(["local", "production"]),
+    default="local",
+    show_default=True,
+    help="What the services believe to run in; in production they check no answer of theirs.",
+)
 @click.option("--demo-data/--no-demo-data", default=True, help="Load the demo data on the first run.")
 def run(
     run_dir: Path,
@@ -49,6 +56,7 @@ def run(
     web_workers: int,
     waf: bool,
     images: str | None,
+    environment: str,
     demo_data: bool,
 ) -> None:
     """Start the whole platform and keep it up until Ctrl-C."""
@@ -65,6 +73,7 @@ def run(
         web_workers,
         waf,
         images,
+        environment,
     )
     save(layout)
     try:

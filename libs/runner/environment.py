@@ -35,7 +35,7 @@ def of_aws_clients() -> dict[str, str]:
 def of_service(layout: Layout, credentials: Credentials, service: str) -> dict[str, str]:
     """The settings of one service, for its web process, its worker and its migrations."""
     common = {
-        "RECLOTHES_ENVIRONMENT": "local",
+        "RECLOTHES_ENVIRONMENT": layout.environment,
         "RECLOTHES_DATABASE_URL": layout.database_url(service),
         "RECLOTHES_REDIS_URL": layout.redis(),
         "RECLOTHES_AWS_ENDPOINT_URL": layout.aws_url,

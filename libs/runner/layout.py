@@ -27,7 +27,8 @@ class Layout:
     """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
     those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
     port, and the gateway one behind it. With `images`, a file that `libs.images` wrote, the services run from the
-    root file systems of their images."""
+    root file systems of their images. `environment` is what the services are told they run in: in `production` they
+    check no answer of theirs against the contract."""
 
     run_dir: Path
     port_base: int = 17000
@@ -38,6 +39,7 @@ class Layout:
     web_workers: int = 1
     waf: bool = False
     images: str | None = None
+    environment: str = "local"
 
     def port(self, name: str) -> int:
         if name == "external":

@@ -10,9 +10,8 @@ from enum import StrEnum
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict
 from libs.chassis.system_settings import setting
-from services.shopping import cart_store, product_store
+from services.shopping import cart_store, catalogue, product_store
 from services.shopping.cart_entries import CartChange, CartEntry, CartIsFull, StoredCart
-from services.shopping.catalogue import get_product
 from services.shopping.products import Product, ProductState, ProductUnavailable
 
 
@@ -59,7 +58,7 @@ def put_item(customer_id: str, product_id: str) -> Cart:
 
     Raises ProductNotFound, ProductUnavailable, CartFull.
     """
-    product = get_product(product_id)
+    product = catalogue.get_product(product_id)
     if product.price is None or not (product.is_available or product.belongs_to(customer_id)):
         raise ProductUnavailable(
             "Somebody else was quicker, or it is no longer sold.", unavailable_product_ids=[product_id]
@@ -95,9 +94,9 @@ def remove_ordered(customer_id: str, order_id: str, product_ids: Sequence[str], 
 
 
 def _with_products(customer_id: str, stored: StoredCart) -> Cart:
-    """Joins the current facts of all products in one query."""
+    """Joins the current facts of all products, with one query at most."""
     entries = stored.present_entries
-    products = product_store.find_products(entry.product_id for entry in entries) if entries else {}
+    products = catalogue.find_products(entry.product_id for entry in entries) if entries else {}
     items = [_item(customer_id, entry, products.get(entry.product_id)) for entry in entries]
     return Cart(
         items=items,

@@ -11,8 +11,8 @@ Copies are merged entry by entry (cart_entries.py), so none of these can undo a 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -20,25 +20,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from libs.chassis import db
 from libs.chassis.logs import get_logger
-from libs.chassis.messaging import QueueUnavailable, send_to_queue
+from libs.chassis.messaging import QueueUnavailable
 from libs.chassis.system_settings import setting
-from services.shopping import cart_cache, cart_rows
+from services.shopping import cart_cache, cart_rows, cart_sender
 from services.shopping.cart_cache import CartCacheAway, CartStep
-from services.shopping.cart_entries import CartChange, CartIsFull, StoredCart, decoded
+from services.shopping.cart_entries import CartChange, CartIsFull, StoredCart
 
-CART_QUEUE = "cart"
 # A message needs a moment to become a row; what is still unsaved after this is sent (again).
 UNSAVED_IS_LATE_AFTER_MS = 10_000
 SENT_AGAIN_AFTER_MS = 10_000
 MOST_AT_ONCE = 100
-QUEUE_LEFT_ALONE_SECONDS = 5.0
 
 # Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its
 # copy looks valid to it, so it is compared again before this process uses it.
 _changed_without_cache: set[str] = set()
 _lock = Lock()
-# Trying a queue that is away takes long; nobody who fills a cart should wait for it each time.
-_queue_away_until = float("-inf")
 
 
 def apply_changes(customer_id: str, changes: Sequence[CartChange] = ()) -> StoredCart:
@@ -51,12 +47,13 @@ def apply_changes(customer_id: str, changes: Sequence[CartChange] = ()) -> Store
 
 
 def persist(message: dict[str, Any]) -> None:
-    """Saves a cart that came by the queue, then lets ElastiCache know what is saved."""
-    customer_id = message["customer_id"]
-    entries = {product_id: decoded(product_id, text) for product_id, text in message["entries"]}
-    sent = StoredCart(message["version"], message["updated_at_ms"], entries)
-    saved = cart_rows.merge_cart(customer_id, sent)
-    db.after_commit(lambda: _tell_saved(customer_id, saved))
+    """Saves carts that came by the queue, then lets ElastiCache know what is saved."""
+    # In the order of the customers, so that two workers with the same carts wait for each other in one order.
+    saved = {
+        customer_id: cart_rows.merge_cart(customer_id, sent)
+        for customer_id, sent in sorted(cart_sender.carts_of(message).items())
+    }
+    db.after_commit(lambda: _tell_saved(saved))
 
 
 def send_unsaved() -> None:
@@ -65,7 +62,7 @@ def send_unsaved() -> None:
         now_ms = cart_cache.now_ms()
         late = cart_cache.unsaved_customer_ids(older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=MOST_AT_ONCE)
         for customer_id in late:
-            _send(customer_id, cart_cache.take_step(customer_id).cart)
+            cart_sender.send_cart(customer_id, cart_cache.take_step(customer_id).cart)
             cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
     except (CartCacheAway, QueueUnavailable) as away:
         get_logger(__name__).warning("unsaved carts wait", reason=type(away).__name__)
@@ -94,7 +91,7 @@ def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCa
     if step.outcome == "full":
         raise CartIsFull
     if step.outcome == "changed":
-        _send_if_queue_answers(customer_id, step.cart)
+        _send_or_leave_unsaved(customer_id, step.cart)
     return step.cart
 
 
@@ -127,32 +124,16 @@ def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> Store
     return cart
 
 
-def _send_if_queue_answers(customer_id: str, cart: StoredCart) -> None:
+def _send_or_leave_unsaved(customer_id: str, cart: StoredCart) -> None:
     """Sends the cart, or leaves it marked unsaved in ElastiCache, to be sent later by `send_unsaved`."""
-    global _queue_away_until
-    if time.monotonic() < _queue_away_until:
-        return
+    with suppress(QueueUnavailable):
+        cart_sender.send_cart(customer_id, cart)
+
+
+def _tell_saved(saved: Mapping[str, StoredCart]) -> None:
     try:
-        _send(customer_id, cart)
-    except QueueUnavailable:
-        _queue_away_until = time.monotonic() + QUEUE_LEFT_ALONE_SECONDS
-
-
-def _send(customer_id: str, cart: StoredCart) -> None:
-    send_to_queue(
-        CART_QUEUE,
-        {
-            "customer_id": customer_id,
-            "version": cart.version,
-            "updated_at_ms": cart.updated_at_ms,
-            "entries": [[entry.product_id, entry.encoded()] for entry in cart.entries.values()],
-        },
-    )
-
-
-def _tell_saved(customer_id: str, saved: StoredCart) -> None:
-    try:
-        cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
+        for customer_id, cart in saved.items():
+            cart_cache.take_step(customer_id, other=cart, other_is_saved=True)
     except CartCacheAway:
-        # It stays marked unsaved there, and is compared when ElastiCache is back.
-        get_logger(__name__).info("cart saved while its cache is away")
+        # They stay marked unsaved there, and are compared when ElastiCache is back.
+        get_logger(__name__).info("carts saved while their cache is away")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest
-from services.shopping import product_store, vocabulary
+from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
 from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term, size_term
 
@@ -99,10 +99,15 @@ def count_facets(wanted: ProductFilter) -> dict[str, Any]:
 
 def get_product(product_id: str) -> Product:
     """The page of a product that is or was on sale. Raises ProductNotFound, also for drafts."""
-    product = product_store.find_product(product_id)
+    product = find_products([product_id]).get(product_id)
     if product is None or not product.is_public:
         raise ProductNotFound(f"There is no product {product_id}.")
     return product
+
+
+def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
+    """The products with these ids as they are now, whatever their state; an unknown id is not in the answer."""
+    return page_memory.remembered_products(product_ids, product_store.find_products)
 
 
 def _query(wanted: ProductFilter) -> Document:

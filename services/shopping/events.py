@@ -18,6 +18,7 @@ from services.shopping import (
     sold_products,
     tastes,
 )
+from services.shopping.cart_sender import CART_QUEUE
 from services.shopping.registry import registry
 
 __all__ = ["registry"]
@@ -80,8 +81,8 @@ def recycle_package_that_came_back_bad(event: Event) -> None:
                 sold_products.package_came_back_bad(order["order_id"])
 
 
-@registry.consumes("cart")
-def persist_cart(message: dict[str, Any]) -> None:
+@registry.consumes(CART_QUEUE)
+def persist_carts(message: dict[str, Any]) -> None:
     cart_store.persist(message)
 
 

@@ -1,8 +1,8 @@
 """How fast one browses, reads a product, fills a cart and places an order, through the external gateway.
 
 Next to each stands an operation of the same framework that does nothing, in the same run and in turns, behind the
-same gateway: open ones against an open one, those with a token against one with a token. The load comes from wrk
-(Debian: `apt-get install wrk`).
+same gateway: open ones against an open one, those with a token against one with a token. All services run as in
+production: they do not check their own answers. The load comes from wrk (Debian: `apt-get install wrk`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,9 @@ class Shop:
             products.insert_many(made[begin : begin + AT_ONCE])
         return [product["_id"] for product in made]
 
+    def remove_products(self, ids: Sequence[str]) -> None:
+        self._mongo["shopping"]["products"].delete_many({"_id": {"$in": list(ids)}})
+
     def ways(self) -> list[Way]:
         cart = ("cart", self.file_of(self.product_ids[:IN_CART]))
         return [
@@ -92,11 +95,12 @@ class Shop:
             Way("browse with filters", "/shopping/v1/products?limit=20&colour=navy&sort=price_asc", "empty"),
             Way("product page", f"/shopping/v1/products/{self.product_ids[0]}", "empty"),
             Way("empty with token", "/empty/v1/nothing", token=self.token, script=("nothing", cart[1])),
+            Way("read the cart", "/shopping/v1/cart", "empty with token", self.token, ("read", cart[1])),
             Way("change the cart", "/", "empty with token", self.token, cart),
         ]
 
-    def order_way(self, count: int) -> Way:
-        script = ("order", self.file_of(self.more_products(count)), self.location_id)
+    def order_way(self, product_ids: Sequence[str]) -> Way:
+        script = ("order", self.file_of(product_ids), self.location_id)
         return Way("place an order", "/", "empty with token", self.token, script)
 
 
@@ -109,14 +113,19 @@ def _items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
 
 def measure(gate: OpenGate, shop: Shop, options: argparse.Namespace) -> None:
     measured: dict[str, list[Measured]] = {}
-    ways = [*shop.ways(), shop.order_way(0)]
+    ways = [*shop.ways(), shop.order_way([])]
     for turn in range(options.turns + 1):
-        # An order uses its product up, so each turn has new ones.
-        ways[-1] = shop.order_way(options.orders_a_second * options.seconds)
+        print(f"turn {turn} of {options.turns}", flush=True)
+        # An order uses its product up, so each turn has new ones. They go again: an update in SecantusDB, which
+        # stands for DocumentDB, takes longer the more products there are.
+        to_buy = shop.more_products(options.orders_a_second * options.seconds)
+        ways[-1] = shop.order_way(to_buy)
         for way in ways if turn % 2 == 0 else reversed(ways):
-            found = way.ask(gate, options.connections, options.seconds)
+            connections = options.buyers if way is ways[-1] else options.connections
+            found = way.ask(gate, connections, options.seconds)
             if turn > 0:  # all are warm then
                 measured.setdefault(way.name, []).append(found)
+        shop.remove_products(to_buy)
     for way in ways:
         print(line_of(way, measured))
 
@@ -138,14 +147,15 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
     parser.add_argument("--seconds", type=int, default=4, help="of one turn (default: 4)")
     parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
-    parser.add_argument("--orders-a-second", type=int, default=200, help="products made ready (default: 200)")
+    parser.add_argument("--buyers", type=int, default=4, help="who place orders at once (default: 4)")
+    parser.add_argument("--orders-a-second", type=int, default=40, help="products made ready (default: 40)")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
-            running(Layout(folder / "platform").on_free_ports()) as platform,
+            running(replace(Layout(folder / "platform"), environment="production").on_free_ports()) as platform,
             running_empty(platform, folder / "empty") as empty,
             without_throttles(platform, "external", folder / "gateway", empty) as gate,
         ):

@@ -30,5 +30,5 @@ end
 function request()
   if kind == 'cart' then return change_cart() end
   if kind == 'order' then return place_order() end
-  return wrk.format('PUT')
+  return wrk.format(kind == 'read' and 'GET' or 'PUT')
 end

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from sqlalchemy import MetaData
 
-from libs.chassis import logs, operations, settings
+from libs.chassis import logs, operations, settings, tracing
 from libs.chassis.app import AsgiApp, create_app
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
@@ -41,6 +41,7 @@ def application() -> AsgiApp:
     """What gunicorn is given."""
     settings.use_settings(ServiceSettings.from_environment())
     logs.configure("empty", settings.settings().log_level)
+    tracing.configure("empty", settings.settings().otlp_endpoint)
     # It is no package of services/, so its handlers are not looked through.
     operations.ContractResolver.refuse_orphans = lambda *_: None  # type: ignore[method-assign]
     return create_app(Service("empty", ServiceSettings, MetaData(), EventRegistry("empty")))

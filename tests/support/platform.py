@@ -55,6 +55,7 @@ def command_of(layout: Layout, *more: str) -> list[str]:
         "--web-workers": str(layout.web_workers),
         "--database-url": layout.database_url_template,
         "--redis-url": layout.redis_url,
+        "--environment": layout.environment,
     }
     given = [part for name, value in options.items() if value is not None for part in (name, value)]
     flags = ["--waf"] if layout.waf else []

@@ -27,7 +27,10 @@ def count_product_facets(**filters: Any) -> dict[str, Any]:
 
 
 def get_product(product_id: str) -> dict[str, Any]:
-    return dict(ProductSchema().dump(catalogue.get_product(product_id)))
+    def page() -> dict[str, Any]:
+        return dict(ProductSchema().dump(catalogue.get_product(product_id)))
+
+    return page_memory.remembered(("product", product_id), page)
 
 
 def _filter(filters: dict[str, Any]) -> ProductFilter:

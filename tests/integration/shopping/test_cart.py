@@ -11,7 +11,7 @@ import pytest
 from libs.chassis import clock, db
 from libs.chassis.events import dispatch
 from libs.chassis.money import Money
-from services.shopping import cart, holds, inventory, product_store
+from services.shopping import cart, holds, inventory, page_memory, product_store
 from services.shopping.cart import Cart, CartFull
 from services.shopping.events import registry
 from services.shopping.products import Product, ProductNotFound, ProductUnavailable
@@ -118,6 +118,7 @@ def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None
     gone = published(1000)
     put(gone)
     product_store.products_collection().delete_one({"_id": gone.id})
+    page_memory.forget()
     [item] = read().items
     assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
 
@@ -138,8 +139,11 @@ def test_reading_asks_for_all_products_in_one_query(published: Maker, monkeypatc
     asked: list[list[str]] = []
     find = product_store.find_products
     monkeypatch.setattr(product_store, "find_products", lambda ids: find(asked.append(list(ids)) or asked[-1]))
+    page_memory.forget()
     assert len(read().items) == 3
     assert len(asked) == 1
+    read()
+    assert len(asked) == 1, "no product has changed since"
 
 
 @pytest.mark.story("b-bu-01")

@@ -18,9 +18,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from libs.chassis import clock, db, messaging, settings, topology, worker
-from services.shopping import cart, cart_rows, cart_store, holds
+from services.shopping import cart, cart_rows, cart_sender, cart_store, holds
 from services.shopping.cart_entries import MOST_TAKEN_OUT, CartChange
-from services.shopping.events import persist_cart, registry
+from services.shopping.events import persist_carts, registry
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
@@ -78,7 +78,7 @@ def worker_running() -> Iterator[None]:
     """The worker's consumer of the cart queue."""
     stop = threading.Event()
     name = topology.queue_name("shopping", "cart")
-    consumer = worker.QueueConsumer(name, worker._work_with(persist_cart), stop)
+    consumer = worker.QueueConsumer(name, worker._work_with(persist_carts), stop)
     thread = threading.Thread(target=consumer.run, daemon=True)
     thread.start()
     yield
@@ -95,7 +95,7 @@ def work_off() -> None:
                 message = queue.get(timeout=0.1)
             except queue.Empty:
                 return
-            worker.handle_work(persist_cart, message.payload)
+            worker.handle_work(persist_carts, message.payload)
             message.ack()
 
 
@@ -122,6 +122,7 @@ def saved() -> list[str]:
 def as_another_process() -> None:
     """What this process remembers of an outage is unknown to the others."""
     cart_store._changed_without_cache.clear()
+    cart_sender._queue_away_until = float("-inf")
 
 
 def run_job(job: Callable[[], None]) -> None:
@@ -260,6 +261,7 @@ def test_queue_stopped(published: Maker, redis: CacheServer, queue_link: Link) -
         run_job(cart_store.send_unsaved)
     assert redis.client().zcard("carts:unsaved") == 1, "still to be sent"
     queue_link.join()
+    as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(cart_store.send_unsaved)
@@ -346,7 +348,7 @@ def test_random_changes_through_random_single_failures(
             queue_link.cut()
             change_some()
             queue_link.join()
-            cart_store._queue_away_until = 0.0  # a flush while the queue is left alone were a second failure
+            cart_sender._queue_away_until = 0.0  # a flush while the queue is left alone were a second failure
         elif trouble == "database":
             with database_stopped():
                 change_some()

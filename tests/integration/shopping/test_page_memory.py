@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,9 @@ from redis.exceptions import ConnectionError as CacheAway
 from libs.chassis import db, security
 from libs.chassis.cache import redis_client
 from libs.chassis.money import Money
-from services.shopping import catalogue, holds, inventory, page_memory
-from services.shopping.api.catalogue import browse_products, count_product_facets
-from services.shopping.products import Product
+from services.shopping import catalogue, holds, inventory, page_memory, product_store
+from services.shopping.api.catalogue import browse_products, count_product_facets, get_product
+from services.shopping.products import Product, ProductNotFound
 from tests.integration.shopping.conftest import MANAGER, id_of
 
 Maker = Callable[..., Product]
@@ -117,3 +119,56 @@ def test_without_the_cache_every_page_is_made(
         assert [item["id"] for item in browse_products()["items"]] == [coat.id]
     assert made == ["browse"] * 3
     page_memory.forget()  # no error to whoever sells
+
+
+def test_one_request_makes_a_page_and_the_others_wait_for_it(made: list[str]) -> None:
+    asked, may_go = threading.Semaphore(0), threading.Event()
+    calls: list[int] = []
+
+    def make_slowly() -> dict[str, list[str]]:
+        calls.append(1)
+        asked.release()
+        assert may_go.wait(10)
+        return {"items": ["coat"]}
+
+    with ThreadPoolExecutor(8) as threads:
+        pages = [threads.submit(page_memory.remembered, "a page", make_slowly) for _ in range(8)]
+        asked.acquire()
+        may_go.set()
+        assert [page.result(10) for page in pages] == [{"items": ["coat"]}] * 8
+    assert len(calls) == 1
+
+
+def test_a_page_that_could_not_be_made_is_made_by_the_next_who_asks(made: list[str]) -> None:
+    def fail() -> dict[str, list[str]]:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        page_memory.remembered("a page", fail)
+    assert page_memory.remembered("a page", lambda: {"items": []}) == {"items": []}
+
+
+def test_a_product_is_looked_up_once_until_it_changes(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+    find = product_store.find_products
+
+    def note(product_ids: list[str]) -> dict[str, Product]:
+        looked_up.extend(product_ids)
+        return find(product_ids)
+
+    monkeypatch.setattr(product_store, "find_products", note)
+    coat, hat = published(4900), published(900)
+    for _ in range(3):
+        assert get_product(coat.id)["price"]["amount"] == 4900
+        assert set(catalogue.find_products([coat.id, hat.id])) == {coat.id, hat.id}
+    assert looked_up == [coat.id, hat.id]
+    with security.use_principal(MANAGER), db.unit_of_work():
+        inventory.set_price(coat, Money(3900, "EUR"))
+    assert get_product(coat.id)["price"]["amount"] == 3900
+
+
+def test_a_product_that_there_is_not_is_looked_for_each_time(published: Maker) -> None:
+    unknown = id_of("prd", "later")
+    assert catalogue.find_products([unknown]) == {}
+    with pytest.raises(ProductNotFound):
+        get_product(unknown)

@@ -1,0 +1,118 @@
+"""Carts on their way to the worker, who saves them: many at once go in one message.
+
+Whoever changes a cart waits until it is in the queue. A message costs about the same for one cart as for ten: here,
+in the queue and in the worker. So the next message fills while one is being sent and for SPACING_SECONDS after it.
+A change that comes alone is sent without waiting.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from threading import Lock
+from typing import Any
+
+from libs.chassis.messaging import QueueUnavailable, send_to_queue
+from services.shopping.cart_entries import StoredCart, decoded, merged
+
+CART_QUEUE = "cart"
+# A cart of the greatest size is 14 kB in a message, and SQS takes 256 KiB of base64.
+MOST_IN_MESSAGE = 10
+SPACING_SECONDS = 0.025
+QUEUE_LEFT_ALONE_SECONDS = 5.0
+
+
+class _Message:
+    """Carts by their customer; `sent` is done when the queue has them, or says why not."""
+
+    def __init__(self) -> None:
+        self.carts: dict[str, StoredCart] = {}
+        self.sent: Future[None] = Future()
+
+    def has_room_for(self, customer_id: str) -> bool:
+        return customer_id in self.carts or len(self.carts) < MOST_IN_MESSAGE
+
+    def add(self, customer_id: str, cart: StoredCart) -> None:
+        known = self.carts.get(customer_id)
+        self.carts[customer_id] = merged(known, cart) if known else cart
+
+
+_filling: _Message | None = None
+_filling_lock = Lock()
+_sending_lock = Lock()
+_sent_at = float("-inf")
+# Trying a queue that is away takes long; nobody who fills a cart should wait for it each time.
+_queue_away_until = float("-inf")
+
+
+def send_cart(customer_id: str, cart: StoredCart) -> None:
+    """Returns when the queue has the cart. Raises QueueUnavailable, at once for some seconds after a failed try."""
+    message, is_first = _join_message(customer_id, cart)
+    if is_first:
+        with _sending_lock:
+            time.sleep(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
+            _close(message)
+            _send(message)
+    message.sent.result()
+
+
+def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
+    """The carts of a message by their customers; releases before this one sent one cart a message."""
+    return {
+        cart["customer_id"]: StoredCart(
+            cart["version"],
+            cart["updated_at_ms"],
+            {product_id: decoded(product_id, text) for product_id, text in cart["entries"]},
+        )
+        for cart in message.get("carts", [message])
+    }
+
+
+def _join_message(customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:
+    """The message that takes this cart along; whoever is its first sends it."""
+    global _filling
+    with _filling_lock:
+        is_first = _filling is None or not _filling.has_room_for(customer_id)
+        message = _Message() if is_first or _filling is None else _filling
+        message.add(customer_id, cart)
+        _filling = message
+        return message, is_first
+
+
+def _close(message: _Message) -> None:
+    """From now on changes go into another message."""
+    global _filling
+    with _filling_lock:
+        if _filling is message:
+            _filling = None
+
+
+def _send(message: _Message) -> None:
+    try:
+        _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
+    except BaseException as error:
+        message.sent.set_exception(error)
+    else:
+        message.sent.set_result(None)
+
+
+def _send_if_queue_answers(carts: list[dict[str, Any]]) -> None:
+    global _queue_away_until, _sent_at
+    if time.monotonic() < _queue_away_until:
+        raise QueueUnavailable("the carts are sent later")
+    try:
+        send_to_queue(CART_QUEUE, {"carts": carts})
+    except QueueUnavailable:
+        _queue_away_until = time.monotonic() + QUEUE_LEFT_ALONE_SECONDS
+        raise
+    finally:
+        _sent_at = time.monotonic()
+
+
+def _as_json(customer_id: str, cart: StoredCart) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "version": cart.version,
+        "updated_at_ms": cart.updated_at_ms,
+        "entries": [[entry.product_id, entry.encoded()] for entry in cart.entries.values()],
+    }
