@@ -39,7 +39,7 @@ def remembered(key: Hashable, make: Callable[[], Page]) -> Page:
     mark = _mark()
     if mark is None:
         return make()
-    known = _known(key, mark)
+    known: Page | None = _known(key, mark)
     if known is not None:
         return known
     promise: Future[Page] = Future()
