@@ -186,6 +186,13 @@ def tell_of_payout(event: Event) -> None:
     notifications.tell(data["person_id"], "payout-due", f"payout-{data['payout_id']}", **facts)
 
 
+@registry.handles("billing.payout.voided.v1")
+def tell_of_void_payout(event: Event) -> None:
+    data = event.data
+    facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
+    notifications.tell(data["person_id"], "payout-void", f"payout-void-{data['payout_id']}", **facts)
+
+
 @registry.every(seconds=0.5)
 def give_messages_to_sns() -> None:
     messages.give_to_sns()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.system_settings import setting
-from services.billing import coins, payment_states, payments, payouts, purchases, refunds
+from services.billing import coins, findings, payment_states, payments, payouts, purchases, refunds
 from services.billing.models import Payment, Purchase
 from services.billing.payouts import Sale
 
@@ -61,6 +61,13 @@ def order_ended(order_id: str) -> None:
     if payment is not None and payment.state == "captured":
         payments.refund_cancelled(payment)
     payouts.void_of(order_id)
+
+
+def taken_after_end(order_id: str) -> None:
+    """The buyer took the clothes of a cancelled order out of their box: a person has to speak with the buyer."""
+    payment = payment_states.taken_payment_of(order_id)
+    detail = "the clothes were taken out of their box after the order had ended"
+    findings.report("taken_after_end", order_id, detail, payment_id=payment.id if payment else None)
 
 
 def _reward(purchase: Purchase, move: PurchaseMove) -> None:

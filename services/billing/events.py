@@ -24,6 +24,7 @@ registry.publishes(
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
+    "billing.payout.voided.v1",
     "billing.audit.recorded.v1",
 )
 
@@ -60,6 +61,11 @@ def follow_purchase(event: Event) -> None:
 @registry.handles("customer.buying_order.expired.v1")
 def end_expired_purchase(event: Event) -> None:
     buying.order_ended(event.data["order_id"])
+
+
+@registry.handles("customer.buying_order.taken_after_end.v1")
+def find_taken_after_end(event: Event) -> None:
+    buying.taken_after_end(event.data["order_id"])
 
 
 @registry.handles("customer.return_buying_order.moved.v1")

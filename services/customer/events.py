@@ -31,6 +31,7 @@ registry.publishes(
     "customer.buying_order.expired.v1",
     "customer.buying_order.moved.v1",
     "customer.buying_order.pick_up_due.v1",
+    "customer.buying_order.taken_after_end.v1",
     "customer.return_buying_order.moved.v1",
     "customer.donating_order.moved.v1",
     "customer.return_donating_order.moved.v1",

@@ -175,6 +175,7 @@ def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) ->
         ("billing.fee.due.v1", "payer_id", "3.00 EUR"),
         ("billing.coupon.given.v1", "person_id", "5.00 EUR"),
         ("billing.payout.due.v1", "person_id", "19.60 EUR"),
+        ("billing.payout.voided.v1", "person_id", "Your share of 19.60 EUR is not paid out"),
     ],
 )
 def test_who_it_concerns_is_told_of_work_fees_and_gains(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from libs.chassis import db
+from libs.chassis.clock import now, rfc3339
 from services.billing import card_provider, ledger_check, money_check, payment_states, payments
 from tests.integration.billing.bank import Bank
 from tests.integration.billing.shop import Order, Shop, euros
@@ -308,9 +309,26 @@ def test_a_share_is_due_when_the_return_window_is_over_and_void_for_what_came_ba
     assert payouts_of(billing) == [("due", 600), ("void", 1960)]
     [told] = billing.published("billing.payout.due.v1")
     assert (told["product_id"], told["amount"]) == (order.products[1], euros(600))
+    [undone] = billing.published("billing.payout.voided.v1")
+    assert (undone["product_id"], undone["amount"]) == (order.products[0], euros(1960))
+    assert (undone["person_id"], undone["order_id"]) == (user_id("ines"), DONATION)
     with db.unit_of_work(reads_only=True):
         assert money_check.balance_of(f"donors.{user_id('ines')}", "EUR") == -600
     assert faults() == []
+
+
+def test_clothes_that_were_taken_after_their_order_had_ended_are_found_once(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.moved(order, "cancelled")
+    taken = {"order_id": order.id, "buyer_id": user_id(order.buyer), "at": rfc3339(now())}
+    for _ in range(2):
+        billing.deliver("customer.buying_order.taken_after_end.v1", taken)
+    manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    query = {"state": "open"}
+    [found] = manager("GET", "/billing/v1/reconciliation-findings", params=query).json()["items"]
+    assert (found["kind"], found["subject"]) == ("taken_after_end", order.id)
+    assert found["payment_id"] == payment_id
 
 
 @pytest.mark.parametrize("end", ["completed", "cancelled", "returned"])

@@ -61,6 +61,8 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
     assert (last["product_ids"], last["missing_product_ids"]) == ([], [COAT, HAT]), "they are in the box still"
     go(customer, order, "take_out")
     assert buying.read(ines, order)["state"] == "cancelled"
+    [taken] = customer.published("customer.buying_order.taken_after_end.v1")
+    assert (taken["order_id"], taken["buyer_id"]) == (order["id"], order["buyer_id"])
 
 
 def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Ask) -> None:
