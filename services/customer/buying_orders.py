@@ -325,9 +325,7 @@ def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:
 def _announce_taken_after_end(order: BuyingOrder) -> None:
     """Its box was without a network until the order had ended: staff have to speak with the buyer."""
     data = {"order_id": order.id, "buyer_id": order.buyer_id, "at": clock.rfc3339(clock.now())}
-    registry.publish(
-        "customer.buying_order.taken_after_end.v1", subject=order.id, data=data, version=order.version
-    )
+    registry.publish("customer.buying_order.taken_after_end.v1", subject=order.id, data=data, version=order.version)
 
 
 def remind(order: BuyingOrder) -> None:
