@@ -12,7 +12,8 @@ from sqlalchemy import func, select, update
 
 from libs.chassis import clock, db
 from libs.chassis.clock import now
-from services.billing import card_provider, findings as billing_findings, reconciliation
+from services.billing import card_provider, reconciliation
+from services.billing import findings as billing_findings
 from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import Ask, card, new_id, problem, settle_now
