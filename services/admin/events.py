@@ -12,8 +12,8 @@ from services.admin import (
     audit_trail,
     donations,
     employees,
+    known_returns,
     packing_orders,
-    return_contacts,
     settings_store,
     work_steps,
 )
@@ -87,8 +87,10 @@ def call_off_cancelled_order(event: Event) -> None:
 
 @registry.handles("customer.return_buying_order.moved.v1")
 def know_return_of_purchase(event: Event) -> None:
-    data = event.data
-    return_contacts.know(data["return_id"], data["order_id"], data["buyer_id"], Money.from_dict(data["price"]))
+    data = event.data  # older news has neither items nor whether it was given up
+    facts = {"items": data.get("items"), "is_given_up": data.get("is_given_up", False)}
+    price = Money.from_dict(data["price"])
+    known_returns.know(data["return_id"], data["order_id"], data["buyer_id"], price, **facts)
 
 
 @registry.handles("auth.staff.changed.v1")

@@ -55,7 +55,8 @@ class WorkOrder(Base):
 
 
 class OrderAtWork(Base):
-    """A customer's order in a work order: in one of each kind. `contents` are the products of a buying order."""
+    """A customer's order in a work order: in one of each kind. `contents` are the products of a buying order, or of
+    the return of one: then with the result of their check."""
 
     __tablename__ = "orders_at_work"
     __table_args__ = (UniqueConstraint("order_id", "kind", name="uq_orders_at_work_order"),)
@@ -137,7 +138,8 @@ class WithdrawnOrder(Base):
 
 
 class KnownReturn(Base):
-    """A purchase on its way back, as customer told of it: what was paid for it."""
+    """A purchase on its way back, as customer told of it, and what was paid for it. `items` are its products, each
+    with title and price; null while only older news was heard."""
 
     __tablename__ = "known_returns"
 
@@ -146,6 +148,8 @@ class KnownReturn(Base):
     buyer_id: Mapped[str] = mapped_column(String(36))
     price_amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
+    items: Mapped[Any] = mapped_column(Json(none_as_null=True), nullable=True)
+    is_given_up: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class ReturnContact(Base):

@@ -9,7 +9,7 @@ from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
-from services.admin import packages
+from services.admin import known_returns, packages, work_orders
 from services.admin.models import KnownReturn, ReturnContact
 from services.admin.registry import registry
 
@@ -20,6 +20,10 @@ class NotCheckedBad(Conflict):
 
 class RefundDecided(Conflict):
     slug, title = "refund-decided", "The refund of this return is decided already"
+
+
+class ReturnGivenUp(Conflict):
+    slug, title = "return-given-up", "The return was given up, and its whole price is paid back"
 
 
 class UnknownReturn(Unprocessable):
@@ -44,25 +48,23 @@ class Agreement:
     refund: Money
 
 
-def know(return_id: str, order_id: str, buyer_id: str, price: Money) -> None:
-    """Keep what was paid for the products of a return."""
-    if session().get(KnownReturn, return_id) is None:
-        facts = {"order_id": order_id, "buyer_id": buyer_id}
-        session().add(KnownReturn(id=return_id, price_amount=price.amount, currency=price.currency, **facts))
-        session().flush()
-
-
 def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
-    """Decide the refund of a return, once. UnknownReturn, NotCheckedBad, RefundDecided, RefundTooHigh."""
+    """Decide the refund of the bad pieces of a return, once.
+
+    UnknownReturn, ReturnGivenUp, NotCheckedBad, RefundDecided, RefundTooHigh.
+    """
     known = session().get(KnownReturn, return_id, with_for_update=True)
     if known is None:
         raise UnknownReturn("read the return's id from its order", errors=[_error("/return_id", "no such return")])
+    if known.is_given_up:
+        raise ReturnGivenUp("there is nothing to decide; what is found bad is recycled by its check")
     package = packages.find_of(return_id)
     if package is None or package.result != "bad":
         raise NotCheckedBad(f"it was checked as {(package and package.result) or 'nothing yet'}")
     if session().get(ReturnContact, return_id) is not None:
         raise RefundDecided("read what was recorded for it")
-    _refuse_wrong(agreement, Money(known.price_amount, known.currency))
+    good = known_returns.price_of(known, _good_products(return_id))
+    _refuse_wrong(agreement, Money(known.price_amount - good.amount, known.currency))
     contact = ReturnContact(
         return_id=return_id,
         contacted_at=agreement.contacted_at,
@@ -75,8 +77,15 @@ def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
     )
     session().add(contact)
     session().flush()
-    _tell(contact, known)
+    _tell(contact, known.order_id, contact.refund + good)
     return contact
+
+
+def _good_products(return_id: str) -> list[str]:
+    """The pieces of a checked return that were good beside bad ones."""
+    work_order = work_orders.of_order("checking", return_id)
+    orders = work_order.live_orders if work_order is not None else ()
+    return [piece["product_id"] for order in orders for piece in order.contents if piece.get("result") == "good"]
 
 
 def get(return_id: str) -> ReturnContact:
@@ -94,7 +103,7 @@ def _refuse_wrong(agreement: Agreement, price: Money) -> None:
         detail = f"it was paid in {price.currency}"
         raise RefundTooHigh(detail, errors=[_error("/refund/currency", detail)])
     if agreement.refund.amount > price.amount:
-        detail = f"{price} was paid"
+        detail = f"{price} was paid for what is bad"
         raise RefundTooHigh(detail, errors=[_error("/refund/amount", detail)])
 
 
@@ -102,13 +111,13 @@ def _error(pointer: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "detail": detail}
 
 
-def _tell(contact: ReturnContact, known: KnownReturn) -> None:
+def _tell(contact: ReturnContact, order_id: str, whole_refund: Money) -> None:
     data = {
         "return_id": contact.return_id,
-        "order_id": known.order_id,
+        "order_id": order_id,
         "contacted_at": clock.rfc3339(contact.contacted_at),
         "channel": contact.channel,
-        "refund": contact.refund.to_dict(),
+        "refund": whole_refund.to_dict(),
         "decided_by": contact.decided_by,
         "at": clock.rfc3339(contact.recorded_at),
     }

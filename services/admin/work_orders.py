@@ -194,4 +194,6 @@ def _publish(work_order: WorkOrder, previous: str | None) -> None:
 
 def _told(order: OrderAtWork) -> dict[str, Any]:
     code = order.package.tracking_code if order.package else None
-    return {"order_id": order.order_id, "box_id": order.box_id, "tracking_code": code}
+    checked = [piece for piece in order.contents if "result" in piece]
+    products = [{name: piece[name] for name in ("product_id", "result", "reason")} for piece in checked]
+    return {"order_id": order.order_id, "box_id": order.box_id, "tracking_code": code, "products": products}

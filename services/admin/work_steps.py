@@ -6,11 +6,12 @@ Collected packages are checked, packed ones shipped. Every code of a work order 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict
-from services.admin import assignment, check_photos, work_orders
+from services.admin import assignment, known_returns, work_orders
 from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
 from services.admin.registry import registry
 from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
@@ -51,22 +52,6 @@ def fail(kind: str, work_order_id: str, person_id: str, reason: str) -> WorkOrde
     return work_order
 
 
-def record_check(
-    work_order_id: str, person_id: str, result: str, notes: str | None, photo_ids: Sequence[str]
-) -> WorkOrder:
-    """The result of an own checking order; IllegalMove, CodesMissing, and what is wrong with a photo."""
-    work_order = work_orders.lock_own("checking", work_order_id, person_id)
-    _refuse_unless_scanned(work_order)
-    check_photos.take(work_order, photo_ids)
-    work_order.result, work_order.notes = result, notes
-    for order in work_order.live_orders:
-        if order.package is not None:
-            order.package.result, order.package.checked_at = result, clock.now()
-    end_as_done(work_order)
-    audit.record("record_check", work_order.id, after={"result": result})
-    return work_order
-
-
 def scanned(work_order: WorkOrder, order: OrderAtWork) -> None:
     """The code of one of its packages was scanned by the assignee; the last one ends a collecting order."""
     order.scanned_at = clock.now()
@@ -84,7 +69,8 @@ def _finish_if_collected(work_order: WorkOrder) -> None:
         end_as_done(work_order)
 
 
-def _refuse_unless_scanned(work_order: WorkOrder) -> None:
+def refuse_unless_scanned(work_order: WorkOrder) -> None:
+    """IllegalMove, CodesMissing."""
     if "done" not in MOVES[work_order.state]:
         raise IllegalMove(f"a work order that is {work_order.state} cannot become done")
     missing = sum(order.scanned_at is None for order in work_order.live_orders)
@@ -94,13 +80,14 @@ def _refuse_unless_scanned(work_order: WorkOrder) -> None:
 
 def end_as_done(work_order: WorkOrder) -> None:
     """Done, and what comes next is made; IllegalMove, CodesMissing."""
-    _refuse_unless_scanned(work_order)
+    refuse_unless_scanned(work_order)
     work_orders.move(work_order, "done")
     place = Place(work_order.location_id, work_order.location_name) if work_order.location_id else None
     for order in work_order.live_orders:
         part = Part(order.order_id, donation_id=order.donation_id, contents=order.contents)
         if work_order.kind == "collecting":
-            assignment.create("checking", [part], place)
+            contents = known_returns.contents_of(order.order_id) or order.contents
+            assignment.create("checking", [replace(part, contents=contents)], place)
         elif work_order.kind == "packing" and place is not None:
             known = work_orders.place_of(place.location_id, place.location_name)
             assignment.create("shipping", [part], known)

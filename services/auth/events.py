@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.events import Event
-from libs.chassis.money import Money
+from libs.chassis.money import Money, sum_money
 from services.auth import housekeeping, messages, notifications, password_changes, revocations
 from services.auth.registry import registry
 from services.auth.settings import auth_settings
@@ -116,7 +116,18 @@ def tell_buyer_of_return(event: Event) -> None:
     is_something = data["refund"] is not None and data["refund"]["amount"] > 0
     refund = str(Money.from_dict(data["refund"])) if is_something else ""
     facts = {"order_id": data["order_id"], "location": data["location_name"], "refund": refund}
+    facts |= _checked_pieces(data)
     notifications.tell(data["buyer_id"], template, f"{template}-{data['return_id']}", **facts)
+
+
+def _checked_pieces(data: dict[str, Any]) -> dict[str, Any]:
+    """The titles of what was bad, and what is paid back at once for the rest; older news has no items."""
+    items = data.get("items", ())
+    good = [Money.from_dict(item["price"]) for item in items if item["result"] == "good"]
+    return {
+        "bad": [item["title"] for item in items if item["result"] == "bad"],
+        "paid_at_once": str(sum_money(good, good[0].currency)) if good else "",
+    }
 
 
 @registry.handles("billing.refund.made.v1")
@@ -184,6 +195,13 @@ def tell_of_payout(event: Event) -> None:
     data = event.data
     facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
     notifications.tell(data["person_id"], "payout-due", f"payout-{data['payout_id']}", **facts)
+
+
+@registry.handles("billing.payout.voided.v1")
+def tell_of_void_payout(event: Event) -> None:
+    data = event.data
+    facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
+    notifications.tell(data["person_id"], "payout-void", f"payout-void-{data['payout_id']}", **facts)
 
 
 @registry.every(seconds=0.5)

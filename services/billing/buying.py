@@ -6,12 +6,13 @@ is in a row. A purchase that is returned gives back what it earned in proportion
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.system_settings import setting
-from services.billing import coins, payment_states, payments, payouts, purchases, refunds
+from services.billing import coins, findings, payment_states, payments, payouts, purchases, refunds
 from services.billing.models import Payment, Purchase
 from services.billing.payouts import Sale
 
@@ -31,13 +32,17 @@ class PurchaseMove:
 
 @dataclass(frozen=True)
 class ReturnMove:
-    """The return of products of a buying order came into a state; `refund` is None until it is known."""
+    """The return of products of a buying order came into a state; `refund`, in all, is None until it is known.
+
+    `good` are the pieces that were good while others were bad, with their prices: they wait for no decision.
+    """
 
     return_id: str
     order_id: str
     state: str
     product_ids: list[str]
     refund: Money | None
+    good: Mapping[str, int]
 
 
 def order_moved(move: PurchaseMove) -> None:
@@ -63,6 +68,13 @@ def order_ended(order_id: str) -> None:
     payouts.void_of(order_id)
 
 
+def taken_after_end(order_id: str) -> None:
+    """The buyer took the clothes of a cancelled order out of their box: a person has to speak with the buyer."""
+    payment = payment_states.taken_payment_of(order_id)
+    detail = "the clothes were taken out of their box after the order had ended"
+    findings.report("taken_after_end", order_id, detail, payment_id=payment.id if payment else None)
+
+
 def _reward(purchase: Purchase, move: PurchaseMove) -> None:
     """Coins for the pick-up, and for the first purchase (story b-po-04), by the settings of the pick-up.
 
@@ -85,21 +97,26 @@ def _complete(purchase: Purchase, kept: list[str]) -> None:
 def return_moved(move: ReturnMove) -> None:
     """Let money, rewards and shares follow a return."""
     purchase = purchases.locked(move.order_id)
-    if move.state in GOODS_ARE_BACK:
-        _take_goods_back(purchase, move)
+    at_check = sum(move.good.values())
+    if move.state == "checked_bad" and move.good:
+        _take_goods_back(purchase, move, list(move.good), at_check, key=f"return:{move.return_id}:good")
+    elif move.state in GOODS_ARE_BACK:
+        refund = (move.refund.amount if move.refund is not None else 0) - at_check
+        _take_goods_back(purchase, move, move.product_ids, refund, key=f"return:{move.return_id}")
 
 
-def _take_goods_back(purchase: Purchase, move: ReturnMove) -> None:
+def _take_goods_back(
+    purchase: Purchase, move: ReturnMove, product_ids: list[str], refund: int, *, key: str
+) -> None:
     payment = payment_states.taken_payment_of(move.order_id)
     if payment is None:
         raise LookupError(f"no payment for the returned order {move.order_id} yet")
     payment_states.lock(payment)
-    purchase.returned_product_ids = sorted({*purchase.returned_product_ids, *move.product_ids})
-    payouts.void_of(move.order_id, move.product_ids)
+    purchase.returned_product_ids = sorted({*purchase.returned_product_ids, *product_ids})
+    payouts.void_of(move.order_id, product_ids)
     _take_back_for_returned(purchase, payment.buyer_id)
-    if move.refund is not None and move.refund.amount > 0:
-        key = f"return:{move.return_id}"
-        refunds.start(payment, move.refund.amount, key=key, reason="returned", return_id=move.return_id)
+    if refund > 0:
+        refunds.start(payment, refund, key=key, reason="returned", return_id=move.return_id)
 
 
 def _take_back_for_returned(purchase: Purchase, buyer_id: str) -> None:

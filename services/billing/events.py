@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from libs.chassis.events import Event
 from libs.chassis.money import Money
@@ -24,6 +25,7 @@ registry.publishes(
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
+    "billing.payout.voided.v1",
     "billing.audit.recorded.v1",
 )
 
@@ -62,6 +64,11 @@ def end_expired_purchase(event: Event) -> None:
     buying.order_ended(event.data["order_id"])
 
 
+@registry.handles("customer.buying_order.taken_after_end.v1")
+def find_taken_after_end(event: Event) -> None:
+    buying.taken_after_end(event.data["order_id"])
+
+
 @registry.handles("customer.return_buying_order.moved.v1")
 def follow_purchase_return(event: Event) -> None:
     data = event.data
@@ -72,8 +79,23 @@ def follow_purchase_return(event: Event) -> None:
             state=data["state"],
             product_ids=data["product_ids"],
             refund=Money.from_dict(data["refund"]) if data["refund"] is not None else None,
+            good=_good_beside_bad(data),
         )
     )
+
+
+def _good_beside_bad(data: dict[str, Any]) -> dict[str, int]:
+    """What was good of a return that has bad pieces too, with its price; older news tells of the whole only.
+
+    A return that was given up was paid back whole, whatever its check says later.
+    """
+    if data["state"] not in ("checked_bad", "refund_decided") or data.get("is_given_up", False):
+        return {}
+    return {
+        item["product_id"]: int(item["price"]["amount"])
+        for item in data.get("items", ())
+        if item["result"] == "good"
+    }
 
 
 @registry.handles("customer.donating_order.moved.v1")

@@ -165,7 +165,10 @@ class ReconciliationWindow(Base):
 
 
 class ReconciliationFinding(Base):
-    """Something in which our rows and the provider's do not agree; `unique_key` is its kind and its subject."""
+    """Something about money that does not agree; `unique_key` is its kind and its subject.
+
+    It is mended when it agrees again, or closed by a manager with a note on what was done.
+    """
 
     __tablename__ = "reconciliation_findings"
     __table_args__ = (
@@ -182,6 +185,9 @@ class ReconciliationFinding(Base):
     detail: Mapped[str] = mapped_column(String(300))
     found_at: Mapped[datetime] = mapped_column(UtcDateTime)
     mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_by: Mapped[str | None] = mapped_column(String(64))
+    note: Mapped[str | None] = mapped_column(String(500))
 
 
 class ProviderEvent(Base):

@@ -92,7 +92,7 @@ def make_due(purchase: Purchase) -> None:
             move(payout, "due")
             money_ledger.share_due(payout)
             session().flush()
-            _publish_due(payout)
+            _publish("billing.payout.due.v1", payout)
 
 
 def void_of(buying_order_id: str, product_ids: list[str] | None = None) -> None:
@@ -100,6 +100,8 @@ def void_of(buying_order_id: str, product_ids: list[str] | None = None) -> None:
     for payout in session().scalars(_prepared(buying_order_id)):
         if product_ids is None or payout.product_id in product_ids:
             move(payout, "void")
+            session().flush()
+            _publish("billing.payout.voided.v1", payout)
 
 
 def _prepared(buying_order_id: str) -> Select[Payout]:
@@ -118,7 +120,7 @@ def mark_paid(payout_id: str, reference: str) -> Payout:
     return payout
 
 
-def _publish_due(payout: Payout) -> None:
+def _publish(event_type: str, payout: Payout) -> None:
     data = {
         "payout_id": payout.id,
         "person_id": payout.person_id,
@@ -126,4 +128,4 @@ def _publish_due(payout: Payout) -> None:
         "product_id": payout.product_id,
         "amount": payout.money.to_dict(),
     }
-    registry.publish("billing.payout.due.v1", subject=payout.id, data=data, version=payout.version)
+    registry.publish(event_type, subject=payout.id, data=data, version=payout.version)

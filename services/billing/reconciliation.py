@@ -86,7 +86,7 @@ def report_unsettled() -> None:
             .join(Payment, Payment.id == ReconciliationFinding.subject)
             .where(
                 ReconciliationFinding.kind == "not_settled",
-                ReconciliationFinding.state == "open",
+                ReconciliationFinding.state != "mended",
                 Payment.state.not_in(AT_WORK),
             )
         )

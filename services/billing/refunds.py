@@ -103,7 +103,7 @@ def replace(refund_id: str, reference: str | None, *, despite_dispute: bool = Fa
 
 
 def _is_disputed(failed: Refund) -> bool:
-    return failed.failure_code == "charge_disputed" or findings.is_open_for("dispute", failed.payment_id)
+    return failed.failure_code == "charge_disputed" or findings.is_unmended_for("dispute", failed.payment_id)
 
 
 def _row(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:

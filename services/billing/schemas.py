@@ -86,6 +86,9 @@ class ReconciliationFindingSchema(Schema):
     detail = fields.String()
     found_at = fields.Function(lambda finding: rfc3339(finding.found_at))
     mended_at = fields.Function(lambda finding: rfc3339(finding.mended_at))
+    closed_at = fields.Function(lambda finding: rfc3339(finding.closed_at))
+    closed_by = fields.String(allow_none=True)
+    note = fields.String(allow_none=True)
 
 
 class ReceiptSchema(Schema):

@@ -165,8 +165,7 @@ def happened(order_id: str, name: str) -> None:
     if fact == "applies":
         move(order, name)
     elif (name, order.state) == ("pick_up", "cancelled"):
-        # Its box was without a network until the order had ended: staff have to speak with the buyer.
-        logs.get_logger(__name__).critical("clothes of a cancelled order were taken out", order_id=order_id)
+        _announce_taken_after_end(order)
 
 
 def mark_paid(order_id: str, payment_id: str, paid_at: datetime, how: Mapping[str, Any]) -> None:
@@ -321,6 +320,12 @@ def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:
         **how,
     }
     registry.publish("customer.buying_order.paid.v1", subject=order.id, data=data, version=order.version)
+
+
+def _announce_taken_after_end(order: BuyingOrder) -> None:
+    """Its box was without a network until the order had ended: staff have to speak with the buyer."""
+    data = {"order_id": order.id, "buyer_id": order.buyer_id, "at": clock.rfc3339(clock.now())}
+    registry.publish("customer.buying_order.taken_after_end.v1", subject=order.id, data=data, version=order.version)
 
 
 def remind(order: BuyingOrder) -> None:

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
-from libs.chassis.money import Money, sum_money
+from libs.chassis.money import sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
 from services.customer import buying_orders, donating_orders
 from services.customer.donating_orders import BoxHold
-from services.customer.models import BuyingOrder, BuyingReturnTimelineEntry, ReturnBuyingOrder, ReturnedItem
+from services.customer.models import (
+    BuyingOrder,
+    BuyingReturnTimelineEntry,
+    ReturnBuyingOrder,
+    ReturnedItem,
+)
 from services.customer.registry import registry
+from services.customer.returned_items import good_items, result_of
 
 MACHINE = StateMachine(
     {
@@ -124,7 +131,7 @@ def create(return_id: str, order: BuyingOrder, wish: Wish, hold: BoxHold) -> Ret
     )
     session().add(made)
     session().flush()
-    _announce(made, None)
+    announce(made, None)
     return made
 
 
@@ -137,19 +144,6 @@ def cancel(made: ReturnBuyingOrder) -> None:
         move(made, "cancel")
 
 
-def give_up(made: ReturnBuyingOrder) -> None:
-    """The clothes were handed in and nobody can check them: all is paid back. IllegalMove.
-
-    Repeated it changes nothing.
-    """
-    if made.is_given_up:
-        return
-    MACHINE.after(made.state, "give_up")
-    made.is_given_up, made.refund_amount = True, made.price_amount
-    move(made, "give_up")
-    _settle(made)
-
-
 def move(made: ReturnBuyingOrder, name: str) -> None:
     """Make a move and tell of it; IllegalMove."""
     before = made.state
@@ -159,46 +153,22 @@ def move(made: ReturnBuyingOrder, name: str) -> None:
     if made.state == "checked_good":
         made.refund_amount = made.price_amount
     session().flush()
-    if made.state == "checked_good" or name == "give_up":
+    if name == "give_up":
         donating_orders.sale_undone([item.product_id for item in made.items])
-    _announce(made, before)
+    elif name in ("check_good", "check_bad"):
+        donating_orders.sale_undone([item.product_id for item in good_items(made)])
+    announce(made, before)
 
 
 def happened(return_id: str, name: str) -> None:
     """Something has happened to the return elsewhere; LookupError when it must wait for something before it."""
-    made = _locked_with_order(return_id)
+    made = locked_with_order(return_id)
     fact = "too early" if made is None else MACHINE.judge(made.state, name)
     if fact == "too early" or made is None:
         raise LookupError(f"return {return_id} cannot {name} yet")
     if fact == "too late" or (name == "put_in_box" and not _claim_clothes(made)):
         return
     move(made, name)
-    if made.state == "checked_good":
-        _settle(made)
-
-
-def decide_refund(return_id: str, refund: Money) -> None:
-    """Staff decided with the buyer what is paid back of bad clothes (rb-r-po-02); LookupError when too early."""
-    made = _locked_with_order(return_id)
-    if made is None or MACHINE.judge(made.state, "decide_refund") == "too early":
-        raise LookupError(f"return {return_id} was not checked as bad yet")
-    if made.state != "checked_bad":
-        return
-    if refund.currency != made.currency or refund.amount > made.price_amount:
-        raise ValueError(f"return {return_id}: {refund} is more than was paid")
-    made.refund_amount = refund.amount
-    move(made, "decide_refund")
-    _settle(made)
-
-
-def _settle(made: ReturnBuyingOrder) -> None:
-    """What follows once the refund is known: nothing to pay back is done at once."""
-    if made.is_whole_order:
-        order = buying_orders.find(made.order_id)
-        if order is not None:
-            buying_orders.forget_first(order)
-    if made.refund_amount == 0:
-        move(made, "complete")
 
 
 def _claim_clothes(made: ReturnBuyingOrder) -> bool:
@@ -229,12 +199,8 @@ def sale_stands(order_id: str, product_id: str) -> bool:
     order = buying_orders.find(order_id, locked=True)
     if order is not None and order.state in ("placed", "cancelled", "expired"):
         return False
-    back = (made for made in of_order(order_id) if made.is_given_up or _was_good(made))
-    return product_id not in _products_in(back)
-
-
-def _was_good(made: ReturnBuyingOrder) -> bool:
-    return any(entry.state == "checked_good" for entry in made.timeline)
+    back = (item for made in of_order(order_id) for item in (made.items if made.is_given_up else good_items(made)))
+    return product_id not in {item.product_id for item in back}
 
 
 def kept_products(order: BuyingOrder) -> list[str] | None:
@@ -274,7 +240,7 @@ def get(return_id: str) -> ReturnBuyingOrder:
 
 def get_locked(return_id: str) -> ReturnBuyingOrder:
     """A return, and its order, locked; NotFound."""
-    made = _locked_with_order(return_id)
+    made = locked_with_order(return_id)
     if made is None:
         raise NotFound
     return made
@@ -282,13 +248,13 @@ def get_locked(return_id: str) -> ReturnBuyingOrder:
 
 def get_own(return_id: str, buyer_id: str, *, locked: bool = False) -> ReturnBuyingOrder:
     """An own return; NotFound for somebody else's too (domain rule 5)."""
-    made = _locked_with_order(return_id) if locked else find(return_id)
+    made = locked_with_order(return_id) if locked else find(return_id)
     if made is None or made.buyer_id != buyer_id:
         raise NotFound
     return made
 
 
-def _locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
+def locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
     """The return as it is once its order is locked: whoever changes it holds that lock."""
     order_id = session().scalar(select(ReturnBuyingOrder.order_id).where(ReturnBuyingOrder.id == return_id))
     if order_id is None:
@@ -298,7 +264,7 @@ def _locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
     return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
 
 
-def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
+def announce(made: ReturnBuyingOrder, before: str | None) -> None:
     data = {
         "return_id": made.id,
         "order_id": made.order_id,
@@ -307,6 +273,7 @@ def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
         "previous_state": before,
         "product_ids": [item.product_id for item in made.items],
         "is_whole_order": made.is_whole_order,
+        "items": [_told(made, item) for item in made.items],
         "price": made.price.to_dict(),
         "refund": made.refund.to_dict() if made.refund else None,
         "is_given_up": made.is_given_up,
@@ -315,3 +282,12 @@ def _announce(made: ReturnBuyingOrder, before: str | None) -> None:
         "at": clock.rfc3339(made.timeline[-1].at),
     }
     registry.publish("customer.return_buying_order.moved.v1", subject=made.id, data=data, version=made.version)
+
+
+def _told(made: ReturnBuyingOrder, item: ReturnedItem) -> dict[str, Any]:
+    return {
+        "product_id": item.product_id,
+        "title": item.title,
+        "price": item.price.to_dict(),
+        "result": result_of(made, item),
+    }

@@ -16,9 +16,11 @@ from services.customer import (
     donation_returns,
     order_deadlines,
     order_work,
+    return_checks,
 )
 from services.customer.order_work import WorkNews
 from services.customer.registry import registry
+from services.customer.return_checks import ProductCheck
 
 __all__ = ["registry"]
 
@@ -31,6 +33,7 @@ registry.publishes(
     "customer.buying_order.expired.v1",
     "customer.buying_order.moved.v1",
     "customer.buying_order.pick_up_due.v1",
+    "customer.buying_order.taken_after_end.v1",
     "customer.return_buying_order.moved.v1",
     "customer.donating_order.moved.v1",
     "customer.return_donating_order.moved.v1",
@@ -117,7 +120,7 @@ def _follow_work_on(order: dict[str, Any], data: dict[str, Any]) -> None:
     if order_id.startswith("bor_"):
         order_work.note(order_id, _news_of(data, order["tracking_code"]))
     if (data["kind"], data["state"]) == ("checking", "done"):
-        _checked(order_id, data["result"])
+        _checked(order, data["result"])
     for name in MOVES_OF_WORK.get((data["kind"], order_id[:3], data["state"]), ()):
         _happened(order_id, name)
 
@@ -127,11 +130,14 @@ def _news_of(data: dict[str, Any], tracking_code: str | None) -> WorkNews:
     return WorkNews(**told, tracking_code=tracking_code, at=datetime.fromisoformat(data["at"]))
 
 
-def _checked(order_id: str, result: str) -> None:
+def _checked(order: dict[str, Any], result: str) -> None:
+    order_id = order["order_id"]
     if order_id.startswith("dor_"):
         donating_orders.checked(order_id, result)
     elif order_id.startswith("rbo_"):
-        buying_returns.happened(order_id, f"check_{result}")
+        products = order.get("products", ())  # older news has none
+        checks = {one["product_id"]: ProductCheck(one["result"], one["reason"]) for one in products}
+        return_checks.checked(order_id, result, checks)
 
 
 @registry.handles("admin.work.stopped.v1")
@@ -142,7 +148,7 @@ def cancel_stopped_order(event: Event) -> None:
 
 @registry.handles("admin.return_contact.recorded.v1")
 def decide_refund(event: Event) -> None:
-    buying_returns.decide_refund(event.data["return_id"], Money.from_dict(event.data["refund"]))
+    return_checks.decide_refund(event.data["return_id"], Money.from_dict(event.data["refund"]))
 
 
 @registry.handles("billing.refund.made.v1")
@@ -158,7 +164,7 @@ def show_refund(event: Event) -> None:
         replaces=data.get("replaces"),  # older news has none
     )
     if data["return_id"] is not None:
-        buying_returns.happened(data["return_id"], "complete")
+        return_checks.refund_made(data["return_id"])
 
 
 @registry.handles("admin.hand_over.recorded.v1")

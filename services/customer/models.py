@@ -197,7 +197,8 @@ class ReturnBuyingOrder(Base):
 
 
 class ReturnedItem(Base):
-    """One product of a return, at the price that was paid for it."""
+    """One product of a return, at the price that was paid for it. What its check gave (`good`, or `bad` and why) is
+    null until then, and where an older version heard of the check."""
 
     __tablename__ = "returned_items"
 
@@ -207,6 +208,8 @@ class ReturnedItem(Base):
     title: Mapped[str] = mapped_column(String(200))
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
+    check_result: Mapped[str | None] = mapped_column(String(4))
+    check_reason: Mapped[str | None] = mapped_column(String(500))
 
     @property
     def price(self) -> Money:

@@ -8,7 +8,8 @@ from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
 from services.customer.donation_photos import address_of, form_of
-from services.customer.models import BuyingOrder, DonatingItem, DonatingOrder
+from services.customer.models import BuyingOrder, DonatingItem, DonatingOrder, ReturnBuyingOrder
+from services.customer.returned_items import result_of
 
 
 class ProfileSchema(Schema):
@@ -61,12 +62,18 @@ class BuyingOrderSchema(Schema):
     timeline = fields.List(fields.Nested(TimelineEntrySchema))
 
 
+def _returned_items(made: ReturnBuyingOrder) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = ItemSchema(many=True).dump(made.items)
+    checks = ({"result": result_of(made, item), "reason": item.check_reason} for item in made.items)
+    return [item | check for item, check in zip(items, checks, strict=True)]
+
+
 class BuyingReturnSchema(Schema):
     id = fields.String()
     order_id = fields.String()
     buyer_id = fields.String()
     state = fields.String()
-    items = fields.List(fields.Nested(ItemSchema))
+    items = fields.Function(_returned_items)
     reason = fields.String(allow_none=True)
     price = fields.Function(lambda made: made.price.to_dict())
     refund = fields.Function(lambda made: made.refund.to_dict() if made.refund else None)

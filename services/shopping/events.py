@@ -64,11 +64,28 @@ def sell_again_what_was_cancelled(event: Event) -> None:
 
 @registry.handles("customer.return_buying_order.moved.v1")
 def follow_return(event: Event) -> None:
-    data = event.data
-    if data["state"] == "checked_good" or (data["state"] == "refund_decided" and data.get("is_given_up", False)):
-        sold_products.came_back(data["order_id"], data["product_ids"], data["return_id"])
-    elif data["state"] == "refund_decided":
-        sold_products.recycle(data["order_id"], data["product_ids"])
+    data, state = event.data, event.data["state"]
+    results = _results_of(data)
+    good, bad = ([one for one, found in results.items() if found == result] for result in ("good", "bad"))
+    if data.get("is_given_up", False):  # older news has none
+        there = [product_id for product_id in data["product_ids"] if product_id not in bad]
+        sold_products.came_back(data["order_id"], there, data["return_id"])
+        sold_products.found_bad(data["order_id"], bad)
+    elif state in ("checked_good", "checked_bad", "refund_decided"):
+        sold_products.came_back(data["order_id"], good, data["return_id"])
+        if state == "refund_decided":
+            sold_products.recycle(data["order_id"], bad)
+
+
+WHOLE_RESULTS = {"checked_good": "good", "refund_decided": "bad"}
+
+
+def _results_of(data: dict[str, Any]) -> dict[str, str | None]:
+    """What the check of each product gave; older news has no items, and tells of the whole by its state."""
+    if "items" in data:
+        return {item["product_id"]: item["result"] for item in data["items"]}
+    was_checked = not data.get("is_given_up", False)
+    return dict.fromkeys(data["product_ids"], WHOLE_RESULTS.get(data["state"]) if was_checked else None)
 
 
 @registry.handles("admin.work_order.moved.v1")

@@ -42,12 +42,17 @@ def recycle(order_id: str, product_ids: Iterable[str]) -> None:
 
 
 def package_came_back_bad(order_id: str) -> None:
-    """The package of a cancelled order was checked as bad: nobody wears what was in it, on sale again or not.
+    """The package of a cancelled order was checked as bad: nobody wears what was in it."""
+    hold = hold_store.find_hold(order_id)
+    found_bad(order_id, hold.product_ids if hold else ())
+
+
+def found_bad(order_id: str, product_ids: Iterable[str]) -> None:
+    """What was sold to an order that has its money back is found, and bad: it is recycled, on sale again or not.
 
     What another buyer holds or bought since then is left alone: its packer does not find it.
     """
-    hold = hold_store.find_hold(order_id)
-    for product in product_store.find_products(hold.product_ids if hold else ()).values():
+    for product in product_store.find_products(product_ids).values():
         is_of_another = product.hold is not None and product.hold.order_id != order_id
         if product.state in legal_origins(Move.RECYCLE) and not is_of_another:
             was_public = product.state is ProductState.PUBLISHED

@@ -93,12 +93,21 @@ class Scene:
 
     def check(self, package: Json, result: str) -> Json:
         """The employee scans the package and records what the check gave."""
+        return self._check(package, {"result": result, "notes": "As described."})
+
+    def check_pieces(self, package: Json, **results: str) -> Json:
+        """The same for a return, piece by piece: the result of each product id."""
+        products = [
+            {"product_id": product_id, "result": result} | ({"reason": "Torn"} if result == "bad" else {})
+            for product_id, result in results.items()
+        ]
+        return self._check(package, {"products": products})
+
+    def _check(self, package: Json, body: Json) -> Json:
         work_order = self.give_work("checking", package["order_id"], self.employee)
         self.employee.scan(package["tracking_code"])
         path = f"/admin/v1/checking-orders/{work_order['id']}/result"
-        checked: Json = self.employee.call(
-            "POST", path, json={"result": result, "notes": "As described."}, expect=(200, 201)
-        ).json()
+        checked: Json = self.employee.call("POST", path, json=body, expect=(200, 201)).json()
         return checked
 
     def buy(self, buyer: Customer, *product_ids: str) -> Json:

@@ -28,6 +28,18 @@ def product_in_state(employee: Staff, product_id: str, state: str) -> Json:
     return wait_for(f"product {product_id} to be {state}", read)
 
 
+def resumed(employee: Staff, product_id: str) -> Json:
+    """The product, as soon as it is known to be back."""
+
+    def resume() -> Json | None:
+        path = f"/shopping/v1/inventory/{product_id}/resumption"
+        answer = employee.call("POST", path, expect=(200, 409))
+        found: Json = answer.json()
+        return found if answer.status_code == 200 else None
+
+    return wait_for(f"product {product_id} to be resumed", resume)
+
+
 @pytest.mark.story("b-bu-01")
 @pytest.mark.story("b-bu-02")
 @pytest.mark.story("b-bu-05")
@@ -118,11 +130,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     assert wait_for("the money", refunded)["refunds"][0]["amount"] == order["total"]
     assert scene.employee.call("GET", f"/shopping/v1/inventory/{coat_id}").json()["state"] == "sold"
 
-    def resumed() -> bool | None:
-        path = f"/shopping/v1/inventory/{coat_id}/resumption"
-        return scene.employee.call("POST", path, expect=(200, 409)).status_code == 200 or None
-
-    assert wait_for("the coat that was found to be a draft", resumed)
+    assert resumed(scene.employee, coat_id)["state"] == "draft"
 
 
 @pytest.mark.story("b-pa-02")
@@ -205,14 +213,7 @@ def test_a_coat_that_does_not_fit_comes_back_and_is_sold_again(
     assert [found["id"] for found in listed] == [made["id"]]
 
     path = f"/shopping/v1/inventory/{coat_id}/resumption"
-    draft = wait_for(
-        "the coat to be resumed",
-        lambda: (
-            answer.json()
-            if (answer := scene.employee.call("POST", path, expect=(200, 409))).status_code == 200
-            else None
-        ),
-    )
+    draft = resumed(scene.employee, coat_id)
     assert (draft["state"], draft["price"]) == ("draft", None)
     assert refused(scene.employee, "POST", path, 409) == "illegal-product-state"
     scene.manager.set_price(coat_id, 3900)
@@ -247,6 +248,67 @@ def test_of_a_torn_coat_staff_and_buyer_agree_on_the_refund(
 
     assert wait_for("the refund", decided)["refund"]["amount"] == 2450
     product_in_state(employee, coat_id, "recycled")
+
+
+@pytest.mark.story("rb-r-po-01")
+@pytest.mark.story("rb-r-po-02")
+@pytest.mark.story("rb-r-po-03")
+@pytest.mark.story("rb-r-po-04")
+def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
+    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+) -> None:
+    coat_id, hat_id = published_coat(), published_coat(1500, title="Straw hat", category="hats")
+    order = scene.deliver(buyer, coat_id, hat_id)
+    made = buyer.return_purchase(order["id"], scene.location_id)
+    package = scene.take_back(buyer, made)
+    checked = scene.check_pieces(package, **{coat_id: "good", hat_id: "bad"})
+    assert [one["result"] for one in checked["orders"][0]["contents"]] == ["good", "bad"]
+
+    def refunds() -> list[int]:
+        found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order["id"]}).json()["items"]
+        return sorted(one["amount"]["amount"] for one in found if one["state"] == "made")
+
+    assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
+    shown = buyer.purchase_return_in_state(made["id"], "checked_bad")
+    assert [(one["result"], one["reason"]) for one in shown["items"]] == [("good", None), ("bad", "Torn")]
+    said = buyer.told("return-checked-bad", order["id"])["text"]
+    assert "- Straw hat" in said
+    assert "you get 49.00 EUR back" in said
+    assert resumed(scene.employee, coat_id)["state"] == "draft"
+
+    path = "/admin/v1/return-contacts"
+    agreed = {"return_id": made["id"], "contacted_at": rfc3339(now() - timedelta(minutes=1)), "channel": "phone"}
+    too_much = agreed | {"refund": {"amount": 1501, "currency": "EUR"}}
+    assert refused(scene.employee, "POST", path, 422, json=too_much, headers=idempotency_key()) == "refund-too-high"
+    half = agreed | {"refund": {"amount": 750, "currency": "EUR"}}
+    scene.employee.call("POST", path, json=half, headers=idempotency_key(), expect=201)
+    done = buyer.purchase_return_in_state(made["id"], "completed")
+    assert done["refund"] == {"amount": 5650, "currency": "EUR"}
+    assert refunds() == [750, 4900]
+    product_in_state(scene.employee, hat_id, "recycled")
+
+
+@pytest.mark.story("mf-bo-03")
+def test_a_return_that_was_given_up_is_found_and_checked(
+    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+) -> None:
+    coat_id, hat_id = published_coat(), published_coat(1500, title="Straw hat", category="hats")
+    order = scene.deliver(buyer, coat_id, hat_id)
+    made = buyer.return_purchase(order["id"], scene.location_id)
+    package = scene.take_back(buyer, made)
+    path = f"/customer/v1/monitored-buying-returns/{made['id']}/abandonment"
+    given_up = scene.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
+    assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
+    buyer.purchase_return_in_state(made["id"], "completed")
+
+    scene.check_pieces(package, **{coat_id: "good", hat_id: "bad"})
+    product_in_state(scene.employee, hat_id, "recycled")
+    assert resumed(scene.employee, coat_id)["state"] == "draft"
+    contact = {"return_id": made["id"], "contacted_at": rfc3339(now() - timedelta(minutes=1)), "channel": "phone"}
+    contact |= {"refund": {"amount": 100, "currency": "EUR"}}
+    headers = idempotency_key()
+    refusal = refused(scene.employee, "POST", "/admin/v1/return-contacts", 409, json=contact, headers=headers)
+    assert refusal == "return-given-up"
 
 
 @pytest.mark.story("mf-op-05")

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from libs.chassis.idempotency import stable_id
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
-from services.admin import check_photos, work_orders, work_steps
+from services.admin import check_photos, checks, work_orders, work_steps
+from services.admin.checks import Check, ProductCheck
 from services.admin.models import WorkOrder
 from services.admin.schemas import CheckPhotoUploadSchema, WorkOrderSchema
 
@@ -122,10 +123,9 @@ def fail_shipping_order(work_order_id: str, body: dict[str, Any]) -> dict[str, A
 
 
 def record_check(work_order_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    checked = work_steps.record_check(
-        work_order_id, principal().subject, body["result"], body.get("notes"), body.get("photo_ids", [])
-    )
-    return _dumped(checked)
+    products = [ProductCheck(**said) for said in body.get("products", [])]
+    check = Check(body.get("result"), products, body.get("notes"), body.get("photo_ids", []))
+    return _dumped(checks.record(work_order_id, principal().subject, check))
 
 
 def create_check_photo_upload(work_order_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:

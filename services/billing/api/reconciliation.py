@@ -1,4 +1,4 @@
-"""Where we and the payment provider do not agree."""
+"""What does not agree about money, and closing it by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
+from libs.chassis import audit
 from libs.chassis.pagination import page
+from libs.chassis.security import principal
+from services.billing import findings
 from services.billing.models import ReconciliationFinding
 from services.billing.schemas import ReconciliationFindingSchema
 
@@ -22,3 +25,10 @@ def list_reconciliation_findings(
         cursor=cursor,
         dump=ReconciliationFindingSchema().dump,
     )
+
+
+def close_reconciliation_finding(finding_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    closed = findings.close(finding_id, body["note"], principal().subject)
+    after = {"state": closed.state, "note": closed.note}
+    audit.record("close_reconciliation_finding", closed.id, before={"state": "open"}, after=after)
+    return dict(ReconciliationFindingSchema().dump(closed))

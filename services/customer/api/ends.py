@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis import audit
 from libs.chassis.problems import Unprocessable
-from services.customer import buying_orders, buying_returns
+from services.customer import buying_orders, buying_returns, return_checks
 from services.customer.schemas import BuyingOrderSchema, BuyingReturnSchema
 
 
@@ -31,7 +31,7 @@ def give_up_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
 def give_up_buying_return(return_id: str, body: dict[str, Any]) -> dict[str, Any]:
     made = buying_returns.get_locked(return_id)
     before = made.state
-    buying_returns.give_up(made)
+    return_checks.give_up(made)
     if made.state != before:
         after = {"state": made.state, "reason": body["reason"]}
         audit.record("give_up_buying_return", made.id, before={"state": before}, after=after)

@@ -37,7 +37,7 @@ def stop(admin: Harness, order_id: str) -> httpx.Response:
     return customer("POST", "/admin/v1/work-stops", json={"order_id": order_id})
 
 
-def return_moved(admin: Harness, return_id: str, state: str = "created") -> None:
+def return_moved(admin: Harness, return_id: str, state: str = "created", **changed: Any) -> None:
     data: dict[str, Any] = {
         "return_id": return_id,
         "order_id": new_id("bor"),
@@ -52,7 +52,7 @@ def return_moved(admin: Harness, return_id: str, state: str = "created") -> None
         "location_name": "Rossio",
         "at": clock.rfc3339(clock.now()),
     }
-    admin.deliver("customer.return_buying_order.moved.v1", data)
+    admin.deliver("customer.return_buying_order.moved.v1", data | changed)
 
 
 def contact(return_id: str, amount: int = 2500, **changed: Any) -> dict[str, Any]:
@@ -188,6 +188,139 @@ def test_a_wrong_decision_is_refused_and_says_why(admin: Harness, eva: Ask, rui:
     assert decides("GET", f"{CONTACTS}/{bad}").status_code == 404
     stranger = admin.as_user("rui", "admin:packages", "internal", roles=["deliveryman"])
     assert stranger("POST", CONTACTS, json=contact(bad), key=uuid.uuid4().hex).status_code == 403
+    assert admin.published("admin.return_contact.recorded.v1") == []
+
+
+COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
+
+
+def piece(product_id: str, amount: int) -> dict[str, Any]:
+    price = {"amount": amount, "currency": "EUR"}
+    return {"product_id": product_id, "title": "Wool coat", "price": price, "result": None}
+
+
+TWO_PIECES = {
+    "product_ids": [COAT, HAT],
+    "items": [piece(COAT, 4000), piece(HAT, 900)],
+    "is_given_up": False,
+}
+
+
+def to_check(admin: Harness, eva: Ask, rui: Ask, return_id: str, **facts: Any) -> str:
+    """A return that was collected and scanned by who checks it: the path of its result."""
+    return_moved(admin, return_id, **facts)
+    fill(admin, return_id)
+    [package] = support.collect(rui, [return_id])
+    work_order = scan(eva, package["tracking_code"]).json()
+    return f"/admin/v1/checking-orders/{work_order['id']}/result"
+
+
+def checks(**results: str) -> list[dict[str, str]]:
+    products = {"coat": COAT, "hat": HAT}
+    found = [{"product_id": products[name], "result": result} for name, result in results.items()]
+    return [one | ({"reason": "A tear"} if one["result"] == "bad" else {}) for one in found]
+
+
+@pytest.mark.story("rb-r-po-01")
+@pytest.mark.story("rb-r-po-02")
+def test_a_return_is_checked_piece_by_piece(admin: Harness, eva: Ask, rui: Ask, decides: Ask) -> None:
+    return_id = new_id("rbo")
+    path = to_check(admin, eva, rui, return_id, **TWO_PIECES)
+    [waiting] = the_own(eva, "checking")["orders"]
+    assert [one["product_id"] for one in waiting["contents"]] == [COAT, HAT], "who checks sees what should be there"
+    done = eva("POST", path, json={"products": checks(coat="good", hat="bad"), "notes": "A wet box"})
+    assert (done.status_code, done.json()["state"], done.json()["result"]) == (200, "done", "bad"), done.text
+    contents = done.json()["orders"][0]["contents"]
+    assert [(one["product_id"], one["result"], one["reason"]) for one in contents] == [
+        (COAT, "good", None),
+        (HAT, "bad", "A tear"),
+    ]
+    [told] = support.moves(admin, "checking", "done")
+    assert (told["result"], told["orders"][0]["products"]) == (
+        "bad",
+        [
+            {"product_id": COAT, "result": "good", "reason": None},
+            {"product_id": HAT, "result": "bad", "reason": "A tear"},
+        ],
+    )
+    [entry] = [e for e in admin.published("admin.audit.recorded.v1") if e["action"] == "record_check"]
+    assert entry["after"] == {"result": "bad", "products": {COAT: "good", HAT: "bad"}}
+    too_much = decides("POST", CONTACTS, json=contact(return_id, 901), key=uuid.uuid4().hex)
+    assert problem(too_much) == (422, "refund-too-high"), "only the hat is bad"
+    agreed = decides("POST", CONTACTS, json=contact(return_id, 450), key=uuid.uuid4().hex)
+    assert (agreed.status_code, agreed.json()["refund"]["amount"]) == (201, 450)
+    [decided] = admin.published("admin.return_contact.recorded.v1")
+    assert decided["refund"]["amount"] == 4450, "the coat is paid back whole"
+    assert [one["result"] for one in eva("GET", "/admin/v1/bad-packages").json()["items"]] == ["bad"]
+
+
+@pytest.mark.parametrize(("result", "whole"), [("good", "good"), ("bad", "bad")])
+def test_one_result_is_that_of_each_piece(admin: Harness, eva: Ask, rui: Ask, result: str, whole: str) -> None:
+    for body in ({"result": result}, {"products": checks(coat=result, hat=result)}):
+        path = to_check(admin, eva, rui, new_id("rbo"), **TWO_PIECES)
+        assert eva("POST", path, json=body).json()["result"] == whole
+    for told in support.moves(admin, "checking", "done"):
+        assert [one["result"] for one in told["orders"][0]["products"]] == [result, result]
+
+
+def test_wrong_results_of_pieces_are_refused_and_say_why(admin: Harness, eva: Ask, rui: Ask) -> None:
+    path = to_check(admin, eva, rui, new_id("rbo"), **TWO_PIECES)
+
+    def refused(**body: Any) -> tuple[int, str, list[str]]:
+        answer = eva("POST", path, json=body)
+        return *problem(answer), [error["pointer"] for error in answer.json()["errors"]]
+
+    both = checks(coat="good", hat="good")
+    assert refused() == refused(result="good", products=both) == (422, "result-or-products", [""])
+    assert refused(products=both[:1]) == (422, "wrong-products", ["/products"])
+    assert refused(products=[*both, both[0]]) == (422, "wrong-products", ["/products/2/product_id"])
+    strange = [*both, {"product_id": new_id("prd"), "result": "good"}]
+    assert refused(products=strange) == (422, "wrong-products", ["/products/2/product_id"])
+    unsaid = [both[0], {"product_id": HAT, "result": "bad"}]
+    assert refused(products=unsaid) == (422, "wrong-products", ["/products/1/reason"])
+    assert eva("POST", path, json={"products": [both[0] | {"result": "so so"}]}).status_code == 400
+    assert the_own(eva, "checking")["state"] == "in_progress"
+    assert eva("POST", path, json={"products": both}).status_code == 200
+
+
+def test_only_returns_are_checked_piece_by_piece(admin: Harness, eva: Ask, rui: Ask) -> None:
+    fill(admin, donation := new_id("dor"))
+    [package] = support.collect(rui, [donation])
+    work_order = scan(eva, package["tracking_code"]).json()
+    path = f"/admin/v1/checking-orders/{work_order['id']}/result"
+    assert problem(eva("POST", path, json={"products": checks(coat="good")})) == (422, "wrong-products")
+    assert eva("POST", path, json={"result": "good"}).status_code == 200
+    [told] = support.moves(admin, "checking", "done")
+    assert told["orders"][0]["products"] == []
+
+
+def test_what_older_news_does_not_tell_is_asked_for_or_checked_as_a_whole(
+    admin: Harness, eva: Ask, rui: Ask, decides: Ask
+) -> None:
+    return_id = new_id("rbo")
+    path = to_check(admin, eva, rui, return_id, product_ids=[COAT, HAT])
+    by_piece = {"products": checks(coat="good", hat="bad")}
+    assert problem(eva("POST", path, json=by_piece)) == (409, "contents-unknown")
+    assert eva("POST", path, json={"result": "bad"}).status_code == 200
+    assert decides("POST", CONTACTS, json=contact(return_id, 4900), key=uuid.uuid4().hex).status_code == 201
+    other = new_id("rbo")
+    path = to_check(admin, eva, rui, other, product_ids=[COAT, HAT])
+    return_moved(admin, other, "collected", **TWO_PIECES)
+    assert eva("POST", path, json=by_piece).status_code == 200
+
+
+@pytest.mark.story("mf-bo-03")
+def test_there_is_nothing_to_agree_on_for_a_return_that_was_given_up(
+    admin: Harness, eva: Ask, rui: Ask, decides: Ask
+) -> None:
+    return_id = new_id("rbo")
+    path = to_check(admin, eva, rui, return_id, **TWO_PIECES)
+    return_moved(admin, return_id, "refund_decided", **TWO_PIECES | {"is_given_up": True})
+    return_moved(admin, return_id, "collected", **TWO_PIECES)  # older news
+    found = eva("POST", path, json={"products": checks(coat="good", hat="bad")})
+    assert found.status_code == 200, "it was found, and is checked all the same"
+    answer = decides("POST", CONTACTS, json=contact(return_id, 100), key=uuid.uuid4().hex)
+    assert problem(answer) == (409, "return-given-up")
     assert admin.published("admin.return_contact.recorded.v1") == []
 
 

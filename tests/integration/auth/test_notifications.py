@@ -117,6 +117,23 @@ def test_a_buyer_is_told_what_was_decided_after_a_bad_check(verified: People, am
     assert text in mail.text
 
 
+@pytest.mark.story("rb-r-po-02")
+def test_a_buyer_is_told_which_piece_is_bad_and_what_comes_back_for_the_rest(verified: People) -> None:
+    [buyer_id] = verified.ids()
+    price = {"amount": 4900, "currency": "EUR"}
+    items = [
+        {"product_id": f"prd_{number:032x}", "title": title, "price": price, "result": result}
+        for number, (title, result) in enumerate((("Wool coat", "good"), ("Straw hat", "bad"), ("Scarf", "bad")))
+    ]
+    for state, refund in (("checked_bad", None), ("refund_decided", 5900)):
+        data = return_moved(buyer_id, state, refund) | {"items": items}
+        verified.auth.deliver("customer.return_buying_order.moved.v1", data)
+    told = {mail.subject: mail.text for mail in verified.mails()}
+    checked = told["We found damage on your return"]
+    assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get 49.00 EUR" in checked
+    assert "you get 59.00 EUR back in all, as we agreed" in told["What you get back for your return"]
+
+
 def test_a_list_comes_in_pages(verified: People) -> None:
     [buyer_id] = verified.ids()
     for number in range(3):
@@ -175,6 +192,7 @@ def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) ->
         ("billing.fee.due.v1", "payer_id", "3.00 EUR"),
         ("billing.coupon.given.v1", "person_id", "5.00 EUR"),
         ("billing.payout.due.v1", "person_id", "19.60 EUR"),
+        ("billing.payout.voided.v1", "person_id", "Your share of 19.60 EUR is not paid out"),
     ],
 )
 def test_who_it_concerns_is_told_of_work_fees_and_gains(

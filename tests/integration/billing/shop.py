@@ -110,7 +110,13 @@ class Shop:
         self.billing.deliver("customer.buying_order.moved.v1", data | PICKUP)
 
     def returned(
-        self, order: Order, state: str, products: list[str], refund: int | None, return_id: str = "rbo_" + "7" * 32
+        self,
+        order: Order,
+        state: str,
+        products: list[str],
+        refund: int | None,
+        return_id: str = "rbo_" + "7" * 32,
+        **changed: Any,
     ) -> None:
         prices = dict(zip(order.products, order.prices, strict=True))
         data = {
@@ -125,7 +131,16 @@ class Shop:
             "refund": None if refund is None else euros(refund),
             "at": rfc3339(now()),
         }
-        self.billing.deliver("customer.return_buying_order.moved.v1", data | LOCATION)
+        self.billing.deliver("customer.return_buying_order.moved.v1", data | LOCATION | changed)
+
+    @staticmethod
+    def checked(order: Order, *results: str) -> list[dict[str, Any]]:
+        """What the check gave for each product of an order that came back whole."""
+        pieces = zip(order.products, order.prices, results, strict=True)
+        return [
+            {"product_id": one, "title": "Coat", "price": euros(price), "result": result}
+            for one, price, result in pieces
+        ]
 
     def product_sold(self, order: Order, place: int, donation_id: str) -> None:
         data = {

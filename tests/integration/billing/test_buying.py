@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from libs.chassis import db
+from libs.chassis.clock import now, rfc3339
 from services.billing import card_provider, ledger_check, money_check, payment_states, payments
 from tests.integration.billing.bank import Bank
 from tests.integration.billing.shop import Order, Shop, euros
@@ -263,6 +264,58 @@ def test_a_pick_up_is_rewarded_once_and_a_return_takes_its_part_back(shop: Shop,
     assert faults() == []
 
 
+@pytest.mark.story("rb-r-po-03")
+@pytest.mark.parametrize("coins", [False, True])
+@pytest.mark.parametrize("agreed_on", [0, 500])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_what_was_good_beside_a_bad_piece_is_refunded_at_the_check_and_the_rest_when_it_is_agreed(
+    billing: Harness, shop: Shop, coins: bool, agreed_on: int, is_late: bool
+) -> None:
+    order = shop.order()
+    shop.give_coins(order.buyer, order.total)
+    payment_id = buy(shop, order, coins=coins)
+    move_donation(billing, "deposited")
+    for place in (0, 1):
+        shop.product_sold(order, place, DONATION)
+    shop.moved(order, "picked_up")
+    before = shop.balance(order.buyer)[0]
+    pieces = {"items": shop.checked(order, "good", "bad")}
+
+    def checked() -> None:
+        for _ in range(2):
+            shop.returned(order, "checked_bad", order.products, None, **pieces)
+
+    if not is_late:
+        checked()
+        settle_now()
+        assert [one.amount for one in shop.refunds_of(payment_id)] == [4900]
+        assert payouts_of(billing) == [("prepared", 600), ("void", 1960)]
+        assert shop.balance(order.buyer)[0] - before == (4900 if coins else 0) - 20 * 4900 // 6401
+    for _ in range(2):
+        shop.returned(order, "refund_decided", order.products, 4900 + agreed_on, **pieces)
+    if is_late:
+        checked()
+    settle_now()
+    made = shop.refunds_of(payment_id)
+    assert sorted(one.amount for one in made) == ([500, 4900] if agreed_on else [4900])
+    assert {(one.state, one.return_id) for one in made} == {("made", "rbo_" + "7" * 32)}
+    assert payouts_of(billing) == [("void", 600), ("void", 1960)]
+    assert shop.balance(order.buyer)[0] - before == (4900 + agreed_on if coins else 0) - 20
+    assert faults() == []
+
+
+@pytest.mark.parametrize("state", ["refund_decided", "completed"])
+def test_a_return_that_was_given_up_is_refunded_once_whatever_its_check_says_later(shop: Shop, state: str) -> None:
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.returned(order, "refund_decided", order.products, order.total, is_given_up=True)
+    found = {"is_given_up": True, "items": shop.checked(order, "good", "bad")}
+    shop.returned(order, state, order.products, order.total, **found)
+    settle_now()
+    assert [one.amount for one in shop.refunds_of(payment_id)] == [order.total]
+    assert faults() == []
+
+
 @pytest.mark.parametrize("pick_up_comes_late", [False, True])
 def test_a_reward_is_decided_once_by_the_setting_of_that_moment(
     shop: Shop, set_setting: Callable[[str, Any], None], pick_up_comes_late: bool
@@ -308,9 +361,26 @@ def test_a_share_is_due_when_the_return_window_is_over_and_void_for_what_came_ba
     assert payouts_of(billing) == [("due", 600), ("void", 1960)]
     [told] = billing.published("billing.payout.due.v1")
     assert (told["product_id"], told["amount"]) == (order.products[1], euros(600))
+    [undone] = billing.published("billing.payout.voided.v1")
+    assert (undone["product_id"], undone["amount"]) == (order.products[0], euros(1960))
+    assert (undone["person_id"], undone["order_id"]) == (user_id("ines"), DONATION)
     with db.unit_of_work(reads_only=True):
         assert money_check.balance_of(f"donors.{user_id('ines')}", "EUR") == -600
     assert faults() == []
+
+
+def test_clothes_that_were_taken_after_their_order_had_ended_are_found_once(billing: Harness, shop: Shop) -> None:
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.moved(order, "cancelled")
+    taken = {"order_id": order.id, "buyer_id": user_id(order.buyer), "at": rfc3339(now())}
+    for _ in range(2):
+        billing.deliver("customer.buying_order.taken_after_end.v1", taken)
+    manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    query = {"state": "open"}
+    [found] = manager("GET", "/billing/v1/reconciliation-findings", params=query).json()["items"]
+    assert (found["kind"], found["subject"]) == ("taken_after_end", order.id)
+    assert found["payment_id"] == payment_id
 
 
 @pytest.mark.parametrize("end", ["completed", "cancelled", "returned"])

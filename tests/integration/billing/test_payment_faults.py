@@ -438,11 +438,21 @@ def test_a_dispute_is_told_to_staff_until_it_is_won(shop: Shop) -> None:
     assert open_findings(shop, payment_id) == [("dispute", lost)], "older news came late"
 
 
+def close_finding(shop: Shop, subject: str) -> None:
+    scopes = "billing:reconciliation:read billing:reconciliation:write"
+    manager = shop.billing.as_user("marta", scopes, kind="internal", roles=["manager"])
+    path = "/billing/v1/reconciliation-findings"
+    [found] = [one for one in manager("GET", path).json()["items"] if one["subject"] == subject]
+    assert manager("POST", f"{path}/{found['id']}/closure", json={"note": "Waiting"}).status_code == 200
+
+
 def test_disputed_money_is_not_transferred_too(shop: Shop, proxy: StripeProxy) -> None:
-    """By the provider's refusal, or because the webhook said so."""
+    """By the provider's refusal, or because the webhook said so: also when its finding was closed by hand."""
     _, refused = refused_refund(shop, proxy, "charge_disputed")
     disputed_payment, told = refused_refund(shop, proxy)
-    dispute(shop, disputed_payment, new_id("dp"), "needs_response", "created")
+    dispute_id = new_id("dp")
+    dispute(shop, disputed_payment, dispute_id, "needs_response", "created")
+    close_finding(shop, dispute_id)
     for failed in (refused, told):
         transfer = {"method": "transfer", "reference": "SEPA 44"}
         assert problem(replace_refund(shop, failed, **transfer)) == (409, "payment-disputed")

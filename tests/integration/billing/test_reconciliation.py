@@ -13,10 +13,11 @@ from sqlalchemy import func, select, update
 from libs.chassis import clock, db
 from libs.chassis.clock import now
 from services.billing import card_provider, reconciliation
+from services.billing import findings as billing_findings
 from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import card, new_id, settle_now
-from tests.support.harness import Harness
+from tests.integration.billing.support import Ask, card, new_id, problem, settle_now
+from tests.support.harness import Harness, user_id
 
 
 @pytest.fixture
@@ -212,3 +213,70 @@ def test_while_the_provider_is_away_the_next_run_goes_on(shop: Shop, monkeypatch
     assert shop.payment(payment_id).reconciled_at is None
     reconcile()
     assert shop.payment(payment_id).reconciled_at is not None
+
+
+FINDINGS = "/billing/v1/reconciliation-findings"
+
+
+def found(detail: str = "the bank was asked for 49.00 EUR", kind: str = "dispute") -> None:
+    with db.unit_of_work():
+        billing_findings.report(kind, "dp_1", detail)
+
+
+@pytest.fixture
+def manager(billing: Harness) -> Ask:
+    scopes = "billing:reconciliation:read billing:reconciliation:write"
+    return billing.as_user("marta", scopes, kind="internal", roles=["manager"])
+
+
+def states(manager: Ask) -> dict[str, int]:
+    """How many findings a manager lists in each state."""
+    lists = {state: manager("GET", FINDINGS, params={"state": state}) for state in ("open", "mended", "closed")}
+    return {state: len(listed.json()["items"]) for state, listed in lists.items()}
+
+
+def close(manager: Ask, finding_id: str = "", note: str = "Written off") -> httpx.Response:
+    [newest, *_] = manager("GET", FINDINGS).json()["items"]
+    return manager("POST", f"{FINDINGS}/{finding_id or newest['id']}/closure", json={"note": note})
+
+
+def test_a_manager_closes_a_finding_with_a_note_once(billing: Harness, manager: Ask) -> None:
+    found()
+    closed = close(manager)
+    assert closed.status_code == 200, closed.text
+    assert (closed.json()["state"], closed.json()["note"]) == ("closed", "Written off")
+    assert (closed.json()["closed_by"], closed.json()["mended_at"]) == (user_id("marta"), None)
+    assert closed.json()["closed_at"] is not None
+    assert states(manager) == {"open": 0, "mended": 0, "closed": 1}
+    assert problem(close(manager, note="Once more")) == (409, "finding-not-open")
+    [entry] = billing.published("billing.audit.recorded.v1")
+    assert (entry["action"], entry["target"]) == ("close_reconciliation_finding", closed.json()["id"])
+    assert (entry["before"], entry["after"]) == ({"state": "open"}, {"state": "closed", "note": "Written off"})
+
+
+def test_only_an_open_finding_is_closed_and_only_with_a_note(billing: Harness, manager: Ask) -> None:
+    found()
+    assert close(manager, note="  ").status_code == 400
+    assert close(manager, "rcf_" + "0" * 32).status_code == 404
+    reader = billing.as_user("eva", "billing:reconciliation:read", kind="internal", roles=["employee"])
+    assert close(reader).status_code == 403
+    assert states(manager) == {"open": 1, "mended": 0, "closed": 0}
+    with db.unit_of_work():
+        billing_findings.mended("dispute", "dp_1")
+    assert problem(close(manager)) == (409, "finding-not-open")
+    assert billing.published("billing.audit.recorded.v1") == []
+
+
+def test_what_was_closed_stays_closed_until_something_else_is_found(manager: Ask) -> None:
+    found()
+    close(manager)
+    found()
+    assert states(manager) == {"open": 0, "mended": 0, "closed": 1}
+    found("the bank was asked for 64.01 EUR")
+    assert states(manager) == {"open": 1, "mended": 0, "closed": 0}
+    [seen] = manager("GET", FINDINGS).json()["items"]
+    assert (seen["closed_at"], seen["closed_by"], seen["note"]) == (None, None, None)
+    close(manager)
+    with db.unit_of_work():
+        billing_findings.mended("dispute", "dp_1")
+    assert states(manager) == {"open": 0, "mended": 1, "closed": 0}, "it agrees whatever was thought of it"

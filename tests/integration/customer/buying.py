@@ -172,6 +172,17 @@ def check(customer: Harness, made: dict[str, Any], result: str) -> None:
     work(customer, "checking", "done", made["id"], result)
 
 
+def check_pieces(customer: Harness, made: dict[str, Any], results: dict[str, str]) -> None:
+    """The result of a collected return, piece by piece."""
+    products = [
+        {"product_id": product_id, "result": result, "reason": "Torn" if result == "bad" else None}
+        for product_id, result in results.items()
+    ]
+    orders = [{"order_id": made["id"], "box_id": None, "tracking_code": None, "products": products}]
+    whole = "bad" if "bad" in results.values() else "good"
+    work(customer, "checking", "done", made["id"], whole, orders=orders)
+
+
 def read(ask: Ask, thing: dict[str, Any]) -> dict[str, Any]:
     path = RETURNS if thing["id"].startswith("rbo") else ORDERS
     found: dict[str, Any] = ask("GET", f"{path}/{thing['id']}").json()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.customer.models import BuyingOrder
+from services.customer.models import BuyingOrder, ReturnedItem
 from tests.integration.customer import buying
 from tests.integration.customer.buying import (
     COAT,
@@ -145,6 +146,72 @@ def test_of_bad_clothes_staff_decides_what_is_paid_back(customer: Harness, ines:
         assert read(ines, made)["state"] == "refund_decided"
         refunded(customer, order, amount, made["id"])
     assert buying.states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+
+
+def results(ask: Ask, made: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    return [(item["product_id"], item["result"], item["reason"]) for item in read(ask, made)["items"]]
+
+
+def collected(customer: Harness, ines: Ask, order: dict[str, Any]) -> dict[str, Any]:
+    made = begun(ines, order)
+    door(customer, made["id"], "deposit")
+    work(customer, "collecting", "done", made["id"])
+    return made
+
+
+@pytest.mark.story("rb-r-po-02")
+@pytest.mark.parametrize("agreed_on", [0, 500])
+@pytest.mark.parametrize("is_good_paid_first", [True, False])
+def test_the_good_piece_of_a_return_does_not_wait_for_what_is_agreed_on_the_bad_one(
+    customer: Harness, ines: Ask, agreed_on: int, is_good_paid_first: bool
+) -> None:
+    order = buying.picked_up(customer, ines)
+    made = collected(customer, ines, order)
+    assert results(ines, made) == [(COAT, None, None), (HAT, None, None)]
+    for _ in range(2):
+        buying.check_pieces(customer, made, {COAT: "good", HAT: "bad"})
+    assert results(ines, made) == [(COAT, "good", None), (HAT, "bad", "Torn")]
+    assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
+    checked = customer.published("customer.return_buying_order.moved.v1")[-1]
+    assert [(item["price"]["amount"], item["result"]) for item in checked["items"]] == [
+        (2000, "good"),
+        (2000, "bad"),
+    ]
+    if is_good_paid_first:
+        refunded(customer, order, 2000, made["id"])
+        assert read(ines, made)["state"] == "checked_bad"
+    agreed(customer, made, 2000 + agreed_on)
+    assert read(ines, made)["refund"]["amount"] == 2000 + agreed_on
+    for _ in range((not is_good_paid_first) + (agreed_on > 0)):
+        assert read(ines, made)["state"] == "refund_decided", "not before the last refund"
+        refunded(customer, order, 1000, made["id"])
+    assert buying.states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+
+
+@pytest.mark.parametrize(("second", "state"), [("good", "checked_good"), ("bad", "checked_bad")])
+def test_pieces_that_are_all_alike_are_like_one_result(
+    customer: Harness, ines: Ask, second: str, state: str
+) -> None:
+    order = buying.picked_up(customer, ines)
+    made = collected(customer, ines, order)
+    buying.check_pieces(customer, made, {COAT: second, HAT: second})
+    assert read(ines, made)["state"] == state
+    if second == "bad":
+        agreed(customer, made, 1500)
+    refunded(customer, order, read(ines, made)["refund"]["amount"], made["id"])
+    assert read(ines, made)["state"] == "completed"
+
+
+def test_a_check_that_an_older_version_heard_of_counts_for_all_pieces(customer: Harness, ines: Ask) -> None:
+    order = buying.picked_up(customer, ines)
+    made = begun(ines, order)
+    check(customer, made, "bad")
+    with db.unit_of_work() as session:
+        session.execute(update(ReturnedItem).values(check_result=None))
+    assert results(ines, made) == [(COAT, "bad", None), (HAT, "bad", None)]
+    agreed(customer, made, 1500)
+    refunded(customer, order, 1500, made["id"])
+    assert read(ines, made)["state"] == "completed"
 
 
 def test_more_than_was_paid_is_never_decided(customer: Harness, ines: Ask) -> None:

@@ -61,6 +61,8 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
     assert (last["product_ids"], last["missing_product_ids"]) == ([], [COAT, HAT]), "they are in the box still"
     go(customer, order, "take_out")
     assert buying.read(ines, order)["state"] == "cancelled"
+    [taken] = customer.published("customer.buying_order.taken_after_end.v1")
+    assert (taken["order_id"], taken["buyer_id"]) == (order["id"], order["buyer_id"])
 
 
 def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Ask) -> None:
@@ -154,11 +156,36 @@ def test_a_return_that_is_lost_is_paid_back_whole_and_once(
         found = give_up(manager, made).json()
         assert (found["state"], found["refund"], found["is_given_up"]) == ("refund_decided", made["price"], True)
     buying.work(customer, "collecting", "done", made["id"])
-    for result in ("good", "bad"):
-        buying.work(customer, "checking", "done", made["id"], result)
-    buying.agreed(customer, made, 0)
-    assert buying.read(ines, made)["refund"] == made["price"]
     told = customer.published("customer.return_buying_order.moved.v1")[-1]
     assert (told["state"], told["is_given_up"]) == ("refund_decided", True)
     buying.refunded(customer, order, 2000, made["id"])
+    assert buying.read(ines, made)["state"] == "completed"
+
+
+@pytest.mark.story("mf-bo-03")
+@pytest.mark.parametrize("is_paid_back", [False, True])
+@pytest.mark.parametrize("result", ["good", "bad"])
+def test_the_clothes_of_a_return_that_was_given_up_are_checked_when_they_are_found(
+    customer: Harness, ines: Ask, manager: Ask, is_paid_back: bool, result: str
+) -> None:
+    order = buying.picked_up(customer, ines)
+    made = buying.begun(ines, order)
+    buying.door(customer, made["id"], "deposit")
+    give_up(manager, made)
+    if is_paid_back:
+        buying.refunded(customer, order, 4000, made["id"])
+    state = buying.read(ines, made)["state"]
+    buying.work(customer, "collecting", "done", made["id"])
+    for _ in range(2):
+        buying.check_pieces(customer, made, {COAT: "good", HAT: result})
+    buying.agreed(customer, made, 0)
+    found = buying.read(ines, made)
+    assert (found["state"], found["refund"]) == (state, made["price"]), "all is paid back already"
+    assert [item["result"] for item in found["items"]] == ["good", result]
+    told = customer.published("customer.return_buying_order.moved.v1")[-1]
+    assert (told["state"], told["previous_state"], told["is_given_up"]) == (state, state, True)
+    assert [item["result"] for item in told["items"]] == ["good", result]
+    assert buying.told(customer, "return_buying_order").count((state, state)) == 1
+    if not is_paid_back:
+        buying.refunded(customer, order, 4000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"

@@ -150,6 +150,70 @@ def test_what_came_back_bad_is_recycled_when_the_refund_is_decided(sold: Product
     assert now(sold).state is ProductState.RECYCLED
 
 
+@pytest.fixture
+def two_sold(published: Maker) -> tuple[Product, Product]:
+    coat, hat = published(), published()
+    with db.unit_of_work():
+        holds.create_hold(ORDER, BUYER, [coat.id, hat.id])
+    with db.unit_of_work():
+        holds.decide_after_payment(ORDER, BUYER)
+    return coat, hat
+
+
+def came_back(state: str, *results: tuple[Product, str | None], **changed: Any) -> None:
+    """News of a return, with what the check of each product gave."""
+    facts = {"return_id": RETURN, "order_id": ORDER, "product_ids": [product.id for product, _ in results]}
+    items = [{"product_id": product.id, "result": result} for product, result in results]
+    tell(events.follow_return, **facts, state=state, items=items, **changed)
+
+
+@pytest.mark.story("rb-r-po-04")
+@pytest.mark.parametrize("is_late", [False, True])
+def test_of_a_return_what_is_good_is_resumed_and_what_is_bad_recycled(
+    two_sold: tuple[Product, Product], is_late: bool
+) -> None:
+    coat, hat = two_sold
+    results = ((coat, "good"), (hat, "bad"))
+    if not is_late:
+        came_back("checked_bad", *results)
+        assert now(hat).state is ProductState.SOLD, "nothing is agreed yet"
+        assert resume(coat).state is ProductState.DRAFT
+    for _ in range(2):
+        came_back("refund_decided", *results)
+    assert now(hat).state is ProductState.RECYCLED
+    if is_late:
+        assert resume(coat).state is ProductState.DRAFT
+    for _ in range(2):
+        came_back("checked_bad", *results)
+    assert now(coat).state is ProductState.DRAFT
+    with pytest.raises(IllegalProductMove):
+        resume(hat)
+
+
+@pytest.mark.story("mf-bo-03")
+@pytest.mark.parametrize("before", ["known", "unknown", "resumed", "on sale", "sold again"])
+@pytest.mark.parametrize("state", ["refund_decided", "completed"])
+def test_what_is_found_bad_after_its_return_was_given_up_is_recycled(
+    two_sold: tuple[Product, Product], before: str, state: str
+) -> None:
+    coat, hat = two_sold
+    if before != "unknown":
+        came_back("refund_decided", (coat, None), (hat, None), is_given_up=True)
+    if before not in ("known", "unknown"):
+        resume(hat)
+    if before in ("on sale", "sold again"):
+        with db.unit_of_work(), use_principal(MANAGER):
+            inventory.publish(inventory.set_price(now(hat), Money(3900, "EUR")))
+    if before == "sold again":
+        sell(hat, OTHER)
+    for _ in range(2):
+        came_back(state, (coat, "good"), (hat, "bad"), is_given_up=True)
+    came_back("refund_decided", (coat, None), (hat, None), is_given_up=True)  # older news
+    assert now(hat).state is (ProductState.SOLD if before == "sold again" else ProductState.RECYCLED)
+    assert len(outbox("shopping.product.withdrawn.v1")) == (before == "on sale")
+    assert resume(coat).state is ProductState.DRAFT
+
+
 @pytest.mark.story("mf-op-05")
 def test_a_withdrawn_product_is_resumed(published: Maker) -> None:
     coat = published()
