@@ -190,23 +190,24 @@ class Walk:
 
     def stock(self, count: int) -> None:
         """New products on sale."""
-        for _ in range(count):
-            facts = coat(title=f"Walked coat {len(self.products) + 1}")
-            product = self.ask(self._employee, "POST", "/shopping/v1/inventory", json=facts).json()
-            self._put_on_sale(product["id"])
-            self.products.add(product["id"])
+        titles = [f"Walked coat {len(self.products) + number + 1}" for number in range(count)]
+        self.products |= set(self._pool.map(self._new_product, titles, [self._a_price() for _ in titles]))
 
-    def _put_on_sale(self, product_id: str) -> None:
-        self._set_price(product_id)
-        self.ask(self._manager, "POST", f"/shopping/v1/inventory/{product_id}/publication", json={})
+    def _new_product(self, title: str, price: int) -> str:
+        product, _ = patiently(lambda: self._employee.create_product(**coat(title=title)))
+        product_id: str = product["id"]
+        self._put_on_sale(product_id, price)
+        return product_id
 
-    def _set_price(self, product_id: str) -> httpx.Response:
-        path = f"/shopping/v1/inventory/{product_id}"
-        etag = self.ask(self._manager, "GET", path).headers["etag"]
-        price = {"price": {"amount": self._random.randint(*PRICES), "currency": "EUR"}}
-        return self.ask(
-            self._manager, "PUT", f"{path}/price", json=price, headers={"If-Match": etag}, may=(409, 412)
-        )
+    def _a_price(self) -> int:
+        return self._random.randint(*PRICES)
+
+    def _put_on_sale(self, product_id: str, price: int) -> None:
+        self._set_price(product_id, price)
+        patiently(lambda: self._manager.publish(product_id))
+
+    def _set_price(self, product_id: str, price: int) -> None:
+        patiently(lambda: self._manager.set_price(product_id, price))
 
     def in_state(self, *states: str) -> list[str]:
         found = self._stores.products(self.products)
@@ -226,7 +227,7 @@ class Walk:
         elif drafts:
             product_id = self._random.choice(sorted(drafts))
             self.say(f"the manager puts {product_id} on sale again")
-            self._put_on_sale(product_id)
+            self._put_on_sale(product_id, self._a_price())
         else:
             return False
         return True
@@ -245,7 +246,7 @@ class Walk:
         if on_sale:
             product_id = self._random.choice(on_sale)
             self.say(f"the manager changes the price of {product_id}")
-            self._set_price(product_id)
+            self._set_price(product_id, self._a_price())
 
     # Carts.
 
@@ -374,6 +375,7 @@ class Walk:
                     self._cancel(order)
                 else:
                     self._let_lapse(order)
+                    self._take_over(order)
             return paid
         card = self._random.choice((GOOD_CARD, GOOD_CARD, GOOD_CARD, DECLINED_CARD, CARD_WITH_CHECK))
         return self._pay(order, None if self._chance(0.35) else card if order.tried_to_pay < 2 else GOOD_CARD)
@@ -382,6 +384,11 @@ class Walk:
         self.say(f"the time to pay {order.name} is over")
         self._stores.let_hold_lapse(order.id)
         order.has_lapsed = True
+
+    def _take_over(self, order: Order) -> None:
+        """Somebody else is after the same piece, and need not wait for the lapse to be heard of."""
+        answer = self._place(self._another_than(order.buyer), order.product_ids[:1], None)
+        assert answer.is_success, answer.text
 
     def _pay(self, order: Order, card: str | None) -> bool:
         body = {"order_id": order.id, "method": "coins"}
@@ -532,13 +539,17 @@ class Walk:
     def _use_door(self, person: Actor, subject: str, *, is_occupied: bool) -> bool:
         """Open the door of an order and close it again; False while the person has no right to it."""
         controller = self._scene.controller
+        self._close(patiently(controller.sync), set(), is_occupied=False)  # what was left, and that it is there
         wanted = {"code": controller.code(), "order_id": subject}
         answer = self._answer(person, "POST", "/locker/v1/openings", (200, 404, 409), {"json": wanted})
         if not answer.is_success:
             return False
         mine = {one["box_id"] for one in answer.json()["openings"]}
-        doors: list[Door] = patiently(controller.sync)
-        for door in doors:  # one whose answer was lost is closed as it was
+        return self._close(patiently(controller.sync), mine, is_occupied=is_occupied)
+
+    def _close(self, doors: Sequence[Door], mine: set[str], *, is_occupied: bool) -> bool:
+        """Close the doors; one that nobody stands at (its answer was lost) with what was in it before."""
+        for door in doors:
             self._shut(door, is_occupied=is_occupied if door.id in mine else door.is_occupied)
         return bool({door.id for door in doors} & mine)
 

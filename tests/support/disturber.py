@@ -218,7 +218,7 @@ class Disturber:
         self._calm.set()
 
     def bring_everything_again(self) -> None:
-        """Each event once more, in no order, and wait until it came."""
+        """Each event that was heard once more, in no order; returns when they came."""
         self.calm_down()
         with self._lock:
             events = list(self._heard.values())
@@ -232,6 +232,12 @@ class Disturber:
         with self._lock:
             return not self._later and all(self._came[heard.id] >= 2 for heard in events)
 
+    @property
+    def types(self) -> set[str]:
+        """The types of the events that were heard."""
+        with self._lock:
+            return {heard.type for heard in self._heard.values()}
+
     def times(self) -> dict[str, tuple[int, int, int]]:
         """Of each type of event: how many there were, how often they came, and how often the rarest did."""
         with self._lock:
@@ -243,7 +249,7 @@ class Disturber:
     def waiting(self) -> dict[str, int]:
         """How many messages each queue has that has any, dead-letter queues too."""
         found = {}
-        for url in self._sqs.list_queues(QueueNamePrefix=f"{PREFIX}-")["QueueUrls"]:
+        for url in [self._tap, *self._sqs.list_queues(QueueNamePrefix=f"{PREFIX}-")["QueueUrls"]]:
             names = ("", "NotVisible", "Delayed")
             asked = [f"ApproximateNumberOfMessages{name}" for name in names]
             told = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]

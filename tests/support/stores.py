@@ -75,7 +75,10 @@ class Stores:
     # What time does.
 
     def let_hold_lapse(self, order_id: str) -> None:
-        self._shop["holds"].update_one({"_id": order_id}, {"$set": {"until": clock.now() - A_MOMENT}})
+        past = clock.now() - A_MOMENT
+        self._shop["holds"].update_one({"_id": order_id}, {"$set": {"until": past}})
+        held = {"hold.order_id": order_id, "state": "held"}
+        self._shop["products"].update_many(held, {"$set": {"hold.until": past}})
 
     def let_return_window_close(self, order_id: str) -> None:
         mine = (BuyingOrder.id == order_id, BuyingOrder.state == "picked_up")
