@@ -35,8 +35,9 @@ LATER = ((0.0, 0.5), (1.0, 4.0), (5.0, 25.0))  # seconds: at once, soon, or when
 AGAIN_AT_ONCE = 0.5  # so much of the events comes again during the walk; all of them do in the end
 MOST_RECEIVES = 3  # a message that was given back so often is left alone: each time it waits for longer
 PAUSES = (0.5, 3.0)
-# Half of what comes again has another id: a twin, which no inbox knows, as after a crash between two stores. Not that
-# an order is sold, which billing hears once as long as its money is there.
+AT_ONCE = 10  # of one batch
+# Half of what comes again has another id: a twin, which no inbox knows, as after a crash between two stores. Not
+# that an order is sold: billing takes that once as long as its money is there.
 NO_TWINS = frozenset({"billing.payment.authorized.v1", "shopping.hold.sold.v1"})
 
 
