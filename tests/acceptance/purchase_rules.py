@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 
 from libs.runner.actors import Customer, Json, Staff, wait_for
-from tests.acceptance.purchase_walk import ENDED, RETURN_ENDED, Walk, patiently
+from tests.acceptance.purchase_people import patiently
+from tests.acceptance.purchase_walk import ENDED, RETURN_ENDED, Walk
 from tests.acceptance.scene import Scene
+from tests.support.disturber import Disturber
 from tests.support.stores import Stores
 
+QUIET_SECONDS = 240.0  # a message that failed often comes back after minutes
 LOOKS = 3  # what is read piece by piece may have changed in between: a fault is one that stays
 STEPS = {
     *pairwise(["placed", "paid", "packing", "packed", "shipping", "in_box", "picked_up", "completed"]),
@@ -228,6 +231,7 @@ class Rules:
         products = self._stores.products(self._walk.products)
         assert "held" not in {one["state"] for one in products.values()}, products
         assert self._boxes() == {}, self._boxes()
+        self._check_carts(orders, returns)
         self._check_work([*orders, *(made["id"] for made in returns)])
         self._check_money(orders, returns)
         self._check_coins(orders, returns)
@@ -236,6 +240,15 @@ class Rules:
         query = {"location_id": self._scene.location_id}
         items = self._pages("/locker/v1/boxes", **query)
         return {box["held_for_order_id"]: box["state"] for box in items if box["state"] != "free"}
+
+    def _check_carts(self, orders: dict[str, Json], returns: list[Json]) -> None:
+        """What was bought, and never came back, is out of the cart, unless it was put in again since."""
+        came_back = {made["order_id"] for made in returns}
+        for order in self._walk.orders.values():
+            known = self._walk.carts[order.buyer]
+            left = known.may_have & set(order.product_ids) - known.put_again
+            is_kept = orders[order.id]["state"] == "completed" and order.id not in came_back
+            assert not (is_kept and left), (order.id, left)
 
     def _check_work(self, subjects: list[str]) -> None:
         for subject in subjects:
@@ -333,16 +346,23 @@ def _none_stays(look: Callable[[], Iterator[str]]) -> None:
     assert not faults, faults
 
 
-def wait_until_quiet(stores: Stores, waiting: Callable[[], dict[str, int]], dead: dict[str, int]) -> None:
-    """No event is on its way any more; what is among the dead letters since before may stay there."""
+class Quiet:
+    """What was on its way before the walk, and waiting until no more is."""
 
-    def quiet() -> bool | None:
-        for _ in range(2):  # between outbox and queue an event is in neither for a moment
-            if stores.unsent() or waiting() != dead:
-                return None
-        return True
+    def __init__(self, stores: Stores, disturber: Disturber) -> None:
+        self._stores, self._disturber = stores, disturber
+        self._before, self._unsent = disturber.waiting(), stores.unsent()
 
-    try:
-        wait_for("all to be quiet", quiet, 120)
-    except TimeoutError:
-        raise AssertionError((stores.unsent(), waiting())) from None
+    def wait(self) -> None:
+        """No event is in an outbox or a queue any more, and none came to the dead letters."""
+        try:
+            wait_for(
+                "all to be quiet", lambda: True if self._is_quiet() and self._is_quiet() else None, QUIET_SECONDS
+            )
+        except TimeoutError:
+            raise AssertionError((self._stores.unsent(), self._disturber.waiting())) from None
+
+    def _is_quiet(self) -> bool:
+        if self._stores.unsent() > self._unsent:
+            return False
+        return all(count <= self._before.get(name, 0) for name, count in self._disturber.waiting().items())

@@ -96,8 +96,3 @@ class Stores:
         self._change("locker", DoorRight, DoorRight.order_id == return_id, valid_until=past)
         held = (Box.held_for_order_id == return_id, Box.state == "held")
         self._change("locker", Box, *held, held_until=past)
-
-    def let_deposits_wait(self, location_id: str) -> None:
-        """What is in a box for a collection has been there for long."""
-        mine = (Box.location_id == location_id, Box.awaits_collection.is_(True))
-        self._change("locker", Box, *mine, waiting_since=clock.now() - timedelta(days=60))
