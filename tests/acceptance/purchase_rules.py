@@ -267,14 +267,15 @@ class Rules:
                     coins[payment["order_id"]] += payment["coins"] or 0
         for refund in self.refunds():
             assert refund["state"] == "made", refund
-            coins[refund["order_id"]] -= refund["coins"] or 0
+            if refund["coins"]:
+                coins[refund["order_id"]] -= refund["coins"]
         provider = {
             order_id: sum(_kept(intent) for intent in intents) for order_id, intents in self.at_provider().items()
         }
         for order_id, order in orders.items():
             expected = _owed(order, [made for made in returns if made["order_id"] == order_id])
             assert taken[order_id] == expected, (order_id, taken[order_id], expected)
-            in_coins = order_id in coins
+            in_coins = order_id in coins  # one is worth one cent
             assert coins[order_id] == (expected if in_coins else 0), (order_id, coins[order_id], expected)
             at_provider = provider.get(order_id, 0)
             assert at_provider == (0 if in_coins else expected), (order_id, at_provider, expected)
