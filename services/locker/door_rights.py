@@ -9,7 +9,7 @@ from sqlalchemy import select
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
-from services.locker.models import Box, DoorRight, Grant
+from services.locker.models import Box, DoorRight, Grant, WorkHeardOf
 
 # Whether the box is full after what the door was opened for.
 PURPOSES = {"deposit": True, "ship": True, "withdraw": False, "collect": False, "pick_up": False}
@@ -53,6 +53,19 @@ def void_of_order(order_id: str, *purposes: str) -> None:
     for right in _open_of(order_id):
         if not purposes or right.purpose in purposes:
             end(right, "void")
+
+
+def is_news(order_id: str, purpose: str, version: int) -> bool:
+    """Whether an event of the work on an order is the newest so far; one that was overtaken changes nothing."""
+    known = session().get(WorkHeardOf, (order_id, purpose), with_for_update=True)
+    if known is None:
+        session().add(WorkHeardOf(order_id=order_id, purpose=purpose, version=version))
+    elif version > known.version:
+        known.version = version
+    else:
+        return False
+    session().flush()
+    return True
 
 
 def is_open(order_id: str, purpose: str) -> bool:

@@ -63,6 +63,8 @@ def give_doors_to_assignee(event: Event) -> None:
     if purpose is None:
         return
     for order in data["orders"]:
+        if not door_rights.is_news(order["order_id"], purpose, event.version):
+            continue
         if data["state"] not in ("assigned", "in_progress") or data["assignee_id"] is None:
             door_rights.void_of_order(order["order_id"], purpose)
         elif purpose == "collect" and order["box_id"] is not None:

@@ -156,6 +156,16 @@ class Recipient(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class WorkHeardOf(Base):
+    """How new the newest event is of the work for which an order's door is opened."""
+
+    __tablename__ = "work_heard_of"
+
+    order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(10), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
 class ControllerEvent(Base):
     """What a controller reported, in its own numbering; each number is taken once."""
 

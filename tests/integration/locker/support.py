@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -138,9 +139,19 @@ def deposit(locker: Harness, place: Place, donor: str = "ines") -> tuple[str, st
     return order_id, opening["box_id"]
 
 
+_versions = itertools.count(1)
+
+
 def work_order(
-    locker: Harness, kind: str, state: str, place: Place, assignee: str | None, *orders: tuple[str, str | None]
+    locker: Harness,
+    kind: str,
+    state: str,
+    place: Place,
+    assignee: str | None,
+    *orders: tuple[str, str | None],
+    version: int | None = None,
 ) -> None:
+    """Tell of a work order: the newest news, unless a version says otherwise."""
     data = {
         "work_order_id": new_id("wor"),
         "kind": kind,
@@ -154,7 +165,7 @@ def work_order(
         "reason": None,
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("admin.work_order.moved.v1", data)
+    locker.deliver("admin.work_order.moved.v1", data, version=version or next(_versions))
 
 
 def occupation_paid(locker: Harness, order_id: str, donor: str = "ines") -> None:

@@ -110,6 +110,20 @@ def test_the_door_opens_for_this_buyer_at_this_place_once(empty_locker: Harness,
 
 
 @pytest.mark.story("rb-c-01")
+def test_news_of_work_that_was_overtaken_changes_no_door(empty_locker: Harness, place: Place) -> None:
+    order_id = new_id("bor")
+    paid(empty_locker, place, order_id)
+    work = (order_id, None)
+    work_order(empty_locker, "shipping", "in_progress", place, "rita", work, version=5)
+    late = [("open", None), ("assigned", "paulo"), ("open", None), ("assigned", "rita"), ("in_progress", "rita")]
+    for version, (state, assignee) in enumerate(late, start=1):
+        work_order(empty_locker, "shipping", state, place, assignee, work, version=version)
+    assert refusal(open_doors(person(empty_locker, "paulo", "internal"), place)) == (404, "nothing-to-open")
+    assert open_doors(person(empty_locker, "rita", "internal"), place).status_code == 200
+    work_order(empty_locker, "shipping", "open", place, None, work, version=6)
+    assert refusal(open_doors(person(empty_locker, "rita", "internal"), place)) == (404, "nothing-to-open")
+
+
 def test_a_cancelled_order_gives_its_box_and_its_doors_back(empty_locker: Harness, place: Place) -> None:
     order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")
     paid(empty_locker, place, order_id)
