@@ -98,9 +98,9 @@ def return_moved(move: ReturnMove) -> None:
     """Let money, rewards and shares follow a return."""
     purchase = purchases.locked(move.order_id)
     at_check = sum(move.good.values())
-    if move.state == "checked_bad" and move.good:
+    if move.good:  # also when the refund of the rest is decided: the news of the check may come later, or never
         _take_goods_back(purchase, move, list(move.good), at_check, key=f"return:{move.return_id}:good")
-    elif move.state in GOODS_ARE_BACK:
+    if move.state in GOODS_ARE_BACK:
         refund = (move.refund.amount if move.refund is not None else 0) - at_check
         _take_goods_back(purchase, move, move.product_ids, refund, key=f"return:{move.return_id}")
 

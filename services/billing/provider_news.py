@@ -58,7 +58,8 @@ def _take_news_of_dispute(dispute: Dispute, notice: Notice, payment: Payment | N
     payment_id = payment.id if payment else None
     if not findings.was_mended("dispute", dispute.id):
         money = Money(notice.amount, notice.currency)
-        detail = f"the bank was asked for {money} ({dispute.reason})"
+        what = "the bank gave back" if dispute.status == "lost" else "the bank was asked for"
+        detail = f"{what} {money} ({dispute.reason})"
         findings.report("dispute", dispute.id, detail, payment_id=payment_id)
     if dispute.status in WITHDRAWN_DISPUTE:
         findings.mended("dispute", dispute.id)

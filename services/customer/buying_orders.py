@@ -165,6 +165,7 @@ def happened(order_id: str, name: str) -> None:
     if fact == "applies":
         move(order, name)
     elif (name, order.state) == ("pick_up", "cancelled"):
+        logs.get_logger(__name__).critical("clothes taken after their order ended", order_id=order_id)
         _announce_taken_after_end(order)
 
 

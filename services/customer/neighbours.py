@@ -34,6 +34,10 @@ class ProductSold(Conflict):
     slug, title = "product-sold", "A buyer has a product of this donation"
 
 
+class ProductsRecycled(Conflict):
+    slug, title = "products-recycled", "Nothing of this donation is left"
+
+
 class PaymentUnderWay(Conflict):
     slug, title = "payment-under-way", "The order is being paid at this moment"
 
@@ -149,14 +153,18 @@ def hold_box(order_id: str, person_id: str, location_id: str) -> BoxHold:
 
 
 def claim_products(return_id: str, order_id: str) -> None:
-    """Take the products of a donation off sale; ProductSold when a buyer has one, PeerUnavailable."""
+    """Take the products of a donation off sale.
+
+    ProductSold when a buyer has one, ProductsRecycled when nothing is left of it, PeerUnavailable.
+    """
     wanted = {"return_id": return_id, "donating_order_id": order_id}
     try:
         peer("shopping").post("/shopping/v1/return-claims", json=wanted, repeatable=True)
     except PeerProblem as problem:
-        if problem.slug != "product-sold":
-            raise
-        raise ProductSold(problem.detail) from None
+        for refused in (ProductSold, ProductsRecycled):
+            if problem.slug == refused.slug:
+                raise refused(problem.detail) from None
+        raise
 
 
 def release_products(return_id: str) -> None:

@@ -66,7 +66,7 @@ def give_doors_to_assignee(event: Event) -> None:
         if not door_rights.is_news(order["order_id"], purpose, event.version):
             continue
         if data["state"] not in ("assigned", "in_progress") or data["assignee_id"] is None:
-            door_rights.void_of_order(order["order_id"], purpose)
+            packages.take_from_assignee(order["order_id"], purpose)
         elif purpose == "collect" and order["box_id"] is not None:
             packages.let_collect(order["order_id"], order["box_id"], data["assignee_id"])
         elif purpose == "ship" and data["location_id"] is not None:

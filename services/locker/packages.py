@@ -57,6 +57,14 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
     return box
 
 
+def take_from_assignee(order_id: str, purpose: str) -> None:
+    """Nobody has this work on the package for now: neither its box opens for it, nor one that is waited for."""
+    door_rights.void_of_order(order_id, purpose)
+    waiting = session().get(BoxRequest, order_id)
+    if waiting is not None and purpose == "ship":
+        waiting.deliveryman_id = None
+
+
 def serve_waiting() -> None:
     """Try again for the orders whose location has a free box by now, longest waiting first."""
     free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")

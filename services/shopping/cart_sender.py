@@ -20,6 +20,7 @@ CART_QUEUE = "cart"
 MOST_IN_MESSAGE = 10
 SPACING_SECONDS = 0.025
 QUEUE_LEFT_ALONE_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SECONDS at most when its turn has come
 
 
 class _Message:
@@ -49,11 +50,11 @@ def send_cart(customer_id: str, cart: StoredCart) -> None:
     """Returns when the queue has the cart. Raises QueueUnavailable, at once for some seconds after a failed try."""
     message, is_first = _join_message(customer_id, cart)
     if is_first:
-        with _sending_lock:
-            time.sleep(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
-            _close(message)
-            _send(message)
-    message.sent.result()
+        _send_when_it_is_its_turn(message)
+    try:
+        message.sent.result(LONGEST_WAIT_SECONDS)
+    except TimeoutError:
+        raise QueueUnavailable("the cart is sent later") from None
 
 
 def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
@@ -87,10 +88,14 @@ def _close(message: _Message) -> None:
             _filling = None
 
 
-def _send(message: _Message) -> None:
+def _send_when_it_is_its_turn(message: _Message) -> None:
     try:
-        _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
+        with _sending_lock:
+            time.sleep(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
+            _close(message)
+            _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
     except BaseException as error:
+        _close(message)
         message.sent.set_exception(error)
     else:
         message.sent.set_result(None)

@@ -106,7 +106,10 @@ def get_product(product_id: str) -> Product:
 
 
 def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
-    """The products with these ids as they are now, whatever their state; an unknown id is not in the answer."""
+    """The products with these ids, whatever their state; an unknown id is not in the answer.
+
+    To show them, not to decide by them: what is remembered may be some seconds old (page_memory.py).
+    """
     return page_memory.remembered_products(product_ids, product_store.find_products)
 
 

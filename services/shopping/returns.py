@@ -12,13 +12,21 @@ class ProductSold(Conflict):
     title = "A buyer has a product of this donation"
 
 
+class ProductsRecycled(Conflict):
+    slug = "products-recycled"
+    title = "Nothing of this donation is left"
+
+
 def claim(return_id: str, donating_order_id: str) -> None:
     """All products of the donation leave the shop, or none.
 
     Each goes by one atomic update, so that a buyer who is faster has it. Repeated for the same return it changes
-    nothing, and finishes one that a crash left half made. Raises ProductSold.
+    nothing, and finishes one that a crash left half made. Raises ProductSold, ProductsRecycled.
     """
-    for product in product_store.products_of_donation(donating_order_id):
+    products = product_store.products_of_donation(donating_order_id)
+    if products and all(product.state is ProductState.RECYCLED for product in products):
+        raise ProductsRecycled("A buyer sent its clothes back, and they could not be sold any more.")
+    for product in products:
         if product.state in (ProductState.RETURNED, ProductState.RECYCLED):
             continue
         if not _take_off_sale(product, return_id):

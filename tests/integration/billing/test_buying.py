@@ -267,9 +267,9 @@ def test_a_pick_up_is_rewarded_once_and_a_return_takes_its_part_back(shop: Shop,
 @pytest.mark.story("rb-r-po-03")
 @pytest.mark.parametrize("coins", [False, True])
 @pytest.mark.parametrize("agreed_on", [0, 500])
-@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("check_is_heard", ["in time", "late", "never"])
 def test_what_was_good_beside_a_bad_piece_is_refunded_at_the_check_and_the_rest_when_it_is_agreed(
-    billing: Harness, shop: Shop, coins: bool, agreed_on: int, is_late: bool
+    billing: Harness, shop: Shop, coins: bool, agreed_on: int, check_is_heard: str
 ) -> None:
     order = shop.order()
     shop.give_coins(order.buyer, order.total)
@@ -285,7 +285,7 @@ def test_what_was_good_beside_a_bad_piece_is_refunded_at_the_check_and_the_rest_
         for _ in range(2):
             shop.returned(order, "checked_bad", order.products, None, **pieces)
 
-    if not is_late:
+    if check_is_heard == "in time":
         checked()
         settle_now()
         assert [one.amount for one in shop.refunds_of(payment_id)] == [4900]
@@ -293,7 +293,7 @@ def test_what_was_good_beside_a_bad_piece_is_refunded_at_the_check_and_the_rest_
         assert shop.balance(order.buyer)[0] - before == (4900 if coins else 0) - 20 * 4900 // 6401
     for _ in range(2):
         shop.returned(order, "refund_decided", order.products, 4900 + agreed_on, **pieces)
-    if is_late:
+    if check_is_heard == "late":
         checked()
     settle_now()
     made = shop.refunds_of(payment_id)

@@ -438,6 +438,18 @@ def test_a_dispute_is_told_to_staff_until_it_is_won(shop: Shop) -> None:
     assert open_findings(shop, payment_id) == [("dispute", lost)], "older news came late"
 
 
+def test_a_dispute_that_was_closed_by_hand_is_told_again_when_it_is_lost(shop: Shop) -> None:
+    _, payment_id = sold(shop)
+    dispute_id = new_id("dp")
+    for _ in range(2):
+        dispute(shop, payment_id, dispute_id, "needs_response", "created")
+    close_finding(shop, dispute_id)
+    dispute(shop, payment_id, dispute_id, "under_review", "updated")
+    assert open_findings(shop, payment_id) == []
+    dispute(shop, payment_id, dispute_id, "lost", "closed")
+    assert open_findings(shop, payment_id) == [("dispute", dispute_id)]
+
+
 def close_finding(shop: Shop, subject: str) -> None:
     scopes = "billing:reconciliation:read billing:reconciliation:write"
     manager = shop.billing.as_user("marta", scopes, kind="internal", roles=["manager"])

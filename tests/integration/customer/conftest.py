@@ -25,6 +25,7 @@ class Neighbours:
         self.taken: list[str] = []
         self.away: set[str] = set()
         self.is_full = self.is_sold = self.is_shipped = False
+        self.refuses_claims: str | None = None
         self.box_held_for = timedelta(days=7)
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -67,9 +68,9 @@ class Neighbours:
         return httpx.Response(200, json=place | {"held_until": rfc3339(now() + self.box_held_for)})
 
     def _claim(self, body: dict[str, Any] | None) -> httpx.Response:
-        if body is not None and self.is_sold:
+        if body is not None and self.refuses_claims:
             return httpx.Response(
-                409, json={"type": "x/product-sold", "title": "sold", "detail": "The coat is sold."}
+                409, json={"type": f"x/{self.refuses_claims}", "title": "no", "detail": "The coat is gone."}
             )
         return httpx.Response(204)
 

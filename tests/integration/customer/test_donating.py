@@ -364,9 +364,10 @@ def test_what_cannot_come_back_is_refused(customer: Harness, ines: Ask, rui: Ask
     work(customer, "collecting", "done", order["id"])
     elsewhere = wanted | {"location_id": "loc_" + "9" * 32}
     assert refusal(ines("POST", RETURNS, json=elsewhere, key=key())) == (422, "unknown-location")
-    neighbours.is_sold = True
-    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, "product-sold")
-    neighbours.is_sold, neighbours.away = False, {"shopping"}
+    for refused in ("product-sold", "products-recycled"):
+        neighbours.refuses_claims = refused
+        assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, refused)
+    neighbours.refuses_claims, neighbours.away = None, {"shopping"}
     assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (503, "peer-unavailable")
     assert state_of(ines, order["id"]) == "collected"
     neighbours.away = set()

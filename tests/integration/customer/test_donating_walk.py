@@ -74,7 +74,7 @@ class Donations(RuleBasedStateMachine):
         self.ask: Ask = self.customer.as_user(key(), SCOPE)
         self.orders = [donating.drafted(self.ask) for _ in range(2)]
         self.returns: dict[int, str] = {}
-        self.neighbours.is_sold = False
+        self.neighbours.refuses_claims = None
 
     def _asked(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
         answer = self.ask(method, path, **arguments)

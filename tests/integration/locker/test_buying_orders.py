@@ -109,7 +109,6 @@ def test_the_door_opens_for_this_buyer_at_this_place_once(empty_locker: Harness,
     assert "occupied" not in boxes(place)
 
 
-@pytest.mark.story("rb-c-01")
 def test_news_of_work_that_was_overtaken_changes_no_door(empty_locker: Harness, place: Place) -> None:
     order_id = new_id("bor")
     paid(empty_locker, place, order_id)
@@ -124,6 +123,7 @@ def test_news_of_work_that_was_overtaken_changes_no_door(empty_locker: Harness, 
     assert refusal(open_doors(person(empty_locker, "rita", "internal"), place)) == (404, "nothing-to-open")
 
 
+@pytest.mark.story("rb-c-01")
 def test_a_cancelled_order_gives_its_box_and_its_doors_back(empty_locker: Harness, place: Place) -> None:
     order_id, rui = new_id("bor"), person(empty_locker, "rui", "internal")
     paid(empty_locker, place, order_id)
@@ -147,6 +147,23 @@ def test_a_cancelled_order_waits_for_no_box(empty_locker: Harness) -> None:
     with db.unit_of_work():
         packages.serve_waiting()
     assert boxes(place) == ["free"]
+
+
+def test_a_box_that_was_waited_for_opens_for_whoever_has_the_work_now(empty_locker: Harness) -> None:
+    place = make_place(empty_locker, boxes=1)
+    first, second = new_id("bor"), new_id("bor")
+    paid(empty_locker, place, first)
+    paid(empty_locker, place, second)
+    paulo, rita = (person(empty_locker, name, "internal") for name in ("paulo", "rita"))
+    work_order(empty_locker, "shipping", "assigned", place, "paulo", (second, None), version=2)
+    work_order(empty_locker, "shipping", "open", place, None, (second, None), version=3)
+    cancelled(empty_locker, place, first)
+    with db.unit_of_work():
+        packages.serve_waiting()
+    assert boxes(place) == ["held"]
+    assert refusal(open_doors(paulo, place, order_id=second)) == (404, "nothing-to-open")
+    work_order(empty_locker, "shipping", "assigned", place, "rita", (second, None), version=4)
+    assert open_doors(rita, place, order_id=second).status_code == 200
 
 
 @pytest.mark.story("b-po-02")

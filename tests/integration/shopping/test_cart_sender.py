@@ -116,6 +116,34 @@ def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
     assert not queue.asked.acquire(blocking=False), "nobody waits for it a second time"
 
 
+def test_a_sender_that_fails_lets_nobody_wait_for_it(queue: SlowQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_seconds: float) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(cart_sender.time, "sleep", fail)
+        with pytest.raises(MemoryError):
+            cart_sender.send_cart("usr_a", cart_with("prd_1"))
+    queue.may_go.release()
+    cart_sender.send_cart("usr_b", cart_with("prd_2"))
+    assert [sorted(carts) for carts in queue.sent] == [["usr_b"]]
+
+
+def test_nobody_waits_longer_for_a_message_than_a_moment(
+    queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = threads.submit(cart_sender.send_cart, "usr_first", cart_with("prd_1"))
+    queue.asked.acquire()
+    leader = threads.submit(cart_sender.send_cart, "usr_a", cart_with("prd_1"))
+    wait_until_joined("usr_a")
+    monkeypatch.setattr(cart_sender, "LONGEST_WAIT_SECONDS", 0.01)
+    with pytest.raises(QueueUnavailable):
+        cart_sender.send_cart("usr_b", cart_with("prd_1"))
+    queue.may_go.release(2)
+    first.result(10)
+    leader.result(10)
+
+
 def test_a_message_of_an_older_release_is_one_cart() -> None:
     entries = [["prd_1", "5|1|5|100|EUR"]]
     old = {"customer_id": "usr_a", "version": 3, "updated_at_ms": 5, "entries": entries}

@@ -84,5 +84,21 @@ def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(cl
     assert product_store.products_of_donation(ORDER)[0].is_available
 
 
+def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[[], None]) -> None:
+    for name in ("coat", "shirt"):
+        published(name)
+    for name in ("coat", "shirt"):
+        assert state_of(name) is ProductState.PUBLISHED
+        recycled = {"$set": {"state": str(ProductState.RECYCLED)}}
+        product_store.products_collection().update_one({"_id": id_of("prd", name)}, recycled)
+        if name == "coat":
+            claim()
+            assert state_of("shirt") is ProductState.RETURNED
+            with db.unit_of_work():
+                returns.release(RETURN)
+    with pytest.raises(returns.ProductsRecycled):
+        claim()
+
+
 def test_a_donation_without_products_can_be_returned(claim: Callable[[], None]) -> None:
     claim()
