@@ -67,10 +67,13 @@ class Walk(People):
         return [order for order in self.orders.values() if not order.is_over]
 
     def place_orders(self) -> bool:
-        """One buyer, or several after the same product; False while enough is under way, or nothing on sale."""
-        on_sale = self.in_state("published")
-        if len(self.open_orders) >= MOST_OPEN or not on_sale:
+        """One buyer, or several after the same product; False while enough is under way."""
+        if len(self.open_orders) >= MOST_OPEN:
             return False
+        on_sale = self.in_state("published")
+        if not on_sale:
+            self.stock(2)  # what is kept is gone
+            return True
         if self._chance(0.3):
             self._race_for(self._random.choice(on_sale))
             return True

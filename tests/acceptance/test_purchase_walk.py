@@ -29,8 +29,8 @@ from tests.support.platform import RunningPlatform, one_at_a_time
 from tests.support.stores import Stores
 
 SEED = int(os.environ.get("WALK_SEED") or random.SystemRandom().randrange(1_000_000))
-STEPS = int(os.environ.get("WALK_STEPS") or 240)
-BUYERS, COINS, PRODUCTS, BOXES = 4, 30_000, 14, 6
+STEPS = int(os.environ.get("WALK_STEPS") or 200)
+BUYERS, COINS, PRODUCTS, BOXES = 4, 30_000, 8, 6
 CHECK_ALL_EVERY = 6
 END_SECONDS, LONGEST_SECONDS = 300.0, 60 + 4 * STEPS
 ON_THE_WAY = {

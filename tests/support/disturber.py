@@ -36,8 +36,8 @@ AGAIN_AT_ONCE = 0.5  # so much of the events comes again during the walk; all of
 MOST_RECEIVES = 3  # a message that was given back so often is left alone: each time it waits for longer
 PAUSES = (0.5, 3.0)
 AT_ONCE = 10  # of one batch
-# Half of what comes again has another id: a twin, which no inbox knows, as after a crash between two stores. Not
-# that an order is sold: billing takes that once as long as its money is there.
+# Half of what comes again has another id: a twin, which no inbox knows, as after a crash between two stores. Not so
+# that an order is sold: told by a twin after all money went back, it waits for a payment that does not come.
 NO_TWINS = frozenset({"billing.payment.authorized.v1", "shopping.hold.sold.v1"})
 
 
