@@ -40,6 +40,7 @@ class Back:
     way: str
     parcel: Parcel = field(default_factory=Parcel)
     is_left_alone: bool = False
+    bad: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -284,14 +285,15 @@ class People:
             return False
         return True
 
-    def _check(self, parcel: Parcel, subject: str, name: str, result: str) -> bool:
+    def _check(self, parcel: Parcel, subject: str, name: str, verdict: Json) -> bool:
         work_order_id = self._work("checking", subject, self._employee)
         if work_order_id is None or not self._scan(parcel, self._employee):
             return False
         path = f"/admin/v1/checking-orders/{work_order_id}/result"
-        body = {"result": result, "notes": "As described."}
+        body = verdict | {"notes": "As described."}
         answer = self.ask(self._employee, "POST", path, json=body, may=(404, 409))
-        self.say(f"the employee checks {name}: {result}, {answer.status_code}")
+        found = verdict.get("result") or [piece["result"] for piece in verdict["products"]]
+        self.say(f"the employee checks {name}: {found}, {answer.status_code}")
         if answer.is_success:
             parcel.place = "elsewhere"
         return answer.is_success

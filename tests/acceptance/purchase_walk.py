@@ -38,7 +38,7 @@ FATES = (
     "comes back in parts",
     "comes back in parts",
 )
-WAYS_BACK = ("is good", "is bad", "is good", "is lost", "is never put in", "is called off", "is bad")
+WAYS_BACK = ("is good", "is bad", "is good", "is lost", "is never put in", "is called off", "is mixed")
 ENDED = frozenset({"expired", "cancelled", "completed"})
 RETURN_ENDED = frozenset({"completed", "cancelled", "expired"})
 BEFORE_SHIPPING = ("paid", "packing", "packed")
@@ -315,7 +315,8 @@ class Walk(People):
         """What lies in a box all the same is collected and checked."""
         parcel = order.parcel
         if parcel.place == "at the check":
-            return self._check(parcel, order.id, order.name, self._random.choice(("good", "good", "bad")))
+            verdict = {"result": self._random.choice(("good", "good", "bad"))}
+            return self._check(parcel, order.id, order.name, verdict)
         if parcel.place in ("box", "van"):
             return self._collect(parcel, order.id, order.name) or self._ask_for_collection()
         order.is_over = True
@@ -386,12 +387,12 @@ class Walk(People):
     def _back_in_box(self, order: Order, back: Back, _made: Json) -> bool:
         return self._collect(back.parcel, back.id, f"what comes back of {order.name}")
 
-    def _back_collected(self, order: Order, back: Back, _made: Json) -> bool:
+    def _back_collected(self, order: Order, back: Back, made: Json) -> bool:
         if back.parcel.place != "at the check":
             return False
         if back.way != "is lost":
-            result = "bad" if back.way == "is bad" else "good"
-            return self._check(back.parcel, back.id, f"what came back of {order.name}", result)
+            back.bad, verdict = _verdict(back.way, [item["product_id"] for item in made["items"]])
+            return self._check(back.parcel, back.id, f"what came back of {order.name}", verdict)
         work_order_id = self._work("checking", back.id, self._employee)
         if work_order_id is None:
             return False
@@ -403,8 +404,8 @@ class Walk(People):
         back.parcel.place = "elsewhere"
         return True
 
-    def _back_checked_bad(self, order: Order, back: Back, made: Json) -> bool:
-        price = made["price"]["amount"]
+    def _back_checked_bad(self, order: Order, back: Back, _made: Json) -> bool:
+        price = sum(order.prices[product_id] for product_id in back.bad)
         amount = self._random.choice((0, price // 3, price))
         body = {
             "return_id": back.id,
@@ -509,3 +510,12 @@ class Walk(People):
         """Pieces that an employee has to resume."""
         found = self._stores.products(self.products)
         return [name for name, one in found.items() if one["state"] == "sold" and one.get("came_back_with")]
+
+
+def _verdict(way: str, product_ids: list[str]) -> tuple[list[str], Json]:
+    """Which pieces of a return are bad, and how the employee says so; of a mixed one the first is."""
+    if way == "is mixed":
+        pieces = [{"product_id": product_id, "result": "good"} for product_id in product_ids]
+        pieces[0] |= {"result": "bad", "reason": "A hole in it."}
+        return product_ids[:1], {"products": pieces}
+    return (product_ids, {"result": "bad"}) if way == "is bad" else ([], {"result": "good"})
