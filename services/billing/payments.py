@@ -277,7 +277,8 @@ def capture_for(order_id: str) -> None:
     purchase = purchases.locked(order_id)
     payment = live_payment_of(order_id)
     if payment is None:
-        if purchase.ended_at is None:
+        # Told again after all of its money went back, the sale was paid all the same.
+        if purchase.ended_at is None and payment_states.taken_payment_of(order_id) is None:
             _give_up_sale(order_id)
         return
     payment_states.lock(payment)

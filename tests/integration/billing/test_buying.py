@@ -304,6 +304,21 @@ def test_what_was_good_beside_a_bad_piece_is_refunded_at_the_check_and_the_rest_
     assert faults() == []
 
 
+def test_a_sale_that_is_told_again_after_all_its_money_went_back_changes_nothing(shop: Shop) -> None:
+    """After a crash between two stores it comes once more, with another id (docs/decisions/0007)."""
+    order = shop.order()
+    payment_id = buy(shop, order)
+    shop.moved(order, "picked_up")
+    shop.returned(order, "checked_good", order.products, order.total)
+    settle_now()
+    assert shop.payment(payment_id).state == "refunded"
+    shop.sell(order)
+    settle_now()
+    assert (shop.payment(payment_id).state, len(shop.refunds_of(payment_id))) == ("refunded", 1)
+    assert shop.billing.published("billing.payment.voided.v1") == []
+    assert faults() == []
+
+
 @pytest.mark.parametrize("state", ["refund_decided", "completed"])
 def test_a_return_that_was_given_up_is_refunded_once_whatever_its_check_says_later(shop: Shop, state: str) -> None:
     order = shop.order()
