@@ -54,5 +54,11 @@ class StateMachine:
 
 
 def _words(move: str) -> str:
-    words = {"submit": "submitted", "cancel": "cancelled", "begin_return": "returned", "expire": "expired"}
+    words = {
+        "submit": "submitted",
+        "cancel": "cancelled",
+        "begin_return": "returned",
+        "expire": "expired",
+        "give_up": "given up",
+    }
     return "be " + words.get(move, move.replace("_", " "))

@@ -23,6 +23,9 @@ def _console() -> Console:
     return Console(soft_wrap=False)
 
 
+_PORT = click.IntRange(1, 65_535)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """ReClothes on one machine: run it, look at it, play with it."""
@@ -30,9 +33,15 @@ def main() -> None:
 
 @main.command()
 @_RUN_DIR
-@click.option("--external-port", default=8443, show_default=True, help="Port of the external gateway.")
-@click.option("--internal-port", default=9443, show_default=True, help="Port of the internal gateway.")
-@click.option("--port-base", default=17000, show_default=True, help="Everything else is on the ports after it.")
+@click.option("--external-port", type=_PORT, default=8443, show_default=True, help="Port of the external gateway.")
+@click.option("--internal-port", type=_PORT, default=9443, show_default=True, help="Port of the internal gateway.")
+@click.option(
+    "--port-base",
+    type=click.IntRange(1024, 65_500),
+    default=17000,
+    show_default=True,
+    help="Everything else is on the ports after it.",
+)
 @click.option("--database-url", help="MySQL instead of SQLite: a URL with {service} in the database's name.")
 @click.option("--redis-url", help="A Redis server instead of the embedded one.")
 @click.option("--web-workers", default=1, show_default=True, help="Web processes of each service.")
@@ -75,12 +84,21 @@ def run(
         images,
         environment,
     )
+    _refuse_same_ports(layout)
     save(layout)
     try:
         Platform(layout, _console()).run(demo_data=demo_data)
     except CannotRun as reason:
         Console(stderr=True).print(f"[red]Cannot run:[/] {reason}", highlight=False, soft_wrap=True)
         sys.exit(reason.exit_code)
+
+
+def _refuse_same_ports(layout: Layout) -> None:
+    ports: dict[int, str] = {}
+    for name, port in layout.used_ports():
+        if port in ports:
+            raise click.UsageError(f"{ports[port]} and {name} would both have port {port}; choose another for one.")
+        ports[port] = name
 
 
 def save(layout: Layout) -> None:

@@ -19,7 +19,8 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONHASHSEED")
 def basic() -> dict[str, str]:
     """What every process has: of the caller's environment only what it cannot do without."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return kept | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "MALLOC_ARENA_MAX": "2"}
+    quiet = {"PYTHONWARNINGS": "ignore:Using `httpx` with"}  # Connexion imports what Starlette will give up
+    return kept | quiet | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "", "MALLOC_ARENA_MAX": "2"}
 
 
 def of_aws_clients() -> dict[str, str]:

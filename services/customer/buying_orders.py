@@ -40,6 +40,7 @@ MACHINE = StateMachine(
         "give_up": dict.fromkeys(("paid", "packing", "packed", "shipping", "in_box"), "cancelled"),
     }
 )
+OUT_OF_WAREHOUSE = frozenset({"shipping", "in_box"})
 # These have events of their own.
 TOLD_OTHERWISE = frozenset({"paid", "expired"})
 
@@ -131,17 +132,21 @@ def cancel(order: BuyingOrder) -> None:
         move(order, "cancel")
 
 
-def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> None:
+def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Collection[str]:
     """The order cannot go on: its buyer has the money back. IllegalMove.
 
-    `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. Repeated it
+    `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. All are that
+    once a deliveryman has them: nobody sells what is in a van or in a box. Returns which are missing. Repeated it
     changes nothing.
     """
     if order.state == "cancelled" and order.cancel_reason is not None:
-        return
+        return missing
+    if order.state in OUT_OF_WAREHOUSE:
+        missing = [item.product_id for item in order.items]
     MACHINE.after(order.state, "give_up")
     order.cancel_reason = reason
     move(order, "give_up", missing=missing)
+    return missing
 
 
 def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ def give_up_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     if errors:
         raise Unprocessable(errors=errors)
     before = order.state
-    buying_orders.give_up(order, "given_up", missing=missing)
+    missing = buying_orders.give_up(order, "given_up", missing=missing)
     if order.state != before:
         after = {"state": order.state, "reason": body["reason"], "missing_product_ids": missing}
         audit.record("give_up_buying_order", order.id, before={"state": before}, after=after)

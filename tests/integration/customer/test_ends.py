@@ -95,8 +95,11 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
 ) -> None:
     order = place(ines)
     go(customer, order, *TO_PICKED_UP[:steps])
+    said = missing
+    if buying.read(ines, order)["state"] in ("shipping", "in_box"):
+        missing = [COAT, HAT]  # nobody sells what is in a van or in a box, whatever is said
     for _ in range(2):
-        answer = give_up(manager, order, missing_product_ids=missing)
+        answer = give_up(manager, order, missing_product_ids=said)
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
         assert answer.json()["cancel_reason"] == "given_up"
     told = [move for move in customer.published("customer.buying_order.moved.v1") if move["state"] == "cancelled"]
