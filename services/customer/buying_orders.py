@@ -136,8 +136,8 @@ def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Col
     """The order cannot go on: its buyer has the money back. IllegalMove.
 
     `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. All are
-    missing once a deliveryman has them: nobody sells what is in a van or in a box. Returns what is missing. Repeated
-    it changes nothing.
+    missing once a deliveryman has them: nobody sells what is in a van or in a box. Returns what is missing.
+    Repeated it changes nothing.
     """
     if order.state == "cancelled" and order.cancel_reason is not None:
         return missing
