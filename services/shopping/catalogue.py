@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -51,28 +53,31 @@ def browse(wanted: ProductFilter, sort: str, limit: int, cursor: str | None) -> 
     twice nor make others disappear. When nothing has the words of `q`, words like them are looked for, and
     `searched_for` says which.
     """
-    after, searched_for = _read_cursor(cursor, sort) if cursor is not None else (None, None)
-    if searched_for is not None:
-        return _page(replace(wanted, q=searched_for), sort, limit, after, searched_for)
-    page = _page(wanted, sort, limit, after, None)
-    if wanted.q and not page["items"] and cursor is None:
+    of_list = _list_of(wanted, sort)
+    after, searched_for = _read_cursor(cursor, of_list, sort) if cursor is not None else (None, None)
+    items, has_more = _find(replace(wanted, q=searched_for or wanted.q), sort, limit, after)
+    if wanted.q and not items and cursor is None:
         searched_for = vocabulary.corrected(wanted.q)
         if searched_for is not None:
-            page = _page(replace(wanted, q=searched_for), sort, limit, None, searched_for)
-    return page
+            items, has_more = _find(replace(wanted, q=searched_for), sort, limit, None)
+    next_cursor = _cursor_at(items[-1], of_list, sort, searched_for) if has_more else None
+    return {"items": items, "next_cursor": next_cursor, "searched_for": searched_for if items else None}
 
 
-def _page(
-    wanted: ProductFilter, sort: str, limit: int, after: Document | None, searched_for: str | None
-) -> dict[str, Any]:
+def _find(wanted: ProductFilter, sort: str, limit: int, after: Document | None) -> tuple[list[Product], bool]:
+    """So many products, and whether there are more."""
     field, direction = SORT_ORDERS[sort]
     query = _query(wanted)
     if after is not None:
         query["$and"] = [*query.get("$and", []), after]
     found = product_store.list_products(query, [(field, direction), ("_id", direction)], limit + 1)
-    items = found[:limit]
-    next_cursor = _cursor_at(items[-1], sort, searched_for) if len(found) > limit else None
-    return {"items": items, "next_cursor": next_cursor, "searched_for": searched_for if items else None}
+    return found[:limit], len(found) > limit
+
+
+def _list_of(wanted: ProductFilter, sort: str) -> str:
+    """Which list this is: a cursor of another one would begin somewhere in the middle."""
+    told = {name: value for name, value in vars(wanted).items() if value not in (None, ())}
+    return f"{sort}:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
 def count_facets(wanted: ProductFilter) -> dict[str, Any]:
@@ -146,10 +151,10 @@ def _one_of(terms: Sequence[str]) -> Any:
     return terms[0] if len(terms) == 1 else {"$in": list(terms)}
 
 
-def _read_cursor(cursor: str, sort: str) -> tuple[Document, str | None]:
+def _read_cursor(cursor: str, of_list: str, sort: str) -> tuple[Document, str | None]:
     """What comes after the last product of the page before, and the words that were looked for instead of `q`."""
     made_for, value, product_id, searched_for = decode_cursor(cursor, 4)
-    if made_for != sort or not isinstance(product_id, str) or not isinstance(searched_for, str | None):
+    if made_for != of_list or not isinstance(product_id, str) or not isinstance(searched_for, str | None):
         raise _wrong_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
@@ -161,13 +166,13 @@ def _read_cursor(cursor: str, sort: str) -> tuple[Document, str | None]:
     return after, searched_for
 
 
-def _cursor_at(product: Product, sort: str, searched_for: str | None) -> str:
+def _cursor_at(product: Product, of_list: str, sort: str, searched_for: str | None) -> str:
     value: int | None = None
     if sort == "newest" and product.published_at:
         value = round(product.published_at.timestamp() * 1000)
     elif product.price:
         value = product.price.amount
-    return encode_cursor([sort, value, product.id, searched_for])
+    return encode_cursor([of_list, value, product.id, searched_for])
 
 
 def _moment(milliseconds: Any) -> datetime:

@@ -18,7 +18,7 @@ from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
 from services.shopping import hold_store, moments, product_store
 from services.shopping.hold_store import HeldItem, Hold, HoldState, ReleaseReason
-from services.shopping.products import Product, ProductUnavailable
+from services.shopping.products import Product, ProductState, ProductUnavailable
 from services.shopping.registry import registry
 
 # A request or a worker finishes its own decision within this time; only what is older is left over.
@@ -180,7 +180,7 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expecte
         twin = hold_store.find_hold(order_id)
         if twin is not None:
             return twin
-        raise _unavailable(sorted(missing))
+        raise _held_by_own_order(sorted(missing), buyer_id) or _unavailable(sorted(missing))
     until = moments.now() + timedelta(minutes=setting("shopping.hold_minutes"))
     hold = Hold(order_id, buyer_id, HoldState.ACTIVE, until, items)
     if expected_total not in (None, hold.total):
@@ -235,6 +235,21 @@ def _refuse(hold: Hold, lost_product_id: str) -> NoReturn:
         if product_id == lost_product_id or product_id not in products or not products[product_id].is_available
     ]
     raise _unavailable(lost)
+
+
+def _held_by_own_order(product_ids: Sequence[str], buyer_id: str) -> ProductUnavailable | None:
+    """What to say to a buyer whose own open order has all of these products; None for others."""
+    products = product_store.find_products(product_ids)
+    orders = {
+        product.hold.order_id
+        for product in products.values()
+        if product.hold and product.state is ProductState.HELD and product.belongs_to(buyer_id)
+    }
+    mine = [one for one in products.values() if one.hold and one.hold.order_id in orders]
+    if len(orders) != 1 or len(mine) < len(product_ids):
+        return None
+    detail = f"Your own order {orders.pop()} holds it; pay that one, or cancel it."
+    return ProductUnavailable(detail, unavailable_product_ids=list(product_ids))
 
 
 def _unavailable(product_ids: Sequence[str]) -> ProductUnavailable:

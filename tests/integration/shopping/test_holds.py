@@ -88,6 +88,20 @@ def test_the_same_order_again_gets_the_same_hold(published: Maker) -> None:
         hold(id_of("bor", "1"), coat, buyer_id=id_of("usr", "b"))
 
 
+def test_what_an_own_open_order_holds_is_told_so(published: Maker) -> None:
+    mine, too, theirs = published(), published(), published()
+    hold(id_of("bor", "1"), mine, too)
+    hold(id_of("bor", "2"), theirs, buyer_id=id_of("usr", "b"))
+    for wanted in ([mine], [too, mine]):
+        with pytest.raises(ProductUnavailable) as raised:
+            hold(id_of("bor", "3"), *wanted)
+        assert f"Your own order {id_of('bor', '1')} holds it" in raised.value.detail
+    for wanted in ([theirs], [mine, theirs]):
+        with pytest.raises(ProductUnavailable) as raised:
+            hold(id_of("bor", "4"), *wanted)
+        assert "Somebody else" in raised.value.detail
+
+
 def test_it_is_all_or_nothing_and_says_what_is_gone(published: Maker, draft: Maker) -> None:
     taken, free, unpriced = published(), published(), draft()
     hold(id_of("bor", "1"), taken)

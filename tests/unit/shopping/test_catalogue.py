@@ -7,7 +7,9 @@ import pytest
 from libs.chassis.pagination import encode_cursor
 from libs.chassis.problems import BadRequest
 from services.shopping import product_store
-from services.shopping.catalogue import ProductFilter, browse
+from services.shopping.catalogue import ProductFilter, _list_of, browse
+
+NEWEST = _list_of(ProductFilter(), "newest")
 
 
 @pytest.fixture
@@ -53,12 +55,14 @@ def test_a_search_for_signs_finds_nothing_instead_of_all(queries: list) -> None:
     [
         "nonsense",
         encode_cursor([1, 2]),
-        encode_cursor(["newest", 5, "prd_1"]),
+        encode_cursor([NEWEST, 5, "prd_1"]),
         encode_cursor(["price_asc", 100, "prd_1", None]),
-        encode_cursor(["newest", "x", "prd_1", None]),
-        encode_cursor(["newest", 10**30, "prd_1", None]),
-        encode_cursor(["newest", 5, 5, None]),
-        encode_cursor(["newest", 5, "prd_1", 5]),
+        encode_cursor([_list_of(ProductFilter(), "price_asc"), 100, "prd_1", None]),
+        encode_cursor([_list_of(ProductFilter(colour="navy"), "newest"), 5, "prd_1", None]),
+        encode_cursor([NEWEST, "x", "prd_1", None]),
+        encode_cursor([NEWEST, 10**30, "prd_1", None]),
+        encode_cursor([NEWEST, 5, 5, None]),
+        encode_cursor([NEWEST, 5, "prd_1", 5]),
     ],
 )
 def test_a_cursor_of_another_list_is_refused(queries: list, cursor: str) -> None:
