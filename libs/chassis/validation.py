@@ -68,10 +68,19 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
         if isinstance(missing, str):
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
-        found.append({"pointer": pointer or "/", "detail": shortened(error.message)})
+        found.append({"pointer": pointer or "/", "detail": shortened(_message(error))})
         if len(found) == 20:
             break
     return found
+
+
+def _message(error: Any) -> str:
+    """What is wrong; of a value that is not one of a list, the whole list, which the library cuts off."""
+    options = getattr(error.kind, "options", None)
+    if not isinstance(options, list):
+        return str(error.message)
+    value, *known = (json.dumps(one, ensure_ascii=False) for one in (error.instance, *options))
+    return f"{value[:60]} is not one of {', '.join(known)}"
 
 
 def shortened(message: str) -> str:
@@ -92,7 +101,9 @@ class BodyValidator(JSONRequestBodyValidator):
             return _loads(content.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             detail = "nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise BadRequest(f"the body is not JSON: {detail}") from None
+            raise BadRequest(
+                f"the body is not JSON: {detail}", errors=[{"pointer": "/", "detail": shortened(detail)}]
+            ) from None
 
     def _validate(self, body: Any) -> None:
         if body is None and not self._nullable:
