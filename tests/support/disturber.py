@@ -65,6 +65,7 @@ class Disturber:
         self._topics: dict[str, str] = {}
         self._heard: dict[str, Heard] = {}
         self._twins: dict[str, str] = {}
+        self._brought_again: list[Heard] = []
         self._came: Counter[str] = Counter()
         self._later: list[tuple[float, int, Heard]] = []
         self._lock, self._pausing = threading.Lock(), threading.Lock()
@@ -230,10 +231,13 @@ class Disturber:
         self._calm.set()
 
     def bring_everything_again(self) -> None:
-        """Each event that was heard once more, in no order; returns when they came."""
+        """Each event that was heard once more, in no order; returns when they came.
+
+        A twin of an old event may call new ones forth, told once more of the same; those are not brought again.
+        """
         self.calm_down()
         with self._lock:
-            events = list(self._heard.values())
+            events = self._brought_again = list(self._heard.values())
             self._random.shuffle(events)
             for heard in events:
                 self._plan(heard, 0.0)
@@ -251,10 +255,10 @@ class Disturber:
             return {heard.type for heard in self._heard.values()}
 
     def times(self) -> dict[str, tuple[int, int, int]]:
-        """Of each type of event: how many there were, how often they came, and how often the rarest did."""
+        """Of each type of event: how many were brought again, how often they came, and how often the rarest did."""
         with self._lock:
             found: dict[str, list[int]] = {}
-            for heard in self._heard.values():
+            for heard in self._brought_again:
                 found.setdefault(heard.type, []).append(self._came[heard.id])
         return {name: (len(counts), sum(counts), min(counts)) for name, counts in sorted(found.items())}
 
