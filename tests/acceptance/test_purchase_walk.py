@@ -1,13 +1,12 @@
 """Buyers and staff at random over cart, order, payment, cancellation and return, on a day when events are late,
 come twice and overtake each other: the rules of `domain.md` hold at every step, and everything comes to its end.
 
-`WALK_SEED` repeats the choices of a walk (not the timing of the services), `WALK_STEPS` says how long it is.
+`WALK_SEED` chooses another walk (its choices, not the timing of the services), `WALK_STEPS` says how long it is.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from tests.support.disturber import Disturber
 from tests.support.platform import RunningPlatform, one_at_a_time
 from tests.support.stores import Stores
 
-SEED = int(os.environ.get("WALK_SEED") or random.SystemRandom().randrange(1_000_000))
+SEED = int(os.environ.get("WALK_SEED") or 8)
 STEPS = int(os.environ.get("WALK_STEPS") or 200)
 BUYERS, COINS, PRODUCTS, BOXES = 4, 30_000, 8, 6
 CHECK_ALL_EVERY = 6
