@@ -68,18 +68,23 @@ def _sqlite_engine(url: URL) -> Engine:
         url, pool_size=20, max_overflow=20, pool_timeout=3, connect_args=waits, hide_parameters=True
     )
 
+    begin_for_sqlite(made, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+    return made
+
+
+def begin_for_sqlite(made: Engine, *pragmas: str) -> None:
+    """Say BEGIN ourselves: the driver would only before INSERT and the like (sqlite3, "Transaction control")."""
+
     @event.listens_for(made, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.isolation_level = None
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(made, "begin")
     def begin(connection: Any) -> None:
         reads_only = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
-
-    return made
 
 
 @lru_cache(maxsize=8)

@@ -10,10 +10,10 @@ from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, pool
+from sqlalchemy import Connection, MetaData, create_engine, pool
 from sqlalchemy.engine import make_url
 
-from libs.chassis.db import with_tls
+from libs.chassis.db import begin_for_sqlite, with_tls
 from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
 
@@ -49,7 +49,8 @@ def run_env(metadata: MetaData) -> None:
     url, tls = with_tls(make_url(attributes["database_url"]), attributes["ca_file"])
     engine = create_engine(url, poolclass=pool.NullPool, connect_args=tls, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        _all_or_nothing(engine)
+        # A migration that is stopped on its way leaves the database as it was; a second one waits for it.
+        begin_for_sqlite(engine, f"busy_timeout={WAIT_SECONDS * 1000}")
     with engine.connect() as connection:
         _be_the_only_one(connection)
         context.configure(
@@ -62,23 +63,6 @@ def run_env(metadata: MetaData) -> None:
         context.run_migrations()
         connection.commit()
     engine.dispose()
-
-
-def _all_or_nothing(engine: Engine) -> None:
-    """SQLite can take tables back: a migration that is stopped on its way leaves the database as it was.
-
-    Its driver would begin a transaction before INSERT and the like only (sqlite3 documentation, "Transaction
-    control"), so we begin it. A second migration waits for the first one at that.
-    """
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout={WAIT_SECONDS * 1000}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _be_the_only_one(connection: Connection) -> None:
