@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -42,3 +43,16 @@ def test_what_git_does_not_track_is_not_looked_at(repository: Repository) -> Non
     repository.write(".run/secrets/key.pem", KEY)
     repository.commit("One")
     assert find_secrets(repository.folder) is None
+
+
+def test_a_known_example_may_move_to_another_line(repository: Repository) -> None:
+    file = next(iter(json.loads((ROOT / BASELINE).read_text())["results"]))
+    lines = (ROOT / file).read_text().splitlines(keepends=True)
+    before = (repository.folder / BASELINE).read_text()
+    repository.write(file, "\n" * 7 + "".join(lines))
+    repository.commit("One")
+    assert find_secrets(repository.folder) is None
+    assert (repository.folder / BASELINE).read_text() == before
+    repository.write(file, "".join(lines) + KEY)
+    repository.commit("Two")
+    assert "Private Key" in (find_secrets(repository.folder) or "")
