@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from libs.chassis import clock
+from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.problems import NotFound
 from services.admin import tracking_codes
@@ -35,6 +35,7 @@ def create(package_id: str, order_id: str, person_id: str) -> Package:
     )
     session().add(package)
     session().flush()
+    audit.record("create_package", package.id, after={"order_id": order_id})
     return package
 
 

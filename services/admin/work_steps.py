@@ -30,14 +30,18 @@ class ShippingBegan(Conflict):
 def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """Begin an own work order before its first code is scanned."""
     work_order = work_orders.lock_own(kind, work_order_id, person_id)
+    before = work_order.state
     work_orders.move(work_order, "in_progress")
+    audit.record("start_work_order", work_order.id, before={"state": before}, after={"state": work_order.state})
     return work_order
 
 
 def finish(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """Say that an own work order is done; IllegalMove, CodesMissing."""
     work_order = work_orders.lock_own(kind, work_order_id, person_id)
+    before = work_order.state
     end_as_done(work_order)
+    audit.record("finish_work_order", work_order.id, before={"state": before}, after={"state": work_order.state})
     return work_order
 
 

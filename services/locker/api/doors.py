@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from libs.chassis import clock
+from libs.chassis import audit, clock
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
 from services.locker import openings
@@ -16,7 +16,11 @@ from services.locker.schemas import DoorRightSchema, OpeningSchema
 
 
 def open_doors(body: dict[str, Any]) -> dict[str, Any]:
-    location, opened = openings.open_doors(body["code"], principal().subject, body.get("order_id"))
+    who = principal()
+    location, opened = openings.open_doors(body["code"], who.subject, body.get("order_id"))
+    if who.is_internal:
+        doors = [{"order_id": opening.right.order_id, "box_id": opening.box.id} for opening in opened]
+        audit.record("open_doors", location.id, after={"doors": doors})
     shown = {"location_id": location.id, "location_name": location.name}
     return shown | {"openings": OpeningSchema(many=True).dump(opened)}
 

@@ -269,6 +269,23 @@ def test_steps_out_of_turn_are_refused(admin: Harness, rui: Ask, donation: str) 
     assert len(moves(admin, "collecting")) == 4
 
 
+def test_each_step_is_in_the_trail_with_what_was_before_and_after(admin: Harness, eva: Ask) -> None:
+    move_return(admin, new_id("rdo"), new_id("dor"))
+    work_order = the_own(eva, "packing")
+    path, [order] = f"/admin/v1/own-packing-orders/{work_order['id']}", work_order["orders"]
+    eva("POST", f"{path}/start")
+    package = pack(eva, order["order_id"])
+    scan(eva, package["tracking_code"])
+    eva("POST", f"{path}/finish")
+    trail = admin.published("admin.audit.recorded.v1")
+    assert [(entry["action"], entry["target"], entry["before"], entry["after"]) for entry in trail] == [
+        ("start_work_order", work_order["id"], {"state": "assigned"}, {"state": "in_progress"}),
+        ("create_package", package["id"], None, {"order_id": order["order_id"]}),
+        ("scan_tracking_code", work_order["id"], None, {"order_id": order["order_id"]}),
+        ("finish_work_order", work_order["id"], {"state": "in_progress"}, {"state": "done"}),
+    ]
+
+
 def test_a_failure_has_a_reason_and_a_manager_gives_the_work_to_somebody_else(
     admin: Harness, rui: Ask, manager: Ask, donation: str
 ) -> None:

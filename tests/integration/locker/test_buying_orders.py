@@ -106,6 +106,10 @@ def test_the_door_opens_for_this_buyer_at_this_place_once(empty_locker: Harness,
     assert refusal(open_doors(ines, place, order_id=order_id)) == (404, "nothing-to-open")
     told = [(event["purpose"], event["order_id"]) for event in empty_locker.published("locker.door.used.v1")]
     assert told == [("ship", order_id), ("pick_up", order_id)]
+    trail = empty_locker.published("locker.audit.recorded.v1")
+    [entry] = [entry for entry in trail if entry["action"] == "open_doors"]  # the deliveryman's, not the buyer's
+    assert entry["target"] == place.id
+    assert [door["order_id"] for door in entry["after"]["doors"]] == [order_id]
     assert "occupied" not in boxes(place)
 
 
