@@ -1,15 +1,15 @@
 """Carts on their way to the worker, who saves them: many at once go in one message.
 
 Whoever changes a cart waits until it is in the queue. A message costs about the same for one cart as for ten: here,
-in the queue and in the worker. So the next message fills while one is being sent and for SPACING_SECONDS after it.
-A change that comes alone is sent without waiting.
+in the queue and in the worker. So the next message fills while one is being sent and for SPACING_SECONDS after it,
+or until it is full. A change that comes alone is sent without waiting.
 """
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from libs.chassis.messaging import QueueUnavailable, send_to_queue
@@ -24,10 +24,11 @@ LONGEST_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SEC
 
 
 class _Message:
-    """Carts by their customer; `sent` is done when the queue has them, or says why not."""
+    """Carts by their customer; `sent` is done when the queue has them, or says why not. A full one need not wait."""
 
     def __init__(self) -> None:
         self.carts: dict[str, StoredCart] = {}
+        self.is_full = Event()
         self.sent: Future[None] = Future()
 
     def has_room_for(self, customer_id: str) -> bool:
@@ -73,10 +74,12 @@ def _join_message(customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:
     """The message that takes this cart along; whoever is its first sends it."""
     global _filling
     with _filling_lock:
-        is_first = _filling is None or not _filling.has_room_for(customer_id)
-        message = _Message() if is_first or _filling is None else _filling
+        if _filling is not None and not _filling.has_room_for(customer_id):
+            _filling.is_full.set()
+            _filling = None
+        is_first = _filling is None
+        _filling = message = _filling or _Message()
         message.add(customer_id, cart)
-        _filling = message
         return message, is_first
 
 
@@ -91,7 +94,7 @@ def _close(message: _Message) -> None:
 def _send_when_it_is_its_turn(message: _Message) -> None:
     try:
         with _sending_lock:
-            time.sleep(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
+            message.is_full.wait(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
             _close(message)
             _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
     except BaseException as error:

@@ -21,6 +21,8 @@ from services.shopping.search_terms import vocabulary_of
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
 # Each has dozens of terms in the indexes; more of them at once take a slow machine longer than a client waits.
 AT_ONCE = 20
+# The newest, which the first pages show, are had in all sizes; for the others the first start takes no time.
+WITH_PHOTO_SIZES = 40
 LETTERS = [{"system": "letter", "value": value} for value in ("XS", "S", "M", "L", "XL")]
 DRESS_SIZES = [{"system": "EU", "value": str(value)} for value in range(34, 48, 2)]
 SHOE_SIZES = [{"system": "EU", "value": str(value)} for value in range(36, 46)]
@@ -111,6 +113,8 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
     product_id = _id("prd", number)
     created_at = clock.now() - timedelta(hours=3 * number + chance.randint(1, 3))
     photo = {"id": _id("pho", number), "content_type": "image/jpeg", "width": WIDTH, "height": HEIGHT}
+    if number < WITH_PHOTO_SIZES:
+        photo["sizes_wanted"] = True
     product: Document = {
         "_id": product_id,
         "version": 1,

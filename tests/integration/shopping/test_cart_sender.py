@@ -101,6 +101,25 @@ def test_a_message_takes_so_many_carts_only(queue: SlowQueue, threads: ThreadPoo
     assert sum(len(carts) for carts in queue.sent) == number
 
 
+def test_a_full_message_does_not_wait_for_its_time(
+    queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cart_sender, "SPACING_SECONDS", 60.0)
+    queue.may_go.release(100)
+    monkeypatch.setattr(cart_sender, "_sent_at", cart_sender.time.monotonic())
+    names = [f"usr_{n}" for n in range(cart_sender.MOST_IN_MESSAGE)]
+    full = [threads.submit(cart_sender.send_cart, name, cart_with("prd_1")) for name in names]
+    wait_until_joined(*names)
+    assert not any(one.done() for one in full), "it may still fill"
+    next_one = threads.submit(cart_sender.send_cart, "usr_next", cart_with("prd_1"))
+    for one in full:
+        one.result(10)
+    assert not next_one.done()
+    cart_sender._filling.is_full.set()  # type: ignore[union-attr]
+    next_one.result(10)
+    assert [len(carts) for carts in queue.sent] == [cart_sender.MOST_IN_MESSAGE, 1]
+
+
 def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
     queue: SlowQueue, threads: ThreadPoolExecutor
 ) -> None:
@@ -117,11 +136,11 @@ def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
 
 
 def test_a_sender_that_fails_lets_nobody_wait_for_it(queue: SlowQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_seconds: float) -> None:
+    def fail(*_cart: object) -> None:
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(cart_sender.time, "sleep", fail)
+        broken.setattr(cart_sender, "_as_json", fail)
         with pytest.raises(MemoryError):
             cart_sender.send_cart("usr_a", cart_with("prd_1"))
     queue.may_go.release()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from services.shopping import catalogue, demo, inventory, product_store
+from services.shopping import catalogue, demo, inventory, photo_sizes, product_store
 from services.shopping.catalogue import ProductFilter
 from services.shopping.schemas import ProductSchema
 
@@ -47,6 +47,16 @@ def test_a_demo_product_has_its_page_and_its_picture() -> None:
     assert picture.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(picture.content)).size == (600, 800)
     assert inventory.get_product(newest.id).photos[0].width == 600
+
+
+def test_the_worker_makes_the_pictures_of_the_first_pages_in_all_sizes() -> None:
+    demo.load()
+    while product_store.products_with_photos_to_size(1):
+        photo_sizes.make_wanted()
+    shown = catalogue.browse(ProductFilter(), "newest", demo.WITH_PHOTO_SIZES + 1, None)["items"]
+    *first, next_one = [[size.name for size in product.photos[0].sizes] for product in shown]
+    assert first == [list(photo_sizes.WIDTHS)] * demo.WITH_PHOTO_SIZES
+    assert next_one == []
 
 
 def test_a_demo_that_was_interrupted_is_completed() -> None:
