@@ -250,6 +250,16 @@ def test_of_a_torn_coat_staff_and_buyer_agree_on_the_refund(
     product_in_state(employee, coat_id, "recycled")
 
 
+def coat_and_hat_come_back(
+    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+) -> tuple[str, str, Json, Json]:
+    """Both products, their return, and its package, which is to be checked."""
+    coat_id, hat_id = published_coat(), published_coat(1500, title="Straw hat", category="hats")
+    order = scene.deliver(buyer, coat_id, hat_id)
+    made = buyer.return_purchase(order["id"], scene.location_id)
+    return coat_id, hat_id, made, scene.take_back(buyer, made)
+
+
 @pytest.mark.story("rb-r-po-01")
 @pytest.mark.story("rb-r-po-02")
 @pytest.mark.story("rb-r-po-03")
@@ -257,21 +267,18 @@ def test_of_a_torn_coat_staff_and_buyer_agree_on_the_refund(
 def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
     buyer: Customer, scene: Scene, published_coat: Callable[..., str]
 ) -> None:
-    coat_id, hat_id = published_coat(), published_coat(1500, title="Straw hat", category="hats")
-    order = scene.deliver(buyer, coat_id, hat_id)
-    made = buyer.return_purchase(order["id"], scene.location_id)
-    package = scene.take_back(buyer, made)
+    coat_id, hat_id, made, package = coat_and_hat_come_back(buyer, scene, published_coat)
     checked = scene.check_pieces(package, **{coat_id: "good", hat_id: "bad"})
     assert [one["result"] for one in checked["orders"][0]["contents"]] == ["good", "bad"]
 
     def refunds() -> list[int]:
-        found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order["id"]}).json()["items"]
+        found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": made["order_id"]}).json()["items"]
         return sorted(one["amount"]["amount"] for one in found if one["state"] == "made")
 
     assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
     shown = buyer.purchase_return_in_state(made["id"], "checked_bad")
     assert [(one["result"], one["reason"]) for one in shown["items"]] == [("good", None), ("bad", "Torn")]
-    said = buyer.told("return-checked-bad", order["id"])["text"]
+    said = buyer.told("return-checked-bad", made["order_id"])["text"]
     assert "- Straw hat" in said
     assert "you get 49.00 EUR back" in said
     assert resumed(scene.employee, coat_id)["state"] == "draft"
@@ -292,10 +299,7 @@ def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
 def test_a_return_that_was_given_up_is_found_and_checked(
     buyer: Customer, scene: Scene, published_coat: Callable[..., str]
 ) -> None:
-    coat_id, hat_id = published_coat(), published_coat(1500, title="Straw hat", category="hats")
-    order = scene.deliver(buyer, coat_id, hat_id)
-    made = buyer.return_purchase(order["id"], scene.location_id)
-    package = scene.take_back(buyer, made)
+    coat_id, hat_id, made, package = coat_and_hat_come_back(buyer, scene, published_coat)
     path = f"/customer/v1/monitored-buying-returns/{made['id']}/abandonment"
     given_up = scene.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
     assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
