@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from prometheus_client import Counter
 from sqlalchemy import select
 
@@ -21,25 +23,28 @@ class FindingNotOpen(Conflict):
 def report(kind: str, subject: str, detail: str, *, payment_id: str | None = None) -> None:
     """Note something that is wrong with a subject (a payment, a refund, an order, or an id of the provider), once.
 
-    What a manager closed stays closed while the same is found again.
+    What a manager closed stays closed while the same is found again; an open one says what was found last.
     """
-    found, detail = _of(kind, subject), detail[:300]
+    found, detail = _of(kind, subject, locked=True), detail[:300]
     if found is None:
         found = ReconciliationFinding(id=new_id("rcf"), unique_key=_key(kind, subject), kind=kind, subject=subject)
         session().add(found)
-    elif found.state == "open" or (found.state == "closed" and found.detail == detail):
+    elif found.state == "open":
+        found.detail = detail
+        return
+    elif found.state == "closed" and found.detail == detail:
         return
     found.state, found.found_at = "open", clock.now()
     found.mended_at = found.closed_at = found.closed_by = found.note = None
     found.payment_id, found.detail = payment_id, detail
     session().flush()
     FOUND.labels(kind).inc()
-    logs.get_logger(__name__).error("found by the reconciliation", kind=kind, subject=subject, detail=detail)
+    logs.get_logger(__name__).error("what does not agree about money", kind=kind, subject=subject, detail=detail)
 
 
 def mended(kind: str, subject: str) -> None:
     """The subject agrees now, whatever was thought of it before."""
-    found = _of(kind, subject)
+    found = _of(kind, subject, locked=True)
     if found is not None and found.state != "mended":
         found.state, found.mended_at = "mended", clock.now()
         logs.get_logger(__name__).info("mended", kind=kind, subject=subject)
@@ -64,19 +69,22 @@ def was_mended(kind: str, subject: str) -> bool:
     return found is not None and found.state == "mended"
 
 
-def is_unmended_for(kind: str, payment_id: str) -> bool:
-    """Whether a payment has a finding of this kind that is not mended, closed by a manager or not."""
+def is_unmended_for(kinds: Collection[str], payment_id: str) -> bool:
+    """Whether a payment has a finding of one of these kinds that is not mended, closed by a manager or not."""
     mine = select(ReconciliationFinding.id).where(
         ReconciliationFinding.state != "mended",
-        ReconciliationFinding.kind == kind,
+        ReconciliationFinding.kind.in_(kinds),
         ReconciliationFinding.payment_id == payment_id,
     )
     return session().scalar(mine.limit(1)) is not None
 
 
-def _of(kind: str, subject: str) -> ReconciliationFinding | None:
+def _of(kind: str, subject: str, *, locked: bool = False) -> ReconciliationFinding | None:
     key = _key(kind, subject)
-    return session().scalar(select(ReconciliationFinding).where(ReconciliationFinding.unique_key == key))
+    found = session().scalar(select(ReconciliationFinding).where(ReconciliationFinding.unique_key == key))
+    if found is not None and locked:
+        session().refresh(found, with_for_update=True)
+    return found
 
 
 def _key(kind: str, subject: str) -> str:

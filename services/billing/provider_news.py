@@ -1,7 +1,7 @@
 """What a signed event of the provider means for our payments and refunds.
 
-A disputed payment is a matter for staff: they answer the bank at the provider. It stays a finding when the bank
-took the money, and is mended when it did not.
+A disputed payment is a matter for staff: they answer the bank at the provider. It is a finding until it has ended;
+when the bank gave the money back, that is another one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.billing import findings, payment_states, payments
 from services.billing.models import Payment, ProviderEvent, Refund
 from services.billing.provider_notices import Dispute, Notice
 
-WITHDRAWN_DISPUTE = frozenset({"won", "warning_closed"})
+ENDED_DISPUTE = frozenset({"won", "warning_closed", "lost"})
 
 
 def take_notice(notice: Notice) -> None:
@@ -54,12 +54,13 @@ def _take_news_of_refund(notice: Notice) -> None:
 
 
 def _take_news_of_dispute(dispute: Dispute, notice: Notice, payment: Payment | None) -> None:
-    """What is told late does not open again what is closed."""
-    payment_id = payment.id if payment else None
+    """What is told late opens nothing again that has ended."""
+    payment_id, money = payment.id if payment else None, Money(notice.amount, notice.currency)
     if not findings.was_mended("dispute", dispute.id):
-        money = Money(notice.amount, notice.currency)
-        what = "the bank gave back" if dispute.status == "lost" else "the bank was asked for"
-        detail = f"{what} {money} ({dispute.reason})"
+        detail = f"the bank was asked for {money} ({dispute.reason})"
         findings.report("dispute", dispute.id, detail, payment_id=payment_id)
-    if dispute.status in WITHDRAWN_DISPUTE:
+    if dispute.status in ENDED_DISPUTE:
         findings.mended("dispute", dispute.id)
+    if dispute.status == "lost":
+        detail = f"the bank gave back {money} ({dispute.reason})"
+        findings.report("dispute_lost", dispute.id, detail, payment_id=payment_id)

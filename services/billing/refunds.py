@@ -25,6 +25,7 @@ MOVES: dict[str, frozenset[str]] = {
     "failed": frozenset(),
 }
 TRANSFER = "transfer"
+DISPUTES = ("dispute", "dispute_lost")
 
 
 class IllegalMove(Conflict):
@@ -103,7 +104,7 @@ def replace(refund_id: str, reference: str | None, *, despite_dispute: bool = Fa
 
 
 def _is_disputed(failed: Refund) -> bool:
-    return failed.failure_code == "charge_disputed" or findings.is_unmended_for("dispute", failed.payment_id)
+    return failed.failure_code == "charge_disputed" or findings.is_unmended_for(DISPUTES, failed.payment_id)
 
 
 def _row(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:

@@ -411,10 +411,12 @@ def test_a_refund_that_the_bank_sends_back_has_failed_after_all(
     assert faults() == []
 
 
-def dispute(shop: Shop, payment_id: str, dispute_id: str, status: str, kind: str) -> None:
+def dispute(
+    shop: Shop, payment_id: str, dispute_id: str, status: str, kind: str, reason: str = "fraudulent"
+) -> None:
     payment = shop.payment(payment_id)
     subject = {"id": dispute_id, "object": "dispute", "amount": payment.amount, "currency": "eur"}
-    subject |= {"payment_intent": payment.provider_intent_id, "status": status, "reason": "fraudulent"}
+    subject |= {"payment_intent": payment.provider_intent_id, "status": status, "reason": reason}
     assert shop.notify(subject, f"charge.dispute.{kind}") == 200
 
 
@@ -434,8 +436,24 @@ def test_a_dispute_is_told_to_staff_until_it_is_won(shop: Shop) -> None:
     assert set(open_findings(shop, payment_id)) == {("dispute", won), ("dispute", lost)}
     dispute(shop, payment_id, won, "won", "closed")
     dispute(shop, payment_id, lost, "lost", "closed")
-    dispute(shop, payment_id, won, "under_review", "updated")
-    assert open_findings(shop, payment_id) == [("dispute", lost)], "older news came late"
+    for one in (won, lost):
+        dispute(shop, payment_id, one, "under_review", "updated")
+    assert open_findings(shop, payment_id) == [("dispute_lost", lost)], "older news came late"
+    close_finding(shop, lost)
+    dispute(shop, payment_id, lost, "lost", "closed")
+    dispute(shop, payment_id, lost, "needs_response", "updated")
+    assert open_findings(shop, payment_id) == []
+
+
+def test_an_open_finding_says_what_was_found_last(shop: Shop) -> None:
+    _, payment_id = sold(shop)
+    dispute_id = new_id("dp")
+    dispute(shop, payment_id, dispute_id, "needs_response", "created")
+    first = the_finding(shop, dispute_id)
+    dispute(shop, payment_id, dispute_id, "needs_response", "updated", reason="duplicate")
+    second = the_finding(shop, dispute_id)
+    assert (first["id"], first["found_at"]) == (second["id"], second["found_at"])
+    assert (first["detail"][-12:], second["detail"][-11:]) == ("(fraudulent)", "(duplicate)")
 
 
 def test_a_dispute_that_was_closed_by_hand_is_told_again_when_it_is_lost(shop: Shop) -> None:
@@ -447,14 +465,22 @@ def test_a_dispute_that_was_closed_by_hand_is_told_again_when_it_is_lost(shop: S
     dispute(shop, payment_id, dispute_id, "under_review", "updated")
     assert open_findings(shop, payment_id) == []
     dispute(shop, payment_id, dispute_id, "lost", "closed")
-    assert open_findings(shop, payment_id) == [("dispute", dispute_id)]
+    assert open_findings(shop, payment_id) == [("dispute_lost", dispute_id)]
+
+
+def the_finding(shop: Shop, subject: str) -> dict[str, Any]:
+    manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
+    items = manager("GET", "/billing/v1/reconciliation-findings", params={"limit": 100}).json()["items"]
+    [found] = [one for one in items if one["subject"] == subject]
+    return dict(found)
 
 
 def close_finding(shop: Shop, subject: str) -> None:
     scopes = "billing:reconciliation:read billing:reconciliation:write"
     manager = shop.billing.as_user("marta", scopes, kind="internal", roles=["manager"])
     path = "/billing/v1/reconciliation-findings"
-    [found] = [one for one in manager("GET", path).json()["items"] if one["subject"] == subject]
+    items = manager("GET", path, params={"state": "open"}).json()["items"]
+    [found] = [one for one in items if one["subject"] == subject]
     assert manager("POST", f"{path}/{found['id']}/closure", json={"note": "Waiting"}).status_code == 200
 
 
