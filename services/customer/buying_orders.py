@@ -21,7 +21,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
 from libs.chassis.system_settings import setting
-from services.customer import donating_orders
+from services.customer import donating_orders, order_work
 from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
@@ -40,7 +40,8 @@ MACHINE = StateMachine(
         "give_up": dict.fromkeys(("paid", "packing", "packed", "shipping", "in_box"), "cancelled"),
     }
 )
-OUT_OF_WAREHOUSE = frozenset({"shipping", "in_box"})
+# A packed one can be in a van already, and we not heard yet.
+OUT_OF_WAREHOUSE = frozenset({"packed", "shipping", "in_box"})
 # These have events of their own.
 TOLD_OTHERWISE = frozenset({"paid", "expired"})
 
@@ -107,6 +108,8 @@ def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> Non
     before, moment = order.state, clock.now()
     order.state = MACHINE.after(before, name)
     order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
+    if name == "cancel" and order_work.is_failed(order.id, "packing"):
+        missing = [item.product_id for item in order.items]  # nobody said which of them was not found
     if order.state == "in_box":
         order.pick_up_until = moment + timedelta(days=setting("customer.pick_up_days"))
     if order.state == "picked_up":
@@ -136,7 +139,7 @@ def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Col
     """The order cannot go on: its buyer has the money back. IllegalMove.
 
     `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. All are
-    missing once a deliveryman has them: nobody sells what is in a van or in a box. Returns what is missing.
+    missing once a deliveryman may have them: nobody sells what is in a van or in a box. Returns what is missing.
     Repeated it changes nothing.
     """
     if order.state == "cancelled" and order.cancel_reason is not None:

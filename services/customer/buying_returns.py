@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
@@ -44,8 +46,8 @@ MACHINE = StateMachine(
         "give_up": {"in_box": "refund_decided", "collected": "refund_decided"},
     }
 )
-GIVEN_UP = frozenset({"cancelled", "expired"})
-NOT_HANDED_IN = GIVEN_UP | {"created"}
+CALLED_OFF = frozenset({"cancelled", "expired"})
+NOT_HANDED_IN = CALLED_OFF | {"created"}
 
 
 class ReturnWindowOver(Conflict):
@@ -86,7 +88,7 @@ def wanted_products(order: BuyingOrder, wish: Wish) -> list[str]:
         if product_id not in bought:
             detail = "this product is not in the order"
             raise NotInOrder(detail, errors=[{"pointer": f"/product_ids/{position}", "detail": detail}])
-    busy = _products_in(made for made in of_order(order.id) if made.state not in GIVEN_UP)
+    busy = _products_in(made for made in of_order(order.id) if made.state not in CALLED_OFF)
     if busy & set(wish.product_ids):
         raise AlreadyReturned("look at the returns of the order")
     wanted = [found for found in bought if found in (wish.product_ids or set(bought) - busy)]
@@ -178,7 +180,7 @@ def _claim_clothes(made: ReturnBuyingOrder) -> bool:
     """
     mine = _products_in([made])
     for other in of_order(made.order_id):
-        if other.id == made.id or not mine & _products_in([other]) or other.state in GIVEN_UP:
+        if other.id == made.id or not mine & _products_in([other]) or other.state in CALLED_OFF:
             continue
         if other.state != "created":
             logs.get_logger(__name__).critical("clothes returned twice", return_id=made.id, other_id=other.id)
@@ -208,7 +210,7 @@ def kept_products(order: BuyingOrder) -> list[str] | None:
     found = of_order(order.id)
     if any(made.state == "created" for made in found):
         return None
-    returned = _products_in(made for made in found if made.state not in GIVEN_UP)
+    returned = _products_in(made for made in found if made.state not in CALLED_OFF)
     return [item.product_id for item in order.items if item.product_id not in returned]
 
 
@@ -264,7 +266,14 @@ def locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
     return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
 
 
-def announce(made: ReturnBuyingOrder, before: str | None) -> None:
+def announce_again(made: ReturnBuyingOrder) -> None:
+    """Tell of what is not a move, as the newest news of the return."""
+    flag_modified(made, "state")  # so that there is a new version
+    session().flush()
+    announce(made, made.state, at=clock.now())
+
+
+def announce(made: ReturnBuyingOrder, before: str | None, *, at: datetime | None = None) -> None:
     data = {
         "return_id": made.id,
         "order_id": made.order_id,
@@ -279,7 +288,7 @@ def announce(made: ReturnBuyingOrder, before: str | None) -> None:
         "is_given_up": made.is_given_up,
         "location_id": made.location_id,
         "location_name": made.location_name,
-        "at": clock.rfc3339(made.timeline[-1].at),
+        "at": clock.rfc3339(at or made.timeline[-1].at),
     }
     registry.publish("customer.return_buying_order.moved.v1", subject=made.id, data=data, version=made.version)
 

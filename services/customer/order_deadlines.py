@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session, unit_of_work
@@ -24,8 +24,10 @@ def expire_returns() -> None:
     due = select(ReturnBuyingOrder.id).where(
         ReturnBuyingOrder.state == "created", ReturnBuyingOrder.deposit_until < clock.now()
     )
-    for return_id in session().scalars(due.order_by(ReturnBuyingOrder.deposit_until).limit(MOST_AT_ONCE)).all():
-        buying_returns.happened(return_id, "expire")
+    _for_each(
+        due.order_by(ReturnBuyingOrder.deposit_until),
+        lambda return_id: buying_returns.happened(return_id, "expire"),
+    )
 
 
 def complete_orders() -> None:
@@ -36,8 +38,7 @@ def complete_orders() -> None:
     due = select(BuyingOrder.id).where(
         BuyingOrder.state == "picked_up", BuyingOrder.return_until < clock.now(), ~waiting.exists()
     )
-    for order_id in session().scalars(due.order_by(BuyingOrder.return_until).limit(MOST_AT_ONCE)).all():
-        _complete(order_id)
+    _for_each(due.order_by(BuyingOrder.return_until), _complete)
 
 
 def _complete(order_id: str) -> None:
@@ -74,19 +75,28 @@ def end_pick_ups() -> None:
 
 
 def _for_each_in_box(act: Callable[[BuyingOrder], None], *conditions: ColumnElement[bool]) -> None:
-    """Act on each of the orders in a box that these are true for, in a unit of work of its own.
+    """Act on each of the orders in a box that these are true for."""
+    due = select(BuyingOrder.id).where(BuyingOrder.state == "in_box", *conditions)
+
+    def act_if_due(order_id: str) -> None:
+        order = buying_orders.find(order_id, locked=True)
+        if order is not None and session().scalar(due.where(BuyingOrder.id == order_id)):
+            act(order)
+
+    _for_each(due.order_by(BuyingOrder.pick_up_until), act_if_due)
+
+
+def _for_each(due: Select[tuple[str]], act: Callable[[str], None]) -> None:
+    """Act on each of these orders or returns, in a unit of work of its own.
 
     An order's donations are locked after it, so two orders locked at once could wait for each other; and one that
     fails holds no other up.
     """
-    due = select(BuyingOrder.id).where(BuyingOrder.state == "in_box", *conditions)
     with unit_of_work(reads_only=True) as db:
-        ids = db.scalars(due.order_by(BuyingOrder.pick_up_until).limit(MOST_AT_ONCE)).all()
-    for order_id in ids:
+        ids = db.scalars(due.limit(MOST_AT_ONCE)).all()
+    for one in ids:
         try:
             with unit_of_work():
-                order = buying_orders.find(order_id, locked=True)
-                if order is not None and session().scalar(due.where(BuyingOrder.id == order_id)):
-                    act(order)
+                act(one)
         except Exception as error:
-            logs.get_logger(__name__).error("order stays in its box", order_id=order_id, exc_info=error)
+            logs.get_logger(__name__).error("it stays as it is", id=one, exc_info=error)

@@ -44,8 +44,7 @@ def checked(return_id: str, whole: str, products: Mapping[str, ProductCheck]) ->
             _settle(made)
     elif made.is_given_up and not any(item.check_result for item in made.items):
         _note(made, whole, products)
-        session().flush()
-        buying_returns.announce(made, made.state)
+        buying_returns.announce_again(made)
 
 
 def _note(made: ReturnBuyingOrder, whole: str, products: Mapping[str, ProductCheck]) -> None:
@@ -77,8 +76,8 @@ def decide_refund(return_id: str, refund: Money) -> None:
         raise LookupError(f"return {return_id} was not checked as bad yet")
     if made.state != "checked_bad":
         return
-    if refund.currency != made.currency or refund.amount > made.price_amount:
-        raise ValueError(f"return {return_id}: {refund} is more than was paid")
+    if refund.currency != made.currency or not paid_back_at_check(made) <= refund.amount <= made.price_amount:
+        raise ValueError(f"return {return_id}: {refund} is more than was paid, or less than is paid back already")
     made.refund_amount = refund.amount
     buying_returns.move(made, "decide_refund")
     _settle(made)
@@ -105,8 +104,6 @@ def _complete_if_paid_back(made: ReturnBuyingOrder) -> None:
     """A return is done with the last of its refunds, and at once when nothing is paid back."""
     if made.refund_amount is None or MACHINE.judge(made.state, "complete") != "applies":
         return
-    at_check = paid_back_at_check(made)
-    expected = sum(part > 0 for part in (at_check, made.refund_amount - at_check))
-    refunds = select(func.count()).where(OrderRefund.return_id == made.id)
-    if (session().scalar(refunds) or 0) >= expected:
+    of_order = select(func.sum(OrderRefund.amount)).where(OrderRefund.order_id == made.order_id)
+    if (session().scalar(of_order.where(OrderRefund.return_id == made.id)) or 0) >= made.refund_amount:
         buying_returns.move(made, "complete")

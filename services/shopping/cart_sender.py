@@ -24,7 +24,7 @@ LONGEST_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SEC
 
 
 class _Message:
-    """Carts by their customer; `sent` is done when the queue has them, or says why not. A full one need not wait."""
+    """Carts by their customer. `sent` is done when the queue has them, or says why not; a full one goes at once."""
 
     def __init__(self) -> None:
         self.carts: dict[str, StoredCart] = {}

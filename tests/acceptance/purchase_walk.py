@@ -246,7 +246,7 @@ class Walk(People):
         ):
             return False
         missing = [product_id for product_id in order.product_ids if self._chance(0.5)]
-        if found["state"] in ("shipping", "in_box"):
+        if found["state"] in ("packed", "shipping", "in_box"):
             missing = order.product_ids
         path = f"/customer/v1/monitored-buying-orders/{order.id}/abandonment"
         body = {"reason": "It is not on its shelf", "missing_product_ids": missing}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from libs.chassis import db
 from libs.chassis.clock import now
+from libs.chassis.tables import OutboxRow
+from services.customer import buying_orders, buying_returns
 from services.customer.models import BuyingOrder
 from tests.integration.customer import buying
 from tests.integration.customer.buying import COAT, HAT, SCOPES, TO_PICKED_UP, Ask, go, place, refusal
@@ -96,8 +102,8 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
     order = place(ines)
     go(customer, order, *TO_PICKED_UP[:steps])
     said = missing
-    if buying.read(ines, order)["state"] in ("shipping", "in_box"):
-        missing = [COAT, HAT]  # nobody sells what is in a van or in a box, whatever is said
+    if buying.read(ines, order)["state"] in ("packed", "shipping", "in_box"):
+        missing = [COAT, HAT]  # nobody sells what may be in a van or in a box, whatever is said
     for _ in range(2):
         answer = give_up(manager, order, missing_product_ids=said)
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
@@ -111,6 +117,44 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
     assert entry["after"] == {"state": "cancelled", "reason": "not found", "missing_product_ids": missing}
     go(customer, order, *TO_PICKED_UP[1:])  # late news
     assert buying.read(ines, order)["state"] == "cancelled"
+
+
+@pytest.mark.story("rb-c-01")
+@pytest.mark.parametrize("is_found_after_all", [True, False])
+def test_what_a_packer_could_not_find_is_not_on_sale_again_when_its_buyer_cancels(
+    customer: Harness, ines: Ask, is_found_after_all: bool
+) -> None:
+    order = place(ines)
+    go(customer, order, "pay", "pack")
+    buying.work(customer, "packing", "failed", order["id"], reason="The coat is not on its shelf")
+    if is_found_after_all:
+        go(customer, order, "pack")
+    assert ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation").json()["state"] == "cancelled"
+    last = customer.published("customer.buying_order.moved.v1")[-1]
+    there, missing = ([COAT, HAT], []) if is_found_after_all else ([], [COAT, HAT])
+    assert (last["product_ids"], last["missing_product_ids"]) == (there, missing)
+
+
+@pytest.mark.parametrize("kind", ["return expires", "order is complete"])
+def test_one_that_cannot_end_holds_no_other_up(
+    customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    module, name = (buying_returns, "happened") if kind == "return expires" else (buying_orders, "complete")
+    things = [buying.picked_up(customer, ines) for _ in range(3)]
+    if kind == "return expires":
+        things = [buying.begun(ines, order) for order in things]
+    act: Callable[..., None] = getattr(module, name)
+
+    def fail_once(thing: Any, *more: Any) -> None:
+        if things[0]["id"] in (thing, getattr(thing, "id", None)):
+            raise RuntimeError
+        act(thing, *more)
+
+    monkeypatch.setattr(module, name, fail_once)
+    before = buying.read(ines, things[0])["state"]
+    buying.meet_deadlines(40)
+    ended = "expired" if kind == "return expires" else "completed"
+    assert [buying.read(ines, thing)["state"] for thing in things] == [before, ended, ended]
 
 
 def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harness, ines: Ask, manager: Ask) -> None:
@@ -187,8 +231,17 @@ def test_the_clothes_of_a_return_that_was_given_up_are_checked_when_they_are_fou
     assert [item["result"] for item in found["items"]] == ["good", result]
     told = customer.published("customer.return_buying_order.moved.v1")[-1]
     assert (told["state"], told["previous_state"], told["is_given_up"]) == (state, state, True)
+    versions, times = zip(*_versions_and_times("customer.return_buying_order.moved.v1"), strict=True)
+    assert sorted(set(versions)) == list(versions), "each is news after the one before"
+    assert sorted(times) == list(times)
     assert [item["result"] for item in told["items"]] == ["good", result]
     assert buying.told(customer, "return_buying_order").count((state, state)) == 1
     if not is_paid_back:
         buying.refunded(customer, order, 4000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"
+
+
+def _versions_and_times(event_type: str) -> Iterator[tuple[int, str]]:
+    with db.unit_of_work(reads_only=True) as session:
+        for row in session.scalars(select(OutboxRow).where(OutboxRow.type == event_type).order_by(OutboxRow.id)):
+            yield row.version, json.loads(row.body)["data"]["at"]
