@@ -86,7 +86,7 @@ def _for_each_in_box(act: Callable[[BuyingOrder], None], *conditions: ColumnElem
     _for_each(due.order_by(BuyingOrder.pick_up_until), act_if_due)
 
 
-def _for_each(due: Select[tuple[str]], act: Callable[[str], None]) -> None:
+def _for_each(due: Select[str], act: Callable[[str], None]) -> None:
     """Act on each of these orders or returns, in a unit of work of its own.
 
     An order's donations are locked after it, so two orders locked at once could wait for each other; and one that

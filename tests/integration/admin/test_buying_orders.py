@@ -263,6 +263,20 @@ def test_one_result_is_that_of_each_piece(admin: Harness, eva: Ask, rui: Ask, re
         assert [one["result"] for one in told["orders"][0]["products"]] == [result, result]
 
 
+def test_twenty_pieces_with_the_longest_reasons_go_in_one_event(admin: Harness, eva: Ask, rui: Ask) -> None:
+    price = {"amount": 100, "currency": "EUR"}
+    items = [{"product_id": new_id("prd"), "title": "Hat", "price": price, "result": None} for _ in range(20)]
+    path = to_check(admin, eva, rui, new_id("rbo"), **TWO_PIECES | {"items": items})
+    reason = "\N{COAT}" * 200
+    products = [{"product_id": item["product_id"], "result": "bad", "reason": reason} for item in items]
+    assert eva("POST", path, json={"products": products}).status_code == 200
+    [told] = support.moves(admin, "checking", "done")
+    assert [one["reason"] for one in told["orders"][0]["products"]] == [reason] * 20
+    path = to_check(admin, eva, rui, new_id("rbo"), **TWO_PIECES)
+    too_long = [one | {"reason": "a" * 201} for one in checks(coat="bad", hat="bad")]
+    assert eva("POST", path, json={"products": too_long}).json()["errors"][0]["pointer"] == "/products/0/reason"
+
+
 def test_wrong_results_of_pieces_are_refused_and_say_why(admin: Harness, eva: Ask, rui: Ask) -> None:
     path = to_check(admin, eva, rui, new_id("rbo"), **TWO_PIECES)
 
