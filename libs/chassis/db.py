@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Select, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -23,7 +23,9 @@ from sqlalchemy.orm import Session
 from libs.chassis.settings import settings
 from libs.chassis.types import Json, UtcDateTime
 
-__all__ = ["Json", "UtcDateTime", "after_commit", "engine", "session", "unit_of_work"]
+__all__ = ["Json", "UtcDateTime", "after_commit", "engine", "locked_scalar", "session", "unit_of_work"]
+
+T = TypeVar("T")
 
 _current: ContextVar[Session | None] = ContextVar("unit_of_work", default=None)
 
@@ -120,6 +122,14 @@ def session() -> Session:
     if current is None:
         raise RuntimeError("no unit of work is open here; use `with unit_of_work():`")
     return current
+
+
+def locked_scalar(statement: Select[T]) -> T | None:
+    """What the statement selects, as it is now, locked until the unit of work ends; None when there is nothing.
+
+    What the session has read before is read again: it may be from before the lock.
+    """
+    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
 
 
 def after_commit(call: Callable[[], None]) -> None:

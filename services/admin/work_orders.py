@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
 from services.admin.models import KnownLocation, OrderAtWork, WorkOrder
@@ -137,8 +137,7 @@ def get(work_order_id: str) -> WorkOrder:
 
 def locked(work_order_id: str) -> WorkOrder:
     """A work order as it is now, locked; NotFound."""
-    statement = select(WorkOrder).where(WorkOrder.id == work_order_id).with_for_update()
-    found = session().scalar(statement, execution_options={"populate_existing": True})
+    found = locked_scalar(select(WorkOrder).where(WorkOrder.id == work_order_id))
     if found is None:
         raise NotFound("there is no such work order")
     return found

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import mysql, sqlite
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, Unprocessable
 from services.billing.models import CoinAccount, CoinEntry, CoinRecord
@@ -158,8 +158,7 @@ def _locked(person_id: str) -> tuple[CoinAccount, CoinAccount]:
 
 
 def _lock(account_id: str) -> CoinAccount | None:
-    statement = select(CoinAccount).where(CoinAccount.id == account_id).with_for_update()
-    return session().scalar(statement, execution_options={"populate_existing": True})
+    return locked_scalar(select(CoinAccount).where(CoinAccount.id == account_id))
 
 
 def _post(changes: dict[CoinAccount, int], debt: CoinAccount, house: str, record: CoinRecord) -> CoinRecord:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
@@ -118,7 +118,7 @@ def redeem(code: str, used_by: str) -> Coupon:
     except ValueError:
         detail = "the check sign does not fit; read the code again"
         raise WrongCode(detail, errors=[{"pointer": "/code", "detail": detail}]) from None
-    coupon = session().scalar(select(Coupon).where(Coupon.code == stored).with_for_update())
+    coupon = locked_scalar(select(Coupon).where(Coupon.code == stored))
     if coupon is None:
         raise NotFound("there is no coupon with this code")
     if coupon.state == "given" and coupon.valid_until <= clock.now():

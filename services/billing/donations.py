@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.system_settings import setting
 from services.billing import buying, coins, coupons, fee_payments, fees
 from services.billing.models import FollowedOrder
@@ -116,8 +116,7 @@ def known_donation(order_id: str) -> FollowedOrder:
 
 
 def _locked(order_id: str) -> FollowedOrder | None:
-    statement = select(FollowedOrder).where(FollowedOrder.id == order_id).with_for_update()
-    return session().scalar(statement, execution_options={"populate_existing": True})
+    return locked_scalar(select(FollowedOrder).where(FollowedOrder.id == order_id))
 
 
 def _follow(move: Move) -> tuple[FollowedOrder, bool]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
@@ -81,8 +81,7 @@ def get_own(fee_id: str, payer_id: str) -> Fee:
 
 def locked(fee_id: str) -> Fee:
     """A fee as it is now, locked. It is locked before its payment, always."""
-    statement = select(Fee).where(Fee.id == fee_id).with_for_update()
-    fee = session().scalar(statement, execution_options={"populate_existing": True})
+    fee = locked_scalar(select(Fee).where(Fee.id == fee_id))
     if fee is None:
         raise LookupError(f"there is no fee {fee_id}")
     return fee
@@ -90,8 +89,7 @@ def locked(fee_id: str) -> Fee:
 
 def locked_of(order_id: str) -> Fee | None:
     """The fee of an order as it is now, locked."""
-    statement = select(Fee).where(Fee.order_id == order_id).with_for_update()
-    return session().scalar(statement, execution_options={"populate_existing": True})
+    return locked_scalar(select(Fee).where(Fee.order_id == order_id))
 
 
 def refuse_unless_due(fee: Fee) -> None:

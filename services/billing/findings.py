@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from sqlalchemy import select
 
 from libs.chassis import clock, logs
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
 from services.billing.models import ReconciliationFinding
@@ -52,8 +52,7 @@ def mended(kind: str, subject: str) -> None:
 
 def close(finding_id: str, note: str, by: str) -> ReconciliationFinding:
     """A manager looked into it and says what was done; NotFound, FindingNotOpen."""
-    statement = select(ReconciliationFinding).where(ReconciliationFinding.id == finding_id).with_for_update()
-    found = session().scalar(statement)
+    found = locked_scalar(select(ReconciliationFinding).where(ReconciliationFinding.id == finding_id))
     if found is None:
         raise NotFound("there is no such finding")
     if found.state != "open":

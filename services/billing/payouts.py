@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
@@ -111,7 +111,7 @@ def _prepared(buying_order_id: str) -> Select[Payout]:
 
 def mark_paid(payout_id: str, reference: str) -> Payout:
     """The money was sent to the donor's bank; NotFound, PayoutNotDue."""
-    payout = session().scalar(select(Payout).where(Payout.id == payout_id).with_for_update())
+    payout = locked_scalar(select(Payout).where(Payout.id == payout_id))
     if payout is None:
         raise NotFound("there is no such payout")
     move(payout, "paid")

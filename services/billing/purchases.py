@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects import mysql, sqlite
 
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from services.billing.models import Purchase
 
 
@@ -22,8 +22,7 @@ def locked(order_id: str) -> Purchase:
 
 
 def _lock(order_id: str) -> Purchase | None:
-    statement = select(Purchase).where(Purchase.order_id == order_id).with_for_update()
-    return session().scalar(statement, execution_options={"populate_existing": True})
+    return locked_scalar(select(Purchase).where(Purchase.order_id == order_id))
 
 
 def _open(order_id: str) -> None:

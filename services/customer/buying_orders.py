@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock, logs
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
@@ -273,7 +273,7 @@ def find(order_id: str, *, locked: bool = False) -> BuyingOrder | None:
     statement = select(BuyingOrder).where(BuyingOrder.id == order_id).options(*PARTS)
     if not locked:
         return session().scalar(statement)
-    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+    return locked_scalar(statement)
 
 
 def get(order_id: str) -> BuyingOrder:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock, logs
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.money import sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
@@ -263,7 +263,7 @@ def locked_with_order(return_id: str) -> ReturnBuyingOrder | None:
         return None
     buying_orders.find(order_id, locked=True)
     statement = select(ReturnBuyingOrder).where(ReturnBuyingOrder.id == return_id).options(*WHOLE)
-    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+    return locked_scalar(statement)
 
 
 def announce_again(made: ReturnBuyingOrder) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
 from services.customer.models import (
@@ -105,7 +105,7 @@ def find(order_id: str, *, locked: bool = False) -> DonatingOrder | None:
     statement = select(DonatingOrder).where(DonatingOrder.id == order_id).options(*parts)
     if not locked:
         return session().scalar(statement)
-    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+    return locked_scalar(statement)
 
 
 def get(order_id: str) -> DonatingOrder:

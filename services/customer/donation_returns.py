@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
 from services.customer import donating_orders
@@ -95,7 +95,7 @@ def find(return_id: str, *, locked: bool = False) -> ReturnDonatingOrder | None:
     )
     if not locked:
         return session().scalar(statement)
-    return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+    return locked_scalar(statement)
 
 
 def get_own(return_id: str, donor_id: str, *, locked: bool = False) -> ReturnDonatingOrder:

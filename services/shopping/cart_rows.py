@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from services.shopping.cart_entries import (
     EMPTY_CART,
     CartChange,
@@ -91,8 +91,7 @@ def _locked_row(customer_id: str) -> CartRow:
 
 
 def _select_locked(customer_id: str) -> CartRow | None:
-    statement = select(CartRow).where(CartRow.customer_id == customer_id).with_for_update()
-    return session().scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    return locked_scalar(select(CartRow).where(CartRow.customer_id == customer_id))
 
 
 def _locked_items(customer_id: str) -> dict[str, CartItemRow]:
