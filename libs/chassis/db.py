@@ -9,21 +9,31 @@ of failing half way (SQLite documentation, "Transactions"); one that only reads 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Select, create_engine, event
+from sqlalchemy import Engine, Select, create_engine, event, inspect
+from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from libs.chassis.settings import settings
 from libs.chassis.types import Json, UtcDateTime
 
-__all__ = ["Json", "UtcDateTime", "after_commit", "engine", "locked_scalar", "session", "unit_of_work"]
+__all__ = [
+    "Json",
+    "UtcDateTime",
+    "after_commit",
+    "engine",
+    "insert_missing",
+    "locked_scalar",
+    "session",
+    "unit_of_work",
+]
 
 T = TypeVar("T")
 
@@ -130,6 +140,17 @@ def locked_scalar(statement: Select[T]) -> T | None:
     What the session has read before is read again: it may be from before the lock.
     """
     return session().scalar(statement.with_for_update(), execution_options={"populate_existing": True})
+
+
+def insert_missing(model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows whose primary key is not there; those that are there stay as they are."""
+    insert: Any
+    if session().get_bind().dialect.name == "sqlite":
+        insert = sqlite.insert(model).values(list(rows)).on_conflict_do_nothing()
+    else:  # unlike INSERT IGNORE this hides no other error, and it locks for writing at once
+        key = inspect(model).primary_key[0]
+        insert = mysql.insert(model).values(list(rows)).on_duplicate_key_update({key.name: key})
+    session().execute(insert)
 
 
 def after_commit(call: Callable[[], None]) -> None:

@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import mysql, sqlite
 
 from libs.chassis import clock
-from libs.chassis.db import locked_scalar, session
+from libs.chassis.db import insert_missing, locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, Unprocessable
 from services.billing.models import CoinAccount, CoinEntry, CoinRecord
@@ -43,12 +42,7 @@ def open_accounts(person_id: str) -> None:
         {"id": person_id, "kind": "wallet", "person_id": person_id, "balance": 0},
         {"id": debt_id(person_id), "kind": "debt", "person_id": person_id, "balance": 0},
     ]
-    insert: Any
-    if session().get_bind().dialect.name == "sqlite":
-        insert = sqlite.insert(CoinAccount).values(rows).on_conflict_do_nothing()
-    else:  # unlike INSERT IGNORE this hides no other error, and it locks for writing at once
-        insert = mysql.insert(CoinAccount).values(rows).on_duplicate_key_update(id=CoinAccount.id)
-    session().execute(insert)
+    insert_missing(CoinAccount, rows)
 
 
 def balance_of(person_id: str) -> tuple[int, int]:
