@@ -26,7 +26,7 @@ def layout(tmp_path: Path) -> Layout:
 def run(layout: Layout, **environment: str) -> subprocess.CompletedProcess[str]:
     command = command_of(layout, "--no-demo-data")
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=60, env=os.environ | environment, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=180, env=os.environ | environment, check=False
     )
 
 
