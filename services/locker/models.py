@@ -147,7 +147,10 @@ class UsedCode(Base):
 
 
 class Recipient(Base):
-    """Whom the package of an order is for; `ended_at` when the order was cancelled: then nobody gets in."""
+    """Whom the package of an order is for.
+
+    `ended_at` when it was taken out, or its order was cancelled: then no box is held for it and nobody gets in.
+    """
 
     __tablename__ = "recipients"
 
