@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -89,9 +90,17 @@ def _move(box: Box, state: str) -> bool:
     return bool(moved.rowcount == 1)  # type: ignore[attr-defined]
 
 
+def lock(box_id: str) -> Box:
+    """The box as it is now, for this unit of work alone. Boxes are locked before the rights to open them."""
+    statement = select(Box).where(Box.id == box_id).with_for_update()
+    return session().scalars(statement, execution_options={"populate_existing": True}).one()
+
+
 def box_of_order(order_id: str) -> Box | None:
-    """The box that is held for an order, or has its package."""
-    return session().scalar(select(Box).where(Box.held_for_order_id == order_id))
+    """The box that is held for an order, or has its package, locked."""
+    box_id = session().scalar(select(Box.id).where(Box.held_for_order_id == order_id))
+    box = lock(box_id) if box_id is not None else None
+    return box if box is not None and box.held_for_order_id == order_id else None
 
 
 def hold(order_id: str, location_id: str) -> Box:
@@ -123,13 +132,19 @@ def _take_free_box(location_id: str) -> Box | None:
             return box
 
 
-def fill(box: Box, order_id: str) -> bool:
-    """The package of an order is in the box, whatever we thought of the box; False when that was not its hold."""
-    was_its_own = box.state == "held" and box.held_for_order_id == order_id
+def fill(box: Box, order_id: str) -> None:
+    """The package of an order is in the box, whatever we thought of the box."""
     box.state, box.held_for_order_id = "occupied", order_id
     box.version += 1
     session().flush()
-    return was_its_own
+
+
+def shut(box: Box, reason: str) -> None:
+    """Nobody uses the box until staff has looked at it, whatever we thought of the box."""
+    box.state, box.out_of_service_reason = "out_of_service", reason
+    box.held_for_order_id = box.held_until = None
+    box.version += 1
+    session().flush()
 
 
 def free(box: Box) -> bool:
@@ -138,6 +153,7 @@ def free(box: Box) -> bool:
         return False
     box.held_for_order_id = box.held_until = box.waiting_since = None
     box.awaits_collection = box.is_reclaimed = False
+    session().flush()  # before another box is the order's
     return True
 
 
@@ -147,7 +163,11 @@ def await_collection(box: Box) -> None:
         box.awaits_collection, box.waiting_since = True, clock.now()
 
 
-def overdue(limit: int) -> list[Box]:
-    """Held boxes whose hold has ended."""
-    ended = select(Box).where(Box.state == "held", Box.held_until < clock.now())
-    return list(session().scalars(ended.order_by(Box.id).limit(limit)))
+def overdue(limit: int) -> Iterator[Box]:
+    """Held boxes whose hold has ended, each locked when it is its turn."""
+    moment = clock.now()
+    ended = select(Box.id).where(Box.state == "held", Box.held_until < moment)
+    for box_id in session().scalars(ended.order_by(Box.id).limit(limit)).all():
+        box = lock(box_id)
+        if box.state == "held" and box.held_until is not None and box.held_until < moment:
+            yield box

@@ -18,11 +18,12 @@ from sqlalchemy import select
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, Forbidden
-from services.locker import activity, packages, thresholds
+from services.locker import activity, boxes, door_rights, packages, thresholds
 from services.locker.models import Box, ControllerEvent, DoorRight, Grant, Location
 
 SEEN_EVERY = timedelta(seconds=15)
 CLOCK_TOLERANCE = timedelta(minutes=2)
+OPEN = ("used", "late")  # the states of a grant while its door is open
 
 
 class NotAController(Forbidden):
@@ -90,7 +91,11 @@ def _apply(location: Location, event: dict[str, Any], at: datetime) -> None:
         if grant is None or grant.location_id != location.id:
             activity.note_anomaly(location.id, "a door was used with a grant that is not of this location", at=at)
             return
-        _opened(location, grant, at) if kind == "opened" else _closed(location, grant, event["is_occupied"], at)
+        box, right = boxes.lock(grant.box_id), door_rights.lock(grant.right_id)
+        if kind == "opened":
+            _opened(grant, right, at)
+        else:
+            _closed(grant, right, box, event["is_occupied"], at)
         return
     details = {name: event[name] for name in ("reason", "grant_id") if event.get(name) is not None}
     box_id = event.get("box_id")
@@ -104,28 +109,27 @@ def _is_here(location: Location, box_id: str) -> bool:
     return box is not None and box.location_id == location.id
 
 
-def _opened(location: Location, grant: Grant, at: datetime) -> None:
+def _opened(grant: Grant, right: DoorRight, at: datetime) -> None:
+    """Whether what is done behind the door counts is decided now: the right may end while the door is open."""
     where: dict[str, Any] = {"box_id": grant.box_id, "person_id": grant.person_id, "at": at}
-    if grant.state == "used":
-        activity.note_anomaly(location.id, "a grant was used twice", **where)
+    if grant.state in OPEN:
+        activity.note_anomaly(grant.location_id, "a grant was used twice", **where)
         return
     if at > grant.expires_at + CLOCK_TOLERANCE:
-        activity.note_anomaly(location.id, "a grant was used after its time", **where)
-    grant.state = "used"
-    activity.note("opened", location.id, **where)
+        activity.note_anomaly(grant.location_id, "a grant was used after its time", **where)
+    grant.state = "used" if door_rights.was_open(right, at) else "late"
+    activity.note("opened", grant.location_id, **where)
 
 
-def _closed(location: Location, grant: Grant, is_occupied: bool, at: datetime) -> None:
-    right, box = session().get_one(DoorRight, grant.right_id), session().get_one(Box, grant.box_id)
+def _closed(grant: Grant, right: DoorRight, box: Box, is_occupied: bool, at: datetime) -> None:
     where: dict[str, Any] = {"box_id": box.id, "order_id": right.order_id, "person_id": grant.person_id, "at": at}
-    if grant.state != "used":
-        activity.note_anomaly(location.id, "a door was closed that was not opened", **where)
+    if grant.state not in OPEN:
+        activity.note_anomaly(box.location_id, "a door was closed that was not opened", **where)
         return
+    counts = grant.state == "used" and right.state != "used"
     grant.state = "closed"
-    if right.state == "void" and right.ended_at is not None and at < right.ended_at:
-        right.state = "open"  # it was one when the door was used; the news of its end came in between
-    if right.state != "open":
-        activity.note_anomaly(location.id, f"a door was used for a right that is {right.state}", **where)
+    if not counts:
+        activity.note_anomaly(box.location_id, f"a door was used for a right that is {right.state}", **where)
         return
     is_done = packages.door_closed(right, box, is_occupied)
-    activity.note("closed", location.id, is_occupied=is_occupied, is_done=is_done, **where)
+    activity.note("closed", box.location_id, is_occupied=is_occupied, is_done=is_done, **where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from libs.chassis import clock
 from libs.chassis.db import session
@@ -40,19 +40,35 @@ def give(purpose: str, order_id: str, person_id: str, box: Box, valid_until: dat
     return right
 
 
-def end(right: DoorRight, state: str, at: datetime | None = None) -> None:
+def end(right: DoorRight, state: str) -> None:
     """`used` or `void`: its grants open nothing any more."""
-    right.state, right.ended_at = state, at or clock.now()
-    grants = select(Grant).where(Grant.right_id == right.id, Grant.state == "issued")
-    for grant in session().scalars(grants):
-        grant.state = "void"
+    right.state, right.ended_at = state, clock.now()
+    issued = update(Grant).where(Grant.right_id == right.id, Grant.state == "issued")
+    session().execute(issued.values(state="void"))
 
 
-def void_of_order(order_id: str, *purposes: str) -> None:
-    """End the open rights of an order: those of the purposes, or all of them."""
-    for right in _open_of(order_id):
-        if not purposes or right.purpose in purposes:
-            end(right, "void")
+def void_of_order(order_id: str, *purposes: str) -> list[DoorRight]:
+    """End the open rights of an order: those of the purposes, or all of them; those that it ended."""
+    ended = [right for right in _open_of(order_id) if not purposes or right.purpose in purposes]
+    for right in ended:
+        end(right, "void")
+    return ended
+
+
+def void_what_is_done(order_id: str, is_occupied: bool) -> None:
+    """The package is in its box, or out of it: nobody else has to open the door for the same."""
+    void_of_order(order_id, *(purpose for purpose, fills in PURPOSES.items() if fills == is_occupied))
+
+
+def lock(right_id: str) -> DoorRight:
+    """The right as it is now, for this unit of work alone."""
+    statement = select(DoorRight).where(DoorRight.id == right_id).with_for_update()
+    return session().scalars(statement, execution_options={"populate_existing": True}).one()
+
+
+def was_open(right: DoorRight, at: datetime) -> bool:
+    """Whether the right was there at that time, as far as we know: its end may have been told to us later."""
+    return right.state == "open" or (right.state == "void" and right.ended_at is not None and at < right.ended_at)
 
 
 def is_news(order_id: str, purpose: str, version: int) -> bool:

@@ -131,6 +131,7 @@ class Grant(Base):
     is_ahead: Mapped[bool] = mapped_column(Boolean)
     """Handed out for the day, wrapped for the person, so that it works without a network."""
     state: Mapped[str] = mapped_column(String(6))
+    """`issued`; while its door is open `used`, or `late` when its right was over before; `closed` or `void`."""
     issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -147,7 +148,10 @@ class UsedCode(Base):
 
 
 class Recipient(Base):
-    """Whom the package of an order is for; `ended_at` when the order was cancelled: then nobody gets in."""
+    """Whom the package of an order is for.
+
+    `ended_at` when it was taken out, or its order was cancelled: then no box is held for it and nobody gets in.
+    """
 
     __tablename__ = "recipients"
 

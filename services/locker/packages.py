@@ -36,7 +36,7 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
     """
     if _has_ended(order_id):
         return None
-    waiting = session().get(BoxRequest, order_id)
+    waiting = _request_of(order_id)
     is_news = boxes.box_of_order(order_id) is None
     try:
         box = boxes.hold(order_id, location_id)
@@ -59,18 +59,26 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
 
 def take_from_assignee(order_id: str, purpose: str) -> None:
     """Nobody has this work on the package for now: neither its box opens for it, nor one that is waited for."""
-    door_rights.void_of_order(order_id, purpose)
-    waiting = session().get(BoxRequest, order_id)
+    waiting = _request_of(order_id)
     if waiting is not None and purpose == "ship":
         waiting.deliveryman_id = None
+    door_rights.void_of_order(order_id, purpose)
+
+
+def _request_of(order_id: str) -> BoxRequest | None:
+    """What waits for a box for this order, as it is now. It is locked before boxes and rights."""
+    statement = select(BoxRequest).where(BoxRequest.order_id == order_id).with_for_update()
+    return session().scalar(statement, execution_options={"populate_existing": True})
 
 
 def serve_waiting() -> None:
     """Try again for the orders whose location has a free box by now, longest waiting first."""
     free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
-    waiting = select(BoxRequest).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
-    for request in list(session().scalars(waiting)):
-        hold_for_package(request.order_id, request.location_id, request.deliveryman_id)
+    waiting = select(BoxRequest.order_id).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
+    for order_id in session().scalars(waiting).all():
+        request = _request_of(order_id)
+        if request is not None:
+            hold_for_package(order_id, request.location_id, request.deliveryman_id)
 
 
 def release(order_id: str) -> None:
@@ -123,8 +131,8 @@ def let_withdraw(order_id: str, person_id: str) -> None:
 
 def let_collect(order_id: str, box_id: str, person_id: str) -> None:
     """The deliveryman may take the package out, while it is the one in the box and its donor does not."""
-    box = session().get(Box, box_id)
-    if box is None or box.held_for_order_id != order_id or box.state != "occupied" or box.is_reclaimed:
+    box = boxes.box_of_order(order_id)
+    if box is None or box.id != box_id or box.state != "occupied" or box.is_reclaimed:
         return
     door_rights.give("collect", order_id, person_id, box)
 
@@ -134,9 +142,9 @@ def call_off(order_id: str, person_id: str) -> None:
 
     A package that lies in a box all the same goes back with the next collection.
     """
+    waiting = _request_of(order_id)
     remember_recipient(order_id, person_id)
     _end(order_id)
-    waiting = session().get(BoxRequest, order_id)
     if waiting is not None:
         session().delete(waiting)
     door_rights.void_of_order(order_id)
@@ -172,14 +180,17 @@ def remember_recipient(order_id: str, person_id: str) -> None:
 
 
 def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
-    """The door of an open right was closed again; whether what it was opened for is done.
+    """The door that a right opened was closed again; whether what it was opened for is done.
 
-    A door that closes on an empty box of a deposit, or on a full one of a collection, has changed nothing.
+    A door that closes on an empty box of a deposit, or on a full one of a collection, has changed nothing. A right
+    that ended while the door was open is used if that is done, and stays void if not.
     """
     if door_rights.PURPOSES[right.purpose] != is_occupied:
         return False
-    _follow_door(right, box, is_occupied)
+    if not (_fill(box, right.order_id) if is_occupied else _empty(box, right.order_id)):
+        return False
     door_rights.end(right, "used")
+    door_rights.void_what_is_done(right.order_id, is_occupied)
     if right.purpose == "deposit":
         boxes.await_collection(box)
     if right.purpose == "ship":
@@ -203,17 +214,57 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     return True
 
 
-def _follow_door(right: DoorRight, box: Box, is_occupied: bool) -> None:
-    """What is in the box counts, also when somebody else has its hold by now: that order needs another box."""
-    before, other = box.state, box.held_for_order_id
-    as_expected = boxes.fill(box, right.order_id) if is_occupied else boxes.free(box)
-    if as_expected:
+def _fill(box: Box, order_id: str) -> bool:
+    """What an order's person left in the box counts, though its hold was over by then; False when it cannot.
+
+    An order that has the hold by now gets another box. A box that has a package already keeps that one. If the
+    order's package is in another box already, nobody uses this one until staff has looked.
+    """
+    other = box.held_for_order_id
+    if (box.state, other) == ("held", order_id):
+        boxes.fill(box, order_id)
+        return True
+    _note_unexpected(box, order_id)
+    if box.state == "occupied":
+        return False
+    elsewhere = boxes.box_of_order(order_id)
+    is_second = elsewhere is not None and elsewhere.state == "occupied"
+    if is_second:
+        boxes.shut(box, f"Clothes of {order_id} are in it, and others of that order in another box.")
+    else:
+        release(order_id)
+        boxes.fill(box, order_id)
+    if other not in (None, order_id):
+        _hold_another(other, box.location_id)
+    return not is_second
+
+
+def _hold_another(order_id: str, location_id: str) -> None:
+    """The box that was held for the order has other clothes in it. Whoever could open it may open the new one."""
+    ended = door_rights.void_of_order(order_id)
+    person_id = ended[0].person_id if ended else None
+    if order_id.startswith(("bor_", "rdo_")):
+        hold_for_package(order_id, location_id, person_id)
         return
-    activity.note_anomaly(
-        box.location_id, f"a box that is {before} was used", box_id=box.id, order_id=right.order_id
-    )
-    if is_occupied and other is not None and other != right.order_id:
-        door_rights.void_of_order(other)
+    try:
+        boxes.hold(order_id, location_id)
+    except boxes.LocationFull:
+        activity.note_anomaly(location_id, "the box of an order was used, and no other is free", order_id=order_id)
+        return
+    if person_id is not None:
+        let_deposit(order_id, person_id)
+
+
+def _empty(box: Box, order_id: str) -> bool:
+    """The package of the order is out of its box; False when it was not in it any more."""
+    if (box.state, box.held_for_order_id) == ("occupied", order_id):
+        return boxes.free(box)
+    _note_unexpected(box, order_id)
+    return False
+
+
+def _note_unexpected(box: Box, order_id: str) -> None:
+    activity.note_anomaly(box.location_id, f"a box that is {box.state} was used", box_id=box.id, order_id=order_id)
 
 
 def _let_recipient_in(order_id: str, box: Box) -> None:

@@ -204,6 +204,72 @@ def return_made(locker: Harness, return_id: str, place: Place, donor: str = "ine
     locker.deliver("customer.return_donating_order.moved.v1", data)
 
 
+def paid(locker: Harness, place: Place, order_id: str) -> None:
+    """Ines has paid for an order."""
+    price = {"amount": 4900, "currency": "EUR"}
+    data = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
+        "total": price,
+        "pickup_location_id": place.id,
+        "pickup_location_name": "Rossio",
+        "payment_id": new_id("pay"),
+        "paid_at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.buying_order.paid.v1", data)
+
+
+def cancelled(locker: Harness, place: Place, order_id: str) -> None:
+    data: dict[str, Any] = {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "state": "cancelled",
+        "previous_state": "packed",
+        "product_ids": [new_id("prd")],
+        "total": {"amount": 4900, "currency": "EUR"},
+        "payment_id": None,
+        "pickup_location_id": place.id,
+        "pickup_location_name": "Rossio",
+        "is_first": False,
+        "return_until": None,
+        "at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.buying_order.moved.v1", data)
+
+
+def return_moved(locker: Harness, return_id: str, state: str) -> None:
+    data: dict[str, Any] = {
+        "return_id": return_id,
+        "order_id": new_id("bor"),
+        "buyer_id": user_id("ines"),
+        "state": state,
+        "previous_state": "created",
+        "product_ids": [new_id("prd")],
+        "is_whole_order": True,
+        "price": {"amount": 4900, "currency": "EUR"},
+        "refund": None,
+        "location_id": None,
+        "location_name": None,
+        "at": clock.rfc3339(clock.now()),
+    }
+    locker.deliver("customer.return_buying_order.moved.v1", data)
+
+
+def boxes(place: Place) -> list[str]:
+    """The states of the boxes of the place."""
+    manager = place.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
+    found = manager("GET", "/locker/v1/boxes", params={"location_id": place.id}).json()["items"]
+    return sorted(box["state"] for box in found)
+
+
+def put_in(locker: Harness, place: Place, order_id: str) -> None:
+    """Rui puts the package in its box."""
+    work_order(locker, "shipping", "assigned", place, "rui", (order_id, None))
+    [opening] = open_doors(person(locker, "rui", "internal"), place, order_id=order_id).json()["openings"]
+    place.use(opening["grant_id"], True)
+
+
 def day_key(ask: Ask) -> bytes:
     found = ask("GET", "/locker/v1/day-key").json()
     return base64.urlsafe_b64decode(found["key"] + "==")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -14,79 +13,21 @@ from services.locker.models import Box
 from tests.integration.locker.support import (
     Ask,
     Place,
+    boxes,
+    cancelled,
     deposit,
     hold,
     make_place,
     new_id,
     open_doors,
+    paid,
     person,
+    put_in,
     refusal,
+    return_moved,
     work_order,
 )
-from tests.support.harness import Harness, user_id
-
-
-def paid(locker: Harness, place: Place, order_id: str) -> None:
-    price = {"amount": 4900, "currency": "EUR"}
-    data = {
-        "order_id": order_id,
-        "buyer_id": user_id("ines"),
-        "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
-        "total": price,
-        "pickup_location_id": place.id,
-        "pickup_location_name": "Rossio",
-        "payment_id": new_id("pay"),
-        "paid_at": clock.rfc3339(clock.now()),
-    }
-    locker.deliver("customer.buying_order.paid.v1", data)
-
-
-def cancelled(locker: Harness, place: Place, order_id: str) -> None:
-    data: dict[str, Any] = {
-        "order_id": order_id,
-        "buyer_id": user_id("ines"),
-        "state": "cancelled",
-        "previous_state": "packed",
-        "product_ids": [new_id("prd")],
-        "total": {"amount": 4900, "currency": "EUR"},
-        "payment_id": None,
-        "pickup_location_id": place.id,
-        "pickup_location_name": "Rossio",
-        "is_first": False,
-        "return_until": None,
-        "at": clock.rfc3339(clock.now()),
-    }
-    locker.deliver("customer.buying_order.moved.v1", data)
-
-
-def return_moved(locker: Harness, return_id: str, state: str) -> None:
-    data: dict[str, Any] = {
-        "return_id": return_id,
-        "order_id": new_id("bor"),
-        "buyer_id": user_id("ines"),
-        "state": state,
-        "previous_state": "created",
-        "product_ids": [new_id("prd")],
-        "is_whole_order": True,
-        "price": {"amount": 4900, "currency": "EUR"},
-        "refund": None,
-        "location_id": None,
-        "location_name": None,
-        "at": clock.rfc3339(clock.now()),
-    }
-    locker.deliver("customer.return_buying_order.moved.v1", data)
-
-
-def boxes(place: Place) -> list[str]:
-    manager = place.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
-    found = manager("GET", "/locker/v1/boxes", params={"location_id": place.id}).json()["items"]
-    return sorted(box["state"] for box in found)
-
-
-def put_in(locker: Harness, place: Place, order_id: str) -> None:
-    work_order(locker, "shipping", "assigned", place, "rui", (order_id, None))
-    [opening] = open_doors(person(locker, "rui", "internal"), place, order_id=order_id).json()["openings"]
-    place.use(opening["grant_id"], True)
+from tests.support.harness import Harness
 
 
 @pytest.mark.story("b-po-02")
