@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from libs.chassis import clock, logs
-from libs.chassis.db import session
+from libs.chassis.db import locked_scalar, session
 from services.locker import activity, boxes, door_rights
 from services.locker.models import Box, BoxRequest, DoorRight, Location, Recipient
 from services.locker.registry import registry
@@ -67,8 +67,7 @@ def take_from_assignee(order_id: str, purpose: str) -> None:
 
 def _request_of(order_id: str) -> BoxRequest | None:
     """What waits for a box for this order, as it is now. It is locked before boxes and rights."""
-    statement = select(BoxRequest).where(BoxRequest.order_id == order_id).with_for_update()
-    return session().scalar(statement, execution_options={"populate_existing": True})
+    return locked_scalar(select(BoxRequest).where(BoxRequest.order_id == order_id))
 
 
 def serve_waiting() -> None:
