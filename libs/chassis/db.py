@@ -143,7 +143,10 @@ def locked_scalar(statement: Select[T]) -> T | None:
 
 
 def insert_missing(model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the rows whose primary key is not there; those that are there stay as they are."""
+    """Insert the rows whose primary key is not there; those that are there stay as they are.
+
+    For a model without another unique key: MySQL makes no difference between them.
+    """
     insert: Any
     if session().get_bind().dialect.name == "sqlite":
         insert = sqlite.insert(model).values(list(rows)).on_conflict_do_nothing()

@@ -64,7 +64,7 @@ def close(finding_id: str, note: str, by: str) -> ReconciliationFinding:
 
 def was_mended(kind: str, subject: str) -> bool:
     """Whether this was found and agreed afterwards."""
-    found = _of(kind, subject)
+    found = _of(kind, subject, locked=True)
     return found is not None and found.state == "mended"
 
 

@@ -15,7 +15,7 @@ from services.billing import findings, payment_states, payments
 from services.billing.models import Payment, ProviderEvent, Refund
 from services.billing.provider_notices import Dispute, Notice
 
-ENDED_DISPUTE = frozenset({"won", "warning_closed", "lost"})
+WITHDRAWN_DISPUTE = frozenset({"won", "warning_closed"})
 
 
 def take_notice(notice: Notice) -> None:
@@ -59,8 +59,10 @@ def _take_news_of_dispute(dispute: Dispute, notice: Notice, payment: Payment | N
     if not findings.was_mended("dispute", dispute.id):
         detail = f"the bank was asked for {money} ({dispute.reason})"
         findings.report("dispute", dispute.id, detail, payment_id=payment_id)
-    if dispute.status in ENDED_DISPUTE:
+    if dispute.status in WITHDRAWN_DISPUTE:
         findings.mended("dispute", dispute.id)
+        findings.mended("dispute_lost", dispute.id)
     if dispute.status == "lost":
+        findings.mended("dispute", dispute.id)
         detail = f"the bank gave back {money} ({dispute.reason})"
         findings.report("dispute_lost", dispute.id, detail, payment_id=payment_id)

@@ -21,7 +21,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
 from libs.chassis.system_settings import setting
-from services.customer import donating_orders, order_work
+from services.customer import donating_orders
 from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
@@ -108,8 +108,6 @@ def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> Non
     before, moment = order.state, clock.now()
     order.state = MACHINE.after(before, name)
     order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
-    if name == "cancel" and order_work.is_failed(order.id, "packing"):
-        missing = [item.product_id for item in order.items]  # nobody said which of them was not found
     if order.state == "in_box":
         order.pick_up_until = moment + timedelta(days=setting("customer.pick_up_days"))
     if order.state == "picked_up":

@@ -39,12 +39,6 @@ def note(order_id: str, news: WorkNews) -> None:
     session().flush()
 
 
-def is_failed(order_id: str, kind: str) -> bool:
-    """Whether the newest work of a kind on the order could not be done."""
-    of_kind = select(OrderWork.state).where(OrderWork.order_id == order_id, OrderWork.kind == kind)
-    return session().scalar(of_kind.order_by(OrderWork.changed_at.desc()).limit(1)) == "failed"
-
-
 def of_order(order_id: str) -> list[OrderWork]:
     """Packing, then shipping."""
     found = select(OrderWork).where(OrderWork.order_id == order_id)

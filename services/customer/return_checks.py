@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from libs.chassis import logs
 from libs.chassis.db import session
 from libs.chassis.money import Money
 from services.customer import buying_orders, buying_returns
@@ -76,9 +77,12 @@ def decide_refund(return_id: str, refund: Money) -> None:
         raise LookupError(f"return {return_id} was not checked as bad yet")
     if made.state != "checked_bad":
         return
-    if refund.currency != made.currency or not paid_back_at_check(made) <= refund.amount <= made.price_amount:
-        raise ValueError(f"return {return_id}: {refund} is more than was paid, or less than is paid back already")
-    made.refund_amount = refund.amount
+    if refund.currency != made.currency or refund.amount > made.price_amount:
+        raise ValueError(f"return {return_id}: {refund} is more than was paid")
+    at_check = paid_back_at_check(made)
+    if refund.amount < at_check:  # of an admin that knows nothing of pieces
+        logs.get_logger(__name__).critical("less was agreed than is paid back already", return_id=return_id)
+    made.refund_amount = max(refund.amount, at_check)
     buying_returns.move(made, "decide_refund")
     _settle(made)
 

@@ -46,7 +46,7 @@ def change_service(box_id: str, state: str, reason: str | None) -> Box:
     by_hand = "out_of_service" in (box.state, state)
     if not (by_hand and _move(box, state)):
         raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
-    _record_maintenance(box, reason if state == "out_of_service" else None)
+    _record_maintenance(box, reason if state == "out_of_service" else None, principal().subject)
     audit.record("update_box", box.id, before=before, after=_service_of(box))
     return box
 
@@ -63,10 +63,10 @@ def _service_of(box: Box) -> dict[str, str | None]:
     return {"state": box.state, "reason": box.out_of_service_reason}
 
 
-def _record_maintenance(box: Box, reason: str | None) -> None:
+def _record_maintenance(box: Box, reason: str | None, who: str) -> None:
     """A record is opened with a reason, and closed when the box is back."""
     box.out_of_service_reason = reason
-    who, moment = principal().subject, clock.now()
+    moment = clock.now()
     activity.note("out_of_service" if reason else "in_service", box.location_id, box_id=box.id, person_id=who)
     if reason is not None:
         record = MaintenanceRecord(id=new_id("mnt"), box_id=box.id, reason=reason, opened_by=who, opened_at=moment)
@@ -127,7 +127,7 @@ def _take_free_box(location_id: str) -> Box | None:
     """Claim a free box by one UPDATE on its state, so that no box is given twice."""
     while True:
         free = select(Box).where(Box.location_id == location_id, Box.state == "free")
-        box = session().scalar(free.order_by(Box.id).limit(1))
+        box = session().scalar(free.order_by(Box.id).limit(1), execution_options={"populate_existing": True})
         if box is None or _move(box, "held"):
             return box
 
@@ -139,11 +139,12 @@ def fill(box: Box, order_id: str) -> None:
     session().flush()
 
 
-def shut(box: Box, reason: str) -> None:
-    """Nobody uses the box until staff has looked at it, whatever we thought of the box."""
-    box.state, box.out_of_service_reason = "out_of_service", reason
+def shut(box: Box, reason: str, person_id: str) -> None:
+    """Nobody uses the box until staff has looked at it, whatever we thought of the box; a person's door showed why."""
+    box.state = "out_of_service"
     box.held_for_order_id = box.held_until = None
     box.version += 1
+    _record_maintenance(box, reason, person_id)
     session().flush()
 
 

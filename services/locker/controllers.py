@@ -130,6 +130,8 @@ def _closed(grant: Grant, right: DoorRight, box: Box, is_occupied: bool, at: dat
     grant.state = "closed"
     if not counts:
         activity.note_anomaly(box.location_id, f"a door was used for a right that is {right.state}", **where)
+        if is_occupied:
+            packages.left_too_late(right, box)
         return
     is_done = packages.door_closed(right, box, is_occupied)
     activity.note("closed", box.location_id, is_occupied=is_occupied, is_done=is_done, **where)

@@ -186,7 +186,7 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     """
     if door_rights.PURPOSES[right.purpose] != is_occupied:
         return False
-    if not (_fill(box, right.order_id) if is_occupied else _empty(box, right.order_id)):
+    if not (_fill(box, right) if is_occupied else _empty(box, right.order_id)):
         return False
     door_rights.end(right, "used")
     door_rights.void_what_is_done(right.order_id, is_occupied)
@@ -213,13 +213,23 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     return True
 
 
-def _fill(box: Box, order_id: str) -> bool:
+def left_too_late(right: DoorRight, box: Box) -> None:
+    """A door that counts for nothing closed on clothes in a box that should be empty: nobody opens it on them."""
+    if box.state not in ("free", "held"):
+        return
+    other = box.held_for_order_id
+    boxes.shut(box, f"Clothes of {right.order_id} were left in it too late.", right.person_id)
+    if other is not None:
+        _hold_another(other, box.location_id)
+
+
+def _fill(box: Box, right: DoorRight) -> bool:
     """What an order's person left in the box counts, though its hold was over by then; False when it cannot.
 
     An order that has the hold by now gets another box. A box that has a package already keeps that one. If the
     order's package is in another box already, nobody uses this one until staff has looked.
     """
-    other = box.held_for_order_id
+    order_id, other = right.order_id, box.held_for_order_id
     if (box.state, other) == ("held", order_id):
         boxes.fill(box, order_id)
         return True
@@ -229,7 +239,8 @@ def _fill(box: Box, order_id: str) -> bool:
     elsewhere = boxes.box_of_order(order_id)
     is_second = elsewhere is not None and elsewhere.state == "occupied"
     if is_second:
-        boxes.shut(box, f"Clothes of {order_id} are in it, and others of that order in another box.")
+        reason = f"Clothes of {order_id} are in it, and others of that order in another box."
+        boxes.shut(box, reason, right.person_id)
     else:
         release(order_id)
         boxes.fill(box, order_id)

@@ -37,6 +37,8 @@ class _Message:
     def add(self, customer_id: str, cart: StoredCart) -> None:
         known = self.carts.get(customer_id)
         self.carts[customer_id] = merged(known, cart) if known else cart
+        if len(self.carts) == MOST_IN_MESSAGE:
+            self.is_full.set()
 
 
 _filling: _Message | None = None
@@ -74,12 +76,10 @@ def _join_message(customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:
     """The message that takes this cart along; whoever is its first sends it."""
     global _filling
     with _filling_lock:
-        if _filling is not None and not _filling.has_room_for(customer_id):
-            _filling.is_full.set()
-            _filling = None
-        is_first = _filling is None
-        _filling = message = _filling or _Message()
+        is_first = _filling is None or not _filling.has_room_for(customer_id)
+        message = _Message() if is_first or _filling is None else _filling
         message.add(customer_id, cart)
+        _filling = message
         return message, is_first
 
 

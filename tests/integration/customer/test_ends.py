@@ -119,22 +119,6 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
     assert buying.read(ines, order)["state"] == "cancelled"
 
 
-@pytest.mark.story("rb-c-01")
-@pytest.mark.parametrize("is_found_after_all", [True, False])
-def test_what_a_packer_could_not_find_is_not_on_sale_again_when_its_buyer_cancels(
-    customer: Harness, ines: Ask, is_found_after_all: bool
-) -> None:
-    order = place(ines)
-    go(customer, order, "pay", "pack")
-    buying.work(customer, "packing", "failed", order["id"], reason="The coat is not on its shelf")
-    if is_found_after_all:
-        go(customer, order, "pack")
-    assert ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation").json()["state"] == "cancelled"
-    last = customer.published("customer.buying_order.moved.v1")[-1]
-    there, missing = ([COAT, HAT], []) if is_found_after_all else ([], [COAT, HAT])
-    assert (last["product_ids"], last["missing_product_ids"]) == (there, missing)
-
-
 @pytest.mark.parametrize("kind", ["return expires", "order is complete"])
 def test_one_that_cannot_end_holds_no_other_up(
     customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch, kind: str

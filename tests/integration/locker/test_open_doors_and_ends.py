@@ -221,6 +221,28 @@ def test_a_door_that_was_opened_after_the_right_had_ended_counts_for_nothing(
     assert anomalies(empty_locker, place)[0] == "a door was closed that was not opened"
 
 
+def test_a_package_that_was_put_in_too_late_lies_in_a_box_that_nobody_uses(empty_locker: Harness) -> None:
+    place, order_id = make_place(empty_locker, boxes=2), new_id("bor")
+    paid(empty_locker, place, order_id)
+    work_order(empty_locker, "shipping", "assigned", place, "paulo", (order_id, None))
+    [ahead] = place.ahead()
+    cancelled(empty_locker, place, order_id)
+    donation, held = hold(empty_locker, place, "zoe")
+    box_id = held.json()["box_id"]
+    place.use(ahead["grant_id"], True)
+    assert used(empty_locker) == []
+    assert door_of(empty_locker, place, "zoe", donation).box_id != box_id, "nobody opens a door on the package"
+    scopes = "locker:boxes:read locker:boxes:write locker:maintenance:read"
+    staff = empty_locker.as_user("marta", scopes, kind="internal", roles=["manager"])
+    query = {"location_id": place.id, "state": "out_of_service"}
+    [shut] = staff("GET", "/locker/v1/boxes", params=query).json()["items"]
+    assert shut["id"] == box_id
+    assert order_id in shut["out_of_service_reason"]
+    [record] = staff("GET", "/locker/v1/maintenance-records", params={"box_id": box_id}).json()["items"]
+    assert (record["reason"], record["opened_by"]) == (shut["out_of_service_reason"], user_id("paulo"))
+    assert staff("PATCH", f"/locker/v1/boxes/{box_id}", json={"state": "free"}).status_code == 200
+
+
 class TestTheBoxIsSomebodyElsesByNow:
     """The door was open while its box was given on."""
 

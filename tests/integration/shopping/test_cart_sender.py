@@ -108,16 +108,14 @@ def test_a_full_message_does_not_wait_for_its_time(
     queue.may_go.release(100)
     monkeypatch.setattr(cart_sender, "_sent_at", cart_sender.time.monotonic())
     names = [f"usr_{n}" for n in range(cart_sender.MOST_IN_MESSAGE)]
-    full = [threads.submit(cart_sender.send_cart, name, cart_with("prd_1")) for name in names]
-    wait_until_joined(*names)
-    assert not any(one.done() for one in full), "it may still fill"
-    next_one = threads.submit(cart_sender.send_cart, "usr_next", cart_with("prd_1"))
-    for one in full:
+    *first, last = names
+    waiting = [threads.submit(cart_sender.send_cart, name, cart_with("prd_1")) for name in first]
+    wait_until_joined(*first)
+    assert not any(one.done() for one in waiting), "it may still fill"
+    cart_sender.send_cart(last, cart_with("prd_1"))
+    for one in waiting:
         one.result(10)
-    assert not next_one.done()
-    cart_sender._filling.is_full.set()  # type: ignore[union-attr]
-    next_one.result(10)
-    assert [len(carts) for carts in queue.sent] == [cart_sender.MOST_IN_MESSAGE, 1]
+    assert [len(carts) for carts in queue.sent] == [cart_sender.MOST_IN_MESSAGE]
 
 
 def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
