@@ -140,7 +140,7 @@ def fill(box: Box, order_id: str) -> None:
 
 
 def shut(box: Box, reason: str, person_id: str) -> None:
-    """Nobody uses the box until staff has looked at it, whatever we thought of the box; a person's door showed why."""
+    """Nobody uses the box until staff has looked at it; the person is whose door showed why."""
     box.state = "out_of_service"
     box.held_for_order_id = box.held_until = None
     box.version += 1
