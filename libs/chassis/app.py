@@ -172,6 +172,7 @@ class Chassis:
         forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
         audit.source_address.set(forwarded or (scope.get("client") or ("",))[0])
         scope["state"] = dict(scope.get("state") or {})
+        _make_media_type_plain(scope)
         status = 500
         started = time.perf_counter()
 
@@ -201,6 +202,17 @@ class Chassis:
             methods = self._resolver.methods_of(scope["path"])
             return _not_allowed(methods) if methods else None
         return None
+
+
+def _make_media_type_plain(scope: Scope) -> None:
+    """A media type is the same in capital letters (RFC 9110, 8.3.1); Connexion knows it in small ones alone."""
+    sent = scope["headers"]
+    scope["headers"] = [(name, _plain(value) if name == b"content-type" else value) for name, value in sent]
+
+
+def _plain(content_type: bytes) -> bytes:
+    media_type, semicolon, parameters = content_type.partition(b";")
+    return media_type.strip().lower() + semicolon + parameters
 
 
 async def _refuse(problem: Problem, request_id: str, send: Any) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from libs.runner.layout import ROOT, Layout
+
+# Connexion imports what Starlette will give up.
+warnings.filterwarnings("ignore", message="Using `httpx` with")
 
 _RUN_DIR = click.option(
     "--run-dir",

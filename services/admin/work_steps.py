@@ -76,7 +76,8 @@ def _finish_if_collected(work_order: WorkOrder) -> None:
 def refuse_unless_scanned(work_order: WorkOrder) -> None:
     """IllegalMove, CodesMissing."""
     if "done" not in MOVES[work_order.state]:
-        raise IllegalMove(f"a work order that is {work_order.state} cannot become done")
+        first = "; scan its tracking codes first" if work_order.state == "assigned" else ""
+        raise IllegalMove(f"a work order that is {work_order.state} cannot become done{first}")
     missing = sum(order.scanned_at is None for order in work_order.live_orders)
     if missing:
         raise CodesMissing(f"scan {missing} more of its tracking codes first")

@@ -13,6 +13,7 @@ from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.pagination import decode_cursor, encode_cursor, page
 from libs.chassis.problems import BadRequest, Conflict, NotFound
+from services.locker import thresholds
 from services.locker.geography import HALF_WAY_ROUND_M, distance_m, frame_around
 from services.locker.models import Box, Location
 
@@ -122,6 +123,7 @@ def change(location_id: str, changes: Mapping[str, Any]) -> Location:
     for name, value in changes.items():
         setattr(location, name, value)
     audit.record("change_location", location_id, before=before, after=dict(changes))
+    thresholds.check(location)
     return location
 
 

@@ -70,8 +70,8 @@ class Opening:
 def open_doors(code_text: str, person_id: str, order_id: str | None) -> tuple[Location, list[Opening]]:
     """Let the person's doors at the location of this code open: that of one order, or all of them.
 
-    CodeUnknown, CodeExpired, NothingToOpen, HoldExpired, BoxOutOfService, CodeUsed, ControllerAway. All doors or
-    none.
+    CodeUnknown, CodeExpired, NothingToOpen, HoldExpired, BoxOutOfService, CodeUsed, ControllerAway. All doors that
+    this code has not opened yet, or none.
     """
     code = _genuine(code_text)
     location = session().get(Location, code.location_id)
@@ -82,7 +82,10 @@ def open_doors(code_text: str, person_id: str, order_id: str | None) -> tuple[Lo
         raise NothingToOpen("look at your orders for the location of each")
     if not is_online(location):
         raise ControllerAway("try again in a moment", retry_after=10)
-    return location, [_open(right, code) for right in rights]
+    unopened = [right for right in rights if session().get(UsedCode, (right.id, code.step)) is None]
+    if not unopened:
+        raise CodeUsed("wait for the next code on the screen")
+    return location, [_open(right, code) for right in unopened]
 
 
 def _genuine(text: str) -> DoorCode:
@@ -109,8 +112,6 @@ def _open(right: DoorRight, code: DoorCode) -> Opening:
         raise HoldExpired("submit the order again to have another box")
     if box.state == "out_of_service":
         raise BoxOutOfService(f"box {box.label} is being repaired; ask the help desk")
-    if session().get(UsedCode, (right.id, code.step)) is not None:
-        raise CodeUsed("wait for the next code on the screen")
     moment = clock.now()
     session().add(UsedCode(right_id=right.id, step=code.step, used_at=moment))
     grant = _issue(right, moment + GRANT_VALID_FOR, is_ahead=False)

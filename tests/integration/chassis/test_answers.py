@@ -101,6 +101,16 @@ def test_what_is_not_there_is_404(quick_notes: Notes) -> None:
     problem_of(quick_notes.client.get("/nowhere"), 404, "not-found")
 
 
+@pytest.mark.parametrize("media_type", ["Application/JSON", "application/json ; charset=utf-8"])
+def test_a_media_type_is_the_same_in_capital_letters(quick_notes: Notes, media_type: str) -> None:
+    headers = {"Idempotency-Key": "key-00001", "Content-Type": media_type}
+    wrong = quick_notes.ask("POST", "/notes", content=b'{"title": 5}', headers=headers)
+    assert "/title" in pointers(wrong), "it is read and checked"
+    body = b'{"title": "a", "text": null, "lines": []}'
+    headers["Idempotency-Key"] = "key-00002"
+    assert quick_notes.ask("POST", "/notes", content=body, headers=headers).status_code == 201
+
+
 def test_another_content_type_is_415(quick_notes: Notes) -> None:
     headers = {"Idempotency-Key": "key-00001", "Content-Type": "text/plain"}
     problem_of(quick_notes.ask("POST", "/notes", content=b"hello", headers=headers), 415, "unsupported-media-type")

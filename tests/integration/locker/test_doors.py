@@ -110,6 +110,16 @@ def test_a_code_opens_a_door_once(empty_locker: Harness, place: Place, ines: Ask
     assert len(place.grants()) == 1
 
 
+def test_all_doors_are_those_that_the_code_has_not_opened_yet(empty_locker: Harness, ines: Ask) -> None:
+    place = make_place(empty_locker, boxes=2)
+    first, second = (hold(empty_locker, place)[0] for _ in range(2))
+    code = place.code()
+    assert open_doors(ines, place, code, first).status_code == 200
+    [opening] = open_doors(ines, place, code).json()["openings"]
+    assert opening["order_id"] == second
+    assert refusal(open_doors(ines, place, code)) == (409, "code-used")
+
+
 def test_codes_that_are_old_or_made_up_open_nothing(empty_locker: Harness, place: Place, ines: Ask) -> None:
     hold(empty_locker, place)
     old = place.code(clock.now() - timedelta(minutes=2))
@@ -355,6 +365,17 @@ def test_each_deposit_is_asked_for_once(empty_locker: Harness) -> None:
     fourth = deposit(empty_locker, place)
     asked = empty_locker.published("locker.location.threshold_reached.v1")[1]
     assert {one["order_id"] for one in asked["deposits"]} == {third[0], fourth[0]}
+
+
+@pytest.mark.story("mf-dob-04")
+def test_a_threshold_that_is_lowered_counts_at_once(empty_locker: Harness) -> None:
+    place = make_place(empty_locker, boxes=3, threshold=3)
+    filled = [deposit(empty_locker, place) for _ in range(2)]
+    manager = empty_locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
+    for _ in range(2):
+        assert manager("PATCH", f"/locker/v1/locations/{place.id}", json={"threshold": 2}).status_code == 200
+    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
+    assert {(one["order_id"], one["box_id"]) for one in asked["deposits"]} == set(filled)
 
 
 @pytest.mark.story("mf-dob-02")
