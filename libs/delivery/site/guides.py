@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from markdown_it import MarkdownIt
@@ -40,8 +41,17 @@ def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     text = file.read_text()
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
-    body = markdown.render(text)
+    tokens = markdown.parse(text)
+    for opening, content in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", anchor_of(content.content))
+    body = markdown.renderer.render(tokens, markdown.options, {})
     return Guide(source, heading[1] if heading else source.stem, _with_links_to_pages(body, source, known))
+
+
+def anchor_of(heading: str) -> str:
+    """What a link to the heading has behind its `#`, as on GitHub."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _with_links_to_pages(body: str, source: PurePosixPath, known: Mapping[PurePosixPath, Path]) -> str:
