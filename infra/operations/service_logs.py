@@ -43,7 +43,7 @@ OWN_SIGNS: Mapping[str, Sign] = {
     "ledger-faults": Sign("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
     "provider-away": Sign("billing", '{ $.event = "payment provider away" }'),
     "reconciliation-findings": Sign(
-        "billing", '{ $.event = "what does not agree about money" || $.event = "the provider names another amount" }'
+        "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
     ),
     "refused-recipients": Sign("auth", '{ $.event = "recipient refused" }'),
     "no-free-box": Sign("locker", '{ $.event = "no free box" }'),

@@ -39,7 +39,7 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
     found.payment_id, found.detail = payment_id, detail
     session().flush()
     FOUND.labels(kind).inc()
-    logs.get_logger(__name__).error("what does not agree about money", kind=kind, subject=subject, detail=detail)
+    logs.get_logger(__name__).error("money does not agree", kind=kind, subject=subject, detail=detail)
 
 
 def mended(kind: str, subject: str) -> None:
