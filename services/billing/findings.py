@@ -25,7 +25,7 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
 
     What a manager closed stays closed while the same is found again; an open one says what was found last.
     """
-    found, detail = _of(kind, subject, locked=True), detail[:300]
+    found, detail = _of(kind, subject), detail[:300]
     if found is None:
         found = ReconciliationFinding(id=new_id("rcf"), unique_key=_key(kind, subject), kind=kind, subject=subject)
         session().add(found)
@@ -44,7 +44,7 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
 
 def mended(kind: str, subject: str) -> None:
     """The subject agrees now, whatever was thought of it before."""
-    found = _of(kind, subject, locked=True)
+    found = _of(kind, subject)
     if found is not None and found.state != "mended":
         found.state, found.mended_at = "mended", clock.now()
         logs.get_logger(__name__).info("mended", kind=kind, subject=subject)
@@ -64,7 +64,7 @@ def close(finding_id: str, note: str, by: str) -> ReconciliationFinding:
 
 def was_mended(kind: str, subject: str) -> bool:
     """Whether this was found and agreed afterwards."""
-    found = _of(kind, subject, locked=True)
+    found = _of(kind, subject)
     return found is not None and found.state == "mended"
 
 
@@ -78,12 +78,9 @@ def is_unmended_for(kinds: Collection[str], payment_id: str) -> bool:
     return session().scalar(mine.limit(1)) is not None
 
 
-def _of(kind: str, subject: str, *, locked: bool = False) -> ReconciliationFinding | None:
-    key = _key(kind, subject)
-    found = session().scalar(select(ReconciliationFinding).where(ReconciliationFinding.unique_key == key))
-    if found is not None and locked:
-        session().refresh(found, with_for_update=True)
-    return found
+def _of(kind: str, subject: str) -> ReconciliationFinding | None:
+    of_key = select(ReconciliationFinding).where(ReconciliationFinding.unique_key == _key(kind, subject))
+    return locked_scalar(of_key)
 
 
 def _key(kind: str, subject: str) -> str:

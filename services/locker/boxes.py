@@ -92,8 +92,7 @@ def _move(box: Box, state: str) -> bool:
 
 def lock(box_id: str) -> Box:
     """The box as it is now, for this unit of work alone. Boxes are locked before the rights to open them."""
-    statement = select(Box).where(Box.id == box_id).with_for_update()
-    return session().scalars(statement, execution_options={"populate_existing": True}).one()
+    return session().get_one(Box, box_id, with_for_update=True, populate_existing=True)
 
 
 def box_of_order(order_id: str) -> Box | None:

@@ -62,8 +62,7 @@ def void_what_is_done(order_id: str, is_occupied: bool) -> None:
 
 def lock(right_id: str) -> DoorRight:
     """The right as it is now, for this unit of work alone."""
-    statement = select(DoorRight).where(DoorRight.id == right_id).with_for_update()
-    return session().scalars(statement, execution_options={"populate_existing": True}).one()
+    return session().get_one(DoorRight, right_id, with_for_update=True, populate_existing=True)
 
 
 def was_open(right: DoorRight, at: datetime) -> bool:

@@ -97,6 +97,18 @@ def make_return(locker: Harness, place: Place) -> str:
     return return_id
 
 
+def order_that_ends_with_its_door_open(locker: Harness, place: Place) -> tuple[str, Door]:
+    """Its buyer stands there; Rita is to collect what is in the box."""
+    order_id = new_id("bor")
+    paid(locker, place, order_id)
+    put_in(locker, place, order_id)
+    door = door_of(locker, place, "ines", order_id)
+    door.tell_opened()
+    cancelled(locker, place, order_id)
+    work_order(locker, "collecting", "assigned", place, "rita", (order_id, door.box_id))
+    return order_id, door
+
+
 @pytest.mark.story("b-po-02")
 def test_a_buyer_who_took_nothing_is_not_let_in_after_the_order_ended(empty_locker: Harness, place: Place) -> None:
     order_id = new_id("bor")
@@ -147,13 +159,8 @@ def test_what_a_buyer_takes_while_the_order_ends_is_taken(empty_locker: Harness,
 
 def test_a_box_that_was_emptied_is_collected_by_nobody(empty_locker: Harness) -> None:
     place = make_place(empty_locker, boxes=1, threshold=1)
-    order_id, next_id = new_id("bor"), new_id("bor")
-    paid(empty_locker, place, order_id)
-    put_in(empty_locker, place, order_id)
-    door = door_of(empty_locker, place, "ines", order_id)
-    door.tell_opened()
-    cancelled(empty_locker, place, order_id)
-    work_order(empty_locker, "collecting", "assigned", place, "rita", (order_id, door.box_id))
+    order_id, door = order_that_ends_with_its_door_open(empty_locker, place)
+    next_id = new_id("bor")
     door.tell_closed(is_occupied=False)
     paid(empty_locker, place, next_id)
     assert owner_of(door.box_id) == next_id
@@ -305,13 +312,8 @@ class TestTheBoxIsSomebodyElsesByNow:
 
     def test_an_empty_box_stays_held_for_the_next(self, empty_locker: Harness) -> None:
         place = make_place(empty_locker, boxes=1, threshold=9)
-        order_id, next_id = new_id("bor"), new_id("bor")
-        paid(empty_locker, place, order_id)
-        put_in(empty_locker, place, order_id)
-        door = door_of(empty_locker, place, "ines", order_id)
-        door.tell_opened()
-        cancelled(empty_locker, place, order_id)
-        work_order(empty_locker, "collecting", "assigned", place, "rita", (order_id, door.box_id))
+        order_id, door = order_that_ends_with_its_door_open(empty_locker, place)
+        next_id = new_id("bor")
         collected = door_of(empty_locker, place, "rita", order_id, "internal")
         place.use(collected.grant_id, False)
         paid(empty_locker, place, next_id)
