@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_OPTIONS ?=
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run demo box status stop mail test lint contracts fmt types stories bench lock audit clean \
+.PHONY: help setup run demo box status stop mail test test-unit test-changed test-full lint contracts fmt types stories bench lock audit clean \
   infra-lock infra-setup checkov-setup infra infra-test infra-costs \
   images push-images demo-images helm-render helm-lint helm-test \
   docs sdk gateway-documents compatibility migrations jenkins-lint sbom secrets changed-images push-changed-images \
@@ -36,13 +36,24 @@ stop: setup ## stop the platform that runs in another shell
 mail: setup ## show the mails that the platform sent
 	@$(BIN)/reclothes mail
 
-test: setup ## run all tests; installs MariaDB and Redis from Debian when it may; REPORTS=folder writes JUnit and coverage
+PYTEST := $(BIN)/pytest -n $(TEST_WORKERS) --dist loadscope
+REPORT_OPTIONS = $(if $(REPORTS),--junit-xml=$(REPORTS)/$@.xml --cov --cov-append --cov-report=xml:$(REPORTS)/coverage.xml)
+
+test: setup ## run the tests that a change needs: rules, contracts, embedded stores, stories; REPORTS=folder writes JUnit and coverage
+	@$(if $(REPORTS),mkdir -p $(REPORTS) && $(BIN)/coverage erase,:)
+	$(PYTEST) -m "not full" $(REPORT_OPTIONS)
+
+test-unit: setup ## run the tests of the rules alone, which need no server
+	$(PYTEST) -q tests/unit
+
+test-changed: setup ## run the tests of what has changed since SINCE (default: main), found through the imports
+	@$(BIN)/python -m tests.support.changed $(SINCE_OPTION) $(if $(LIST),--list)
+
+test-full: setup ## run all other tests: MariaDB and Redis (installed from Debian when it may), races, attacks, images
 	@$(BIN)/python -m libs.runner.test_servers
-	@$(BIN)/coverage erase
 	@$(if $(REPORTS),mkdir -p $(REPORTS),:)
-	$(BIN)/pytest -n $(TEST_WORKERS) --dist loadscope --cov --cov-report=term:skip-covered \
-	  $(if $(REPORTS),--junit-xml=$(REPORTS)/junit.xml --cov-report=xml:$(REPORTS)/coverage.xml)
-	$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90
+	$(PYTEST) -m full $(REPORT_OPTIONS)
+	@$(if $(REPORTS),$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90,:)
 
 # The domain modules: what is left of a service without its edges.
 DOMAIN := $(shell ls services/*/*.py 2>/dev/null | grep -vE '/(__init__|app|demo|settings|registry)\.py$$' | paste -sd, -)

@@ -7,33 +7,49 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
-from tests.support import servers
+from tests.support import databases, servers
+from tests.support.layers import TimeReport, layer_of
+from tests.support.scheduling import Scheduling, longest_first
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / ".run" / "test-results.json"
-# Folders whose tests share a whole platform or gateways: one worker has all of them.
-SHARING = ("tests/attacks", "tests/security", "tests/integration/gateway", "tests/helm", "tests/images")
+Stack = Literal["embedded", "servers"]
 _stories: dict[str, dict[str, list[str]]] = {"passed": defaultdict(list), "failed": defaultdict(list)}
 _figures: Counter[str] = Counter()
 
 
-class Sharing(LoadScopeScheduling):
-    """Which tests belong to one worker when there are several: those of a file, or of what they share."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        if file.startswith("tests/acceptance/"):
-            return f"acceptance on {'real servers' if 'mariadb-redis-waf' in nodeid else 'the embedded stores'}"
-        return next((folder for folder in SHARING if file.startswith(folder + "/")), file)
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(TimeReport(is_full=config.option.markexpr == "full"))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
-    return Sharing(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that needs `stack` on the embedded stores and, if it is marked so, on MariaDB and Redis."""
+    if "stack" not in metafunc.fixturenames:
+        return
+    layer, marker = layer_of(metafunc.definition.nodeid), metafunc.definition.get_closest_marker("real_servers")
+    only = (layer is not None and layer.full) or (marker is not None and marker.kwargs.get("only", False))
+    stacks: list[Any] = [] if only else ["embedded"]
+    if only or marker is not None:
+        stacks.append(pytest.param("servers", marks=pytest.mark.full))
+    metafunc.parametrize("stack", stacks, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m deselects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        layer = layer_of(item.nodeid)
+        if layer is not None and layer.full:
+            item.add_marker(pytest.mark.full)
+    longest_first(items)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +59,7 @@ def _its_stories(request: pytest.FixtureRequest, record_property: Callable[[str,
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """What tests recorded: their stories, and figures, which are summed by name over all workers."""
+    """Collect what tests recorded: their stories, and figures, which are summed by name over all workers."""
     if report.when != "call" and report.outcome != "failed":
         return
     for name, value in report.user_properties:
@@ -68,18 +84,35 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
+def stack() -> Stack:
+    """Which stores a test runs on: "embedded" (SQLite, Valkey) or "servers" (MariaDB, Redis)."""
+    raise AssertionError("parametrised by pytest_generate_tests")
+
+
+@pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[str]:
     with servers.mariadb() as url:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, on SQLite and on MariaDB."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'test.db'}"
-    server: str = request.getfixturevalue("mariadb_server")
-    return servers.make_database(server, f"test_{uuid.uuid4().hex[:16]}")
+@pytest.fixture
+def fresh_database(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Callable[[str], str]:
+    """Make a database of a service from its migrated template; returns the URL."""
+
+    def make(service: str) -> str:
+        if stack == "embedded":
+            return databases.fresh_sqlite(service, tmp_path / f"{service}.db")
+        return databases.fresh_mariadb(service, request.getfixturevalue("mariadb_server"))
+
+    return make
+
+
+@pytest.fixture
+def empty_database_url(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> str:
+    """A database without any table, for tests of migrations."""
+    if stack == "embedded":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return servers.make_database(request.getfixturevalue("mariadb_server"), f"test_{uuid.uuid4().hex[:16]}")
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +127,10 @@ def redis_server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["valkey", "redis"])
-def redis_url(request: pytest.FixtureRequest) -> str:
-    """A cache, on Valkey and on Redis."""
-    url: str = request.getfixturevalue(f"{request.param}_server")
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest, stack: Stack) -> str:
+    """A cache: Valkey on the embedded stack, Redis on the servers."""
+    url: str = request.getfixturevalue("valkey_server" if stack == "embedded" else "redis_server")
     return url
 
 

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token
-from libs.runner.layout import SERVICES, Layout
 from tests.acceptance.scene import Scene, make_scene
-from tests.support import servers
-from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
+from tests.support.platform import RunningPlatform
+from tests.support.platform_fixtures import platform, undisturbed
 
-
-@pytest.fixture(scope="package", params=["embedded", "mariadb-redis-waf"])
-def platform(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """A whole platform with two web processes a service: on the embedded stores, and on MariaDB and Redis with the
-    firewall in front."""
-    layout = replace(Layout(tmp_path_factory.mktemp("platform")), web_workers=2).on_free_ports()
-    if request.param == "mariadb-redis-waf":
-        mariadb = request.getfixturevalue("mariadb_server")
-        for service in SERVICES:
-            servers.make_database(mariadb, f"platform_{service}")
-        template = mariadb + "/platform_{service}"
-        redis_url = request.getfixturevalue("redis_server")
-        layout = replace(layout, database_url_template=template, redis_url=redis_url, waf=servers.have_waf())
-    with running(layout, QUICK_PASSWORDS) as started:
-        yield started
+__all__ = ["platform", "undisturbed"]
 
 
 MakeCustomer = Callable[..., Customer]

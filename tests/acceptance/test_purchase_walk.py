@@ -24,7 +24,7 @@ from tests.acceptance.purchase_walk import Walk
 from tests.acceptance.scene import Scene, make_scene
 from tests.attacks.gateways import without_throttles
 from tests.support.disturber import Disturber
-from tests.support.platform import RunningPlatform, one_at_a_time
+from tests.support.platform import RunningPlatform
 from tests.support.stores import Stores
 
 SEED = int(os.environ.get("WALK_SEED") or 8)
@@ -61,7 +61,7 @@ ON_THE_WAY = {
     "shopping.product.sold.v1",
 }
 
-pytestmark = pytest.mark.parametrize("platform", ["embedded"], indirect=True)
+pytestmark = [pytest.mark.real_servers(only=True), pytest.mark.alone]
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_whatever_happens_in_whatever_order_each_has_what_is_theirs_in_the_end(
     critical, quiet = _critical(platform), Quiet(stores, disturber)
     walk = Walk(SEED, scene, buyers, stores, disturber)
     rules = Rules(walk, scene, stores, platform.layout.stripe_url, COINS)
-    with one_at_a_time(), closing(walk):
+    with closing(walk):
         began = time.monotonic()
         walk.stock(PRODUCTS)
         _go(walk, rules, disturber, began + LONGEST_SECONDS)

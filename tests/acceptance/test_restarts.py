@@ -7,6 +7,7 @@ import os
 import signal
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from libs.runner import demo_story, processes
@@ -58,10 +59,13 @@ def play_the_demo(platform: RunningPlatform) -> None:
     assert passed, told.getvalue()
 
 
+@pytest.mark.real_servers
 def test_the_demo_passes(platform: RunningPlatform) -> None:
     play_the_demo(platform)
 
 
+@pytest.mark.real_servers(only=True)
+@pytest.mark.alone
 def test_any_service_process_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
     for service in SERVICES:
         platform.layout.heartbeat(service).unlink()
@@ -71,6 +75,8 @@ def test_any_service_process_is_started_again_and_the_demo_passes(platform: Runn
     play_the_demo(platform)
 
 
+@pytest.mark.real_servers(only=True)
+@pytest.mark.alone
 def test_any_store_and_gateway_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
     names = [process.name for process in processes.stores(platform.layout, ensure(platform.layout))]
     for name in (*names, "external-gateway", "internal-gateway"):

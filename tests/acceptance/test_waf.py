@@ -62,7 +62,7 @@ CONTRACTS = {
 }
 JSON_TYPE = "application/json"
 
-pytestmark = pytest.mark.parametrize("platform", ["mariadb-redis-waf"], indirect=True, scope="session")
+pytestmark = pytest.mark.real_servers(only=True)
 
 
 @pytest.fixture

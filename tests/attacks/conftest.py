@@ -9,25 +9,21 @@ import httpx
 import pytest
 
 from libs.runner.actors import DEMO_PASSWORD, Customer, Mailbox, verification_token
-from libs.runner.layout import Layout
 from tests.attacks.gateways import OpenGate, fresh_address, without_throttles
-from tests.support.platform import RunningPlatform, running
+from tests.support.platform import RunningPlatform
+from tests.support.platform_fixtures import platform, undisturbed
+
+__all__ = ["platform", "undisturbed"]
 
 
-@pytest.fixture(scope="package")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    with running(Layout(tmp_path_factory.mktemp("attacked")).on_free_ports()) as started:
-        yield started
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def external(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
     """The external gateway without its throttles."""
     with without_throttles(platform, "external", tmp_path_factory.mktemp("gateways") / "external") as gate:
         yield gate
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def internal(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
     """The internal gateway without its throttles."""
     with without_throttles(platform, "internal", tmp_path_factory.mktemp("gateways") / "internal") as gate:
@@ -47,22 +43,22 @@ def log_in(gate: OpenGate, user: str, password: str = DEMO_PASSWORD) -> dict[str
     return opened
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def buyer_token(external: OpenGate) -> str:
     return log_in(external, "buyer@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def rival_token(external: OpenGate) -> str:
     return log_in(external, "buyer2@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def employee_token(internal: OpenGate) -> str:
     return log_in(internal, "employee@reclothes.example")["access_token"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def manager_token(internal: OpenGate) -> str:
     return log_in(internal, "manager@reclothes.example")["access_token"]
 

@@ -47,17 +47,18 @@ def differences(database_url: str, *described: MetaData) -> list[object]:
     return found
 
 
+@pytest.mark.real_servers
 @pytest.mark.parametrize("name", NAMES)
-def test_migrations_make_what_the_models_describe_and_take_it_back(name: str, database_url: str) -> None:
-    migrate(name, database_url)
-    made = tables(database_url)
+def test_migrations_make_what_the_models_describe_and_take_it_back(name: str, empty_database_url: str) -> None:
+    migrate(name, empty_database_url)
+    made = tables(empty_database_url)
     described = load_service(name).metadata
     assert made >= set(described.tables) | set(ChassisBase.metadata.tables)
-    assert differences(database_url, described, ChassisBase.metadata) == []
-    migrate(name, database_url, "base")
-    assert tables(database_url) == set()
-    migrate(name, database_url)
-    assert tables(database_url) == made
+    assert differences(empty_database_url, described, ChassisBase.metadata) == []
+    migrate(name, empty_database_url, "base")
+    assert tables(empty_database_url) == set()
+    migrate(name, empty_database_url)
+    assert tables(empty_database_url) == made
 
 
 def test_the_first_revision_does_not_follow_later_changes_of_the_chassis(
@@ -71,6 +72,7 @@ def test_the_first_revision_does_not_follow_later_changes_of_the_chassis(
     assert {name: {column["name"] for column in made.get_columns(name)} for name in FIRST_TABLES} == FIRST_TABLES
 
 
+@pytest.mark.full
 def test_two_migrations_at_once_are_one(mariadb_server: str) -> None:
     url = servers.make_database(mariadb_server, f"test_{uuid.uuid4().hex[:16]}")
     code = f"from libs.chassis.migrations import migrate; migrate('locker', {url!r})"

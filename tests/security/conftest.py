@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from libs.gateway.build import GATEWAYS
-from libs.runner.layout import SERVICES, Layout
+from libs.runner.layout import SERVICES
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.security.callers import Caller, Town
 from tests.security.matrix import SERVICE
-from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, running
+from tests.support.platform import RunningPlatform
+from tests.support.platform_fixtures import platform, undisturbed
+
+__all__ = ["platform", "undisturbed"]
 
 
 class Twice(httpx.HTTPTransport):
@@ -26,13 +29,7 @@ class Twice(httpx.HTTPTransport):
             return super().handle_request(request)
 
 
-@pytest.fixture(scope="package")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    with running(Layout(tmp_path_factory.mktemp("guarded")).on_free_ports(), QUICK_PASSWORDS) as started:
-        yield started
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def gates(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, OpenGate]]:
     """Both gateways without their throttles."""
     folder = tmp_path_factory.mktemp("gateways")
@@ -41,19 +38,19 @@ def gates(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -
         yield {gate.name: gate for gate in (first, second)}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def town(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[Town]:
     town = Town(platform, gates)
     yield town
     town.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def callers(town: Town) -> list[Caller]:
     return town.callers()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def clients(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[dict[tuple[str, str], httpx.Client]]:
     """A client of each service at each place: through a gateway, or at the service's own port."""
     context = ssl.create_default_context(cafile=str(platform.ca_file))

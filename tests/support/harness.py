@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 
 from libs.chassis import app, cache, db, events, object_store, peers, security, settings, system_settings, topology
 from libs.chassis.clock import now, rfc3339
-from libs.chassis.migrations import migrate
 from libs.chassis.service import Service, load_service, use_service
 from libs.chassis.tables import OutboxRow
 
@@ -118,7 +117,7 @@ def _app_of(name: str) -> Any:
 
 @contextmanager
 def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
-    """Start a service with these variables (and plain ones for what is not given), on migrated tables."""
+    """Start a service with these variables (and plain ones for what is not given) on a migrated database."""
     common = {
         "RECLOTHES_ENVIRONMENT": "test",
         "RECLOTHES_JWT_ISSUER": ISSUER,
@@ -146,7 +145,6 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         cache._async_client.cache_clear()
         topology.aws.cache_clear()
         object_store.s3_client.cache_clear()
-        migrate(name, settings.settings().database_url)
         try:
             client_of = TestClient(_app_of(name), "https://testserver", raise_server_exceptions=False)
             with client_of as client:

@@ -19,10 +19,10 @@ from libs.runner.layout import ROOT, Layout
 
 @dataclass(frozen=True)
 class RunningPlatform:
-    """Where a started platform is."""
+    """Where a started platform is. `process` is its runner."""
 
     layout: Layout
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None = None
 
     @property
     def external_url(self) -> str:
@@ -93,9 +93,16 @@ def running(layout: Layout, environment: Mapping[str, str] | None = None) -> Ite
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """What takes the whole machine (a platform's start, a race) does not meet the same of the other test worker."""
-    with (Path(tempfile.gettempdir()) / "reclothes-tests-alone.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Keep platforms from starting at the same time in two test workers."""
+    with locked(Path(tempfile.gettempdir()) / "reclothes-tests-start.lock", alone=True):
+        yield
+
+
+@contextmanager
+def locked(file: Path, *, alone: bool) -> Iterator[None]:
+    """Hold a lock between processes: shared with others, or alone."""
+    with file.open("a") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,10 +12,13 @@ from tests.support.harness import Harness, running
 
 
 @pytest.fixture
-def admin(database_url: str, valkey_server: str) -> Iterator[Harness]:
-    with running(
-        "admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": valkey_server}
-    ) as harness:
+def database_url(fresh_database: Callable[[str], str]) -> str:
+    return fresh_database("admin")
+
+
+@pytest.fixture
+def admin(database_url: str, redis_url: str) -> Iterator[Harness]:
+    with running("admin", {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_REDIS_URL": redis_url}) as harness:
         redis_client().flushdb()
         yield harness
 

@@ -19,10 +19,9 @@ from tests.support.harness import Harness, running
 
 
 @pytest.fixture
-def admin(tmp_path: Any, aws_endpoint: str) -> Iterator[Harness]:
-    """One kind of database: nothing relational is at stake here."""
+def admin(database_url: str, aws_endpoint: str) -> Iterator[Harness]:
     own_settings = {
-        "RECLOTHES_DATABASE_URL": f"sqlite:///{tmp_path / 'test.db'}",
+        "RECLOTHES_DATABASE_URL": database_url,
         "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint,
     }
     with running("admin", own_settings) as harness:

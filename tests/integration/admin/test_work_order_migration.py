@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from alembic import command
 from sqlalchemy import create_engine, pool, text
 
@@ -19,10 +20,11 @@ def rows(database_url: str, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(statement))]
 
 
-def test_packing_orders_become_work_orders_and_go_back(database_url: str) -> None:
-    migrate("admin", database_url, "0002")
+@pytest.mark.real_servers
+def test_packing_orders_become_work_orders_and_go_back(empty_database_url: str) -> None:
+    migrate("admin", empty_database_url, "0002")
     packing_id, order_id, location = new_id("pko"), new_id("bor"), new_id("loc")
-    engine = create_engine(database_url, poolclass=pool.NullPool)
+    engine = create_engine(empty_database_url, poolclass=pool.NullPool)
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -31,14 +33,14 @@ def test_packing_orders_become_work_orders_and_go_back(database_url: str) -> Non
             ),
             {"id": packing_id, "order_id": order_id, "items": '[{"title": "Coat"}]', "location": location},
         )
-    before = rows(database_url, f"SELECT {COLUMNS} FROM packing_orders")
-    migrate("admin", database_url)
+    before = rows(empty_database_url, f"SELECT {COLUMNS} FROM packing_orders")
+    migrate("admin", empty_database_url)
     work_order_id = packing_id.replace("pko_", "wor_")
-    [made] = rows(database_url, "SELECT id, kind, state, location_id, version FROM work_orders")
+    [made] = rows(empty_database_url, "SELECT id, kind, state, location_id, version FROM work_orders")
     assert made == (work_order_id, "packing", "open", location, 3)
-    assert rows(database_url, "SELECT work_order_id, order_id, kind FROM orders_at_work") == [
+    assert rows(empty_database_url, "SELECT work_order_id, order_id, kind FROM orders_at_work") == [
         (work_order_id, order_id, "packing")
     ]
-    assert rows(database_url, "SELECT order_id, tracking_code FROM packages") == [(order_id, "RC1")]
-    command.downgrade(config_of("admin", database_url), "0002")
-    assert rows(database_url, f"SELECT {COLUMNS} FROM packing_orders") == before
+    assert rows(empty_database_url, "SELECT order_id, tracking_code FROM packages") == [(order_id, "RC1")]
+    command.downgrade(config_of("admin", empty_database_url), "0002")
+    assert rows(empty_database_url, f"SELECT {COLUMNS} FROM packing_orders") == before

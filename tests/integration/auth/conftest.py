@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from libs.chassis.cache import redis_client
 from services.auth import signing_keys
 from tests.integration.auth.people import People
-from tests.support import databases
 from tests.support.harness import Harness, running
 
 
@@ -34,15 +33,9 @@ def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]
     }
 
 
-@pytest.fixture(params=["embedded", "mariadb-redis"])
-def auth(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
-    if request.param == "embedded":
-        database_url = databases.fresh_sqlite("auth", tmp_path / "auth.db")
-        redis_url = request.getfixturevalue("valkey_server")
-    else:
-        database_url = databases.fresh_mariadb("auth", request.getfixturevalue("mariadb_server"))
-        redis_url = request.getfixturevalue("redis_server")
-    with running("auth", variables(database_url, redis_url, tmp_path)) as harness:
+@pytest.fixture
+def auth(fresh_database: Callable[[str], str], redis_url: str, tmp_path: Path) -> Iterator[Harness]:
+    with running("auth", variables(fresh_database("auth"), redis_url, tmp_path)) as harness:
         redis_client().flushdb()
         yield harness
 

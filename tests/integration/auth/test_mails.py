@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -211,10 +211,10 @@ def test_what_is_over_is_forgotten(verified: People) -> None:
 
 
 def test_a_mail_is_there_soon_through_the_real_queues(
-    aws_endpoint: str, valkey_server: str, tmp_path: Path
+    fresh_database: Callable[[str], str], aws_endpoint: str, valkey_server: str, tmp_path: Path
 ) -> None:
     """Registration → row → SNS → SQS → worker → mail server."""
-    environment = variables(f"sqlite:///{tmp_path / 'auth.db'}", valkey_server, tmp_path)
+    environment = variables(fresh_database("auth"), valkey_server, tmp_path)
     environment["RECLOTHES_AWS_ENDPOINT_URL"] = aws_endpoint
     kept, stop = Post(), threading.Event()
     server = Controller(kept, hostname="127.0.0.1", port=servers.free_port())

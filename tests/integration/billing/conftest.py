@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from libs.chassis import system_settings
 from services.billing import card_provider
 from tests.integration.billing.bank import CALLS, Bank
 from tests.integration.billing.support import SECRET, Ask, variables
-from tests.support import databases, servers
+from tests.support import servers
 from tests.support.harness import Harness, running
 
 
@@ -22,12 +21,9 @@ def stripe_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database of billing, on SQLite and on MariaDB."""
-    if request.param == "sqlite":
-        return databases.fresh_sqlite("billing", tmp_path / "billing.db")
-    return databases.fresh_mariadb("billing", request.getfixturevalue("mariadb_server"))
+@pytest.fixture
+def database_url(fresh_database: Callable[[str], str]) -> str:
+    return fresh_database("billing")
 
 
 @pytest.fixture

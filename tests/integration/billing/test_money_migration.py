@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from libs.chassis import db
 from libs.chassis.migrations import migrate
 from services.billing import money_check
 from tests.integration.billing.support import new_id, variables
-from tests.support import servers
 from tests.support.harness import running
 
 PAYMENT = (
@@ -28,17 +26,10 @@ PAYOUT = (
 AT = "2026-01-02 03:04:05.000000"
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'old.db'}"
-    return servers.make_database(request.getfixturevalue("mariadb_server"), new_id("old"))
-
-
-def test_old_payments_refunds_and_shares_are_in_the_ledger(database_url: str, stripe_url: str) -> None:
-    migrate("billing", database_url, "0002")
-    engine = create_engine(database_url, poolclass=pool.NullPool)
+@pytest.mark.real_servers
+def test_old_payments_refunds_and_shares_are_in_the_ledger(empty_database_url: str, stripe_url: str) -> None:
+    migrate("billing", empty_database_url, "0002")
+    engine = create_engine(empty_database_url, poolclass=pool.NullPool)
     with engine.begin() as connection:
         for state, method, fee in (
             ("captured", "card", None),
@@ -50,7 +41,8 @@ def test_old_payments_refunds_and_shares_are_in_the_ledger(database_url: str, st
             row |= {"fee_id": fee, "coins": 300 if method == "coins" else None, "at": AT}
             connection.execute(text(PAYMENT), row)
         connection.execute(text(PAYOUT), {"at": AT})
-    with running("billing", variables(database_url, stripe_url)), db.unit_of_work(reads_only=True) as session:
+    migrate("billing", empty_database_url)
+    with running("billing", variables(empty_database_url, stripe_url)), db.unit_of_work(reads_only=True) as session:
         assert list(money_check.faults()) == []
         refunds = session.execute(text("SELECT unique_key, state, amount FROM refunds ORDER BY unique_key"))
         assert [tuple(row) for row in refunds] == [

@@ -98,8 +98,8 @@ def running_notes(database_url: str, **variables: str) -> Iterator[Notes]:
 
 
 @pytest.fixture
-def notes(database_url: str) -> Iterator[Notes]:
-    with running_notes(database_url) as made:
+def notes(empty_database_url: str) -> Iterator[Notes]:
+    with running_notes(empty_database_url) as made:
         yield made
 
 

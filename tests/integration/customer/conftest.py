@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +95,11 @@ class Neighbours:
         ]
         until = rfc3339(now() + timedelta(minutes=15))
         return httpx.Response(201, json={"order_id": body["order_id"], "until": until, "items": items})
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[[str], str]) -> str:
+    return fresh_database("customer")
 
 
 @pytest.fixture

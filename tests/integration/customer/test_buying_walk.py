@@ -239,12 +239,6 @@ class Purchases(RuleBasedStateMachine):
             return [entry.state for entry in found.timeline] if found else []
 
 
-@pytest.fixture
-def database_url(tmp_path: Any) -> str:
-    """One kind: the walk is about the rules, not about the database."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
-
-
 @pytest.mark.timeout(300)
 def test_no_walk_breaks_a_rule(database_url: str) -> None:
     with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:

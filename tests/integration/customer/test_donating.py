@@ -437,11 +437,6 @@ class TestPhotos:
     """Photos go straight to S3, and are seen only with an address that ends."""
 
     @pytest.fixture
-    def database_url(self, tmp_path: Any) -> str:
-        """One kind: nothing relational is at stake here."""
-        return f"sqlite:///{tmp_path / 'test.db'}"
-
-    @pytest.fixture
     def customer(self, database_url: str, aws_endpoint: str) -> Iterator[Harness]:
         own = {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint}
         with running("customer", own) as harness:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.integration.locker.support import Ask, Place, make_place, person
 from tests.support.harness import Harness, running
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[[str], str]) -> str:
+    return fresh_database("locker")
 
 
 @pytest.fixture

@@ -250,12 +250,6 @@ class Doors(RuleBasedStateMachine):
             return session.get_one(Box, box_id).location_id
 
 
-@pytest.fixture
-def database_url(tmp_path: Any) -> str:
-    """One kind: the walk is about the rules, not about the database."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
-
-
 @pytest.mark.timeout(300)
 def test_no_walk_opens_a_door_to_the_wrong_person(database_url: str) -> None:
     with running("locker", {"RECLOTHES_DATABASE_URL": database_url}) as harness:

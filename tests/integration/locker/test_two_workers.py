@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -26,15 +25,12 @@ from tests.integration.locker.support import (
     return_moved,
     work_order,
 )
-from tests.support import servers
 from tests.support.harness import Harness
 
 NOTHING = (404, "nothing-to-open")
 
 
-@pytest.fixture
-def database_url(mariadb_server: str) -> str:
-    return servers.make_database(mariadb_server, f"test_{uuid.uuid4().hex[:16]}")
+pytestmark = pytest.mark.real_servers(only=True)
 
 
 @pytest.fixture

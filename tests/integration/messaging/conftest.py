@@ -169,10 +169,10 @@ def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegi
 
 
 @pytest.fixture
-def platform(database_url: str, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
+def platform(empty_database_url: str, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
     """On SQLite and on MariaDB."""
     made = Platform()
-    with process(database_url, aws_endpoint, valkey_server, made.admin):
+    with process(empty_database_url, aws_endpoint, valkey_server, made.admin):
         yield made
 
 

@@ -17,7 +17,6 @@ from libs.chassis import (
     cache,
     db,
     messaging,
-    migrations,
     object_store,
     security,
     service,
@@ -80,18 +79,14 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         cart_store._queue_away_until = 0.0
         page_memory._cache_away_until = 0.0
         system_settings.forget()
-        migrations.migrate("shopping", chosen.database_url)
         app.ensure_indexes()
         yield chosen
         db.engine().dispose()
 
 
 @pytest.fixture
-def redis_url(request: pytest.FixtureRequest, database_url: str) -> str:
-    """Valkey beside SQLite, Redis beside MariaDB, not each with each."""
-    name = "valkey_server" if database_url.startswith("sqlite") else "redis_server"
-    url: str = request.getfixturevalue(name)
-    return url
+def database_url(fresh_database: Callable[[str], str]) -> str:
+    return fresh_database("shopping")
 
 
 @pytest.fixture

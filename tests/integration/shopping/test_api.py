@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,11 +24,6 @@ from tests.integration.shopping.test_photos import picture
 Json = dict[str, Any]
 EMPLOYEE = "shopping:products:read shopping:products:write"
 MANAGER = f"{EMPLOYEE} shopping:prices:write shopping:products:publish"
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 class Api:

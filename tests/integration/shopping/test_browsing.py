@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
 pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind: nothing relational is at stake here."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture

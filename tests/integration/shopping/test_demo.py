@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,12 +14,6 @@ from services.shopping.catalogue import ProductFilter
 from services.shopping.schemas import ProductSchema
 
 pytestmark = pytest.mark.usefixtures("shopping")
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind: nothing relational is at stake here."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 def test_the_demo_fills_the_shop_once() -> None:

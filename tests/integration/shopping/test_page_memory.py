@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from redis.exceptions import ConnectionError as CacheAway
@@ -20,12 +19,6 @@ from tests.integration.shopping.conftest import MANAGER, id_of
 
 Maker = Callable[..., Product]
 pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind: nothing relational is at stake here."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,12 +23,6 @@ from tests.integration.shopping.conftest import MANAGER, id_of, outbox
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.story("d-po-06")
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """One kind: nothing relational is at stake here."""
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +17,6 @@ Maker = Callable[..., Product]
 pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
 BUYER = id_of("usr", "buyer")
 WOMEN = {"cut": "women"}
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'test.db'}"
 
 
 def recommended(limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
