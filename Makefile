@@ -8,7 +8,7 @@ TEST_WORKERS ?= 2
 
 .PHONY: help setup run demo box status stop mail test test-unit test-changed test-full lint contracts fmt types stories bench lock audit clean \
   infra-lock infra-setup checkov-setup infra infra-test infra-costs \
-  images push-images demo-images helm-render helm-lint helm-test \
+  images push-images demo-images helm-render helm-lint \
   docs sdk gateway-documents compatibility migrations jenkins-lint sbom secrets changed-images push-changed-images \
   registry-login deploy smoke smoke-here kops pipeline release
 
@@ -37,23 +37,23 @@ mail: setup ## show the mails that the platform sent
 	@$(BIN)/reclothes mail
 
 PYTEST := $(BIN)/pytest -n $(TEST_WORKERS) --dist loadscope
-REPORT_OPTIONS = $(if $(REPORTS),--junit-xml=$(REPORTS)/$@.xml --cov --cov-append --cov-report=xml:$(REPORTS)/coverage.xml)
+# With REPORTS=folder: JUnit of each run, and the coverage of `test` and `test-full` together.
+REPORT_OPTIONS = $(if $(REPORTS),--junit-xml=$(REPORTS)/$@.xml --cov --cov-append --cov-report=)
 
-test: setup ## run the tests that a change needs: rules, contracts, embedded stores, stories; REPORTS=folder writes JUnit and coverage
+test: setup ## run the tests that every change needs, on the embedded stores; REPORTS=folder writes JUnit and coverage
 	@$(if $(REPORTS),mkdir -p $(REPORTS) && $(BIN)/coverage erase,:)
 	$(PYTEST) -m "not full" $(REPORT_OPTIONS)
 
-test-unit: setup ## run the tests of the rules alone, which need no server
+test-unit: setup ## run only the tests of the rules, which need no server
 	$(PYTEST) -q tests/unit
 
-test-changed: setup ## run the tests of what has changed since SINCE (default: main), found through the imports
+test-changed: setup ## run the tests of what has changed since SINCE (default: main), found through the imports; LIST=1 lists them
 	@$(BIN)/python -m tests.support.changed $(SINCE_OPTION) $(if $(LIST),--list)
 
 test-full: setup ## run all other tests: MariaDB and Redis (installed from Debian when it may), races, attacks, images
 	@$(BIN)/python -m libs.runner.test_servers
-	@$(if $(REPORTS),mkdir -p $(REPORTS),:)
 	$(PYTEST) -m full $(REPORT_OPTIONS)
-	@$(if $(REPORTS),$(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90,:)
+	@$(if $(REPORTS),$(BIN)/coverage xml -q -o $(REPORTS)/coverage.xml && $(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90,:)
 
 # The domain modules: what is left of a service without its edges.
 DOMAIN := $(shell ls services/*/*.py 2>/dev/null | grep -vE '/(__init__|app|demo|settings|registry)\.py$$' | paste -sd, -)
@@ -110,9 +110,6 @@ helm-lint: setup checkov-setup ## lint the chart with all values, and scan what 
 	@$(BIN)/python -W ignore -m libs.charts lint
 	@$(BIN)/python -W ignore -m libs.charts render >/dev/null
 	@.venv-checkov/bin/checkov --config-file helm/checkov.yaml --directory build/helm
-
-helm-test: helm-lint ## that, and the tests of the chart
-	$(BIN)/pytest tests/helm
 
 audit: setup ## look for known vulnerabilities in the locked packages (needs PyPI); fails for findings only
 	@$(BIN)/python -m libs.runner.audit

@@ -47,9 +47,9 @@ def _stage(name: str, title: str, *targets: str, asks: bool = False) -> Stage:
 
 STAGES = (
     _stage("lint", "Lint and types", "lint jenkins-lint", "types"),
-    _stage("test", "Tests with reports", "test REPORTS=build/reports"),
+    _stage("test", "Tests with reports", "test REPORTS=build/reports", "test-full REPORTS=build/reports"),
     _stage("contracts", "Contracts and migrations keep the last release alive", "compatibility", "migrations"),
-    _stage("infrastructure", "Templates, charts and clusters", "infra-test", "helm-test"),
+    _stage("infrastructure", "Templates, charts and clusters", "infra-test", "helm-lint"),
     _stage("images", "Images of what has changed", "changed-images"),
     _stage("scan", "Vulnerabilities, parts list, secrets", "audit", "sbom", "secrets"),
     _stage("push", "Images to the registry", "push-changed-images"),

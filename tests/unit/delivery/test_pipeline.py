@@ -67,7 +67,7 @@ def test_each_stage_comes_after_what_it_needs() -> None:
     for earlier, later in (
         ("setup", "lint"), ("test", "changed-images"), ("compatibility", "push-changed-images"),
         ("migrations", "deploy"), ("changed-images", "push-changed-images"), ("secrets", "push-changed-images"),
-        ("audit", "push-changed-images"), ("push-changed-images", "deploy"), ("helm-test", "deploy"),
+        ("audit", "push-changed-images"), ("push-changed-images", "deploy"), ("helm-lint", "deploy"),
     ):  # fmt: skip
         assert order.index(earlier) < order.index(later), (earlier, later)
 
