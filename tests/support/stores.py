@@ -8,7 +8,7 @@ from typing import Any
 
 import pymongo
 import pytest
-from sqlalchemy import ColumnElement, create_engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, update
 
 from libs.chassis import clock, db, settings
 from libs.chassis.tables import OutboxRow
@@ -25,14 +25,19 @@ A_MOMENT = timedelta(seconds=1)
 
 
 class Stores:
-    """The embedded stores of one platform."""
+    """The stores of one platform, whichever databases it uses."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        waits = {"timeout": WAITS_SECONDS}
-        self._engines = {name: create_engine(layout.database_url(name), connect_args=waits) for name in SERVICES}
+        self._engines = {name: self._engine(layout.database_url(name)) for name in SERVICES}
         self._mongo: pymongo.MongoClient[Any] = pymongo.MongoClient(f"mongodb://{HOST}:{layout.port('secantus')}")
         self._shop = self._mongo["shopping"]
+
+    @staticmethod
+    def _engine(url: str) -> Engine:
+        """MariaDB waits for a lock by itself, SQLite for the given time."""
+        is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        return create_engine(url, connect_args={"timeout": WAITS_SECONDS} if is_sqlite else {})
 
     def close(self) -> None:
         for engine in self._engines.values():

@@ -5,5 +5,6 @@ from __future__ import annotations
 from libs.delivery.jenkins_lint import lint
 
 
+@pytest.mark.full
 def test_it_has_nothing_to_say() -> None:
     lint()

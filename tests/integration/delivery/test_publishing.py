@@ -105,6 +105,7 @@ def test_python_and_typescript_have_every_operation_of_their_gateway(packages: d
     assert functions == {operation.replace("_", "") for operation in operations}
 
 
+@pytest.mark.full
 def test_typescript_knows_what_may_be_sent(packages: dict[str, Path]) -> None:
     package = packages["typescript/external"]
     use = package / "src" / "use.ts"
