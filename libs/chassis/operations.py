@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from libs.chassis import audit, db, documents, idempotency, logs
+from libs.chassis import audit, db, documents, idempotency, logs, pagination
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
 
@@ -95,6 +95,7 @@ def _around(function: Callable[..., Any], operation: Operation) -> Callable[...,
     @functools.wraps(function)
     def handler(**arguments: Any) -> flask.Response:
         flask.g.operation = operation
+        pagination.begin_list(operation.name, arguments)
         with use_principal(_principal_of_request()):
             try:
                 return _run(function, operation, arguments)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,6 +21,7 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
+from libs.chassis import clock
 from libs.chassis.logs import get_logger
 from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
 
@@ -29,9 +32,7 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(
-            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid}
-        )
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=_FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
 
@@ -57,6 +58,9 @@ def _is_uuid(value: str) -> bool:
         return str(uuid.UUID(value)) == value.lower()
     except ValueError:
         return False
+
+
+_FORMATS = {"uuid": _is_uuid, "date-time": clock.is_rfc3339}
 
 
 def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:
@@ -155,13 +159,27 @@ def _summary(found: list[dict[str, str]]) -> str:
     return f"{first['pointer']}: {first['detail']}{more}"
 
 
+# As JSON (RFC 8259) spells them; int() and float() take `1_0`, `+1`, ` 1`, `nan` and digits of other scripts too.
+_SPELLINGS = {
+    "integer": re.compile(r"-?(0|[1-9][0-9]{0,18})"),
+    "number": re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,30})?"),
+    "boolean": re.compile(r"true|false"),
+}
+_KINDS = {
+    "integer": "a whole number such as 20",
+    "number": "a decimal number such as 38.7",
+    "boolean": "true or false",
+}
+
+
 class ParametersValidator(ParameterValidator):
     """Path, query and header parameters against their schemas; an unknown query parameter is refused."""
 
     def validate_request(self, request: ConnexionRequest) -> None:
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
         found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
-        found += _repeated(request.scope["query_string"])
+        sent = parse_qsl(request.scope["query_string"].decode("latin1"), keep_blank_values=True)
+        found += _repeated(name for name, _ in sent) + self._misspelt(dict(sent))
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),
@@ -171,6 +189,18 @@ class ParametersValidator(ParameterValidator):
                 found += self._faults_of(place, parameter, values.get(parameter["name"]))
         if found:
             raise BadRequest(_summary(found), errors=found)
+
+    def _misspelt(self, sent: dict[str, str]) -> list[dict[str, str]]:
+        """Values that Connexion would read as a number or boolean although they are not spelt like one."""
+        wrong = []
+        for parameter in self.parameters.get("query", []):
+            name, schema = parameter["name"], parameter["schema"]
+            is_list = schema.get("type") == "array"
+            kind = schema["items"].get("type") if is_list else schema.get("type")
+            texts = sent[name].split(",") if is_list and name in sent else [sent.get(name, "")]
+            if name in sent and kind in _SPELLINGS and not all(map(_SPELLINGS[kind].fullmatch, texts)):
+                wrong.append({"pointer": f"query/{name}", "detail": f"not {_KINDS[kind]}"})
+        return wrong
 
     @staticmethod
     def _faults_of(place: str, parameter: dict[str, Any], value: Any) -> list[dict[str, str]]:
@@ -182,12 +212,10 @@ class ParametersValidator(ParameterValidator):
         return faults(compiled(parameter["schema"]), value, pointer)
 
 
-def _repeated(query: bytes) -> list[dict[str, str]]:
+def _repeated(sent: Iterable[str]) -> list[dict[str, str]]:
     """A parameter that comes twice is refused: a firewall before us may read the one, and we the other."""
-    names = Counter(name for name, _ in parse_qsl(query.decode("latin1"), keep_blank_values=True))
-    return [
-        {"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in names.items() if count > 1
-    ]
+    counts = Counter(sent).items()
+    return [{"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in counts if count > 1]
 
 
 class AnswerValidator(JSONResponseBodyValidator):

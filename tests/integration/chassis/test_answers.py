@@ -55,6 +55,23 @@ def test_parameters_are_all_checked_at_once(quick_notes: Notes) -> None:
     assert pointers(quick_notes.ask("GET", "/notes/nonsense")) == {"path/note_id"}
 
 
+@pytest.mark.parametrize(
+    "limit", ["1_0", "+10", "%2B10", "%2010", "10%20", "010", "1.0", "1e1", "%EF%BC%91%EF%BC%90", ""]
+)
+def test_a_number_in_a_query_is_spelt_as_in_json(quick_notes: Notes, limit: str) -> None:
+    assert pointers(quick_notes.client.get(f"/notes/v1/notes?limit={limit}")) == {"query/limit"}
+
+
+def test_the_cursor_of_another_list_is_refused(quick_notes: Notes) -> None:
+    for title in "abc":
+        quick_notes.create(title, f"key-0000{title}")
+    path = "/notes/v1/notes?limit=1"
+    cursor = quick_notes.client.get(f"{path}&kind=long").json()["next_cursor"]
+    assert quick_notes.client.get(f"{path}0&kind=long&cursor={cursor}").json()["items"][0]["title"] == "b"
+    for other in ("/notes/v1/notes?kind=short", "/notes/v1/notes?limit=1", "/notes/v1/drafts?kind=long"):
+        assert pointers(quick_notes.client.get(f"{other}&cursor={cursor}")) == {"query/cursor"}
+
+
 def test_a_parameter_that_comes_twice_is_refused(quick_notes: Notes) -> None:
     for query in ("limit=1&limit=2", "limit=1&lim%69t=1"):
         answer = quick_notes.client.get(f"/notes/v1/notes?{query}")
