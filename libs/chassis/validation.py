@@ -7,6 +7,7 @@ check formats too, and say of each fault where it is: a JSON pointer into the bo
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import re
@@ -18,13 +19,15 @@ from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from connexion.lifecycle import ConnexionRequest
+from connexion.validators.form_data import FormDataValidator
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
-from libs.chassis import clock
+from libs.chassis import clock, texts
 from libs.chassis.logs import get_logger
-from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
+from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
+FORM = "application/x-www-form-urlencoded"
 _compiled: dict[int, tuple[Any, Any]] = {}
 
 
@@ -37,6 +40,10 @@ def compiled(schema: dict[str, Any]) -> Any:
     return found[1]
 
 
+# What a column or a document holds: an integer without limits of its own has those of its format.
+_INTEGERS = {f"int{bits}": {"minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits - 1) - 1} for bits in (32, 64)}
+
+
 def to_json_schema(schema: Any) -> Any:
     """An OpenAPI 3.0 schema as JSON Schema draft 4: `nullable` becomes a type (and value) of its own."""
     if isinstance(schema, list):
@@ -44,6 +51,8 @@ def to_json_schema(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {key: to_json_schema(value) for key, value in schema.items() if key not in ("example", "xml")}
+    if schema.get("type") == "integer":
+        made = _INTEGERS[schema.get("format", "int64")] | made
     if schema.get("nullable") is True:
         if isinstance(made.get("type"), str):
             made["type"] = [made["type"], "null"]
@@ -73,7 +82,7 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
         found.append({"pointer": pointer or "/", "detail": shortened(_message(error))})
-        if len(found) == 20:
+        if len(found) == MOST_ERRORS:
             break
     return found
 
@@ -114,24 +123,38 @@ class BodyValidator(JSONRequestBodyValidator):
             if self._required:
                 raise BadRequest("this operation needs a body", errors=[{"pointer": "/", "detail": "missing"}])
             return
-        found = faults(compiled(self._schema), body)
+        refuse_faults(self._schema, body)
+
+
+class FormValidator(FormDataValidator):
+    """A form against its schema."""
+
+    def _validate(self, body: Any) -> None:
+        if self._strict_validation:
+            self._validate_params_strictly(body)
+        found = list(texts.unstorable(body))
         if found:
             raise BadRequest(_summary(found), errors=found)
+        refuse_faults(self._schema, body)
+
+
+def refuse_faults(schema: dict[str, Any], body: Any) -> None:
+    """BadRequest when the normal form of a body, which its handler gets, does not match its schema."""
+    found = faults(compiled(schema), texts.normalised(schema, body))
+    if found:
+        raise BadRequest(_summary(found), errors=found)
 
 
 def _loads(text: str) -> Any:
-    """JSON as RFC 8259 has it, without NUL characters, which no text of a person has and some stores cut at.
+    """JSON as RFC 8259 has it, without characters that no store keeps; Python's reader takes NaN and Infinity too.
 
-    Python's reader would take NaN, Infinity and half of a surrogate pair too.
+    Such characters can only be escaped: they are neither UTF-8 nor allowed unescaped.
     """
     value = json.loads(
         text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
     )
-    if "\\u" in text:
-        plain = json.dumps(value, ensure_ascii=False)
-        plain.encode("utf-8")
-        if "\\u0000" in plain.replace("\\\\", ""):
-            raise ValueError("a text holds the NUL character")
+    if "\\u" in text and (found := list(itertools.islice(texts.unstorable(value), MOST_ERRORS))):
+        raise BadRequest(_summary(found), errors=found)
     return value
 
 
@@ -207,9 +230,10 @@ class ParametersValidator(ParameterValidator):
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
-        if isinstance(value, str) and "\0" in value:
-            return [{"pointer": pointer, "detail": "holds the NUL character"}]
-        return faults(compiled(parameter["schema"]), value, pointer)
+        if isinstance(value, str) and (fault := texts.unstorable_character(value)):
+            return [{"pointer": pointer, "detail": fault}]
+        schema = parameter["schema"]
+        return faults(compiled(schema), texts.normalised(schema, value) if place == "query" else value, pointer)
 
 
 def _repeated(sent: Iterable[str]) -> list[dict[str, str]]:
@@ -239,6 +263,6 @@ def validator_map() -> dict[str, Any]:
 
     chosen: dict[str, Any] = copy.copy(VALIDATOR_MAP)
     chosen["parameter"] = ParametersValidator
-    chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator})
+    chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator, FORM: FormValidator})
     chosen["response"] = MediaTypeDict({"*/*json": AnswerValidator})
     return chosen
