@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from libs.chassis import audit, db, documents, idempotency, logs, pagination, texts
+from libs.chassis import audit, db, documents, idempotency, logs, pagination, response_checks, texts
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
 
@@ -113,9 +113,11 @@ def _around(function: Callable[..., Any], operation: Operation) -> Callable[...,
         pagination.begin_list(operation.name, arguments)
         with use_principal(_principal_of_request()):
             try:
-                return _run(function, operation, operation.normalised(arguments))
+                answer = _run(function, operation, operation.normalised(arguments))
             except Exception as error:
-                return problem_answer(as_problem(error))
+                answer = problem_answer(as_problem(error))
+            response_checks.check_sample(operation.name, operation.contract, answer)
+            return answer
 
     return handler
 

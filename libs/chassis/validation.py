@@ -27,6 +27,7 @@ from libs.chassis import clock, texts
 from libs.chassis.logs import get_logger
 from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
+VIOLATION = "response violates the contract"  # the alarm `contract-violations` looks for it
 FORM = "application/x-www-form-urlencoded"
 _compiled: dict[int, tuple[Any, Any]] = {}
 
@@ -248,7 +249,7 @@ class AnswerValidator(JSONResponseBodyValidator):
     def _validate(self, body: Any) -> None:
         found = faults(compiled(self._schema), body)
         if found:
-            get_logger(__name__).error("answer breaks the contract", faults=found)
+            get_logger(__name__).error(VIOLATION, faults=found)
             raise AnswerBreaksContract
 
 
