@@ -133,7 +133,7 @@ infra: setup infra-setup ## make the templates of all environments, and the pict
 
 infra-test: infra checkov-setup ## lint the templates, and prove who can reach whom
 	$(INFRA)/python -m infra.lint
-	$(INFRA)/pytest infra/tests
+	$(INFRA)/pytest -o addopts= infra/tests
 
 infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
 	@$(INFRA)/python -m infra.costs

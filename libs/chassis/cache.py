@@ -1,18 +1,27 @@
-"""ElastiCache (Redis protocol): clients with short timeouts; whoever uses them says what happens without it."""
+"""ElastiCache (Redis protocol): clients with short deadlines and a circuit breaker; each caller has a fallback.
+
+A server that hangs costs a request one deadline or two, until the circuit opens; then calls fail immediately.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any
 
+import pybreaker
 import redis
 import redis.asyncio
+import redis.asyncio.retry
+from redis.backoff import NoBackoff
+from redis.client import Pipeline
+from redis.retry import Retry
 
+from libs.chassis import breakers
 from libs.chassis.settings import settings
 
 _OPTIONS: dict[str, Any] = {
-    "socket_connect_timeout": 0.5,
-    "socket_timeout": 1.0,
+    "socket_connect_timeout": 0.3,
+    "socket_timeout": 0.5,
     "health_check_interval": 30,
     "decode_responses": True,
 }
@@ -20,8 +29,47 @@ _OPTIONS: dict[str, Any] = {
 RedisError = redis.RedisError
 
 
+class _Client(redis.Redis):
+    """A client whose commands and pipelines pass its server's circuit breaker."""
+
+    circuit: pybreaker.CircuitBreaker
+
+    def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        with breakers.guarded(self.circuit, _refused):
+            return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
+        made = _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        made.circuit = self.circuit
+        return made
+
+
+class _Pipeline(Pipeline):
+    circuit: pybreaker.CircuitBreaker
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        with breakers.guarded(self.circuit, _refused):
+            return super().execute(raise_on_error)
+
+
+class _AsyncClient(redis.asyncio.Redis):
+    circuit: pybreaker.CircuitBreaker
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:
+        with breakers.guarded(self.circuit, _refused):
+            return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+
+
+def _refused() -> redis.ConnectionError:
+    return redis.ConnectionError("the circuit of the cache is open")
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    return isinstance(error, redis.ConnectionError | redis.TimeoutError)
+
+
 def redis_client() -> redis.Redis:
-    """The process's client; its calls raise RedisError when the server is away."""
+    """The process's client; its calls raise RedisError when the server is unavailable or hangs."""
     return _client(settings().redis_url, settings().ca_file)
 
 
@@ -31,13 +79,26 @@ def settings_client() -> redis.Redis:
 
 
 @lru_cache(maxsize=4)
+def _circuit(_url: str) -> pybreaker.CircuitBreaker:
+    return breakers.breaker("cache", _is_unreachable)
+
+
+@lru_cache(maxsize=4)
 def _client(url: str, ca_file: str | None) -> redis.Redis:
-    return redis.Redis.from_url(url, **_OPTIONS, **_tls(url, ca_file))
+    # Once more over a new connection when a kept one is broken; a deadline that has passed is not waited for twice.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    made: Any = _Client.from_url(url, retry=retry, **_OPTIONS, **_tls(url, ca_file))
+    made.circuit = _circuit(url)
+    client: redis.Redis = made
+    return client
 
 
 @lru_cache(maxsize=4)
 def _async_client(url: str, ca_file: str | None) -> Any:
-    return redis.asyncio.Redis.from_url(url, **_OPTIONS, **_tls(url, ca_file))
+    retry = redis.asyncio.retry.Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    made: Any = _AsyncClient.from_url(url, retry=retry, **_OPTIONS, **_tls(url, ca_file))
+    made.circuit = _circuit(url)
+    return made
 
 
 def redis_async() -> Any:
@@ -50,7 +111,7 @@ def _tls(url: str, ca_file: str | None) -> dict[str, Any]:
 
 
 def claim(name: str, *, seconds: float) -> bool:
-    """Whether nobody else claimed `name` in the last `seconds`; True too when Redis is away."""
+    """Whether nobody else claimed `name` in the last `seconds`; True too when Redis is unavailable."""
     try:
         return bool(redis_client().set(name, "1", nx=True, px=max(1, int(seconds * 1000))))
     except RedisError:

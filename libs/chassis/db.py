@@ -15,12 +15,15 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import pybreaker
 from sqlalchemy import Engine, Select, create_engine, event, inspect
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from libs.chassis import breakers
 from libs.chassis.settings import settings
 from libs.chassis.types import Json, UtcDateTime
 
@@ -35,6 +38,7 @@ __all__ = [
     "unit_of_work",
 ]
 
+READ_SECONDS = 5.0
 T = TypeVar("T")
 
 _current: ContextVar[Session | None] = ContextVar("unit_of_work", default=None)
@@ -60,7 +64,7 @@ def with_tls(url: URL, ca_file: str | None) -> tuple[URL, dict[str, Any]]:
 
 def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
     url, tls = with_tls(url, ca_file)
-    connect_args = {"connect_timeout": 3, "read_timeout": 15, "write_timeout": 15} | tls
+    connect_args = {"connect_timeout": 2, "read_timeout": READ_SECONDS, "write_timeout": READ_SECONDS} | tls
     return create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
@@ -100,6 +104,23 @@ def begin_for_sqlite(made: Engine, *pragmas: str) -> None:
 
 
 @lru_cache(maxsize=8)
+def _circuit(_url: str) -> pybreaker.CircuitBreaker:
+    return breakers.breaker("database", _is_unreachable)
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Whether the server is unreachable: no connection (2002, 2003), connection lost or timed out (2006, 2013)."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "args", (None,))[:1] in _LOST
+
+
+_LOST = ((2002,), (2003,), (2006,), (2013,))
+
+
+def _refused() -> OperationalError:
+    return OperationalError("", {}, ConnectionError("the circuit of the database is open"))
+
+
+@lru_cache(maxsize=8)
 def _reading(whole: Engine) -> Engine:
     """The same engine and its connections, for transactions that only read."""
     return whole.execution_options(reads_only=True)
@@ -109,8 +130,15 @@ def _reading(whole: Engine) -> Engine:
 def unit_of_work(*, reads_only: bool = False) -> Iterator[Session]:
     """One session and one transaction: committed at the end of the block, rolled back when it raises.
 
-    Inside another unit of work this is a new, independent one. `reads_only` promises not to write.
+    Inside another unit of work this is a new, independent one. `reads_only` promises not to write. Raises
+    OperationalError immediately while the circuit of the database is open.
     """
+    with breakers.guarded(_circuit(settings().database_url), _refused), _opened_session(reads_only) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened_session(reads_only: bool) -> Iterator[Session]:
     bound = _reading(engine()) if reads_only else engine()
     # Not by a sessionmaker, which makes a new class each time: that cost more than all else here.
     opened = Session(bound, expire_on_commit=False)
@@ -169,9 +197,6 @@ def after_commit(call: Callable[[], None]) -> None:
 
 def is_disconnect(error: BaseException) -> bool:
     """Whether the database is away (as against a statement that it refused)."""
-    from sqlalchemy.exc import InterfaceError, OperationalError
-    from sqlalchemy.exc import TimeoutError as PoolTimeout
-
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):

@@ -16,9 +16,12 @@ def _database(url: str, ca_file: str | None) -> Any:
     options: dict[str, Any] = {"tlsCAFile": ca_file} if "tls=true" in url and ca_file else {}
     client: Any = pymongo.MongoClient(
         url,
-        serverSelectionTimeoutMS=2000,
-        connectTimeoutMS=1000,
-        socketTimeoutMS=10000,
+        # The driver's monitor looks every second and is its circuit breaker: a server that hangs for longer is not
+        # chosen any more, and its connections are closed.
+        serverSelectionTimeoutMS=1000,
+        connectTimeoutMS=500,
+        heartbeatFrequencyMS=1000,
+        socketTimeoutMS=3000,
         retryWrites=False,  # DocumentDB has no retryable writes
         tz_aware=True,
         **options,

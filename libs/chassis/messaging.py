@@ -6,11 +6,13 @@ import json
 from functools import lru_cache
 from typing import Any
 
+import pybreaker
 from kombu import Connection, Queue
 from kombu.pools import connections
 
-from libs.chassis import logs, topology
+from libs.chassis import breakers, logs, topology
 from libs.chassis.problems import Unavailable
+from libs.chassis.settings import settings
 
 SEND_SECONDS = 2  # somebody waits for the answer
 
@@ -19,7 +21,12 @@ class QueueUnavailable(Unavailable):
     slug, title = "queue-unavailable", "The queue is away for now"
 
 
-def connection(queue: str, wait_seconds: int = 2, read_seconds: int = 15) -> Connection:
+@lru_cache(maxsize=4)
+def _circuit(_prefix: str) -> pybreaker.CircuitBreaker:
+    return breakers.breaker("queue", lambda error: isinstance(error, Exception))
+
+
+def connection(queue: str, wait_seconds: int = 2, read_seconds: int = 5) -> Connection:
     """A Kombu connection that knows one queue by its full name."""
     options: dict[str, Any] = {
         "predefined_queues": {queue: {"url": _queue_url(queue)}},
@@ -50,7 +57,10 @@ def send_to_queue(queue: str, message: dict[str, Any]) -> None:
     name = topology.queue_name(_domain(), queue)
     envelope = {"message": message, "requestid": logs.bound("request_id")}
     try:
-        with connections[connection(name, read_seconds=SEND_SECONDS)].acquire(block=True, timeout=2) as broker:
+        with (
+            breakers.guarded(_circuit(settings().resource_prefix), QueueUnavailable),
+            connections[connection(name, read_seconds=SEND_SECONDS)].acquire(block=True, timeout=2) as broker,
+        ):
             producer = broker.Producer(serializer="json")
             producer.publish(envelope, exchange="", routing_key=name, declare=[Queue(name)], retry=False)
     except Exception as error:

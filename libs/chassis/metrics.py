@@ -20,6 +20,12 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 EVENTS = Counter("reclothes_events_total", "Events by direction, type and outcome", ["way", "type", "outcome"])
+CONTRACT_VIOLATIONS = Counter(
+    "reclothes_contract_violations_total", "Sampled responses that differ from their contract", ["operation"]
+)
+CIRCUITS_OPENED = Counter(
+    "reclothes_circuits_opened_total", "How often a dependency was given a rest after failures", ["dependency"]
+)
 PEER_CALLS = Counter("reclothes_peer_calls_total", "Calls to other services", ["peer", "outcome"])
 
 

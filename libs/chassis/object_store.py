@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import pybreaker
+
+from libs.chassis import breakers
 from libs.chassis.problems import Unavailable
 from libs.chassis.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+READ_SECONDS = 5.0
 
 
 class PhotoStoreAway(Unavailable):
@@ -78,12 +84,24 @@ class Bucket:
                 raise
 
 
+def _is_unreachable(error: BaseException) -> bool:
+    from botocore import exceptions
+
+    return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+
+
+@lru_cache(maxsize=4)
+def _circuit(_endpoint: str | None) -> pybreaker.CircuitBreaker:
+    return breakers.breaker("photo store", _is_unreachable)
+
+
 @contextmanager
 def _answering() -> Iterator[None]:
     from botocore import exceptions
 
     try:
-        yield
+        with breakers.guarded(_circuit(settings().aws_endpoint_url), PhotoStoreAway):
+            yield
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise PhotoStoreAway("Repeat the request in a moment.") from error
     except exceptions.ClientError as error:
@@ -105,8 +123,8 @@ def s3_client() -> S3Client:
         endpoint_url=chosen.aws_endpoint_url,
         config=Config(
             signature_version="s3v4",
-            connect_timeout=2,
-            read_timeout=10,
+            connect_timeout=1,
+            read_timeout=READ_SECONDS,
             retries={"max_attempts": 2, "mode": "standard"},
             max_pool_connections=16,
             # An emulator has one host name for all buckets.

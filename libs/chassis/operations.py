@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from libs.chassis import audit, db, documents, idempotency, logs
+from libs.chassis import audit, db, documents, idempotency, logs, pagination, response_checks, texts
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
 
@@ -41,6 +41,21 @@ class Operation:
     def needs_key(self) -> bool:
         names = {found["name"].lower() for found in self.contract.parameters if found["in"] == "header"}
         return idempotency.HEADER.lower() in names
+
+    @cached_property
+    def texts(self) -> dict[str, dict[str, Any]]:
+        """The schemas of the handler's arguments that can hold texts of people, by the argument's name."""
+        query = (found for found in self.contract.parameters if found["in"] == "query")
+        schemas = {found["name"]: found["schema"] for found in query}
+        return schemas | ({"body": self.contract.body_schema()} if self.contract.request_body else {})
+
+    def normalised(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with their texts in the normal form that was checked."""
+        schemas = self.texts
+        return {
+            name: texts.normalised(schemas[name], value) if name in schemas else value
+            for name, value in arguments.items()
+        }
 
     @property
     def is_safe(self) -> bool:
@@ -95,11 +110,14 @@ def _around(function: Callable[..., Any], operation: Operation) -> Callable[...,
     @functools.wraps(function)
     def handler(**arguments: Any) -> flask.Response:
         flask.g.operation = operation
+        pagination.begin_list(operation.name, arguments)
         with use_principal(_principal_of_request()):
             try:
-                return _run(function, operation, arguments)
+                answer = _run(function, operation, operation.normalised(arguments))
             except Exception as error:
-                return problem_answer(as_problem(error))
+                answer = problem_answer(as_problem(error))
+            response_checks.check_sample(operation.name, operation.contract, answer)
+            return answer
 
     return handler
 

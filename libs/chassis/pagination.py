@@ -1,51 +1,82 @@
-"""Keyset paging: a page begins after the last item of the one before, however much changed in between."""
+"""Keyset paging: a page begins after the last item of the one before, however much changed in between.
+
+A cursor belongs to the list that made it: the operation with its path and its filters. Another list refuses it.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from libs.chassis.clock import rfc3339
+from libs.chassis.clock import parse_rfc3339, rfc3339
 from libs.chassis.db import session
 from libs.chassis.problems import BadRequest
 
 Order = Sequence[tuple[InstrumentedAttribute[Any], Literal["asc", "desc"]]]
 
 
-def encode_cursor(values: Sequence[Any]) -> str:
-    """The values of the sort keys of the last item, as an opaque url-safe text."""
+# Parameters that choose the page of a list, not the list.
+_PAGE_PARAMETERS = ("cursor", "limit", "body")
+_list_id: ContextVar[str] = ContextVar("list_id", default="")
+
+
+def list_id(*parts: Any) -> str:
+    """A short text that is the same for equal `parts`, which JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def begin_list(operation: str, arguments: Mapping[str, Any]) -> None:
+    """Bind the cursors of this request to the operation and its arguments other than the page's."""
+    kept = {name: value for name, value in arguments.items() if name not in _PAGE_PARAMETERS and value is not None}
+    _list_id.set(list_id(operation, kept))
+
+
+def encode_cursor(values: Sequence[Any], *, of_list: str | None = None) -> str:
+    """The values of the sort keys of the last item, as an opaque url-safe text.
+
+    `of_list` names the list where other parameters than those of the request decide which list it is.
+    """
     plain = [{"t": rfc3339(value)} if isinstance(value, datetime) else value for value in values]
-    return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
+    bound = [_list_id.get() if of_list is None else of_list, *plain]
+    return base64.urlsafe_b64encode(json.dumps(bound, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, length: int, kinds: Sequence[type] | None = None) -> list[Any]:
+def decode_cursor(
+    cursor: str, length: int, kinds: Sequence[type] | None = None, *, of_list: str | None = None
+) -> list[Any]:
     """The values back; 400 when `cursor` was not made by this list, whose sort keys are of these `kinds`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        if not isinstance(values, list) or len(values) != length:
+        bound = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if not isinstance(bound, list) or len(bound) != length + 1:
             raise ValueError("another list's cursor")
-        found = [_read_value(value) for value in values]
+        if bound[0] != (_list_id.get() if of_list is None else of_list):
+            raise ValueError("another list's cursor")
+        found = [_read_value(value) for value in bound[1:]]
         if kinds is not None and not all(map(_is_of, kinds, found)):
             raise ValueError("another list's cursor")
         return found
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
-        raise BadRequest("the cursor is not one of this list", errors=[error]) from None
+        raise wrong_cursor() from None
+
+
+def wrong_cursor() -> BadRequest:
+    """The refusal of a cursor that this list did not make."""
+    error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+    return BadRequest("the cursor is not one of this list", errors=[error])
 
 
 def _read_value(value: Any) -> Any:
     if isinstance(value, dict):
-        moment = datetime.fromisoformat(value["t"])
-        if moment.tzinfo is None:
-            raise ValueError("a time without a zone")
-        return moment.astimezone(UTC)
+        return parse_rfc3339(value["t"])
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("no database has such numbers")
     if isinstance(value, str):

@@ -48,6 +48,18 @@ def _document_of(response: httpx.Response) -> dict[str, Any]:
 class _Away(Exception):
     """The peer did not answer, failed, or does not let this service in."""
 
+    is_hanging = False
+
+
+class _Hangs(_Away):
+    """The peer took the request and did not answer in time; another try would wait for as long again."""
+
+    is_hanging = True
+
+
+def _is_worth_retrying(error: Exception) -> bool:
+    return isinstance(error, _Away) and not error.is_hanging
+
 
 @dataclass
 class _Token:
@@ -82,7 +94,12 @@ class Peer:
         attempts = 3 if repeatable else 1
         try:
             for attempt in stamina.retry_context(
-                on=_Away, attempts=attempts, timeout=6.0, wait_initial=0.1, wait_max=1.0, wait_jitter=0.2
+                on=_is_worth_retrying,
+                attempts=attempts,
+                timeout=6.0,
+                wait_initial=0.1,
+                wait_max=1.0,
+                wait_jitter=0.2,
             ):
                 # `calling`, because pybreaker's `call` lets one thread at a time through.
                 with attempt, self._breaker.calling():
@@ -114,7 +131,12 @@ class Peer:
         try:
             return self._client.request(method, self._base_url + path, **more)
         except httpx.TransportError as error:
-            raise _Away(type(error).__name__) from error
+            raise _away(error) from error
+
+
+def _away(error: httpx.TransportError) -> _Away:
+    kind = _Hangs if isinstance(error, httpx.ReadTimeout) else _Away
+    return kind(type(error).__name__)
 
 
 _token = _Token()
@@ -148,7 +170,8 @@ def _new_token(client: httpx.Client) -> str:
         answer.raise_for_status()
     except httpx.HTTPError as error:
         _token.failed_at = time.monotonic()
-        raise _Away(f"auth: {type(error).__name__}") from error
+        kind = _Hangs if isinstance(error, httpx.ReadTimeout) else _Away
+        raise kind(f"auth: {type(error).__name__}") from error
     document = answer.json()
     _token.value = document["access_token"]
     _token.expires_at = time.monotonic() + document["expires_in"] - TOKEN_LEEWAY_SECONDS

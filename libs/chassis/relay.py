@@ -13,17 +13,19 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from botocore.exceptions import ClientError
+from sqlalchemy import update
 
-from libs.chassis import clock, logs, messaging, metrics, topology
+from libs.chassis import clock, expiry, logs, messaging, metrics, outbox, topology
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry
+from libs.chassis.outbox import WaitingEvent
 from libs.chassis.settings import settings
-from libs.chassis.tables import InboxRow, OutboxRow
+from libs.chassis.tables import OutboxRow
 
 BATCH = 10  # the most that SNS takes in one PublishBatch
 BATCH_BYTES = 250_000  # the same for the sum of its messages: 256 KiB
@@ -34,7 +36,6 @@ REFUSED_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 LATE_SUBSCRIBERS_SECONDS = 15.0
 RESEND = timedelta(hours=1)
-KEEP = timedelta(days=7)
 
 
 class Relay:
@@ -69,7 +70,7 @@ class Relay:
         if self._is_due("refused", REFUSED_SECONDS):
             self.send_batch(refused=True)
         if self._is_due("sweep", SWEEP_SECONDS):
-            self._forget_old()
+            expiry.delete_expired()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         """Whether `what` was last due `seconds` ago, or never."""
@@ -83,36 +84,52 @@ class Relay:
 
         Raises what SNS or the database raises.
         """
-        with unit_of_work(reads_only=True) as db:
-            waiting = select(OutboxRow).where(OutboxRow.published_at.is_(None)).limit(BATCH)
-            if refused:
-                waiting = waiting.where(OutboxRow.attempts > 0).order_by(OutboxRow.attempts, OutboxRow.id)
-            else:
-                waiting = waiting.where(OutboxRow.attempts == 0).order_by(OutboxRow.id)
-            rows = _that_fit(db.scalars(waiting).all())
+        rows = _that_fit(outbox.waiting(BATCH, refused=refused))
         if not rows:
             return 0
-        answer = topology.aws("sns").publish_batch(
-            TopicArn=self._arn(), PublishBatchRequestEntries=[_entry(row) for row in rows]
+        taken = 0
+        for batch, answer in self._published(rows):
+            self._mark(batch, answer)
+            taken += len(answer.get("Successful", ()))
+        return taken
+
+    def _published(self, rows: list[WaitingEvent]) -> Iterator[tuple[list[WaitingEvent], dict[str, Any]]]:
+        """The rows with SNS's answer. A batch that it refuses as a whole is sent one by one: one row spoils it."""
+        try:
+            yield rows, self._publish(rows)
+            return
+        except ClientError as error:
+            if not _is_about_the_content(error):
+                raise
+        for row in rows:
+            try:
+                answer = self._publish([row])
+            except ClientError as error:
+                if not _is_about_the_content(error):
+                    raise
+                answer = {"Failed": [{"Id": str(row.id), "Message": str(error)}]}
+            yield [row], answer
+
+    def _publish(self, rows: list[WaitingEvent]) -> dict[str, Any]:
+        entries = [_entry(row) for row in rows]
+        answer: dict[str, Any] = topology.aws("sns").publish_batch(
+            TopicArn=self._arn(), PublishBatchRequestEntries=entries
         )
-        self._mark(rows, answer)
-        return len(answer.get("Successful", ()))
+        return answer
 
     def _arn(self) -> str:
         if self._topic not in _arns:
             _arns[self._topic] = topology.topic_arn(self._topic, self._registry.domain)
         return _arns[self._topic]
 
-    def _mark(self, rows: list[OutboxRow], answer: dict[str, Any]) -> None:
+    def _mark(self, rows: list[WaitingEvent], answer: dict[str, Any]) -> None:
         taken = {int(entry["Id"]) for entry in answer.get("Successful", ())}
         failed = {int(entry["Id"]): entry.get("Message", "refused") for entry in answer.get("Failed", ())}
-        with unit_of_work() as db:
-            if taken:
+        if taken:
+            with unit_of_work() as db:
                 sent = update(OutboxRow).where(OutboxRow.id.in_(taken))
                 db.execute(sent.values(published_at=clock.now(), attempts=OutboxRow.attempts + 1))
-            for row_id, reason in failed.items():
-                refused = update(OutboxRow).where(OutboxRow.id == row_id)
-                db.execute(refused.values(attempts=OutboxRow.attempts + 1, last_error=reason[:500]))
+        outbox.park(failed)
         for row in rows:
             outcome = "sent" if row.id in taken else "refused"
             metrics.EVENTS.labels("out", row.type, outcome).inc()
@@ -134,22 +151,34 @@ class Relay:
             recent = update(OutboxRow).where(OutboxRow.published_at > clock.now() - RESEND)
             db.execute(recent.values(published_at=None, attempts=0))
 
-    def _forget_old(self) -> None:
-        with unit_of_work() as db:
-            db.execute(delete(OutboxRow).where(OutboxRow.published_at < clock.now() - KEEP))
-            db.execute(delete(InboxRow).where(InboxRow.handled_at < clock.now() - 2 * KEEP))
-
 
 _arns: dict[str, str] = {}
 
 
-def _that_fit(rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+def _that_fit(rows: Sequence[WaitingEvent]) -> list[WaitingEvent]:
     """The first rows that SNS takes together, one at least."""
-    sizes = itertools.accumulate(len(row.body) for row in rows)
+    sizes = itertools.accumulate(len(row.body.encode()) for row in rows)
     return [row for row, size in zip(rows, sizes, strict=True) if size <= BATCH_BYTES or row is rows[0]]
 
 
-def _entry(row: OutboxRow) -> dict[str, Any]:
+# An unknown topic, a missing right or too many requests are not the fault of an event.
+_CONTENT_CODES = frozenset(
+    (
+        "BatchRequestTooLong",
+        "InvalidBatchEntryId",
+        "InvalidParameter",
+        "InvalidParameterValue",
+        "ParameterValueInvalid",
+        "ValidationError",
+    )
+)
+
+
+def _is_about_the_content(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code") in _CONTENT_CODES
+
+
+def _entry(row: WaitingEvent) -> dict[str, Any]:
     return {
         "Id": str(row.id),
         "Message": row.body,

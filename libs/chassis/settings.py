@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from environs import Env, EnvError
-from marshmallow.validate import OneOf
+from marshmallow.validate import OneOf, Range
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("auth", "customer", "shopping", "billing", "admin", "locker")
@@ -30,6 +30,7 @@ class ServiceSettings:
     """What every service reads from its environment.
 
     `settings_redis_url` has the copy of the system settings where that is not in the service's own `redis_url`.
+    `response_check_percent` of the responses are checked against the contract in production; elsewhere all are.
     """
 
     service: ClassVar[str] = ""
@@ -53,6 +54,7 @@ class ServiceSettings:
     otlp_endpoint: str | None
     contracts_dir: Path
     heartbeat_file: str | None
+    response_check_percent: float
 
     @property
     def is_production(self) -> bool:
@@ -98,6 +100,7 @@ class ServiceSettings:
                 "otlp_endpoint": env.str("OTLP_ENDPOINT", None),
                 "contracts_dir": Path(env.str("CONTRACTS_DIR", str(ROOT / "openapi")) or ROOT / "openapi"),
                 "heartbeat_file": env.str("HEARTBEAT_FILE", None),
+                "response_check_percent": env.float("RESPONSE_CHECK_PERCENT", 1.0, validate=Range(0, 100)),
             }
 
 

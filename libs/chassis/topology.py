@@ -19,6 +19,7 @@ from libs.chassis.settings import settings
 MAX_RECEIVES = 40  # with the growing delay about three hours, so that no ordinary outage loses a message
 VISIBILITY_SECONDS = 30
 RETENTION_SECONDS = 14 * 86400
+READ_SECONDS = 5.0  # longer than a long poll of the workers
 NOTIFICATIONS = "notifications"
 MAIL_QUEUE = "mail"
 
@@ -77,13 +78,15 @@ _making_client = threading.Lock()
 
 
 @lru_cache(maxsize=8)
-def aws(service: str, read_seconds: int = 15) -> Any:
+def aws(service: str, read_seconds: float | None = None) -> Any:
     """A boto3 client with short timeouts, kept for the life of the process; threads may share it."""
     import boto3
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=2, read_timeout=read_seconds, retries={"total_max_attempts": 2, "mode": "standard"}
+        connect_timeout=1,
+        read_timeout=read_seconds or READ_SECONDS,
+        retries={"total_max_attempts": 2, "mode": "standard"},
     )
     with _making_client:  # clients may be shared by threads, the session that makes them may not (boto3's guide)
         return boto3.client(

@@ -7,21 +7,28 @@ check formats too, and say of each fault where it is: a JSON pointer into the bo
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
+import re
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
 import jsonschema_rs
 from connexion.lifecycle import ConnexionRequest
+from connexion.validators.form_data import FormDataValidator
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
+from libs.chassis import clock, texts
 from libs.chassis.logs import get_logger
-from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
+from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
+VIOLATION = "response violates the contract"  # the alarm `contract-violations` looks for it
+FORM = "application/x-www-form-urlencoded"
 _compiled: dict[int, tuple[Any, Any]] = {}
 
 
@@ -29,11 +36,13 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(
-            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid}
-        )
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=_FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
+
+
+# What a column or a document holds: an integer without limits of its own has those of its format.
+_INTEGERS = {f"int{bits}": {"minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits - 1) - 1} for bits in (32, 64)}
 
 
 def to_json_schema(schema: Any) -> Any:
@@ -43,6 +52,8 @@ def to_json_schema(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     made = {key: to_json_schema(value) for key, value in schema.items() if key not in ("example", "xml")}
+    if schema.get("type") == "integer":
+        made = _INTEGERS[schema.get("format", "int64")] | made
     if schema.get("nullable") is True:
         if isinstance(made.get("type"), str):
             made["type"] = [made["type"], "null"]
@@ -59,6 +70,9 @@ def _is_uuid(value: str) -> bool:
         return False
 
 
+_FORMATS = {"uuid": _is_uuid, "date-time": clock.is_rfc3339}
+
+
 def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:
     """What is wrong with `value`: `[{"pointer", "detail"}]`, in the order of the document, 20 at most."""
     found = []
@@ -69,7 +83,7 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
         found.append({"pointer": pointer or "/", "detail": shortened(_message(error))})
-        if len(found) == 20:
+        if len(found) == MOST_ERRORS:
             break
     return found
 
@@ -110,24 +124,38 @@ class BodyValidator(JSONRequestBodyValidator):
             if self._required:
                 raise BadRequest("this operation needs a body", errors=[{"pointer": "/", "detail": "missing"}])
             return
-        found = faults(compiled(self._schema), body)
+        refuse_faults(self._schema, body)
+
+
+class FormValidator(FormDataValidator):
+    """A form against its schema."""
+
+    def _validate(self, body: Any) -> None:
+        if self._strict_validation:
+            self._validate_params_strictly(body)
+        found = list(texts.unstorable(body))
         if found:
             raise BadRequest(_summary(found), errors=found)
+        refuse_faults(self._schema, body)
+
+
+def refuse_faults(schema: dict[str, Any], body: Any) -> None:
+    """BadRequest when the normal form of a body, which its handler gets, does not match its schema."""
+    found = faults(compiled(schema), texts.normalised(schema, body))
+    if found:
+        raise BadRequest(_summary(found), errors=found)
 
 
 def _loads(text: str) -> Any:
-    """JSON as RFC 8259 has it, without NUL characters, which no text of a person has and some stores cut at.
+    """JSON as RFC 8259 has it, without characters that no store keeps; Python's reader takes NaN and Infinity too.
 
-    Python's reader would take NaN, Infinity and half of a surrogate pair too.
+    Such characters can only be escaped: they are neither UTF-8 nor allowed unescaped.
     """
     value = json.loads(
         text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
     )
-    if "\\u" in text:
-        plain = json.dumps(value, ensure_ascii=False)
-        plain.encode("utf-8")
-        if "\\u0000" in plain.replace("\\\\", ""):
-            raise ValueError("a text holds the NUL character")
+    if "\\u" in text and (found := list(itertools.islice(texts.unstorable(value), MOST_ERRORS))):
+        raise BadRequest(_summary(found), errors=found)
     return value
 
 
@@ -155,13 +183,27 @@ def _summary(found: list[dict[str, str]]) -> str:
     return f"{first['pointer']}: {first['detail']}{more}"
 
 
+# As JSON (RFC 8259) spells them; int() and float() take `1_0`, `+1`, ` 1`, `nan` and digits of other scripts too.
+_SPELLINGS = {
+    "integer": re.compile(r"-?(0|[1-9][0-9]{0,18})"),
+    "number": re.compile(r"-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,30})?"),
+    "boolean": re.compile(r"true|false"),
+}
+_KINDS = {
+    "integer": "a whole number such as 20",
+    "number": "a decimal number such as 38.7",
+    "boolean": "true or false",
+}
+
+
 class ParametersValidator(ParameterValidator):
     """Path, query and header parameters against their schemas; an unknown query parameter is refused."""
 
     def validate_request(self, request: ConnexionRequest) -> None:
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
         found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
-        found += _repeated(request.scope["query_string"])
+        sent = parse_qsl(request.scope["query_string"].decode("latin1"), keep_blank_values=True)
+        found += _repeated(name for name, _ in sent) + self._misspelt(dict(sent))
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),
@@ -172,22 +214,33 @@ class ParametersValidator(ParameterValidator):
         if found:
             raise BadRequest(_summary(found), errors=found)
 
+    def _misspelt(self, sent: dict[str, str]) -> list[dict[str, str]]:
+        """Values that Connexion would read as a number or boolean although they are not spelt like one."""
+        wrong = []
+        for parameter in self.parameters.get("query", []):
+            name, schema = parameter["name"], parameter["schema"]
+            is_list = schema.get("type") == "array"
+            kind = schema["items"].get("type") if is_list else schema.get("type")
+            texts = sent[name].split(",") if is_list and name in sent else [sent.get(name, "")]
+            if name in sent and kind in _SPELLINGS and not all(map(_SPELLINGS[kind].fullmatch, texts)):
+                wrong.append({"pointer": f"query/{name}", "detail": f"not {_KINDS[kind]}"})
+        return wrong
+
     @staticmethod
     def _faults_of(place: str, parameter: dict[str, Any], value: Any) -> list[dict[str, str]]:
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
-        if isinstance(value, str) and "\0" in value:
-            return [{"pointer": pointer, "detail": "holds the NUL character"}]
-        return faults(compiled(parameter["schema"]), value, pointer)
+        if isinstance(value, str) and (fault := texts.unstorable_character(value)):
+            return [{"pointer": pointer, "detail": fault}]
+        schema = parameter["schema"]
+        return faults(compiled(schema), texts.normalised(schema, value) if place == "query" else value, pointer)
 
 
-def _repeated(query: bytes) -> list[dict[str, str]]:
+def _repeated(sent: Iterable[str]) -> list[dict[str, str]]:
     """A parameter that comes twice is refused: a firewall before us may read the one, and we the other."""
-    names = Counter(name for name, _ in parse_qsl(query.decode("latin1"), keep_blank_values=True))
-    return [
-        {"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in names.items() if count > 1
-    ]
+    counts = Counter(sent).items()
+    return [{"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in counts if count > 1]
 
 
 class AnswerValidator(JSONResponseBodyValidator):
@@ -196,7 +249,7 @@ class AnswerValidator(JSONResponseBodyValidator):
     def _validate(self, body: Any) -> None:
         found = faults(compiled(self._schema), body)
         if found:
-            get_logger(__name__).error("answer breaks the contract", faults=found)
+            get_logger(__name__).error(VIOLATION, faults=found)
             raise AnswerBreaksContract
 
 
@@ -211,6 +264,6 @@ def validator_map() -> dict[str, Any]:
 
     chosen: dict[str, Any] = copy.copy(VALIDATOR_MAP)
     chosen["parameter"] = ParametersValidator
-    chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator})
+    chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator, FORM: FormValidator})
     chosen["response"] = MediaTypeDict({"*/*json": AnswerValidator})
     return chosen

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.events import Event
 from services.admin.models import AuditEntry
@@ -27,6 +26,6 @@ def add(event: Event) -> None:
             before=data["before"],
             after=data["after"],
             request_id=data["request_id"],
-            occurred_at=datetime.fromisoformat(data["occurred_at"]),
+            occurred_at=clock.parse_rfc3339(data["occurred_at"]),
         )
     )

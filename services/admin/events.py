@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
+from libs.chassis import clock
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from libs.chassis.service import NAMES
@@ -46,7 +45,7 @@ def collect_deposits(event: Event) -> None:
     data = event.data
     place = Place(data["location_id"], data["location_name"], data["area"], data["deliveryman_id"])
     deposits = [Deposit(found["order_id"], found["box_id"]) for found in data["deposits"]]
-    donations.threshold_reached(place, deposits, datetime.fromisoformat(event.time))
+    donations.threshold_reached(place, deposits, clock.parse_rfc3339(event.time))
 
 
 @registry.handles("locker.door.used.v1")
@@ -101,7 +100,7 @@ def follow_employee(event: Event) -> None:
         full_name=data["full_name"],
         roles=data["roles"],
         state=data["state"],
-        heard_at=datetime.fromisoformat(event.time),
+        heard_at=clock.parse_rfc3339(event.time),
     )
     if employee is not None:
         assignment.follow_employee(employee)

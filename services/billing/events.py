@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from services.billing import buying, coins, coupons, donations, ledger_check, payments, reconciliation, settlement
@@ -118,7 +118,7 @@ def _move(event: Event, order_id: str) -> Move:
         person_id=data["donor_id"],
         state=data["state"],
         version=event.version,
-        at=datetime.fromisoformat(data["at"]),
+        at=clock.parse_rfc3339(data["at"]),
     )
 
 

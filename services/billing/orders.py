@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from libs.chassis import clock
@@ -36,7 +35,7 @@ def payable_order(order_id: str, buyer_id: str) -> PayableOrder:
         raise
     if document["buyer_id"] != buyer_id:
         raise NotFound("there is no such order")
-    expired = datetime.fromisoformat(document["expires_at"]) <= clock.now()
+    expired = clock.parse_rfc3339(document["expires_at"]) <= clock.now()
     if document["state"] != "placed" or expired:
         state = "expired" if expired and document["state"] == "placed" else document["state"]
         raise OrderNotPayable(f"the order is {state}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.events import Event, Unfinished
 from libs.chassis.money import Money
@@ -44,14 +44,14 @@ registry.publishes(
 @registry.handles("auth.user.registered.v1")
 def create_profile(event: Event) -> None:
     data = event.data
-    at = datetime.fromisoformat(event.time)
+    at = clock.parse_rfc3339(event.time)
     customers.register(data["user_id"], data["full_name"], data["consents"], at)
 
 
 @registry.handles("billing.payment.captured.v1")
 def mark_order_paid(event: Event) -> None:
     data = event.data
-    captured_at = datetime.fromisoformat(data["captured_at"])
+    captured_at = clock.parse_rfc3339(data["captured_at"])
     how = {"method": data.get("method"), "coins": data.get("coins")}  # older news has neither
     buying_orders.mark_paid(data["order_id"], data["payment_id"], captured_at, how)
 
@@ -127,7 +127,7 @@ def _follow_work_on(order: dict[str, Any], data: dict[str, Any]) -> None:
 
 def _news_of(data: dict[str, Any], tracking_code: str | None) -> WorkNews:
     told = {name: data[name] for name in ("work_order_id", "kind", "state", "assignee_id", "reason")}
-    return WorkNews(**told, tracking_code=tracking_code, at=datetime.fromisoformat(data["at"]))
+    return WorkNews(**told, tracking_code=tracking_code, at=clock.parse_rfc3339(data["at"]))
 
 
 def _checked(order: dict[str, Any], result: str) -> None:
@@ -160,7 +160,7 @@ def show_refund(event: Event) -> None:
         data["return_id"],
         Money.from_dict(data["amount"]),
         data["method"],
-        datetime.fromisoformat(data["made_at"]),
+        clock.parse_rfc3339(data["made_at"]),
         replaces=data.get("replaces"),  # older news has none
     )
     if data["return_id"] is not None:

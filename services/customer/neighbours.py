@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.peers import PeerProblem, peer
 from libs.chassis.problems import Conflict, Unprocessable
@@ -95,7 +96,7 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str], expe
     items = tuple(
         HeldItem(item["product_id"], item["title"], Money.from_dict(item["price"])) for item in document["items"]
     )
-    return Hold(items, datetime.fromisoformat(document["until"]))
+    return Hold(items, clock.parse_rfc3339(document["until"]))
 
 
 def quote_products(product_ids: Sequence[str]) -> Quote:
@@ -148,7 +149,7 @@ def hold_box(order_id: str, person_id: str, location_id: str) -> BoxHold:
         document["box_label"],
         document["location_id"],
         document["location_name"],
-        datetime.fromisoformat(document["held_until"]),
+        clock.parse_rfc3339(document["held_until"]),
     )
 
 

@@ -81,7 +81,7 @@ def _take(location: Location, event: dict[str, Any]) -> None:
 
 def _time_of(event: dict[str, Any]) -> datetime:
     """When it happened, by the controller's clock, which cannot be ahead of ours."""
-    return min(datetime.fromisoformat(event["at"]), clock.now() + CLOCK_TOLERANCE)
+    return min(clock.parse_rfc3339(event["at"]), clock.now() + CLOCK_TOLERANCE)
 
 
 def _apply(location: Location, event: dict[str, Any], at: datetime) -> None:

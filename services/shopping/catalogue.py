@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from libs.chassis.pagination import decode_cursor, encode_cursor
-from libs.chassis.problems import BadRequest
+from libs.chassis.pagination import decode_cursor, encode_cursor, wrong_cursor
 from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
 from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term, size_term
@@ -153,14 +152,14 @@ def _one_of(terms: Sequence[str]) -> Any:
 
 def _read_cursor(cursor: str, of_list: str, sort: str) -> tuple[Document, str | None]:
     """What comes after the last product of the page before, and the words that were looked for instead of `q`."""
-    made_for, value, product_id, searched_for = decode_cursor(cursor, 4)
-    if made_for != of_list or not isinstance(product_id, str) or not isinstance(searched_for, str | None):
-        raise _wrong_cursor()
+    value, product_id, searched_for = decode_cursor(cursor, 3, of_list=of_list)
+    if not isinstance(product_id, str) or not isinstance(searched_for, str | None):
+        raise wrong_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
         value = _moment(value)
     elif not isinstance(value, int):
-        raise _wrong_cursor()
+        raise wrong_cursor()
     beyond = "$lt" if direction < 0 else "$gt"
     after = {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
     return after, searched_for
@@ -172,16 +171,11 @@ def _cursor_at(product: Product, of_list: str, sort: str, searched_for: str | No
         value = round(product.published_at.timestamp() * 1000)
     elif product.price:
         value = product.price.amount
-    return encode_cursor([of_list, value, product.id, searched_for])
+    return encode_cursor([value, product.id, searched_for], of_list=of_list)
 
 
 def _moment(milliseconds: Any) -> datetime:
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except (TypeError, ValueError, OverflowError):
-        raise _wrong_cursor() from None
-
-
-def _wrong_cursor() -> BadRequest:
-    error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
-    return BadRequest("the cursor belongs to another list", errors=[error])
+        raise wrong_cursor() from None

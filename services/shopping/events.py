@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.events import Event
 from services.shopping import (
     announcements,
@@ -41,7 +41,7 @@ def decide_hold_after_payment(event: Event) -> None:
 @registry.handles("customer.buying_order.placed.v1")
 def take_ordered_items_out_of_cart(event: Event) -> None:
     data = event.data
-    placed_at = datetime.fromisoformat(data["placed_at"])
+    placed_at = clock.parse_rfc3339(data["placed_at"])
     cart.remove_ordered(data["buyer_id"], data["order_id"], data["product_ids"], placed_at)
 
 

@@ -31,7 +31,7 @@ def list_inventory(state: str | None, limit: int, cursor: str | None) -> dict[st
     """Products in any state, newest first: `{"items": [Product], "next_cursor": …}`."""
     query: Document = {"state": state} if state else {}
     if cursor:
-        query["_id"] = {"$lt": decode_cursor(cursor, 1)[0]}
+        query["_id"] = {"$lt": decode_cursor(cursor, 1, (str,))[0]}
     found = product_store.list_products(query, [("_id", -1)], limit + 1)
     items = found[:limit]
     return {"items": items, "next_cursor": encode_cursor([items[-1].id]) if len(found) > limit else None}

@@ -1,7 +1,7 @@
 """Requests that Schemathesis makes up from the contracts, at both gateways, with each kind of token and with none.
 
-Right and wrong ones alike: nothing ends in a 5xx, every answer is one of the contract, and nobody gets in without a
-token. The requests are the same in each run.
+Right and wrong ones alike, and ones with values at the edges of their types (`boundaries.py`): nothing ends in a
+5xx, every answer is one of the contract, and nobody gets in without a token. The requests are the same in each run.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from schemathesis.specs.openapi import checks
 
 from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
 from libs.gateway.model import Exposed
+from tests.attacks.boundaries import at_the_edge
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
@@ -211,7 +212,8 @@ def ask_all(exposed: Exposed, asker: Asker, real: dict[str, str]) -> None:
     ask(right, asker, 1)
     examples = 1 if asker.is_turned_away else EXAMPLES
     if not asker.is_turned_away:
-        ask(right, asker, examples)
+        ask(right, asker, examples // 2)
+        ask(at_the_edge(right, operation.service), asker, examples - examples // 2)
         if operation.method == "GET" and "{" in operation.path:
             known = {name: value for name, value in real.items() if f"{{{name}}}" in operation.path}
             ask(asked.as_strategy(path_parameters=known), asker, examples)

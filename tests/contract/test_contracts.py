@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from openapi_spec_validator import validate
 
 from libs.chassis.service import NAMES
+from libs.chassis.texts import is_text
 from libs.chassis.validation import to_json_schema
 from tests.contract.documents import (
     CONTRACTS,
@@ -89,6 +91,20 @@ def test_every_parameter_has_an_example_that_it_would_accept(name: str) -> None:
             assert example is not None, where
             assert not faults(parameter["schema"], example), where
             assert parameter["description"], where
+
+
+SECRETS = re.compile(r"(token|secret|password|code|state|verifier|challenge|redirect_uri|scope|client_id)$")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_must_stay_as_it_was_sent_is_not_a_text_that_is_normalised(name: str) -> None:
+    for operation in operations(name):
+        contents = operation.get("requestBody", {}).get("content", {}).values()
+        sent = [found for content in contents for found in schemas_in(content["schema"])]
+        sent += [(found["name"], found["schema"]) for found in operation.get("parameters", ())]
+        for where, schema in sent:
+            if SECRETS.search(where) and "postal_code" not in where:
+                assert not is_text(schema), f"{operation['operationId']} {where}: declare it x-opaque"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from libs.gateway.envoy.clusters import exchange_cluster
 from libs.gateway.envoy.context import request_context
 from libs.gateway.envoy.headers import answer_mutations, request_mutations
 from libs.gateway.envoy.replies import ROUTE_METADATA
-from libs.gateway.envoy.retries import RETRY_IDEMPOTENT, retry_policy
+from libs.gateway.envoy.retries import exchange_retry_policy
 from libs.gateway.inputs import EnvoyInputs
 from libs.gateway.model import Gateway, Rate, Throttle
 
@@ -130,7 +130,7 @@ def _exchange(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
             },
             "path_prefix": authorizer.exchange_path,
             # An exchange changes nothing, so a restart of auth is waited for, not shown.
-            "retry_policy": retry_policy(RETRY_IDEMPOTENT),
+            "retry_policy": exchange_retry_policy(authorizer.timeout_seconds),
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": [{"exact": "authorization"}]},
                 "allowed_client_headers": {"patterns": [{"exact": "www-authenticate"}]},

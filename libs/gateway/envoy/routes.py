@@ -65,7 +65,10 @@ def _operation(exposed: Exposed, gateway: Gateway) -> dict[str, Any]:
         "route": {
             "cluster": operation.service,
             "timeout": f"{gateway.timeouts.service_answer_seconds}s",
-            "retry_policy": retry_policy(RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT),
+            "retry_policy": retry_policy(
+                RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT,
+                gateway.timeouts.service_answer_seconds,
+            ),
         },
         "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.security import principal
 from services.admin import return_contacts
@@ -13,7 +13,7 @@ from services.admin.schemas import ReturnContactSchema
 
 
 def record_return_contact(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    contacted_at, refund = datetime.fromisoformat(body["contacted_at"]), Money.from_dict(body["refund"])
+    contacted_at, refund = clock.parse_rfc3339(body["contacted_at"]), Money.from_dict(body["refund"])
     agreement = Agreement(contacted_at, body["channel"], body.get("note"), refund)
     contact = return_contacts.record(body["return_id"], agreement, principal().subject)
     location = f"/admin/v1/return-contacts/{contact.return_id}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from services.customer import buying_orders, buying_returns, donating_orders, order_work
 from services.customer.order_pages import (
     OrderFilter,
@@ -32,7 +32,7 @@ def list_all_buying_orders(
     limit: int = 20,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    since, until = (datetime.fromisoformat(time) if time else None for time in (placed_from, placed_before))
+    since, until = (clock.parse_optional(time) for time in (placed_from, placed_before))
     return page_of_orders(limit, cursor, OrderFilter(state, buyer_id, pickup_location_id, since, until), sort)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from services.customer import order_statistics
 from services.customer.order_statistics import Period
 from services.customer.schemas import RankedBuyerSchema, RankedDonorSchema
@@ -23,4 +23,4 @@ def get_top_donors(since: str, until: str) -> dict[str, Any]:
 
 
 def _period(since: str, until: str) -> Period:
-    return order_statistics.period(datetime.fromisoformat(since), datetime.fromisoformat(until))
+    return order_statistics.period(clock.parse_rfc3339(since), clock.parse_rfc3339(until))

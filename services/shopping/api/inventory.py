@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.etags import etag_of, match_if_sent, require_match
 from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
@@ -43,7 +43,7 @@ def set_product_price(product_id: str, body: dict[str, Any]) -> Answer:
 
 def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Answer:
     publish_at = (body or {}).get("publish_at")
-    moment = datetime.fromisoformat(publish_at) if publish_at else None
+    moment = clock.parse_optional(publish_at)
     product = inventory.get_product(product_id)
     return _answer(inventory.publish(product, moment, only_as_read=match_if_sent(product.version)))
 

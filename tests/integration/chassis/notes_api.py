@@ -47,6 +47,10 @@ def list_notes(limit: int = 20, cursor: str | None = None, kind: str | None = No
     )
 
 
+def list_drafts(limit: int = 20, cursor: str | None = None, kind: str | None = None) -> dict[str, Any]:
+    return list_notes(limit, cursor, kind)
+
+
 def create_note(body: dict[str, Any]) -> Any:
     note = Note(id=stable_id("not"), title=body["title"])
     made.append(note.id)

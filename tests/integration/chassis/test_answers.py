@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from libs.chassis import db, health, operations
+from libs.chassis import db, health, metrics, operations, response_checks, validation
+from libs.chassis.settings import overridden
 from tests.integration.chassis.conftest import Notes, running_notes
 
 NOBODY: dict[str, Any] = {"headers": {"Authorization": ""}}
@@ -53,6 +56,23 @@ def test_parameters_are_all_checked_at_once(quick_notes: Notes) -> None:
     assert pointers(quick_notes.client.get("/notes/v1/notes?limit=many")) == {"query/limit"}
     assert pointers(quick_notes.client.get("/notes/v1/notes?cursor=abcd")) == {"query/cursor"}
     assert pointers(quick_notes.ask("GET", "/notes/nonsense")) == {"path/note_id"}
+
+
+@pytest.mark.parametrize(
+    "limit", ["1_0", "+10", "%2B10", "%2010", "10%20", "010", "1.0", "1e1", "%EF%BC%91%EF%BC%90", ""]
+)
+def test_a_number_in_a_query_is_spelt_as_in_json(quick_notes: Notes, limit: str) -> None:
+    assert pointers(quick_notes.client.get(f"/notes/v1/notes?limit={limit}")) == {"query/limit"}
+
+
+def test_the_cursor_of_another_list_is_refused(quick_notes: Notes) -> None:
+    for title in "abc":
+        quick_notes.create(title, f"key-0000{title}")
+    path = "/notes/v1/notes?limit=1"
+    cursor = quick_notes.client.get(f"{path}&kind=long").json()["next_cursor"]
+    assert quick_notes.client.get(f"{path}0&kind=long&cursor={cursor}").json()["items"][0]["title"] == "b"
+    for other in ("/notes/v1/notes?kind=short", "/notes/v1/notes?limit=1", "/notes/v1/drafts?kind=long"):
+        assert pointers(quick_notes.client.get(f"{other}&cursor={cursor}")) == {"query/cursor"}
 
 
 def test_a_parameter_that_comes_twice_is_refused(quick_notes: Notes) -> None:
@@ -124,10 +144,53 @@ def test_a_fault_of_ours_is_a_bare_500(quick_notes: Notes, kind: str) -> None:
         assert leak not in answer.text
 
 
-def test_in_production_our_answers_are_not_checked(tmp_path: Path) -> None:
+@pytest.fixture
+def production(tmp_path: Path) -> Iterator[Notes]:
     url = f"sqlite:///{tmp_path / 'production.db'}"
-    with running_notes(url, RECLOTHES_ENVIRONMENT="production") as notes:
-        assert notes.ask("POST", "/faults/broken-answer").status_code == 200
+    with running_notes(url, RECLOTHES_ENVIRONMENT="production", RECLOTHES_RESPONSE_CHECK_PERCENT="100") as notes:
+        yield notes
+
+
+def lines_about(captured: list[Any], event: str) -> list[Any]:
+    return [line for line in captured if line["event"] == event]
+
+
+def test_in_production_a_response_that_violates_the_contract_is_sent_logged_and_counted(production: Notes) -> None:
+    counted = metrics.CONTRACT_VIOLATIONS.labels("play_fault")._value.get()
+    with structlog.testing.capture_logs() as captured:
+        assert production.ask("POST", "/faults/broken-answer").status_code == 200
+    (line,) = lines_about(captured, validation.VIOLATION)
+    assert (line["operation"], line["log_level"]) == ("play_fault", "error")
+    assert {fault["pointer"] for fault in line["faults"]} == {"/", "/title"}
+    assert metrics.CONTRACT_VIOLATIONS.labels("play_fault")._value.get() == counted + 1
+
+
+def test_in_production_a_status_that_the_contract_does_not_define_is_logged(production: Notes) -> None:
+    with structlog.testing.capture_logs() as captured:
+        assert production.ask("GET", f"/notes/{NOTE}").status_code == 404
+    (line,) = lines_about(captured, validation.VIOLATION)
+    assert line["faults"] == [{"pointer": "status", "detail": "404 is not defined for this operation"}]
+
+
+def test_a_response_as_the_contract_has_it_is_not_logged(production: Notes) -> None:
+    with structlog.testing.capture_logs() as captured:
+        assert production.create("a", "key-00001").status_code == 201
+        assert production.client.get("/notes/v1/notes").status_code == 200
+    assert lines_about(captured, validation.VIOLATION) == []
+
+
+def test_a_check_that_fails_holds_no_response_back(production: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(response_checks, "violations", fail)
+    assert production.create("a", "key-00001").status_code == 201
+
+
+def test_only_the_sample_is_checked(production: Notes) -> None:
+    with overridden(response_check_percent=0.0), structlog.testing.capture_logs() as captured:
+        assert production.ask("POST", "/faults/broken-answer").status_code == 200
+    assert lines_about(captured, validation.VIOLATION) == []
 
 
 def test_a_request_id_is_kept_when_it_is_one_and_made_otherwise(quick_notes: Notes) -> None:
@@ -164,8 +227,6 @@ def test_a_database_that_is_away_is_a_503_that_says_when_to_come_back(quick_note
     ids=["mariadb", "sqlite"],
 )
 def test_a_database_that_is_gone_is_a_503_and_comes_back(quick_notes: Notes, gone: str) -> None:
-    from libs.chassis.settings import overridden
-
     with overridden(database_url=gone):
         for answer in (quick_notes.client.get("/notes/v1/notes"), quick_notes.create("a", "key-00001")):
             problem_of(answer, 503, "unavailable")

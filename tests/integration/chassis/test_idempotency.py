@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from libs.chassis import idempotency
+import pytest
+from sqlalchemy import select
+
+from libs.chassis import clock, expiry, idempotency
 from libs.chassis.db import unit_of_work
+from libs.chassis.tables import IdempotencyRow
 from tests.integration.chassis import notes_api
 from tests.integration.chassis.conftest import Notes
 
@@ -114,3 +118,13 @@ def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
     assert len(notes_api.made) == 1
     with unit_of_work(reads_only=True) as session:
         assert session.query(notes_api.Note).count() == 1
+
+
+def test_a_key_and_its_response_are_deleted_after_a_day(notes: Notes) -> None:
+    with clock.freeze(clock.now() - expiry.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
+        notes.create("old", KEY)
+        notes.create("refused", "key-0000-0002", "refuse")
+    notes.create("new", "key-0000-0003")
+    expiry.delete_expired()
+    with unit_of_work(reads_only=True) as db:
+        assert list(db.scalars(select(IdempotencyRow.key))) == ["key-0000-0003"]

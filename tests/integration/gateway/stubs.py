@@ -115,6 +115,7 @@ class Authorizer:
     def _exchanged(self, token: str) -> Answer:
         # Throttles are by token, so a test may ask for one of its own: "good-…".
         if token.startswith("good"):
+            time.sleep(1.2 if token == "good-slow" else 0)
             return Answer(200, {"authorization": f"Bearer {self.jwt()}", "x-user-id": "usr_1"})
         wrong = {
             "answers-nothing": Answer(200),

@@ -314,3 +314,13 @@ def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(5)
+
+
+def test_an_exchange_that_takes_longer_than_a_retry_interval_is_asked_for_once(
+    start_gateway: StartGateway, auth: StubServer
+) -> None:
+    gateway = start_gateway(config={"authorizer": IMPATIENT | {"timeout_seconds": 1.8}})
+    before = sum("/exchange/" in seen.path for seen in auth.requests)
+    answer = gateway.client.get(ORDER, headers={"authorization": "Bearer good-slow"})
+    assert answer.status_code == 200
+    assert sum("/exchange/" in seen.path for seen in auth.requests) == before + 1

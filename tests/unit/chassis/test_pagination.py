@@ -17,7 +17,10 @@ from libs.chassis.problems import BadRequest
 from libs.chassis.types import UtcDateTime
 
 
-def raw(value: Any) -> str:
+def raw(value: Any, of_list: str = "") -> str:
+    """A cursor made by hand, bound to the list outside a request."""
+    if isinstance(value, list):
+        value = [of_list, *value]
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 

@@ -135,9 +135,8 @@ def test_a_body_in_several_messages_is_one_body() -> None:
         (b"\xff", "not JSON"),
         (b'{"a": NaN}', "not JSON"),
         (b'{"a": 1e999}', "not JSON"),
-        (b'{"a": "\\ud800"}', "not JSON"),
     ],
-    ids=["twice", "twice, deeper", "deep", "cut off", "not UTF-8", "NaN", "infinite", "half a character"],
+    ids=["twice", "twice, deeper", "deep", "cut off", "not UTF-8", "NaN", "infinite"],
 )
 def test_a_body_that_is_not_json_is_a_400(content: bytes, reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):

@@ -54,6 +54,21 @@ def answers(*statuses: int) -> Answer:
     return lambda _request: httpx.Response(left.pop(0) if len(left) > 1 else left[0], json={"ok": True})
 
 
+def test_a_peer_that_hangs_is_asked_once_and_one_that_refuses_again(played: Peers) -> None:
+    def fails(error: type[httpx.TransportError]) -> Answer:
+        def fail(_request: httpx.Request) -> httpx.Response:
+            raise error("no response")
+
+        return fail
+
+    for error, calls in ((httpx.ReadTimeout, 1), (httpx.ConnectTimeout, 3), (httpx.ConnectError, 1)):
+        played.calls.clear()
+        played.answer = fails(error)
+        with pytest.raises(PeerUnavailable):
+            peer("locker").get("/a")
+        assert len(played.calls) == calls, "the circuit opens at the fifth failure"
+
+
 def test_the_token_is_asked_for_once_with_the_services_own_secret(played: Peers) -> None:
     for _ in range(3):
         assert peer("locker").get("/locker/v1/locations/loc_1").status_code == 200

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from botocore.exceptions import ClientError
+from sqlalchemy import select, text
 
-from libs.chassis import clock, db, relay, topology
+from libs.chassis import clock, db, expiry, metrics, relay, topology
 from libs.chassis.events import EventRegistry
 from libs.chassis.tables import ChassisBase, OutboxRow
 
@@ -21,10 +22,14 @@ class PlayedSns:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.spoils_batch: str | None = None
+        self.code = "InvalidParameter"
         self.refuses: Callable[[str], bool] = lambda _message: False
 
     def publish_batch(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:
         assert TopicArn == ARN
+        if self.spoils_batch in [entry["Message"] for entry in PublishBatchRequestEntries]:
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "PublishBatch")
         self.batches.append([entry["Message"] for entry in PublishBatchRequestEntries])
         answer: dict[str, Any] = {"Successful": [], "Failed": []}
         for entry in PublishBatchRequestEntries:
@@ -86,6 +91,46 @@ def test_ten_refused_events_hold_up_no_other(made: relay.Relay, sns: PlayedSns) 
     assert sns.batches == [spoilt, ["good"]]
 
 
+SPOIL = {
+    "no time": "UPDATE outbox SET created_at = 'yesterday' WHERE event_id = 'evt_spoilt'",
+    "no text": "UPDATE outbox SET body = CAST(x'ff00fe' AS TEXT) WHERE event_id = 'evt_spoilt'",
+    "no type": "UPDATE outbox SET type = x'ff' WHERE event_id = 'evt_spoilt'",
+}
+
+
+@pytest.mark.parametrize("statement", SPOIL.values(), ids=SPOIL.keys())
+def test_an_unreadable_event_holds_up_no_other(made: relay.Relay, sns: PlayedSns, statement: str) -> None:
+    add("first", "spoilt", "last")
+    with db.unit_of_work() as session:
+        session.execute(text(statement))
+    before = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get()
+    made.send_batch()
+    assert {"first", "last"} <= set(sns.tried)
+    assert made.send_batch() == 0, "it is parked, not tried again and again"
+    parked = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get() - before
+    assert parked == ("spoilt" not in sns.tried)
+
+
+def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(
+    made: relay.Relay, sns: PlayedSns
+) -> None:
+    add("first", "spoilt", "last")
+    sns.spoils_batch = "spoilt"
+    made.send_batch()
+    assert waiting() == ["spoilt"]
+    assert sns.tried == ["first", "last"]
+    assert made.send_batch() == 0
+
+
+def test_a_missing_topic_parks_no_event(made: relay.Relay, sns: PlayedSns) -> None:
+    add("first")
+    sns.spoils_batch, sns.code = "first", "NotFound"
+    with pytest.raises(ClientError):
+        made.send_batch()
+    sns.spoils_batch = None
+    assert made.send_batch() == 1
+
+
 def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: relay.Relay, sns: PlayedSns) -> None:
     add("later")
     sns.refuses = lambda _message: True
@@ -125,12 +170,12 @@ def test_events_sent_before_a_crash_could_note_it_are_sent_again(
 
 
 def test_what_was_sent_long_ago_is_forgotten(made: relay.Relay, sns: PlayedSns) -> None:
-    with clock.freeze(clock.now() - relay.KEEP * 2):
+    with clock.freeze(clock.now() - expiry.KEEP_EVENTS * 2):
         add("old")
         made.send_batch()
         add("old and waiting")
     add("new")
-    made._forget_old()
+    expiry.delete_expired()
     with db.unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(OutboxRow.body).order_by(OutboxRow.id))) == ["old and waiting", "new"]
 

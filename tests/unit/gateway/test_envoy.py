@@ -134,6 +134,17 @@ def test_only_what_may_be_asked_twice_is_retried_after_it_was_sent(built: Json) 
     assert "connect-failure" in retry_on["place_order"]
 
 
+def test_a_service_that_hangs_is_not_asked_again(built: Json) -> None:
+    for route in routes_of(built):
+        if "retry_policy" in route.get("route", {}):
+            assert route["route"]["retry_policy"]["per_try_timeout"] == route["route"]["timeout"], route["name"]
+    exchange = next(
+        one for one in manager_of(built)["http_filters"] if one["name"] == "envoy.filters.http.ext_authz"
+    )
+    asked = exchange["typed_config"]["http_service"]
+    assert asked["retry_policy"]["retry_back_off"]["max_interval"] == asked["server_uri"]["timeout"]
+
+
 def test_a_service_is_waited_for_as_long_as_the_configuration_says(built: Json) -> None:
     timeouts = {route["route"]["timeout"] for route in routes_of(built) if route["name"] == "get_order"}
     assert timeouts == {"5s"}

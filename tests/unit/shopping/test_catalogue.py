@@ -55,14 +55,14 @@ def test_a_search_for_signs_finds_nothing_instead_of_all(queries: list) -> None:
     [
         "nonsense",
         encode_cursor([1, 2]),
-        encode_cursor([NEWEST, 5, "prd_1"]),
-        encode_cursor(["price_asc", 100, "prd_1", None]),
-        encode_cursor([_list_of(ProductFilter(), "price_asc"), 100, "prd_1", None]),
-        encode_cursor([_list_of(ProductFilter(colour="navy"), "newest"), 5, "prd_1", None]),
-        encode_cursor([NEWEST, "x", "prd_1", None]),
-        encode_cursor([NEWEST, 10**30, "prd_1", None]),
-        encode_cursor([NEWEST, 5, 5, None]),
-        encode_cursor([NEWEST, 5, "prd_1", 5]),
+        encode_cursor([5, "prd_1"], of_list=NEWEST),
+        encode_cursor([100, "prd_1", None]),
+        encode_cursor([100, "prd_1", None], of_list=_list_of(ProductFilter(), "price_asc")),
+        encode_cursor([5, "prd_1", None], of_list=_list_of(ProductFilter(colour="navy"), "newest")),
+        encode_cursor(["x", "prd_1", None], of_list=NEWEST),
+        encode_cursor([10**30, "prd_1", None], of_list=NEWEST),
+        encode_cursor([5, 5, None], of_list=NEWEST),
+        encode_cursor([5, "prd_1", 5], of_list=NEWEST),
     ],
 )
 def test_a_cursor_of_another_list_is_refused(queries: list, cursor: str) -> None:
@@ -75,4 +75,5 @@ def test_a_cursor_of_another_list_is_refused(queries: list, cursor: str) -> None
 
 def test_a_price_cursor_must_hold_a_price(queries: list) -> None:
     with pytest.raises(BadRequest):
-        browse(ProductFilter(), "price_asc", 20, encode_cursor(["price_asc", "x", "prd_1", None]))
+        of_list = _list_of(ProductFilter(), "price_asc")
+        browse(ProductFilter(), "price_asc", 20, encode_cursor(["x", "prd_1", None], of_list=of_list))

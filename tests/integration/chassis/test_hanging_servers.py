@@ -1,0 +1,199 @@
+"""A server that hangs is handled like one that refuses: a short deadline, then no waiting at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pymongo.errors
+import pytest
+import redis
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from libs.chassis import breakers, cache, db, documents, messaging, object_store, topology
+from libs.chassis.object_store import Bucket, PhotoStoreAway
+from libs.chassis.settings import overridden
+from tests.integration.chassis.conftest import running_process
+from tests.integration.chassis.notes_api import registry
+from tests.support import servers
+
+IMMEDIATELY = 0.2  # seconds, for what waits for nothing
+
+
+def seconds_of(call: Callable[[], Any], error: type[Exception] | tuple[type[Exception], ...]) -> float:
+    """How long the call takes to fail with this error."""
+    begun = time.monotonic()
+    with pytest.raises(error):
+        call()
+    return time.monotonic() - begun
+
+
+def pid_of(url: str) -> int:
+    """The process, one of this test's, that listens at the URL's port."""
+    port = urlsplit(url).port
+    for process in psutil.Process().children():
+        if any(found.laddr.port == port for found in process.net_connections() if found.status == "LISTEN"):
+            return int(process.pid)
+    raise LookupError(f"nothing of this test listens at {port}")
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[None]:
+    with running_process(registry, RECLOTHES_DATABASE_URL=f"sqlite:///{tmp_path / 'here.db'}"):
+        yield
+
+
+@pytest.fixture
+def valkey(process: None) -> Iterator[int]:
+    """The process id of a cache of this test's own, which the settings name."""
+    with servers.redis_protocol(servers.valkey()) as url, overridden(redis_url=url):
+        yield int(cache.redis_client().info("server")["process_id"])
+
+
+@pytest.fixture
+def hanging_port() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100)
+        yield listener.getsockname()[1]
+
+
+def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(valkey: int) -> None:
+    def read() -> Any:
+        return cache.redis_client().get("a")
+
+    def read_many() -> Any:
+        with cache.redis_client().pipeline(transaction=False) as pipeline:
+            return pipeline.get("a").get("b").execute()
+
+    assert read() is None
+    circuit = cache._circuit(cache.settings().redis_url)
+    with frozen(valkey):
+        for _ in range(breakers.FAILURES):
+            assert seconds_of(read, redis.TimeoutError) < 1.0
+        assert circuit.current_state == "open"
+        assert seconds_of(read, cache.RedisError) < IMMEDIATELY
+        assert seconds_of(read_many, cache.RedisError) < IMMEDIATELY
+        assert cache.claim("a", seconds=1)
+    circuit.half_open()
+    assert (read(), read_many()) == (None, [None, None])
+    assert circuit.current_state == "closed"
+
+
+def test_the_event_loop_shares_the_circuit_of_the_cache(valkey: int) -> None:
+    async def read() -> None:
+        client = cache._async_client.__wrapped__(cache.settings().redis_url, None)
+        try:
+            await client.mget(["a"])
+        finally:
+            await client.aclose()
+
+    asyncio.run(read())
+    with frozen(valkey):
+        for _ in range(breakers.FAILURES):
+            assert seconds_of(lambda: asyncio.run(read()), redis.TimeoutError) < 1.2
+        assert seconds_of(lambda: asyncio.run(read()), cache.RedisError) < IMMEDIATELY
+        assert seconds_of(lambda: cache.redis_client().get("a"), cache.RedisError) < IMMEDIATELY
+
+
+def test_an_error_of_a_command_does_not_open_the_circuit(valkey: int) -> None:
+    cache.redis_client().set("a", "text")
+    for _ in range(breakers.FAILURES + 1):
+        with pytest.raises(redis.ResponseError):
+            cache.redis_client().hgetall("a")
+    assert cache.redis_client().get("a") == "text"
+
+
+def read_database() -> None:
+    with db.unit_of_work(reads_only=True) as session:
+        session.execute(text("SELECT 1"))
+
+
+def test_a_database_that_does_not_answer_is_not_called_again(
+    process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(db, "READ_SECONDS", 0.3)
+    with overridden(database_url=f"mysql+pymysql://root@127.0.0.1:{hanging_port}/none"):
+        assert seconds_of(read_database, OperationalError) < 2
+        assert seconds_of(read_database, OperationalError) < IMMEDIATELY
+
+
+def test_a_photo_store_that_does_not_answer_is_not_called_again(
+    process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(object_store, "READ_SECONDS", 0.2)
+    with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
+        object_store.s3_client.cache_clear()
+        bucket = Bucket("photos")
+        assert seconds_of(lambda: bucket.size_of("a"), PhotoStoreAway) < 4
+        assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreAway) < IMMEDIATELY
+    object_store.s3_client.cache_clear()
+
+
+def test_a_queue_that_does_not_answer_is_not_called_again(
+    process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(topology, "READ_SECONDS", 0.2)
+    with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
+        topology.aws.cache_clear()
+
+        def send() -> None:
+            messaging.send_to_queue("carts", {})
+
+        assert seconds_of(send, messaging.QueueUnavailable) < 6
+        assert seconds_of(send, messaging.QueueUnavailable) < IMMEDIATELY
+    topology.aws.cache_clear()
+
+
+@pytest.mark.full
+def test_a_document_store_that_hangs_is_soon_not_chosen_any_more(process: None) -> None:
+    with servers.secantus() as url, overridden(mongo_url=f"{url}/shopping"):
+        store = documents.mongo_database()
+
+        def read() -> Any:
+            return store["things"].find_one({})
+
+        assert read() is None
+        pid = pid_of(url)
+        with frozen(pid):
+            assert seconds_of(read, pymongo.errors.PyMongoError) < 4.5
+            assert seconds_of(read, pymongo.errors.ServerSelectionTimeoutError) < 2
+        assert read() is None
+        store.client.close()
+
+
+@pytest.mark.full
+def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(process: None) -> None:
+    with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
+        read_database()
+        circuit = db._circuit(db.settings().database_url)
+        with frozen(pid_of(url)):
+            for _ in range(breakers.FAILURES):
+                assert seconds_of(read_database, OperationalError) < 12
+            assert seconds_of(read_database, OperationalError) < IMMEDIATELY
+        circuit.half_open()
+        read_database()
+        db.engine().dispose()

@@ -1,0 +1,160 @@
+"""Texts of people: trimmed and in NFC once, blank ones refused, what no store keeps refused with a pointer."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.chassis import texts
+from libs.chassis.problems import BadRequest
+from libs.chassis.validation import _loads, compiled, refuse_faults
+
+TEXT = {"type": "string", "minLength": 1, "maxLength": 20}
+BLANKS = [chr(code) for code in range(1, sys.maxunicode + 1) if chr(code).isspace()] + [
+    chr(code)
+    for code in range(1, sys.maxunicode + 1)
+    if unicodedata.category(chr(code)) in ("Cf", "Zl", "Zp", "Zs")
+]
+INVISIBLE_LETTERS = ["\u034f", "\u115f", "\u1160", "\u2800", "\u3164", "\uffa0", "\ufe0f"]
+
+
+def faults_of(value: Any, schema: dict[str, Any] = TEXT) -> list[dict[str, str]]:
+    body_schema = {"type": "object", "properties": {"name": schema}}
+    try:
+        refuse_faults(body_schema, {"name": value})
+    except BadRequest as refused:
+        return refused.errors or []
+    return []
+
+
+def test_each_kind_of_blank_is_refused() -> None:
+    for blank in [*BLANKS, *INVISIBLE_LETTERS]:
+        for text in (blank, blank * 3, f" {blank}\u200b", f"\u200d{blank}"):
+            assert [fault["pointer"] for fault in faults_of(text)] == ["/name"], ascii(text)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (" Ana \n", "Ana"),
+        ("\u200b\u3000Ana\ufeff\u00a0", "Ana"),
+        ("Ana  Costa", "Ana  Costa"),
+        ("Joa\u0303o", "Jo\u00e3o"),
+        ("\u2764\ufe0f", "\u2764\ufe0f"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e007f", "\U0001f3f4\U000e0067\U000e0062\U000e007f"),
+        ("\u0646\u0645\u06cc\u200c", "\u0646\u0645\u06cc\u200c"),
+        ("\u200d", ""),
+        ("", ""),
+    ],
+)
+def test_a_text_is_trimmed_and_composed_and_otherwise_kept(sent: str, kept: str) -> None:
+    assert texts.normalise(sent) == kept
+
+
+@pytest.mark.parametrize("character", ["a", "\u00e9", "\u0416", "\u20ac", "\U0001f9e5"], ids=ascii)
+def test_the_longest_text_is_counted_in_characters_whatever_their_bytes(character: str) -> None:
+    assert faults_of(character * 20) == []
+    assert [fault["pointer"] for fault in faults_of(character * 21)] == ["/name"]
+
+
+def test_what_is_measured_is_the_text_that_is_stored() -> None:
+    assert faults_of("  " + "e\u0301" * 20 + "  ") == [], "20 characters once composed"
+    assert faults_of("\U0001d160" * 20), "each becomes three characters in NFC"
+
+
+OPAQUE: list[dict[str, Any]] = [
+    {"type": "string", "format": "password"},
+    {"type": "string", "pattern": "^.*$"},
+    {"type": "string", "enum": [" a "]},
+    {"type": "string", "minLength": 1, "x-opaque": True},
+]
+
+
+@pytest.mark.parametrize("schema", OPAQUE, ids=str)
+def test_passwords_codes_and_opaque_values_stay_as_they_are(schema: dict[str, Any]) -> None:
+    body_schema = {"type": "object", "properties": {"name": schema}}
+    assert texts.normalised(body_schema, {"name": " a "}) == {"name": " a "}
+    assert texts.normalised(schema, "e\u0301") == "e\u0301"
+
+
+def test_texts_are_found_wherever_a_body_has_them() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "tags": {"type": "array", "items": TEXT},
+            "lines": {"type": "array", "items": {"type": "object", "properties": {"note": TEXT}}},
+            "count": {"type": "integer"},
+        },
+        "additionalProperties": TEXT,
+    }
+    sent = {"tags": [" a ", 5], "lines": [{"note": " b "}, "x"], "count": 1, "else": " c "}
+    assert texts.normalised(schema, sent) == {
+        "tags": ["a", 5],
+        "lines": [{"note": "b"}, "x"],
+        "count": 1,
+        "else": "c",
+    }
+    assert texts.normalised(schema, ["no object"]) == ["no object"]
+    assert texts.normalised(schema, {"tags": "no list"}) == {"tags": "no list"}
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"a": "x\0"}, "/a"),
+        ({"a": {"b/c": ["", "\0"]}}, "/a/b~1c/1"),
+        ({"a": "\ud800"}, "/a"),
+        ({"a": [{"\udfff": 1}]}, "/a/0"),
+        ("\0", "/"),
+    ],
+    ids=ascii,
+)
+def test_what_no_store_keeps_is_refused_where_it_stands(body: Any, pointer: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        _loads(json.dumps(body))
+    assert [error["pointer"] for error in refused.value.errors or ()] == [pointer]
+
+
+def test_an_escaped_backslash_before_u0000_is_no_control_character() -> None:
+    assert _loads(r'{"a": "\\u0000"}') == {"a": r"\u0000"}
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from([*BLANKS, *INVISIBLE_LETTERS]), max_size=24))
+def test_each_text_that_the_contract_accepts_is_visible_stable_and_fits_its_column(text: str) -> None:
+    kept = texts.normalise(text)
+    assert texts.normalise(kept) == kept
+    if faults_of(text):
+        return
+    assert kept
+    assert any(unicodedata.category(character)[0] in "LMNPSC" for character in kept)
+    assert kept == kept.strip()
+    assert unicodedata.is_normalized("NFC", kept)
+    assert compiled(TEXT).is_valid(kept)
+    assert len(kept) <= 20
+    assert len(kept.encode()) <= 80
+
+
+ANY_TEXT = st.text(st.characters() | st.sampled_from(["\0", "\ud800"]), max_size=4)
+ANY_BODY = st.recursive(
+    st.none() | st.integers() | ANY_TEXT,
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(ANY_TEXT, part, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(ANY_BODY)
+def test_a_body_is_read_as_it_was_or_refused_with_a_pointer(body: Any) -> None:
+    found = list(texts.unstorable(body))
+    if not found:
+        assert _loads(json.dumps(body)) == body
+        return
+    with pytest.raises(BadRequest) as refused:
+        _loads(json.dumps(body))
+    assert refused.value.errors == found[:20]
+    assert all(error["pointer"].startswith("/") for error in found)
