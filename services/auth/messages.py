@@ -71,7 +71,7 @@ def _too_many(which: ColumnElement[bool]) -> bool:
 def give_to_sns() -> None:
     """Give what is due to SNS, oldest first; what SNS does not take waits a moment."""
     for message in _due():
-        if not _plan(message, _next_repeat(message.attempts), message.attempts + 1):
+        if not _plan(message, clock.now() + pause_after(message.attempts), message.attempts + 1):
             continue  # another worker was faster
         try:
             _give(message)
@@ -106,8 +106,9 @@ def _due() -> list[OutgoingMessage]:
         return list(db.scalars(young.order_by(OutgoingMessage.due_at).limit(BATCH)))
 
 
-def _next_repeat(attempts: int) -> datetime:
-    return clock.now() + min(FIRST_REPEAT * (1 << min(attempts, 10)), LONGEST_REPEAT)
+def pause_after(attempts: int) -> timedelta:
+    """How long a message waits before it is sent again, after so many attempts before this one."""
+    return min(FIRST_REPEAT * (1 << min(attempts, 10)), LONGEST_REPEAT)
 
 
 def _plan(mail: OutgoingMessage, due_at: datetime, attempts: int) -> bool:

@@ -43,12 +43,16 @@ def change_service(box_id: str, state: str, reason: str | None) -> Box:
         detail = "say why the box is taken out of service"
         raise Unprocessable(detail, errors=[{"pointer": "/reason", "detail": detail}])
     before = _service_of(box)
-    by_hand = "out_of_service" in (box.state, state)
-    if not (by_hand and _move(box, state)):
+    if not (can_change_by_hand(box.state, state) and _move(box, state)):
         raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
     _record_maintenance(box, reason if state == "out_of_service" else None, principal().subject)
     audit.record("update_box", box.id, before=before, after=_service_of(box))
     return box
+
+
+def can_change_by_hand(before: str, after: str) -> bool:
+    """Staff take a free box out of service and put it back; all other moves follow from orders and doors."""
+    return "out_of_service" in (before, after) and after in MOVES[before]
 
 
 def assign_deliveryman(box_id: str, deliveryman_id: str | None) -> Box:

@@ -85,6 +85,7 @@ def test_nobody_can_fill_a_mailbox(people: People) -> None:
         assert len(people.mails()) == messages.MOST_AN_HOUR + 1
 
 
+@pytest.mark.real_servers
 def test_two_registrations_at_the_same_moment_make_one_account(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_two_registrations_at_the_same_moment_make_one_account(
     assert len(people.mails()) == 2
 
 
+@pytest.mark.real_servers
 def test_an_address_that_only_looks_like_another_is_another(verified: People) -> None:
     for lookalike in ("Inés@Example.org", "\u0131nes@example.org", "ines@example.org\u00ad"):
         with db.unit_of_work():

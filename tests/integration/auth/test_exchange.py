@@ -120,6 +120,7 @@ def test_a_warm_exchange_needs_no_database(verified: People, token: str) -> None
         assert verified.swap(token).status_code == 200
 
 
+@pytest.mark.real_servers
 def test_a_load_under_way_cannot_bring_an_ended_session_back(
     verified: People, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_load_under_way_cannot_bring_an_ended_session_back(
     assert verified.swap(token).status_code == 401
 
 
+@pytest.mark.real_servers
 def test_a_renewal_under_way_cannot_bring_an_ended_session_back(
     verified: People, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +156,7 @@ def test_a_renewal_under_way_cannot_bring_an_ended_session_back(
     assert verified.swap(token).status_code == 401
 
 
+@pytest.mark.real_servers
 def test_a_copy_of_another_version_of_the_service_is_replaced(verified: People, token: str) -> None:
     key = session_cache.key_of(tokens.hash_of(token))
     for strange in ("{}", "no json", json.dumps({"kind": "customer", "more": 1}), "[]"):
@@ -201,6 +204,7 @@ def test_the_last_use_is_noted_but_not_with_every_request(verified: People, toke
         assert verified.swap(token).status_code == 200, "it was not idle for twelve hours"
 
 
+@pytest.mark.real_servers
 def test_an_exchange_does_not_wait_for_who_writes(verified: People, token: str) -> None:
     with db.unit_of_work() as session:
         session.execute(update(User).values(state="active"))  # on SQLite the one lock for writing
