@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from libs.chassis import email_addresses
+from libs.chassis import email_addresses, jobs
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Forbidden
@@ -55,8 +55,14 @@ def ask_for_link(email: str) -> None:
 
 
 def send_links() -> None:
-    """Send what was asked for."""
-    for request in session().scalars(select(LinkRequest).order_by(LinkRequest.id).limit(BATCH)):
+    """Send the requested links, each in a transaction of its own."""
+    requested = select(LinkRequest.id).order_by(LinkRequest.id).limit(BATCH)
+    jobs.for_each("send password links", requested, _send_requested)
+
+
+def _send_requested(request_id: str) -> None:
+    request = session().get(LinkRequest, request_id, with_for_update=True)
+    if request is not None:
         _send_link(request.email)
         session().delete(request)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
@@ -167,11 +166,11 @@ def await_collection(box: Box) -> None:
         box.awaits_collection, box.waiting_since = True, clock.now()
 
 
-def overdue(limit: int) -> Iterator[Box]:
-    """Held boxes whose hold has ended, each locked when it is its turn."""
-    moment = clock.now()
-    ended = select(Box.id).where(Box.state == "held", Box.held_until < moment)
-    for box_id in session().scalars(ended.order_by(Box.id).limit(limit)).all():
-        box = lock(box_id)
-        if box.state == "held" and box.held_until is not None and box.held_until < moment:
-            yield box
+def overdue(limit: int) -> Select[str]:
+    """The ids of held boxes whose hold has ended."""
+    ended = select(Box.id).where(Box.state == "held", Box.held_until < clock.now())
+    return ended.order_by(Box.id).limit(limit)
+
+
+def is_overdue(box: Box) -> bool:
+    return box.state == "held" and box.held_until is not None and box.held_until < clock.now()

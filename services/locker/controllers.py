@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from libs.chassis import clock
+from libs.chassis import clock, jobs
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, Forbidden
 from services.locker import activity, boxes, door_rights, packages, thresholds
@@ -68,8 +69,15 @@ def _take(location: Location, event: dict[str, Any]) -> None:
         return
     session().add(ControllerEvent(location_id=location.id, sequence=number, digest=digest, taken_at=clock.now()))
     location.last_sequence = number
-    _apply(location, event, _time_of(event))
-    session().flush()
+    try:
+        with session().begin_nested():
+            _apply(location, event, _time_of(event))
+            session().flush()
+    except OperationalError:
+        raise  # the database, not the event: the controller sends it again
+    except Exception as error:
+        jobs.report_failure("controller events", f"{location.id}/{number}", error)
+        activity.note_anomaly(location.id, "an event could not be applied", sequence=number)
 
 
 def digest_of(event: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from libs.chassis import clock
+from libs.chassis import clock, jobs
 from libs.chassis.db import session
 from libs.chassis.system_settings import setting
 from services.locker.models import Box, Location
@@ -59,8 +59,12 @@ def check_waiting() -> None:
     unknown = update(Box).where(*awaits, Box.waiting_since.is_(None))
     session().execute(unknown.values(waiting_since=clock.now()), execution_options={"synchronize_session": False})
     late = select(Box.location_id).where(*awaits, Box.waiting_since < _longest_ago()).distinct()
-    for location_id in session().scalars(late.order_by(Box.location_id).limit(MOST_LOCATIONS)).all():
-        check(session().get_one(Location, location_id, with_for_update=True))
+    session().commit()  # each location has a transaction of its own
+    jobs.for_each("collect late deposits", late.order_by(Box.location_id).limit(MOST_LOCATIONS), _check_location)
+
+
+def _check_location(location_id: str) -> None:
+    check(session().get_one(Location, location_id, with_for_update=True))
 
 
 def _ask(location: Location, deliveryman_id: str | None, share: list[Box]) -> None:

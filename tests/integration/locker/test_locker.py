@@ -176,8 +176,7 @@ def test_who_waits_longest_gets_the_first_free_box(locker: Harness) -> None:
         box = session.scalars(select(Box).where(Box.location_id == location["id"])).first()
         assert box is not None
         box.state = "free"
-        session.flush()
-        packages.serve_waiting()
+    packages.serve_waiting()
     assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
 
 

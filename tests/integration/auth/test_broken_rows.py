@@ -1,0 +1,99 @@
+"""A row that cannot be processed or shown blocks none of the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from libs.chassis import db, messaging, metrics
+from libs.chassis.clock import freeze, now
+from services.auth import messages, password_changes
+from services.auth.models import LinkRequest, OutgoingMessage
+from tests.integration.auth.people import EMAIL, People
+
+
+def failures_of(job: str) -> float:
+    return metrics.JOB_ITEMS_FAILED.labels(job)._value.get()
+
+
+def refusal(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Publish")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """To whom SNS took a message; it refuses those to `broken@example.org`."""
+    taken: list[str] = []
+
+    def notify(_channel: str, recipient: str, *_rest: str) -> None:
+        if recipient == "broken@example.org":
+            raise refusal("InvalidParameter", 400)
+        taken.append(recipient)
+
+    monkeypatch.setattr(messaging, "notify", notify)
+    return taken
+
+
+def store_messages(*recipients: str) -> None:
+    moment = now() - timedelta(minutes=1)
+    with db.unit_of_work() as session:
+        for number, recipient in enumerate(recipients):
+            due_at = moment + timedelta(seconds=number)
+            row = OutgoingMessage(id=f"mail-{number}", channel="email", recipient=recipient, subject="x", text="x")
+            row.created_at, row.due_at, row.attempts = moment, due_at, 0
+            session.add(row)
+
+
+def test_a_message_that_sns_refuses_blocks_no_others(people: People, sent: list[str]) -> None:
+    store_messages("broken@example.org", "ines@example.org", "rui@example.org")
+    before = failures_of("give messages to SNS")
+    messages.give_to_sns()
+    assert sent == ["ines@example.org", "rui@example.org"]
+    assert failures_of("give messages to SNS") == before + 1
+    messages.give_to_sns()
+    assert failures_of("give messages to SNS") == before + 1, "it waits for its next attempt"
+    with freeze(now() + timedelta(seconds=31)):
+        messages.give_to_sns()
+    assert failures_of("give messages to SNS") == before + 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url="x"), refusal("Throttling", 400), refusal("InternalError", 500)],
+    ids=["connection", "throttling", "internal"],
+)
+def test_while_sns_is_down_every_message_waits(
+    people: People, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    asked: list[str] = []
+
+    def down(_channel: str, recipient: str, *_rest: str) -> None:
+        asked.append(recipient)
+        raise error
+
+    monkeypatch.setattr(messaging, "notify", down)
+    store_messages("ines@example.org", "rui@example.org")
+    messages.give_to_sns()
+    assert asked == ["ines@example.org"]
+    assert {row.attempts for row in people.mails()} == {0}
+
+
+def test_a_link_request_that_fails_blocks_no_others(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = password_changes._send_link
+
+    def send_or_fail(email: str) -> None:
+        if email == "broken@example.org":
+            raise ValueError("broken")
+        send(email)
+
+    monkeypatch.setattr(password_changes, "_send_link", send_or_fail)
+    with db.unit_of_work() as session:
+        session.add(LinkRequest(id="lnk_0", email="broken@example.org"))
+    before = failures_of("send password links")
+    verified.ask_for_link(EMAIL)
+    assert "new password" in verified.mails()[-1].subject
+    assert failures_of("send password links") == before + 1
