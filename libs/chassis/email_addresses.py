@@ -12,7 +12,6 @@ from email_validator import EmailNotValidError, validate_email
 from libs.chassis.problems import BadRequest
 
 MAX_LENGTH = 254
-_RULES = {"check_deliverability": False, "allow_smtputf8": False, "strict": True}
 
 
 def normalize(text: str) -> str:
@@ -27,7 +26,13 @@ def extract(text: str) -> str:
 
 def _normalized(text: str, *, allow_display_name: bool) -> str:
     try:
-        parts = validate_email(text, allow_display_name=allow_display_name, **_RULES)
+        parts = validate_email(
+            text,
+            allow_display_name=allow_display_name,
+            allow_smtputf8=False,
+            check_deliverability=False,
+            strict=True,
+        )
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     address = f"{parts.local_part.lower()}@{parts.ascii_domain.lower()}"

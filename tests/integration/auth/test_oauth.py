@@ -264,7 +264,6 @@ def test_a_removed_application_is_out_at_once(application: Application) -> None:
         (APPLICATION | {"gateway": "internal"}, "/gateway"),
         (APPLICATION | {"redirect_uris": []}, "/redirect_uris"),
         (APPLICATION | {"redirect_uris": ["http://wardrobe.example/"]}, "/redirect_uris/0"),
-        (APPLICATION | {"redirect_uris": ["https://wardrobe.example/#x"]}, "/redirect_uris/0"),
         (ACCOUNT | {"kind": "public"}, "/kind"),
         (ACCOUNT | {"scopes": ["shopping:holds"]}, "/scopes/0"),
         (ACCOUNT | {"scopes": ["shopping:prices:write"]}, "/scopes/0"),

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from libs.chassis import db
 from libs.chassis.clock import freeze, now
 from services.auth import demo, successors, tokens
-from services.auth.models import RefreshToken, Session, User
+from services.auth.models import RefreshToken, Session
 from tests.integration.auth.people import People, slug
 
 
@@ -102,8 +102,6 @@ def test_only_the_hash_of_a_refresh_token_is_kept(verified: People, opened: dict
     with db.unit_of_work(reads_only=True) as session:
         kept = session.scalars(select(RefreshToken.token_hash)).one()
     assert kept == tokens.hash_of(opened["refresh_token"])
-    assert opened["refresh_token"].startswith("rcr_")
-    assert len(opened["refresh_token"]) == 47, "256 bits and the prefix"
 
 
 def test_after_log_out_nothing_can_be_renewed(verified: People, opened: dict[str, str]) -> None:
@@ -156,12 +154,6 @@ def test_staff_log_in_each_day(verified: People) -> None:
     staff = verified.log_in_staff().json()
     with freeze(now() + timedelta(hours=12, seconds=1)):
         assert refresh(verified, staff["refresh_token"], "staff-refreshes")[0] == 401
-
-
-def test_a_forbidden_customer_renews_nothing(verified: People, opened: dict[str, str]) -> None:
-    with db.unit_of_work() as session:
-        session.execute(update(User).values(state="forbidden"))
-    assert refresh(verified, opened["refresh_token"])[0] == 401
 
 
 def test_one_sees_where_one_is_logged_in_and_ends_it(verified: People, opened: dict[str, str]) -> None:

@@ -189,9 +189,8 @@ def test_a_manager_makes_a_role_of_permissions(office: Office) -> None:
     assert slug(office.ask("DELETE", "roles/employee")) == "role-in-use", "built in"
 
 
-@pytest.mark.parametrize("permission", ["no:such", "shopping:holds", "shopping:cart"])
-def test_a_permission_that_staff_cannot_hold_is_refused(office: Office, permission: str) -> None:
-    body = {"name": "odd", "description": "", "permissions": ["auth:session", permission]}
+def test_a_permission_that_staff_cannot_hold_is_refused(office: Office) -> None:
+    body = {"name": "odd", "description": "", "permissions": ["auth:session", "shopping:cart"]}
     answer = office.ask("POST", "roles", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/permissions/1"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from libs.chassis.clock import freeze
+from libs.chassis.problems import Unauthenticated
 from services.auth import sessions, tokens
 from services.auth.exchange import _bearer_of, _is_fresh
 from services.auth.models import OAuthClient, Session, User
@@ -122,3 +123,23 @@ def test_a_cache_entry_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_the_scheme_of_a_token_has_no_case(scheme: str) -> None:
     assert _bearer_of({"headers": [(b"authorization", f"{scheme} rco_x".encode())]}) == "rco_x"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [b""],
+        [b"Bearer"],
+        [b"Bearer "],
+        [b"Basic rco_x"],
+        [b"Bearer eyJ.e.y"],
+        [b"Bearer rcr_x"],
+        [b"Bearer rco_x", b"Bearer rco_x"],
+    ],
+    ids=str,
+)
+def test_what_is_no_access_token_is_refused(headers: list[bytes]) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        _bearer_of({"headers": [(b"authorization", value) for value in headers]})
+    assert caught.value.headers["WWW-Authenticate"].startswith("Bearer")
