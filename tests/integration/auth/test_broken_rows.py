@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from sqlalchemy import select, text, update
 
 from libs.chassis import db, messaging, metrics
 from libs.chassis.clock import freeze, now
-from services.auth import messages, password_changes
-from services.auth.models import LinkRequest, OutgoingMessage
+from services.auth import demo, messages, password_changes
+from services.auth.models import LinkRequest, Notification, OutgoingMessage, Session, User
 from tests.integration.auth.people import EMAIL, People
 
 
@@ -97,3 +98,47 @@ def test_a_link_request_that_fails_blocks_no_others(verified: People, monkeypatc
     verified.ask_for_link(EMAIL)
     assert "new password" in verified.mails()[-1].subject
     assert failures_of("send password links") == before + 1
+
+
+def omitted_from(table: str) -> float:
+    return metrics.ROWS_OMITTED.labels(table)._value.get()
+
+
+def test_notifications_that_cannot_be_shown_are_left_out_of_the_list(verified: People) -> None:
+    [user_id] = verified.ids()
+    with db.unit_of_work() as session:
+        for number in range(4):
+            row = Notification(id=f"ntf_{number:032x}", user_id=user_id, template="receipt", title="Your receipt")
+            row.text, row.created_at = "Thank you.", now() + timedelta(seconds=number)
+            session.add(row)
+        session.flush()
+        session.execute(text("UPDATE notifications SET id = 'no id' WHERE id LIKE '%1'"))
+        session.execute(text("UPDATE notifications SET read_at = 'never' WHERE id LIKE '%2'"))
+    own = verified.auth.as_user("ines", "auth:notifications", sub=user_id)
+    before = omitted_from("notifications")
+    listed = own("GET", "/auth/v1/notifications")
+    assert listed.status_code == 200
+    assert [one["id"] for one in listed.json()["items"]] == [f"ntf_{number:032x}" for number in (3, 0)]
+    assert omitted_from("notifications") == before + 2
+
+
+def test_a_session_that_cannot_be_shown_is_left_out_of_the_list(verified: People, token: str) -> None:
+    verified.log_in()
+    with db.unit_of_work() as session:
+        newest = session.scalars(select(Session.id).order_by(Session.created_at.desc())).first()
+        session.execute(update(Session).where(Session.id == newest).values(user_agent="x" * 300))
+    listed = verified.ask(token, "GET", "sessions")
+    assert listed.status_code == 200
+    assert [one["is_current"] for one in listed.json()["items"]] == [True]
+
+
+def test_an_account_that_cannot_be_shown_is_left_out_of_the_lists(people: People) -> None:
+    demo.load()
+    manager = people.staff_token()
+    people.register("late@example.org")
+    with db.unit_of_work() as session:
+        session.execute(update(User).where(User.email.like("late%")).values(state="unknown"))
+        session.execute(update(User).where(User.email.like("deliveryman%")).values(state="unknown"))
+    for path, count in (("staff", 2), ("customers", 3)):
+        listed = people.ask(manager, "GET", path, "internal")
+        assert (listed.status_code, len(listed.json()["items"])) == (200, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from libs.chassis import db, metrics
 from libs.chassis.clock import now
@@ -100,3 +100,18 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_the_next_ones_count(
         assert [entry.details["sequence"] for entry in anomalies] == [2]
     _, box_id = deposit(empty_locker, place, "rui")
     assert place.state_of(box_id) == "occupied", "later events are applied"
+
+
+def test_an_entry_that_cannot_be_shown_is_left_out_of_the_activity_log(empty_locker: Harness, place: Place) -> None:
+    deposit(empty_locker, place)
+    with db.unit_of_work() as session:
+        kinds = session.scalars(select(Activity.kind).order_by(Activity.at.desc(), Activity.id.desc())).all()
+        session.execute(text("UPDATE activity SET details = '{broken' WHERE kind = 'opened'"))
+        session.execute(text("UPDATE activity SET order_id = 'no order' WHERE kind = 'held'"))
+    manager = empty_locker.as_user("marta", "locker:activity:read", kind="internal", roles=["manager"])
+    before = metrics.ROWS_OMITTED.labels("activity")._value.get()
+    listed = manager("GET", "/locker/v1/activity")
+    assert listed.status_code == 200, listed.text
+    shown = [entry["kind"] for entry in listed.json()["items"]]
+    assert shown == [kind for kind in kinds if kind not in ("opened", "held")]
+    assert metrics.ROWS_OMITTED.labels("activity")._value.get() == before + 2
