@@ -41,7 +41,10 @@ def _row(key: InstrumentedAttribute[Any], keys: Row[Any]) -> Any:
 
 
 def dumped(rows: Sequence[Any], key: InstrumentedAttribute[Any], dump: Callable[[Any], Any]) -> list[Any]:
-    """The rows as the contract shows them, without those that `dump` or the contract refuses."""
+    """The rows as the contract shows them, without those that `dump` or the contract refuses.
+
+    What `dump` does not turn into a dict yet, its caller shows later.
+    """
     schema = _item_schema()
     items = []
     for row in rows:
@@ -49,7 +52,7 @@ def dumped(rows: Sequence[Any], key: InstrumentedAttribute[Any], dump: Callable[
             continue
         try:
             item = dump(row)
-            reason = str(faults(compiled(schema), item) or "") if schema else ""
+            reason = str(faults(compiled(schema), item) or "") if schema and isinstance(item, dict) else ""
         except Exception as error:
             reason = repr(error)
         if reason:
