@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from libs.chassis import audit, db, health, logs, metrics, operations, tracing, validation
+from libs.chassis import audit, clock_drift, db, health, logs, metrics, operations, tracing, validation
 from libs.chassis.bridge import BufferedBridge
 from libs.chassis.problems import (
     MEDIA_TYPE,
@@ -62,6 +62,7 @@ def create_app(service: Service) -> AsgiApp:
     """The ASGI application of `service`; raises when contract and handlers do not match."""
     use_service(service)
     health.register("database", db.ping, is_needed=not service.answers_without_database)
+    health.register("clock", clock_drift.check, is_needed=False)
     resolver = operations.ContractResolver()
     app = connexion.FlaskApp(
         service.name,

@@ -13,7 +13,7 @@ import httpx
 import pybreaker
 import stamina
 
-from libs.chassis import logs, metrics, tracing
+from libs.chassis import clock_drift, logs, metrics, tracing
 from libs.chassis.problems import Problem, Unavailable
 from libs.chassis.settings import settings
 
@@ -168,6 +168,7 @@ def _new_token(client: httpx.Client) -> str:
             auth=(chosen.client_id, chosen.client_secret),
         )
         answer.raise_for_status()
+        clock_drift.note("auth", answer.headers.get("date"))
     except httpx.HTTPError as error:
         _token.failed_at = time.monotonic()
         kind = _Hangs if isinstance(error, httpx.ReadTimeout) else _Away

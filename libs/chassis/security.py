@@ -21,11 +21,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from libs.chassis import clock
+from libs.chassis import clock, clock_drift
 from libs.chassis.problems import Unauthenticated, Unavailable
 from libs.chassis.settings import settings
 
-LEEWAY_SECONDS = 5
+LEEWAY_SECONDS = 60  # between the clocks of two machines; the gateways allow the same
 REFETCH_SECONDS = 3.0
 FRESH_SECONDS = 300.0  # as long as a JWT lives at most
 
@@ -116,6 +116,7 @@ class _Keys:
             async with httpx.AsyncClient(verify=verify, timeout=2.0) as client:
                 answer = await client.get(self.url)
                 answer.raise_for_status()
+                clock_drift.note("auth", answer.headers.get("date"))
                 keys = KeySet.import_key_set(answer.json())
         except (httpx.HTTPError, ValueError, JoseError):
             if not self.by_kid:

@@ -23,7 +23,7 @@ from connexion.validators.form_data import FormDataValidator
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
-from libs.chassis import clock, texts
+from libs.chassis import clock, email_addresses, texts
 from libs.chassis.logs import get_logger
 from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
@@ -70,7 +70,7 @@ def _is_uuid(value: str) -> bool:
         return False
 
 
-_FORMATS = {"uuid": _is_uuid, "date-time": clock.is_rfc3339}
+_FORMATS = {"uuid": _is_uuid, "date-time": clock.is_rfc3339, "email": email_addresses.is_valid}
 
 
 def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:

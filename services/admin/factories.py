@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from libs.chassis import audit, clock
+from libs.chassis import audit, clock, email_addresses
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound
 from services.admin.models import Factory
@@ -22,8 +22,9 @@ def create(factory_id: str, name: str, address: str, email: str | None) -> Facto
     if known is not None:
         return known
     _refuse_taken(name, factory_id)
+    normal = email_addresses.required(email) if email is not None else None
     factory = Factory(
-        id=factory_id, name=name, address=address, email=email, is_active=True, created_at=clock.now()
+        id=factory_id, name=name, address=address, email=normal, is_active=True, created_at=clock.now()
     )
     session().add(factory)
     session().flush()
@@ -43,6 +44,8 @@ def change(factory: Factory, changes: dict[str, Any]) -> Factory:
     before = _described(factory)
     if "name" in changes:
         _refuse_taken(changes["name"], factory.id)
+    if changes.get("email") is not None:
+        changes = changes | {"email": email_addresses.required(changes["email"])}
     for name in ("name", "address", "email", "is_active"):
         if name in changes:
             setattr(factory, name, changes[name])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from libs.chassis import clock
+from libs.chassis import clock, email_addresses
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Forbidden, Unprocessable
@@ -20,20 +20,16 @@ from services.auth.settings import auth_settings
 
 VERIFICATION_HOURS = 24
 VERIFY_EMAIL = "verify-email"
+MAX_HASH_CHANGES = 5  # of one password while a log-in is in progress
 
 
 class RegistrationClosed(Forbidden):
     slug, title = "registration-closed", "New accounts are not taken for now"
 
 
-def normalized(email: str) -> str:
-    """Addresses are compared without regard to case."""
-    return email.strip().lower()
-
-
 def find(email: str) -> User | None:
     """The user with exactly this address; a database may compare more loosely (é and e are one to MariaDB)."""
-    address = normalized(email)
+    address = email_addresses.comparable(email)
     found = session().scalar(select(User).where(User.email == address))
     return found if found is not None and found.email == address else None
 
@@ -53,6 +49,23 @@ def find_credentials(email: str, kind: str) -> Credentials | None:
     return Credentials(found.id, found.password_hash) if found and found.email == email else None
 
 
+def lock_matching(user: User, checked_hash: str, password: str) -> bool:
+    """Lock an active user whose password, checked against `checked_hash` before, is still this one.
+
+    Another log-in may have stored a new hash of the same password meanwhile. False when the password or the account
+    is no longer valid. No lock is held while a password is hashed.
+    """
+    for _ in range(MAX_HASH_CHANGES):
+        session().refresh(user, with_for_update=True)
+        if user.state != "active" or user.password_hash == checked_hash:
+            return user.state == "active"
+        checked_hash = user.password_hash
+        session().commit()
+        if not checked_hash or not passwords.verify(checked_hash, password):
+            return False
+    return False
+
+
 def register(email: str, password: str, full_name: str, purposes: Iterable[str]) -> None:
     """A new customer, or for a known address a mail that says so; the caller cannot tell which."""
     if not setting("auth.registration_open"):
@@ -61,7 +74,7 @@ def register(email: str, password: str, full_name: str, purposes: Iterable[str])
     if "terms" not in consents:
         detail = "the purpose 'terms' is needed to open an account"
         raise Unprocessable(detail, errors=[{"pointer": "/consents", "detail": detail}])
-    address = normalized(email)
+    address = email_addresses.required(email)
     passwords.refuse_weak(password, address)
     password_hash = passwords.hash_password(password)
     known = find(address)

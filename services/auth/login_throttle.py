@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import delete, update
@@ -83,6 +83,11 @@ def wait_after(failures: int, free: int = FREE_FAILURES) -> timedelta | None:
     return timedelta(seconds=min(1 << min(beyond, 10), LONGEST_WAIT_SECONDS)) if beyond > 0 else None
 
 
+def failures_with_this(failures: int, last_at: datetime, now: datetime) -> int:
+    """The count including the present try; old failures do not count."""
+    return 1 if now - last_at > FORGOTTEN_AFTER else failures + 1
+
+
 def _counted(kind: str, email: str) -> list[_Counted]:
     """What is counted, the account first."""
     address = subscriber_of(audit.source_address.get())
@@ -120,7 +125,7 @@ def _count(counted: _Counted) -> timedelta | None:
         if row.wait_until is not None and row.wait_until > moment:
             seconds = int((row.wait_until - moment).total_seconds()) + 1
             raise TooManyFailures("wait a while before the next try", retry_after=seconds)
-        row.failures = 1 if moment - row.last_at > FORGOTTEN_AFTER else row.failures + 1
+        row.failures = failures_with_this(row.failures, row.last_at, moment)
         row.last_at = moment
         wait = wait_after(row.failures, counted.free)
         row.wait_until = moment + wait if wait else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
+from libs.chassis import email_addresses
 from libs.chassis.db import session
 from libs.chassis.problems import Forbidden, Unauthenticated
 from services.auth import accounts, login_throttle, passwords, sessions, trail
@@ -24,7 +25,7 @@ class AccountForbidden(Forbidden):
 
 def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> sessions.Tokens:
     """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
-    email = accounts.normalized(user_name)
+    email = email_addresses.comparable(user_name)
     waits = login_throttle.count_try(kind, email)
     known = accounts.find_credentials(email, kind)
     session().commit()  # no transaction is open while the password is hashed
@@ -35,9 +36,13 @@ def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> se
     session().commit()  # nor while counts and refusals are written, each in a transaction of its own
     login_throttle.forget_failures(kind, email)
     _refuse_inactive(user)
-    present_hash = _rehashed_when_due(known.password_hash, password)
-    _lock_unchanged(user, known.password_hash)
-    user.password_hash = present_hash
+    new_hash = _rehashed_when_due(known.password_hash, password)
+    if not accounts.lock_matching(user, known.password_hash, password):
+        session().commit()  # the refusal is written in a transaction of its own
+        trail.record_refusal(user.id, user.kind, "log_in", "changed-meanwhile")
+        raise WrongCredentials
+    if user.password_hash == known.password_hash:
+        user.password_hash = new_hash
     opened = sessions.open_for(user, user_agent)
     trail.record(user, "log_in", f"/auth/v1/sessions/{opened.session.id}")
     return opened
@@ -63,13 +68,3 @@ def _refuse_inactive(user: User) -> None:
 
 def _rehashed_when_due(password_hash: str, password: str) -> str:
     return passwords.hash_password(password) if passwords.needs_rehash(password_hash) else password_hash
-
-
-def _lock_unchanged(user: User, password_hash: str) -> None:
-    """Hold the user until the session is there. Who voided this password meanwhile ended sessions, not this one."""
-    session().refresh(user, with_for_update=True)
-    if user.password_hash == password_hash and user.state == "active":
-        return
-    session().commit()  # the refusal is written in a transaction of its own
-    trail.record_refusal(user.id, user.kind, "log_in", "changed-meanwhile")
-    raise WrongCredentials

@@ -11,9 +11,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from libs.chassis import clock, logs, messaging
+from libs.chassis import clock, jobs, logs, messaging
 from libs.chassis.db import session, unit_of_work
 from services.auth import mail_server, sns
 from services.auth.models import OutgoingMessage
@@ -69,9 +71,9 @@ def _too_many(which: ColumnElement[bool]) -> bool:
 
 
 def give_to_sns() -> None:
-    """Give what is due to SNS, oldest first; what SNS does not take waits a moment."""
+    """Give what is due to SNS, oldest first. While SNS is down all wait; a message that fails waits alone."""
     for message in _due():
-        if not _plan(message, _next_repeat(message.attempts), message.attempts + 1):
+        if not _plan(message, clock.now() + pause_after(message.attempts), message.attempts + 1):
             continue  # another worker was faster
         try:
             _give(message)
@@ -79,13 +81,26 @@ def give_to_sns() -> None:
             logs.get_logger(__name__).warning("recipient gone", message=message.id, reason=str(error))
             _release(message.id, due_at=None, text="")
         except Exception as error:
-            logs.get_logger(__name__).warning("messages wait", reason=type(error).__name__)
-            with unit_of_work() as db:
-                again = update(OutgoingMessage).where(
-                    OutgoingMessage.id == message.id, OutgoingMessage.due_at.is_not(None)
-                )
-                db.execute(again.values(due_at=clock.now() + PAUSE_WITHOUT_SNS, attempts=message.attempts))
-            return
+            if is_outage(error):
+                logs.get_logger(__name__).warning("messages wait", reason=type(error).__name__)
+                _postpone(message)
+                return
+            jobs.report_failure("give messages to SNS", message.id, error)  # its next attempt is planned
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether SNS takes no message at all for now; any other error is of one message and blocks no others."""
+    if isinstance(error, ClientError):
+        answer = error.response
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in answer.get("Error", {}).get("Code", "")
+    return isinstance(error, BotoCoreError | OSError | SQLAlchemyError)
+
+
+def _postpone(message: OutgoingMessage) -> None:
+    again = update(OutgoingMessage).where(OutgoingMessage.id == message.id, OutgoingMessage.due_at.is_not(None))
+    with unit_of_work() as db:
+        db.execute(again.values(due_at=clock.now() + PAUSE_WITHOUT_SNS, attempts=message.attempts))
 
 
 def _give(message: OutgoingMessage) -> None:
@@ -106,8 +121,9 @@ def _due() -> list[OutgoingMessage]:
         return list(db.scalars(young.order_by(OutgoingMessage.due_at).limit(BATCH)))
 
 
-def _next_repeat(attempts: int) -> datetime:
-    return clock.now() + min(FIRST_REPEAT * (1 << min(attempts, 10)), LONGEST_REPEAT)
+def pause_after(attempts: int) -> timedelta:
+    """How long a message waits before it is sent again, after so many attempts before this one."""
+    return min(FIRST_REPEAT * (1 << min(attempts, 10)), LONGEST_REPEAT)
 
 
 def _plan(mail: OutgoingMessage, due_at: datetime, attempts: int) -> bool:

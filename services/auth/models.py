@@ -100,7 +100,10 @@ class Session(Base):
 
 
 class RefreshToken(Base):
-    """A token that renews a session, once; it is kept after that, so that a second use is noticed."""
+    """A token that renews a session, once; it is kept after that, so that a second use is noticed.
+
+    `successor` are the tokens that it was exchanged for, encrypted with a key that only the token itself gives.
+    """
 
     __tablename__ = "refresh_tokens"
     __table_args__ = (
@@ -112,6 +115,7 @@ class RefreshToken(Base):
     session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    successor: Mapped[str | None] = mapped_column(String(400))
 
 
 class CacheChange(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlalchemy import Select, select
@@ -15,7 +15,7 @@ from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from services.auth import revocations, scopes, tokens
 from services.auth.models import OAuthClient, Session
 
-LOOPBACK = ("127.0.0.1", "[::1]")
+LOOPBACK = ("127.0.0.1", "::1")
 
 
 class PublicClient(Conflict):
@@ -41,7 +41,7 @@ class RegisteredClient(ClientMixin):  # type: ignore[misc]
         return " ".join(sorted(asked)) if asked <= set(self.row.scopes) else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri in self.row.redirect_uris
+        return any(redirect_uri_matches(registered, redirect_uri) for registered in self.row.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
         return hmac.compare_digest(self.row.secret_hash or "", tokens.hash_of(client_secret))
@@ -95,7 +95,9 @@ def create(
     _refuse(not is_application and bool(uris), "/redirect_uris", "a service account has none")
     for position, uri in enumerate(uris):
         _refuse(
-            not _is_safe(uri), f"/redirect_uris/{position}", "https, or http on a loopback address, no fragment"
+            not is_safe_redirect_uri(uri),
+            f"/redirect_uris/{position}",
+            "https, or http on a loopback address, no fragment",
         )
     scopes.refuse_unholdable(names, "application" if is_application else "machine", "/scopes")
     client = OAuthClient(
@@ -120,16 +122,37 @@ def _refuse(wrong: bool, pointer: str, detail: str) -> None:
         raise Unprocessable(detail, errors=[{"pointer": pointer, "detail": detail}])
 
 
-def _is_safe(uri: str) -> bool:
-    """RFC 9700, 2.1: https; RFC 8252, 7.3 and 8.3: a native app may listen on a loopback address."""
-    parts = urlsplit(uri)
-    on_loopback = parts.scheme == "http" and parts.netloc.rpartition(":")[0] in LOOPBACK
-    return (
-        bool(parts.netloc)
-        and not parts.fragment
-        and "@" not in parts.netloc
-        and (parts.scheme == "https" or on_loopback)
-    )
+def is_safe_redirect_uri(uri: str) -> bool:
+    """RFC 9700, 2.1: https; RFC 8252, 7.3 and 8.3: a native app may listen on a loopback address, with any port."""
+    parts = _parts_of(uri)
+    if parts is None or not parts.hostname or parts.fragment or "@" in parts.netloc:
+        return False
+    return parts.scheme == "https" or _is_loopback(parts)
+
+
+def redirect_uri_matches(registered: str, requested: str) -> bool:
+    """Whether the URIs are equal; the port of a loopback address is chosen at request time (RFC 8252, 7.3)."""
+    if registered == requested:
+        return True
+    known, asked = _parts_of(registered), _parts_of(requested)
+    if known is None or asked is None or not (_is_loopback(known) and _is_loopback(asked)):
+        return False
+    if "#" in requested or "@" in asked.netloc:
+        return False
+    return (known.hostname, known.path, known.query) == (asked.hostname, asked.path, asked.query)
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def _parts_of(uri: str) -> SplitResult | None:
+    """None for what is no URI, or has a port that does not exist."""
+    try:
+        parts = urlsplit(uri)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def renew_secret(client_id: str) -> str:

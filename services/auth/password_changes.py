@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from libs.chassis import email_addresses, jobs
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Forbidden
@@ -43,20 +44,25 @@ def change(user_id: str, session_id: str | None, current: str, new: str) -> None
         raise WrongPassword("type the password that you log in with")
     login_throttle.forget_failures(user.kind, user.email)
     new_hash = passwords.hash_password(new)
-    session().refresh(user, with_for_update=True)
-    if user.password_hash != present_hash:  # voided by a link or by staff: this session ended with it
+    if not accounts.lock_matching(user, present_hash, current):  # voided by a link or by staff, like this session
         raise WrongPassword("it was changed meanwhile; log in again")
     _set(user, new_hash, "change_password", keep=session_id)
 
 
 def ask_for_link(email: str) -> None:
     """Note that somebody wants a link; a job looks whose address it is, so that the time tells nothing."""
-    session().add(LinkRequest(id=new_id("lnk"), email=accounts.normalized(email)))
+    session().add(LinkRequest(id=new_id("lnk"), email=email_addresses.required(email)))
 
 
 def send_links() -> None:
-    """Send what was asked for."""
-    for request in session().scalars(select(LinkRequest).order_by(LinkRequest.id).limit(BATCH)):
+    """Send the requested links, each in a transaction of its own."""
+    requested = select(LinkRequest.id).order_by(LinkRequest.id).limit(BATCH)
+    jobs.for_each("send password links", requested, _send_requested)
+
+
+def _send_requested(request_id: str) -> None:
+    request = session().get(LinkRequest, request_id, with_for_update=True)
+    if request is not None:
         _send_link(request.email)
         session().delete(request)
 

@@ -53,14 +53,20 @@ def choose(user_id: str, *, email: bool, sms: bool, push: bool) -> NotificationP
 
 def recipients(user: User, *, by_email: bool) -> Iterator[tuple[str, str, str]]:
     """Channel, recipient and what tells several recipients of one channel apart; `by_email` in any case."""
-    chosen = of(user.id)
-    if chosen.email or by_email:
+    channels = channels_of(of(user.id), has_phone=bool(user.phone_number), by_email=by_email)
+    if "email" in channels:
         yield "email", user.email, ""
-    if chosen.sms and user.phone_number:
-        yield "sms", user.phone_number, ""
-    if chosen.push:
+    if "sms" in channels:
+        yield "sms", str(user.phone_number), ""
+    if "push" in channels:
         for device in session().scalars(select(PushDevice).where(PushDevice.user_id == user.id)):
             yield "push", device.endpoint_arn, f"-{device.id}"
+
+
+def channels_of(chosen: NotificationPreferences, *, has_phone: bool, by_email: bool) -> set[str]:
+    """The channels of a notification; `by_email` for one that comes by email whatever was chosen."""
+    wanted = {"email": chosen.email or by_email, "sms": chosen.sms and has_phone, "push": chosen.push}
+    return {channel for channel, is_wanted in wanted.items() if is_wanted}
 
 
 def send_code(user_id: str, phone_number: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from libs.chassis import audit, clock, logs
 from libs.chassis.db import session, unit_of_work
 from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound, Unauthenticated
-from services.auth import notifications, revocations, roles, tokens, trail
+from services.auth import notifications, revocations, roles, successors, tokens, trail
 from services.auth.models import AuthorizationCode, OAuthClient, RefreshToken, Session, User
 from services.auth.settings import auth_settings
 
@@ -73,13 +74,13 @@ def _give_tokens(of: Session, renewable: bool) -> Tokens:
     access_token = tokens.new_token(tokens.ACCESS_PREFIX)
     of.token_hash = tokens.hash_of(access_token)
     of.last_seen_at = moment
-    of.access_expires_at = min(moment + timedelta(seconds=chosen.access_seconds), of.expires_at)
+    of.access_expires_at = end_of(moment, chosen.access_seconds, of.expires_at)
     session().add(of)
     session().flush()
     refresh_token, refresh_until = None, moment
     if renewable:
         refresh_token = tokens.new_token(tokens.REFRESH_PREFIX)
-        refresh_until = min(moment + timedelta(seconds=chosen.customer_refresh_seconds), of.expires_at)
+        refresh_until = end_of(moment, chosen.customer_refresh_seconds, of.expires_at)
         session().add(
             RefreshToken(
                 token_hash=tokens.hash_of(refresh_token), session_id=of.id, expires_at=refresh_until, used_at=None
@@ -89,31 +90,59 @@ def _give_tokens(of: Session, renewable: bool) -> Tokens:
     return Tokens(of, access_token, lives[0], refresh_token, lives[1])
 
 
+def end_of(now: datetime, seconds: int, session_end: datetime) -> datetime:
+    """When a token of this life ends; none outlives its session."""
+    return min(now + timedelta(seconds=seconds), session_end)
+
+
 def renew(refresh_token: str, kind: str, client_id: str | None = None) -> Tokens:
     """New tokens for an unused refresh token of a live session of `kind` and `client_id`; the old ones are dead.
 
-    A token that comes a second time ends its session, whoever sent it (RFC 9700, 4.14.2).
+    Requests with the same token within `successors.GRACE` get the same tokens. A token that is used again later
+    ends its session, whoever sent it (RFC 9700, 4.14.2).
     """
     moment = clock.now()
     token_hash = tokens.hash_of(refresh_token)
     unused = update(RefreshToken).where(RefreshToken.token_hash == token_hash, RefreshToken.used_at.is_(None))
     is_first_use = session().execute(unused.values(used_at=moment)).rowcount == 1  # type: ignore[attr-defined]
     known = session().get(RefreshToken, token_hash, populate_existing=True)
-    found = session().get(Session, known.session_id) if known else None
+    found = session().get(Session, known.session_id, populate_existing=True) if known else None
     if known is None or found is None or found.user is None:
         raise RefreshTokenNotValid("log in again")
     if found.user.kind != kind or found.client_id != client_id:
         raise RefreshTokenNotValid("log in again")  # the token of another front end is left as it was
     if not is_first_use:
-        _end_as_stolen(found)
-        raise RefreshTokenNotValid("it was used before, so the whole session is ended; log in again")
+        return _same_successor(known, found, refresh_token)
     if known.expires_at <= moment or not is_open(found):
         raise RefreshTokenNotValid("log in again")
+    return _rotate(known, found, refresh_token)
+
+
+def _rotate(used: RefreshToken, found: Session, refresh_token: str) -> Tokens:
+    """Replace the tokens of a session; its older successors are erased."""
     old_token_hash = found.token_hash
+    older = update(RefreshToken).where(RefreshToken.session_id == found.id, RefreshToken.successor.is_not(None))
+    session().execute(older.values(successor=None))
     renewed = _give_tokens(found, renewable=True)
+    used.successor = successors.seal(refresh_token, renewed.access_token, str(renewed.refresh_token))
     revocations.end_tokens([old_token_hash])
     trail.record(found.user, "refresh_session", f"/auth/v1/sessions/{found.id}")
     return renewed
+
+
+def _same_successor(used: RefreshToken, found: Session, refresh_token: str) -> Tokens:
+    """The tokens that the first use got, for a simultaneous request; RefreshTokenNotValid for any later one."""
+    moment = clock.now()
+    pair = successors.unseal(refresh_token, used.successor) if used.successor else None
+    if pair is None or not successors.is_within_grace(used.used_at, moment):
+        _end_as_stolen(found)
+        raise RefreshTokenNotValid("it was used before, so the whole session is ended; log in again")
+    access_token, refresh_successor = pair
+    following = session().get(RefreshToken, tokens.hash_of(refresh_successor))
+    if following is None or found.token_hash != tokens.hash_of(access_token) or not is_open(found):
+        raise RefreshTokenNotValid("log in again")
+    lives = [int((end - moment).total_seconds()) for end in (found.access_expires_at, following.expires_at)]
+    return Tokens(found, access_token, lives[0], refresh_successor, lives[1])
 
 
 def _end_as_stolen(found: Session) -> None:
@@ -202,10 +231,17 @@ def load_live(token_hash: str) -> LiveSession | None:
 
 def scopes_of(found: Session) -> tuple[str, ...]:
     """What the token lets one do now: never more than the person, the application and the consent allow."""
-    bounds = [set(roles.scopes_of(found.user))] if found.user else []
-    bounds += [set(found.client.scopes)] if found.client else []
-    bounds += [set(found.scope.split())] if found.scope is not None else []
-    return tuple(sorted(set.intersection(*bounds)))
+    return allowed_scopes(
+        roles.scopes_of(found.user) if found.user else None,
+        found.client.scopes if found.client else None,
+        found.scope.split() if found.scope is not None else None,
+    )
+
+
+def allowed_scopes(*bounds: Iterable[str] | None) -> tuple[str, ...]:
+    """What all of the bounds allow, sorted; None is no bound, and without any bound nothing is allowed."""
+    given = [set(bound) for bound in bounds if bound is not None]
+    return tuple(sorted(set.intersection(*given))) if given else ()
 
 
 def touch(session_id: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Select, exists, select
 from sqlalchemy.exc import IntegrityError
 
-from libs.chassis import audit, etags
+from libs.chassis import audit, email_addresses, etags
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from services.auth import accounts, password_changes, revocations, roles, sessions
@@ -41,7 +41,7 @@ def read(user_id: str, *, for_update: bool = False) -> User:
 def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
     """An internal user who sets the first password by a mailed link; AddressTaken, or Unprocessable for a role."""
     names = _known(role_names)
-    address = accounts.normalized(email)
+    address = email_addresses.required(email)
     try:
         with session().begin_nested():
             user = accounts.create_user(address, "", "internal", names, state="invited", full_name=full_name)

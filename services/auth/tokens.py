@@ -34,6 +34,11 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def jwt_end(issued: int, seconds: int, ends_at: datetime | None) -> int:
+    """When a JWT expires, in Unix seconds: it does not outlive `ends_at`."""
+    return issued + seconds if ends_at is None else min(issued + seconds, int(ends_at.timestamp()))
+
+
 def sign_jwt(
     *,
     subject: str,
@@ -46,9 +51,7 @@ def sign_jwt(
     """An ES256 JWT (RFC 7519) and the seconds it is valid; it does not outlive `ends_at`."""
     chosen = auth_settings()
     issued = int(clock.now().timestamp())
-    expires = issued + chosen.jwt_seconds
-    if ends_at is not None:
-        expires = min(expires, int(ends_at.timestamp()))
+    expires = jwt_end(issued, chosen.jwt_seconds, ends_at)
     claims = {
         "iss": chosen.jwt_issuer,
         "aud": chosen.jwt_audience,

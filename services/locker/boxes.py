@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
@@ -43,12 +42,16 @@ def change_service(box_id: str, state: str, reason: str | None) -> Box:
         detail = "say why the box is taken out of service"
         raise Unprocessable(detail, errors=[{"pointer": "/reason", "detail": detail}])
     before = _service_of(box)
-    by_hand = "out_of_service" in (box.state, state)
-    if not (by_hand and _move(box, state)):
+    if not (can_change_by_hand(box.state, state) and _move(box, state)):
         raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
     _record_maintenance(box, reason if state == "out_of_service" else None, principal().subject)
     audit.record("update_box", box.id, before=before, after=_service_of(box))
     return box
+
+
+def can_change_by_hand(before: str, after: str) -> bool:
+    """Staff take a free box out of service and put it back; all other moves follow from orders and doors."""
+    return "out_of_service" in (before, after) and after in MOVES[before]
 
 
 def assign_deliveryman(box_id: str, deliveryman_id: str | None) -> Box:
@@ -163,11 +166,11 @@ def await_collection(box: Box) -> None:
         box.awaits_collection, box.waiting_since = True, clock.now()
 
 
-def overdue(limit: int) -> Iterator[Box]:
-    """Held boxes whose hold has ended, each locked when it is its turn."""
-    moment = clock.now()
-    ended = select(Box.id).where(Box.state == "held", Box.held_until < moment)
-    for box_id in session().scalars(ended.order_by(Box.id).limit(limit)).all():
-        box = lock(box_id)
-        if box.state == "held" and box.held_until is not None and box.held_until < moment:
-            yield box
+def overdue(limit: int) -> Select[str]:
+    """The ids of held boxes whose hold has ended."""
+    ended = select(Box.id).where(Box.state == "held", Box.held_until < clock.now())
+    return ended.order_by(Box.id).limit(limit)
+
+
+def is_overdue(box: Box) -> bool:
+    return box.state == "held" and box.held_until is not None and box.held_until < clock.now()

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from libs.chassis import clock
+from libs.chassis import clock, jobs
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, Forbidden
 from services.locker import activity, boxes, door_rights, packages, thresholds
@@ -62,21 +63,40 @@ def take(location: Location, events: Sequence[dict[str, Any]]) -> int:
 
 
 def _take(location: Location, event: dict[str, Any]) -> None:
-    number, expected = event["sequence"], location.last_sequence + 1
-    digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
-    if number > expected:
-        raise EventGap(f"event {expected} comes next, not {number}", expected_sequence=expected)
-    if number < expected:
-        known = session().get(ControllerEvent, (location.id, number))
-        if known is not None and known.digest != digest:
-            raise SequenceReused(
-                f"event {number} was another one; number {expected} is free", expected_sequence=expected
-            )
+    number, digest = event["sequence"], digest_of(event)
+    known = session().get(ControllerEvent, (location.id, number)) if number <= location.last_sequence else None
+    if not is_next(number, location.last_sequence + 1, digest, known.digest if known else None):
         return
     session().add(ControllerEvent(location_id=location.id, sequence=number, digest=digest, taken_at=clock.now()))
     location.last_sequence = number
-    _apply(location, event, _time_of(event))
-    session().flush()
+    try:
+        with session().begin_nested():
+            _apply(location, event, _time_of(event))
+            session().flush()
+    except OperationalError:
+        raise  # the database, not the event: the controller sends it again
+    except Exception as error:
+        jobs.report_failure("controller events", f"{location.id}/{number}", error)
+        activity.note_anomaly(location.id, "an event could not be applied", sequence=number)
+
+
+def digest_of(event: dict[str, Any]) -> str:
+    """The same for the same event, however its members are ordered."""
+    return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
+
+
+def is_next(number: int, expected: int, digest: str, known_digest: str | None) -> bool:
+    """Whether an event is the next one; False for one that was taken before.
+
+    EventGap when events before it are missing; SequenceReused when another event had its number.
+    """
+    if number > expected:
+        raise EventGap(f"event {expected} comes next, not {number}", expected_sequence=expected)
+    if number < expected and known_digest not in (None, digest):
+        raise SequenceReused(
+            f"event {number} was another one; number {expected} is free", expected_sequence=expected
+        )
+    return number == expected
 
 
 def _time_of(event: dict[str, Any]) -> datetime:

@@ -7,7 +7,7 @@ there are also grants for the day ahead, which work without a network (see libs/
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -92,9 +92,14 @@ def _genuine(text: str) -> DoorCode:
     code = read_code(text)
     if code is None or not is_genuine(code, code_key(code.location_id)):
         raise CodeUnknown("scan the code on the screen of the location")
-    if not step_at(clock.now()) - STEPS_ALLOWED <= code.step <= step_at(clock.now()) + 1:
+    if not is_on_screen(code.step, clock.now()):
         raise CodeExpired(f"scan the one that is there now; it changes every {CODE_STEP_SECONDS} seconds")
     return code
+
+
+def is_on_screen(step: int, now: datetime) -> bool:
+    """Whether a code is shown now, was shown just before, or is shown next by a controller whose clock is ahead."""
+    return step_at(now) - STEPS_ALLOWED <= step <= step_at(now) + 1
 
 
 def code_key(location_id: str) -> bytes:
@@ -170,11 +175,12 @@ def _issue_ahead(location: Location) -> None:
         ~has_one.exists(),
     )
     for right in list(session().scalars(wanted.limit(500))):
-        _issue(right, _end_of(clock.now().date()), is_ahead=True)
+        _issue(right, end_of(clock.now().date()), is_ahead=True)
 
 
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=clock.now().tzinfo)
+def end_of(day: date) -> datetime:
+    """The end of a day in UTC."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
 
 
 def _signed(grant: Grant, purpose: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from libs.chassis import clock, logs
+from libs.chassis import clock, jobs, logs
 from libs.chassis.db import locked_scalar, session
 from services.locker import activity, boxes, door_rights
 from services.locker.models import Box, BoxRequest, DoorRight, Location, Recipient
@@ -74,10 +74,14 @@ def serve_waiting() -> None:
     """Try again for the orders whose location has a free box by now, longest waiting first."""
     free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
     waiting = select(BoxRequest.order_id).where(free.exists()).order_by(BoxRequest.requested_at).limit(50)
-    for order_id in session().scalars(waiting).all():
-        request = _request_of(order_id)
-        if request is not None:
-            hold_for_package(order_id, request.location_id, request.deliveryman_id)
+    jobs.for_each("serve waiting orders", waiting, serve_order)
+
+
+def serve_order(order_id: str) -> None:
+    """Hold a box for an order that waits for one, if there is one by now."""
+    request = _request_of(order_id)
+    if request is not None:
+        hold_for_package(order_id, request.location_id, request.deliveryman_id)
 
 
 def release(order_id: str) -> None:
@@ -92,13 +96,17 @@ def release(order_id: str) -> None:
 
 def release_overdue() -> None:
     """Holds for deposits that nobody made in time are over; whoever still needs a box asks for one again."""
-    for box in boxes.overdue(100):
-        if box.held_for_order_id is None:
-            continue
-        if _is_under_way(box.held_for_order_id):
-            boxes.hold_on(box)
-        else:
-            release(box.held_for_order_id)
+    jobs.for_each("release overdue holds", boxes.overdue(100), _release_if_overdue)
+
+
+def _release_if_overdue(box_id: str) -> None:
+    box = boxes.lock(box_id)
+    if box.held_for_order_id is None or not boxes.is_overdue(box):
+        return
+    if _is_under_way(box.held_for_order_id):
+        boxes.hold_on(box)
+    else:
+        release(box.held_for_order_id)
 
 
 def _is_under_way(order_id: str) -> bool:

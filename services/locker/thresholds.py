@@ -6,11 +6,12 @@ Stories d-co-01, mf-dob-02, mf-dob-04.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from libs.chassis import clock
+from libs.chassis import clock, jobs
 from libs.chassis.db import session
 from libs.chassis.system_settings import setting
 from services.locker.models import Box, Location
@@ -30,7 +31,7 @@ def check(location: Location) -> None:
         Box.location_id == location.id, Box.state == "occupied", Box.awaits_collection.is_(True)
     )
     waiting = list(session().scalars(full.order_by(Box.id).limit(MOST_DEPOSITS).with_for_update()))
-    if len(waiting) < location.threshold and not any(map(_waited_too_long, waiting)):
+    if not is_due([box.waiting_since for box in waiting], location.threshold, _longest_ago()):
         return
     shares: dict[str | None, list[Box]] = defaultdict(list)
     for box in waiting:
@@ -40,8 +41,11 @@ def check(location: Location) -> None:
         _ask(location, deliveryman_id, share)
 
 
-def _waited_too_long(box: Box) -> bool:
-    return box.waiting_since is not None and box.waiting_since < _longest_ago()
+def is_due(waiting_since: Sequence[datetime | None], threshold: int, longest_ago: datetime) -> bool:
+    """Whether deposits have to be collected: enough of them, or one that has waited since before `longest_ago`."""
+    return len(waiting_since) >= threshold or any(
+        since is not None and since < longest_ago for since in waiting_since
+    )
 
 
 def _longest_ago() -> datetime:
@@ -55,8 +59,12 @@ def check_waiting() -> None:
     unknown = update(Box).where(*awaits, Box.waiting_since.is_(None))
     session().execute(unknown.values(waiting_since=clock.now()), execution_options={"synchronize_session": False})
     late = select(Box.location_id).where(*awaits, Box.waiting_since < _longest_ago()).distinct()
-    for location_id in session().scalars(late.order_by(Box.location_id).limit(MOST_LOCATIONS)).all():
-        check(session().get_one(Location, location_id, with_for_update=True))
+    session().commit()  # each location has a transaction of its own
+    jobs.for_each("collect late deposits", late.order_by(Box.location_id).limit(MOST_LOCATIONS), _check_location)
+
+
+def _check_location(location_id: str) -> None:
+    check(session().get_one(Location, location_id, with_for_update=True))
 
 
 def _ask(location: Location, deliveryman_id: str | None, share: list[Box]) -> None:

@@ -165,7 +165,7 @@ def test_a_service_runs_from_its_image(roots: dict[str, Unpacked], run_folder: P
     layout = Layout(run_folder).on_free_ports()
     with served(roots["locker"], layout) as process:
         assert answer(layout, "/livez") == {"status": "ok"}
-        assert answer(layout, "/readyz")["checks"] == {"database": "ok"}
+        assert answer(layout, "/readyz")["checks"] == {"database": "ok", "clock": "ok"}
         status = Path(f"/proc/{process.pid}/status").read_text()
         fields = dict(line.split(":\t", 1) for line in status.splitlines())
         assert set(fields["Uid"].split()) == {str(USER)}

@@ -131,6 +131,7 @@ def test_without_sns_mails_wait(people: People, monkeypatch: pytest.MonkeyPatch,
     assert {mail["recipient"] for mail in given} == {"ines@example.org", "rui@example.org"}
 
 
+@pytest.mark.real_servers
 def test_of_two_workers_one_gives_a_mail(people: People, given: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     people.register()
     seen_by_both = messages._due()
@@ -140,6 +141,7 @@ def test_of_two_workers_one_gives_a_mail(people: People, given: list[Any], monke
     assert len(given) == 1
 
 
+@pytest.mark.real_servers
 def test_while_one_worker_delivers_another_one_keeps_off(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     people.register()
     mail_id = people.mails()[0].id
@@ -198,6 +200,7 @@ def test_an_unknown_mail_goes_to_the_dead_letters(people: People) -> None:
         messages.deliver("verify-unknown")
 
 
+@pytest.mark.real_servers
 def test_what_is_over_is_forgotten(verified: People) -> None:
     verified.log_in()
     verified.log_in(password="wrong-password")

@@ -78,6 +78,7 @@ def test_sms_need_a_confirmed_number(people: People, buyer: str, sent: list[Any]
     assert people.ask(buyer, "GET", SETTINGS).json()["preferences"]["sms"] is False
 
 
+@pytest.mark.real_servers
 def test_a_code_cannot_be_guessed(people: People, buyer: str, sent: list[Any]) -> None:
     people.ask(buyer, "POST", f"{SETTINGS}/phone-confirmations", json={"phone_number": PHONE})
     code = code_in(sent)
@@ -98,6 +99,7 @@ def test_a_code_ends_after_ten_minutes_and_nobody_gets_many(people: People, buye
         assert people.ask(buyer, "PUT", f"{SETTINGS}/phone-number", json={"code": code}).status_code == 410
 
 
+@pytest.mark.real_servers
 def test_nobody_sends_codes_to_many_numbers(people: People, buyer: str) -> None:
     numbers = [f"+35191234567{number}" for number in range(messages.MOST_AN_HOUR + 1)]
     paths = f"{SETTINGS}/phone-confirmations"

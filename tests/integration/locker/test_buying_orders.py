@@ -54,6 +54,7 @@ def test_the_door_opens_for_this_buyer_at_this_place_once(empty_locker: Harness,
     assert "occupied" not in boxes(place)
 
 
+@pytest.mark.real_servers
 def test_news_of_work_that_was_overtaken_changes_no_door(empty_locker: Harness, place: Place) -> None:
     order_id = new_id("bor")
     paid(empty_locker, place, order_id)

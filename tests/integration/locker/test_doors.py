@@ -292,6 +292,7 @@ class TestWithoutANetwork:
         assert used(empty_locker)[-1] == ("collect", taken[0])
         assert place.ahead() == []
 
+    @pytest.mark.real_servers
     def test_events_are_taken_once_and_in_order(self, empty_locker: Harness, place: Place, ines: Ask) -> None:
         hold(empty_locker, place)
         [opening] = open_doors(ines, place).json()["openings"]
@@ -354,6 +355,7 @@ class TestWithoutANetwork:
 
 
 @pytest.mark.story("mf-dob-04")
+@pytest.mark.real_servers
 def test_each_deposit_is_asked_for_once(empty_locker: Harness) -> None:
     place = make_place(empty_locker, boxes=6, threshold=2, deliveryman_id=user_id("paulo"), area="Centro")
     first = deposit(empty_locker, place)
@@ -392,6 +394,7 @@ def test_a_box_can_have_a_deliveryman_of_its_own(empty_locker: Harness) -> None:
 
 
 @pytest.mark.story("mf-dob-01")
+@pytest.mark.real_servers
 def test_staff_sees_how_full_a_location_is_and_what_happened(empty_locker: Harness) -> None:
     place = make_place(empty_locker, boxes=4)
     hold(empty_locker, place, "rui")

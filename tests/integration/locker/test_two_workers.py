@@ -89,7 +89,7 @@ def test_work_that_is_taken_back_while_its_box_is_given_opens_no_door(
     place, order_id = waiting
     with ThreadPoolExecutor(1) as worker:
         with db.unit_of_work():
-            packages.serve_waiting()
+            packages.serve_order(order_id)
             taken = (empty_locker, "shipping", "open", place, None, (order_id, None))
             busy = worker.submit(work_order, *taken)
             wait_for_a_lock(busy)

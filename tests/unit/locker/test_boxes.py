@@ -1,4 +1,4 @@
-"""The states of a box, held against the rules of the business."""
+"""The states of a box, and which moves staff make by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from services.locker.boxes import MOVES
+from services.locker.boxes import MOVES, can_change_by_hand
 from services.locker.locations import Point, point_of
 
 LEGAL = {
@@ -17,11 +17,13 @@ LEGAL = {
     ("free", "out_of_service"),
     ("out_of_service", "free"),
 }
+BY_HAND = {("free", "out_of_service"), ("out_of_service", "free")}
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, repeat=2)))
 def test_a_box_goes_only_where_the_rules_say(before: str, after: str) -> None:
     assert (after in MOVES[before]) == ((before, after) in LEGAL)
+    assert can_change_by_hand(before, after) == ((before, after) in BY_HAND)
 
 
 def test_a_point_needs_both_its_numbers() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.locker.geography import distance_m
+from services.locker.geography import HALF_WAY_ROUND_M, distance_m, frame_around
 
 
 @pytest.mark.parametrize(
@@ -22,3 +24,20 @@ from services.locker.geography import distance_m
 def test_distance(here: tuple[float, float], there: tuple[float, float], kilometres: float) -> None:
     assert distance_m(*here, *there) == pytest.approx(kilometres * 1000, rel=0.01, abs=1)
     assert distance_m(*here, *there) == distance_m(*there, *here)
+
+
+@settings(deadline=None)
+@given(
+    st.floats(-90, 90),
+    st.floats(-180, 180),
+    st.floats(-90, 90),
+    st.floats(-180, 180),
+    st.floats(0, 1.2 * HALF_WAY_ROUND_M),
+)
+def test_every_point_within_reach_lies_in_the_frame(
+    latitude: float, longitude: float, other_latitude: float, other_longitude: float, metres: float
+) -> None:
+    frame = frame_around(latitude, longitude, metres + 1)
+    if distance_m(latitude, longitude, other_latitude, other_longitude) <= metres:
+        assert frame.south <= other_latitude <= frame.north
+        assert any(west <= other_longitude <= east for west, east in frame.longitudes)

@@ -1,0 +1,41 @@
+"""How far this machine's clock is from those of its peers, by the `Date` of their responses (RFC 9110, 6.6.1).
+
+Tokens are accepted with a leeway of 60 seconds (`security.LEEWAY_SECONDS`). /readyz warns well before that; the
+service stays ready, since it cannot know whose clock is wrong.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+from libs.chassis import clock, logs
+
+WARN_SECONDS = 20
+
+_drifts: dict[str, float] = {}
+
+
+class ClockDrift(Exception):
+    """The clock of this machine differs too much from a peer's."""
+
+
+def note(peer: str, date: str | None) -> None:
+    """Keep the difference to a peer's clock in seconds; a response without a valid `Date` changes nothing."""
+    try:
+        seconds = (clock.now() - parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, TypeError):
+        return
+    _drifts[peer] = seconds
+    if abs(seconds) > WARN_SECONDS:
+        logs.get_logger(__name__).warning("clock drift", peer=peer, seconds=round(seconds))
+
+
+def check() -> None:
+    """Raise ClockDrift when a peer's clock differed by more than WARN_SECONDS in its last response."""
+    if any(abs(seconds) > WARN_SECONDS for seconds in _drifts.values()):
+        raise ClockDrift
+
+
+def forget() -> None:
+    """Forget what was measured (for tests)."""
+    _drifts.clear()

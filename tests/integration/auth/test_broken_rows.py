@@ -1,0 +1,144 @@
+"""A row that cannot be processed or shown blocks none of the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from sqlalchemy import select, text, update
+
+from libs.chassis import db, messaging, metrics
+from libs.chassis.clock import freeze, now
+from services.auth import demo, messages, password_changes
+from services.auth.models import LinkRequest, Notification, OutgoingMessage, Session, User
+from tests.integration.auth.people import EMAIL, People
+
+
+def failures_of(job: str) -> float:
+    return metrics.JOB_ITEMS_FAILED.labels(job)._value.get()
+
+
+def refusal(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Publish")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """To whom SNS took a message; it refuses those to `broken@example.org`."""
+    taken: list[str] = []
+
+    def notify(_channel: str, recipient: str, *_rest: str) -> None:
+        if recipient == "broken@example.org":
+            raise refusal("InvalidParameter", 400)
+        taken.append(recipient)
+
+    monkeypatch.setattr(messaging, "notify", notify)
+    return taken
+
+
+def store_messages(*recipients: str) -> None:
+    moment = now() - timedelta(minutes=1)
+    with db.unit_of_work() as session:
+        for number, recipient in enumerate(recipients):
+            due_at = moment + timedelta(seconds=number)
+            row = OutgoingMessage(id=f"mail-{number}", channel="email", recipient=recipient, subject="x", text="x")
+            row.created_at, row.due_at, row.attempts = moment, due_at, 0
+            session.add(row)
+
+
+def test_a_message_that_sns_refuses_blocks_no_others(people: People, sent: list[str]) -> None:
+    store_messages("broken@example.org", "ines@example.org", "rui@example.org")
+    before = failures_of("give messages to SNS")
+    messages.give_to_sns()
+    assert sent == ["ines@example.org", "rui@example.org"]
+    assert failures_of("give messages to SNS") == before + 1
+    messages.give_to_sns()
+    assert failures_of("give messages to SNS") == before + 1, "it waits for its next attempt"
+    with freeze(now() + timedelta(seconds=31)):
+        messages.give_to_sns()
+    assert failures_of("give messages to SNS") == before + 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [EndpointConnectionError(endpoint_url="x"), refusal("Throttling", 400), refusal("InternalError", 500)],
+    ids=["connection", "throttling", "internal"],
+)
+def test_while_sns_is_down_every_message_waits(
+    people: People, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    asked: list[str] = []
+
+    def down(_channel: str, recipient: str, *_rest: str) -> None:
+        asked.append(recipient)
+        raise error
+
+    monkeypatch.setattr(messaging, "notify", down)
+    store_messages("ines@example.org", "rui@example.org")
+    messages.give_to_sns()
+    assert asked == ["ines@example.org"]
+    assert {row.attempts for row in people.mails()} == {0}
+
+
+def test_a_link_request_that_fails_blocks_no_others(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = password_changes._send_link
+
+    def send_or_fail(email: str) -> None:
+        if email == "broken@example.org":
+            raise ValueError("broken")
+        send(email)
+
+    monkeypatch.setattr(password_changes, "_send_link", send_or_fail)
+    with db.unit_of_work() as session:
+        session.add(LinkRequest(id="lnk_0", email="broken@example.org"))
+    before = failures_of("send password links")
+    verified.ask_for_link(EMAIL)
+    assert "new password" in verified.mails()[-1].subject
+    assert failures_of("send password links") == before + 1
+
+
+def omitted_from(table: str) -> float:
+    return metrics.ROWS_OMITTED.labels(table)._value.get()
+
+
+def test_notifications_that_cannot_be_shown_are_left_out_of_the_list(verified: People) -> None:
+    [user_id] = verified.ids()
+    with db.unit_of_work() as session:
+        for number in range(4):
+            row = Notification(id=f"ntf_{number:032x}", user_id=user_id, template="receipt", title="Your receipt")
+            row.text, row.created_at = "Thank you.", now() + timedelta(seconds=number)
+            session.add(row)
+        session.flush()
+        session.execute(text("UPDATE notifications SET id = 'no id' WHERE id LIKE '%1'"))
+        session.execute(text("UPDATE notifications SET read_at = 'never' WHERE id LIKE '%2'"))
+    own = verified.auth.as_user("ines", "auth:notifications", sub=user_id)
+    before = omitted_from("notifications")
+    listed = own("GET", "/auth/v1/notifications")
+    assert listed.status_code == 200
+    assert [one["id"] for one in listed.json()["items"]] == [f"ntf_{number:032x}" for number in (3, 0)]
+    assert omitted_from("notifications") == before + 2
+
+
+def test_a_session_that_cannot_be_shown_is_left_out_of_the_list(verified: People, token: str) -> None:
+    verified.log_in()
+    with db.unit_of_work() as session:
+        newest = session.scalars(select(Session.id).order_by(Session.created_at.desc())).first()
+        session.execute(update(Session).where(Session.id == newest).values(user_agent="x" * 300))
+    listed = verified.ask(token, "GET", "sessions")
+    assert listed.status_code == 200
+    assert [one["is_current"] for one in listed.json()["items"]] == [True]
+
+
+def test_an_account_that_cannot_be_shown_is_left_out_of_the_lists(people: People) -> None:
+    demo.load()
+    manager = people.staff_token()
+    people.register("late@example.org")
+    with db.unit_of_work() as session:
+        session.execute(update(User).where(User.email.like("late%")).values(state="unknown"))
+        session.execute(update(User).where(User.email.like("deliveryman%")).values(state="unknown"))
+    for path, count in (("staff", 2), ("customers", 3)):
+        listed = people.ask(manager, "GET", path, "internal")
+        assert (listed.status_code, len(listed.json()["items"])) == (200, count)

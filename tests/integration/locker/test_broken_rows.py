@@ -1,0 +1,117 @@
+"""A row or an event that cannot be processed blocks none of the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text, update
+
+from libs.chassis import db, metrics
+from libs.chassis.clock import now
+from services.locker import boxes, packages
+from services.locker.models import Activity, Box, BoxRequest
+from tests.integration.locker.support import (
+    Place,
+    cancelled,
+    deposit,
+    hold,
+    make_place,
+    new_id,
+    open_doors,
+    paid,
+    person,
+)
+from tests.support.harness import Harness
+
+
+def failures_of(job: str) -> float:
+    return metrics.JOB_ITEMS_FAILED.labels(job)._value.get()
+
+
+def test_a_hold_that_cannot_be_released_blocks_no_others(
+    empty_locker: Harness, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, _ = hold(empty_locker, place)
+    others = [hold(empty_locker, place)[0] for _ in range(2)]
+    with db.unit_of_work() as session:
+        session.execute(update(Box).where(Box.state == "held").values(held_until=now() - timedelta(hours=1)))
+    free = boxes.free
+
+    def free_or_fail(box: Box) -> bool:
+        if box.held_for_order_id == broken:
+            raise ValueError("broken")
+        return free(box)
+
+    monkeypatch.setattr(boxes, "free", free_or_fail)
+    before = failures_of("release overdue holds")
+    packages.release_overdue()
+    assert failures_of("release overdue holds") == before + 1
+    with db.unit_of_work(reads_only=True) as session:
+        held = session.scalars(select(Box.held_for_order_id).where(Box.state == "held")).all()
+    assert (held, set(others) & set(held)) == ([broken], set())
+
+
+def test_an_order_that_cannot_be_served_blocks_no_others(
+    empty_locker: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_place(empty_locker, boxes=1)
+    first, broken, waiting = (new_id("bor") for _ in range(3))
+    for order_id in (first, broken, waiting):
+        paid(empty_locker, place, order_id)
+    cancelled(empty_locker, place, first)
+    take = boxes.hold
+
+    def hold_or_fail(order_id: str, location_id: str) -> Box:
+        if order_id == broken:
+            raise ValueError("broken")
+        return take(order_id, location_id)
+
+    monkeypatch.setattr(boxes, "hold", hold_or_fail)
+    before = failures_of("serve waiting orders")
+    packages.serve_waiting()
+    assert failures_of("serve waiting orders") == before + 1
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.scalars(select(Box.held_for_order_id)).all() == [waiting]
+        assert session.scalars(select(BoxRequest.order_id)).all() == [broken]
+
+
+def test_an_event_that_cannot_be_applied_is_an_anomaly_and_the_next_ones_count(
+    empty_locker: Harness, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, held = hold(empty_locker, place)
+    assert held.status_code == 200
+    [opening] = open_doors(person(empty_locker, "ines"), place, order_id=order_id).json()["openings"]
+    opened = place.event("opened", grant_id=opening["grant_id"])
+    closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+
+    def fail(*_: object) -> bool:
+        raise ValueError("broken")
+
+    before = failures_of("controller events")
+    with monkeypatch.context() as patch:
+        patch.setattr(packages, "door_closed", fail)
+        answer = place.report(opened, closed)
+    assert (answer.status_code, answer.json()["next_sequence"]) == (200, 3)
+    assert failures_of("controller events") == before + 1
+    assert place.report(opened, closed).json()["next_sequence"] == 3
+    with db.unit_of_work(reads_only=True) as session:
+        anomalies = session.scalars(select(Activity).where(Activity.kind == "anomaly")).all()
+        assert [entry.details["sequence"] for entry in anomalies] == [2]
+    _, box_id = deposit(empty_locker, place, "rui")
+    assert place.state_of(box_id) == "occupied", "later events are applied"
+
+
+def test_an_entry_that_cannot_be_shown_is_left_out_of_the_activity_log(empty_locker: Harness, place: Place) -> None:
+    deposit(empty_locker, place)
+    with db.unit_of_work() as session:
+        kinds = session.scalars(select(Activity.kind).order_by(Activity.at.desc(), Activity.id.desc())).all()
+        session.execute(text("UPDATE activity SET details = '{broken' WHERE kind = 'opened'"))
+        session.execute(text("UPDATE activity SET order_id = 'no order' WHERE kind = 'held'"))
+    manager = empty_locker.as_user("marta", "locker:activity:read", kind="internal", roles=["manager"])
+    before = metrics.ROWS_OMITTED.labels("activity")._value.get()
+    listed = manager("GET", "/locker/v1/activity")
+    assert listed.status_code == 200, listed.text
+    shown = [entry["kind"] for entry in listed.json()["items"]]
+    assert shown == [kind for kind in kinds if kind not in ("opened", "held")]
+    assert metrics.ROWS_OMITTED.labels("activity")._value.get() == before + 2

@@ -1,0 +1,61 @@
+"""How long somebody waits after failed log-ins, and whom an address counts for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.auth import login_throttle
+from services.auth.login_throttle import failures_with_this, subscriber_of, wait_after
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"),
+    [(0, None), (1, None), (5, None), (6, 2), (7, 4), (8, 8), (14, 512), (15, 900), (16, 900), (10_000, 900)],
+)
+def test_the_first_failures_are_free_and_each_further_one_doubles_the_wait(
+    failures: int, seconds: int | None
+) -> None:
+    assert wait_after(failures) == (None if seconds is None else timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(50, None), (51, 2), (52, 4)])
+def test_an_address_has_more_free_failures_than_an_account(failures: int, seconds: int | None) -> None:
+    expected = None if seconds is None else timedelta(seconds=seconds)
+    assert wait_after(failures, login_throttle.FREE_FAILURES_OF_ADDRESS) == expected
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 100))
+def test_a_further_failure_never_shortens_the_wait(failures: int, free: int) -> None:
+    waits = [wait_after(count, free) or timedelta() for count in (failures, failures + 1)]
+    assert waits[0] <= waits[1] <= timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("age", "failures"), [(timedelta(), 8), (timedelta(days=1), 8), (timedelta(days=1, microseconds=1), 1)]
+)
+def test_failures_count_for_a_day(age: timedelta, failures: int) -> None:
+    assert failures_with_this(7, NOW - age, NOW) == failures
+
+
+@pytest.mark.parametrize(
+    ("address", "subscriber"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("", ""),
+        ("not an address", "not an address"),
+        ("203.0.113.9:443", "203.0.113.9:443"),
+    ],
+)
+def test_an_ipv6_subscriber_is_a_whole_network(address: str, subscriber: str) -> None:
+    assert subscriber_of(address) == subscriber

@@ -1,0 +1,47 @@
+"""Which permissions a kind of holder can have."""
+
+from __future__ import annotations
+
+import pytest
+
+from libs.chassis.problems import Unprocessable
+from services.auth import scopes
+from services.auth.scopes import Permission
+
+CATALOGUE = {
+    name: Permission(name, name, holders)
+    for name, holders in {
+        "shopping:cart": ("customer", "application"),
+        "auth:session": ("customer", "internal"),
+        "auth:roles:write": ("internal",),
+        "shopping:holds": ("service",),
+    }.items()
+}
+
+
+@pytest.fixture(autouse=True)
+def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scopes, "catalogue", lambda: CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("names", "holder", "wrong"),
+    [
+        ([], "internal", []),
+        (["auth:session", "auth:roles:write"], "internal", []),
+        (["auth:session", "shopping:holds"], "internal", ["/scopes/1"]),
+        (["no:such", "shopping:cart"], "internal", ["/scopes/0", "/scopes/1"]),
+        (["shopping:cart"], "application", []),
+        (["auth:session"], "application", ["/scopes/0"]),
+        (["shopping:cart"], "machine", ["/scopes/0"]),
+    ],
+)
+def test_a_permission_is_refused_for_whoever_cannot_hold_it(
+    names: list[str], holder: str, wrong: list[str]
+) -> None:
+    if not wrong:
+        scopes.refuse_unholdable(names, holder, "/scopes")
+        return
+    with pytest.raises(Unprocessable) as caught:
+        scopes.refuse_unholdable(names, holder, "/scopes")
+    assert [error["pointer"] for error in caught.value.errors or []] == wrong

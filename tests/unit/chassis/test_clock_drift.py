@@ -1,0 +1,51 @@
+"""Readiness warns of a clock that is far from a peer's, before tokens are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from libs.chassis import clock_drift, health, security
+from libs.chassis.clock import freeze
+from libs.gateway.envoy import filters
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(health, "_checks", {})
+    health.register("clock", clock_drift.check, is_needed=False)
+    clock_drift.forget()
+    yield
+    clock_drift.forget()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "result"), [(0, "ok"), (20, "ok"), (-20, "ok"), (21, "ClockDrift"), (-3600, "ClockDrift")]
+)
+def test_readiness_shows_a_drift_and_the_service_stays_ready(seconds: int, result: str) -> None:
+    with freeze(NOW):
+        clock_drift.note("auth", format_datetime(NOW - timedelta(seconds=seconds), usegmt=True))
+    assert health.report() == (True, {"clock": result})
+
+
+def test_a_clock_that_is_right_again_is_no_drift() -> None:
+    with freeze(NOW):
+        for moment in (NOW - timedelta(hours=1), NOW):
+            clock_drift.note("auth", format_datetime(moment, usegmt=True))
+    assert health.report() == (True, {"clock": "ok"})
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Dec 2026 12:00:00 GMT"])
+def test_a_response_without_a_valid_date_tells_nothing(date: str | None) -> None:
+    clock_drift.note("auth", date)
+    assert health.report() == (True, {"clock": "ok"})
+
+
+def test_services_and_gateways_allow_the_same_difference_and_the_warning_comes_first() -> None:
+    assert security.LEEWAY_SECONDS == filters.CLOCK_SKEW_SECONDS == 60
+    assert clock_drift.WARN_SECONDS < security.LEEWAY_SECONDS

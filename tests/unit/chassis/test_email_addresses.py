@@ -1,0 +1,82 @@
+"""One mailbox has one address, and what is no address is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libs.chassis import email_addresses
+from libs.chassis.problems import BadRequest
+from libs.chassis.validation import compiled, faults
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ines@example.org", "ines@example.org"),
+        ("Ines.Costa+shop@Example.ORG", "ines.costa+shop@example.org"),
+        ("ana@münchen-mode.example", "ana@xn--mnchen-mode-thb.example"),
+        ("ana@MÜNCHEN-Mode.example", "ana@xn--mnchen-mode-thb.example"),
+        ("ana@mu\u0308nchen-mode.example", "ana@xn--mnchen-mode-thb.example"),
+        ("ana@xn--mnchen-mode-thb.example", "ana@xn--mnchen-mode-thb.example"),
+        ("ana@\uff4dode.example", "ana@mode.example"),
+    ],
+)
+def test_an_address_has_one_form(text: str, address: str) -> None:
+    assert email_addresses.is_valid(text)
+    assert email_addresses.required(text) == email_addresses.comparable(f" {text} ") == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ana",
+        "ana@",
+        "@mode.example",
+        "Ana Costa <ana9@mode.example>",
+        "<ana9@mode.example>",
+        "ana@localhost",
+        "ana@mode",
+        "ana@[127.0.0.1]",
+        "ana@127.0.0.1",
+        '"ana costa"@mode.example',
+        "ana@mode.example\nBcc: all@mode.example",
+        "ana@mode.example,rui@mode.example",
+        "ana@mode.example.",
+        "ana..x@mode.example",
+        "ana@mode_.example",
+        "inés@mode.example",
+        "ines@mode.example\u00ad",
+        "a" * 65 + "@mode.example",
+        "ana@" + "mü." * 50 + "example",
+    ],
+)
+def test_what_is_no_address_is_refused_with_a_pointer(text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        email_addresses.required(text, "/email")
+    assert caught.value.errors is not None
+    assert caught.value.errors[0]["pointer"] == "/email"
+    schema = {"type": "object", "properties": {"email": {"type": "string", "format": "email"}}}
+    assert [fault["pointer"] for fault in faults(compiled(schema), {"email": text})] == ["/email"]
+
+
+def test_a_stored_display_name_is_taken_off() -> None:
+    assert email_addresses.extract("ana costa <ana9@mode.example>") == "ana9@mode.example"
+    with pytest.raises(ValueError, match="period"):
+        email_addresses.extract("ana@localhost")
+
+
+def test_what_is_no_address_is_still_searched_for() -> None:
+    assert email_addresses.comparable(" Inés@Example.org ") == "inés@example.org"
+
+
+@settings(deadline=None)
+@given(
+    st.from_regex(r"[A-Za-z0-9_+-]{1,64}", fullmatch=True),
+    st.from_regex(r"[A-Za-z0-9]{1,20}(\.[A-Za-z]{2,10}){1,3}", fullmatch=True),
+)
+def test_a_normal_form_stays_as_it_is(local: str, domain: str) -> None:
+    address = email_addresses.comparable(f"{local}@{domain}")
+    assert email_addresses.comparable(address) == address == email_addresses.comparable(address.upper())
