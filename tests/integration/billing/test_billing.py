@@ -290,6 +290,22 @@ def test_an_unproven_webhook_is_refused(
     assert state_of(ines, payment["id"]) == "capturing"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"id": ["pi_1"]}, {"amount": 10**30}, {"object": "refund", "metadata": {"refund_id": {}}}, {"object": None}],
+)
+def test_a_signed_webhook_of_another_shape_is_refused(billing: Harness, change: dict[str, Any]) -> None:
+    refused = webhook(billing, "pi_1", **change)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (400, "webhook-not-an-event")
+
+
+def test_a_signature_of_other_than_ascii_is_refused(billing: Harness) -> None:
+    headers = {"Stripe-Signature": f"t={int(time.time())},v1=é".encode("latin1")}
+    event = {"id": "evt_1", "type": "any", "data": {"object": {"object": "charge"}}}
+    refused = billing.client.post("/billing/v1/webhooks/stripe", json=event, headers=headers)
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (400, "webhook-not-signed")
+
+
 @pytest.mark.parametrize("change", [{"amount": 1}, {"currency": "usd"}, {"object": "charge"}])
 def test_a_webhook_that_does_not_fit_our_payment_changes_nothing(
     billing: Harness, ines: Callable[..., Any], stripe_url: str, change: dict[str, Any]
