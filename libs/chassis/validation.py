@@ -20,6 +20,7 @@ from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBody
 from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis.logs import get_logger
+from libs.chassis.money import is_currency
 from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
 
 _compiled: dict[int, tuple[Any, Any]] = {}
@@ -29,9 +30,7 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(
-            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid}
-        )
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
 
@@ -57,6 +56,9 @@ def _is_uuid(value: str) -> bool:
         return str(uuid.UUID(value)) == value.lower()
     except ValueError:
         return False
+
+
+FORMATS = {"uuid": _is_uuid, "iso-4217": is_currency}
 
 
 def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:

@@ -71,7 +71,7 @@ def notice_of(document: Any) -> Notice | None:
 
 
 def _validator(properties: dict[str, Any], *required: str) -> jsonschema_rs.Draft202012Validator:
-    """Validates an event whose object has these members; others are not read (docs.stripe.com/api/events/object)."""
+    """The validator of an event whose object has these members (https://docs.stripe.com/api/events/object)."""
     subject = {"type": "object", "properties": properties, "required": required}
     data = {"type": "object", "properties": {"object": subject}, "required": ["object"]}
     members = {"id": _ID, "type": _ID, "data": data}

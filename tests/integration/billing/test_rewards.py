@@ -335,3 +335,13 @@ def test_coin_records_are_paged(billing: Harness, donor: Ask) -> None:
         cursor = found.json()["next_cursor"]
     assert seen == [f"dor_{number:032x}" for number in reversed(range(5))]
     assert cursor is None
+
+
+def test_the_currencies_of_all_amounts_are_known(billing: Harness, set_setting: SetSetting) -> None:
+    admin = billing.as_user("admin", "billing:currencies", kind="service")
+    assert admin("GET", "/billing/v1/currencies").json() == {"currencies": []}
+    move_donation(billing, "cancelling")
+    set_setting("billing.currency", "JPY")
+    move_donation(billing, "checked_bad", order_id="dor_" + "8" * 32)
+    billing.deliver("admin.hand_over.recorded.v1", hand_over("dor_" + "8" * 32))
+    assert admin("GET", "/billing/v1/currencies").json() == {"currencies": ["EUR", "JPY"]}

@@ -70,7 +70,7 @@ def test_an_event_says_what_the_provider_documents(subject: dict[str, Any], noti
     ],
 )
 def test_another_shape_is_refused_with_its_place(subject: Any) -> None:
-    with pytest.raises(NotAnEvent, match="^/"):
+    with pytest.raises(NotAnEvent, match=r"^/"):
         notice_of(event(subject))
 
 
