@@ -51,7 +51,7 @@ def verify(body: bytes, signature: str) -> None:
     """Check signature and time of a webhook; stripe.SignatureVerificationError."""
     text = body.decode("utf-8", errors="replace")
     if not signature.isascii():  # the library compares texts of ASCII only
-        raise stripe.SignatureVerificationError("The signature is not ASCII", signature, text)
+        raise stripe.SignatureVerificationError("Not ASCII", signature, text)  # type: ignore[no-untyped-call]
     secret, tolerance = billing_settings().stripe_webhook_secret, stripe.Webhook.DEFAULT_TOLERANCE
     stripe.WebhookSignature.verify_header(text, signature, secret, tolerance)
 
