@@ -252,7 +252,7 @@ def test_while_the_provider_is_away_the_order_stays_payable(database_url: str, s
         answer = pay(billing.as_user("ines", "billing:payments"), "pm_1234567")
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) > 0
-    card_provider._breaker.close()
+    card_provider.reset()
     with running("billing", variables(database_url, stripe_url)) as billing:
         billing.play_peers(Orders().answer)
         ask = billing.as_user("ines", "billing:payments")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
 from libs.chassis import db
 from libs.chassis.clock import now
+from services.billing import card_provider, coupons, reconciliation, settlement
+from services.billing.card_provider import Intent
 from services.billing.coupon_codes import new_code
 from services.billing.models import CoinRecord, Coupon, Fee, Payment, Payout, ReconciliationFinding, Refund
+from tests.integration.billing.bank import Bank
 from tests.integration.billing.support import new_id
 from tests.support.harness import Harness, user_id
 
@@ -202,3 +206,79 @@ def test_pages_go_on_after_a_row_that_cannot_be_read(billing: Harness) -> None:
     second = ask("GET", "/billing/v1/payments", params={"limit": 2, "cursor": first["next_cursor"]}).json()
     found = [item["id"] for item in first["items"] + second["items"]]
     assert found == [rows[number]["id"] for number in (3, 1, 0)]
+
+
+def failures(job: str) -> float:
+    return REGISTRY.get_sample_value("reclothes_job_items_failed_total", {"job": job}) or 0
+
+
+def spoil(statement: str, row_id: str) -> None:
+    with db.unit_of_work() as session:
+        session.execute(text(statement), {"id": row_id})
+
+
+def state_of(model: Any, row_id: str) -> str:
+    with db.unit_of_work(reads_only=True) as session:
+        return str(session.scalar(select(model.state).where(model.id == row_id)))
+
+
+@pytest.mark.usefixtures("billing")
+def test_settling_goes_on_after_a_payment_that_cannot_be_read(bank: Bank) -> None:
+    rows = [
+        payment(state="voiding", provider_intent_id=f"pi_{number}", settle_at=now() - timedelta(seconds=9 - number))
+        for number in range(2)
+    ]
+    store(Payment, *rows)
+    for number in range(2):
+        bank.intents[str(number)] = Intent(f"pi_{number}", "requires_capture", 4900, "EUR", None, None)
+    spoil("UPDATE payments SET next_action = '{' WHERE id = :id", rows[0]["id"])
+    before = failures("settle_payments")
+    for _ in range(2):
+        settlement.settle_due()
+    assert [state_of(Payment, row["id"]) for row in rows] == ["voiding", "voided"]
+    assert failures("settle_payments") == before + 1, "it waits before it is tried again"
+
+
+@pytest.mark.usefixtures("billing")
+def test_settling_goes_on_after_a_refund_that_cannot_be_settled(bank: Bank) -> None:
+    paid = payment(provider_intent_id="pi_1", refunded=200)
+    rows = [refund(paid["id"], state="pending", settle_at=now() - timedelta(seconds=9)) for _ in range(2)]
+    rows[0] |= {"payment_id": (without_intent := payment(refunded=100))["id"]}
+    store(Payment, paid, without_intent)
+    store(Refund, *rows)
+    bank.intents["1"] = Intent("pi_1", "succeeded", 4900, "EUR", None, None)
+    settlement.settle_due()
+    assert [state_of(Refund, row["id"]) for row in rows] == ["pending", "made"]
+
+
+@pytest.mark.usefixtures("billing")
+def test_the_reconciliation_goes_on_after_a_payment_that_cannot_be_read(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = now() - timedelta(minutes=30)
+    rows = [payment(state="authorized", provider_intent_id=f"pi_{n}", created_at=since) for n in range(2)]
+    rows.append(payment(state="capturing", settle_at=now(), changed_at=now() - timedelta(hours=2)))
+    rows.append(payment(state="capturing", settle_at=now(), changed_at=now() - timedelta(hours=2)))
+    store(Payment, *rows)
+    intents = [Intent(f"pi_{n}", "requires_capture", 4901, "EUR", None, None) for n in range(2)]
+    bank.intents = {str(n): intent for n, intent in enumerate(intents)}
+    monkeypatch.setattr(card_provider, "list_refunds", lambda *_: ([], False))
+    kinds = tuple(replace(kind, page=lambda *_: ([], False)) for kind in reconciliation.KINDS)
+    monkeypatch.setattr(reconciliation, "KINDS", (replace(kinds[0], page=lambda *_: (intents, False)), kinds[1]))
+    for broken in (rows[0], rows[2]):
+        spoil("UPDATE payments SET next_action = '{' WHERE id = :id", broken["id"])
+    reconciliation.reconcile()
+    with db.unit_of_work(reads_only=True) as session:
+        found = session.execute(select(ReconciliationFinding.kind, ReconciliationFinding.subject)).all()
+    assert set(map(tuple, found)) == {("amount_differs", rows[1]["id"]), ("not_settled", rows[3]["id"])}
+
+
+@pytest.mark.usefixtures("billing")
+def test_coupons_expire_after_one_that_cannot_be_read() -> None:
+    rows = [coupon(valid_until=now() - timedelta(hours=9 - number)) for number in range(2)]
+    store(Coupon, *rows)
+    spoil("UPDATE coupons SET given_at = 'no time' WHERE id = :id", rows[0]["id"])
+    before = failures("expire_coupons")
+    coupons.expire_due()
+    assert [state_of(Coupon, row["id"]) for row in rows] == ["given", "expired"]
+    assert failures("expire_coupons") == before + 1

@@ -273,7 +273,7 @@ def test_while_the_provider_is_away_the_fee_stays_payable(database_url: str, str
         assert problem(answer) == (503, "payment-provider-unavailable")
         assert int(answer.headers["Retry-After"]) > 0
         assert state_of(ask, fee) == "due"
-    card_provider._breaker.close()
+    card_provider.reset()
     with running("billing", variables(database_url, stripe_url)) as billing:
         ask = billing.as_user("ines", "billing:fees")
         assert pay(ask, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
