@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
-from services.billing import card_provider, payment_states, settlement
+from services.billing import card_provider, settlement
 from services.billing.models import Payment
 from tests.integration.billing.support import DECLINED, NEEDS_CHECK, PRODUCT, SECRET, card, variables
 from tests.support import servers
@@ -217,7 +217,6 @@ def test_an_order_has_one_live_payment_and_a_repeat_is_the_same_one(
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({"state": "expired"}, 409),
         ({"state": "paid"}, 409),
         ({"expires_at": "2020-01-01T00:00:00.000000Z"}, 409),
         ({"buyer_id": "usr_" + "9" * 32}, 404),
@@ -323,15 +322,6 @@ def test_nobody_sees_another_customers_payment(billing: Harness, ines: Callable[
         assert rui("GET", f"/billing/v1/payments/{payment['id']}{path}").status_code == 404
     assert rui("POST", f"/billing/v1/payments/{payment['id']}/confirmation").status_code == 404
     assert rui("GET", "/billing/v1/payments").json()["items"] == []
-
-
-def test_a_payment_moves_only_as_its_table_says(ines: Callable[..., Any], stripe_url: str) -> None:
-    payment_id = pay(ines, card(stripe_url)).json()["id"]
-    with db.unit_of_work():
-        payment = payment_states.find(payment_id)
-        assert payment is not None
-        with pytest.raises(payment_states.IllegalMove):
-            payment_states.move(payment, "refunded")
 
 
 def test_a_front_end_learns_where_to_hand_cards(billing: Harness, stripe_url: str) -> None:

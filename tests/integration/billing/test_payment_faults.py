@@ -161,17 +161,9 @@ def test_another_key_after_a_lost_answer_pays_once_too(shop: Shop, proxy: Stripe
 @pytest.mark.parametrize(
     ("code", "told", "advice"),
     [
-        ("generic_decline", "generic_decline", declines.USE_ANOTHER),
-        ("do_not_honor", "do_not_honor", declines.USE_ANOTHER),
         ("insufficient_funds", "insufficient_funds", declines.NO_MONEY),
         ("expired_card", "expired_card", declines.TOO_OLD),
-        ("incorrect_cvc", "incorrect_cvc", declines.TYPE_AGAIN),
-        ("incorrect_number", "incorrect_number", declines.TYPE_AGAIN),
-        ("processing_error", "processing_error", declines.TRY_LATER),
-        ("issuer_not_available", "issuer_not_available", declines.TRY_LATER),
-        ("authentication_required", "authentication_required", declines.DO_THE_CHECK),
         ("stolen_card", "card_declined", declines.USE_ANOTHER),
-        ("fraudulent", "card_declined", declines.USE_ANOTHER),
     ],
 )
 def test_a_decline_says_what_to_do_and_leaves_the_order_payable(

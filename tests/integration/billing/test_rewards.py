@@ -71,11 +71,6 @@ def test_a_deposit_is_rewarded_at_once_and_once_whatever_repeats(billing: Harnes
     assert (newest["balance_after"], newest["debt_after"]) == (180, 0)
 
 
-def test_a_plain_deposit_earns_neither_for_a_story_nor_for_the_first_time(billing: Harness, donor: Ask) -> None:
-    move_donation(billing, "deposited")
-    assert records(donor) == [("deposit", 50)]
-
-
 def test_amounts_are_settings_and_nothing_switches_a_reward_off(
     billing: Harness, donor: Ask, set_setting: SetSetting
 ) -> None:
@@ -272,19 +267,14 @@ def test_a_code_that_is_mistyped_or_unknown_is_told_apart(billing: Harness, dono
     assert redeem(manager, code, "redeem-2").status_code == 404
 
 
-def test_an_expired_coupon_is_not_usable_before_and_after_it_is_marked(
-    billing: Harness, donor: Ask, manager: Ask
-) -> None:
+def test_an_expired_coupon_is_marked_as_that(billing: Harness, donor: Ask, manager: Ask) -> None:
     register(billing, "ines")
     gift(manager)
-    code = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
     with db.unit_of_work() as session:
         session.execute(update(Coupon).values(valid_until=now() - timedelta(seconds=1)))
-    assert problem(redeem(manager, code, "redeem-1")) == (409, "coupon-not-usable")
     with db.unit_of_work():
         coupons.expire_due()
     assert donor("GET", "/billing/v1/coupons").json()["items"][0]["state"] == "expired"
-    assert problem(redeem(manager, code, "redeem-2")) == (409, "coupon-not-usable")
 
 
 @pytest.mark.parametrize(("is_used", "state"), [(False, "void"), (True, "used")])
