@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import stripe
-from sqlalchemy import select, update
+from sqlalchemy import select, union_all, update
 
 from libs.chassis import db
 from libs.chassis.clock import now
@@ -74,9 +74,14 @@ def faults() -> list[str]:
 
 
 def settle_all() -> None:
+    """Until nothing waits for the provider, or five times."""
     for _ in range(5):
         card_provider.reset()
         settle_now()
+        with db.unit_of_work(reads_only=True) as session:
+            waiting = [select(kind.id).where(kind.settle_at.is_not(None)) for kind in (Payment, Refund)]
+            if not session.scalars(union_all(*waiting)).all():
+                return
 
 
 def pay_until_done(shop: Shop, order: Order) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -27,9 +26,9 @@ def shop(billing: Harness, stripe_url: str) -> Shop:
 
 
 @pytest.fixture(autouse=True)
-def _only_what_this_test_makes(billing: Harness) -> None:
-    """The provider is one for all tests: the first window begins with this one, which takes its second alone."""
-    time.sleep(1 - now().microsecond / 1_000_000)
+def _only_what_this_test_makes(billing: Harness, stripe_url: str) -> None:
+    """The provider is one for all tests: it forgets what others made, and the first window begins with this one."""
+    httpx.delete(f"{stripe_url}/_config/data").raise_for_status()
     with db.unit_of_work() as session:
         for kind in ("payments", "refunds"):
             since = now().replace(microsecond=0)
