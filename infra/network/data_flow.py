@@ -20,7 +20,7 @@ PEERS: dict[str, tuple[str, ...]] = {
     "customer": ("admin", "auth", "locker", "shopping"),
     "shopping": ("auth",),
     "billing": ("auth", "customer"),
-    "admin": ("auth",),
+    "admin": ("auth", "billing", "shopping"),
     "locker": ("auth",),
 }
 # Admin's ElastiCache has the copy of the system settings, which all services read.

@@ -7,23 +7,24 @@ When the copy is away the last known value is used, and without one the default 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from libs.chassis.cache import RedisError, settings_client
+from libs.chassis.money import MINOR_UNIT_DIGITS
 
 REDIS_KEY = "settings"
 MEMORY_SECONDS = 5.0
+CURRENCY = "billing.currency"
 
 
 @dataclass(frozen=True)
 class SystemSetting:
     """A setting's name, default (which gives its type), meaning with its unit, and what it can be.
 
-    A number lies from `least` to `most`; a text matches `pattern` as a whole.
+    A number lies from `least` to `most`; a text is one of `choices`.
     """
 
     name: str
@@ -31,14 +32,14 @@ class SystemSetting:
     description: str
     least: int = 0
     most: int = 1_000_000
-    pattern: str = ""
+    choices: frozenset[str] = frozenset()
 
     def accepts(self, value: Any) -> bool:
         """Whether the setting can have this value; True and 1 are not the same."""
         if type(value) is not type(self.default):
             return False
         if isinstance(value, str):
-            return re.fullmatch(self.pattern, value) is not None
+            return value in self.choices
         return isinstance(value, bool) or self.least <= value <= self.most
 
     @property
@@ -48,13 +49,13 @@ class SystemSetting:
             return "true or false"
         if isinstance(self.default, int):
             return f"a whole number from {self.least} to {self.most}"
-        return f"a text like {self.default}"
+        return f"one of {len(self.choices)} codes, such as {self.default}"
 
 
 CATALOGUE: dict[str, SystemSetting] = {
     setting.name: setting
     for setting in (
-        SystemSetting("billing.currency", "EUR", "Currency of all prices (ISO 4217)", pattern="[A-Z]{3}"),
+        SystemSetting(CURRENCY, "EUR", "Currency of all prices (ISO 4217)", choices=frozenset(MINOR_UNIT_DIGITS)),
         SystemSetting("billing.reward_deposit_coins", 50, "Coins for a deposit; 0 gives none", most=100_000),
         SystemSetting(
             "billing.reward_first_donation_coins", 100, "Coins for the first donation; 0 gives none", most=100_000

@@ -25,6 +25,7 @@ from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis import clock, email_addresses, texts
 from libs.chassis.logs import get_logger
+from libs.chassis.money import is_currency
 from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
 VIOLATION = "response violates the contract"  # the alarm `contract-violations` looks for it
@@ -36,7 +37,7 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=_FORMATS)
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
 
@@ -70,7 +71,12 @@ def _is_uuid(value: str) -> bool:
         return False
 
 
-_FORMATS = {"uuid": _is_uuid, "date-time": clock.is_rfc3339, "email": email_addresses.is_valid}
+FORMATS = {
+    "uuid": _is_uuid,
+    "date-time": clock.is_rfc3339,
+    "email": email_addresses.is_valid,
+    "iso-4217": is_currency,
+}
 
 
 def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]:

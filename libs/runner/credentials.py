@@ -28,6 +28,7 @@ NAMES = ("localhost", "api.reclothes.example", "internal.reclothes.example")
 SCOPES_OF_SERVICES: dict[str, list[str]] = {
     "customer": ["admin:work-stops", "locker:holds", "shopping:holds", "shopping:return-claims"],
     "billing": ["customer:buying-orders:monitor"],
+    "admin": ["billing:currencies", "shopping:currencies"],
 }
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from libs.chassis.money import Money
 from libs.runner.actors import Actor, Customer, Json, Staff, idempotency_key, wait_for
 from libs.runner.box_controller import BoxController, Door, install
 from libs.runner.coat_picture import coat_picture
@@ -186,8 +187,7 @@ class Donation:
             return next((payout for payout in payouts if payout["product_id"] == product_id), None)
 
         payout = wait_for("the donor's share", read)
-        amount = payout["amount"]
-        share = f"{payout['share_percent']} % of the sale: {amount['amount'] / 100:.2f} {amount['currency']}"
+        share = f"{payout['share_percent']} % of the sale: {Money.from_dict(payout['amount'])}"
         return f"gets {share} when it can no longer be returned"
 
     def open_door(self, person: Actor, order_id: str) -> Door:

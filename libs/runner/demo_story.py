@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from libs.chassis.money import Money
 from libs.runner.actors import Actor, Customer, Mailbox, Staff, verification_token
 from libs.runner.coat_picture import coat_picture
 from libs.runner.demo_delivery import Delivery
@@ -78,7 +79,7 @@ class Story:
     def manager_prices_and_publishes(self) -> str:
         self.manager.set_price(self.product_id, PRICE)
         product = self.manager.publish(self.product_id)
-        return f"sets the price to {PRICE / 100:.2f} EUR and publishes it ({product['state']})"
+        return f"sets the price to {Money(PRICE, 'EUR')} and publishes it ({product['state']})"
 
     def buyer_registers(self) -> str:
         self.buyer.register("Inês Buyer")
@@ -109,7 +110,7 @@ class Story:
         self.rival.log_in()
         self.rival.put_in_cart(self.product_id)
         cart = self.buyer.put_in_cart(self.product_id)
-        return f"puts it into the cart: total {cart['total']['amount'] / 100:.2f} {cart['total']['currency']}"
+        return f"puts it into the cart: total {Money.from_dict(cart['total'])}"
 
     def buyer_places_the_order(self) -> str:
         self.location_id = self.donation.location_id

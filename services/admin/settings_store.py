@@ -12,7 +12,8 @@ from libs.chassis import audit, clock, logs
 from libs.chassis.cache import RedisError
 from libs.chassis.db import after_commit, session
 from libs.chassis.problems import NotFound, Unprocessable
-from libs.chassis.system_settings import CATALOGUE, SystemSetting, publish_settings
+from libs.chassis.system_settings import CATALOGUE, CURRENCY, SystemSetting, publish_settings
+from services.admin import currency_change
 from services.admin.models import StoredSetting
 
 
@@ -52,11 +53,13 @@ def _now(known: SystemSetting, row: StoredSetting | None) -> SettingNow:
 
 
 def put(before: SettingNow, value: Any, by: str) -> SettingNow:
-    """Change a setting from what it was; WrongValue for what its catalogue entry does not accept."""
+    """Change a setting from what it was; WrongValue for what its catalogue entry does not accept, CurrencyInUse."""
     known = before.known
     if not known.accepts(value):
         detail = f"expected {known.expected}"
         raise WrongValue(detail, errors=[{"pointer": "/value", "detail": detail}])
+    if known.name == CURRENCY and value != before.value:
+        currency_change.refuse_while_another_is_stored(value)
     row = session().get(StoredSetting, known.name)
     if row is None:
         row = StoredSetting(name=known.name)

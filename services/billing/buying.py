@@ -83,8 +83,13 @@ def _reward(purchase: Purchase, move: PurchaseMove) -> None:
     if purchase.rewarded_at is not None:
         return
     purchase.rewarded_at = clock.now()
-    for reason in ["pick_up", *(["first_purchase"] if move.is_first else [])]:
+    for reason in rewards_of_pick_up(is_first=move.is_first):
         coins.reward(move.buyer_id, move.order_id, reason, setting(f"billing.reward_{reason}_coins"))
+
+
+def rewards_of_pick_up(*, is_first: bool) -> list[str]:
+    """The reasons for rewards of a purchase (stories b-po-03, b-po-04)."""
+    return ["pick_up", "first_purchase"] if is_first else ["pick_up"]
 
 
 def _complete(purchase: Purchase, kept: list[str]) -> None:

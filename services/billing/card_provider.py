@@ -22,7 +22,9 @@ from libs.chassis.problems import PaymentRequired, Unavailable, Unprocessable
 from services.billing import declines
 from services.billing.settings import billing_settings
 
-TIMEOUT_SECONDS = 8
+# To connect, and for the response. The library repeats a call once: a request of ours that waits for one that hangs
+# is answered before the gateway's own time-out of 15 s.
+TIMEOUT_SECONDS = (1.0, 4.0)
 MOST_IN_A_PAGE = 100
 _WITH_CARD: Any = {"expand": ["payment_method"]}
 T = TypeVar("T")
@@ -108,6 +110,12 @@ def _client(api_key: str, api_base: str) -> stripe.StripeClient:
         http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
         max_network_retries=1,
     )
+
+
+def reset() -> None:
+    """Forget earlier failures of the provider, and connect again with the present time-outs."""
+    _breaker.close()
+    _client.cache_clear()
 
 
 def _ask(call: Callable[[stripe.StripeClient], T]) -> T:

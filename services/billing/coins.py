@@ -10,6 +10,7 @@ key of a record makes a repeat find what is there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -97,8 +98,8 @@ def take_back(person_id: str, coins: int, *, order_id: str, key: str = "") -> Co
     known = _known(key)
     if known is not None:
         return known
-    from_wallet = min(_in(wallet), coins)
-    changes = {wallet: -from_wallet, debt: from_wallet - coins}
+    from_wallet, to_debt = split_take_back(_in(wallet), coins)
+    changes = {wallet: -from_wallet, debt: -to_debt}
     return _post(changes, debt, REWARDS, CoinRecord(unique_key=key, reason="taken_back", order_id=order_id))
 
 
@@ -125,9 +126,26 @@ def _credit(
     known = _known(key)
     if known is not None:
         return known
-    pays_debt = min(-_in(debt), coins)
+    to_wallet, pays_debt = split_credit(-_in(debt), coins)
     record = CoinRecord(id=record_id or None, unique_key=key, reason=reason, **more)
-    return _post({wallet: coins - pays_debt, debt: pays_debt}, debt, house, record)
+    return _post({wallet: to_wallet, debt: pays_debt}, debt, house, record)
+
+
+def split_credit(debt: int, coins: int) -> tuple[int, int]:
+    """What of `coins` comes into the wallet, and what pays the debt, which comes first."""
+    pays_debt = min(debt, coins)
+    return coins - pays_debt, pays_debt
+
+
+def split_take_back(balance: int, coins: int) -> tuple[int, int]:
+    """What of `coins` leaves the wallet, and what becomes a debt because the wallet lacks it."""
+    from_wallet = min(balance, coins)
+    return from_wallet, coins - from_wallet
+
+
+def entries_of(changes: Mapping[str, int], house: str) -> dict[str, int]:
+    """The entries of a record by account: what changes, and what makes the sum zero on the account of the house."""
+    return {account: coins for account, coins in changes.items() if coins} | {house: -sum(changes.values())}
 
 
 def _known(key: str) -> CoinRecord | None:
@@ -166,7 +184,7 @@ def _post(changes: dict[CoinAccount, int], debt: CoinAccount, house: str, record
     record.balance_after, record.debt_after = _in(wallet), -_in(debt)
     session().add(record)
     session().flush()
-    entries = {account.id: coins for account, coins in changes.items() if coins} | {house: -total}
+    entries = entries_of({account.id: coins for account, coins in changes.items()}, house)
     session().add_all(
         CoinEntry(record_id=record.id, account_id=account_id, coins=coins) for account_id, coins in entries.items()
     )

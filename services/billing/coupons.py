@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from libs.chassis import clock
+from libs.chassis import clock, jobs
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.money import Money
@@ -121,11 +121,16 @@ def redeem(code: str, used_by: str) -> Coupon:
     coupon = locked_scalar(select(Coupon).where(Coupon.code == stored))
     if coupon is None:
         raise NotFound("there is no coupon with this code")
-    if coupon.state == "given" and coupon.valid_until <= clock.now():
+    use(coupon, used_by, clock.now())
+    return coupon
+
+
+def use(coupon: Coupon, used_by: str, now: datetime) -> None:
+    """Mark it as used; CouponNotUsable from its last moment on, although it may not be marked as expired yet."""
+    if coupon.state == "given" and coupon.valid_until <= now:
         raise CouponNotUsable("the coupon is expired")
     move(coupon, "used")
-    coupon.used_at, coupon.used_by = clock.now(), used_by
-    return coupon
+    coupon.used_at, coupon.used_by = now, used_by
 
 
 def void_of(order_id: str) -> None:
@@ -136,7 +141,12 @@ def void_of(order_id: str) -> None:
 
 
 def expire_due() -> None:
-    """Mark the coupons whose time is over, the longest expired first."""
-    over = select(Coupon).where(Coupon.state == "given", Coupon.valid_until <= clock.now())
-    for coupon in session().scalars(over.order_by(Coupon.valid_until).limit(AT_ONCE).with_for_update()):
+    """Mark the coupons whose time is over, the longest expired first; one that fails does not block the others."""
+    over = select(Coupon.id).where(Coupon.state == "given", Coupon.valid_until <= clock.now())
+    jobs.for_each("expire_coupons", over.order_by(Coupon.valid_until).limit(AT_ONCE), _expire)
+
+
+def _expire(coupon_id: str) -> None:
+    coupon = locked_scalar(select(Coupon).where(Coupon.id == coupon_id, Coupon.state == "given"))
+    if coupon is not None:  # it may have been used meanwhile
         move(coupon, "expired")

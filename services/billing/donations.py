@@ -39,7 +39,7 @@ def donation_moved(move: Move, *, has_story: bool, is_first: bool) -> None:
     """Give what the move earns, take back what is not kept, and let the fee follow."""
     donation, is_news = _follow(move)
     if donation.rewards_ended_at is None:
-        _reward(donation, _earned_at(move.state, has_story=has_story, is_first=is_first))
+        _reward(donation, rewards_at(move.state, has_story=has_story, is_first=is_first))
     if move.state in ENDED:
         end_rewards(donation)
     if not is_news:
@@ -50,7 +50,7 @@ def donation_moved(move: Move, *, has_story: bool, is_first: bool) -> None:
         fee_payments.give_up(move.order_id)
 
 
-def _earned_at(state: str, *, has_story: bool, is_first: bool) -> list[str]:
+def rewards_at(state: str, *, has_story: bool, is_first: bool) -> list[str]:
     """The reasons for rewards (stories d-do-03, d-po-04)."""
     if state == "checked_bad":
         return ["checked_bad"]

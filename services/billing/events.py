@@ -79,12 +79,12 @@ def follow_purchase_return(event: Event) -> None:
             state=data["state"],
             product_ids=data["product_ids"],
             refund=Money.from_dict(data["refund"]) if data["refund"] is not None else None,
-            good=_good_beside_bad(data),
+            good=good_beside_bad(data),
         )
     )
 
 
-def _good_beside_bad(data: dict[str, Any]) -> dict[str, int]:
+def good_beside_bad(data: dict[str, Any]) -> dict[str, int]:
     """What was good of a return that has bad pieces too, with its price; older news tells of the whole only.
 
     A return that was given up was paid back whole, whatever its check says later.

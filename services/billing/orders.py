@@ -35,8 +35,12 @@ def payable_order(order_id: str, buyer_id: str) -> PayableOrder:
         raise
     if document["buyer_id"] != buyer_id:
         raise NotFound("there is no such order")
-    expired = clock.parse_rfc3339(document["expires_at"]) <= clock.now()
-    if document["state"] != "placed" or expired:
-        state = "expired" if expired and document["state"] == "placed" else document["state"]
+    state = state_at(document["state"], clock.parse_rfc3339(document["expires_at"]), clock.now())
+    if state != "placed":
         raise OrderNotPayable(f"the order is {state}")
     return PayableOrder(order_id, buyer_id, Money.from_dict(document["total"]), document["items"])
+
+
+def state_at(state: str, expires_at: datetime, now: datetime) -> str:
+    """The state of an order, which is expired from its time on, although customer may not have noted that yet."""
+    return "expired" if state == "placed" and expires_at <= now else state

@@ -57,8 +57,7 @@ def prepare(person_id: str, order_id: str, sale: Sale, purchase: Purchase) -> No
     """A payout, once a sale; none when the share is nothing, or the piece is back already."""
     percent: int = setting("billing.donor_share_percent")
     share = share_of(sale.price, percent)
-    is_back = purchase.ended_at is not None or sale.product_id in purchase.returned_product_ids
-    if share.amount == 0 or is_back or _is_made(sale):
+    if share.amount == 0 or is_back(purchase, sale.product_id) or _is_made(sale):
         return
     payout = Payout(
         id=new_id("pyo"),
@@ -76,6 +75,11 @@ def prepare(person_id: str, order_id: str, sale: Sale, purchase: Purchase) -> No
     session().add(payout)
     session().flush()
     make_due(purchase)
+
+
+def is_back(purchase: Purchase, product_id: str) -> bool:
+    """Whether a piece is no longer the buyer's: its order ended, or it was returned."""
+    return purchase.ended_at is not None or product_id in purchase.returned_product_ids
 
 
 def _is_made(sale: Sale) -> bool:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jsonschema_rs
 import stripe
 
 from services.billing.settings import billing_settings
 
-SUBJECTS = ("payment_intent", "refund", "dispute")
+LARGEST_AMOUNT = 2**63 - 1  # what a column of amounts can hold
+_ID = {"type": "string", "minLength": 1, "maxLength": 100}
+_OPTIONAL_ID = {"type": ["string", "null"], "maxLength": 100}
+_MONEY = {
+    "id": _ID,
+    "amount": {"type": "integer", "minimum": 0, "maximum": LARGEST_AMOUNT},
+    "currency": {"type": "string", "pattern": "^[A-Za-z]{3}$"},
+}
 
 
 @dataclass(frozen=True)
@@ -35,31 +43,69 @@ class Notice:
     dispute: Dispute | None = None
 
 
-def read_notice(body: bytes, signature: str) -> Notice | None:
-    """A webhook's event when its signature and time are right; stripe.SignatureVerificationError, ValueError.
+class NotAnEvent(ValueError):
+    """The body is not an event as the provider documents it."""
+
+
+def verify(body: bytes, signature: str) -> None:
+    """Check signature and time of a webhook; stripe.SignatureVerificationError."""
+    text = body.decode("utf-8", errors="replace")
+    if not signature.isascii():  # the library compares texts of ASCII only
+        raise stripe.SignatureVerificationError("Not ASCII", signature, text)  # type: ignore[no-untyped-call]
+    secret, tolerance = billing_settings().stripe_webhook_secret, stripe.Webhook.DEFAULT_TOLERANCE
+    stripe.WebhookSignature.verify_header(text, signature, secret, tolerance)
+
+
+def notice_of(document: Any) -> Notice | None:
+    """What an event says, from its JSON; NotAnEvent says where it is not as documented.
 
     None for events that are about neither an intent nor a refund nor a dispute.
     """
-    event = stripe.Webhook.construct_event(body, signature, billing_settings().stripe_webhook_secret)
-    document = event.to_dict()
-    try:
-        subject = document["data"]["object"]
-        return _notice(document, subject, subject["object"]) if subject.get("object") in SUBJECTS else None
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the event is not as the provider documents it: {error!r}") from None
+    _require(_ANY_EVENT, document)
+    subject: dict[str, Any] = document["data"]["object"]
+    validator = _EVENTS.get(subject["object"])
+    if validator is None:
+        return None
+    _require(validator, document)
+    return _notice(document, subject, subject["object"])
+
+
+def _validator(properties: dict[str, Any], *required: str) -> jsonschema_rs.Draft202012Validator:
+    """The validator of an event whose object has these members (https://docs.stripe.com/api/events/object)."""
+    subject = {"type": "object", "properties": properties, "required": required}
+    data = {"type": "object", "properties": {"object": subject}, "required": ["object"]}
+    members = {"id": _ID, "type": _ID, "data": data}
+    return jsonschema_rs.Draft202012Validator({"type": "object", "properties": members, "required": [*members]})
+
+
+_METADATA = {"type": ["object", "null"], "properties": {"refund_id": _OPTIONAL_ID}}
+_ANY_EVENT = _validator({"object": {"type": "string"}}, "object")
+_EVENTS = {
+    "payment_intent": _validator(_MONEY, *_MONEY),
+    "refund": _validator(_MONEY | {"payment_intent": _OPTIONAL_ID, "metadata": _METADATA}, *_MONEY),
+    "dispute": _validator(
+        _MONEY | {"payment_intent": _OPTIONAL_ID, "status": _ID, "reason": _OPTIONAL_ID}, *_MONEY, "status"
+    ),
+}
+
+
+def _require(validator: jsonschema_rs.Draft202012Validator, document: Any) -> None:
+    error = next(iter(validator.iter_errors(document)), None)
+    if error is not None:
+        pointer = "".join(f"/{part}" for part in error.instance_path)
+        raise NotAnEvent(f"{pointer or '/'}: {error.message[:200]}")
 
 
 def _notice(document: dict[str, Any], subject: dict[str, Any], kind: str) -> Notice:
-    metadata = subject.get("metadata") or {}
     is_dispute = kind == "dispute"
     return Notice(
         event_id=document["id"],
         type=document["type"],
         intent_id=subject["id"] if kind == "payment_intent" else (subject.get("payment_intent") or ""),
-        amount=subject["amount"],
+        amount=int(subject["amount"]),
         currency=subject["currency"].upper(),
         is_refund=kind == "refund",
-        refund_id=metadata.get("refund_id"),
+        refund_id=(subject.get("metadata") or {}).get("refund_id") if kind == "refund" else None,
         dispute=Dispute(subject["id"], subject["status"], subject.get("reason") or "unknown")
         if is_dispute
         else None,

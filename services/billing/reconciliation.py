@@ -11,43 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import stripe
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from libs.chassis import clock, logs
-from libs.chassis.db import session, unit_of_work
+from libs.chassis import clock, jobs, logs
+from libs.chassis.db import is_disconnect, session, unit_of_work
 from libs.chassis.money import Money
 from services.billing import card_provider, findings, settlement
 from services.billing.card_provider import Intent, ProviderRefund, ProviderUnavailable, Window
+from services.billing.comparison import AGREES, AT_WORK, HOLDS_MONEY, Outcome, compared_refund, end_of_window
 from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow, Refund
 from services.billing.payment_states import ENDED
 
+JOB = "reconcile_with_provider"
 PAGES_AT_ONCE = 3
 MOST_IN_A_PAGE = 50
-LONGEST_WINDOW = timedelta(hours=6)
 FIRST_WINDOW_BEGINS = timedelta(days=1)
-# What is younger may still be under way.
-OLD_ENOUGH = timedelta(minutes=5)
 SETTLED_WITHIN = timedelta(hours=1)
-
-AT_WORK = frozenset({"capturing", "voiding"})
-TAKEN = frozenset({"captured", "refunding", "refunded"})
-HOLDS_MONEY = frozenset({"requires_capture", "succeeded", "processing"})
-AGREES: dict[str, frozenset[str]] = {
-    "created": frozenset(
-        {"requires_confirmation", "requires_action", "requires_capture", "requires_payment_method", "processing"}
-    ),
-    "requires_action": frozenset({"requires_action", "processing"}),
-    "authorized": frozenset({"requires_capture"}),
-    "capturing": frozenset(),
-    "voiding": frozenset(),
-    "voided": frozenset({"canceled"}),
-    "failed": frozenset({"canceled"}),
-} | {state: frozenset({"succeeded"}) for state in TAKEN}
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,10 @@ class _Kind:
 
 
 def reconcile() -> None:
-    """Compare as much as is due and fits into one run; while the provider is away, the next run goes on."""
+    """Compare as much as is due and fits into one run; while the provider is away, the next run goes on.
+
+    One that cannot be compared is reported and does not block the others.
+    """
     report_unsettled()
     try:
         for kind in KINDS:
@@ -72,26 +59,28 @@ def reconcile() -> None:
 
 def report_unsettled() -> None:
     """Tell staff of payments whose money should long be taken or given back, and mend what has ended since."""
-    with unit_of_work():
-        late = select(Payment).where(
-            Payment.settle_at.is_not(None),
-            Payment.state.in_(AT_WORK),
-            Payment.changed_at < clock.now() - SETTLED_WITHIN,
+    late = select(Payment.id).where(
+        Payment.settle_at.is_not(None),
+        Payment.state.in_(AT_WORK),
+        Payment.changed_at < clock.now() - SETTLED_WITHIN,
+    )
+    jobs.for_each(JOB, late, _report_unsettled)
+    ended = (
+        select(ReconciliationFinding.subject)
+        .join(Payment, Payment.id == ReconciliationFinding.subject)
+        .where(
+            ReconciliationFinding.kind == "not_settled",
+            ReconciliationFinding.state != "mended",
+            Payment.state.not_in(AT_WORK),
         )
-        for payment in session().scalars(late).all():
-            detail = f"{payment.state} since {clock.rfc3339(payment.changed_at)}"
-            findings.report("not_settled", payment.id, detail, payment_id=payment.id)
-        ended = (
-            select(ReconciliationFinding.subject)
-            .join(Payment, Payment.id == ReconciliationFinding.subject)
-            .where(
-                ReconciliationFinding.kind == "not_settled",
-                ReconciliationFinding.state != "mended",
-                Payment.state.not_in(AT_WORK),
-            )
-        )
-        for payment_id in session().scalars(ended).all():
-            findings.mended("not_settled", payment_id)
+    )
+    jobs.for_each(JOB, ended, lambda payment_id: findings.mended("not_settled", payment_id))
+
+
+def _report_unsettled(payment_id: str) -> None:
+    payment = session().get_one(Payment, payment_id)
+    detail = f"{payment.state} since {clock.rfc3339(payment.changed_at)}"
+    findings.report("not_settled", payment_id, detail, payment_id=payment_id)
 
 
 def _compare_due(kind: _Kind) -> None:
@@ -102,7 +91,8 @@ def _compare_due(kind: _Kind) -> None:
         window, after = due
         found, has_more = kind.page(window, after)
         for one in found:
-            kind.compare(one)
+            with _reported_when_it_fails(one.id):
+                kind.compare(one)
         if has_more:
             _go_on_after(kind.name, found[-1].id)
         else:
@@ -116,17 +106,11 @@ def _due_window(name: str) -> tuple[Window, str | None] | None:
         row = session().get(ReconciliationWindow, name)
         if row is None:
             since = clock.now() - FIRST_WINDOW_BEGINS
-            row = ReconciliationWindow(kind=name, since=since, until=_end_of_window(since))
+            row = ReconciliationWindow(kind=name, since=since, until=end_of_window(since, clock.now()))
             session().add(row)
         elif row.after is None:
-            row.until = _end_of_window(row.since)
+            row.until = end_of_window(row.since, clock.now())
         return ((row.since, row.until), row.after) if row.until > row.since else None
-
-
-def _end_of_window(since: datetime) -> datetime:
-    """A whole second, as the provider counts; never before `since`."""
-    until = min(since + LONGEST_WINDOW, clock.now() - OLD_ENOUGH)
-    return max(until.replace(microsecond=0), since)
 
 
 def _go_on_after(name: str, provider_id: str) -> None:
@@ -215,16 +199,14 @@ def compare_refund(found: ProviderRefund) -> None:
 
 def _judge_refund(refund: Refund, found: ProviderRefund) -> bool:
     """Whether the provider tells what we did not know yet; what contradicts what we know is a finding."""
-    theirs = "made" if found.status == "succeeded" else "pending"
-    theirs = "failed" if found.status in ("failed", "canceled") else theirs
-    has_news = refund.state == "pending" or (refund.state, theirs) == ("made", "failed")
-    if has_news or refund.state == theirs:
+    outcome = compared_refund(refund.state, found.status)
+    if outcome is not Outcome.DIFFERS:
         findings.mended("state_differs", refund.id)
         findings.mended("missing_at_provider", refund.id)
     else:
         detail = f"{refund.state} here, {found.status} there"
         findings.report("state_differs", refund.id, detail, payment_id=refund.payment_id)
-    return has_news
+    return outcome is Outcome.HAS_NEWS
 
 
 def _refund_of(found: ProviderRefund) -> Refund | None:
@@ -245,7 +227,7 @@ def _ask_for_unseen_payments(window: Window) -> None:
     )
     for payment_id, intent_id in _in_pages(unseen, Payment.id):
         assert intent_id is not None, payment_id
-        with _reported_when_unknown(payment_id, payment_id):
+        with _reported_when_it_fails(payment_id), _reported_when_unknown(payment_id, payment_id):
             compare_intent(card_provider.read(intent_id))
 
 
@@ -258,7 +240,7 @@ def _ask_for_unseen_refunds(window: Window) -> None:
     )
     for refund_id, payment_id, theirs in _in_pages(unseen, Refund.id):
         assert theirs is not None, refund_id
-        with _reported_when_unknown(refund_id, payment_id):
+        with _reported_when_it_fails(refund_id), _reported_when_unknown(refund_id, payment_id):
             compare_refund(card_provider.read_refund(theirs))
 
 
@@ -272,6 +254,19 @@ def _in_pages(rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -
         if len(page) < MOST_IN_A_PAGE:
             return
         last = page[-1][0]
+
+
+@contextmanager
+def _reported_when_it_fails(subject: str) -> Iterator[None]:
+    """One that cannot be compared; while the provider or the database is unavailable, nothing can."""
+    try:
+        yield
+    except ProviderUnavailable:
+        raise
+    except Exception as error:
+        if is_disconnect(error):
+            raise
+        jobs.report_failure(JOB, subject, error)
 
 
 @contextmanager

@@ -12,11 +12,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-import stripe
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from libs.chassis import clock, logs
-from libs.chassis.db import session, unit_of_work
+from libs.chassis import clock, jobs, logs
+from libs.chassis.db import is_disconnect, session, unit_of_work
 from services.billing import card_provider, payments, refunds
 from services.billing.card_provider import (
     CaptureRefused,
@@ -40,6 +39,7 @@ def settle_due() -> None:
 
 
 def _settle_all(kind: type[Payment | Refund], settle_one: Callable[[str], None]) -> None:
+    """One that fails, such as one that the provider does not know, is reported and does not block the others."""
     with unit_of_work(reads_only=True) as db:
         due = select(kind.id).where(kind.settle_at <= clock.now())
         ids = list(db.scalars(due.order_by(kind.settle_at).limit(AT_ONCE)))
@@ -48,21 +48,34 @@ def _settle_all(kind: type[Payment | Refund], settle_one: Callable[[str], None])
             settle_one(one)
         except ProviderUnavailable:
             return
-        except stripe.InvalidRequestError as error:  # one that the provider does not know holds no other up
-            logs.get_logger(__name__).error("the provider refuses", subject=one, code=error.code)
+        except Exception as error:
+            if is_disconnect(error):
+                raise
+            jobs.report_failure("settle_payments", one, error)
+            _postpone(kind, one)
+
+
+def _postpone(kind: type[Payment | Refund], row_id: str) -> None:
+    """Let others come first: a row that failed before its next look was noted would stay the longest waiting."""
+    with unit_of_work() as db:
+        still_due = update(kind).where(kind.id == row_id, kind.settle_at <= clock.now())
+        db.execute(still_due.values(settle_at=clock.now() + LONGEST_WAIT))
 
 
 def _next_look(since: datetime) -> datetime:
+    return clock.now() + wait_after(clock.now() - since)
+
+
+def wait_after(waited: timedelta) -> timedelta:
     """A quarter of the time that it took so far: soon at first, then less and less often."""
-    waited = clock.now() - since
-    return clock.now() + min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
+    return min(max(waited / 4, SHORTEST_WAIT), LONGEST_WAIT)
 
 
 def settle(payment_id: str) -> None:
     """Bring one payment to where it is meant to be; ProviderUnavailable leaves it due, and so does a refusal."""
     with unit_of_work():
         payment = session().get_one(Payment, payment_id)
-        if payment.fee_id is not None and _is_abandoned(payment):
+        if is_abandoned(payment, clock.now()):
             payments.give_back_for(payment.order_id)
         state, intent_id, is_fee = payment.state, payment.provider_intent_id, payment.fee_id is not None
         attempt = payment.attempt
@@ -102,10 +115,10 @@ def _begin_another_attempt(kind: type[Payment | Refund], row_id: str) -> None:
         row.attempt += 1
 
 
-def _is_abandoned(payment: Payment) -> bool:
+def is_abandoned(payment: Payment, now: datetime) -> bool:
     """Whether the payment of a fee was left alone half way; an order's payment ends with the order instead."""
-    is_half_way = payment.state in ("created", "requires_action")
-    return is_half_way and payment.created_at < clock.now() - ABANDONED_AFTER
+    is_half_way = payment.fee_id is not None and payment.state in ("created", "requires_action")
+    return is_half_way and payment.created_at < now - ABANDONED_AFTER
 
 
 def capture_at_once(payment: Payment) -> None:

@@ -31,7 +31,8 @@ class ItemChange(StrEnum):
 
 @dataclass(frozen=True)
 class CartItem:
-    """`price` is today's price; an item that is not available does not count in the total."""
+    """`price` is today's price; an item that is not available does not count in the total, nor one in another
+    currency than that of the platform."""
 
     product_id: str
     title: str
@@ -113,7 +114,7 @@ def _item(customer_id: str, entry: CartEntry, product: Product | None) -> CartIt
         product_id=entry.product_id,
         title=product.title if product else "",
         price=price,
-        available=product is not None and product.is_available,
+        available=product is not None and product.is_available and price.currency == setting("billing.currency"),
         changed=_change_of(customer_id, product, repriced=price != seen_price),
         added_at=_moment(entry.added_at_ms),
     )

@@ -15,7 +15,7 @@ from typing import NoReturn
 from libs.chassis import clock, db
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
-from libs.chassis.system_settings import setting
+from libs.chassis.system_settings import CURRENCY, setting
 from services.shopping import hold_store, moments, product_store
 from services.shopping.hold_store import HeldItem, Hold, HoldState, ReleaseReason
 from services.shopping.products import Product, ProductState, ProductUnavailable
@@ -189,11 +189,15 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expecte
 
 
 def _available(product_ids: Sequence[str]) -> list[HeldItem]:
-    products = product_store.find_products(product_ids)
+    """What can be ordered now; what is priced in another currency than that of the platform cannot."""
+    products, currency = product_store.find_products(product_ids), setting(CURRENCY)
     return [
         HeldItem(product.id, product.title, product.price)
         for product_id in product_ids
-        if (product := products.get(product_id)) and product.is_available and product.price
+        if (product := products.get(product_id))
+        and product.is_available
+        and product.price
+        and product.price.currency == currency
     ]
 
 

@@ -56,6 +56,11 @@ def products_collection() -> Collection[Document]:
     return collection
 
 
+def price_currencies() -> list[str]:
+    """The currencies of all prices, in alphabetical order; for the rare change of the currency only."""
+    return sorted(products_collection().distinct("price.currency", {"price": {"$ne": None}}))
+
+
 def ensure_product_indexes() -> None:
     for keys in INDEXES:
         products_collection().create_index(keys)

@@ -17,6 +17,7 @@ import requests
 import schemathesis
 import yaml
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 from requests.adapters import HTTPAdapter
@@ -31,6 +32,7 @@ from schemathesis.config import (
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
+from libs.chassis.money import MINOR_UNIT_DIGITS
 from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
 from libs.gateway.model import Exposed
 from tests.attacks.boundaries import at_the_edge
@@ -39,6 +41,7 @@ from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
 
 MACHINE = "a service account"
+schemathesis.openapi.format("iso-4217", st.sampled_from(sorted(MINOR_UNIT_DIGITS)))
 CALLERS = {
     "external": ("nobody", "buyer2", MACHINE),
     "internal": ("nobody", "employee", "manager", "deliveryman", MACHINE),

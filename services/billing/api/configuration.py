@@ -1,10 +1,11 @@
-"""What a front end needs to hand a card to the payment provider, and what a coin pays."""
+"""What a front end needs to hand a card to the payment provider, and the currencies of stored amounts."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from libs.chassis.system_settings import setting
+from libs.chassis.system_settings import CURRENCY, setting
+from services.billing import currencies
 from services.billing.settings import billing_settings
 
 
@@ -14,5 +15,9 @@ def get_payment_configuration() -> dict[str, Any]:
         "provider": "stripe",
         "publishable_key": chosen.stripe_publishable_key,
         "api_base": chosen.stripe_public_api_base,
-        "coin_value": {"amount": setting("billing.coin_value"), "currency": setting("billing.currency")},
+        "coin_value": {"amount": setting("billing.coin_value"), "currency": setting(CURRENCY)},
     }
+
+
+def get_amount_currencies() -> dict[str, list[str]]:
+    return {"currencies": currencies.stored()}

@@ -18,9 +18,10 @@ from services.customer.schemas import BuyingOrderSchema, ItemSchema
 def review_buying_order(body: dict[str, Any]) -> dict[str, Any]:
     location = neighbours.pickup_location(body["pickup_location_id"])
     quote = neighbours.quote_products(body["product_ids"])
+    currency = quote.items[0].price.currency if quote.items else setting("billing.currency")
     return {
         "items": ItemSchema(many=True).dump(quote.items),
-        "total": sum_money((item.price for item in quote.items), setting("billing.currency")).to_dict(),
+        "total": sum_money((item.price for item in quote.items), currency).to_dict(),
         "unavailable_product_ids": list(quote.gone),
         "pickup_location": {"id": location.id, "name": location.name},
         "payment_method": body["payment_method"],

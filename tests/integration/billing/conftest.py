@@ -28,7 +28,7 @@ def database_url(fresh_database: Callable[[str], str]) -> str:
 
 @pytest.fixture
 def billing(database_url: str, stripe_url: str) -> Iterator[Harness]:
-    card_provider._breaker.close()
+    card_provider.reset()
     with running("billing", variables(database_url, stripe_url)) as harness:
         yield harness
 

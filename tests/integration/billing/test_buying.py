@@ -18,7 +18,6 @@ from tests.integration.billing.support import (
     DONATION,
     NEEDS_CHECK,
     move_donation,
-    new_id,
     problem,
     register,
     settle_now,
@@ -103,15 +102,7 @@ def test_what_a_coin_is_worth_is_a_setting_and_too_few_coins_leave_the_order_pay
     assert shop.balance(order.buyer) == (0, 0)
 
 
-def test_coins_come_without_a_card_and_a_card_with_one(shop: Shop) -> None:
-    order = shop.order()
-    for body in ({"method": "card"}, {"method": "coins", "payment_method": "pm_12345"}):
-        answer = shop.ask(
-            order.buyer, "POST", "/billing/v1/payments", json={"order_id": order.id} | body, key=new_id("key")
-        )
-        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/payment_method")
-
-
+@pytest.mark.real_servers
 def test_two_orders_paid_with_the_same_coins_at_once_are_paid_once(shop: Shop) -> None:
     first, second = shop.order("rita"), shop.order("rita")
     shop.give_coins("rita", first.total)
@@ -121,6 +112,7 @@ def test_two_orders_paid_with_the_same_coins_at_once_are_paid_once(shop: Shop) -
     assert (shop.balance("rita"), faults()) == ((0, 0), [])
 
 
+@pytest.mark.real_servers
 def test_one_order_paid_by_card_and_with_coins_at_once_has_one_payment(shop: Shop) -> None:
     order = shop.order()
     shop.give_coins(order.buyer, order.total)
@@ -233,20 +225,6 @@ def test_a_refund_of_nothing_is_none(shop: Shop) -> None:
     shop.returned(order, "refund_decided", order.products, 0)
     settle_now()
     assert (shop.payment(payment_id).refunded, shop.refunds_at_provider(payment_id)) == (0, [])
-
-
-def test_coins_come_back_in_parts_that_sum_up(shop: Shop, set_setting: Callable[[str, Any], None]) -> None:
-    set_setting("billing.coin_value", 7)
-    set_setting("billing.reward_pick_up_coins", 0)
-    order = shop.order(prices=(101, 101, 99))
-    shop.give_coins(order.buyer, 43)
-    buy(shop, order, coins=True)
-    seen = []
-    for place, product in enumerate(order.products):
-        shop.returned(order, "checked_good", [product], order.prices[place], f"rbo_{place:032x}")
-        seen.append(shop.balance(order.buyer)[0])
-    assert seen == [14, 28, 43]
-    assert faults() == []
 
 
 @pytest.mark.parametrize("pick_up_comes_late", [False, True])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from hypothesis import HealthCheck, Phase, settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select, update
@@ -17,6 +17,7 @@ from services.billing.card_provider import CardDeclined, ProviderUnavailable
 from services.billing.models import Fee, Payment, Refund
 from tests.integration.billing.bank import Bank
 from tests.integration.billing.support import move_donation, new_id, settle_now
+from tests.integration.billing.walks import LONG_WALK, SHORT_WALK
 from tests.support.harness import Harness, user_id
 
 SOON = timedelta(seconds=1)
@@ -140,14 +141,15 @@ class FeeWalk(RuleBasedStateMachine):
             assert [*ledger_check.faults(), *money_check.faults()] == []
 
 
+def walk_at(billing: Harness, bank: Bank) -> type[FeeWalk]:
+    return type("FeeWalkHere", (FeeWalk,), {"billing": billing, "bank": bank})
+
+
 def test_a_fee_is_paid_once_or_not_at_all_whatever_happens(billing: Harness, bank: Bank) -> None:
-    machine = type("FeeWalkHere", (FeeWalk,), {"billing": billing, "bank": bank})
-    walk = settings(
-        max_examples=40,
-        stateful_step_count=20,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-    )
-    run_state_machine_as_test(machine, settings=walk)
+    run_state_machine_as_test(walk_at(billing, bank), settings=SHORT_WALK)
+
+
+@pytest.mark.full
+@pytest.mark.real_servers
+def test_a_fee_is_paid_once_or_not_at_all_on_long_walks(billing: Harness, bank: Bank) -> None:
+    run_state_machine_as_test(walk_at(billing, bank), settings=LONG_WALK)

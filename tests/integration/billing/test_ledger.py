@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import func, select, text
@@ -20,6 +19,7 @@ from libs.chassis import clock, db
 from services.billing import coins, ledger_check
 from services.billing.models import CoinEntry, CoinRecord, LedgerCheck
 from tests.integration.billing.support import DONATION, move_donation, new_id
+from tests.integration.billing.walks import LONG_WALK, SHORT_WALK
 from tests.support.harness import Harness, user_id
 
 REASONS = {"deposit": 50, "first_donation": 100, "story": 30, "checked_bad": 20}
@@ -48,6 +48,7 @@ def as_a_worker_does(call: Callable[[], None]) -> None:
     call()
 
 
+@pytest.mark.real_servers
 def test_fifty_who_reward_and_take_back_at_once_leave_a_ledger_that_adds_up(billing: Harness) -> None:
     """50 threads, ten donations of one person; each donation is deposited three times and cancelled twice, the
     last five are never cancelled. Every second movement comes as another event about the same thing."""
@@ -75,6 +76,7 @@ def test_fifty_who_reward_and_take_back_at_once_leave_a_ledger_that_adds_up(bill
     assert len(billing.published("billing.coins.recorded.v1")) == sum(found.values())
 
 
+@pytest.mark.real_servers
 def test_many_who_spend_at_once_never_spend_more_than_there_is(billing: Harness) -> None:
     person = new_id("usr")
     with db.unit_of_work():
@@ -100,6 +102,7 @@ def test_many_who_spend_at_once_never_spend_more_than_there_is(billing: Harness)
     assert faults() == []
 
 
+@pytest.mark.real_servers
 def test_first_rewards_of_new_people_at_once_open_each_account_once(billing: Harness) -> None:
     people = [new_id("usr") for _ in range(5)]
 
@@ -261,27 +264,33 @@ class Donations(RuleBasedStateMachine):
         assert faults() == []
 
 
-WALK = settings(
-    max_examples=30,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-)
-
-
-def test_any_sequence_keeps_the_ledgers_rules(billing: Harness) -> None:
-    run_state_machine_as_test(Ledger, settings=WALK)
+def test_a_short_sequence_keeps_the_ledgers_rules(billing: Harness) -> None:
+    run_state_machine_as_test(Ledger, settings=SHORT_WALK)
 
 
 def test_events_in_any_order_bring_what_they_say(billing: Harness) -> None:
-    machine = type("DonationsHere", (Donations,), {"billing": billing})
-    run_state_machine_as_test(machine, settings=WALK)
+    run_state_machine_as_test(donations_at(billing), settings=SHORT_WALK)
+
+
+@pytest.mark.full
+@pytest.mark.real_servers
+def test_any_sequence_keeps_the_ledgers_rules(billing: Harness) -> None:
+    run_state_machine_as_test(Ledger, settings=LONG_WALK)
+
+
+@pytest.mark.full
+@pytest.mark.real_servers
+def test_many_events_in_any_order_bring_what_they_say(billing: Harness) -> None:
+    run_state_machine_as_test(donations_at(billing), settings=LONG_WALK)
+
+
+def donations_at(billing: Harness) -> type[Donations]:
+    return type("DonationsHere", (Donations,), {"billing": billing})
 
 
 @pytest.mark.parametrize("table", ["coin_records", "coin_entries"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET coins = coins + 1", "DELETE FROM {}"])
+@pytest.mark.real_servers
 def test_the_database_refuses_to_change_what_is_recorded(billing: Harness, table: str, statement: str) -> None:
     move_donation(billing, "deposited")
     with pytest.raises(DBAPIError, match="cannot be changed"), db.unit_of_work() as session:
@@ -290,6 +299,7 @@ def test_the_database_refuses_to_change_what_is_recorded(billing: Harness, table
 
 
 @pytest.mark.parametrize(("kind", "balance"), [("wallet", -1), ("debt", 1)])
+@pytest.mark.real_servers
 def test_the_database_refuses_a_balance_that_cannot_be(billing: Harness, kind: str, balance: int) -> None:
     move_donation(billing, "deposited")
     change = text("UPDATE coin_accounts SET balance = :balance WHERE kind = :kind")
@@ -328,6 +338,7 @@ SPOILS = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.real_servers
 def test_the_check_finds_what_was_spoilt_and_raises_the_alarm(
     billing: Harness, spoil: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,7 @@ def faults() -> list[str]:
         return list(money_check.faults())
 
 
+@pytest.mark.real_servers
 def test_every_movement_is_a_record_that_sums_to_zero(shop: Shop) -> None:
     assert faults() == []
     with db.unit_of_work(reads_only=True) as session:
@@ -49,6 +50,7 @@ def test_every_movement_is_a_record_that_sums_to_zero(shop: Shop) -> None:
         assert sum(session.scalars(select(MoneyEntry.amount))) == 0
 
 
+@pytest.mark.real_servers
 def test_no_statement_changes_a_row(shop: Shop) -> None:
     for change in (
         "UPDATE money_entries SET amount = amount + 1",
@@ -61,6 +63,7 @@ def test_no_statement_changes_a_row(shop: Shop) -> None:
     assert faults() == []
 
 
+@pytest.mark.real_servers
 def test_the_database_refuses_to_give_back_more_than_was_taken(shop: Shop) -> None:
     with pytest.raises((IntegrityError, DBAPIError)), db.unit_of_work() as session:
         session.execute(update(Payment).values(refunded=Payment.amount + 1))
@@ -76,6 +79,7 @@ def _half_a_record() -> None:
         session.add(MoneyEntry(record_id="mrc_1", account="house.provider", amount=5))
 
 
+@pytest.mark.real_servers
 def test_the_nightly_check_finds_whatever_was_spoilt(shop: Shop) -> None:
     with db.unit_of_work() as session:
         for spoilt in (

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, Phase, settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -39,6 +39,7 @@ from services.billing.provider_notices import Notice
 from tests.integration.billing.bank import Bank
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import move_donation, new_id, settle_now
+from tests.integration.billing.walks import LONG_WALK, SHORT_WALK
 from tests.support.harness import Harness, user_id
 
 PRICES = (4900, 1501, 99)
@@ -356,17 +357,18 @@ class PurchaseWalk(RuleBasedStateMachine):
         }
 
 
+def walk_at(billing: Harness, bank: Bank, stripe_url: str) -> type[PurchaseWalk]:
+    here = {"billing": billing, "bank": bank, "shop": Shop(billing, stripe_url)}
+    return type("PurchaseWalkHere", (PurchaseWalk,), here)
+
+
 def test_every_purchase_ends_with_everybody_having_what_is_theirs(
-    billing: Harness, bank: Bank, stripe_url: str, database_url: str
+    billing: Harness, bank: Bank, stripe_url: str
 ) -> None:
-    shop = Shop(billing, stripe_url)
-    machine = type("PurchaseWalkHere", (PurchaseWalk,), {"billing": billing, "bank": bank, "shop": shop})
-    walk = settings(
-        max_examples=20 if database_url.startswith("sqlite") else 5,
-        stateful_step_count=20,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-    )
-    run_state_machine_as_test(machine, settings=walk)
+    run_state_machine_as_test(walk_at(billing, bank, stripe_url), settings=SHORT_WALK)
+
+
+@pytest.mark.full
+@pytest.mark.real_servers
+def test_every_purchase_ends_that_way_on_long_walks(billing: Harness, bank: Bank, stripe_url: str) -> None:
+    run_state_machine_as_test(walk_at(billing, bank, stripe_url), settings=LONG_WALK)

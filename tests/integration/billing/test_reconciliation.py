@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from libs.chassis import clock, db
 from libs.chassis.clock import now
 from services.billing import card_provider, reconciliation
 from services.billing import findings as billing_findings
+from services.billing.comparison import OLD_ENOUGH
 from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import Ask, card, new_id, problem, settle_now
@@ -26,9 +26,9 @@ def shop(billing: Harness, stripe_url: str) -> Shop:
 
 
 @pytest.fixture(autouse=True)
-def _only_what_this_test_makes(billing: Harness) -> None:
-    """The provider is one for all tests: the first window begins with this one, which takes its second alone."""
-    time.sleep(1 - now().microsecond / 1_000_000)
+def _only_what_this_test_makes(billing: Harness, stripe_url: str) -> None:
+    """The provider is one for all tests: it forgets what others made, and the first window begins with this one."""
+    httpx.delete(f"{stripe_url}/_config/data").raise_for_status()
     with db.unit_of_work() as session:
         for kind in ("payments", "refunds"):
             since = now().replace(microsecond=0)
@@ -37,7 +37,7 @@ def _only_what_this_test_makes(billing: Harness) -> None:
 
 def reconcile() -> None:
     """As it will be done when all that was made until now is old enough."""
-    with clock.freeze(now() + reconciliation.OLD_ENOUGH + timedelta(seconds=2)):
+    with clock.freeze(now() + OLD_ENOUGH + timedelta(seconds=2)):
         reconciliation.reconcile()
 
 
@@ -189,7 +189,7 @@ def test_many_are_compared_a_page_at_a_time_over_several_runs(shop: Shop, monkey
     monkeypatch.setattr(card_provider, "MOST_IN_A_PAGE", 1)
     monkeypatch.setattr(reconciliation, "PAGES_AT_ONCE", 2)
     made = [shop.pay(shop.order()).json()["id"] for _ in range(3)]
-    later = now() + reconciliation.OLD_ENOUGH + timedelta(seconds=2)
+    later = now() + OLD_ENOUGH + timedelta(seconds=2)
     seen = []
     with clock.freeze(later):
         for _ in range(3):

@@ -46,6 +46,20 @@ def test_a_review_says_price_location_and_what_is_gone(ines: Ask, neighbours: Ne
     assert ines("GET", ORDERS).json()["items"] == []
 
 
+@pytest.mark.story("b-bu-02")
+def test_a_review_is_in_the_currency_of_its_prices(
+    ines: Ask, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the currency is not seen by all services in the same second."""
+    monkeypatch.setattr("services.customer.api.buying_orders.setting", {"billing.currency": "USD"}.__getitem__)
+    wanted = {"product_ids": [COAT], "pickup_location_id": ROSSIO, "payment_method": "coins"}
+    review = ines("POST", "/customer/v1/buying-order-reviews", json=wanted).json()
+    assert review["total"] == {"amount": 2000, "currency": "EUR"}
+    neighbours.taken = [COAT]
+    review = ines("POST", "/customer/v1/buying-order-reviews", json=wanted).json()
+    assert review["total"] == {"amount": 0, "currency": "USD"}
+
+
 def test_an_order_goes_its_way_and_each_move_is_told_once(customer: Harness, ines: Ask) -> None:
     order = place(ines)
     for step in TO_PICKED_UP:

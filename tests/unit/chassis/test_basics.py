@@ -10,7 +10,7 @@ import pytest
 from libs.chassis import clock, problems, topology, worker
 from libs.chassis.events import Event, EventRegistry
 from libs.chassis.ids import new_id, uuid7
-from libs.chassis.money import Money, sum_money
+from libs.chassis.money import Money, is_currency, sum_money
 from libs.chassis.problems import Conflict, Problem, TooManyRequests, Unauthenticated, Unavailable
 
 
@@ -62,6 +62,30 @@ def test_money_adds_and_never_mixes_currencies() -> None:
 def test_the_sum_of_nothing_is_zero() -> None:
     assert sum_money([], "EUR") == Money(0, "EUR")
     assert sum_money([Money(5, "EUR"), Money(7, "EUR")], "EUR") == Money(12, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("money", "locale", "text"),
+    [
+        (Money(490_000, "EUR"), "en", "4,900.00 EUR"),
+        (Money(4900, "EUR"), "pt_PT", "49,00 EUR"),
+        (Money(1_234_567, "EUR"), "de", "12.345,67 EUR"),
+        (Money(4900, "JPY"), "en", "4,900 JPY"),
+        (Money(4900, "KWD"), "en", "4.900 KWD"),
+        (Money(4900, "HUF"), "en", "49.00 HUF"),
+        (Money(4900, "QQQ"), "en", "4,900 QQQ"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency_and_the_signs_of_its_reader(
+    money: Money, locale: str, text: str
+) -> None:
+    assert money.format(locale) == text
+
+
+@pytest.mark.parametrize("code", ["QQQ", "XXX", "XAU", "DEM", "eur", "EURO", ""])
+def test_a_currency_is_one_that_prices_are_in_today(code: str) -> None:
+    assert not is_currency(code)
+    assert is_currency("EUR")
 
 
 @pytest.mark.parametrize(

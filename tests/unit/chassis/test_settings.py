@@ -136,7 +136,7 @@ def test_one_spoilt_value_does_not_take_the_others_along(cache: PlayedRedis) -> 
     ("name", "accepted", "refused"),
     [
         ("shopping.hold_minutes", [1, 1440], [0, 1441, -1, 10**30, True, 15.0, "15", None, [15]]),
-        ("billing.currency", ["EUR", "USD"], ["", "eur", "EURO", "EUR\n", 978]),
+        ("billing.currency", ["EUR", "USD"], ["", "eur", "EURO", "EUR\n", "QQQ", "XXX", "DEM", 978]),
         ("auth.registration_open", [True, False], [1, 0, "true", None]),
     ],
 )

@@ -1,0 +1,50 @@
+"""Prices in another currency than that of the platform, which only a changed setting can leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from libs.chassis import db, system_settings
+from libs.chassis.money import Money
+from services.shopping import cart, holds, product_store
+from services.shopping.products import Product, ProductUnavailable
+from tests.integration.shopping.conftest import id_of
+
+pytestmark = pytest.mark.usefixtures("provisioned")
+ME = id_of("usr", "me")
+
+
+@pytest.fixture
+def use_currency(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    values = {system_settings.CURRENCY: "EUR"}
+    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
+    monkeypatch.setattr(system_settings, "_memory", values)
+    return lambda code: values.__setitem__(system_settings.CURRENCY, code)
+
+
+def test_the_currencies_of_all_prices_are_known(
+    published: Callable[..., Product], draft: Callable[..., Product]
+) -> None:
+    draft()
+    assert product_store.price_currencies() == []
+    published(4900)
+    assert product_store.price_currencies() == ["EUR"]
+
+
+def test_a_price_in_another_currency_can_neither_be_counted_nor_ordered(
+    published: Callable[..., Product], use_currency: Callable[[str], None]
+) -> None:
+    product = published(4900)
+    with db.unit_of_work():
+        cart.put_item(ME, product.id)
+    use_currency("USD")
+    with db.unit_of_work(reads_only=True):
+        read = cart.get_cart(ME)
+        quote = holds.quote([product.id])
+    assert [(item.available, item.price) for item in read.items] == [(False, Money(4900, "EUR"))]
+    assert read.total == Money(0, "USD")
+    assert (quote.items, quote.gone) == ([], [product.id])
+    with pytest.raises(ProductUnavailable), db.unit_of_work():
+        holds.create_hold(id_of("bor", "1"), ME, [product.id])
