@@ -6,6 +6,8 @@ to do. Nobody there: it stays open until somebody is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from libs.chassis import audit
@@ -48,14 +50,16 @@ def _assign_if_possible(work_order: WorkOrder) -> None:
 def choose(work_order: WorkOrder) -> str | None:
     """The best person for an open work order."""
     able = employees.available(work_order.kind)
-    if not able:
-        return None
+    return best_of(work_order, able, employees.loads(sorted(able))) if able else None
+
+
+def best_of(work_order: WorkOrder, able: Mapping[str, Employee], load: Mapping[str, int]) -> str:
+    """The best of the people who are able to do it, by id; `load` is how many work orders each has."""
     ids = sorted(able)
     if work_order.kind in CARRIED:
         if work_order.deliveryman_id in able:
             return work_order.deliveryman_id
         ids = [person for person in ids if _works_in(able[person], work_order.area)] or ids
-    load = employees.loads(ids)
     return min(ids, key=lambda person: (load[person], person))
 
 

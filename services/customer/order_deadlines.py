@@ -45,7 +45,7 @@ def _complete(order_id: str) -> None:
     order = buying_orders.find(order_id, locked=True)
     if order is None or order.state != "picked_up":
         return  # another worker was faster
-    kept = buying_returns.kept_products(order)
+    kept = buying_returns.kept_products(order, buying_returns.of_order(order.id))
     if kept is not None:
         buying_orders.complete(order, kept)
 

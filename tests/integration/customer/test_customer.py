@@ -12,7 +12,6 @@ from sqlalchemy import update
 
 from libs.chassis import db, idempotency
 from libs.chassis.clock import now, rfc3339
-from libs.chassis.state_machine import IllegalMove
 from libs.chassis.tables import IdempotencyRow
 from services.customer import buying_orders
 from tests.integration.customer.conftest import ROSSIO, Neighbours
@@ -156,15 +155,6 @@ def test_money_for_an_order_that_is_not_known_yet_is_tried_again(
     unknown = place(ines) | {"id": "bor_" + "9" * 32}
     with pytest.raises(LookupError):
         customer.deliver("billing.payment.captured.v1", captured(unknown))
-
-
-def test_an_order_moves_only_as_its_table_says(customer: Harness, ines: Callable[..., Any]) -> None:
-    order_id = place(ines)["id"]
-    with db.unit_of_work():
-        order = buying_orders.get(order_id)
-        with pytest.raises(IllegalMove):
-            buying_orders.move(order, "ship")
-        assert order.state == "placed"
 
 
 def test_nobody_sees_another_buyers_order(customer: Harness, ines: Callable[..., Any]) -> None:
