@@ -19,6 +19,7 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
+from libs.chassis.deadlines import is_time_zone
 from libs.chassis.logs import get_logger
 from libs.chassis.problems import BadRequest, Problem, UnsupportedMediaType
 
@@ -30,7 +31,7 @@ def compiled(schema: dict[str, Any]) -> Any:
     found = _compiled.get(id(schema))
     if found is None:
         validator = jsonschema_rs.Draft4Validator(
-            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid}
+            to_json_schema(schema), validate_formats=True, formats={"uuid": _is_uuid, "time-zone": is_time_zone}
         )
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]

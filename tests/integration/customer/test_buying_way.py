@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +11,10 @@ from sqlalchemy import event
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
+from libs.chassis.deadlines import end_of_day
 from tests.integration.customer import buying
 from tests.integration.customer.buying import COAT, HAT, ORDERS, SCOPES, TO_PICKED_UP, Ask, go, key, place, refusal
-from tests.integration.customer.conftest import ROSSIO, Neighbours
+from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, Neighbours
 from tests.support.harness import Harness, user_id
 from tests.support.order_lifecycle import ORDER_PATH
 
@@ -55,6 +56,9 @@ def test_an_order_goes_its_way_and_each_move_is_told_once(customer: Harness, ine
     assert buying.told(customer, "buying_order") == list(pairwise(ORDER_PATH[1:-1]))
     last = customer.published("customer.buying_order.moved.v1")[-1]
     assert (last["is_first"], last["product_ids"]) == (True, [COAT, HAT])
+    picked_up = datetime.fromisoformat(last["at"])
+    assert last["time_zone"] == TIME_ZONE
+    assert last["return_until"] == rfc3339(end_of_day(picked_up, 14, TIME_ZONE))
     assert last["return_until"] == buying.read(ines, order)["return_until"]
 
 

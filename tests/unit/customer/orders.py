@@ -20,7 +20,8 @@ PRICES = {COAT: 3000, HAT: 1000}
 
 def order(**changed: Any) -> BuyingOrder:
     """A coat and a hat that were picked up and can be returned until noon."""
-    facts: dict[str, Any] = {"id": "bor_1", "state": "picked_up", "currency": "EUR", "return_until": NOON} | changed
+    facts: dict[str, Any] = {"id": "bor_1", "state": "picked_up", "currency": "EUR", "return_until": NOON}
+    facts |= {"pickup_time_zone": "Europe/Lisbon"} | changed
     return BuyingOrder(**facts, items=[BuyingOrderItem(product_id=product_id) for product_id in PRICES])
 
 
