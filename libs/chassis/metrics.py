@@ -21,8 +21,12 @@ REQUESTS = Histogram(
 )
 EVENTS = Counter("reclothes_events_total", "Events by direction, type and outcome", ["way", "type", "outcome"])
 PEER_CALLS = Counter("reclothes_peer_calls_total", "Calls to other services", ["peer", "outcome"])
-JOB_ITEMS_FAILED = Counter("reclothes_job_items_failed_total", "Items that a job could not process", ["job"])
-ROWS_OMITTED = Counter("reclothes_rows_omitted_total", "Rows left out of a page", ["table"])
+JOB_ITEMS_FAILED = Counter(
+    "reclothes_job_items_failed_total", "Items that a periodic job could not process", ["job"]
+)
+ROWS_OMITTED = Counter(
+    "reclothes_rows_omitted_total", "Rows left out of a page because they cannot be shown", ["table"]
+)
 
 
 def render() -> tuple[bytes, str]:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis.clock import rfc3339
-from libs.chassis.db import session
+from libs.chassis.page_items import dumped, rows_of
 from libs.chassis.problems import BadRequest
 
 Order = Sequence[tuple[InstrumentedAttribute[Any], Literal["asc", "desc"]]]
@@ -63,17 +63,18 @@ def page(
     cursor: str | None,
     dump: Callable[[Any], Any],
 ) -> dict[str, Any]:
-    """One page of `statement` as `{"items": […], "next_cursor": …}`; `order_by` must end in a unique column."""
+    """One page of `statement` as `{"items": […], "next_cursor": …}`; `order_by` must end in the primary key."""
     if cursor is not None:
         kinds = [column.type.python_type for column, _ in order_by]
         values = decode_cursor(cursor, len(order_by), kinds)
         statement = statement.where(_after(order_by, values))
     ordering = [column.desc() if way == "desc" else column.asc() for column, way in order_by]
-    rows = list(session().scalars(statement.order_by(*ordering).limit(limit + 1)).unique())
+    keys = [column for column, _ in order_by]
+    rows = rows_of(statement.order_by(*ordering).limit(limit + 1), keys)
     more = len(rows) > limit
     rows = rows[:limit]
-    last = [getattr(rows[-1], column.key) for column, _ in order_by] if more else None
-    return {"items": [dump(row) for row in rows], "next_cursor": encode_cursor(last) if last else None}
+    last = [getattr(rows[-1], column.key) for column in keys] if more else None
+    return {"items": dumped(rows, keys[-1], dump), "next_cursor": encode_cursor(last) if last else None}
 
 
 def _is_of(kind: type, value: Any) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
-from libs.chassis import audit
+from libs.chassis import audit, jobs
 from libs.chassis.db import session
 from libs.chassis.problems import Unprocessable
 from services.admin import employees, work_orders
@@ -33,12 +34,18 @@ def create(kind: str, parts: list[Part], place: Place | None) -> WorkOrder:
 
 
 def assign_open() -> None:
-    """Give away what is open, oldest first."""
+    """Assign what is open, oldest first; one that cannot be assigned blocks none of the others."""
     oldest = select(WorkOrder.id).where(WorkOrder.state == "open").order_by(WorkOrder.created_at, WorkOrder.id)
     for work_order_id in session().scalars(oldest.limit(MOST_AT_ONCE)).all():
-        work_order = work_orders.locked(work_order_id)
-        if work_order.state == "open":
-            _assign_if_possible(work_order)
+        try:
+            with session().begin_nested():
+                work_order = work_orders.locked(work_order_id)
+                if work_order.state == "open":
+                    _assign_if_possible(work_order)
+        except DBAPIError:
+            raise  # the transaction may be over
+        except Exception as error:
+            jobs.report_failure("assign_open_work_orders", work_order_id, error)
 
 
 def _assign_if_possible(work_order: WorkOrder) -> None:
