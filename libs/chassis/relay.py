@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError, ParamValidationError
 from sqlalchemy import delete, select, update
 
 from libs.chassis import clock, logs, messaging, metrics, topology
@@ -34,6 +35,8 @@ REFUSED_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 LATE_SUBSCRIBERS_SECONDS = 15.0
 RESEND = timedelta(hours=1)
+# Error codes of PublishBatch that an event in the batch causes (Amazon SNS API reference).
+REFUSALS = frozenset({"BatchRequestTooLong", "InvalidParameter", "ParameterValueInvalid", "ValidationException"})
 KEEP = timedelta(days=7)
 
 
@@ -92,11 +95,23 @@ class Relay:
             rows = _that_fit(db.scalars(waiting).all())
         if not rows:
             return 0
-        answer = topology.aws("sns").publish_batch(
-            TopicArn=self._arn(), PublishBatchRequestEntries=[_entry(row) for row in rows]
-        )
+        answer = self._publish(rows)
         self._mark(rows, answer)
-        return len(answer.get("Successful", ()))
+        return len(answer["Successful"])
+
+    def _publish(self, rows: Sequence[OutboxRow]) -> dict[str, Any]:
+        """SNS's response for each event; of a batch that it refuses because of an event, each is sent alone."""
+        entries = [_entry(row) for row in rows]
+        try:
+            answer = topology.aws("sns").publish_batch(TopicArn=self._arn(), PublishBatchRequestEntries=entries)
+            return {"Successful": [], "Failed": []} | answer
+        except (ClientError, ParamValidationError) as error:
+            if not _is_about_an_event(error):
+                raise
+            if len(rows) == 1:
+                return {"Successful": [], "Failed": [{"Id": str(rows[0].id), "Message": str(error)}]}
+        answers = [self._publish([row]) for row in rows]
+        return {name: [entry for one in answers for entry in one[name]] for name in ("Successful", "Failed")}
 
     def _arn(self) -> str:
         if self._topic not in _arns:
@@ -141,6 +156,11 @@ class Relay:
 
 
 _arns: dict[str, str] = {}
+
+
+def _is_about_an_event(error: ClientError | ParamValidationError) -> bool:
+    """Whether SNS (or its client) refused what was sent, as against being unavailable, or having no such topic."""
+    return isinstance(error, ParamValidationError) or error.response["Error"]["Code"] in REFUSALS
 
 
 def _that_fit(rows: Sequence[OutboxRow]) -> list[OutboxRow]:

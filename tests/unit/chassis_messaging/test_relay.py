@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from sqlalchemy import select
 
 from libs.chassis import clock, db, relay, topology
@@ -22,10 +23,14 @@ class PlayedSns:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.refuses: Callable[[str], bool] = lambda _message: False
+        self.fails_for: str | None = None
+        self.code = ""
 
     def publish_batch(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:
         assert TopicArn == ARN
         self.batches.append([entry["Message"] for entry in PublishBatchRequestEntries])
+        if self.fails_for in self.batches[-1]:
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "PublishBatch")
         answer: dict[str, Any] = {"Successful": [], "Failed": []}
         for entry in PublishBatchRequestEntries:
             outcome = "Failed" if self.refuses(entry["Message"]) else "Successful"
@@ -84,6 +89,32 @@ def test_ten_refused_events_hold_up_no_other(made: relay.Relay, sns: PlayedSns) 
     made.send_batch()
     assert waiting() == spoilt
     assert sns.batches == [spoilt, ["good"]]
+
+
+@pytest.mark.parametrize("code", ["BatchRequestTooLong", "InvalidParameter"])
+def test_an_event_for_which_sns_refuses_the_batch_blocks_no_other(
+    made: relay.Relay, sns: PlayedSns, code: str
+) -> None:
+    add("first", "", "last")
+    sns.fails_for, sns.code = "", code
+    assert made.send_batch() == 2
+    assert sns.batches == [["first", "", "last"], ["first"], [""], ["last"]]
+    assert waiting() == [""]
+    assert made.send_batch() == 0
+    assert made.send_batch(refused=True) == 0
+    sns.fails_for = None
+    assert made.send_batch(refused=True) == 1
+
+
+@pytest.mark.parametrize("code", ["NotFound", "Throttling", "InternalError", "AuthorizationError"])
+def test_events_wait_in_order_while_sns_refuses_everything(made: relay.Relay, sns: PlayedSns, code: str) -> None:
+    add("first", "last")
+    sns.fails_for, sns.code = "first", code
+    with pytest.raises(ClientError, match=code):
+        made.send_batch()
+    assert len(sns.batches) == 1
+    sns.fails_for = None
+    assert made.send_batch() == 2
 
 
 def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: relay.Relay, sns: PlayedSns) -> None:
