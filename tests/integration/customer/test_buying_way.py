@@ -72,6 +72,7 @@ def test_news_that_come_too_early_are_tried_again(customer: Harness, ines: Ask) 
     assert buying.states(ines, order) == ["placed", "paid", "packing", "packed"]
 
 
+@pytest.mark.real_servers
 def test_only_the_first_purchase_is_the_first(customer: Harness, ines: Ask) -> None:
     for _ in range(2):
         buying.picked_up(customer, ines, COAT)
@@ -217,6 +218,7 @@ def test_old_news_of_work_do_not_overwrite_new_ones(customer: Harness, ines: Ask
     assert (work["state"], work["reason"], work["tracking_code"]) == ("failed", "no paper left", "RC123")
 
 
+@pytest.mark.real_servers
 @pytest.mark.story("mf-bo-01")
 def test_orders_are_filtered_sorted_and_paged(customer: Harness, ines: Ask, manager: Ask) -> None:
     dear, cheap = place(ines, COAT, HAT), place(ines, COAT)
@@ -256,6 +258,7 @@ def test_a_page_of_orders_takes_as_many_queries_as_one_order(customer: Harness, 
     assert queries_of_page(4) == queries_of_page(1)
 
 
+@pytest.mark.real_servers
 @pytest.mark.story("mf-eu-05")
 def test_staff_sees_how_many_orders_a_customer_has(customer: Harness, ines: Ask, manager: Ask) -> None:
     counts = f"/customer/v1/order-counts/{user_id('ines')}"
@@ -275,6 +278,7 @@ def register(customer: Harness, name: str) -> None:
     customer.deliver("auth.user.registered.v1", data)
 
 
+@pytest.mark.real_servers
 @pytest.mark.story("mf-eu-06")
 def test_a_manager_sees_who_buys_and_donates_most(
     customer: Harness, ines: Ask, manager: Ask, neighbours: Neighbours
@@ -303,6 +307,7 @@ def test_a_manager_sees_who_buys_and_donates_most(
     assert manager("GET", "/customer/v1/top-buyers", params=turned).status_code == 422
 
 
+@pytest.mark.real_servers
 @pytest.mark.story("mf-eu-06")
 def test_the_top_donors_are_those_whose_donations_came_in(
     customer: Harness, manager: Ask, neighbours: Neighbours

@@ -83,6 +83,7 @@ def interrupted(ines: Ask, neighbours: Neighbours, monkeypatch: pytest.MonkeyPat
     return order_id
 
 
+@pytest.mark.real_servers
 def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
     ines: Ask, neighbours: Neighbours, interrupted: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
     assert held == [interrupted] * 2
 
 
+@pytest.mark.real_servers
 def test_the_order_of_a_killed_request_is_placed_within_seconds(
     customer: Harness, ines: Ask, interrupted: str
 ) -> None:
@@ -227,6 +229,7 @@ def test_staff_sees_all_orders_and_filters_them(customer: Harness, ines: Callabl
     assert staff("GET", f"{path}/bor_{'9' * 32}").status_code == 404
 
 
+@pytest.mark.real_servers
 def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer: Harness) -> None:
     consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
     registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}

@@ -243,6 +243,7 @@ def test_a_deposit_tells_whether_it_is_the_first_and_has_a_story(customer: Harne
     assert [(e["is_first"], e["has_story"]) for e in deposits] == [(True, True), (False, False)]
 
 
+@pytest.mark.real_servers
 def test_after_a_cancelled_first_donation_the_next_one_is_the_first(customer: Harness, ines: Ask) -> None:
     order = submitted(ines)
     door(customer, order, "deposit")
