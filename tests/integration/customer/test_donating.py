@@ -159,7 +159,9 @@ def test_an_order_has_at_most_twenty_items(ines: Ask) -> None:
     assert refusal(more) == (409, "too-many-items")
 
 
-@pytest.mark.parametrize("wrong", [{"condition": "mint"}, {"size": ""}, {"state": "sold"}, {"story": "x" * 2001}])
+@pytest.mark.parametrize(
+    "wrong", [{"condition": "mint"}, {"size": ""}, {"state": "sold"}, {"story": "x" * 2001}, {"story": ""}]
+)
 def test_an_item_that_cannot_be_is_refused(ines: Ask, wrong: dict[str, Any]) -> None:
     order = drafted(ines)
     answer = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | wrong, key=key())
