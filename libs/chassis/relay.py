@@ -103,7 +103,9 @@ class Relay:
         """SNS's response for each event; of a batch that it refuses because of an event, each is sent alone."""
         entries = [_entry(row) for row in rows]
         try:
-            answer = topology.aws("sns").publish_batch(TopicArn=self._arn(), PublishBatchRequestEntries=entries)
+            answer: dict[str, Any] = topology.aws("sns").publish_batch(
+                TopicArn=self._arn(), PublishBatchRequestEntries=entries
+            )
             return {"Successful": [], "Failed": []} | answer
         except (ClientError, ParamValidationError) as error:
             if not _is_about_an_event(error):

@@ -64,7 +64,7 @@ def best_of(work_order: WorkOrder, able: Mapping[str, Employee], load: Mapping[s
     """The best of the people who are able to do it, by id; `load` is how many work orders each has."""
     ids = sorted(able)
     if work_order.kind in CARRIED:
-        if work_order.deliveryman_id in able:
+        if work_order.deliveryman_id is not None and work_order.deliveryman_id in able:
             return work_order.deliveryman_id
         ids = [person for person in ids if _works_in(able[person], work_order.area)] or ids
     return min(ids, key=lambda person: (load[person], person))
