@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from connexion.context import operation
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -32,7 +32,7 @@ def rows_of(statement: Select[Any], columns: Sequence[InstrumentedAttribute[Any]
 
 def _row(key: InstrumentedAttribute[Any], keys: Row[Any]) -> Any:
     try:
-        return session().get_one(key.class_, keys[-1])
+        return session().scalars(select(key.class_).where(key == keys[-1])).one()
     except DBAPIError:
         raise
     except Exception as error:
