@@ -2,7 +2,8 @@
 
 A key is claimed in a short transaction of its own, together with a seed for the ids of what the handler makes.
 The answer is stored in the handler's own transaction, so that effect and answer are there together or not at all.
-After a crash between the two, the key's lock runs out and a repeat runs the handler again with the same ids
+The key is leased for a few seconds and the lease renewed while the handler runs.
+After a crash between the two, the lease runs out and a repeat runs the handler again with the same ids
 (`stable_id`), so that it finds what it had begun, here and at peers. Only successes are stored: after an error a
 repeat tries again. Draft: IETF httpapi "The Idempotency-Key HTTP Header Field".
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import uuid
 from contextvars import ContextVar
@@ -23,11 +25,13 @@ from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock
 from libs.chassis.db import session, unit_of_work
+from libs.chassis.leases import Leases
 from libs.chassis.problems import Conflict, Unprocessable
 from libs.chassis.tables import IdempotencyRow
 
 HEADER = "Idempotency-Key"
-LOCK_SECONDS = 60
+LEASE_SECONDS = 5
+RENEW_SECONDS = 1.0
 
 
 class KeyReused(Unprocessable):
@@ -85,7 +89,8 @@ def claim(principal: str, operation: str, key: str, fingerprint: str) -> Claim:
                 return Claim(principal, operation, key, row.seed)
             return _claim_again(row, fingerprint)
     except IntegrityError:
-        raise RequestInProgress("another request with this key came at the same moment") from None
+        detail = "another request with this key came at the same moment"
+        raise RequestInProgress(detail, headers={"Retry-After": "1"}) from None
 
 
 def _select(principal: str, operation: str, key: str) -> Any:
@@ -106,7 +111,7 @@ def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> Idem
         request_hash=fingerprint,
         seed=f"{milliseconds:012x}" + uuid.UUID(bytes=os.urandom(16)).hex[12:],
         created_at=moment,
-        locked_until=moment + timedelta(seconds=LOCK_SECONDS),
+        locked_until=moment + timedelta(seconds=LEASE_SECONDS),
     )
 
 
@@ -117,14 +122,32 @@ def _claim_again(row: IdempotencyRow, fingerprint: str) -> Claim:
     if row.status is not None:
         answer = (row.status, row.body or b"", dict(row.headers or {}))
     elif row.locked_until > clock.now():
-        raise RequestInProgress("repeat it in a moment to get its answer", headers={"Retry-After": "1"})
+        seconds = math.ceil((row.locked_until - clock.now()).total_seconds())
+        detail = f"repeat it in {seconds} seconds to get its response"
+        raise RequestInProgress(detail, headers={"Retry-After": str(seconds)})
     else:
-        row.locked_until = clock.now() + timedelta(seconds=LOCK_SECONDS)
+        row.locked_until = clock.now() + timedelta(seconds=LEASE_SECONDS)
     return Claim(row.principal, row.operation, row.key, row.seed, answer)
 
 
 def bind(current: Claim | None) -> None:
+    """Make this the claim of the present request, and keep its lease until the next call."""
+    before = _claim.get()
+    if before is not None:
+        _leases.drop(before)
+    if current is not None:
+        _leases.hold(current)
     _claim.set(current)
+
+
+def _renew(held: Claim) -> None:
+    with unit_of_work() as db:
+        row = db.scalar(_select(held.principal, held.operation, held.key).with_for_update())
+        if row is not None and row.status is None:
+            row.locked_until = clock.now() + timedelta(seconds=LEASE_SECONDS)
+
+
+_leases = Leases(_renew, RENEW_SECONDS)
 
 
 def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -135,7 +158,8 @@ def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) 
 
 
 def release(current: Claim) -> None:
-    """Let a repeat run again at once after an error; the ids stay the same."""
+    """Let a repeat run again immediately after an error; the ids stay the same."""
+    _leases.drop(current)
     with unit_of_work() as db:
         row = db.scalar(_select(current.principal, current.operation, current.key))
         if row is not None and row.status is None:

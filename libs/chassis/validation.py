@@ -24,6 +24,7 @@ from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBody
 from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis import clock, email_addresses, texts
+from libs.chassis.deadlines import is_time_zone
 from libs.chassis.logs import get_logger
 from libs.chassis.money import is_currency
 from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
@@ -76,6 +77,7 @@ FORMATS = {
     "date-time": clock.is_rfc3339,
     "email": email_addresses.is_valid,
     "iso-4217": is_currency,
+    "time-zone": is_time_zone,
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
+from libs.chassis.deadlines import in_words
 from libs.runner.actors import Actor, Customer, Json, Staff, wait_for
 from libs.runner.demo_donation import Donation
 
@@ -51,9 +53,8 @@ class Delivery:
     def buyer_takes_it_out(self) -> str:
         label = self._use_door(self.buyer, is_occupied=False)
         order = self.buyer.order_in_state(self.order_id, "picked_up")
-        return (
-            f"scans the code: {label} opens, the coat is out; it can be returned until {order['return_until'][:10]}"
-        )
+        until = in_words(datetime.fromisoformat(order["return_until"]), order["pickup_location"]["time_zone"])
+        return f"scans the code: {label} opens, the coat is out; it can be returned until {until}"
 
     def manager_sees_the_order_whole(self) -> str:
         path = f"/customer/v1/monitored-buying-orders/{self.order_id}"

@@ -4,8 +4,10 @@ loop."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
+from libs.chassis.deadlines import in_words
 from libs.chassis.money import Money
 from libs.runner.actors import Actor, Customer, Json, Staff, idempotency_key, wait_for
 from libs.runner.box_controller import BoxController, Door, install
@@ -105,7 +107,8 @@ class Donation:
     def donor_submits_it(self) -> str:
         self.order = self.donor.submit_donation(self.order["id"], self.location_id)
         box = self.order["box"]
-        return f"submits it to {PLACE}: box {box['label']} is held until {box['held_until'][:10]}"
+        until = in_words(datetime.fromisoformat(box["held_until"]))
+        return f"submits it to {PLACE}: box {box['label']} is held until {until}"
 
     def donor_opens_the_box(self) -> str:
         door = self.open_door(self.donor, self.order["id"])

@@ -6,9 +6,12 @@ to do. Nobody there: it stays open until somebody is.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Mapping
 
-from libs.chassis import audit
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from libs.chassis import audit, jobs
 from libs.chassis.db import session
 from libs.chassis.problems import Unprocessable
 from services.admin import employees, work_orders
@@ -31,12 +34,18 @@ def create(kind: str, parts: list[Part], place: Place | None) -> WorkOrder:
 
 
 def assign_open() -> None:
-    """Give away what is open, oldest first."""
+    """Assign what is open, oldest first; one that cannot be assigned blocks none of the others."""
     oldest = select(WorkOrder.id).where(WorkOrder.state == "open").order_by(WorkOrder.created_at, WorkOrder.id)
     for work_order_id in session().scalars(oldest.limit(MOST_AT_ONCE)).all():
-        work_order = work_orders.locked(work_order_id)
-        if work_order.state == "open":
-            _assign_if_possible(work_order)
+        try:
+            with session().begin_nested():
+                work_order = work_orders.locked(work_order_id)
+                if work_order.state == "open":
+                    _assign_if_possible(work_order)
+        except DBAPIError:
+            raise  # the transaction may be over
+        except Exception as error:
+            jobs.report_failure("assign_open_work_orders", work_order_id, error)
 
 
 def _assign_if_possible(work_order: WorkOrder) -> None:
@@ -48,14 +57,16 @@ def _assign_if_possible(work_order: WorkOrder) -> None:
 def choose(work_order: WorkOrder) -> str | None:
     """The best person for an open work order."""
     able = employees.available(work_order.kind)
-    if not able:
-        return None
+    return best_of(work_order, able, employees.loads(sorted(able))) if able else None
+
+
+def best_of(work_order: WorkOrder, able: Mapping[str, Employee], load: Mapping[str, int]) -> str:
+    """The best of the people who are able to do it, by id; `load` is how many work orders each has."""
     ids = sorted(able)
     if work_order.kind in CARRIED:
-        if work_order.deliveryman_id in able:
+        if work_order.deliveryman_id is not None and work_order.deliveryman_id in able:
             return work_order.deliveryman_id
         ids = [person for person in ids if _works_in(able[person], work_order.area)] or ids
-    load = employees.loads(ids)
     return min(ids, key=lambda person: (load[person], person))
 
 

@@ -53,15 +53,12 @@ def record(work_order_id: str, person_id: str, check: Check) -> WorkOrder:
     """
     work_order = work_orders.lock_own("checking", work_order_id, person_id)
     work_steps.refuse_unless_scanned(work_order)
-    if (check.result is None) == (not check.products):
-        detail = "send `result`, or `products` for a return"
-        raise ResultOrProducts(detail, errors=[{"pointer": "", "detail": detail}])
+    result = overall_result(check)
     if check.products:
         _note_products(work_order, check.products)
     else:
         _note_whole(work_order, check.result)
     check_photos.take(work_order, check.photo_ids)
-    result = check.result or ("bad" if any(one.result == "bad" for one in check.products) else "good")
     work_order.result, work_order.notes = result, check.notes
     for order in work_order.live_orders:
         if order.package is not None:
@@ -69,6 +66,14 @@ def record(work_order_id: str, person_id: str, check: Check) -> WorkOrder:
     work_steps.end_as_done(work_order)
     audit.record("record_check", work_order.id, after=_told(result, check.products))
     return work_order
+
+
+def overall_result(check: Check) -> str:
+    """`good`, or `bad` when one piece is; ResultOrProducts unless exactly one of the two is given."""
+    if (check.result is None) == (not check.products):
+        detail = "send `result`, or `products` for a return"
+        raise ResultOrProducts(detail, errors=[{"pointer": "", "detail": detail}])
+    return check.result or ("bad" if any(one.result == "bad" for one in check.products) else "good")
 
 
 def _told(result: str, products: Sequence[ProductCheck]) -> dict[str, object]:
@@ -93,12 +98,13 @@ def _note_products(work_order: WorkOrder, products: Sequence[ProductCheck]) -> N
     contents = known_returns.contents_of(order.order_id)
     if contents is None:
         raise ContentsUnknown("try again in a moment, or send `result`")
-    _refuse_wrong([piece["product_id"] for piece in contents], products)
+    refuse_wrong_products([piece["product_id"] for piece in contents], products)
     checks = {one.product_id: {"result": one.result, "reason": one.reason} for one in products}
     order.contents = [piece | checks[piece["product_id"]] for piece in contents]
 
 
-def _refuse_wrong(in_return: Sequence[str], products: Sequence[ProductCheck]) -> None:
+def refuse_wrong_products(in_return: Sequence[str], products: Sequence[ProductCheck]) -> None:
+    """WrongProducts unless each product of the return has one result, and each bad one a reason."""
     errors, seen = [], set[str]()
     for place, one in enumerate(products):
         if one.product_id not in in_return or one.product_id in seen:

@@ -75,11 +75,16 @@ def _bad_packages(package_ids: Sequence[str]) -> list[Package]:
         position = next(at for at, package_id in enumerate(package_ids) if package_id in missing)
         raise _unknown(f"/package_ids/{position}", "there is no such package")
     for package in found:
-        if package.result != "bad":
-            raise NotForRecycling(f"{package.id} was checked as {package.result or 'nothing yet'}")
-        if package.hand_over_id is not None:
-            raise NotForRecycling(f"{package.id} left with {package.hand_over_id}")
+        refuse_unless_recyclable(package)
     return found
+
+
+def refuse_unless_recyclable(package: Package) -> None:
+    """NotForRecycling, unless the package was checked as bad and is still here."""
+    if package.result != "bad":
+        raise NotForRecycling(f"{package.id} was checked as {package.result or 'nothing yet'}")
+    if package.hand_over_id is not None:
+        raise NotForRecycling(f"{package.id} left with {package.hand_over_id}")
 
 
 def _unknown(pointer: str, detail: str) -> UnknownInHandOver:

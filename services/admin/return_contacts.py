@@ -64,7 +64,7 @@ def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
     if session().get(ReturnContact, return_id) is not None:
         raise RefundDecided("read what was recorded for it")
     good = known_returns.price_of(known, _good_products(return_id))
-    _refuse_wrong(agreement, Money(known.price_amount - good.amount, known.currency))
+    refuse_wrong_agreement(agreement, Money(known.price_amount - good.amount, known.currency))
     contact = ReturnContact(
         return_id=return_id,
         contacted_at=agreement.contacted_at,
@@ -95,7 +95,8 @@ def get(return_id: str) -> ReturnContact:
     return found
 
 
-def _refuse_wrong(agreement: Agreement, price: Money) -> None:
+def refuse_wrong_agreement(agreement: Agreement, price: Money) -> None:
+    """ContactInFuture, RefundTooHigh; `price` is what was paid for the bad pieces."""
     if agreement.contacted_at > clock.now():
         detail = "record a contact that has taken place"
         raise ContactInFuture(detail, errors=[_error("/contacted_at", detail)])

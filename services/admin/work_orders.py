@@ -145,15 +145,16 @@ def locked(work_order_id: str) -> WorkOrder:
 
 def get_own(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """An own work order of this kind; NotFound for somebody else's too (domain rule 5)."""
-    return _own(get(work_order_id), kind, person_id)
+    return refuse_unless_own(get(work_order_id), kind, person_id)
 
 
 def lock_own(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """The same, as it is now, locked."""
-    return _own(locked(work_order_id), kind, person_id)
+    return refuse_unless_own(locked(work_order_id), kind, person_id)
 
 
-def _own(work_order: WorkOrder, kind: str, person_id: str) -> WorkOrder:
+def refuse_unless_own(work_order: WorkOrder, kind: str, person_id: str) -> WorkOrder:
+    """The work order, if it is one of this kind and assigned to this person; NotFound."""
     if work_order.kind != kind or work_order.assignee_id != person_id:
         raise NotFound("there is no such work order")
     return work_order

@@ -151,7 +151,7 @@ def stop(order_id: str) -> None:
         return
     work_orders.of_order("packing", order_id)  # locked, so that no shipping order comes to be meanwhile
     shipping = work_orders.of_order("shipping", order_id)
-    if shipping is not None and _is_on_its_way(shipping):
+    if shipping is not None and is_in_transit(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
     call_off(order_id, CANCELLED_BY_BUYER)
     data = {"order_id": order_id, "at": clock.rfc3339(clock.now())}
@@ -163,8 +163,8 @@ def call_off(order_id: str, reason: str) -> None:
     withdraw(order_id, ["packing", "shipping"], reason)
 
 
-def _is_on_its_way(shipping: WorkOrder) -> bool:
-    """Its deliveryman has it, or had it: a failed one may still lie in the van."""
+def is_in_transit(shipping: WorkOrder) -> bool:
+    """Whether the deliveryman has the package, or had it: that of a failed one may still lie in the van."""
     return shipping.state in ("in_progress", "done") or any(order.scanned_at for order in shipping.orders)
 
 

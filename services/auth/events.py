@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE, in_words
 from libs.chassis.events import Event
 from libs.chassis.money import Money, sum_money
 from services.auth import housekeeping, messages, notifications, password_changes, revocations
@@ -81,6 +83,13 @@ BUYING_RETURN_TEMPLATES = {
 }
 
 
+def _in_words(data: dict[str, Any], name: str) -> str:
+    """A deadline with its zone, or nothing; older events have no zone, or lack the deadline."""
+    moment = data.get(name)
+    time_zone = data.get("time_zone", DEFAULT_TIME_ZONE)
+    return in_words(datetime.fromisoformat(moment), time_zone) if moment else ""
+
+
 @registry.handles("customer.buying_order.moved.v1")
 def tell_buyer(event: Event) -> None:
     data = event.data
@@ -90,8 +99,8 @@ def tell_buyer(event: Event) -> None:
     facts = {
         "order_id": data["order_id"],
         "location": data["pickup_location_name"],
-        "pick_up_until": (data.get("pick_up_until") or "")[:10],  # older news has none
-        "return_until": (data["return_until"] or "")[:10],
+        "pick_up_until": _in_words(data, "pick_up_until"),
+        "return_until": _in_words(data, "return_until"),
         "reason": data.get("reason"),
         "is_paid": data["payment_id"] is not None,
     }
@@ -102,7 +111,7 @@ def tell_buyer(event: Event) -> None:
 def remind_of_pick_up(event: Event) -> None:
     data = event.data
     facts = {"order_id": data["order_id"], "location": data["pickup_location_name"]}
-    facts["pick_up_until"] = data["pick_up_until"][:10]
+    facts["pick_up_until"] = _in_words(data, "pick_up_until")
     notifications.tell(data["buyer_id"], "order-pick-up-due", f"order-pick-up-due-{data['order_id']}", **facts)
 
 
@@ -186,7 +195,7 @@ def tell_of_fee(event: Event) -> None:
 @registry.handles("billing.coupon.given.v1")
 def tell_of_coupon(event: Event) -> None:
     data = event.data
-    facts = {"value": str(Money.from_dict(data["value"])), "valid_until": data["valid_until"][:10]}
+    facts = {"value": str(Money.from_dict(data["value"])), "valid_until": _in_words(data, "valid_until")}
     notifications.tell(data["person_id"], "coupon-given", f"coupon-{data['coupon_id']}", **facts)
 
 

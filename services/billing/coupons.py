@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 
 from libs.chassis import clock, jobs
 from libs.chassis.db import locked_scalar, session
+from libs.chassis.deadlines import end_of_day
 from libs.chassis.ids import new_id
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
@@ -67,7 +68,7 @@ def _refuse_value(value: Money) -> None:
 
 
 def valid_for(days: int) -> datetime:
-    return clock.now() + timedelta(days=days)
+    return end_of_day(clock.now(), days)
 
 
 def _give(

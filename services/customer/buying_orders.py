@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock, logs
 from libs.chassis.db import locked_scalar, session
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE, end_of_day
 from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import StateMachine
@@ -57,8 +58,11 @@ class HeldItem:
 
 @dataclass(frozen=True)
 class PickupLocation:
+    """Where an order is picked up; `time_zone` is its name in the tz database."""
+
     id: str
     name: str
+    time_zone: str = DEFAULT_TIME_ZONE
 
 
 def place(
@@ -78,6 +82,7 @@ def place(
         currency=total.currency,
         pickup_location_id=location.id,
         pickup_location_name=location.name,
+        pickup_time_zone=location.time_zone,
         placed_at=moment,
         expires_at=held_until,
         items=[_item(position, item) for position, item in enumerate(items)],
@@ -109,9 +114,9 @@ def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> Non
     order.state = MACHINE.after(before, name)
     order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
     if order.state == "in_box":
-        order.pick_up_until = moment + timedelta(days=setting("customer.pick_up_days"))
+        order.pick_up_until = end_of_day(moment, setting("customer.pick_up_days"), order.pickup_time_zone)
     if order.state == "picked_up":
-        order.return_until = moment + timedelta(days=setting("customer.return_window_days"))
+        order.return_until = end_of_day(moment, setting("customer.return_window_days"), order.pickup_time_zone)
         order.is_first = _claim_first(order)
     session().flush()
     ids = [item.product_id for item in order.items]
@@ -345,6 +350,7 @@ def remind(order: BuyingOrder) -> None:
         "pickup_location_id": order.pickup_location_id,
         "pickup_location_name": order.pickup_location_name,
         "pick_up_until": clock.rfc3339(order.pick_up_until),
+        "time_zone": order.pickup_time_zone,
     }
     registry.publish("customer.buying_order.pick_up_due.v1", subject=order.id, data=data, version=order.version)
 
@@ -367,6 +373,7 @@ def _announce_moved(
         "is_first": order.is_first,
         "pick_up_until": clock.rfc3339(order.pick_up_until),
         "return_until": clock.rfc3339(order.return_until),
+        "time_zone": order.pickup_time_zone,
         "at": clock.rfc3339(order.timeline[-1].at),
     }
     registry.publish("customer.buying_order.moved.v1", subject=order.id, data=data, version=order.version)

@@ -17,6 +17,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock, logs
 from libs.chassis.db import locked_scalar, session
+from libs.chassis.deadlines import in_words
 from libs.chassis.money import sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
@@ -79,16 +80,26 @@ def wanted_products(order: BuyingOrder, wish: Wish) -> list[str]:
 
     NotReturnable, ReturnWindowOver, NotInOrder, AlreadyReturned.
     """
+    refuse_unless_returnable(order)
+    return chosen_products(order, of_order(order.id), wish)
+
+
+def refuse_unless_returnable(order: BuyingOrder) -> None:
+    """NotReturnable before the pick-up, ReturnWindowOver after the last moment of the window."""
     if order.state not in ("picked_up", "completed") or order.return_until is None:
         raise NotReturnable(f"it is {order.state.replace('_', ' ')}; only what was picked up can be returned")
-    if order.state == "completed" or order.return_until <= clock.now():
-        raise ReturnWindowOver(f"it could be returned until {clock.rfc3339(order.return_until)}")
+    if order.state == "completed" or order.return_until < clock.now():
+        raise ReturnWindowOver(f"it could be returned until {in_words(order.return_until, order.pickup_time_zone)}")
+
+
+def chosen_products(order: BuyingOrder, returns: Iterable[ReturnBuyingOrder], wish: Wish) -> list[str]:
+    """The same for an order that can be returned and has these returns; NotInOrder, AlreadyReturned."""
     bought = [item.product_id for item in order.items]
     for position, product_id in enumerate(wish.product_ids):
         if product_id not in bought:
             detail = "this product is not in the order"
             raise NotInOrder(detail, errors=[{"pointer": f"/product_ids/{position}", "detail": detail}])
-    busy = _products_in(made for made in of_order(order.id) if made.state not in CALLED_OFF)
+    busy = _products_in(made for made in returns if made.state not in CALLED_OFF)
     if busy & set(wish.product_ids):
         raise AlreadyReturned("look at the returns of the order")
     wanted = [found for found in bought if found in (wish.product_ids or set(bought) - busy)]
@@ -205,12 +216,11 @@ def sale_stands(order_id: str, product_id: str) -> bool:
     return product_id not in {item.product_id for item in back}
 
 
-def kept_products(order: BuyingOrder) -> list[str] | None:
-    """What the buyer keeps of an order; None while a return of it is open that may still be handed in."""
-    found = of_order(order.id)
-    if any(made.state == "created" for made in found):
+def kept_products(order: BuyingOrder, returns: Sequence[ReturnBuyingOrder]) -> list[str] | None:
+    """What the buyer keeps of an order; None while one of its returns is open that may still be handed in."""
+    if any(made.state == "created" for made in returns):
         return None
-    returned = _products_in(made for made in found if made.state not in CALLED_OFF)
+    returned = _products_in(made for made in returns if made.state not in CALLED_OFF)
     return [item.product_id for item in order.items if item.product_id not in returned]
 
 

@@ -6,6 +6,7 @@ used, a check was done) is a fact: it moves the order, or waits for what must ha
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,8 @@ MACHINE = StateMachine(
 )
 EDITABLE = "draft"
 MOST_ITEMS = 20
+# Hangul fillers and the empty Braille pattern: letters and symbols without ink (Unicode, "Default_Ignorable").
+BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 ITEM_FIELDS = ("category", "size", "brand", "colour", "condition", "story")
 
 
@@ -219,12 +222,22 @@ def become(order: DonatingOrder, state: str) -> None:
         "previous_state": before,
         "location_id": order.location_id,
         "location_name": order.location_name,
-        "has_story": any(item.story for item in order.items),
+        "has_story": has_story(order),
         "is_first": order.is_first,
         "item_ids": [item.id for item in order.items],
         "at": clock.rfc3339(moment),
     }
     registry.publish("customer.donating_order.moved.v1", subject=order.id, data=data, version=order.version)
+
+
+def has_story(order: DonatingOrder) -> bool:
+    """Whether a piece has a story that somebody can read: blank characters earn no reward."""
+    return any(is_readable(item.story or "") for item in order.items)
+
+
+def is_readable(text: str) -> bool:
+    """Whether a text has a letter, a digit or a symbol that is visible."""
+    return any(unicodedata.category(letter)[0] in "LNS" and letter not in BLANK_LETTERS for letter in text)
 
 
 def happened(order_id: str, name: str) -> DonatingOrder | None:

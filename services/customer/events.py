@@ -14,6 +14,7 @@ from services.customer import (
     customers,
     donating_orders,
     donation_returns,
+    order_attempts,
     order_deadlines,
     order_work,
     return_checks,
@@ -216,6 +217,11 @@ def expire_returns() -> None:
 @registry.every(seconds=30)
 def complete_orders() -> None:
     order_deadlines.complete_orders()
+
+
+@registry.every(seconds=2)
+def complete_interrupted_orders() -> None:
+    order_attempts.complete_interrupted()
 
 
 @registry.every(seconds=60)

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
 from libs.chassis.tables import BigId
 
@@ -53,6 +54,7 @@ class BuyingOrder(Base):
     currency: Mapped[str] = mapped_column(String(3))
     pickup_location_id: Mapped[str] = mapped_column(String(36))
     pickup_location_name: Mapped[str] = mapped_column(String(120))
+    pickup_time_zone: Mapped[str] = mapped_column(String(64), default=DEFAULT_TIME_ZONE)
     placed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -79,6 +81,20 @@ class BuyingOrder(Base):
     @property
     def total(self) -> Money:
         return Money(self.total_amount, self.currency)
+
+
+class OrderAttempt(Base):
+    """An order that is being placed: shopping may hold its products already, and the order is not there yet."""
+
+    __tablename__ = "order_attempts"
+    __table_args__ = (Index("ix_order_attempts_begun_at", "begun_at", "order_id"),)
+
+    order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    buyer_id: Mapped[str] = mapped_column(String(36))
+    pickup_location_id: Mapped[str] = mapped_column(String(36))
+    pickup_location_name: Mapped[str] = mapped_column(String(120))
+    pickup_time_zone: Mapped[str] = mapped_column(String(64))
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class BuyingOrderItem(Base):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from libs.chassis import clock
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
 from libs.chassis.peers import PeerProblem, peer
 from libs.chassis.problems import Conflict, Unprocessable
@@ -71,7 +72,7 @@ def pickup_location(location_id: str, pointer: str = "/pickup_location_id") -> P
         if problem.status != 404:
             raise
         raise _unknown_location(pointer) from None
-    return PickupLocation(document["id"], document["name"])
+    return PickupLocation(document["id"], document["name"], document.get("time_zone", DEFAULT_TIME_ZONE))
 
 
 def _unknown_location(pointer: str) -> UnknownLocation:
@@ -93,6 +94,21 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str], expe
             raise PriceChanged(problem.detail, total=problem.document["total"]) from None
         gone = problem.document.get("unavailable_product_ids", [])
         raise ProductUnavailable(problem.detail, unavailable_product_ids=gone) from None
+    return _hold_of(document)
+
+
+def find_hold(order_id: str) -> Hold | None:
+    """The active hold of an order; None when there is none, or it was decided. PeerUnavailable."""
+    try:
+        document = peer("shopping").get(f"/shopping/v1/holds/{order_id}").json()
+    except PeerProblem as problem:
+        if problem.status != 404:
+            raise
+        return None
+    return _hold_of(document) if document["state"] == "active" else None
+
+
+def _hold_of(document: dict[str, Any]) -> Hold:
     items = tuple(
         HeldItem(item["product_id"], item["title"], Money.from_dict(item["price"])) for item in document["items"]
     )

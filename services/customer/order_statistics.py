@@ -48,7 +48,11 @@ def counts_of(customer_id: str) -> dict[str, Any]:
 
 
 def _counted(by_state: Select[str, int]) -> dict[str, Any]:
-    counts: dict[str, int] = {row[0]: row[1] for row in session().execute(by_state)}
+    return totalled({row[0]: row[1] for row in session().execute(by_state)})
+
+
+def totalled(counts: dict[str, int]) -> dict[str, Any]:
+    """Counts of orders by state, with their sum."""
     return {"total": sum(counts.values()), "by_state": counts}
 
 

@@ -77,14 +77,21 @@ def decide_refund(return_id: str, refund: Money) -> None:
         raise LookupError(f"return {return_id} was not checked as bad yet")
     if made.state != "checked_bad":
         return
-    if refund.currency != made.currency or refund.amount > made.price_amount:
-        raise ValueError(f"return {return_id}: {refund} is more than was paid")
-    at_check = paid_back_at_check(made)
-    if refund.amount < at_check:  # of an admin that knows nothing of pieces
+    made.refund_amount = agreed_refund(made, refund)
+    if refund.amount < made.refund_amount:  # of an admin that knows nothing of pieces
         logs.get_logger(__name__).critical("less was agreed than is paid back already", return_id=return_id)
-    made.refund_amount = max(refund.amount, at_check)
     buying_returns.move(made, "decide_refund")
     _settle(made)
+
+
+def agreed_refund(made: ReturnBuyingOrder, refund: Money) -> int:
+    """What is paid back in all, in minor units: what was agreed, and not less than was paid back at the check.
+
+    ValueError for more than the price, or for another currency.
+    """
+    if refund.currency != made.currency or refund.amount > made.price_amount:
+        raise ValueError(f"return {made.id}: {refund} is more than was paid")
+    return max(refund.amount, paid_back_at_check(made))
 
 
 def refund_made(return_id: str) -> None:

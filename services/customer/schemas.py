@@ -41,7 +41,11 @@ class RefundSchema(Schema):
 
 
 def _location(order: BuyingOrder) -> dict[str, str]:
-    return {"id": order.pickup_location_id, "name": order.pickup_location_name}
+    return {
+        "id": order.pickup_location_id,
+        "name": order.pickup_location_name,
+        "time_zone": order.pickup_time_zone,
+    }
 
 
 class BuyingOrderSchema(Schema):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy import Select, select, update
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE, end_of_day
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.security import principal
 from libs.chassis.state_machine import IllegalMove
 from libs.chassis.system_settings import setting
 from services.locker import activity
-from services.locker.models import Box, MaintenanceRecord
+from services.locker.models import Box, Location, MaintenanceRecord
 
 MOVES: dict[str, frozenset[str]] = {
     "free": frozenset({"held", "out_of_service"}),
@@ -121,8 +120,9 @@ def hold(order_id: str, location_id: str) -> Box:
 
 
 def hold_on(box: Box) -> None:
-    """The hold lasts its full time from now."""
-    box.held_until = clock.now() + timedelta(days=setting("locker.box_hold_days"))
+    """The hold lasts its full time from now, until the end of a day at the location."""
+    time_zone = session().scalar(select(Location.time_zone).where(Location.id == box.location_id))
+    box.held_until = end_of_day(clock.now(), setting("locker.box_hold_days"), time_zone or DEFAULT_TIME_ZONE)
 
 
 def _take_free_box(location_id: str) -> Box | None:

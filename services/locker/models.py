@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 
 DEFAULT_THRESHOLD = 6
 
@@ -36,6 +37,8 @@ class Location(Base):
     latitude: Mapped[float] = mapped_column(Double)
     longitude: Mapped[float] = mapped_column(Double)
     opening_hours: Mapped[str] = mapped_column(String(200))
+    time_zone: Mapped[str] = mapped_column(String(64), default=DEFAULT_TIME_ZONE)
+    """Its name in the tz database; deadlines at the location end with a day there."""
     area: Mapped[str | None] = mapped_column(String(80))
     threshold: Mapped[int] = mapped_column(Integer, default=DEFAULT_THRESHOLD)
     """So many boxes filled with donations make a collecting order."""

@@ -24,6 +24,7 @@ class LocationSchema(Schema):
     address = fields.Function(_address)
     position = fields.Function(lambda place: {"lat": place.location.latitude, "lon": place.location.longitude})
     opening_hours = fields.String(attribute="location.opening_hours")
+    time_zone = fields.String(attribute="location.time_zone")
     free_boxes = fields.Integer()
     distance_m = fields.Integer(allow_none=True)
 
@@ -56,6 +57,7 @@ class OccupancySchema(Schema):
     address = fields.Function(_address)
     position = fields.Function(lambda found: {"lat": found.location.latitude, "lon": found.location.longitude})
     opening_hours = fields.String(attribute="location.opening_hours")
+    time_zone = fields.String(attribute="location.time_zone")
     area = fields.String(attribute="location.area", allow_none=True)
     threshold = fields.Integer(attribute="location.threshold")
     deliveryman_id = fields.String(attribute="location.deliveryman_id", allow_none=True)

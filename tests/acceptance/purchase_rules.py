@@ -14,22 +14,11 @@ from tests.acceptance.purchase_people import patiently
 from tests.acceptance.purchase_walk import ENDED, RETURN_ENDED, Walk
 from tests.acceptance.scene import Scene
 from tests.support.disturber import Disturber
+from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN
 from tests.support.stores import Stores
 
 QUIET_SECONDS = 240.0  # a message that failed often comes back after minutes
 LOOKS = 3  # what is read piece by piece may have changed in between: a fault is one that stays
-STEPS = {
-    *pairwise(["placed", "paid", "packing", "packed", "shipping", "in_box", "picked_up", "completed"]),
-    ("placed", "expired"),
-    *((before, "cancelled") for before in ("placed", "paid", "packing", "packed", "shipping", "in_box")),
-}
-RETURN_STEPS = {
-    *pairwise(["created", "in_box", "collected", "checked_good", "completed"]),
-    *pairwise(["collected", "checked_bad", "refund_decided", "completed"]),
-    *((before, "refund_decided") for before in ("in_box", "collected")),
-    ("created", "cancelled"),
-    ("created", "expired"),
-}
 HAVING = {"paid", "packing", "packed", "shipping", "in_box", "picked_up", "completed"}
 NOT_HANDED_IN = {"created", "cancelled", "expired"}
 TAKEN = {"captured", "refunding", "refunded"}
@@ -106,7 +95,7 @@ class Rules:
 
     def _faults_of_orders(self) -> Iterator[str]:
         orders, returns = self.orders(), self.returns()
-        for one, legal in ((orders, STEPS), (returns, RETURN_STEPS)):
+        for one, legal in ((orders, BUYING_ORDER), (returns, BUYING_RETURN)):
             for found in one:
                 states = [entry["state"] for entry in found["timeline"]]
                 if not set(pairwise(states)) <= legal or len(set(states)) < len(states):

@@ -9,7 +9,7 @@ from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money, sum_money
 from libs.chassis.security import principal
 from libs.chassis.system_settings import setting
-from services.customer import buying_orders, neighbours
+from services.customer import buying_orders, neighbours, order_attempts
 from services.customer.models import BuyingOrder
 from services.customer.order_pages import OrderFilter, page_of_orders
 from services.customer.schemas import BuyingOrderSchema, ItemSchema
@@ -23,7 +23,7 @@ def review_buying_order(body: dict[str, Any]) -> dict[str, Any]:
         "items": ItemSchema(many=True).dump(quote.items),
         "total": sum_money((item.price for item in quote.items), currency).to_dict(),
         "unavailable_product_ids": list(quote.gone),
-        "pickup_location": {"id": location.id, "name": location.name},
+        "pickup_location": {"id": location.id, "name": location.name, "time_zone": location.time_zone},
         "payment_method": body["payment_method"],
         "can_be_placed": not quote.gone,
     }
@@ -33,8 +33,10 @@ def place_buying_order(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[
     buyer_id, order_id = principal().subject, stable_id("bor")
     location = neighbours.pickup_location(body["pickup_location_id"])
     expected_total = Money.from_dict(body["expected_total"]) if "expected_total" in body else None
+    order_attempts.begin(order_id, buyer_id, location)
     hold = neighbours.hold_products(order_id, buyer_id, body["product_ids"], expected_total)
     order = buying_orders.place(order_id, buyer_id, hold.items, location, hold.until)
+    order_attempts.end(order_id)
     return _shown(order), 201, {"Location": f"/customer/v1/buying-orders/{order.id}"}
 
 

@@ -21,7 +21,7 @@ ENTRY = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serving(mariadb_server: str) -> Iterator[Connection]:
     """A connection of the user that serves admin."""
     url = make_url(servers.make_database(mariadb_server, f"rights_{uuid.uuid4().hex[:12]}"))
@@ -36,6 +36,7 @@ def serving(mariadb_server: str) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.full
 def test_it_adds_and_reads_audit_entries_and_works_with_other_tables(serving: Connection) -> None:
     serving.execute(text(ENTRY))
     assert serving.execute(text("SELECT COUNT(*) FROM audit_entries")).scalar() == 1
@@ -44,6 +45,7 @@ def test_it_adds_and_reads_audit_entries_and_works_with_other_tables(serving: Co
     assert serving.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "statement",
     [

@@ -86,6 +86,7 @@ def test_a_manager_reads_every_package_and_its_assignee_only_while_at_work(
     assert manager("GET", f"/admin/v1/packages/{new_id('pkg')}/label.pdf").status_code == 404
 
 
+@pytest.mark.real_servers
 def test_a_code_that_is_scanned_many_times_at_once_counts_once(admin: Harness, rui: Ask) -> None:
     orders = [new_id("dor"), new_id("dor")]
     fill(admin, *orders)
@@ -159,6 +160,7 @@ def test_what_cannot_leave_stays_with_all_that_was_to_go_with_it(
     assert problem(hand_over(eva, factory["id"], bad["id"])) == (409, "not-for-recycling")
 
 
+@pytest.mark.real_servers
 def test_two_hand_overs_of_one_package_at_once(admin: Harness, rui: Ask, eva: Ask, factory: dict[str, Any]) -> None:
     bad = make_bad(admin, rui, eva)
     with ThreadPoolExecutor(4) as pool:
@@ -167,6 +169,7 @@ def test_two_hand_overs_of_one_package_at_once(admin: Harness, rui: Ask, eva: As
     assert len(admin.published("admin.hand_over.recorded.v1")) == 1
 
 
+@pytest.mark.real_servers
 def test_a_manager_keeps_the_factories(
     admin: Harness, rui: Ask, eva: Ask, manager: Ask, factory: dict[str, Any]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -13,9 +14,9 @@ from sqlalchemy import delete
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
 from services.admin.models import Employee, OrderAtWork, Package, WithdrawnOrder, WorkOrder
-from services.admin.work_orders import MOVES
 from tests.integration.admin.support import SCOPES, Ask, fill, hire, move_donation, new_id, scan
 from tests.support.harness import Harness, user_id
+from tests.support.order_lifecycle import WORK_ORDER
 
 DELIVERYMEN, EMPLOYEES = ("rui", "zoe"), ("eva", "ana")
 ANY_OF = st.integers(0, 5)
@@ -35,7 +36,7 @@ def check_each_move_follows_the_one_before(told: list[dict[str, Any]]) -> None:
     for move in told:
         before = states.get(move["work_order_id"])
         assert move["previous_state"] == before
-        assert before is None or move["state"] in MOVES[before]
+        assert before is None or (before, move["state"]) in WORK_ORDER
         assert (move["assignee_id"] is None) == (move["state"] == "open") or move["state"] == "failed"
         states[move["work_order_id"]] = move["state"]
 
@@ -184,14 +185,24 @@ class WorkOrderWalk(RuleBasedStateMachine):
             assert {item["assignee_id"] for item in found.json()["items"]} <= active
 
 
-def test_no_walk_leaves_the_table(admin: Harness, manager: Ask) -> None:
+def walk(admin: Harness, manager: Ask, walks: int) -> None:
     machine = type("WorkOrderWalkHere", (WorkOrderWalk,), {"admin": admin, "manager": staticmethod(manager)})
-    walk = settings(
-        max_examples=30,
+    chosen = settings(
+        max_examples=walks,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
-        phases=[Phase.generate],  # to make a walk shorter takes minutes,
+        phases=[Phase.generate],  # shrinking a walk takes minutes
     )
-    run_state_machine_as_test(machine, settings=walk)
+    run_state_machine_as_test(machine, settings=chosen)
+
+
+def test_no_short_walk_leaves_the_table(admin: Harness, manager: Ask) -> None:
+    walk(admin, manager, 4)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_no_walk_leaves_the_table(admin: Harness, manager: Ask) -> None:
+    walk(admin, manager, 30)

@@ -232,7 +232,7 @@ def moved(buyer_id: str, state: str, **changed: Any) -> dict[str, Any]:
         "pickup_location_id": "loc_" + "2" * 32,
         "pickup_location_name": "Rossio",
         "is_first": False,
-        "return_until": "2026-12-07T10:15:30.000000Z" if state == "picked_up" else None,
+        "return_until": "2026-12-07T23:59:59.999999Z" if state == "picked_up" else None,
         "at": "2026-11-23T10:15:30.000000Z",
     }
     return data | changed
@@ -279,7 +279,7 @@ def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
     texts = {item["template"]: item["text"] for item in listed}
     assert all(ORDER in text for text in texts.values())
     assert "Rossio" in texts["order-in-box"]
-    assert "2026-12-07" in texts["order-picked-up"]
+    assert "7 December 2026, 23:59 (Lisbon time)" in texts["order-picked-up"]
 
 
 def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
@@ -327,8 +327,8 @@ def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: Peo
         for item, said in zip(
             reversed(listed),
             (
-                "until 2026-11-30",
-                "until 2026-11-30",
+                "by 30 November 2026, 23:59 (Lisbon time)",
+                "by 30 November 2026, 23:59 (Lisbon time)",
                 "not taken out of its box at Rossio in time. What you paid is given back",
                 "we cannot bring it to you; we are sorry. What you paid is given back",
                 "You get 49.00 EUR back",

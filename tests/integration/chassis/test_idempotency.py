@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -59,8 +60,27 @@ def test_a_request_at_work_is_409(notes: Notes) -> None:
     answer = notes.create("a", KEY)
     assert answer.status_code == 409
     assert answer.json()["type"].endswith("/request-in-progress")
-    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["retry-after"] == str(idempotency.LEASE_SECONDS)
     assert notes.titles() == []
+
+
+def test_the_lease_of_a_running_request_is_renewed(quick_notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency._leases, "_seconds", 0.01)
+    held = idempotency.claim("usr_1", "op", KEY, "f")
+    before = _locked_until()
+    idempotency.bind(held)
+    try:
+        pause = threading.Event()
+        assert any(pause.wait(0.02) or _locked_until() > before for _ in range(100))
+    finally:
+        idempotency.bind(None)
+    idempotency.release(held)
+    assert _locked_until() <= clock.now()
+
+
+def _locked_until() -> datetime:
+    with unit_of_work(reads_only=True) as session:
+        return session.query(IdempotencyRow).one().locked_until
 
 
 def _subject() -> str:

@@ -15,6 +15,8 @@ from tests.support.harness import Harness, running
 
 ROSSIO = "loc_" + "3" * 32
 BOX = "box_" + "5" * 32
+TIME_ZONE = "Atlantic/Azores"
+COAT = "prd_" + "1" * 32
 
 
 class Neighbours:
@@ -27,6 +29,9 @@ class Neighbours:
         self.is_full = self.is_sold = self.is_shipped = False
         self.refuses_claims: str | None = None
         self.box_held_for = timedelta(days=7)
+        self.holds: dict[str, dict[str, Any]] = {}
+        """The holds of shopping by order id."""
+        self.are_products_unique = False
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else None
@@ -40,6 +45,9 @@ class Neighbours:
             return self._refused("shipping-began") if self.is_shipped else httpx.Response(204)
         if request.url.path == "/shopping/v1/quotes":
             return self._quote(body)
+        if request.method == "GET" and request.url.path.startswith("/shopping/v1/holds/"):
+            hold = self.holds.get(request.url.path.rpartition("/")[2])
+            return httpx.Response(200, json=hold) if hold else self._refused("hold-not-found", 404)
         if request.method == "DELETE" and request.url.path.startswith("/shopping/v1/holds/"):
             return self._refused("hold-sold") if self.is_sold else httpx.Response(204)
         if service == "locker":
@@ -49,8 +57,8 @@ class Neighbours:
         return self._hold(body)
 
     @staticmethod
-    def _refused(slug: str) -> httpx.Response:
-        return httpx.Response(409, json={"type": f"x/{slug}", "title": "no", "detail": "no"})
+    def _refused(slug: str, status: int = 409) -> httpx.Response:
+        return httpx.Response(status, json={"type": f"x/{slug}", "title": "no", "detail": "no"})
 
     def _quote(self, body: dict[str, Any]) -> httpx.Response:
         price = {"amount": 2000, "currency": "EUR"}
@@ -78,7 +86,7 @@ class Neighbours:
     def _location(location_id: str) -> httpx.Response:
         if location_id != ROSSIO:
             return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
-        return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio"})
+        return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio", "time_zone": TIME_ZONE})
 
     def _hold(self, body: dict[str, Any]) -> httpx.Response:
         gone = [product_id for product_id in body["product_ids"] if product_id in self.taken]
@@ -93,8 +101,15 @@ class Neighbours:
         items = [
             {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
         ]
+        others = self.holds.keys() - {body["order_id"]}
+        if self.are_products_unique and others:
+            detail = f"Your own order {others.pop()} holds it; pay that one, or cancel it."
+            problem = {"type": "x/product-unavailable", "detail": detail, "unavailable_product_ids": [COAT]}
+            return httpx.Response(409, json=problem)
         until = rfc3339(now() + timedelta(minutes=15))
-        return httpx.Response(201, json={"order_id": body["order_id"], "until": until, "items": items})
+        hold = {"order_id": body["order_id"], "state": "active", "until": until, "items": items}
+        self.holds[body["order_id"]] = hold
+        return httpx.Response(201, json=hold)
 
 
 @pytest.fixture

@@ -8,20 +8,21 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
-from libs.chassis import db, idempotency
+from libs.chassis import clock, idempotency
 from libs.chassis.clock import now, rfc3339
-from libs.chassis.state_machine import IllegalMove
-from libs.chassis.tables import IdempotencyRow
 from services.customer import buying_orders
-from tests.integration.customer.conftest import ROSSIO, Neighbours
+from services.customer import events as customer_events
+from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, Neighbours
 from tests.support.harness import Harness, user_id
 
 COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
 PAYMENT = "pay_" + "4" * 32
 SCOPES = "customer:buying-orders customer:profile"
 NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
+
+ORDERS = "/customer/v1/buying-orders"
+Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: 
     order = place(ines)
     assert order["state"] == "placed"
     assert order["total"] == {"amount": 4000, "currency": "EUR"}
-    assert order["pickup_location"] == {"id": ROSSIO, "name": "Rossio"}
+    assert order["pickup_location"] == {"id": ROSSIO, "name": "Rossio", "time_zone": TIME_ZONE}
     assert [item["product_id"] for item in order["items"]] == [COAT, HAT]
     assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json() == order
     [event] = customer.published("customer.buying_order.placed.v1")
@@ -66,22 +67,72 @@ def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ine
     assert (reused.status_code, reused.json()["type"].rpartition("/")[2]) == (422, "idempotency-key-reused")
 
 
-def test_after_a_crash_a_repeat_asks_shopping_for_the_same_order(
-    customer: Harness, ines: Callable[..., Any], neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def crash(*_: Any) -> None:
+@pytest.fixture
+def interrupted(ines: Ask, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of an order whose process was killed after shopping held its products, before it was stored."""
+
+    def die(*_: Any) -> None:
         raise RuntimeError("the process dies here")
 
+    neighbours.are_products_unique = True
     with monkeypatch.context() as patch:
-        patch.setattr(buying_orders, "place", crash)
+        patch.setattr(buying_orders, "place", die)
         patch.setattr(idempotency, "release", lambda _claim: None)  # a dead process releases nothing
-        assert ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1").status_code == 500
-        assert ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1").status_code == 409
-    with db.unit_of_work() as session:
-        session.execute(update(IdempotencyRow).values(locked_until=now() - timedelta(seconds=1)))
-    order = place(ines)
+        assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1").status_code == 500
+    [order_id] = neighbours.holds
+    return order_id
+
+
+@pytest.mark.real_servers
+def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
+    ines: Ask, neighbours: Neighbours, interrupted: str
+) -> None:
+    waiting = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
+    assert (waiting.status_code, waiting.json()["type"].rpartition("/")[2]) == (409, "request-in-progress")
+    seconds = int(waiting.headers["Retry-After"])
+    assert 1 <= seconds <= 5
+    later(seconds, lambda: place(ines))
     held = [body["order_id"] for method, path, body in neighbours.asked if path == "/shopping/v1/holds"]
-    assert held == [order["id"]] * 2
+    assert held == [interrupted] * 2
+
+
+@pytest.mark.real_servers
+def test_the_order_of_a_killed_request_is_placed_within_seconds(
+    customer: Harness, ines: Ask, interrupted: str
+) -> None:
+    customer_events.complete_interrupted_orders()  # a request that is still running is left alone
+    assert ines("GET", ORDERS).json()["items"] == []
+    for _ in range(2):
+        later(9, customer_events.complete_interrupted_orders)
+    refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
+    assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
+    order = ines("GET", f"{ORDERS}/{interrupted}").json()
+    assert (order["state"], order["pickup_location"]["name"]) == ("placed", "Rossio")
+    assert later(9, lambda: place(ines))["id"] == interrupted
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
+
+
+@pytest.mark.parametrize("state", ["released", None])
+def test_a_killed_request_without_a_hold_leaves_nothing(
+    customer: Harness, ines: Ask, neighbours: Neighbours, interrupted: str, state: str | None
+) -> None:
+    if state is None:
+        neighbours.holds.clear()
+    else:
+        neighbours.holds[interrupted]["state"] = state
+    later(9, customer_events.complete_interrupted_orders)
+    assert ines("GET", ORDERS).json()["items"] == []
+    neighbours.asked.clear()
+    later(9, customer_events.complete_interrupted_orders)
+    assert neighbours.asked == []
+
+
+def later(seconds: float, act: Callable[[], Any]) -> Any:
+    """Act so many seconds later."""
+    moment = now() + timedelta(seconds=seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: moment)
+        return act()
 
 
 def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], neighbours: Neighbours) -> None:
@@ -158,15 +209,6 @@ def test_money_for_an_order_that_is_not_known_yet_is_tried_again(
         customer.deliver("billing.payment.captured.v1", captured(unknown))
 
 
-def test_an_order_moves_only_as_its_table_says(customer: Harness, ines: Callable[..., Any]) -> None:
-    order_id = place(ines)["id"]
-    with db.unit_of_work():
-        order = buying_orders.get(order_id)
-        with pytest.raises(IllegalMove):
-            buying_orders.move(order, "ship")
-        assert order.state == "placed"
-
-
 def test_nobody_sees_another_buyers_order(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     rui = customer.as_user("rui", SCOPES)
@@ -187,6 +229,7 @@ def test_staff_sees_all_orders_and_filters_them(customer: Harness, ines: Callabl
     assert staff("GET", f"{path}/bor_{'9' * 32}").status_code == 404
 
 
+@pytest.mark.real_servers
 def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer: Harness) -> None:
     consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
     registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}

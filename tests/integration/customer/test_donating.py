@@ -159,7 +159,9 @@ def test_an_order_has_at_most_twenty_items(ines: Ask) -> None:
     assert refusal(more) == (409, "too-many-items")
 
 
-@pytest.mark.parametrize("wrong", [{"condition": "mint"}, {"size": ""}, {"state": "sold"}, {"story": "x" * 2001}])
+@pytest.mark.parametrize(
+    "wrong", [{"condition": "mint"}, {"size": ""}, {"state": "sold"}, {"story": "x" * 2001}, {"story": ""}]
+)
 def test_an_item_that_cannot_be_is_refused(ines: Ask, wrong: dict[str, Any]) -> None:
     order = drafted(ines)
     answer = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | wrong, key=key())
@@ -243,6 +245,7 @@ def test_a_deposit_tells_whether_it_is_the_first_and_has_a_story(customer: Harne
     assert [(e["is_first"], e["has_story"]) for e in deposits] == [(True, True), (False, False)]
 
 
+@pytest.mark.real_servers
 def test_after_a_cancelled_first_donation_the_next_one_is_the_first(customer: Harness, ines: Ask) -> None:
     order = submitted(ines)
     door(customer, order, "deposit")

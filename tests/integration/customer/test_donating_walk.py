@@ -20,41 +20,9 @@ from tests.integration.customer import test_donating as donating
 from tests.integration.customer.conftest import ROSSIO, Neighbours
 from tests.integration.customer.test_donating import ORDERS, RETURNS, SCOPE, Ask, key
 from tests.support.harness import Harness, running
+from tests.support.order_lifecycle import DONATION, DONATION_AFTER_CANCELLED_RETURN, DONATION_RETURN, states_of
 
-# The states of a donating order as domain.md has them, and what a cancelled or given-up thing goes back to.
-FORWARD = {
-    ("draft", "submitted"),
-    ("submitted", "deposited"),
-    ("deposited", "collected"),
-    ("collected", "checked_good"),
-    ("collected", "checked_bad"),
-    ("checked_good", "listed"),
-    ("listed", "sold"),
-    ("checked_bad", "recycled"),
-}
-BACKWARD = {
-    ("draft", "cancelled"),
-    ("submitted", "cancelled"),
-    ("cancelled", "deposited"),
-    ("deposited", "cancelling"),
-    ("cancelling", "cancelled"),
-    ("cancelling", "collected"),
-    ("collected", "returning"),
-    ("checked_good", "returning"),
-    ("listed", "returning"),
-    ("returning", "returned"),
-    ("returning", "collected"),
-    ("returning", "checked_good"),
-    ("returning", "listed"),
-}
-OF_RETURNS = {
-    ("created", "paid"),
-    ("created", "cancelled"),
-    ("paid", "packing"),
-    ("packing", "shipping"),
-    ("shipping", "in_box"),
-    ("in_box", "returned"),
-}
+ORDER_STEPS = DONATION | DONATION_AFTER_CANCELLED_RETURN
 FINAL = {"sold", "recycled", "returned"}
 SLOT = st.integers(0, 1)
 LEGAL_REFUSALS = (404, 409, 422)
@@ -178,7 +146,7 @@ class Donations(RuleBasedStateMachine):
         for order in self.orders:
             states = self._states(order["id"])
             steps = set(pairwise(states))
-            assert steps <= FORWARD | BACKWARD, steps
+            assert steps <= ORDER_STEPS, steps
             self.visited.update(states)
             assert not FINAL & set(states[:-1]), states
             told = [
@@ -193,7 +161,7 @@ class Donations(RuleBasedStateMachine):
     def each_return_went_only_where_it_can(self) -> None:
         for slot, return_id in self.returns.items():
             states = self._states(return_id)
-            assert set(pairwise(states)) <= OF_RETURNS, states
+            assert set(pairwise(states)) <= DONATION_RETURN, states
             order_is_returning = self._states(self.orders[slot]["id"])[-1] == "returning"
             assert order_is_returning == (states[-1] not in ("cancelled", "returned"))
 
@@ -220,20 +188,28 @@ class Donations(RuleBasedStateMachine):
         return self.customer.published(event_type)
 
 
-@pytest.mark.timeout(300)
-def test_no_walk_breaks_a_rule(database_url: str) -> None:
+def walk(database_url: str, walks: int) -> None:
     with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
         neighbours = Neighbours()
         harness.play_peers(neighbours.answer)
         Donations.customer, Donations.neighbours, Donations.visited = harness, neighbours, set()
-        walks = settings(
-            max_examples=60,
+        chosen = settings(
+            max_examples=walks,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        run_state_machine_as_test(Donations, settings=walks)
-        every = {state for step in FORWARD | BACKWARD for state in step}
-        assert every == Donations.visited, "the walks go everywhere"
+        run_state_machine_as_test(Donations, settings=chosen)
+
+
+def test_no_short_walk_breaks_a_rule(database_url: str) -> None:
+    walk(database_url, 6)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(300)
+def test_no_walk_breaks_a_rule(database_url: str) -> None:
+    walk(database_url, 60)
+    assert Donations.visited == states_of(ORDER_STEPS), "the walks reach every state"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from libs.chassis import db
-from libs.chassis.clock import now
+from libs.chassis.deadlines import end_of_day
 from libs.chassis.tables import OutboxRow
 from services.customer import buying_orders, buying_returns
 from services.customer.models import BuyingOrder
 from tests.integration.customer import buying
 from tests.integration.customer.buying import COAT, HAT, SCOPES, TO_PICKED_UP, Ask, go, place, refusal
-from tests.integration.customer.conftest import Neighbours
+from tests.integration.customer.conftest import TIME_ZONE, Neighbours
 from tests.support.harness import Harness
 
 IN_BOX = TO_PICKED_UP[:-1]
@@ -44,8 +44,9 @@ def give_up(manager: Ask, thing: dict[str, str], **body: object) -> httpx.Respon
 def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: Harness, ines: Ask) -> None:
     order = place(ines)
     go(customer, order, *IN_BOX)
+    put_in_box = datetime.fromisoformat(buying.read(ines, order)["timeline"][-1]["at"])
     until = datetime.fromisoformat(buying.read(ines, order)["pick_up_until"])
-    assert timedelta(days=6) < until - now() <= timedelta(days=7)
+    assert until == end_of_day(put_in_box, 7, TIME_ZONE)
     buying.meet_deadlines(4)
     assert customer.published("customer.buying_order.pick_up_due.v1") == []
     for days in (6, 6.5, 7.5):
@@ -57,7 +58,7 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
     )
     assert buying.read(ines, order)["state"] == "in_box", "the news that it was taken out may be late"
     for _ in range(2):
-        buying.meet_deadlines(8.5)
+        buying.meet_deadlines(9.01)
     assert (buying.read(ines, order)["state"], buying.read(ines, order)["cancel_reason"]) == (
         "cancelled",
         "not_picked_up",
@@ -73,7 +74,7 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
 
 def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Ask) -> None:
     order = buying.picked_up(customer, ines)
-    buying.meet_deadlines(9)
+    buying.meet_deadlines(9.01)
     assert buying.read(ines, order)["state"] == "picked_up"
     assert customer.published("customer.buying_order.pick_up_due.v1") == []
 
@@ -89,7 +90,7 @@ def test_an_order_that_an_older_version_put_in_its_box_has_its_time_from_now_on(
     assert buying.read(ines, order)["state"] == "in_box"
     buying.meet_deadlines(26)
     assert len(customer.published("customer.buying_order.pick_up_due.v1")) == 1
-    buying.meet_deadlines(28.5)
+    buying.meet_deadlines(29.01)
     assert buying.read(ines, order)["state"] == "cancelled"
 
 

@@ -417,6 +417,16 @@ def test_staff_sees_how_full_a_location_is_and_what_happened(empty_locker: Harne
 
 
 @pytest.mark.story("mf-dob-03")
+def test_a_location_has_a_time_zone_of_the_tz_database(empty_locker: Harness, place: Place) -> None:
+    manager = empty_locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
+    path = f"/locker/v1/locations/{place.id}"
+    assert empty_locker.client.get(path).json()["time_zone"] == "Europe/Lisbon"
+    assert manager("PATCH", path, json={"time_zone": "Atlantic/Azores"}).status_code == 200
+    assert empty_locker.client.get(path).json()["time_zone"] == "Atlantic/Azores"
+    refused = manager("PATCH", path, json={"time_zone": "Lisbon"})
+    assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (400, ["/time_zone"])
+
+
 def test_a_manager_changes_a_location(empty_locker: Harness, place: Place) -> None:
     manager = empty_locker.as_user(
         "marta", "locker:locations:write locker:boxes:read", kind="internal", roles=["manager"]

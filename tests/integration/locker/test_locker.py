@@ -11,6 +11,8 @@ from sqlalchemy import event, select, update
 from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import clock, db
+from libs.chassis.clock import rfc3339
+from libs.chassis.deadlines import end_of_day
 from libs.chassis.pagination import encode_cursor
 from services.locker import demo, packages
 from services.locker.models import Box, BoxRequest
@@ -127,7 +129,7 @@ def test_a_paid_order_holds_one_box_at_its_location(locker: Harness) -> None:
     query = {"location_id": location["id"], "state": "held"}
     [box] = ask("GET", "/locker/v1/boxes", params=query).json()["items"]
     assert box["held_for_order_id"] == f"bor_{1:032x}"
-    assert box["held_until"] is not None
+    assert box["held_until"] == rfc3339(end_of_day(clock.now(), 7, location["time_zone"]))
     assert locations(locker)[0]["free_boxes"] == location["free_boxes"] - 1
     assert len(locker.published("locker.box.held.v1")) == 1
 

@@ -1,0 +1,60 @@
+"""Orders that are being placed, so that a crash leaves no products held for an order that does not exist.
+
+A request notes its attempt before shopping holds the products. The order removes it in its own transaction; what a
+crash left is completed by a job, and nothing is done when shopping holds nothing for it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+
+from libs.chassis import clock
+from libs.chassis.db import insert_missing, session, unit_of_work
+from libs.chassis.jobs import for_each
+from services.customer import buying_orders, neighbours
+from services.customer.buying_orders import PickupLocation
+from services.customer.models import OrderAttempt
+
+# Longer than a request waits for shopping; what is older was interrupted.
+INTERRUPTED_AFTER = timedelta(seconds=8)
+BATCH_SIZE = 100
+
+
+def begin(order_id: str, buyer_id: str, location: PickupLocation) -> None:
+    """Note that an order is about to hold its products, in a transaction of its own; idempotent."""
+    row = {
+        "order_id": order_id,
+        "buyer_id": buyer_id,
+        "pickup_location_id": location.id,
+        "pickup_location_name": location.name,
+        "pickup_time_zone": location.time_zone,
+        "begun_at": clock.now(),
+    }
+    with unit_of_work():
+        insert_missing(OrderAttempt, [row])
+
+
+def end(order_id: str) -> None:
+    """The order was placed, or its products were refused."""
+    session().execute(delete(OrderAttempt).where(OrderAttempt.order_id == order_id))
+
+
+def complete_interrupted() -> None:
+    """Place the orders whose products are held and whose request was interrupted."""
+    old = select(OrderAttempt.order_id).where(OrderAttempt.begun_at < clock.now() - INTERRUPTED_AFTER)
+    for_each("complete_interrupted_orders", old.order_by(OrderAttempt.begun_at).limit(BATCH_SIZE), _complete)
+
+
+def _complete(order_id: str) -> None:
+    hold = neighbours.find_hold(order_id)  # before anything is locked
+    attempt = session().get(OrderAttempt, order_id)
+    if attempt is None:
+        return
+    if hold is not None:
+        location = PickupLocation(
+            attempt.pickup_location_id, attempt.pickup_location_name, attempt.pickup_time_zone
+        )
+        buying_orders.place(order_id, attempt.buyer_id, hold.items, location, hold.until)
+    end(order_id)

@@ -1,0 +1,92 @@
+"""A row that cannot be shown or assigned affects no other: lists leave it out, jobs continue and report it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import insert, text
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.admin import events as admin_events
+from services.admin.models import AuditEntry
+from tests.integration.admin.support import Ask, collect, fill, hire, moves, new_id
+from tests.support.harness import Harness, user_id
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"reclothes_{name}_total", labels) or 0
+
+
+def spoil(table: str, column: str, where: str, one: str, value: str) -> None:
+    with db.unit_of_work() as session:
+        session.execute(
+            text(f"UPDATE {table} SET {column} = :value WHERE {where} = :one"), {"value": value, "one": one}
+        )
+
+
+def entry(**changed: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {"domain": "shopping", "actor_id": user_id("marta"), "actor_roles": ["manager"]}
+    facts |= {"action": "price", "target": "prd_1", "source_ip": "203.0.113.7", "request_id": "r"}
+    return facts | {"id": new_id("aud"), "before": None, "after": None, "occurred_at": now()} | changed
+
+
+@pytest.mark.parametrize("changed", [{"actor_roles": "manager"}, {"target": "x" * 201}])
+def test_the_audit_trail_leaves_out_a_broken_entry(admin: Harness, changed: dict[str, Any]) -> None:
+    entries = [entry(), entry(**changed), entry()]
+    with db.unit_of_work() as session:
+        for one in entries:
+            session.execute(insert(AuditEntry).values(**one))
+    before = counted("rows_omitted", table="audit_entries")
+    answer = admin.as_user("marta", "admin:audit:read", "internal")("GET", "/admin/v1/audit-entries")
+    assert answer.status_code == 200, answer.text
+    assert {item["id"] for item in answer.json()["items"]} == {entries[0]["id"], entries[2]["id"]}
+    assert counted("rows_omitted", table="audit_entries") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "where", "value"),
+    [
+        ("work_orders", "state", "id", "lost"),
+        ("work_orders", "photo_keys", "id", "{"),
+        ("orders_at_work", "contents", "work_order_id", "{"),
+    ],
+)
+def test_lists_of_work_orders_leave_out_a_broken_one(
+    admin: Harness, manager: Ask, table: str, column: str, where: str, value: str
+) -> None:
+    for _ in range(3):
+        fill(admin, new_id("dor"))
+    ids = [move["work_order_id"] for move in moves(admin, "collecting", "open")]
+    spoil(table, column, where, ids[1], value)
+    answer = manager("GET", "/admin/v1/work-orders")
+    assert answer.status_code == 200, answer.text
+    assert [item["id"] for item in answer.json()["items"]] == [ids[2], ids[0]]
+
+
+def test_the_list_of_bad_packages_leaves_out_a_broken_one(admin: Harness, manager: Ask) -> None:
+    rui, orders = hire(admin, "rui", "deliveryman"), [new_id("dor") for _ in range(3)]
+    fill(admin, *orders)
+    packages = [package["id"] for package in collect(rui, orders)]
+    for package_id in packages:
+        spoil("packages", "result", "id", package_id, "bad")
+        spoil("packages", "checked_at", "id", package_id, "2026-11-23 10:15:30.000000")
+    spoil("packages", "order_id", "id", packages[1], "no order")
+    answer = manager("GET", "/admin/v1/bad-packages")
+    assert answer.status_code == 200, answer.text
+    assert {item["id"] for item in answer.json()["items"]} == {packages[0], packages[2]}
+
+
+def test_a_broken_work_order_blocks_the_assignment_of_no_other(admin: Harness, manager: Ask) -> None:
+    for _ in range(3):
+        fill(admin, new_id("dor"))
+    ids = [move["work_order_id"] for move in moves(admin, "collecting", "open")]
+    spoil("work_orders", "photo_keys", "id", ids[0], "{")
+    before = counted("job_items_failed", job="assign_open_work_orders")
+    hire(admin, "rui", "deliveryman")
+    with db.unit_of_work():
+        admin_events.assign_open_work_orders()
+    assert counted("job_items_failed", job="assign_open_work_orders") == before + 2
+    assert [manager("GET", f"/admin/v1/work-orders/{one}").json()["state"] for one in ids[1:]] == ["assigned"] * 2
