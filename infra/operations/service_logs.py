@@ -27,6 +27,7 @@ SIGNS: Mapping[str, str] = {
     "outbox-waits": '{ $.event = "outbox waits" }',
     "failed-jobs": '{ $.event = "job failed" }',
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
+    "discrepancies": '{ $.event = "domains disagree" }',
     "database-away": '{ $.event = "database away" || $.event = "document database away" }',
 }
 

@@ -150,7 +150,14 @@ def of_vpn(connection_id: str) -> Iterator[Watch]:
 
 
 def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
-    most = {"critical-lines": 0, "outbox-waits": 20, "failed-jobs": 3, "failed-messages": 50, "database-away": 10}
+    most = {
+        "critical-lines": 0,
+        "discrepancies": 0,
+        "outbox-waits": 20,
+        "failed-jobs": 3,
+        "failed-messages": 50,
+        "database-away": 10,
+    }
     for (sign, service), count in stack.signs.items():
         urgent = sign in ("critical-lines", "database-away")
         yield Watch(sign, service, count, most[sign], urgent=urgent)

@@ -20,6 +20,9 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 EVENTS = Counter("reclothes_events_total", "Events by direction, type and outcome", ["way", "type", "outcome"])
+CONSISTENCY = Counter(
+    "reclothes_consistency_total", "Stuck states between domains by check and outcome", ["check", "outcome"]
+)
 PEER_CALLS = Counter("reclothes_peer_calls_total", "Calls to other services", ["peer", "outcome"])
 
 

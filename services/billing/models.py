@@ -30,6 +30,7 @@ class Payment(Base):
         Index("ix_payments_buyer_id", "buyer_id", "created_at", "id"),
         Index("ix_payments_order_id", "order_id"),
         Index("ix_payments_settle_at", "settle_at"),
+        Index("ix_payments_state", "state", "changed_at", "id"),
         Index("ix_payments_created_at", "created_at", "id"),
     )
 
