@@ -21,7 +21,7 @@ PEERS: dict[str, tuple[str, ...]] = {
     "shopping": ("auth", "customer"),
     "billing": ("auth", "customer", "shopping"),
     "admin": ("auth", "customer"),
-    "locker": ("auth", "customer"),
+    "locker": ("admin", "auth", "customer"),
 }
 # Admin's ElastiCache has the copy of the system settings, which all services read.
 SETTINGS_OWNER = "admin"

@@ -32,7 +32,7 @@ SCOPES_OF_SERVICES: dict[str, list[str]] = {
     ],
     "billing": ["customer:buying-orders:monitor", "shopping:states"],
     "shopping": ["customer:states"],
-    "locker": ["customer:states"],
+    "locker": ["admin:states", "customer:states"],
     "admin": ["customer:states"],
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
@@ -42,18 +42,41 @@ def describe_order(order_id: str) -> Knowledge:
     found = session().scalars(of_order).all()
     if not found:
         return Knowledge.UNKNOWN
-    made = select(Refund).where(Refund.order_id == order_id).order_by(Refund.created_at)
-    of_refunds = session().scalars(made).all()
-    is_pending = any(payment.state in IN_PROGRESS for payment in found)
-    replaced = {refund.replaces for refund in of_refunds}
-    if is_pending or any(refund.state != "made" and refund.id not in replaced for refund in of_refunds):
+    of_refunds = _refunds(Refund.order_id == order_id)
+    if any(payment.state in IN_PROGRESS for payment in found) or _are_pending(of_refunds):
         return Knowledge.PENDING
     for payment in found:
         _publish_state(payment)
-    for refund in of_refunds:
+    _publish_made(of_refunds)
+    return Knowledge.KNOWN
+
+
+@registry.describes("rbo")
+def describe_return(return_id: str) -> Knowledge:
+    """The refunds of the return of a purchase."""
+    found = _refunds(Refund.return_id == return_id)
+    if not found:
+        return Knowledge.UNKNOWN
+    if _are_pending(found):
+        return Knowledge.PENDING
+    _publish_made(found)
+    return Knowledge.KNOWN
+
+
+def _refunds(condition: ColumnElement[bool]) -> Sequence[Refund]:
+    return session().scalars(select(Refund).where(condition).order_by(Refund.created_at)).all()
+
+
+def _are_pending(found: Sequence[Refund]) -> bool:
+    """Whether money is still to go back. A refund that failed counts until another one replaces it."""
+    replaced = {refund.replaces for refund in found}
+    return any(refund.state != "made" and refund.id not in replaced for refund in found)
+
+
+def _publish_made(found: Sequence[Refund]) -> None:
+    for refund in found:
         if refund.state == "made":
             refunds.announce_made(refund)
-    return Knowledge.KNOWN
 
 
 def _publish_state(payment: Payment) -> None:

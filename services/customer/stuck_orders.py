@@ -14,7 +14,7 @@ from libs.chassis.consistency import Check, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
 from libs.chassis.peers import Peer, peer
-from services.customer import buying_orders, events
+from services.customer import buying_orders, buying_returns, events
 from services.customer.models import (
     BuyingOrder,
     BuyingReturnTimelineEntry,
@@ -82,6 +82,12 @@ def announce_again(order_id: str) -> None:
     buying_orders.announce_again(buying_orders.get(order_id))
 
 
+def announce_return_again(return_id: str) -> None:
+    """Publish the last move of the return of a purchase once more."""
+    found = buying_returns.get(return_id)
+    buying_returns.announce(found, found.timeline[-2].state)
+
+
 def _billing() -> Peer:
     return peer("billing")
 
@@ -119,6 +125,13 @@ OF_MONEY = (
         handlers={"billing.refund.made.v1": events.show_refund},
         decides=_is_whole_refund,
         resend=announce_again,
+    ),
+    Check(
+        name="return_without_refund",
+        peer=_billing,
+        find=partial(in_states, ReturnBuyingOrder, ["checked_good", "refund_decided"]),
+        handlers={"billing.refund.made.v1": events.show_refund},
+        unknown=announce_return_again,
     ),
 )
 

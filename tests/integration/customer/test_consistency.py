@@ -14,7 +14,19 @@ from libs.chassis.tables import OutboxRow
 from services.customer.consistency import registry
 from services.customer.models import BuyingOrder
 from tests.integration.customer import test_donating
-from tests.integration.customer.buying import ORDERS, SCOPES, Ask, go, pay, payment_of, place
+from tests.integration.customer.buying import (
+    ORDERS,
+    RETURNS,
+    SCOPES,
+    Ask,
+    begun,
+    check,
+    go,
+    pay,
+    payment_of,
+    picked_up,
+    place,
+)
 from tests.integration.customer.conftest import BOX, ROSSIO, Neighbours
 from tests.support.harness import Harness, user_id
 from tests.support.states import LATER, PeerStates, attempted, compare, reported
@@ -47,6 +59,12 @@ def captured(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def voided(order: dict[str, Any], reason_code: str) -> tuple[str, dict[str, Any]]:
     facts = {"payment_id": payment_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
     return "billing.payment.voided.v1", facts | {"reason": "", "method": "card", "reason_code": reason_code}
+
+
+def refund_made(order: dict[str, Any], return_id: str | None = None) -> tuple[str, dict[str, Any]]:
+    facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_of(order), "order_id": order["id"]}
+    facts |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
+    return "billing.refund.made.v1", facts | {"method": "card", "coins": None, "made_at": rfc3339(now())}
 
 
 def released(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -167,15 +185,26 @@ def test_a_refund_that_is_pending_is_awaited(customer: Harness, ines: Ask) -> No
 def test_a_refund_whose_event_was_lost_is_shown(customer: Harness, ines: Ask) -> None:
     order = cancelled_after_payment(customer, ines)
     states = lose_messages(customer)
-    facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_of(order), "order_id": order["id"]}
-    facts |= {"return_id": None, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
-    facts |= {"method": "card", "coins": None, "made_at": rfc3339(now())}
-    states.know("billing", order["id"], ("billing.refund.made.v1", facts))
+    states.know("billing", order["id"], refund_made(order))
     compare(registry)
     [refund] = ines("GET", f"{ORDERS}/{order['id']}").json()["refunds"]
     assert refund["amount"] == order["total"]
     compare(registry, runs=3)
     assert reported() == {}
+
+
+def test_a_return_without_refund_is_announced_again_until_its_refund_is_there(customer: Harness, ines: Ask) -> None:
+    order = picked_up(customer, ines)
+    returned = begun(ines, order)
+    check(customer, returned, "good")
+    states = lose_messages(customer)
+    announced = "customer.return_buying_order.moved.v1"
+    before = customer.published(announced)
+    compare(registry)
+    assert customer.published(announced) == [*before, before[-1]]
+    states.know("billing", returned["id"], refund_made(order, returned["id"]))
+    compare(registry)
+    assert ines("GET", f"{RETURNS}/{returned['id']}").json()["state"] == "completed"
 
 
 def test_a_paid_order_without_packing_order_is_announced_again(customer: Harness, ines: Ask) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from libs.chassis import clock, db
 from libs.chassis.tables import InboxRow
 from services.locker.consistency import registry
-from tests.integration.locker.support import Place, deposit, hold, new_id, paid
+from tests.integration.locker.support import Place, deposit, hold, make_place, new_id, paid
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, attempted, compare, reported
 
@@ -75,6 +75,22 @@ def test_a_new_hold_is_not_asked_about(empty_locker: Harness, place: Place, stat
     hold(empty_locker, place)
     compare(registry, after=clock.now() - clock.now())
     assert (states.queries, attempted()) == ([], set())
+
+
+def test_a_collection_that_admin_has_not_received_is_requested_again(
+    empty_locker: Harness, states: PeerStates
+) -> None:
+    busy = make_place(empty_locker, threshold=2)
+    orders = [deposit(empty_locker, busy, donor)[0] for donor in ("ines", "rui")]
+    requested = "locker.location.threshold_reached.v1"
+    [first] = empty_locker.published(requested)
+    compare(registry)
+    assert empty_locker.published(requested) == [first, first]
+    for order_id in orders:
+        states.know("admin", order_id)
+    compare(registry, runs=3)
+    assert empty_locker.published(requested) == [first, first]
+    assert reported() == {}
 
 
 def test_customer_can_read_for_what_the_doors_of_an_order_were_used(empty_locker: Harness, place: Place) -> None:
