@@ -17,11 +17,11 @@ DNS = 53
 # from which everybody gets keys and tokens.
 PEERS: dict[str, tuple[str, ...]] = {
     "auth": (),
-    "customer": ("admin", "auth", "locker", "shopping"),
-    "shopping": ("auth",),
-    "billing": ("auth", "customer"),
-    "admin": ("auth", "billing", "shopping"),
-    "locker": ("auth",),
+    "customer": ("admin", "auth", "billing", "locker", "shopping"),
+    "shopping": ("auth", "customer"),
+    "billing": ("auth", "customer", "shopping"),
+    "admin": ("auth", "billing", "customer", "shopping"),
+    "locker": ("admin", "auth", "customer"),
 }
 # Admin's ElastiCache has the copy of the system settings, which all services read.
 SETTINGS_OWNER = "admin"

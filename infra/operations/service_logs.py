@@ -28,6 +28,7 @@ SIGNS: Mapping[str, str] = {
     "failed-jobs": '{ $.event = "job failed" }',
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
     "contract-violations": '{ $.event = "response violates the contract" }',
+    "discrepancies": '{ $.event = "domains disagree" }',
     "database-away": '{ $.event = "database away" || $.event = "document database away" }',
 }
 

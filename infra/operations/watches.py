@@ -156,6 +156,7 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
         "failed-jobs": 3,
         "failed-messages": 50,
         "contract-violations": 0,
+        "discrepancies": 0,
         "database-away": 10,
     }
     for (sign, service), count in stack.signs.items():

@@ -20,6 +20,7 @@ def _parser() -> argparse.ArgumentParser:
         ("relay", "send the outbox to SNS"),
         ("migrate", "bring the database's tables to a revision"),
         ("provision", "make the topics, queues and subscriptions (not in production; infra does)"),
+        ("discrepancies", "list states that other domains contradict and that no job could repair"),
         ("dead-letters", "list messages that failed too often, or send them back"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -69,7 +70,7 @@ def main() -> None:
         service = start_process(arguments.service)
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    from libs.chassis import dead_letters, topology, worker
+    from libs.chassis import dead_letters, discrepancies, topology, worker
 
     if arguments.command == "provision":
         topology.ensure_topology(service.events)
@@ -77,6 +78,9 @@ def main() -> None:
         worker.run(service.events, with_relay=arguments.with_relay)
     elif arguments.command == "relay":
         worker.run(service.events, consume=False, with_relay=True)
+    elif arguments.command == "discrepancies":
+        for discrepancy in discrepancies.listed():
+            print(json.dumps(discrepancy))  # noqa: T201
     elif arguments.replay:
         count = dead_letters.replay(service.events, None if arguments.replay == "all" else arguments.replay)
         print(f"{count} sent back")  # noqa: T201

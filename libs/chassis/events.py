@@ -7,11 +7,13 @@ it on. Delivery is at least once; a handler runs in one transaction with its inb
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 from sqlalchemy.exc import IntegrityError
@@ -21,6 +23,9 @@ from libs.chassis.db import session, unit_of_work
 from libs.chassis.ids import new_id
 from libs.chassis.settings import ROOT
 from libs.chassis.tables import InboxRow, OutboxRow
+
+if TYPE_CHECKING:
+    from libs.chassis.consistency import Check, Describe
 
 SCHEMAS = ROOT / "openapi" / "events"
 MOST_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
@@ -86,6 +91,8 @@ class EventRegistry:
     handlers: dict[str, list[Handler]] = field(default_factory=dict)
     queues: dict[str, QueueHandler] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    descriptions: dict[str, Describe] = field(default_factory=dict)
 
     def publishes(self, *types: str) -> None:
         """Declare event types of this domain."""
@@ -129,8 +136,20 @@ class EventRegistry:
 
         return register
 
+    def describes(self, *prefixes: str) -> Callable[[Describe], Describe]:
+        """Let the decorated function publish the present state of subjects whose ids have these prefixes."""
+
+        def register(describe: Describe) -> Describe:
+            self.descriptions |= dict.fromkeys(prefixes, describe)
+            return describe
+
+        return register
+
     def publish(self, event_type: str, *, subject: str, data: dict[str, Any], version: int = 1) -> None:
-        """Add an event to the outbox in the current transaction; EventError when it breaks its declaration."""
+        """Add an event to the outbox in the current transaction; EventError when it breaks its declaration.
+
+        Inside `collected()` the event goes to the caller instead.
+        """
         if event_type not in self.published:
             raise EventError(f"{self.domain} does not declare {event_type}")
         _check(event_type, data)
@@ -149,6 +168,10 @@ class EventRegistry:
         document |= tracing.outgoing_headers()
         if request_id := logs.bound("request_id"):
             document["requestid"] = request_id
+        collecting = _collecting.get()
+        if collecting is not None:
+            collecting.append(document)
+            return
         body = json.dumps(document, separators=(",", ":"))
         if len(body) > MOST_BYTES:  # ASCII: a character is a byte
             raise EventError(f"{event_type} of {subject} has {len(body)} bytes; {MOST_BYTES} is the most")
@@ -162,6 +185,20 @@ class EventRegistry:
                 created_at=clock.now(),
             )
         )
+
+
+_collecting: ContextVar[list[dict[str, Any]] | None] = ContextVar("collecting_events", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[dict[str, Any]]]:
+    """Inside, published events are added to the list and not to the outbox."""
+    documents: list[dict[str, Any]] = []
+    token = _collecting.set(documents)
+    try:
+        yield documents
+    finally:
+        _collecting.reset(token)
 
 
 def schema_file(event_type: str) -> Path:

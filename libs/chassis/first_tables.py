@@ -71,3 +71,19 @@ def _create_idempotency(op: Any) -> None:
         sa.PrimaryKeyConstraint("principal", "operation", "key"),
     )
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
+
+
+def create_discrepancies(op: Any) -> None:
+    """Make the table of states that another domain contradicts."""
+    op.create_table(
+        "discrepancies",
+        sa.Column("check_name", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("detail", sa.String(length=300), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("found_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("reported_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("check_name", "subject"),
+    )
+    op.create_index("ix_discrepancies_found_at", "discrepancies", ["found_at"])

@@ -26,6 +26,9 @@ CONTRACT_VIOLATIONS = Counter(
 CIRCUITS_OPENED = Counter(
     "reclothes_circuits_opened_total", "How often a dependency was given a rest after failures", ["dependency"]
 )
+CONSISTENCY = Counter(
+    "reclothes_consistency_total", "Stuck states between domains by check and outcome", ["check", "outcome"]
+)
 PEER_CALLS = Counter("reclothes_peer_calls_total", "Calls to other services", ["peer", "outcome"])
 JOB_ITEMS_FAILED = Counter(
     "reclothes_job_items_failed_total", "Items that a periodic job could not process", ["job"]

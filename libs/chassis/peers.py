@@ -77,6 +77,10 @@ class Peer:
         self._client = client
         self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=5, name=name)
 
+    @property
+    def name(self) -> str:
+        return self._name
+
     def get(self, path: str, **arguments: Any) -> httpx.Response:
         return self._call("GET", path, True, **arguments)
 

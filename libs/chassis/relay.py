@@ -6,6 +6,8 @@ refuses by itself is tried again more rarely, so that it holds no other up.
 Outside production the relay also looks after the service's topology. When that is gone (an emulator lost its
 state), it makes it again and sends the last hour's events once more, because messages under way were lost with the
 queues; and a second time a little later, for subscribers that were back later than this service.
+An emulator that keeps its state still loses what it accepted in the moment before it was killed: after an outage of
+the queues the events of the minute before it are sent again.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -36,6 +38,32 @@ REFUSED_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
 LATE_SUBSCRIBERS_SECONDS = 15.0
 RESEND = timedelta(hours=1)
+RESEND_BEFORE_OUTAGE = timedelta(minutes=1)
+OUTAGE_OVER_SECONDS = 5.0
+
+
+class Outage:
+    """When the queues were unavailable last, as the consumers of this process have seen it."""
+
+    def __init__(self) -> None:
+        self._began: datetime | None = None
+        self._seen_at = 0.0
+
+    def note(self) -> None:
+        """A queue is unavailable now."""
+        self._began = self._began or clock.now()
+        self._seen_at = time.monotonic()
+
+    def ended(self) -> datetime | None:
+        """When the outage began that has just ended, once for each outage; None without one."""
+        began = self._began
+        if began is None or time.monotonic() - self._seen_at < OUTAGE_OVER_SECONDS:
+            return None
+        self._began = None
+        return began
+
+
+outage = Outage()
 
 
 class Relay:
@@ -62,8 +90,10 @@ class Relay:
             self._stop.wait(pause)
 
     def _do_what_is_due(self) -> None:
-        if not settings().is_production and self._is_due("look", LOOK_SECONDS):
-            self._look_after_topology()
+        if not settings().is_production:
+            if self._is_due("look", LOOK_SECONDS):
+                self._look_after_topology()
+            self._send_again_after_outage()
         if self._resend_at is not None and time.monotonic() >= self._resend_at:
             self._resend_at = None
             self._send_again()
@@ -146,9 +176,15 @@ class Relay:
         self._resend_at = time.monotonic() + LATE_SUBSCRIBERS_SECONDS
         self._log.warning("topology made again; the last hour's events are sent once more")
 
-    def _send_again(self) -> None:
+    def _send_again_after_outage(self) -> None:
+        began = outage.ended()
+        if began is not None:
+            self._send_again(began - RESEND_BEFORE_OUTAGE)
+            self._log.warning("queues were unavailable; the events since a minute before are sent again")
+
+    def _send_again(self, since: datetime | None = None) -> None:
         with unit_of_work() as db:
-            recent = update(OutboxRow).where(OutboxRow.published_at > clock.now() - RESEND)
+            recent = update(OutboxRow).where(OutboxRow.published_at > (since or clock.now() - RESEND))
             db.execute(recent.values(published_at=None, attempts=0))
 
 

@@ -62,3 +62,18 @@ class IdempotencyRow(ChassisBase):
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     locked_until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DiscrepancyRow(ChassisBase):
+    """A state that another domain contradicts, how often a repair was attempted, and when it was reported."""
+
+    __tablename__ = "discrepancies"
+    __table_args__ = (Index("ix_discrepancies_found_at", "found_at"),)
+
+    check_name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    detail: Mapped[str] = mapped_column(String(300))
+    attempts: Mapped[int] = mapped_column(Integer)
+    found_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -51,6 +51,7 @@ class QueueConsumer:
                 pause = 0.5
             except Exception as error:
                 self._log.warning("queue away", queue=self._queue, reason=type(error).__name__)
+                relay.outage.note()
                 messaging.forget_queues()
                 self._stop.wait(pause)
                 pause = min(pause * 2, 10.0)

@@ -26,9 +26,14 @@ CERTIFICATE_DAYS = 397
 RENEW_BEFORE = timedelta(days=30)
 NAMES = ("localhost", "api.reclothes.example", "internal.reclothes.example")
 SCOPES_OF_SERVICES: dict[str, list[str]] = {
-    "customer": ["admin:work-stops", "locker:holds", "shopping:holds", "shopping:return-claims"],
-    "billing": ["customer:buying-orders:monitor"],
-    "admin": ["billing:currencies", "shopping:currencies"],
+    "customer": [
+        *("admin:work-stops", "locker:holds", "shopping:holds", "shopping:return-claims"),
+        *("admin:states", "billing:states", "locker:states", "shopping:states"),
+    ],
+    "billing": ["customer:buying-orders:monitor", "shopping:states"],
+    "shopping": ["customer:states"],
+    "locker": ["admin:states", "customer:states"],
+    "admin": ["billing:currencies", "customer:states", "shopping:currencies"],
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.admin.events import registry
+from services.admin.consistency import registry
 from services.admin.models import Base
 from services.admin.settings import AdminSettings
 

@@ -85,7 +85,7 @@ def create(kind: str, parts: Sequence[Part], place: Place | None) -> WorkOrder:
     session().flush()
     for order in work_order.orders:
         session().refresh(order, ["package"])
-    _publish(work_order, None)
+    announce(work_order, None)
     return work_order
 
 
@@ -95,7 +95,7 @@ def move(work_order: WorkOrder, state: str, *, reason: str | None = None) -> Non
     previous = work_order.state
     work_order.state, work_order.reason, work_order.changed_at = state, reason, clock.now()
     session().flush()
-    _publish(work_order, previous)
+    announce(work_order, previous)
 
 
 def assign(work_order: WorkOrder, assignee_id: str) -> None:
@@ -175,7 +175,11 @@ def place_of(location_id: str, location_name: str | None = None) -> Place:
     return Place(location_id, location_name or known.name, known.area, known.deliveryman_id)
 
 
-def _publish(work_order: WorkOrder, previous: str | None) -> None:
+def announce(work_order: WorkOrder, previous: str | None, *, of_order: str | None = None) -> None:
+    """Publish the state of a work order, into which it came from `previous`; of one of its orders or of all."""
+    orders = work_order.live_orders or work_order.orders
+    if of_order is not None:
+        orders = [order for order in work_order.orders if order.order_id == of_order]
     data = {
         "work_order_id": work_order.id,
         "kind": work_order.kind,
@@ -184,7 +188,7 @@ def _publish(work_order: WorkOrder, previous: str | None) -> None:
         "assignee_id": work_order.assignee_id,
         "location_id": work_order.location_id,
         "location_name": work_order.location_name,
-        "orders": [_told(order) for order in work_order.live_orders or work_order.orders],
+        "orders": [_told(order) for order in orders],
         "result": work_order.result,
         "reason": work_order.reason,
         "at": clock.rfc3339(work_order.changed_at),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.billing.events import registry
+from services.billing.consistency import registry
 from services.billing.models import Base
 from services.billing.settings import BillingSettings
 

@@ -30,6 +30,7 @@ class Payment(Base):
         Index("ix_payments_buyer_id", "buyer_id", "created_at", "id"),
         Index("ix_payments_order_id", "order_id"),
         Index("ix_payments_settle_at", "settle_at"),
+        Index("ix_payments_state", "state", "changed_at", "id"),
         Index("ix_payments_created_at", "created_at", "id"),
     )
 
@@ -80,6 +81,7 @@ class Refund(Base):
         Index("ix_refunds_created_at", "created_at", "id"),
         Index("ix_refunds_payment_id", "payment_id"),
         Index("ix_refunds_order_id", "order_id"),
+        Index("ix_refunds_return_id", "return_id"),
         Index("ix_refunds_settle_at", "settle_at"),
         Index("ix_refunds_made_at", "made_at"),
     )

@@ -201,7 +201,7 @@ def _mark_authorized(payment: Payment, subject: Fee | Purchase) -> None:
     elif subject.ended_at is not None:
         _give_back(payment)
     else:
-        _publish(payment, "authorized", amount=payment.money.to_dict())
+        announce_authorized(payment)
 
 
 def mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
@@ -221,9 +221,7 @@ def mark_taken(payment: Payment, subject: Fee | Purchase) -> None:
     elif subject.ended_at is not None:
         refund_cancelled(payment)
     else:
-        amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
-        how = {"method": payment.method, "coins": payment.coins}
-        _publish(payment, "captured", amount=amount, captured_at=captured_at, **how)
+        announce_captured(payment)
 
 
 def refund_cancelled(payment: Payment) -> None:
@@ -268,8 +266,20 @@ def _publish(payment: Payment, what: str, **data: object) -> None:
 
 
 def announce_authorized(payment: Payment) -> None:
-    """The coins of an order are set aside, as the bank does with money."""
+    """Publish that the money or the coins of an order are set aside."""
     _publish(payment, "authorized", amount=payment.money.to_dict())
+
+
+def announce_captured(payment: Payment) -> None:
+    """Publish that the money or the coins of an order are taken."""
+    amount, captured_at = payment.money.to_dict(), clock.rfc3339(payment.captured_at)
+    how = {"method": payment.method, "coins": payment.coins}
+    _publish(payment, "captured", amount=amount, captured_at=captured_at, **how)
+
+
+def announce_unpaid_sale(payment: Payment) -> None:
+    """Publish that the products were sold and the money could not be taken."""
+    _publish_voided(payment, SALE_NOT_PAID)
 
 
 def capture_for(order_id: str) -> None:
@@ -295,7 +305,7 @@ def _give_up_sale(order_id: str) -> None:
     if payment is None:
         raise LookupError(f"no payment for the sold order {order_id}")
     findings.report(SALE_NOT_PAID, payment.id, REASONS[SALE_NOT_PAID], payment_id=payment.id)
-    _publish_voided(payment, SALE_NOT_PAID)
+    announce_unpaid_sale(payment)
 
 
 def give_back_for(order_id: str) -> None:

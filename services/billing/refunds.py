@@ -166,7 +166,7 @@ def mark_made(refund: Refund, payment: Payment) -> None:
     if payment.state == "refunding" and not _pending_of(payment):
         payment_states.move(payment, "refunded")
     if payment.fee_id is None:
-        _publish(refund)
+        announce_made(refund)
     elif refund.reason == "fee":
         _mark_fee_refunded(payment.fee_id)
 
@@ -200,7 +200,8 @@ def mark_failed(refund: Refund, payment: Payment, code: str) -> None:
     findings.report("refund_failed", refund.id, detail, payment_id=payment.id)
 
 
-def _publish(refund: Refund) -> None:
+def announce_made(refund: Refund) -> None:
+    """Publish that the money or the coins are back."""
     data = {
         "refund_id": refund.id,
         "payment_id": refund.payment_id,

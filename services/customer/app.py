@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.customer.events import registry
+from services.customer.consistency import registry
 from services.customer.models import Base
 from services.customer.settings import CustomerSettings
 

@@ -206,8 +206,7 @@ def lose_hold(order_id: str, *, is_cancelled: bool) -> None:
         move(order, "cancel")
         return
     move(order, "expire")
-    data = {"order_id": order.id, "buyer_id": order.buyer_id}
-    registry.publish("customer.buying_order.expired.v1", subject=order.id, data=data, version=order.version)
+    _announce_expired(order)
 
 
 def note_refund(
@@ -314,6 +313,27 @@ def _announce_placed(order: BuyingOrder) -> None:
         "expires_at": clock.rfc3339(order.expires_at),
     }
     registry.publish("customer.buying_order.placed.v1", subject=order.id, data=data, version=order.version)
+
+
+def announce_again(order: BuyingOrder) -> None:
+    """Publish the event of the present state of an order once more.
+
+    The missing products of an order that was given up are not stored: all of them count as missing, so that nothing
+    is offered for sale that nobody can pack.
+    """
+    ids = [item.product_id for item in order.items]
+    if order.state == "paid":
+        _announce_paid(order, {"method": None, "coins": None})
+    elif order.state == "expired":
+        _announce_expired(order)
+    elif order.state not in ("placed", "completed"):
+        there = [] if order.cancel_reason else ids
+        _announce_moved(order, order.timeline[-2].state, there, missing=ids if order.cancel_reason else [])
+
+
+def _announce_expired(order: BuyingOrder) -> None:
+    data = {"order_id": order.id, "buyer_id": order.buyer_id}
+    registry.publish("customer.buying_order.expired.v1", subject=order.id, data=data, version=order.version)
 
 
 def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:

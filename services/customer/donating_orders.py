@@ -215,17 +215,22 @@ def become(order: DonatingOrder, state: str) -> None:
     if state in ("cancelled", "returned"):
         _forget_first(order)
     session().flush()
+    announce(order, before)
+
+
+def announce(order: DonatingOrder, before: str | None) -> None:
+    """Publish the present state of an order, into which it came from `before`."""
     data = {
         "order_id": order.id,
         "donor_id": order.donor_id,
-        "state": state,
+        "state": order.state,
         "previous_state": before,
         "location_id": order.location_id,
         "location_name": order.location_name,
         "has_story": has_story(order),
         "is_first": order.is_first,
         "item_ids": [item.id for item in order.items],
-        "at": clock.rfc3339(moment),
+        "at": clock.rfc3339(order.timeline[-1].at),
     }
     registry.publish("customer.donating_order.moved.v1", subject=order.id, data=data, version=order.version)
 

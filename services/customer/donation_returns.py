@@ -46,7 +46,7 @@ def create(return_id: str, order: DonatingOrder, location_id: str, location_name
     )
     session().add(made)
     session().flush()
-    _announce(made, None)
+    announce(made, None)
     return made
 
 
@@ -71,7 +71,7 @@ def move(made: ReturnDonatingOrder, name: str) -> None:
     made.state = MACHINE.after(before, name)
     made.timeline.append(ReturnTimelineEntry(state=made.state, at=clock.now()))
     session().flush()
-    _announce(made, before)
+    announce(made, before)
 
 
 def happened(return_id: str, name: str) -> None:
@@ -106,7 +106,8 @@ def get_own(return_id: str, donor_id: str, *, locked: bool = False) -> ReturnDon
     return made
 
 
-def _announce(made: ReturnDonatingOrder, before: str | None) -> None:
+def announce(made: ReturnDonatingOrder, before: str | None) -> None:
+    """Publish the present state of a return, into which it came from `before`."""
     data = {
         "return_id": made.id,
         "order_id": made.order_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.locker.events import registry
+from services.locker.consistency import registry
 from services.locker.models import Base
 from services.locker.settings import LockerSettings
 

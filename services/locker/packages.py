@@ -204,7 +204,14 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
         _let_recipient_in(right.order_id, box)
     if right.purpose == "pick_up":
         _end(right.order_id)
-    location = session().get_one(Location, box.location_id)
+    session().flush()
+    announce_used(right)
+    return True
+
+
+def announce_used(right: DoorRight) -> None:
+    """Publish that a door was used for what its right was given for."""
+    location = session().get_one(Location, right.location_id)
     data = {
         "right_id": right.id,
         "purpose": right.purpose,
@@ -212,13 +219,11 @@ def door_closed(right: DoorRight, box: Box, is_occupied: bool) -> bool:
         "person_id": right.person_id,
         "location_id": location.id,
         "location_name": location.name,
-        "box_id": box.id,
-        "is_occupied": is_occupied,
+        "box_id": right.box_id,
+        "is_occupied": door_rights.PURPOSES[right.purpose],
         "at": clock.rfc3339(right.ended_at),
     }
-    session().flush()
     registry.publish("locker.door.used.v1", subject=right.id, data=data)
-    return True
 
 
 def left_too_late(right: DoorRight, box: Box) -> None:

@@ -6,7 +6,7 @@ from pymongo.errors import PyMongoError
 
 from libs.chassis.logs import get_logger
 from libs.chassis.service import Service
-from services.shopping import events, hold_store, models, photo_store, product_store, vocabulary
+from services.shopping import consistency, hold_store, models, photo_store, product_store, vocabulary
 from services.shopping.settings import ShoppingSettings
 
 
@@ -25,7 +25,7 @@ service = Service(
     name="shopping",
     settings_class=ShoppingSettings,
     metadata=models.Base.metadata,
-    events=events.registry,
+    events=consistency.registry,
     on_start=ensure_indexes,
     # Products are in DocumentDB and carts in ElastiCache: to browse and to fill a cart needs no MySQL.
     answers_without_database=True,

@@ -119,6 +119,13 @@ def lapsed_order_ids(moment: datetime, limit: int) -> list[str]:
     return [document["_id"] for document in found.sort("until", ASCENDING).limit(limit)]
 
 
+def active_order_ids(until: datetime, after: str, limit: int) -> list[str]:
+    """Orders with an active hold that ends before `until`, with ids after the given one, ascending."""
+    active = {"state": str(HoldState.ACTIVE), "until": {"$lt": until}, "_id": {"$gt": after}}
+    found = _holds().find(active, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
+    return [document["_id"] for document in found]
+
+
 def unannounced_holds(decided_before: datetime, limit: int) -> list[Hold]:
     """Decided holds of which the products or the event may be missing, because a crash came in between."""
     found = _holds().find({"announced": False, "decided_at": {"$lt": decided_before}})

@@ -123,15 +123,25 @@ def settle(hold: Hold) -> None:
     """Lets products and events follow a decided hold; may be repeated."""
     if hold.state is HoldState.SOLD:
         product_store.sell_products(hold.order_id, hold.product_ids)
-        data = {"order_id": hold.order_id, "buyer_id": hold.buyer_id, "product_ids": hold.product_ids}
-        registry.publish("shopping.hold.sold.v1", subject=hold.order_id, data=data, version=hold.version)
+        announce_decision(hold)
         _publish_sold(hold)
     else:
         product_store.free_products(hold.order_id, hold.product_ids)
-        if hold.reason in (ReleaseReason.LAPSED, ReleaseReason.CANCELLED):
-            _publish_released(hold.order_id, hold.buyer_id, hold.product_ids, hold.reason)
+        if hold.reason is not ReleaseReason.REFUSED:
+            announce_decision(hold)
     if not hold.announced:
         db.after_commit(lambda: hold_store.mark_announced(hold.order_id))
+
+
+def announce_decision(hold: Hold) -> None:
+    """Publish that a decided hold is sold, or released."""
+    if hold.state is HoldState.SOLD:
+        data = {"order_id": hold.order_id, "buyer_id": hold.buyer_id, "product_ids": hold.product_ids}
+        registry.publish("shopping.hold.sold.v1", subject=hold.order_id, data=data, version=hold.version)
+    else:
+        is_cancelled = hold.reason is ReleaseReason.CANCELLED
+        reason = ReleaseReason.CANCELLED if is_cancelled else ReleaseReason.LAPSED
+        _publish_released(hold.order_id, hold.buyer_id, hold.product_ids, reason)
 
 
 def _publish_sold(hold: Hold) -> None:

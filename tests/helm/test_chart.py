@@ -212,7 +212,13 @@ OUTSIDE = {
     "admin": {443},
     "locker": set(),
 }
-CALLS = {"customer": {"admin", "auth", "locker", "shopping"}, "billing": {"auth", "customer"}}
+CALLS = {
+    "customer": {"admin", "auth", "billing", "locker", "shopping"},
+    "billing": {"auth", "customer", "shopping"},
+    "shopping": {"auth", "customer"},
+    "admin": {"auth", "customer"},
+    "locker": {"admin", "auth", "customer"},
+}
 
 
 def test_pods_reach_what_the_data_flow_needs_and_nothing_else(release: Release) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -189,3 +190,24 @@ def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: relay.Relay,
     made._send_again()
     assert waiting() == ["new"]
     assert made.send_batch() == 1
+
+
+def test_after_an_outage_of_the_queues_the_events_of_the_minute_before_are_sent_again(
+    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emulator that is killed loses what it accepted in the moment before."""
+    monkeypatch.setattr(relay, "outage", relay.Outage())
+    with clock.freeze(clock.now() - timedelta(minutes=2)):
+        add("old")
+        made.send_batch()
+    add("lost")
+    made.send_batch()
+    relay.outage.note()
+    made._send_again_after_outage()
+    assert waiting() == [], "the outage may not be over"
+    monkeypatch.setattr(relay, "OUTAGE_OVER_SECONDS", 0.0)
+    made._send_again_after_outage()
+    assert waiting() == ["lost"]
+    made.send_batch()
+    made._send_again_after_outage()
+    assert waiting() == []

@@ -1,0 +1,74 @@
+"""States that another domain contradicts: each is a row from the first attempt to repair it until it has ended.
+
+One that repairs do not end is reported once: a log line `domains disagree`, which an alarm counts, and a metric.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from libs.chassis import clock, logs, metrics
+from libs.chassis.db import session, unit_of_work
+from libs.chassis.tables import DiscrepancyRow
+
+REPORT_AFTER_ATTEMPTS = 3
+ENDED_AFTER = timedelta(minutes=2)
+MOST_AT_ONCE = 200
+
+
+def attempts_of(check: str, subject: str) -> int:
+    """How many repairs of the subject did not end its state."""
+    row = session().get(DiscrepancyRow, (check, subject))
+    return 0 if row is None else row.attempts
+
+
+def note(check: str, subject: str, detail: str, *, is_final: bool = False) -> None:
+    """Count an attempt; report the subject when there were enough, or when it `is_final`: no job may repair it."""
+    moment = clock.now()
+    row = session().get(DiscrepancyRow, (check, subject), with_for_update=True)
+    if row is None:
+        row = DiscrepancyRow(check_name=check, subject=subject, attempts=0, found_at=moment)
+        session().add(row)
+    row.detail, row.seen_at, row.attempts = detail[:300], moment, row.attempts + 1
+    outcome = "attempted"
+    if row.reported_at is None and (is_final or row.attempts >= REPORT_AFTER_ATTEMPTS):
+        row.reported_at, outcome = moment, "reported"
+    session().flush()
+    metrics.CONSISTENCY.labels(check, outcome).inc()
+    facts = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
+    if outcome == "reported":
+        logs.get_logger(__name__).error("domains disagree", **facts)
+    else:
+        logs.get_logger(__name__).warning("stuck state", **facts)
+
+
+def forget_ended(check: str) -> None:
+    """Delete the rows of states that the check has not found for a while."""
+    ended = select(DiscrepancyRow).where(
+        DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < clock.now() - ENDED_AFTER
+    )
+    with unit_of_work() as db:
+        for row in db.scalars(ended.limit(MOST_AT_ONCE)).all():
+            db.delete(row)
+            outcome = "repaired" if row.reported_at is None else "ended"
+            metrics.CONSISTENCY.labels(check, outcome).inc()
+            logs.get_logger(__name__).info("stuck state ended", check=check, subject=row.subject, outcome=outcome)
+
+
+def listed() -> list[dict[str, Any]]:
+    """The discrepancies that were reported and have not ended, oldest first."""
+    reported = select(DiscrepancyRow).where(DiscrepancyRow.reported_at.is_not(None))
+    with unit_of_work(reads_only=True) as db:
+        return [
+            {
+                "check": row.check_name,
+                "subject": row.subject,
+                "detail": row.detail,
+                "attempts": row.attempts,
+                "found_at": clock.rfc3339(row.found_at),
+            }
+            for row in db.scalars(reported.order_by(DiscrepancyRow.found_at))
+        ]

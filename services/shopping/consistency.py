@@ -1,0 +1,58 @@
+"""Comparison with customer: holds without an order, and what shopping knows of the hold of an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
+from libs.chassis.events import Event
+from libs.chassis.peers import peer
+from libs.chassis.system_settings import setting
+from services.shopping import events, hold_store, holds
+from services.shopping.hold_store import HoldState
+
+registry = events.registry
+
+ENDED = frozenset({"cancelled", "expired"})
+
+
+def active_holds(after: str, limit: int) -> Sequence[str]:
+    """Orders with a hold that is older than a placement takes."""
+    made_before = stuck_before() + timedelta(minutes=setting("shopping.hold_minutes"))
+    return hold_store.active_order_ids(made_before, after, limit)
+
+
+def release_ended_order(event: Event) -> None:
+    holds.release_hold(event.data["order_id"])
+
+
+def _ends_order(event: Event) -> bool:
+    return event.type == "customer.buying_order.expired.v1" or event.data["state"] in ENDED
+
+
+@registry.describes("bor")
+def describe_hold(order_id: str) -> Knowledge:
+    """Whether the hold of an order is active, sold or released."""
+    hold = hold_store.find_hold(order_id)
+    if hold is None:
+        return Knowledge.UNKNOWN
+    if hold.state is not HoldState.ACTIVE:
+        holds.announce_decision(hold)
+    return Knowledge.KNOWN
+
+
+add_checks(
+    registry,
+    Check(
+        name="hold_without_order",
+        peer=lambda: peer("customer"),
+        find=active_holds,
+        handlers={
+            "customer.buying_order.moved.v1": release_ended_order,
+            "customer.buying_order.expired.v1": release_ended_order,
+        },
+        decides=_ends_order,
+        unknown=holds.release_hold,
+    ),
+)

@@ -1,0 +1,67 @@
+"""Events that are lost between two domains: the domains compare their states, and the order completes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from libs.runner.actors import Customer, Json, wait_for
+from tests.acceptance.conftest import MakeCustomer
+from tests.acceptance.scene import Scene
+from tests.support.platform import RunningPlatform
+
+WITHIN_SECONDS = 60
+
+pytestmark = [pytest.mark.full, pytest.mark.alone]
+
+
+@pytest.fixture
+def buyer(new_customer: MakeCustomer) -> Customer:
+    return new_customer()
+
+
+@contextmanager
+def losing(platform: RunningPlatform, event_type: str) -> Iterator[None]:
+    """Inside, the outbox row of each event of this type is deleted before its transaction ends."""
+    file = platform.layout.data_dir / "sqlite" / f"{event_type.partition('.')[0]}.db"
+    rule = f"AFTER INSERT ON outbox WHEN NEW.type = '{event_type}' BEGIN DELETE FROM outbox WHERE id = NEW.id; END"
+    with closing(sqlite3.connect(file, timeout=30)) as database:
+        database.execute(f"CREATE TRIGGER lose_event {rule}")
+        try:
+            yield
+        finally:
+            database.execute("DROP TRIGGER lose_event")
+
+
+def test_an_order_completes_though_its_events_are_lost(
+    platform: RunningPlatform, buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+) -> None:
+    coat_id = published_coat()
+    with losing(platform, "customer.buying_order.paid.v1"):
+        with losing(platform, "shopping.hold.sold.v1"):
+            order = buyer.place_order([coat_id], scene.location_id)
+            buyer.pay(order["id"], buyer.card())
+
+            def is_sold() -> bool | None:
+                product = scene.employee.call("GET", f"/shopping/v1/inventory/{coat_id}").json()
+                return True if product["state"] == "sold" else None
+
+            wait_for("the coat to be sold", is_sold)
+            assert buyer.order(order["id"])["state"] == "placed"
+
+        def in_state(state: str) -> Json | None:
+            found = buyer.order(order["id"])
+            return found if found["state"] == state else None
+
+        wait_for("the payment to be captured after the lost sale", lambda: in_state("paid"), WITHIN_SECONDS)
+    query = {"kind": "packing", "order_id": order["id"]}
+
+    def work() -> Json | None:
+        found: list[Json] = scene.manager.call("GET", "/admin/v1/work-orders", params=query).json()["items"]
+        return found[0] if found else None
+
+    wait_for("the packing order after the lost payment", work, WITHIN_SECONDS)
+    scene.ship(buyer, scene.pack(order["id"]))

@@ -1,0 +1,64 @@
+"""Work on orders that were cancelled: the job asks customer and calls it off; and orders whose work was lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete
+
+from libs.chassis import db
+from services.admin.consistency import registry
+from services.admin.models import OrderAtWork, WorkOrder
+from tests.integration.admin.support import LOCATION, hire, new_id, the_own
+from tests.integration.admin.test_buying_orders import paid
+from tests.support.harness import Harness, user_id
+from tests.support.states import PeerStates, compare, reported
+
+
+def moved(order_id: str, state: str) -> tuple[str, dict[str, Any]]:
+    facts = {"order_id": order_id, "buyer_id": user_id("ines"), "state": state, "reason": None}
+    return "customer.buying_order.moved.v1", facts
+
+
+def test_work_on_an_order_whose_cancellation_was_lost_is_called_off(admin: Harness) -> None:
+    eva = hire(admin, "eva", "employee")
+    order_id = new_id("bor")
+    paid(admin, order_id)
+    states = PeerStates()
+    admin.play_peers(states.answer)
+    states.know("customer", order_id, moved(order_id, "packing"))
+    compare(registry)
+    assert the_own(eva, "packing")["state"] == "assigned"
+    states.know("customer", order_id, moved(order_id, "cancelled"))
+    compare(registry)
+    assert the_own(eva, "packing")["state"] == "failed"
+    compare(registry, runs=3)
+    assert reported() == {}
+
+
+def test_customer_can_read_the_work_on_an_order(admin: Harness) -> None:
+    hire(admin, "eva", "employee")
+    order_id, lost = new_id("bor"), new_id("bor")
+    for one in (order_id, lost):
+        paid(admin, one)
+    with db.unit_of_work() as session:
+        of_lost = OrderAtWork.order_id == lost
+        work_order_id = session.query(OrderAtWork.work_order_id).filter(of_lost).scalar()
+        session.execute(delete(OrderAtWork).where(of_lost))
+        session.execute(delete(WorkOrder).where(WorkOrder.id == work_order_id))
+    customer = admin.as_user("customer", "admin:states", kind="service")
+    wanted = {"subjects": [order_id, lost]}
+    items = customer("POST", "/admin/v1/state-queries", json=wanted).json()["items"]
+    assert [item["knowledge"] for item in items] == ["known", "unknown"]
+    [event] = items[0]["events"]
+    work = event["data"]
+    assert (work["kind"], work["state"], work["location_id"]) == ("packing", "assigned", LOCATION)
+    assert [order["order_id"] for order in work["orders"]] == [order_id]
+
+
+def test_a_lost_packing_order_is_made_again_when_its_order_is_announced_again(admin: Harness) -> None:
+    eva = hire(admin, "eva", "employee")
+    order_id = new_id("bor")
+    for _ in range(2):  # two events, as customer's job announces the order under a new id
+        paid(admin, order_id)
+    assert the_own(eva, "packing")["state"] == "assigned"

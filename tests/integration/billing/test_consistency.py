@@ -1,0 +1,107 @@
+"""Authorised payments whose decision was lost: the job asks shopping, and takes the money or gives it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from libs.chassis import db
+from services.billing.consistency import registry
+from services.billing.models import Refund
+from tests.integration.billing.shop import Order, Shop
+from tests.integration.billing.support import new_id, settle_now
+from tests.support.harness import Harness, user_id
+from tests.support.states import PeerStates, attempted, compare, reported
+
+AUTHORIZED, CAPTURED = "billing.payment.authorized.v1", "billing.payment.captured.v1"
+
+
+@pytest.fixture
+def shop(billing: Harness, stripe_url: str) -> Shop:
+    return Shop(billing, stripe_url)
+
+
+def authorized(shop: Shop) -> tuple[Order, str]:
+    order = shop.order()
+    answer = shop.pay(order)
+    assert answer.status_code == 201, answer.text
+    return order, str(answer.json()["id"])
+
+
+def lose_messages(billing: Harness) -> PeerStates:
+    states = PeerStates()
+    billing.play_peers(states.answer)
+    return states
+
+
+def decision(order: Order, what: str) -> tuple[str, dict[str, Any]]:
+    data: dict[str, Any] = {"order_id": order.id, "buyer_id": user_id(order.buyer), "product_ids": order.products}
+    return f"shopping.hold.{what}.v1", data | ({"reason": "lapsed"} if what == "released" else {})
+
+
+@pytest.mark.parametrize(("decided", "becomes"), [("sold", "captured"), ("released", "voided")])
+def test_a_payment_whose_decision_was_lost_follows_the_hold(
+    billing: Harness, shop: Shop, decided: str, becomes: str
+) -> None:
+    order, payment_id = authorized(shop)
+    states = lose_messages(billing)
+    states.know("shopping", order.id, decision(order, decided))
+    compare(registry)
+    settle_now()
+    settle_now()
+    assert shop.payment(payment_id).state == becomes
+    compare(registry, runs=3)
+    assert reported() == {}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_authorisation_that_shopping_has_not_received_is_announced_again(
+    billing: Harness, shop: Shop, is_known: bool
+) -> None:
+    """The hold is still active, or its document is lost; shopping decides in both cases."""
+    order, payment_id = authorized(shop)
+    states = lose_messages(billing)
+    if is_known:
+        states.know("shopping", order.id)
+    compare(registry)
+    first, again = billing.published(AUTHORIZED)
+    assert again == first
+    assert shop.payment(payment_id).state == "authorized"
+    compare(registry, runs=2)
+    assert list(reported()) == [("authorised_payment_without_decision", order.id)]
+
+
+def test_what_is_captured_or_young_is_not_asked_about(billing: Harness, shop: Shop) -> None:
+    order, _ = authorized(shop)
+    shop.sell(order)
+    states = lose_messages(billing)
+    compare(registry)
+    assert (states.queries, attempted()) == ([], set())
+
+
+def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop: Shop) -> None:
+    waiting, _ = authorized(shop)
+    refunded, payment_id = authorized(shop)
+    shop.sell(refunded)
+    settle_now()
+    settle_now()
+    customer = billing.as_user("customer", "billing:states", kind="service")
+
+    def state_of(order: Order) -> tuple[str, list[str]]:
+        wanted = {"subjects": [order.id]}
+        [item] = customer("POST", "/billing/v1/state-queries", json=wanted).json()["items"]
+        return item["knowledge"], [event["type"] for event in item["events"]]
+
+    assert state_of(waiting) == ("known", [AUTHORIZED])
+    assert state_of(refunded) == ("known", [CAPTURED])
+    assert state_of(Order("x", id=new_id("bor"))) == ("unknown", [])
+    shop.moved(refunded, "cancelled")
+    assert state_of(refunded) == ("pending", [])
+    settle_now()
+    settle_now()
+    assert state_of(refunded) == ("known", [CAPTURED, "billing.refund.made.v1"])
+    with db.unit_of_work() as session:
+        session.execute(delete(Refund).where(Refund.payment_id == payment_id))
+    assert state_of(refunded) == ("known", [CAPTURED]), "customer sees that the refund is missing"

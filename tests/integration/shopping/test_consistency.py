@@ -1,0 +1,78 @@
+"""Holds whose order was never placed, or has ended: the job asks customer and releases them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from libs.chassis import consistency, peers, settings
+from services.shopping import hold_store
+from services.shopping.consistency import registry
+from services.shopping.products import Product
+from services.shopping.settings import ShoppingSettings
+from tests.integration.shopping.conftest import id_of, outbox
+from tests.integration.shopping.test_holds import hold, payment_authorized, state
+from tests.support.states import PeerStates, attempted, compare
+
+Maker = Callable[..., Product]
+SOLD, RELEASED = "shopping.hold.sold.v1", "shopping.hold.released.v1"
+
+
+@pytest.fixture
+def states(shopping: ShoppingSettings) -> Iterator[PeerStates]:
+    urls = {name: f"https://{name}.test" for name in settings.PEERS}
+    settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
+    played = PeerStates()
+    peers.set_transport(httpx.MockTransport(played.answer))
+    yield played
+    peers.set_transport(None)
+
+
+def expired(order_id: str) -> tuple[str, dict[str, str]]:
+    return "customer.buying_order.expired.v1", {"order_id": order_id, "buyer_id": id_of("usr", "a")}
+
+
+def test_a_hold_without_an_order_is_released(published: Maker, states: PeerStates) -> None:
+    lost, ended, kept = published(), published(), published()
+    for name, product in (("lost", lost), ("ended", ended), ("kept", kept)):
+        hold(id_of("bor", name), product)
+    states.know("customer", id_of("bor", "ended"), expired(id_of("bor", "ended")))
+    states.know("customer", id_of("bor", "kept"))
+    compare(registry)
+    assert (state(lost), state(ended), state(kept)) == ("published", "published", "held")
+    compare(registry, runs=3)
+    assert attempted() == {
+        ("hold_without_order", id_of("bor", "lost")),
+        ("hold_without_order", id_of("bor", "ended")),
+    }
+
+
+def test_a_new_hold_is_not_asked_about(published: Maker, states: PeerStates) -> None:
+    hold(id_of("bor", "1"), published())
+    consistency.compare_with_other_domains(registry)
+    assert states.queries == []
+
+
+def test_holds_stay_while_customer_is_unavailable(published: Maker, states: PeerStates) -> None:
+    product = published()
+    hold(id_of("bor", "1"), product)
+    states.unavailable.add("customer")
+    compare(registry)
+    assert state(product) == "held"
+
+
+@pytest.mark.usefixtures("states")
+def test_billing_can_read_what_became_of_a_hold(published: Maker) -> None:
+    sold, active, deleted = id_of("bor", "sold"), id_of("bor", "active"), id_of("bor", "deleted")
+    for order_id in (sold, active, deleted):
+        hold(order_id, published())
+    payment_authorized(sold)
+    hold_store._holds().delete_one({"_id": deleted})
+    before = outbox(SOLD)
+    items = consistency.describe_states(registry, [sold, active, deleted])["items"]
+    assert [item["knowledge"] for item in items] == ["known", "known", "unknown"]
+    assert [[event["type"] for event in item["events"]] for item in items] == [[SOLD], [], []]
+    assert outbox(SOLD) == before
