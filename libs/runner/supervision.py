@@ -29,7 +29,8 @@ def write_config(layout: Layout, processes: Sequence[Process]) -> Path:
     path = layout.config_dir / "supervisord.conf"
     path.touch(mode=0o600)
     path.chmod(0o600)
-    parts = [_HEAD.format(socket=layout.control_socket, log=layout.log_dir, run=layout.run_dir)]
+    log, run, socket = (_escaped(str(path)) for path in (layout.log_dir, layout.run_dir, layout.control_socket))
+    parts = [_HEAD.format(socket=socket, log=log, run=run)]
     parts += [_program(layout, process) for process in processes]
     for group, priority in GROUP_PRIORITIES.items():
         members = ",".join(process.name for process in processes if process.group == group)
@@ -50,6 +51,7 @@ silent=true
 logfile={log}/supervisor.log
 logfile_maxbytes=1MB
 logfile_backups=1
+umask=077
 pidfile={run}/supervisor.pid
 childlogdir={log}
 minfds=1024
@@ -65,7 +67,7 @@ def _program(layout: Layout, process: Process) -> str:
     return f"""\
 [program:{process.name}]
 command={command}
-directory={ROOT}
+directory={_escaped(str(ROOT))}
 environment={pairs}
 autostart=false
 autorestart=true
@@ -75,7 +77,7 @@ stopwaitsecs={process.stop_seconds}
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={layout.log_dir}/{process.name}.log
+stdout_logfile={_escaped(str(layout.log_dir))}/{process.name}.log
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """
@@ -114,12 +116,19 @@ class Supervisor:
                 time.sleep(0.05)
 
     def start_processes(self, processes: Iterable[Process]) -> None:
-        rpc = self._rpc()
         for process in processes:
-            rpc.supervisor.startProcess(f"{process.group}:{process.name}", False)
+            self.start_named(f"{process.group}:{process.name}")
+
+    def start_named(self, name: str) -> None:
+        """Start the process `group:name` and do not wait for it."""
+        self._rpc().supervisor.startProcess(name, False)
+
+    def kill(self, process: Process) -> None:
+        """Send SIGKILL to a process; supervisord starts it again."""
+        self._rpc().supervisor.signalProcess(f"{process.group}:{process.name}", "KILL")
 
     def states(self) -> list[dict[str, Any]]:
-        """What supervisord says of each process."""
+        """The state of each process as supervisord reports it."""
         found: Any = self._rpc().supervisor.getAllProcessInfo()
         return list(found)
 
