@@ -1,8 +1,8 @@
 """Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment.
 
 The master builds the application once and its workers are forked from it, so that a worker that ends is replaced
-within a fraction of a second. Nothing may be connected before the fork: what a service does on start is done by each
-worker.
+within a fraction of a second. Nothing may be connected before the fork: each worker does what its service does on
+start.
 """
 
 import ctypes

@@ -54,11 +54,7 @@ def ensure(layout: Layout) -> Credentials:
     _ensure_certificates(layout)
     _ensure_signing_key(layout.secrets_dir / "signing-keys")
     _ensure_signing_key(layout.secrets_dir / "grant-keys")
-    path = layout.secrets_dir / "secrets.json"
-    kept = _read_secrets(path) if path.exists() else {}
-    document = _new_secrets() | kept
-    if document != kept:
-        _write_private(path, json.dumps(document, indent=1).encode())
+    document = _ensure_secrets(layout.secrets_dir / "secrets.json")
     clients = {
         name: {"secret": secret, "scopes": SCOPES_OF_SERVICES.get(name, [])}
         for name, secret in document["client_secrets"].items()
@@ -67,17 +63,38 @@ def ensure(layout: Layout) -> Credentials:
     return Credentials(**document)
 
 
-def _read_secrets(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or not document.keys() <= _new_secrets().keys():
+def _ensure_secrets(path: Path) -> dict[str, Any]:
+    new = _new_secrets()
+    kept = _read(path) if path.exists() else {}
+    document = new | kept
+    if not _has_shape(document, new):
         raise DamagedFile(
             f"{path} is damaged. Restore it, or delete it: the next start makes new secrets, and the door codes "
             "that have been issued stop working."
         )
+    if document != kept:
+        _write_private(path, json.dumps(document, indent=1).encode())
     return document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; one that has no valid shape when the file is damaged."""
+    try:
+        document = json.loads(path.read_text())
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"damaged": True}
+
+
+def _has_shape(value: Any, expected: Any) -> bool:
+    """Whether a document has the keys of another, and a text wherever that has one."""
+    if isinstance(expected, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == expected.keys()
+            and all(_has_shape(value[key], expected[key]) for key in expected)
+        )
+    return isinstance(value, str) and bool(value)
 
 
 def _new_secrets() -> dict[str, Any]:

@@ -27,8 +27,11 @@ Probe = Callable[[int], None]
 
 def _ping_valkey(port: int) -> None:
     import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
-    with redis.Redis(host=HOST, port=port, socket_timeout=TIMEOUT_SECONDS) as client:
+    once = Retry(NoBackoff(), 0)
+    with redis.Redis(host=HOST, port=port, socket_timeout=TIMEOUT_SECONDS, retry=once) as client:
         client.ping()
 
 

@@ -29,7 +29,9 @@ def write_config(layout: Layout, processes: Sequence[Process]) -> Path:
     path = layout.config_dir / "supervisord.conf"
     path.touch(mode=0o600)
     path.chmod(0o600)
-    log, run, socket = (_escaped(str(path)) for path in (layout.log_dir, layout.run_dir, layout.control_socket))
+    log, run, socket = (
+        _no_expansion(str(path)) for path in (layout.log_dir, layout.run_dir, layout.control_socket)
+    )
     parts = [_HEAD.format(socket=socket, log=log, run=run)]
     parts += [_program(layout, process) for process in processes]
     for group, priority in GROUP_PRIORITIES.items():
@@ -63,11 +65,14 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 def _program(layout: Layout, process: Process) -> str:
     pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(process.environment.items()))
-    command = _escaped(" ".join(shlex.quote(part) for part in process.command_line()))
+    command = _no_expansion(" ".join(shlex.quote(part) for part in process.command_line()))
+    log = _no_expansion(
+        _no_expansion(str(layout.log_dir / f"{process.name}.log"))
+    )  # supervisord expands this one twice
     return f"""\
 [program:{process.name}]
 command={command}
-directory={_escaped(str(ROOT))}
+directory={_no_expansion(str(ROOT))}
 environment={pairs}
 autostart=false
 autorestart=true
@@ -77,15 +82,20 @@ stopwaitsecs={process.stop_seconds}
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={_escaped(str(layout.log_dir))}/{process.name}.log
+stdout_logfile={log}
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """
 
 
 def _escaped(value: str) -> str:
-    """supervisord's configuration knows %-expansions and quotes."""
-    return value.replace("%", "%%").replace('"', '\\"')
+    """A value between the quotes of `environment`."""
+    return _no_expansion(value).replace('"', '\\"')
+
+
+def _no_expansion(value: str) -> str:
+    """A value in which supervisord expands nothing."""
+    return value.replace("%", "%%")
 
 
 class Supervisor:

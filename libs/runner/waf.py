@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,14 @@ def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -
 
 def _declared(gateway: Gateway, contracts_dir: Path) -> Iterator[Mapping[str, Any]]:
     """What the contracts say of the gateway's operations, with every reference followed."""
-    services = {exposed.operation.service for exposed in gateway.exposed}
-    documents = {service: Specification.load(contracts_dir / f"{service}.yaml") for service in services}
     for operation in (exposed.operation for exposed in gateway.exposed):
-        yield documents[operation.service]["paths"][operation.path][operation.method.lower()]
+        document = _document(contracts_dir / f"{operation.service}.yaml")
+        yield document["paths"][operation.path][operation.method.lower()]
+
+
+@lru_cache(maxsize=6)
+def _document(contract: Path) -> Specification:
+    return Specification.load(contract)
 
 
 def _content(operation: Mapping[str, Any]) -> Mapping[str, Any]:
