@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from libs.runner import credentials, processes, readiness, store_watch, supervision
 from libs.runner.layout import HOST, ROOT, Layout
 from libs.runner.problems import DidNotStart
 from libs.runner.processes import Process
-from libs.runner.readiness import is_ready, wait_until_ready
+from libs.runner.readiness import wait_until_ready
 from libs.runner.store_watch import StoreWatch
 from libs.runner.supervision import Supervisor
 from tests.support.platform import command_of, processes_of
@@ -72,31 +74,55 @@ def test_a_process_that_fails_after_a_while_ends_the_start(layout: Layout, super
         wait_until_ready(layout, supervisor, [crashing], 60, lambda _name: None)
 
 
-def test_a_store_that_runs_but_does_not_respond_is_restarted(
-    layout: Layout, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+def freeze(_layout: Layout, pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+
+
+def fail_to_write(layout: Layout, pid: int) -> None:
+    """Let a write of the document store fail, as on a full disk: its engine panics for good, its process stays."""
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    client: pymongo.MongoClient[dict[str, int]] = pymongo.MongoClient(HOST, layout.port("secantus"))
+    with client, pytest.raises(pymongo.errors.PyMongoError):
+        client["shopping"]["products"].insert_one({"_id": 1})
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+
+
+@pytest.mark.parametrize(
+    ("name", "disturb"),
+    [("valkey", freeze), pytest.param("secantus", fail_to_write, marks=pytest.mark.full)],
+)
+def test_a_store_that_runs_but_does_not_serve_is_restarted(
+    layout: Layout,
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    disturb: Callable[[Layout, int], None],
 ) -> None:
     monkeypatch.setattr(store_watch, "PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(store_watch, "TIMEOUT_SECONDS", 0.2)
-    valkey = start_store(layout, supervisor, "valkey")
+    monkeypatch.setattr(store_watch, "TIMEOUT_SECONDS", 0.3)
+    process = start_store(layout, supervisor, name)
     reports: list[str] = []
-    watch = StoreWatch(supervisor, [valkey], reports.append)
-    [state] = wait_for_state(supervisor, "RUNNING")
-    os.kill(state["pid"], signal.SIGSTOP)
+    watch = StoreWatch(supervisor, [process], reports.append)
+    before = wait_until_running(supervisor)
+    disturb(layout, before)
     deadline = time.monotonic() + 20
     while not reports:
         watch.check()
         assert time.monotonic() < deadline
-    wait_until_ready(layout, supervisor, [valkey], 20, lambda _name: None)
-    assert is_ready(layout, valkey)
-    assert "valkey runs but fails its health check" in reports[0]
+    assert f"{name} runs but fails its health check" in reports[0]
+    wait_until_ready(layout, supervisor, [process], 20, lambda _name: None)
+    assert wait_until_running(supervisor) != before
+    store_watch.PROBES[name](layout.port(name))
 
 
-def wait_for_state(supervisor: Supervisor, statename: str) -> list[dict[str, object]]:
+def wait_until_running(supervisor: Supervisor) -> int:
+    """The id of the only process once it runs."""
     deadline = time.monotonic() + 10
     while True:
-        states = supervisor.states()
-        if all(state["statename"] == statename for state in states):
-            return states
+        [state] = supervisor.states()
+        if state["statename"] == "RUNNING":
+            return int(state["pid"])
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
