@@ -145,8 +145,7 @@ class Layout:
         for folder in (self.secrets_dir, self.log_dir, self.config_dir, self.data_dir, self.run_dir / "heartbeats"):
             folder.mkdir(exist_ok=True, mode=0o700)
             if folder.stat().st_mode & stat.S_IRWXO:
-                for path in (folder, *folder.rglob("*")):
-                    path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
+                _make_private(folder)
         for name in ("sqlite", "valkey", "secantus", "aws", "stripe"):
             (self.data_dir / name).mkdir(exist_ok=True, mode=0o700)
 
@@ -154,6 +153,13 @@ class Layout:
         """The same platform on ports that are free now (for tests)."""
         base = _free_base()
         return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
+
+
+def _make_private(folder: Path) -> None:
+    """Take the permissions of the group and of others from a folder and all that is in it."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
 
 
 def port_is_free(port: int) -> bool:

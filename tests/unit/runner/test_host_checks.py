@@ -80,3 +80,14 @@ def test_nobody_else_can_read_the_run_directory(tmp_path: Path) -> None:
     layout.make_folders()
     for path in layout.run_dir.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_link_leads_nobody_out_of_the_run_directory(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    layout = Layout(tmp_path / "run")
+    layout.config_dir.mkdir(parents=True, mode=0o755)
+    (layout.config_dir / "link").symlink_to(outside)
+    (layout.config_dir / "dangling").symlink_to(tmp_path / "nothing")
+    layout.make_folders()
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o755
