@@ -78,6 +78,7 @@ stories: setup ## which user stories have a passing test, from the last test run
 	@$(BIN)/reclothes stories
 
 bench: setup ## speed, as ratios measured side by side in one run
+	@$(BIN)/python -m tests.bench.prerequisites
 	$(BIN)/python -m tests.bench.bench_chassis
 	$(BIN)/python -m tests.bench.bench_gateway
 	$(BIN)/python -m tests.bench.bench_waf

@@ -30,7 +30,7 @@ from libs.chassis.problems import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from libs.chassis.service import Service, start_process, use_service
+from libs.chassis.service import Service, load_process, use_service
 from libs.chassis.settings import settings
 
 Scope = dict[str, Any]
@@ -54,8 +54,8 @@ _BY_STATUS = {
 
 
 def application(name: str) -> AsgiApp:
-    """The application of the service `name`, in a process of its own: what gunicorn is given."""
-    return create_app(start_process(name))
+    """The application of the service `name`: what gunicorn is given; its workers start the service."""
+    return create_app(load_process(name))
 
 
 def create_app(service: Service) -> AsgiApp:

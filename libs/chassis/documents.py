@@ -23,6 +23,8 @@ def _database(url: str, ca_file: str | None) -> Any:
         heartbeatFrequencyMS=1000,
         socketTimeoutMS=3000,
         retryWrites=False,  # DocumentDB has no retryable writes
+        w="majority",  # what is acknowledged survives the loss of any one process
+        journal=True,
         tz_aware=True,
         **options,
     )

@@ -1,7 +1,12 @@
-"""Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment."""
+"""Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment.
+
+The master builds the application once and its workers are forked from it, so that a worker that ends is replaced
+within a fraction of a second. Nothing may be connected before the fork: each worker does what its service does on
+start.
+"""
 
 import ctypes
-import importlib
+import gc
 import os
 import signal
 import sys
@@ -21,13 +26,23 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
-if workers > 1:
-    # Imported here once, before the workers fork; each builds its application for itself, with its own connections.
-    importlib.import_module("libs.chassis.app")
+preload_app = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112 a heartbeat file
 
 
+def when_ready(_server: Any) -> None:
+    """Keep the objects of the application out of garbage collection: workers share their pages (gc.freeze)."""
+    gc.collect()
+    gc.freeze()
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
-    """A worker ends at once with a master that is killed; else it would keep the port (prctl(2))."""
+    """A worker ends with a master that is killed; else it would keep the port (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def post_worker_init(_worker: Any) -> None:
+    from libs.chassis.service import running_service
+
+    running_service().start()

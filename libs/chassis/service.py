@@ -23,7 +23,7 @@ class Service:
 
     `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
     `answers_without_database`: most goes on without the relational database, so /readyz does not need it.
-    `on_start`: called once in each process of the service after the settings are read.
+    `on_start`: called once in each process of the service that does work, after the settings are read.
     """
 
     name: str
@@ -33,6 +33,11 @@ class Service:
     asgi_mounts: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     on_start: Callable[[], None] | None = None
     answers_without_database: bool = False
+
+    def start(self) -> None:
+        """Do what the service does at the start of a process; it may connect to stores."""
+        if self.on_start is not None:
+            self.on_start()
 
 
 _running: Service | None = None
@@ -59,7 +64,14 @@ def load_service(name: str) -> Service:
 
 
 def start_process(name: str) -> Service:
-    """Read the settings, set the logs and the tracing up, and load the service: the start of every process."""
+    """Load the service with its settings, logs and tracing, and start it: the start of every process."""
+    service = load_process(name)
+    service.start()
+    return service
+
+
+def load_process(name: str) -> Service:
+    """Read the settings, set the logs and the tracing up, and load the service; it connects to nothing."""
     from libs.chassis import logs, settings, tracing
 
     settings_module = importlib.import_module(f"services.{name}.settings")
@@ -73,6 +85,4 @@ def start_process(name: str) -> Service:
     tracing.configure(name, settings.settings().otlp_endpoint)
     service = load_service(name)
     use_service(service)
-    if service.on_start is not None:
-        service.on_start()
     return service

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from libs.runner.layout import ROOT, Layout
+from libs.runner.layout_json import saved
+from libs.runner.problems import CannotRun
 
 # Connexion imports what Starlette will give up.
 warnings.filterwarnings("ignore", message="Using `httpx` with")
@@ -30,7 +33,20 @@ def _console() -> Console:
 _PORT = click.IntRange(1, 65_535)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Commands that end with one sentence and its exit code when the platform cannot run."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CannotRun as reason:
+            Console(stderr=True).print(
+                f"[red]Cannot run:[/] {escape(str(reason))}", highlight=False, soft_wrap=True
+            )
+            sys.exit(reason.exit_code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 def main() -> None:
     """ReClothes on one machine: run it, look at it, play with it."""
 
@@ -48,7 +64,7 @@ def main() -> None:
 )
 @click.option("--database-url", help="MySQL instead of SQLite: a URL with {service} in the database's name.")
 @click.option("--redis-url", help="A Redis server instead of the embedded one.")
-@click.option("--web-workers", default=1, show_default=True, help="Web processes of each service.")
+@click.option("--web-workers", default=2, show_default=True, help="Web processes of each service.")
 @click.option("--waf", is_flag=True, help="A web application firewall before the external gateway (from Debian).")
 @click.option("--images", type=click.Path(exists=True), help="Run the services from images (see make demo-images).")
 @click.option(
@@ -74,7 +90,6 @@ def run(
 ) -> None:
     """Start the whole platform and keep it up until Ctrl-C."""
     from libs.runner.platform import Platform
-    from libs.runner.problems import CannotRun
 
     layout = Layout(
         run_dir.resolve(),
@@ -89,12 +104,7 @@ def run(
         environment,
     )
     _refuse_same_ports(layout)
-    save(layout)
-    try:
-        Platform(layout, _console()).run(demo_data=demo_data)
-    except CannotRun as reason:
-        Console(stderr=True).print(f"[red]Cannot run:[/] {reason}", highlight=False, soft_wrap=True)
-        sys.exit(reason.exit_code)
+    Platform(layout, _console()).run(demo_data=demo_data)
 
 
 def _refuse_same_ports(layout: Layout) -> None:
@@ -103,26 +113,6 @@ def _refuse_same_ports(layout: Layout) -> None:
         if port in ports:
             raise click.UsageError(f"{ports[port]} and {name} would both have port {port}; choose another for one.")
         ports[port] = name
-
-
-def save(layout: Layout) -> None:
-    """Remember the layout for the other commands."""
-    from libs.runner import layout_json
-
-    layout.run_dir.mkdir(parents=True, exist_ok=True)
-    [text] = layout_json.to_environment(layout).values()
-    (layout.run_dir / "layout.json").write_text(text)
-
-
-def saved(run_dir: Path) -> Layout:
-    """The layout of the platform that was last started in `run_dir`."""
-    import json
-
-    path = run_dir.resolve() / "layout.json"
-    if not path.exists():
-        return Layout(run_dir.resolve())
-    values = json.loads(path.read_text())
-    return Layout(**{**values, "run_dir": Path(values["run_dir"])})
 
 
 @main.command()
@@ -138,24 +128,19 @@ def status(run_dir: Path) -> None:
 @_RUN_DIR
 def stop(run_dir: Path) -> None:
     """Stop the platform that runs in another shell, and wait until it is stopped."""
-    import os
-    import signal
-    import time
+    from libs.runner import run_lock
 
-    lock_file = saved(run_dir).lock_file
-    pid = lock_file.read_text().strip() if lock_file.exists() else ""
-    if not pid or not Path(f"/proc/{pid}").exists():
+    if not run_lock.stop_holder(Layout(run_dir.resolve())):
         click.echo(f"Nothing runs in {run_dir}.")
         sys.exit(2)
-    os.kill(int(pid), signal.SIGTERM)
-    while Path(f"/proc/{pid}").exists():
-        time.sleep(0.1)
     click.echo("It is stopped.")
 
 
 def _refuse_unless_up(layout: Layout) -> None:
-    if not (layout.run_dir / "ready").exists():
-        click.echo("The platform is not up. Start it with `make run` and wait until it says so.", err=True)
+    from libs.runner import run_lock
+
+    if not (layout.ready_file.exists() and run_lock.is_held(layout)):
+        click.echo("The platform is not up. Start it with `make run` and wait until it is ready.", err=True)
         sys.exit(2)
 
 

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from libs.runner.layout import SERVICES, Layout
+from libs.runner.problems import DamagedFile
 
 CA_DAYS = 3650
 CERTIFICATE_DAYS = 397
@@ -49,22 +51,56 @@ class Credentials:
 
 
 def ensure(layout: Layout) -> Credentials:
-    """Make what is missing, renew certificates that end soon, and read the rest."""
+    """Make what is missing, renew certificates that end soon or are damaged, and read the rest.
+
+    Raises:
+        DamagedFile: a secret that stored data depends on is empty or unreadable.
+    """
     layout.make_folders()
     _ensure_certificates(layout)
     _ensure_signing_key(layout.secrets_dir / "signing-keys")
     _ensure_signing_key(layout.secrets_dir / "grant-keys")
-    path = layout.secrets_dir / "secrets.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    document = _new_secrets() | kept
-    if document != kept:
-        _write_private(path, json.dumps(document, indent=1).encode())
+    document = _ensure_secrets(layout.secrets_dir / "secrets.json")
     clients = {
         name: {"secret": secret, "scopes": SCOPES_OF_SERVICES.get(name, [])}
         for name, secret in document["client_secrets"].items()
     }
     _write_private(layout.secrets_dir / "service-clients.json", json.dumps(clients).encode())
     return Credentials(**document)
+
+
+def _ensure_secrets(path: Path) -> dict[str, Any]:
+    new = _new_secrets()
+    kept = _read(path) if path.exists() else {}
+    document = new | kept
+    if not _has_shape(document, new):
+        raise DamagedFile(
+            f"{path} is damaged. Restore it, or delete it: the next start makes new secrets, and the door codes "
+            "that have been issued stop working."
+        )
+    if document != kept:
+        _write_private(path, json.dumps(document, indent=1).encode())
+    return document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; one that has no valid shape when the file is damaged."""
+    try:
+        document = json.loads(path.read_text())
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"damaged": True}
+
+
+def _has_shape(value: Any, expected: Any) -> bool:
+    """Whether a document has the keys of another, and a text wherever that has one."""
+    if isinstance(expected, dict):
+        return (
+            isinstance(value, dict)
+            and value.keys() == expected.keys()
+            and all(_has_shape(value[key], expected[key]) for key in expected)
+        )
+    return isinstance(value, str) and bool(value)
 
 
 def _new_secrets() -> dict[str, Any]:
@@ -79,27 +115,64 @@ def _new_secrets() -> dict[str, Any]:
 
 def _ensure_signing_key(folder: Path) -> None:
     folder.mkdir(exist_ok=True, mode=0o700)
+    for path in folder.glob("*.pem"):
+        if _private_key(path) is None:
+            raise DamagedFile(
+                f"{path} is damaged. Restore it, or delete it: the next start makes a new key, and what was signed "
+                "with the old one (sessions or door grants) ends."
+            )
     if not any(folder.glob("*.pem")):
         key = ec.generate_private_key(ec.SECP256R1())
         _write_private(folder / f"{secrets.token_hex(8)}.pem", _key_pem(key))
 
 
 def _ensure_certificates(layout: Layout) -> None:
-    ca_key_file = layout.secrets_dir / "ca-key.pem"
-    if not ca_key_file.exists() or not _lasts(layout.ca_file):
+    folder = layout.secrets_dir
+    ca_key_file, server_file = folder / "ca-key.pem", folder / "server.pem"
+    if not _are_usable(layout.ca_file, ca_key_file):
         key, certificate = _make_ca()
         _write_private(ca_key_file, _key_pem(key))
-        layout.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (layout.secrets_dir / "server.pem").unlink(missing_ok=True)
-    if not _lasts(layout.secrets_dir / "server.pem"):
+        _write_private(layout.ca_file, certificate.public_bytes(serialization.Encoding.PEM))
+        server_file.unlink(missing_ok=True)
+    if not (_are_usable(server_file, folder / "server-key.pem") and _is_issued_by(server_file, layout.ca_file)):
         _make_server_certificate(layout, ca_key_file)
 
 
-def _lasts(path: Path) -> bool:
-    if not path.exists():
+def _are_usable(certificate_file: Path, key_file: Path) -> bool:
+    """Whether both files are readable, belong together, and the certificate does not end soon."""
+    certificate, key = _certificate(certificate_file), _private_key(key_file)
+    if certificate is None or key is None:
         return False
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    return certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
+    lasts = certificate.not_valid_after_utc - datetime.now(UTC) > RENEW_BEFORE
+    return lasts and certificate.public_key() == key.public_key()
+
+
+def _is_issued_by(certificate_file: Path, ca_file: Path) -> bool:
+    certificate, ca = _certificate(certificate_file), _certificate(ca_file)
+    if certificate is None or ca is None:
+        return False
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _certificate(path: Path) -> x509.Certificate | None:
+    """The certificate in a file; None when there is none or it is damaged."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _private_key(path: Path) -> ec.EllipticCurvePrivateKey | None:
+    """The key in a file; None when there is none or it is damaged."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None
 
 
 def _make_ca() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -113,10 +186,9 @@ def _make_ca() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
 
 
 def _make_server_certificate(layout: Layout, ca_key_file: Path) -> None:
-    ca = x509.load_pem_x509_certificate(layout.ca_file.read_bytes())
-    ca_key = serialization.load_pem_private_key(ca_key_file.read_bytes(), password=None)
-    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
-        raise TypeError(f"{ca_key_file} is not an EC key")
+    ca, ca_key = _certificate(layout.ca_file), _private_key(ca_key_file)
+    assert ca is not None
+    assert ca_key is not None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -132,7 +204,7 @@ def _make_server_certificate(layout: Layout, ca_key_file: Path) -> None:
         .sign(ca_key, hashes.SHA256())
     )
     _write_private(layout.secrets_dir / "server-key.pem", _key_pem(key))
-    (layout.secrets_dir / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_private(layout.secrets_dir / "server.pem", certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -16,6 +16,19 @@ def may_install() -> bool:
 def program(name: str) -> str | None:
     """The path of a program; servers live in sbin, which is not on everybody's PATH."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+
+def ensure_programs(wanted: Mapping[str, str]) -> list[str]:
+    """Install the programs that are missing where that is permitted; the packages that are still missing.
+
+    `wanted` maps a program to the Debian package that contains it.
+    """
+    missing = [package for name, package in wanted.items() if program(name) is None]
+    if missing and may_install():
+        print(f"Installing {' and '.join(missing)} from Debian …", flush=True)  # noqa: T201
+        install(missing)
+        missing = [package for name, package in wanted.items() if program(name) is None]
+    return missing
 
 
 def install(packages: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 # to become it, and with only the named folders beside it. To be run by `unshare --mount`.
 #   enter-image.sh ROOT USER [ro:FOLDER|rw:FOLDER]... -- PROGRAM [ARGUMENT]...
 set -eu
+umask 022 # the user of the image has to pass the folders that are made in its root
 root=$1
 user=$2
 shift 2
@@ -19,5 +20,6 @@ while [ "$1" != -- ]; do
 done
 shift
 mount -o remount,bind,ro "$root"
+umask 077
 exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+setuid,+setgid,+sys_chroot \
   chroot --userspec="$user:$user" --groups= "$root" "$@"

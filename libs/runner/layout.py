@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ class Layout:
     internal_port: int = 9443
     database_url_template: str | None = None
     redis_url: str | None = None
-    web_workers: int = 1
+    web_workers: int = 2
     waf: bool = False
     images: str | None = None
     environment: str = "local"
@@ -122,6 +123,16 @@ class Layout:
         return self.run_dir / "lock"
 
     @property
+    def ready_file(self) -> Path:
+        """There while the platform is up; a runner that was killed leaves it behind."""
+        return self.run_dir / "ready"
+
+    @property
+    def prepared_marker(self) -> Path:
+        """There once every store holds its tables: from then on a missing database is a loss."""
+        return self.data_dir / "prepared"
+
+    @property
     def demo_marker(self) -> Path:
         return self.data_dir / "demo-data-loaded"
 
@@ -129,17 +140,26 @@ class Layout:
         return self.run_dir / "heartbeats" / service
 
     def make_folders(self) -> None:
-        """Make what is missing; the secrets are for their owner only."""
-        self.secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folders = [self.log_dir, self.config_dir, self.data_dir / "sqlite", self.run_dir / "heartbeats"]
-        folders += [self.data_dir / name for name in ("valkey", "secantus", "aws", "stripe")]
-        for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
+        """Make what is missing, and give what an earlier version made readable to its owner only."""
+        self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.secrets_dir, self.log_dir, self.config_dir, self.data_dir, self.run_dir / "heartbeats"):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            if folder.stat().st_mode & stat.S_IRWXO:
+                _make_private(folder)
+        for name in ("sqlite", "valkey", "secantus", "aws", "stripe"):
+            (self.data_dir / name).mkdir(exist_ok=True, mode=0o700)
 
     def on_free_ports(self) -> Layout:
         """The same platform on ports that are free now (for tests)."""
         base = _free_base()
         return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
+
+
+def _make_private(folder: Path) -> None:
+    """Take the permissions of the group and of others from a folder and all that is in it."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
 
 
 def port_is_free(port: int) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,38 @@ EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed", "payment_
 
 
 def keep_state_in(path: Path) -> None:
-    """Read and write localstripe's store in `path`, all of it or nothing."""
+    """Read and write localstripe's store in `path`, all of it or nothing.
+
+    A `Store` dumps itself with every item it receives, and so does one that pickle is filling: nothing may be
+    written before all of it is read, and what is written is a plain dictionary. A process that cannot write ends:
+    it must not keep a change that the file does not have.
+    """
 
     def load(store: dict[str, Any]) -> None:
+        resources.Store.dump_to_disk = lambda _store: None
         if path.exists():
             store.update(pickle.loads(path.read_bytes()))  # noqa: S301 our own file, private to its owner
+        resources.Store.dump_to_disk = dump
 
     def dump(store: dict[str, Any]) -> None:
-        temporary = path.with_suffix(".new")
-        temporary.write_bytes(pickle.dumps(store))
-        temporary.replace(path)
+        try:
+            write_whole(path, pickle.dumps(dict(store)))
+        except OSError as error:
+            sys.stderr.write(f"{path} cannot be written ({error}); localstripe ends without the last change.\n")
+            os._exit(1)
 
     resources.Store.try_load_from_disk = load
     resources.Store.dump_to_disk = dump
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace the file by one that is completely on disk."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
 
 
 def accept_cards_from_browsers() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -22,19 +17,21 @@ from libs.runner import (
     credentials,
     environment,
     from_images,
+    host_checks,
     layout_json,
     processes,
+    run_lock,
     supervision,
     waf,
     waf_packages,
 )
-from libs.runner.layout import HOST, ROOT, SERVICES, Layout, port_is_free
-from libs.runner.problems import AlreadyRunning, DidNotStart, NoDiskSpace, PortTaken
-from libs.runner.readiness import wait_until_ready
+from libs.runner.layout import HOST, ROOT, SERVICES, Layout
+from libs.runner.problems import DidNotStart
+from libs.runner.readiness import log_tail, wait_until_ready
+from libs.runner.store_watch import StoreWatch
 from libs.runner.supervision import Supervisor
 
-NEEDED_BYTES = 500 * 1024 * 1024
-PORT_OPTIONS = {"external": "--external-port", "internal": "--internal-port"}
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Platform:
@@ -44,51 +41,39 @@ class Platform:
         self.layout = layout
         self._console = console
         self._supervisor = Supervisor(layout)
-        self._stop = threading.Event()
 
     def run(self, *, demo_data: bool = True) -> None:
-        """Start everything, say how to use it, and wait for Ctrl-C (or SIGTERM); nothing is left afterwards."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._stop.set())
+        """Start everything, print how to use it, and wait for Ctrl-C (or SIGTERM); no process remains."""
+        os.umask(0o077)  # data, logs and configuration hold personal data and secrets
         self.layout.run_dir.mkdir(parents=True, exist_ok=True)
-        with _only_one(self.layout):
-            self._check_surroundings()
+        with run_lock.hold(self.layout):
+            self.layout.ready_file.unlink(missing_ok=True)
+            host_checks.check(self.layout)
+            layout_json.save(self.layout)
             try:
+                for number in STOP_SIGNALS:
+                    signal.signal(number, _stop)
                 started = time.monotonic()
-                self._start(demo_data=demo_data)
+                stores = self._start(demo_data=demo_data)
                 self._greet(time.monotonic() - started)
-                self._wait()
+                self._watch(stores)
             except _Stopped:
                 pass
             finally:
                 self._say("Stopping …")
                 self._supervisor.stop()
-                (self.layout.run_dir / "ready").unlink(missing_ok=True)
+                self.layout.ready_file.unlink(missing_ok=True)
                 self._say("Everything is stopped. The data stays for the next run.")
 
-    def _check_surroundings(self) -> None:
-        free = shutil.disk_usage(self.layout.run_dir).free
-        if free < NEEDED_BYTES:
-            raise NoDiskSpace(
-                f"{self.layout.run_dir} has {free // 2**20} MiB of free disk; 500 MiB are needed. "
-                "Make room or choose another place with --run-dir."
-            )
-        for name, port in self.layout.used_ports():
-            if not port_is_free(port):
-                option = PORT_OPTIONS.get(name, "--port-base")
-                raise PortTaken(
-                    f"Port {port}, meant for {name}, is in use. "
-                    f"Stop what uses it or choose another one with {option}."
-                )
-
-    def _start(self, *, demo_data: bool) -> None:
+    def _start(self, *, demo_data: bool) -> list[processes.Process]:
+        """Start the stores, the services and the gateways, each group when the one before is ready; the stores."""
         layout = self.layout
         own = credentials.ensure(layout)
+        host_checks.check_data(layout)
         for service in SERVICES:
             layout.heartbeat(service).unlink(missing_ok=True)
         _write_gateways(layout)
         if layout.waf:
-            self._refuse_when_stopped()
             self._progress("Web application firewall …")
             waf.write(layout, waf_packages.ensure())
         stores = processes.stores(layout, own)
@@ -97,21 +82,21 @@ class Platform:
         self._supervisor.start(supervision.write_config(layout, everything))
         self._step("Stores", stores, 20)
         self._prepare("prepare", "Tables, topics and queues")
+        layout.prepared_marker.touch()
         if demo_data and not layout.demo_marker.exists():
             self._prepare("demo-data", "Demo data (once)")
         if layout.images:
             from_images.hand_over(layout)
         self._step("Services and workers", services, 300)
         self._step("Gateways", gateways, 15)
-        (layout.run_dir / "ready").write_text(str(time.time()))
+        layout.ready_file.write_text(str(time.time()))
+        return stores
 
     def _step(self, title: str, wanted: list[processes.Process], seconds: float) -> None:
-        self._refuse_when_stopped()
         self._supervisor.start_processes(wanted)
         done: list[str] = []
 
         def tell(name: str) -> None:
-            self._refuse_when_stopped()
             done.append(name)
             self._progress(f"{title}: {len(done)} of {len(wanted)} ready ({name})")
 
@@ -120,7 +105,6 @@ class Platform:
 
     def _prepare(self, step: str, title: str) -> None:
         """Run a step of preparation.py as a process of its own."""
-        self._refuse_when_stopped()
         self._progress(f"{title} …")
         log = self.layout.log_dir / f"{step}.log"
         command = [sys.executable, "-m", "libs.runner.preparation", step]
@@ -130,18 +114,16 @@ class Platform:
                 command, cwd=ROOT, env=surroundings, stdout=out, stderr=subprocess.STDOUT, check=False
             )
         if answer.returncode != 0:
-            tail = "\n".join(f"  {line[:400]}" for line in log.read_text().splitlines()[-12:])
-            raise DidNotStart(f"{title}: that did not work.\nThe end of {log}:\n{tail}")
+            raise DidNotStart(f"{title}: this step failed.\n{log_tail(self.layout, step)}")
         self._say(f"[green]✓[/] {title}")
 
-    def _refuse_when_stopped(self) -> None:
-        if self._stop.is_set():
-            raise _Stopped
-
-    def _wait(self) -> None:
-        while not self._stop.wait(0.5):
-            if not self._supervisor.is_alive():
-                raise DidNotStart("The process supervisor ended; everything is being stopped.")
+    def _watch(self, stores: list[processes.Process]) -> None:
+        """Keep the platform up until it is stopped: start what supervisord has given up, and stores that fail."""
+        watch = StoreWatch(self._supervisor, stores, self._say)
+        while self._supervisor.is_alive():
+            time.sleep(0.5)
+            watch.check()
+        raise DidNotStart("The process supervisor ended; everything is being stopped.")
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
@@ -179,8 +161,14 @@ class Platform:
         )
 
 
-class _Stopped(Exception):
-    """Somebody asked to stop before everything was up."""
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM arrived; like KeyboardInterrupt it ends whatever the main thread does."""
+
+
+def _stop(*_: object) -> None:
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise _Stopped
 
 
 def _write_gateways(layout: Layout) -> None:
@@ -197,21 +185,3 @@ def _write_gateways(layout: Layout) -> None:
             trusted_hops=1 if gateway == "external" and layout.waf else 0,
         )
         write_envoy_config(gateway, layout.config_dir / f"{gateway}.json", inputs)
-
-
-@contextmanager
-def _only_one(layout: Layout) -> Iterator[None]:
-    """Hold the run directory for this process."""
-    with layout.lock_file.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(
-                f"A platform runs in {layout.run_dir} already. Stop it with `make stop`, or choose another "
-                "place with --run-dir."
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-        lock.truncate(0)

@@ -23,3 +23,9 @@ class NoDiskSpace(CannotRun):
 
 class DidNotStart(CannotRun):
     exit_code = 6
+
+
+class DamagedFile(CannotRun):
+    """A file of the run directory is missing, empty or unreadable, and cannot be made again without a loss."""
+
+    exit_code = 9

@@ -61,15 +61,17 @@ def stores(layout: Layout, credentials: Credentials) -> list[Process]:
 
 def _valkey(layout: Layout) -> Process:
     port, folder = layout.port("valkey"), layout.data_dir / "valkey"
-    options = f"--port {port} --bind {HOST} --dir {folder} --appendonly yes --save 900 1 --daemonize no"
-    command = (str(valkey_binary()), *options.split())
-    return Process("valkey", "stores", command, environment.basic(), port)
+    options = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--daemonize", "no", "--save", "900 1"]
+    # Each write is on disk before its response (Valkey documentation, "Persistence").
+    options += ["--appendonly", "yes", "--appendfsync", "always"]
+    return Process("valkey", "stores", (str(valkey_binary()), *options), environment.basic(), port)
 
 
 def _secantus(layout: Layout) -> Process:
     port, folder = layout.port("secantus"), layout.data_dir / "secantus"
     options = ["--host", HOST, "--port", str(port), "--storage-path", str(folder)]
     options += ["--standalone", "--cache-size", "64M", "--session-max", "200", "--log-level", "WARNING"]
+    options += ["--sync-on-commit"]  # without it a killed server loses writes that it has acknowledged
     return Process("secantus", "stores", (_program("secantusd-py"), *options), environment.basic(), port)
 
 

@@ -7,7 +7,8 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Sequence
 
 from libs.runner.layout import HOST, Layout
 from libs.runner.problems import DidNotStart
@@ -15,6 +16,7 @@ from libs.runner.processes import Process
 from libs.runner.supervision import Supervisor
 
 LOG_LINES = 12
+MAXIMUM_CRASHES = 5
 
 
 def wait_until_ready(
@@ -26,6 +28,7 @@ def wait_until_ready(
 ) -> None:
     """Return when all are ready, telling each one's name; DidNotStart with the last lines of its log."""
     waiting = {process.name: process for process in processes}
+    crashes = _Crashes(supervisor)
     deadline = time.monotonic() + seconds
     while True:
         for name in [name for name, process in waiting.items() if is_ready(layout, process)]:
@@ -33,18 +36,33 @@ def wait_until_ready(
             tell(name)
         if not waiting:
             return
-        failed = _failed(supervisor, waiting)
+        failed = crashes.failed(waiting)
         if failed or time.monotonic() > deadline:
-            what = f"{failed} ended" if failed else f"Not ready after {seconds:.0f} s: {', '.join(waiting)}"
+            late = f"Not ready after {seconds:.0f} s: {', '.join(waiting)}"
+            what = f"{failed} crashed {MAXIMUM_CRASHES} times during its start" if failed else late
             raise DidNotStart(f"{what}.\n{log_tail(layout, failed or next(iter(waiting)))}")
         time.sleep(0.1)
 
 
-def _failed(supervisor: Supervisor, waiting: dict[str, Process]) -> str | None:
-    for state in supervisor.states():
-        if state["name"] in waiting and state["statename"] == "FATAL":
-            return str(state["name"])
-    return None
+class _Crashes:
+    """Counts how often each process was started: supervisord counts only those that end within a second."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._pids: dict[str, set[int]] = defaultdict(set)
+
+    def failed(self, waiting: Container[str]) -> str | None:
+        """The name of a process in `waiting` that has crashed MAXIMUM_CRASHES times."""
+        for state in self._supervisor.states():
+            name, pid = str(state["name"]), int(state["pid"])
+            if name not in waiting:
+                continue
+            if pid:
+                self._pids[name].add(pid)
+            ended = len(self._pids[name]) - bool(pid)
+            if state["statename"] == "FATAL" or ended >= MAXIMUM_CRASHES:
+                return name
+        return None
 
 
 def is_ready(layout: Layout, process: Process) -> bool:

@@ -29,7 +29,10 @@ def write_config(layout: Layout, processes: Sequence[Process]) -> Path:
     path = layout.config_dir / "supervisord.conf"
     path.touch(mode=0o600)
     path.chmod(0o600)
-    parts = [_HEAD.format(socket=layout.control_socket, log=layout.log_dir, run=layout.run_dir)]
+    log, run, socket = (
+        _no_expansion(str(path)) for path in (layout.log_dir, layout.run_dir, layout.control_socket)
+    )
+    parts = [_HEAD.format(socket=socket, log=log, run=run)]
     parts += [_program(layout, process) for process in processes]
     for group, priority in GROUP_PRIORITIES.items():
         members = ",".join(process.name for process in processes if process.group == group)
@@ -50,6 +53,7 @@ silent=true
 logfile={log}/supervisor.log
 logfile_maxbytes=1MB
 logfile_backups=1
+umask=077
 pidfile={run}/supervisor.pid
 childlogdir={log}
 minfds=1024
@@ -61,11 +65,14 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 def _program(layout: Layout, process: Process) -> str:
     pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(process.environment.items()))
-    command = _escaped(" ".join(shlex.quote(part) for part in process.command_line()))
+    command = _no_expansion(" ".join(shlex.quote(part) for part in process.command_line()))
+    log = _no_expansion(
+        _no_expansion(str(layout.log_dir / f"{process.name}.log"))
+    )  # supervisord expands this one twice
     return f"""\
 [program:{process.name}]
 command={command}
-directory={ROOT}
+directory={_no_expansion(str(ROOT))}
 environment={pairs}
 autostart=false
 autorestart=true
@@ -75,15 +82,20 @@ stopwaitsecs={process.stop_seconds}
 stopasgroup=true
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={layout.log_dir}/{process.name}.log
+stdout_logfile={log}
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=1
 """
 
 
 def _escaped(value: str) -> str:
-    """supervisord's configuration knows %-expansions and quotes."""
-    return value.replace("%", "%%").replace('"', '\\"')
+    """A value between the quotes of `environment`."""
+    return _no_expansion(value).replace('"', '\\"')
+
+
+def _no_expansion(value: str) -> str:
+    """A value in which supervisord expands nothing."""
+    return value.replace("%", "%%")
 
 
 class Supervisor:
@@ -114,12 +126,19 @@ class Supervisor:
                 time.sleep(0.05)
 
     def start_processes(self, processes: Iterable[Process]) -> None:
-        rpc = self._rpc()
         for process in processes:
-            rpc.supervisor.startProcess(f"{process.group}:{process.name}", False)
+            self.start_named(f"{process.group}:{process.name}")
+
+    def start_named(self, name: str) -> None:
+        """Start the process `group:name` and do not wait for it."""
+        self._rpc().supervisor.startProcess(name, False)
+
+    def kill(self, process: Process) -> None:
+        """Send SIGKILL to a process; supervisord starts it again."""
+        self._rpc().supervisor.signalProcess(f"{process.group}:{process.name}", "KILL")
 
     def states(self) -> list[dict[str, Any]]:
-        """What supervisord says of each process."""
+        """The state of each process as supervisord reports it."""
         found: Any = self._rpc().supervisor.getAllProcessInfo()
         return list(found)
 

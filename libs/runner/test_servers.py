@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from libs.runner.debian import install, may_install, program
+from libs.runner.debian import ensure_programs, may_install, program
 
 __all__ = ["are_required", "main", "program"]
 
@@ -26,11 +26,7 @@ def main(wanted: Mapping[str, str] = PACKAGES) -> int:
 
     `wanted` maps a program to the Debian package that has it.
     """
-    missing = [package for name, package in wanted.items() if program(name) is None]
-    if missing and may_install():
-        print(f"Installing {' and '.join(missing)} from Debian …", flush=True)  # noqa: T201
-        install(missing)
-        missing = [package for name, package in wanted.items() if program(name) is None]
+    missing = ensure_programs(wanted)
     if not missing:
         return 0
     reason = "installing did not work" if may_install() else "this is not root on Debian"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,27 @@ FROM_GATEWAY = (400, 405, 408, 413, 429, 431, 501, 502, 503, 504)
 
 
 def write(layout: Layout, programs: WafPrograms) -> None:
-    """Write nginx's and ModSecurity's configuration into the platform's run directory."""
+    """Write nginx's and ModSecurity's configuration into the platform's run directory.
+
+    ModSecurity accepts no path with a space, in no kind of quotes. Its paths are relative to the folder of the
+    configuration, in which nginx is started, and lead through symbolic links.
+    """
     folder = layout.config_dir / "waf"
     for path in (folder, layout.waf_dir / "tmp"):
         path.mkdir(parents=True, exist_ok=True)
+    _link(folder / "tmp", layout.waf_dir / "tmp")
+    _link(folder / "own", OWN_RULES)
+    _link(folder / "crs", programs.rules)
+    _link(folder / "unicode.mapping", programs.unicode_map)
     values = _of_layout(layout) | _of_gateway(read_gateway("external")) | _of_programs(programs, folder)
     for name in ("nginx.conf", "modsecurity.conf"):
         (folder / name).write_text(filled((OWN_RULES / name).read_text(), values))
     (folder / "programs.json").write_text(json.dumps({"prefix": str(programs.prefix)}))
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
@@ -72,7 +86,6 @@ def _of_layout(layout: Layout) -> dict[str, str]:
         "tls_cert": str(layout.secrets_dir / "server.pem"),
         "tls_key": str(layout.secrets_dir / "server-key.pem"),
         "ca_file": str(layout.ca_file),
-        "prefix": str(layout.waf_dir),
     }
 
 
@@ -106,10 +119,8 @@ def _of_programs(programs: WafPrograms, folder: Path) -> dict[str, str]:
     ]
     return {
         "modules": str(programs.modules),
-        "unicode_map": str(programs.unicode_map),
         "rules_file": str(folder / "modsecurity.conf"),
-        "own_rules": str(OWN_RULES),
-        "crs_includes": "\n".join(f"Include {path}" for path in included),
+        "crs_includes": "\n".join(f"Include crs/{path.name}" for path in included),
     }
 
 
@@ -132,10 +143,14 @@ def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -
 
 def _declared(gateway: Gateway, contracts_dir: Path) -> Iterator[Mapping[str, Any]]:
     """What the contracts say of the gateway's operations, with every reference followed."""
-    services = {exposed.operation.service for exposed in gateway.exposed}
-    documents = {service: Specification.load(contracts_dir / f"{service}.yaml") for service in services}
     for operation in (exposed.operation for exposed in gateway.exposed):
-        yield documents[operation.service]["paths"][operation.path][operation.method.lower()]
+        document = _document(contracts_dir / f"{operation.service}.yaml")
+        yield document["paths"][operation.path][operation.method.lower()]
+
+
+@lru_cache(maxsize=6)
+def _document(contract: Path) -> Specification:
+    return Specification.load(contract)
 
 
 def _content(operation: Mapping[str, Any]) -> Mapping[str, Any]:

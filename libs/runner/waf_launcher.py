@@ -49,7 +49,9 @@ def surroundings(config_dir: Path) -> dict[str, str]:
 def loaded_rules(config_dir: Path, prefix: Path) -> int:
     """How many rules nginx loads from this configuration; SystemExit when it does not take it."""
     command = [*nginx_command(config_dir, prefix), "-t"]
-    answer = subprocess.run(command, env=surroundings(config_dir), capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command, cwd=config_dir, env=surroundings(config_dir), capture_output=True, text=True, check=False
+    )
     if answer.returncode != 0:
         raise SystemExit(f"The firewall's configuration is wrong, so it does not start:\n{answer.stderr}")
     found = _LOADED.search(answer.stderr)
@@ -89,6 +91,7 @@ def main() -> int:
     _write(json.dumps({"service": "waf", "message": "rules loaded", "rules": rules}))
     process = subprocess.Popen(
         nginx_command(config_dir, prefix),
+        cwd=config_dir,
         env=surroundings(config_dir),
         stderr=subprocess.PIPE,
         text=True,

@@ -1,12 +1,18 @@
-"""What a crash of any process costs: nothing that a user was told, and a moment of waiting."""
+"""What a crash of any process costs: nothing that was acknowledged to a user, and a short wait."""
 
 from __future__ import annotations
 
 import io
 import os
 import signal
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -57,6 +63,59 @@ def play_the_demo(platform: RunningPlatform) -> None:
         platform.external_url, platform.internal_url, platform.ca_file, platform.maildir, console
     )
     assert passed, told.getvalue()
+
+
+def workers_of(master: int) -> set[int]:
+    """The process ids of a web process's workers."""
+    return set(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
+
+
+READS = {
+    "auth": "/auth/v1/jwks",
+    "customer": "/customer/v1/profile",
+    "shopping": "/shopping/v1/products?limit=1",
+    "billing": "/billing/v1/payment-configuration",
+    "admin": "/admin/v1/employees",
+    "locker": "/locker/v1/locations",
+}
+
+
+def statuses_while(platform: RunningPlatform, service: str, done: threading.Event) -> list[int]:
+    """Read from a service, each time on a new connection, until `done`; the statuses, 0 for a lost connection."""
+    statuses: list[int] = []
+    context = ssl.create_default_context(cafile=str(platform.ca_file))
+    url = platform.layout.url_of_service(service) + READS[service]
+    while not done.is_set():
+        try:
+            statuses.append(httpx.get(url, verify=context, timeout=10).status_code)
+        except httpx.TransportError:
+            statuses.append(0)
+    return statuses
+
+
+@pytest.mark.full
+@pytest.mark.alone
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_killed_worker_is_replaced_within_three_seconds_while_the_other_one_serves(
+    platform: RunningPlatform, service: str
+) -> None:
+    master = states(platform)[service]["pid"]
+    before = workers_of(master)
+    assert len(before) >= 2, "one worker serves while the other one is replaced"
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(statuses_while, platform, service, done)
+        os.kill(min(before), signal.SIGKILL)
+        killed = time.monotonic()
+        try:
+            wait_for("a new worker", lambda: len(workers_of(master) - {min(before)}) >= len(before) or None, 10)
+            assert time.monotonic() - killed < 3
+            time.sleep(0.5)
+        finally:
+            done.set()
+        statuses = reading.result()
+    assert statuses.count(0) <= 1, "only the request that the killed worker was serving is lost"
+    assert 0 < max(statuses) < 500
 
 
 @pytest.mark.real_servers

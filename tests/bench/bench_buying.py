@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
@@ -29,6 +27,7 @@ from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.bench.bench_gateway import Measured, read
 from tests.bench.empty_service import running_empty
+from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
 
 SCRIPT = Path(__file__).with_name("buying.lua")
@@ -150,8 +149,7 @@ def main() -> None:
     parser.add_argument("--buyers", type=int, default=4, help="who place orders at once (default: 4)")
     parser.add_argument("--orders-a-second", type=int, default=40, help="products made ready (default: 40)")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
+    require_load_generator()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ import httpx
 from libs.runner.layout import Layout
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
+from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
 
 PATH = "/customer/v1/profile"
@@ -98,8 +97,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
     parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
+    require_load_generator()
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Layout(Path(folder) / "platform").on_free_ports()) as platform,

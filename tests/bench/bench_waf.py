@@ -10,7 +10,6 @@ import argparse
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from libs.runner.readiness import is_ready
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.bench.bench_gateway import PATH, Measured, ask
+from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
 
@@ -68,8 +68,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
     parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk makes the load: `apt-get install wrk`, then run this again.")
+    require_load_generator()
+    require_firewall()
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Layout(Path(folder) / "platform").on_free_ports()) as platform,

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from libs.runner.cli import saved
+from libs.runner.layout_json import saved
 from tests.support.platform import RunningPlatform, locked
 
 StartPlatform = Callable[[Path], AbstractContextManager[RunningPlatform]]

@@ -1,38 +1,135 @@
-"""Starting and stopping the platform when something is in the way."""
+"""Starting and stopping the platform when something prevents it, with as few processes as prove it."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pymongo
 import pytest
 
-from libs.runner import processes
+from libs.runner import credentials, processes, readiness, store_watch, supervision
 from libs.runner.layout import HOST, ROOT, Layout
-from libs.runner.problems import AlreadyRunning, DidNotStart, PortTaken
+from libs.runner.problems import DidNotStart
+from libs.runner.processes import Process
+from libs.runner.readiness import wait_until_ready
+from libs.runner.store_watch import StoreWatch
+from libs.runner.supervision import Supervisor
 from tests.support.platform import command_of, processes_of
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "run").on_free_ports()
+    made = Layout(tmp_path / "a folder" / "run").on_free_ports()
+    made.make_folders()
+    return made
 
 
-def run(layout: Layout, **environment: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def supervisor(layout: Layout) -> Iterator[Supervisor]:
+    made = Supervisor(layout)
+    yield made
+    made.stop()
+    assert processes_of(layout) == {}
+
+
+def start_store(layout: Layout, supervisor: Supervisor, name: str) -> Process:
+    """Start one store under a supervisor of its own and wait until it is ready."""
+    [process] = [each for each in processes.stores(layout, credentials.ensure(layout)) if each.name == name]
+    supervisor.start(supervision.write_config(layout, [process]))
+    supervisor.start_processes([process])
+    wait_until_ready(layout, supervisor, [process], 20, lambda _name: None)
+    return process
+
+
+@pytest.fixture
+def two_crashes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "MAXIMUM_CRASHES", 2)
+
+
+@pytest.mark.usefixtures("two_crashes_are_enough")
+def test_a_store_that_does_not_start_is_shown_with_its_log(layout: Layout, supervisor: Supervisor) -> None:
+    (layout.data_dir / "valkey" / "appendonlydir").write_text("a file where a folder has to be")
+    with pytest.raises(DidNotStart) as refused:
+        start_store(layout, supervisor, "valkey")
+    assert "valkey crashed" in str(refused.value)
+    assert str(layout.log_dir / "valkey.log") in str(refused.value)
+
+
+@pytest.mark.usefixtures("two_crashes_are_enough")
+def test_a_process_that_fails_after_a_while_ends_the_start(layout: Layout, supervisor: Supervisor) -> None:
+    """The supervisor itself counts only crashes within the first second."""
+    script = "import time; time.sleep(1.1); raise SystemExit('the key is damaged')"
+    crashing = Process("auth", "services", (sys.executable, "-c", script), {}, heartbeat=layout.heartbeat("auth"))
+    supervisor.start(supervision.write_config(layout, [crashing]))
+    supervisor.start_processes([crashing])
+    with pytest.raises(DidNotStart, match=r"(?s)auth crashed 2 times.*the key is damaged"):
+        wait_until_ready(layout, supervisor, [crashing], 60, lambda _name: None)
+
+
+def freeze(_layout: Layout, pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+
+
+def fail_to_write(layout: Layout, pid: int) -> None:
+    """Let a write of the document store fail, as on a full disk: its engine panics for good, its process stays."""
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    client: pymongo.MongoClient[dict[str, int]] = pymongo.MongoClient(HOST, layout.port("secantus"))
+    with client, pytest.raises(pymongo.errors.PyMongoError):
+        client["shopping"]["products"].insert_one({"_id": 1})
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
+
+
+@pytest.mark.parametrize(
+    ("name", "disturb"),
+    [("valkey", freeze), pytest.param("secantus", fail_to_write, marks=pytest.mark.full)],
+)
+def test_a_store_that_runs_but_does_not_serve_is_restarted(
+    layout: Layout,
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    disturb: Callable[[Layout, int], None],
+) -> None:
+    monkeypatch.setattr(store_watch, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(store_watch, "TIMEOUT_SECONDS", 0.3)
+    process = start_store(layout, supervisor, name)
+    reports: list[str] = []
+    watch = StoreWatch(supervisor, [process], reports.append)
+    before = wait_until_running(supervisor)
+    disturb(layout, before)
+    deadline = time.monotonic() + 20
+    while not reports:
+        watch.check()
+        assert time.monotonic() < deadline
+    assert f"{name} runs but fails its health check" in reports[0]
+    wait_until_ready(layout, supervisor, [process], 20, lambda _name: None)
+    assert wait_until_running(supervisor) != before
+    store_watch.PROBES[name](layout.port(name))
+
+
+def wait_until_running(supervisor: Supervisor) -> int:
+    """The id of the only process once it runs."""
+    deadline = time.monotonic() + 10
+    while True:
+        [state] = supervisor.states()
+        if state["statename"] == "RUNNING":
+            return int(state["pid"])
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def start(layout: Layout) -> subprocess.Popen[str]:
     command = command_of(layout, "--no-demo-data")
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=180, env=os.environ | environment, check=False
-    )
-
-
-def start(layout: Layout) -> subprocess.Popen[bytes]:
-    command = command_of(layout, "--no-demo-data")
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def wait_for_stores(layout: Layout) -> None:
@@ -46,51 +143,32 @@ def wait_for_stores(layout: Layout) -> None:
             time.sleep(0.1)
 
 
-@pytest.mark.parametrize(
-    ("part", "option"),
-    [("external", "--external-port"), ("internal", "--internal-port"), ("billing", "--port-base")],
-)
-def test_a_port_in_use_is_named_with_the_option_that_helps(layout: Layout, part: str, option: str) -> None:
-    with socket.create_server((HOST, layout.port(part))):
-        answer = run(layout)
-    assert answer.returncode == PortTaken.exit_code
-    assert str(layout.port(part)) in answer.stderr
-    assert option in answer.stderr
-    assert processes_of(layout) == {}
-
-
-def test_a_second_platform_in_one_run_directory_is_refused(layout: Layout) -> None:
-    first = start(layout)
-    try:
-        wait_for_stores(layout)
-        answer = run(replace(layout, port_base=layout.port_base + 40))
-        assert answer.returncode == AlreadyRunning.exit_code
-        assert "--run-dir" in answer.stderr
-    finally:
-        first.send_signal(signal.SIGINT)
-        first.wait(15)
-    assert processes_of(layout) == {}
-
-
-def test_a_store_that_does_not_start_is_shown_with_its_log(layout: Layout) -> None:
-    layout.make_folders()
-    (layout.data_dir / "valkey" / "appendonlydir").write_text("a file where a folder has to be")
-    answer = run(layout)
-    assert answer.returncode == DidNotStart.exit_code
-    assert "valkey" in answer.stderr
-    assert str(layout.log_dir) in answer.stderr.replace("\n", "")
-    assert processes_of(layout) == {}
-
-
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_however_the_runner_ends_nothing_is_left(layout: Layout, number: signal.Signals) -> None:
-    runner = start(layout)
-    wait_for_stores(layout)
-    runner.send_signal(number)
-    runner.wait(10)
+def test_however_the_runner_ends_no_process_is_left(layout: Layout, number: signal.Signals) -> None:
+    with start(layout) as runner:
+        wait_for_stores(layout)
+        runner.send_signal(number)
+        runner.wait(10)
     deadline = time.monotonic() + 10
     while processes_of(layout) and time.monotonic() < deadline:
         time.sleep(0.2)
+    assert processes_of(layout) == {}
+
+
+@pytest.mark.full
+def test_ctrl_c_ends_a_start_within_two_seconds_while_services_are_not_ready(layout: Layout) -> None:
+    with start(layout) as runner:
+        assert runner.stdout is not None
+        for line in runner.stdout:
+            if "Tables" in line:
+                break
+        time.sleep(0.5)
+        sent = time.monotonic()
+        runner.send_signal(signal.SIGINT)
+        assert "Stopping" in runner.stdout.readline()
+        assert time.monotonic() - sent < 2
+        runner.wait(20)
     assert processes_of(layout) == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 from libs.gateway.build import read_gateway
 from libs.gateway.envoy import bootstrap
 from libs.gateway.inputs import EnvoyInputs
+from libs.gateway.model import Gateway
 from libs.runner import credentials, processes, waf, waf_packages
 from libs.runner.layout import Layout
 from libs.runner.waf_launcher import clean
@@ -26,18 +27,26 @@ RULE = (
 )
 
 
-@pytest.fixture
-def programs(tmp_path: Path) -> WafPrograms:
-    found = WafPrograms(tmp_path / "debian")
-    found.rules.mkdir(parents=True)
+@pytest.fixture(scope="module")
+def external() -> Gateway:
+    return read_gateway("external")
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    return Layout(tmp_path_factory.mktemp("firewall") / "run", waf=True)
+
+
+@pytest.fixture(scope="module")
+def configuration(layout: Layout) -> Path:
+    """The folder with the written configuration; all contracts are read for it, so it is written once."""
+    programs = WafPrograms(layout.run_dir / "debian")
+    programs.rules.mkdir(parents=True)
     for name in ("REQUEST-901-A", "REQUEST-910-B", "REQUEST-942-C", "RESPONSE-950-D"):
-        (found.rules / f"{name}.conf").touch()
-    return found
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "run", waf=True)
+        (programs.rules / f"{name}.conf").touch()
+    credentials.ensure(layout)
+    waf.write(layout, programs)
+    return layout.config_dir / "waf"
 
 
 def test_the_firewall_takes_the_gateways_port(layout: Layout) -> None:
@@ -57,29 +66,25 @@ def test_without_it_there_is_no_firewall(tmp_path: Path) -> None:
     assert "waf" not in [process.name for process in processes.gateways(plain)]
 
 
-def test_the_configuration_is_made_from_contracts_and_gateway(layout: Layout, programs: WafPrograms) -> None:
-    credentials.ensure(layout)
-    waf.write(layout, programs)
-    folder = layout.config_dir / "waf"
-    nginx, rules = (folder / "nginx.conf").read_text(), (folder / "modsecurity.conf").read_text()
+def test_the_configuration_is_made_from_contracts_and_gateway(
+    layout: Layout, configuration: Path, external: Gateway
+) -> None:
+    nginx, rules = (configuration / "nginx.conf").read_text(), (configuration / "modsecurity.conf").read_text()
     assert not re.search(r"<<|>>", nginx + rules)
     assert f"listen 127.0.0.1:{layout.port('external')} ssl" in nginx
-    gateway = read_gateway("external")
-    longest = max(each.body_limit_bytes for each in gateway.exposed)
+    longest = max(each.body_limit_bytes for each in external.exposed)
     assert f"client_max_body_size {longest};" in nginx
     assert f"SecRequestBodyLimit {longest}\n" in rules
     methods = re.search(r"tx.allowed_methods=([A-Z ]+)'", rules)
     assert methods is not None
-    assert set(methods[1].split()) == {each.operation.method for each in gateway.exposed} | {"OPTIONS"}
+    assert set(methods[1].split()) == {each.operation.method for each in external.exposed} | {"OPTIONS"}
     assert "|application/json|" in rules
     included = re.findall(r"Include .*/(\S+)\.conf", rules)
     assert included == ["before-crs", "REQUEST-901-A", "REQUEST-942-C", "exclusions"]
 
 
-def test_every_answer_of_its_own_is_a_problem_document(layout: Layout, programs: WafPrograms) -> None:
-    credentials.ensure(layout)
-    waf.write(layout, programs)
-    nginx = (layout.config_dir / "waf" / "nginx.conf").read_text()
+def test_every_answer_of_its_own_is_a_problem_document(configuration: Path) -> None:
+    nginx = (configuration / "nginx.conf").read_text()
     answered = dict(re.findall(r"return (\d{3}) '(\{.*\})';", nginx))
     assert {"400", "403", "405", "408", "413", "414", "415", "429", "431", "500", "502", "503", "504"} <= set(
         answered
@@ -92,20 +97,21 @@ def test_every_answer_of_its_own_is_a_problem_document(layout: Layout, programs:
 
 
 @pytest.mark.parametrize(("hops", "address"), [(0, "direct_remote_ip"), (1, "remote_ip")])
-def test_the_gateway_believes_only_a_proxy_of_ours(tmp_path: Path, hops: int, address: str) -> None:
-    gateway = read_gateway("external")
+def test_the_gateway_believes_only_a_proxy_of_ours(
+    tmp_path: Path, external: Gateway, hops: int, address: str
+) -> None:
     inputs = EnvoyInputs(
         listen_host="127.0.0.1",
         listen_port=1,
         tls_cert=tmp_path,
         tls_key=tmp_path,
         ca_file=tmp_path,
-        upstreams=dict.fromkeys(gateway.services, ("127.0.0.1", 2)),
+        upstreams=dict.fromkeys(external.services, ("127.0.0.1", 2)),
         jwt_issuer="https://localhost",
         admin=3,
         trusted_hops=hops,
     )
-    [listener] = bootstrap(gateway, inputs)["static_resources"]["listeners"]
+    [listener] = bootstrap(external, inputs)["static_resources"]["listeners"]
     manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
     assert manager["xff_num_trusted_hops"] == hops
     [sources] = manager["http_filters"][0]["typed_config"]["rules"]["policies"].values()

@@ -1,0 +1,36 @@
+"""What the benchmarks need beside the virtual environment: wrk, and the firewall's programs from Debian.
+
+As root on Debian wrk is installed; the firewall's programs are unpacked into the virtual environment without root.
+`make bench` runs this before the first benchmark, so that no benchmark fails halfway through.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from libs.runner import waf_packages
+from libs.runner.debian import ensure_programs
+from libs.runner.problems import CannotRun
+
+PROGRAMS = {"wrk": "wrk"}
+
+
+def require_load_generator() -> None:
+    """Install wrk where that is permitted; SystemExit with the fix where it is missing."""
+    missing = ensure_programs(PROGRAMS)
+    if missing:
+        names = " ".join(missing)
+        sys.exit(f"The benchmarks need {names}. Install it with `apt-get install {names}` and run them again.")
+
+
+def require_firewall() -> None:
+    """Fetch the firewall's programs; SystemExit with the reason where that is not possible."""
+    try:
+        waf_packages.ensure()
+    except CannotRun as reason:
+        sys.exit(f"The benchmark of the firewall cannot run: {reason}")
+
+
+if __name__ == "__main__":
+    require_load_generator()
+    require_firewall()
