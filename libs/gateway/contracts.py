@@ -12,6 +12,8 @@ import yaml
 
 from libs.gateway.errors import GatewayConfigError
 
+# Written in C where the package has it: seven times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SECURITY_SCHEME = "oauth2"
 CATALOGUE = "scopes.yaml"
@@ -77,7 +79,7 @@ def _scopes_of(directory: Path) -> Mapping[str, Any]:
 
 
 def _operations_of(file: Path) -> Iterator[tuple[Operation | None, str | None]]:
-    document = yaml.safe_load(file.read_text())
+    document = yaml.load(file.read_text(), Loader=_LOADER)  # noqa: S506 a safe one
     # AsyncAPI and the list of scopes stand in the same folder.
     if not isinstance(document, Mapping) or "openapi" not in document:
         return

@@ -108,3 +108,10 @@ def quick_notes(tmp_path: Path) -> Iterator[Notes]:
     """On SQLite only, where the kind of database does not matter."""
     with running_notes(f"sqlite:///{tmp_path / 'quick.db'}") as made:
         yield made
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[None]:
+    """This process as one of the service's, on SQLite, without its application."""
+    with running_process(notes_api.registry, RECLOTHES_DATABASE_URL=f"sqlite:///{tmp_path / 'process.db'}"):
+        yield

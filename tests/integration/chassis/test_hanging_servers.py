@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,8 +22,6 @@ from sqlalchemy.exc import OperationalError
 from libs.chassis import breakers, cache, db, documents, messaging, object_store, topology
 from libs.chassis.object_store import Bucket, PhotoStoreAway
 from libs.chassis.settings import overridden
-from tests.integration.chassis.conftest import running_process
-from tests.integration.chassis.notes_api import registry
 from tests.support import servers
 
 IMMEDIATELY = 0.2  # seconds, for what waits for nothing
@@ -54,12 +51,6 @@ def frozen(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[None]:
-    with running_process(registry, RECLOTHES_DATABASE_URL=f"sqlite:///{tmp_path / 'here.db'}"):
-        yield
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from libs.chassis import clock, db, expiry, metrics, relay, topology
 from libs.chassis.events import EventRegistry
-from libs.chassis.tables import ChassisBase, OutboxRow
+from libs.chassis.tables import OutboxRow
 
 ARN = "arn:aws:sns:eu-central-1:000000000000:unit-locker-events"
 
@@ -44,14 +44,12 @@ class PlayedSns:
 
 
 @pytest.fixture
-def sns(monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedSns]:
+def sns(process: None, monkeypatch: pytest.MonkeyPatch) -> PlayedSns:
     played = PlayedSns()
     monkeypatch.setattr(topology, "aws", lambda *_: played)
     monkeypatch.setattr(topology, "topic_arn", lambda *_: ARN)
     monkeypatch.setattr(relay, "_arns", {})
-    ChassisBase.metadata.create_all(db.engine())
-    yield played
-    db.engine().dispose()
+    return played
 
 
 @pytest.fixture

@@ -35,10 +35,11 @@ class Auth(BaseHTTPRequestHandler):
 @pytest.fixture(autouse=True)
 def auth(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server = HTTPServer(("127.0.0.1", 0), Auth)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setenv("AUTH_EXCHANGE_URL", f"http://127.0.0.1:{server.server_port}/exchange/external")
     yield
     server.shutdown()
+    server.server_close()
 
 
 def event(*tokens: str) -> dict[str, Any]:
