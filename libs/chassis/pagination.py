@@ -77,7 +77,7 @@ def wrong_cursor() -> BadRequest:
 def _read_value(value: Any) -> Any:
     if isinstance(value, dict):
         return parse_rfc3339(value["t"])
-    if isinstance(value, int) and abs(value) >= 2**63:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("no database has such numbers")
     if isinstance(value, str):
         value.encode()  # half a surrogate pair is no text: UnicodeEncodeError, a ValueError
