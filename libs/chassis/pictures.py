@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # give.
 MOST_PIXELS = 50_000_000
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values for a quarter turn
 # How much higher than wide a picture of one of our sizes may be; WebP takes 16,383 pixels at most.
 MOST_HEIGHT_BY_WIDTH = 4
 
@@ -40,7 +41,8 @@ def measure_image(content: bytes, content_type: str) -> tuple[int, int]:
 
     Raises NotAnImage when it is broken, incomplete, too large or not of this type.
     """
-    return _decoded(content, [FORMATS[content_type]]).size
+    _, size = _decoded(content, [FORMATS[content_type]], needed=1)
+    return size
 
 
 def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None = None) -> list[Scaled]:
@@ -50,7 +52,7 @@ def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None 
     the picture (place, owner) is left behind. Raises NotAnImage.
     """
     formats = [FORMATS[content_type]] if content_type else list(FORMATS.values())
-    image = _decoded(content, formats, needed=max(widths))
+    image, _ = _decoded(content, formats, needed=max(widths))
     try:
         image = _in_srgb(image)
         return [_scaled(image, width) for width in widths]
@@ -58,18 +60,20 @@ def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None 
         raise NotAnImage("It cannot be made smaller.") from error
 
 
-def _decoded(content: bytes, formats: list[str], needed: int | None = None) -> Image:
-    """All pixels of the picture, upright; a JPEG is decoded at about the size that is needed."""
+def _decoded(content: bytes, formats: list[str], needed: int) -> tuple[Image, tuple[int, int]]:
+    """All of the picture, upright, and its width and height; a JPEG is decoded at about the width that is needed."""
     from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(content), formats=formats) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise NotAnImage(f"It has more than {MOST_PIXELS} pixels.")
-            if needed is not None:
-                opened.draft(None, (needed, needed))
+            size = opened.size
+            opened.draft(None, (needed, needed))
             opened.load()
-            return ImageOps.exif_transpose(opened)
+            if opened.getexif().get(ORIENTATION) in TURNED:
+                size = size[::-1]
+            return ImageOps.exif_transpose(opened), size
     except NotAnImage:
         raise
     except Image.DecompressionBombError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from libs.chassis import clock, db
-from services.shopping import catalogue, holds, product_store, term_conversion
+from services.shopping import catalogue, conversions, holds, product_store, term_conversion
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
@@ -186,6 +187,19 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
     refreshed = product_store.find_product(coat.id)
     assert refreshed is not None
     assert (refreshed.version, refreshed.updated_at) == (coat.version, coat.updated_at)
+
+
+def test_conversions_are_listed_before_they_are_run(
+    published: Maker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coat = published()
+    product_store.products_collection().update_one({"_id": coat.id}, {"$unset": {"terms_version": ""}})
+    monkeypatch.setattr(conversions, "start_process", lambda name: None)
+    report = {"conversion": "terms", "product": coat.id, "terms_version": None}
+    for arguments, expected in ((["--dry-run"], [report]), (["--only", "terms"], [report]), ([], [])):
+        monkeypatch.setattr("sys.argv", ["conversions", *arguments])
+        conversions.main()
+        assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
 
 
 @pytest.mark.parametrize(
