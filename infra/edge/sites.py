@@ -10,6 +10,7 @@ from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 from aws_cdk import aws_s3 as s3
@@ -83,7 +84,11 @@ class SitesStack(Stack):
                     max_age=600,
                 )
             ]
-        return closed_bucket(self, site.key, f"reclothes-{self._environment}-{site.key}", self._logs, cors=rules)
+        name = f"reclothes-{self._environment}-{site.key}"
+        bucket = closed_bucket(self, site.key, name, self._logs, cors=rules)
+        if not site.is_application:
+            bucket.add_to_resource_policy(_no_originals(bucket))
+        return bucket
 
     def _distribution(self, site: Site) -> cloudfront.Distribution:
         policy = cloudfront.ResponseHeadersPolicy(
@@ -129,6 +134,17 @@ class SitesStack(Stack):
         target = route53.RecordTarget.from_alias(targets.CloudFrontTarget(self.distributions[site.key]))
         route53.ARecord(self, f"{logical(site.key)}A", zone=zone, record_name=f"{site.name}.", target=target)
         route53.AaaaRecord(self, f"{logical(site.key)}Aaaa", zone=zone, record_name=f"{site.name}.", target=target)
+
+
+def _no_originals(bucket: s3.Bucket) -> iam.PolicyStatement:
+    """Uploaded files, with the place and owner that a camera writes into them, are not for CloudFront."""
+    return iam.PolicyStatement(
+        sid="OriginalsStayPrivate",
+        effect=iam.Effect.DENY,
+        principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+        actions=["s3:GetObject"],
+        resources=[bucket.arn_for_objects("originals/*")],
+    )
 
 
 def closed_bucket(

@@ -231,6 +231,13 @@ def test_the_public_zone_knows_nothing_of_the_gateway_for_staff_and_of_the_servi
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_uploaded_files_of_photos_are_denied_to_cloudfront(environment: str) -> None:
+    policies = json.dumps(list(properties(environment, "AWS::S3::BucketPolicy").values()))
+    assert policies.count('"OriginalsStayPrivate"') == 1
+    assert policies.count("/originals/*") == 1
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_names_and_listeners_take_no_old_tls(environment: str) -> None:
     names = [
         *properties(environment, "AWS::ApiGateway::DomainName").values(),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
-from libs.chassis import clock, logs
+from libs.chassis import clock, events, logs
 from libs.chassis.security import principal
 
+# Both values and what is around them fit into one event (events.MOST_BYTES).
+MOST_BYTES = 28_000
+CUT_TO_CHARACTERS = (1_000, 200, 40)
 _recorded: ContextVar[list[str] | None] = ContextVar("audit_recorded", default=None)
 source_address: ContextVar[str] = ContextVar("source_address", default="")
 
@@ -15,7 +18,8 @@ source_address: ContextVar[str] = ContextVar("source_address", default="")
 def record(action: str, target: str, before: Any = None, after: Any = None) -> None:
     """Add an entry to the audit trail; it is written if, and only if, the current unit of work commits.
 
-    `before` and `after` are JSON values of what changed, without secrets and without personal data.
+    `before` and `after` are JSON values of what changed, without secrets and without personal data. Long texts of
+    one that has more than MOST_BYTES are cut and followed by their length.
     """
     from libs.chassis.service import running_service
 
@@ -27,8 +31,8 @@ def record(action: str, target: str, before: Any = None, after: Any = None) -> N
         "action": action,
         "target": target,
         "source_ip": source_address.get(),
-        "before": before,
-        "after": after,
+        "before": _fitting(before),
+        "after": _fitting(after),
         "request_id": logs.bound("request_id") or "",
         "occurred_at": clock.rfc3339(clock.now()),
     }
@@ -36,6 +40,26 @@ def record(action: str, target: str, before: Any = None, after: Any = None) -> N
     noted = _recorded.get()
     if noted is not None:
         noted.append(action)
+
+
+def _fitting(value: Any) -> Any:
+    """The value in at most MOST_BYTES of JSON."""
+    for longest in (None, *CUT_TO_CHARACTERS):
+        fitting = value if longest is None else _cut(value, longest)
+        size = len(events.as_json(fitting).encode())
+        if size <= MOST_BYTES:
+            return fitting
+    return {"omitted_bytes": size}
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:longest]}… ({len(value)} characters)"
+    if isinstance(value, dict):
+        return {name: _cut(part, longest) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(part, longest) for part in value]
+    return value
 
 
 def start() -> None:

@@ -39,7 +39,23 @@ def mongo_database() -> Any:
     return _database(url, settings().ca_file)
 
 
+# Errors of a command that the server refuses because of what we sent: BadValue, FailedToParse, TypeMismatch, dotted
+# and dollar field names, DocumentValidationFailure, a document or key that is too large, a duplicate key.
+_OUR_FAULTS = frozenset({2, 9, 14, 52, 57, 121, 10334, 11000, 11001, 12582, 17280})
+
+
 def is_away(error: BaseException) -> bool:
-    """Whether an error says that DocumentDB does not answer; its client is not loaded for the question."""
+    """Whether DocumentDB fails to do what it was rightly asked: no connection, no primary, a full disk, a panic.
+
+    Its client is not loaded for the question.
+    """
     errors: Any = sys.modules.get("pymongo.errors")
-    return errors is not None and isinstance(error, errors.ConnectionFailure)
+    if errors is None or not isinstance(error, errors.PyMongoError):
+        return False
+    if isinstance(error, errors.BulkWriteError):
+        failed = (error.details or {}).get("writeErrors", ())
+        return not any(one.get("code") in _OUR_FAULTS for one in failed)
+    if isinstance(error, errors.OperationFailure):
+        return error.code not in _OUR_FAULTS
+    own = (errors.ConfigurationError, errors.InvalidOperation, errors.DocumentTooLarge, errors.InvalidURI)
+    return not isinstance(error, own)

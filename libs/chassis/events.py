@@ -172,9 +172,9 @@ class EventRegistry:
         if collecting is not None:
             collecting.append(document)
             return
-        body = json.dumps(document, separators=(",", ":"))
-        if len(body) > MOST_BYTES:  # ASCII: a character is a byte
-            raise EventError(f"{event_type} of {subject} has {len(body)} bytes; {MOST_BYTES} is the most")
+        body = as_json(document)
+        if (size := len(body.encode())) > MOST_BYTES:
+            raise EventError(f"{event_type} of {subject} has {size} bytes; {MOST_BYTES} is the most")
         session().add(
             OutboxRow(
                 event_id=event_id,
@@ -185,6 +185,12 @@ class EventRegistry:
                 created_at=clock.now(),
             )
         )
+
+
+def as_json(document: Any) -> str:
+    """The JSON as it is sent, in UTF-8; SQS takes all characters but these two (API reference, SendMessage)."""
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 _collecting: ContextVar[list[dict[str, Any]] | None] = ContextVar("collecting_events", default=None)

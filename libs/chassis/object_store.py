@@ -65,6 +65,15 @@ class Bucket:
         with _answering():
             return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(most_bytes)
 
+    def read_if_there(self, key: str, most_bytes: int) -> bytes | None:
+        """The file's bytes, at most this many; None when there is no such file."""
+        return None if self.size_of(key) is None else self.read(key, most_bytes)
+
+    def delete(self, key: str) -> None:
+        """Deletes the file; one that is not there is no error."""
+        with _answering():
+            s3_client().delete_object(Bucket=self.name, Key=key)
+
     def write(self, key: str, content: bytes, content_type: str, *, cache_control: str | None = None) -> None:
         more: Any = {"CacheControl": cache_control} if cache_control else {}
         with _answering():

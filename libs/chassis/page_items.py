@@ -45,7 +45,7 @@ def dumped(rows: Sequence[Any], key: InstrumentedAttribute[Any], dump: Callable[
 
     What `dump` does not turn into a dict yet, its caller shows later.
     """
-    schema = _item_schema()
+    schema = item_schema()
     items = []
     for row in rows:
         if isinstance(row, Row):  # it could not be read
@@ -67,7 +67,7 @@ def _omit(table: str, row_id: Any, reason: str) -> None:
     logs.get_logger(__name__).error("row left out of a page", table=table, id=row_id, reason=reason[:300])
 
 
-def _item_schema() -> dict[str, Any] | None:
+def item_schema() -> dict[str, Any] | None:
     """The contract's schema of an item of the list that is being read; None outside a request."""
     try:
         listed = operation.response_schema("200", "application/json")

@@ -58,13 +58,18 @@ def form_for(bucket: Bucket, promise: Promise) -> dict[str, object]:
 
 
 def measured(bucket: Bucket, promise: Promise) -> tuple[int, int]:
-    """Width and height in pixels of what was uploaded.
+    """Width and height in pixels of what was uploaded, decoded in full.
 
     Raises PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
     """
+    return measure_image(uploaded_content(bucket, promise), promise.content_type)
+
+
+def uploaded_content(bucket: Bucket, promise: Promise) -> bytes:
+    """The file that was announced. Raises PhotoNotUploaded, PhotoUnlikePromise, PhotoStoreAway."""
     size = bucket.size_of(promise.key)
     if size is None:
         raise PhotoNotUploaded("Upload the file with the form first.")
     if size != promise.size:
         raise PhotoUnlikePromise(f"{size} bytes were uploaded, {promise.size} were announced.")
-    return measure_image(bucket.read(promise.key, promise.size), promise.content_type)
+    return bucket.read(promise.key, promise.size)

@@ -35,9 +35,8 @@ def promise(work_order_id: str, person_id: str, photo_id: str, content_type: str
         return known
     if work_order.state not in AT_WORK:
         raise IllegalMove(f"a check that is {work_order.state} takes no photos")
-    count = select(func.count()).where(CheckPhoto.work_order_id == work_order_id)
-    if (session().scalar(count) or 0) >= MOST_PHOTOS:
-        raise TooManyPhotos(f"a check has at most {MOST_PHOTOS} photos")
+    pending = CheckPhoto.work_order_id == work_order_id, CheckPhoto.expires_at > clock.now()
+    _require_at_most((session().scalar(select(func.count()).where(*pending)) or 0) + 1)
     photo = CheckPhoto(
         id=photo_id,
         work_order_id=work_order_id,
@@ -54,8 +53,9 @@ def promise(work_order_id: str, person_id: str, photo_id: str, content_type: str
 def take(work_order: WorkOrder, photo_ids: Sequence[str]) -> None:
     """Show these photos with the result, when all are there and are pictures.
 
-    UnknownPhoto, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    TooManyPhotos, UnknownPhoto, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
     """
+    _require_at_most(len(photo_ids))
     taken = []
     for position, photo_id in enumerate(photo_ids):
         photo = session().get(CheckPhoto, photo_id)
@@ -65,6 +65,11 @@ def take(work_order: WorkOrder, photo_ids: Sequence[str]) -> None:
         uploads.measured(photo_bucket(), photo)
         taken.append({"id": photo.id, "key": photo.key})
     work_order.photo_keys = taken
+
+
+def _require_at_most(count: int) -> None:
+    if count > MOST_PHOTOS:
+        raise TooManyPhotos(f"a check has at most {MOST_PHOTOS} photos")
 
 
 def address_of(key: str) -> str:

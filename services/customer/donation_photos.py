@@ -20,8 +20,9 @@ def promise(item: DonatingItem, photo_id: str, content_type: str, size: int) -> 
     for photo in item.photos:
         if photo.id == photo_id:
             return photo
-    if len(item.photos) >= MOST_PHOTOS:
-        raise TooManyPhotos(f"a piece has at most {MOST_PHOTOS} photos; remove one first")
+    now = clock.now()
+    item.photos[:] = [one for one in item.photos if one.is_uploaded or one.expires_at > now]
+    _require_room(len(item.photos))
     photo = DonatingPhoto(
         id=photo_id,
         key=uploads.new_key(f"donations/{item.id}", content_type),
@@ -38,10 +39,19 @@ def form_of(photo: DonatingPhoto) -> dict[str, Any]:
     return uploads.form_for(photo_bucket(), photo)
 
 
-def complete(photo: DonatingPhoto) -> None:
-    """Look at what was uploaded, once. PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway."""
+def complete(item: DonatingItem, photo: DonatingPhoto) -> None:
+    """Decode what was uploaded, once, and show it with its item, which is locked.
+
+    TooManyPhotos, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    """
     if not photo.is_uploaded:
+        _require_room(sum(one.is_uploaded for one in item.photos))
         photo.width, photo.height = uploads.measured(photo_bucket(), photo)
+
+
+def _require_room(count: int) -> None:
+    if count >= MOST_PHOTOS:
+        raise TooManyPhotos(f"a piece has at most {MOST_PHOTOS} photos; remove one first")
 
 
 def photo_of(item: DonatingItem, photo_id: str) -> DonatingPhoto:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from libs.chassis import audit, clock, db, ids
+from libs.chassis import audit, clock, db, ids, jobs, omissions
 from libs.chassis.security import Principal, principal, use_principal
 from services.shopping import product_store
 from services.shopping.products import Document, Product
@@ -42,25 +42,38 @@ def event_entry(event_type: str) -> Document:
 def announce(product: Product, entries: Sequence[Document]) -> None:
     """Puts these announcements of the product into the outbox of the current unit of work."""
     for entry in entries:
-        if "audit" in entry:
-            _record(product.id, entry)
-        else:
-            registry.publish(
-                entry["event_type"],
-                subject=product.id,
-                data=_data_of(entry["event_type"], product),
-                version=product.version,
-            )
+        _publish(product, entry)
     announced = [entry["id"] for entry in entries]
     if announced:
         db.after_commit(lambda: product_store.remove_announcements(product.id, announced))
 
 
 def announce_left_over() -> None:
-    """Announces what a crash left unannounced."""
+    """Announces what a crash left unannounced; an entry that cannot be announced is set aside."""
     moment = clock.now() - LEFT_OVER_AFTER
     for product in product_store.products_with_announcements_before(moment, MOST_AT_ONCE):
-        announce(product, [entry for entry in product.announcements if entry["at"] < moment])
+        for entry in product.announcements:
+            if entry["at"] < moment:
+                _announce_or_set_aside(product, entry)
+
+
+def _announce_or_set_aside(product: Product, entry: Document) -> None:
+    try:
+        with db.session().begin_nested():
+            _publish(product, entry)
+    except omissions.ITEM_FAULTS as error:
+        jobs.report_failure("announce_left_over_changes", str(entry.get("id")), error)
+        product_store.set_announcement_aside(product.id, entry)
+    else:
+        db.after_commit(lambda: product_store.remove_announcements(product.id, [entry["id"]]))
+
+
+def _publish(product: Product, entry: Document) -> None:
+    if "audit" in entry:
+        _record(product.id, entry)
+        return
+    event_type = entry["event_type"]
+    registry.publish(event_type, subject=product.id, data=_data_of(event_type, product), version=product.version)
 
 
 def _data_of(event_type: str, product: Product) -> Document:

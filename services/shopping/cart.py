@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from libs.chassis import omissions
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict
 from libs.chassis.system_settings import setting
@@ -98,7 +99,12 @@ def _with_products(customer_id: str, stored: StoredCart) -> Cart:
     """Joins the current facts of all products, with one query at most."""
     entries = stored.present_entries
     products = catalogue.find_products(entry.product_id for entry in entries) if entries else {}
-    items = [_item(customer_id, entry, products.get(entry.product_id)) for entry in entries]
+    items = omissions.readable(
+        entries,
+        lambda entry: _item(customer_id, entry, products.get(entry.product_id)),
+        kind="cart item",
+        id_of=lambda entry: entry.product_id,
+    )
     return Cart(
         items=items,
         total=sum_money((item.price for item in items if item.available), setting("billing.currency")),
@@ -115,12 +121,13 @@ def _item(customer_id: str, entry: CartEntry, product: Product | None) -> CartIt
         title=product.title if product else "",
         price=price,
         available=product is not None and product.is_available and price.currency == setting("billing.currency"),
-        changed=_change_of(customer_id, product, repriced=price != seen_price),
+        changed=change_of(customer_id, product, repriced=price != seen_price),
         added_at=_moment(entry.added_at_ms),
     )
 
 
-def _change_of(customer_id: str, product: Product | None, *, repriced: bool) -> ItemChange | None:
+def change_of(customer_id: str, product: Product | None, *, repriced: bool) -> ItemChange | None:
+    """What the buyer has to be shown of this product; None when it is as it was put in, or the buyer's own."""
     if product is None:
         return ItemChange.WITHDRAWN
     if product.state is ProductState.PUBLISHED:

@@ -31,6 +31,10 @@ class CartCacheAway(Exception):
     """ElastiCache did not answer; whether the step happened is not known."""
 
 
+class CartUnreadable(CartCacheAway):
+    """What ElastiCache has of this one cart cannot be read."""
+
+
 @dataclass(frozen=True)
 class CartStep:
     """What a step did: nothing when `unchecked` (the copy must first be compared with the database) or `full`."""
@@ -74,7 +78,10 @@ def take_step(
     if outcome == "unchecked":
         return CartStep(outcome, StoredCart(0, 0, {}))
     texts = [_text(item) for item in answer[3]]
-    entries = {name: decoded(name, value) for name, value in zip(texts[::2], texts[1::2], strict=True)}
+    try:
+        entries = {name: decoded(name, value) for name, value in zip(texts[::2], texts[1::2], strict=True)}
+    except ValueError as error:
+        raise CartUnreadable(customer_id) from error
     return CartStep(outcome, StoredCart(int(answer[1]), int(answer[2]), entries))
 
 
@@ -113,6 +120,8 @@ def _run(customer_id: str, request: str) -> list[Any]:
         answer: list[Any] = script(keys=[f"cart:{customer_id}", UNSAVED_KEY], args=[request])
     except _AWAY as error:
         raise CartCacheAway from error
+    except exceptions.ResponseError as error:
+        raise CartUnreadable(customer_id) from error
     return answer
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from libs.chassis import omissions
+
 # How many entries of products taken out are kept, the youngest ones: enough to outlive any copy in use.
 MOST_TAKEN_OUT = 100
 
@@ -75,6 +77,12 @@ def decoded(product_id: str, text: str) -> CartEntry:
     return CartEntry(product_id, int(changed_at), present == "1", int(added_at), int(amount), currency)
 
 
+def decoded_entries(pairs: Iterable[tuple[str, str]]) -> Entries:
+    """The entries of pairs of product id and stored form, without those that cannot be read."""
+    found = omissions.readable(pairs, lambda pair: decoded(*pair), kind="cart item", id_of=lambda pair: pair[0])
+    return {entry.product_id: entry for entry in found}
+
+
 def merged(cart: StoredCart, other: StoredCart) -> StoredCart:
     """One cart of two copies; content that neither had gets a version that neither has used."""
     entries = without_oldest_taken_out(_younger_of_each(cart.entries, other.entries))
@@ -99,15 +107,20 @@ def _rank(entry: CartEntry) -> tuple[int, str]:
     return entry.changed_at_ms, entry.encoded()
 
 
-def changed(cart: StoredCart, changes: Iterable[CartChange], *, now_ms: int, most_items: int) -> StoredCart:
+def changed(
+    cart: StoredCart, changes: Iterable[CartChange], *, now_ms: int, most_items: int, may_be_stale: bool = False
+) -> StoredCart:
     """The cart after the changes, one version on; the same cart when they change nothing.
 
-    Raises CartIsFull. cart.lua does the same in ElastiCache.
+    A copy that `may_be_stale` notes each change even if it seems to have it already: another copy may have the
+    opposite with a younger time. Raises CartIsFull. cart.lua does the same in ElastiCache.
     """
     entries = dict(cart.entries)
     for change in changes:
-        entry = _entry_after(entries.get(change.product_id), change, now_ms)
-        if entry is not None:
+        known = entries.get(change.product_id)
+        is_certain = not (may_be_stale and change.put_in_until_ms == 0)
+        if not (is_certain and _is_done(known, change)):
+            entry = _entry_after(known, change, now_ms)
             entries[change.product_id] = entry
     if entries == cart.entries:
         return cart
@@ -116,19 +129,25 @@ def changed(cart: StoredCart, changes: Iterable[CartChange], *, now_ms: int, mos
     return StoredCart(cart.version + 1, now_ms, without_oldest_taken_out(entries))
 
 
-def _entry_after(known: CartEntry | None, change: CartChange, now_ms: int) -> CartEntry | None:
-    in_cart = known is not None and known.present
-    if not change.present and (known is None or not in_cart or 0 < change.put_in_until_ms < known.added_at_ms):
-        return None
-    price = (change.price_amount, change.price_currency)
-    if known is not None and in_cart and change.present:
-        if price == (known.price_amount, known.price_currency):
-            return None
-        added_at_ms = known.added_at_ms
-    else:
-        added_at_ms = now_ms
-    changed_at_ms = max(now_ms, known.changed_at_ms + 1) if known else now_ms
-    return CartEntry(change.product_id, changed_at_ms, change.present, added_at_ms, *price)
+def _is_done(known: CartEntry | None, change: CartChange) -> bool:
+    """Whether the cart is already as the change wants it."""
+    if known is None or not known.present:
+        return not change.present
+    if not change.present:
+        return 0 < change.put_in_until_ms < known.added_at_ms
+    return (change.price_amount, change.price_currency) == (known.price_amount, known.price_currency)
+
+
+def _entry_after(known: CartEntry | None, change: CartChange, now_ms: int) -> CartEntry:
+    stays_in = known is not None and known.present and change.present
+    return CartEntry(
+        product_id=change.product_id,
+        changed_at_ms=max(now_ms, known.changed_at_ms + 1) if known else now_ms,
+        present=change.present,
+        added_at_ms=known.added_at_ms if known is not None and stays_in else now_ms,
+        price_amount=change.price_amount,
+        price_currency=change.price_currency,
+    )
 
 
 def without_oldest_taken_out(entries: Mapping[str, CartEntry]) -> Entries:

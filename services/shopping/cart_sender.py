@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from threading import Event, Lock
 from typing import Any
 
+from libs.chassis import omissions
 from libs.chassis.messaging import QueueUnavailable, send_to_queue
-from services.shopping.cart_entries import StoredCart, decoded, merged
+from services.shopping.cart_entries import StoredCart, decoded_entries, merged
 
 CART_QUEUE = "cart"
 # A cart of the greatest size is 14 kB in a message, and SQS takes 256 KiB of base64.
@@ -62,14 +63,17 @@ def send_cart(customer_id: str, cart: StoredCart) -> None:
 
 def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
     """The carts of a message by their customers; releases before this one sent one cart a message."""
-    return {
-        cart["customer_id"]: StoredCart(
-            cart["version"],
-            cart["updated_at_ms"],
-            {product_id: decoded(product_id, text) for product_id, text in cart["entries"]},
+    return dict(
+        omissions.readable(
+            message.get("carts", [message]),
+            lambda cart: (
+                cart["customer_id"],
+                StoredCart(cart["version"], cart["updated_at_ms"], decoded_entries(cart["entries"])),
+            ),
+            kind="cart",
+            id_of=lambda cart: cart.get("customer_id"),
         )
-        for cart in message.get("carts", [message])
-    }
+    )
 
 
 def _join_message(customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:

@@ -2,7 +2,7 @@
 
 An acknowledged change is always in two places, or in the one that lasts:
 - normally in ElastiCache and in a message to the worker, who saves it in the database;
-- queue down: in ElastiCache, marked unsaved, and sent later by `send_unsaved`;
+- queue down: in ElastiCache, and saved in the database right away; marked unsaved if that is down too;
 - database down: as normally; the message waits, and the mark stays until the cart is seen saved;
 - ElastiCache down: in the database, which answers then; `tell_cache` brings it to ElastiCache afterwards;
 - ElastiCache lost or restarted: each cart is compared with the database before it counts again.
@@ -12,24 +12,23 @@ Copies are merged entry by entry (cart_entries.py), so none of these can undo a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from threading import Lock
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from libs.chassis import db
+from libs.chassis import db, jobs
 from libs.chassis.logs import get_logger
 from libs.chassis.messaging import QueueUnavailable
 from libs.chassis.system_settings import setting
 from services.shopping import cart_cache, cart_rows, cart_sender
-from services.shopping.cart_cache import CartCacheAway, CartStep
+from services.shopping.cart_cache import CartCacheAway, CartStep, CartUnreadable
 from services.shopping.cart_entries import CartChange, CartIsFull, StoredCart
 
 # A message needs a moment to become a row; what is still unsaved after this is sent (again).
 UNSAVED_IS_LATE_AFTER_MS = 10_000
 SENT_AGAIN_AFTER_MS = 10_000
-MOST_AT_ONCE = 100
+BATCH_SIZE = 100
 
 # Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its
 # copy looks valid to it, so it is compared again before this process uses it.
@@ -60,22 +59,34 @@ def send_unsaved() -> None:
     """Sends the carts again whose latest version was not seen in the database for a while."""
     try:
         now_ms = cart_cache.now_ms()
-        late = cart_cache.unsaved_customer_ids(older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=MOST_AT_ONCE)
+        late = cart_cache.unsaved_customer_ids(older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=BATCH_SIZE)
         for customer_id in late:
-            cart_sender.send_cart(customer_id, cart_cache.take_step(customer_id).cart)
-            cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
-    except (CartCacheAway, QueueUnavailable) as away:
+            if _send_again(customer_id):
+                cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
+    except CartCacheAway as away:
         get_logger(__name__).warning("unsaved carts wait", reason=type(away).__name__)
+
+
+def _send_again(customer_id: str) -> bool:
+    """Whether the cart is dealt with for now: sent, saved, or not to be read at all."""
+    try:
+        return _send_or_save(customer_id, cart_cache.take_step(customer_id).cart)
+    except CartUnreadable as error:
+        jobs.report_failure("carts", customer_id, error)
+        return True
 
 
 def tell_cache() -> None:
     """Brings the carts that were changed in the database alone to ElastiCache, once it answers again."""
     with db.unit_of_work(reads_only=True):
-        customer_ids = cart_rows.customers_with_cache_behind(MOST_AT_ONCE)
+        customer_ids = cart_rows.customers_with_cache_behind(BATCH_SIZE)
         behind = {customer_id: cart_rows.load_cart(customer_id) for customer_id in customer_ids}
     for customer_id, saved in behind.items():
         try:
             cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
+        except CartUnreadable as error:
+            jobs.report_failure("carts", customer_id, error)
+            continue
         except CartCacheAway:
             return
         cart_rows.mark_cache_caught_up(customer_id, saved.version)
@@ -91,7 +102,7 @@ def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCa
     if step.outcome == "full":
         raise CartIsFull
     if step.outcome == "changed":
-        _send_or_leave_unsaved(customer_id, step.cart)
+        _send_or_save(customer_id, step.cart)
     return step.cart
 
 
@@ -124,16 +135,30 @@ def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> Store
     return cart
 
 
-def _send_or_leave_unsaved(customer_id: str, cart: StoredCart) -> None:
-    """Sends the cart, or leaves it marked unsaved in ElastiCache, to be sent later by `send_unsaved`."""
-    with suppress(QueueUnavailable):
+def _send_or_save(customer_id: str, cart: StoredCart) -> bool:
+    """Sends the cart to the worker or, without the queue, saves it here; False without both: it stays unsaved."""
+    try:
         cart_sender.send_cart(customer_id, cart)
+    except QueueUnavailable:
+        try:
+            with db.session().begin_nested():
+                saved = cart_rows.merge_cart(customer_id, cart)
+        except SQLAlchemyError as error:
+            if not db.is_disconnect(error):
+                raise
+            get_logger(__name__).warning("cart stays unsaved", reason=type(error).__name__)
+            return False
+        db.after_commit(lambda: _tell_saved({customer_id: saved}))
+    return True
 
 
 def _tell_saved(saved: Mapping[str, StoredCart]) -> None:
-    try:
-        for customer_id, cart in saved.items():
+    for customer_id, cart in saved.items():
+        try:
             cart_cache.take_step(customer_id, other=cart, other_is_saved=True)
-    except CartCacheAway:
-        # They stay marked unsaved there, and are compared when ElastiCache is back.
-        get_logger(__name__).info("carts saved while their cache is away")
+        except CartUnreadable as error:
+            jobs.report_failure("carts", customer_id, error)
+        except CartCacheAway:
+            # They stay marked unsaved there, and are compared when ElastiCache is back.
+            get_logger(__name__).info("carts saved while their cache is unavailable")
+            return

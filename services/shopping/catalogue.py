@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from libs.chassis import omissions
 from libs.chassis.pagination import decode_cursor, encode_cursor, wrong_cursor
 from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
@@ -94,11 +95,20 @@ def count_facets(wanted: ProductFilter) -> dict[str, Any]:
             number = product_store.count_products(query, MOST_COUNTED + 1)
             searched_for = mended if number else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
-    for found in product_store.count_facets(query, MOST_COUNTED, MOST_VALUES):
-        values = facets[found["_id"].partition(":")[0]]
-        if len(values) < MOST_VALUES_OF_FACET:
-            values.append({"value": found["label"], "count": found["count"]})
+    counted = product_store.count_facets(query, MOST_COUNTED, MOST_VALUES)
+    values = omissions.readable(counted, _facet_value, kind="facet", id_of=lambda found: found["_id"])
+    for name, value in values:
+        if len(facets[name]) < MOST_VALUES_OF_FACET:
+            facets[name].append(value)
     return {"facets": facets, "is_complete": number <= MOST_COUNTED, "searched_for": searched_for}
+
+
+def _facet_value(found: Document) -> tuple[str, dict[str, Any]]:
+    """The facet of a counted term, and what is shown of it."""
+    name, label = found["_id"].partition(":")[0], found["label"]
+    if name not in FACETS or not isinstance(label, str):
+        raise ValueError("not a facet")
+    return name, {"value": label, "count": found["count"]}
 
 
 def get_product(product_id: str) -> Product:

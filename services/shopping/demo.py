@@ -13,9 +13,16 @@ from typing import Any
 from pymongo import UpdateOne
 
 from libs.chassis import clock
-from services.shopping import photo_store, product_store, vocabulary
+from services.shopping import photo_sizes, photo_store, product_photos, product_store, vocabulary
 from services.shopping.demo_pictures import COLOURS, HEIGHT, WIDTH, draw_garment
-from services.shopping.products import Document, ProductState
+from services.shopping.products import (
+    PHOTOS_VERSION,
+    Document,
+    Photo,
+    PhotoSize,
+    ProductState,
+    photo_from_document,
+)
 from services.shopping.search_terms import vocabulary_of
 
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
@@ -112,16 +119,14 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
     cents = _price(garment, facts["condition"], chance)
     product_id = _id("prd", number)
     created_at = clock.now() - timedelta(hours=3 * number + chance.randint(1, 3))
-    photo = {"id": _id("pho", number), "content_type": "image/jpeg", "width": WIDTH, "height": HEIGHT}
-    if number < WITH_PHOTO_SIZES:
-        photo["sizes_wanted"] = True
     product: Document = {
         "_id": product_id,
         "version": 1,
         "state": str(state),
         **facts,
         **product_store.found_by(facts),
-        "photos": [{**photo, "key": f"products/{product_id}/{photo['id']}.jpg"}],
+        "photos": [product_photos.stored_photo(_photo(number, product_id))],
+        "photos_version": PHOTOS_VERSION if number >= WITH_PHOTO_SIZES else PHOTOS_VERSION - 1,
         "created_at": created_at,
         "updated_at": created_at,
         "announcements": [],
@@ -131,6 +136,14 @@ def _product(number: int, state: ProductState, chance: Random) -> Document:
     if state is ProductState.PUBLISHED:
         product["published_at"] = created_at
     return product
+
+
+def _photo(number: int, product_id: str) -> Photo:
+    """One size only, which needs no scaling; the worker makes the others of the newest."""
+    photo_id = _id("pho", number)
+    shown = PhotoSize("large", f"{photo_store.SHOWN}{product_id}/{photo_id}.jpg", WIDTH, HEIGHT)
+    key = f"{photo_sizes.originals_folder(product_id)}/{photo_id}.jpg"
+    return Photo(photo_id, key, "image/jpeg", WIDTH, HEIGHT, (shown,))
 
 
 def _facts(garment: Garment, chance: Random) -> dict[str, Any]:
@@ -158,7 +171,9 @@ def _price(garment: Garment, condition: str, chance: Random) -> int:
 
 def _store_picture(number: int, product: Document) -> None:
     picture = draw_garment(product["category"], product["colour"], number // len(GARMENTS) + number)
-    photo_store.photo_bucket().write(product["photos"][0]["key"], picture, "image/jpeg")
+    photo = photo_from_document(product["photos"][0])
+    for key in (photo.key, photo.sizes[0].key):
+        photo_store.photo_bucket().write(key, picture, photo.content_type)
 
 
 def _id(prefix: str, number: int) -> str:

@@ -13,10 +13,10 @@ from services.shopping import (
     cart_store,
     holds,
     inventory,
-    photo_sizes,
-    product_store,
+    photo_conversion,
     sold_products,
     tastes,
+    term_conversion,
 )
 from services.shopping.cart_sender import CART_QUEUE
 from services.shopping.registry import registry
@@ -129,13 +129,13 @@ def tell_cache_of_carts_changed_without_it() -> None:
 
 
 @registry.every(seconds=2)
-def make_sizes_of_photos() -> None:
-    photo_sizes.make_wanted()
+def convert_stored_photos() -> None:
+    photo_conversion.convert_photos()
 
 
 @registry.every(seconds=30)
 def refresh_search_terms() -> None:
-    product_store.refresh_terms(100)
+    term_conversion.convert_terms()
 
 
 @registry.every(seconds=600)

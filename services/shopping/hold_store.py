@@ -17,7 +17,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from libs.chassis import clock
+from libs.chassis import clock, omissions
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money, sum_money
 from services.shopping.products import Document
@@ -129,7 +129,12 @@ def active_order_ids(until: datetime, after: str, limit: int) -> list[str]:
 def unannounced_holds(decided_before: datetime, limit: int) -> list[Hold]:
     """Decided holds of which the products or the event may be missing, because a crash came in between."""
     found = _holds().find({"announced": False, "decided_at": {"$lt": decided_before}})
-    return [_hold_from_document(document) for document in found.sort("decided_at", ASCENDING).limit(limit)]
+    return omissions.readable(
+        found.sort("decided_at", ASCENDING).limit(limit),
+        _hold_from_document,
+        kind="hold",
+        id_of=lambda document: document["_id"],
+    )
 
 
 def mark_announced(order_id: str) -> None:

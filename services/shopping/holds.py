@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from libs.chassis import clock, db
+from libs.chassis import clock, db, omissions
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import CURRENCY, setting
-from services.shopping import hold_store, moments, product_store
+from services.shopping import hold_rules, hold_store, product_store
 from services.shopping.hold_store import HeldItem, Hold, HoldState, ReleaseReason
-from services.shopping.products import Product, ProductState, ProductUnavailable
+from services.shopping.products import Product, ProductUnavailable
 from services.shopping.registry import registry
 
 # A request or a worker finishes its own decision within this time; only what is older is left over.
@@ -75,7 +75,7 @@ def create_hold(
     shown another total, HoldMismatch, HoldEnded.
     """
     hold = hold_store.find_hold(order_id) or _open_hold(order_id, buyer_id, product_ids, expected_total)
-    if hold.buyer_id != buyer_id or set(hold.product_ids) != set(product_ids):
+    if not hold_rules.is_same_order(hold, buyer_id, product_ids):
         raise HoldMismatch(f"Order {order_id} holds other products.")
     if hold.state is HoldState.RELEASED:
         raise HoldEnded(f"The hold of order {order_id} was released ({hold.reason}).")
@@ -173,12 +173,12 @@ def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], 
 def sweep() -> None:
     """Releases lapsed holds and finishes what a crash left unfinished."""
     now = clock.now()
-    for order_id in hold_store.lapsed_order_ids(now, MOST_AT_ONCE):
-        _release_if_lapsed(order_id)
-    for hold in hold_store.unannounced_holds(now - LEFT_OVER_AFTER, MOST_AT_ONCE):
-        settle(hold)
-    for product in product_store.products_held_past(now - LEFT_OVER_AFTER, MOST_AT_ONCE):
-        _settle_stray(product)
+    lapsed = hold_store.lapsed_order_ids(now, MOST_AT_ONCE)
+    omissions.each(lapsed, _release_if_lapsed, job="sweep_holds", id_of=str)
+    unannounced = hold_store.unannounced_holds(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
+    omissions.each(unannounced, settle, job="sweep_holds", id_of=lambda hold: hold.order_id)
+    strays = product_store.products_held_past(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
+    omissions.each(strays, _settle_stray, job="sweep_holds", id_of=lambda product: product.id)
 
 
 def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None) -> Hold:
@@ -191,7 +191,7 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expecte
         if twin is not None:
             return twin
         raise _held_by_own_order(sorted(missing), buyer_id) or _unavailable(sorted(missing))
-    until = moments.now() + timedelta(minutes=setting("shopping.hold_minutes"))
+    until = hold_rules.deadline(clock.now(), setting("shopping.hold_minutes"))
     hold = Hold(order_id, buyer_id, HoldState.ACTIVE, until, items)
     if expected_total not in (None, hold.total):
         raise PriceChanged(f"They cost {hold.total} now.", total=hold.total.to_dict())
@@ -200,22 +200,13 @@ def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expecte
 
 def _available(product_ids: Sequence[str]) -> list[HeldItem]:
     """What can be ordered now; what is priced in another currency than that of the platform cannot."""
-    products, currency = product_store.find_products(product_ids), setting(CURRENCY)
-    return [
-        HeldItem(product.id, product.title, product.price)
-        for product_id in product_ids
-        if (product := products.get(product_id))
-        and product.is_available
-        and product.price
-        and product.price.currency == currency
-    ]
+    return hold_rules.available_items(product_ids, product_store.find_products(product_ids), setting(CURRENCY))
 
 
 def _release_lapsed_holds_of(product_ids: Iterable[str]) -> None:
     """A lapsed hold met on the way is released at once: the next buyer need not wait for the sweeper."""
-    now = clock.now()
-    holds = [product.hold for product in product_store.find_products(product_ids).values() if product.hold]
-    for order_id in {hold.order_id for hold in holds if hold.until <= now}:
+    products = product_store.find_products(product_ids).values()
+    for order_id in hold_rules.orders_with_lapsed_holds(products, clock.now()):
         _release_if_lapsed(order_id)
 
 
@@ -253,16 +244,11 @@ def _refuse(hold: Hold, lost_product_id: str) -> NoReturn:
 
 def _held_by_own_order(product_ids: Sequence[str], buyer_id: str) -> ProductUnavailable | None:
     """What to say to a buyer whose own open order has all of these products; None for others."""
-    products = product_store.find_products(product_ids)
-    orders = {
-        product.hold.order_id
-        for product in products.values()
-        if product.hold and product.state is ProductState.HELD and product.belongs_to(buyer_id)
-    }
-    mine = [one for one in products.values() if one.hold and one.hold.order_id in orders]
-    if len(orders) != 1 or len(mine) < len(product_ids):
+    products = product_store.find_products(product_ids).values()
+    order_id = hold_rules.own_order_with_all(product_ids, products, buyer_id)
+    if order_id is None:
         return None
-    detail = f"Your own order {orders.pop()} holds it; pay that one, or cancel it."
+    detail = f"Your own order {order_id} holds it; pay that one, or cancel it."
     return ProductUnavailable(detail, unavailable_product_ids=list(product_ids))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from libs.chassis import clock
+from libs.chassis import clock, omissions
 from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest, Unprocessable
@@ -60,7 +60,7 @@ def edit(product: Product, fields: Mapping[str, Any]) -> Product:
     product.after(Move.EDIT)
     _require_storable_names(fields.get("attributes", {}))
     before = {name: getattr(product, name) for name in fields}
-    return _change(product, "edit_product", before, dict(fields), set_fields=fields)
+    return audited_change(product, "edit_product", before, dict(fields), set_fields=fields)
 
 
 def set_price(product: Product, price: Money) -> Product:
@@ -74,7 +74,7 @@ def set_price(product: Product, price: Money) -> Product:
         )
     before = {"price": product.price.to_dict() if product.price else None}
     after = {"price": price.to_dict()}
-    return _change(product, "set_product_price", before, after, set_fields={**after, "state": str(state)})
+    return audited_change(product, "set_product_price", before, after, set_fields={**after, "state": str(state)})
 
 
 def publish(product: Product, publish_at: datetime | None = None, *, only_as_read: bool = False) -> Product:
@@ -85,7 +85,7 @@ def publish(product: Product, publish_at: datetime | None = None, *, only_as_rea
     """
     if publish_at is not None and publish_at > clock.now():
         product.after(Move.SCHEDULE)
-        return _change(
+        return audited_change(
             product,
             "publish_product",
             {"publish_at": clock.rfc3339(product.publish_at)},
@@ -93,7 +93,7 @@ def publish(product: Product, publish_at: datetime | None = None, *, only_as_rea
             set_fields={"publish_at": moments.to_milliseconds(publish_at)},
             whatever_version=not only_as_read,
         )
-    return _change(
+    return audited_change(
         product,
         "publish_product",
         {"state": str(product.state)},
@@ -111,7 +111,7 @@ def withdraw(product: Product, *, only_as_read: bool = False) -> Product:
     if product.publish_at is not None:
         return _unschedule(product, only_as_read)
     state = str(product.after(Move.WITHDRAW))
-    return _change(
+    return audited_change(
         product,
         "withdraw_product",
         {"state": str(product.state)},
@@ -124,7 +124,7 @@ def withdraw(product: Product, *, only_as_read: bool = False) -> Product:
 
 def _unschedule(product: Product, only_as_read: bool) -> Product:
     product.after(Move.UNSCHEDULE)
-    return _change(
+    return audited_change(
         product,
         "withdraw_product",
         {"publish_at": clock.rfc3339(product.publish_at)},
@@ -149,17 +149,21 @@ def resume(product: Product, *, only_as_read: bool = False) -> Product:
             "unset_fields": ["hold", "price", "came_back_with", "published_at", "publish_at"],
         }
     after["state"] = change["set_fields"]["state"]
-    return _change(product, "resume_product", before, after, whatever_version=not only_as_read, **change)
+    return audited_change(product, "resume_product", before, after, whatever_version=not only_as_read, **change)
 
 
 def publish_due() -> None:
     """Publishes the priced products whose time has come; one changed meanwhile waits for the next run."""
-    for product in product_store.products_due_for_publication(clock.now(), MOST_AT_ONCE):
-        publication = _publication(product)
-        event = announcements.event_entry(publication.pop("event_type"))
-        published = product_store.change_product(product, announcements=[event], **publication)
-        if published is not None:
-            announcements.announce(published, [event])
+    due = product_store.products_due_for_publication(clock.now(), MOST_AT_ONCE)
+    omissions.each(due, _publish_if_unchanged, job="publish_due_products", id_of=lambda product: product.id)
+
+
+def _publish_if_unchanged(product: Product) -> None:
+    publication = _publication(product)
+    event = announcements.event_entry(publication.pop("event_type"))
+    published = product_store.change_product(product, announcements=[event], **publication)
+    if published is not None:
+        announcements.announce(published, [event])
 
 
 def _publication(product: Product) -> dict[str, Any]:
@@ -171,7 +175,7 @@ def _publication(product: Product) -> dict[str, Any]:
     }
 
 
-def _change(
+def audited_change(
     product: Product,
     action: str,
     before: Mapping[str, Any],
@@ -181,7 +185,10 @@ def _change(
     whatever_version: bool = False,
     **update: Any,
 ) -> Product:
-    """One audited change of the product as it was read, told to the others if it is an event for them."""
+    """One change of the product as it was read, with its audit entry and, if others need it, its event.
+
+    Raises ProductChangedMeanwhile, or IllegalProductMove when only the state had to be as it was read.
+    """
     entries = [announcements.audit_entry(action, before, after)]
     if event_type is not None:
         entries.append(announcements.event_entry(event_type))

@@ -15,6 +15,9 @@ from libs.chassis.object_store import Bucket
 from services.shopping.products import Document
 from services.shopping.settings import shopping_settings
 
+# Nobody outside reads what is under ORIGINALS (infra/edge/sites.py); what is under SHOWN is public.
+ORIGINALS = "originals/"
+SHOWN = "products/"
 # A promised upload is forgotten by the database a day after its form has expired.
 SECONDS_KEPT_AFTER_EXPIRY = 24 * 3600
 

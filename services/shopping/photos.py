@@ -1,19 +1,29 @@
-"""Photos of a product: presigned form, upload straight to S3, a check that it is a picture (story d-po-06)."""
+"""Photos of a product: presigned form, upload straight to S3, then the files that pages show (story d-po-06)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from libs.chassis import uploads
+from libs.chassis import db, uploads
+from libs.chassis.logs import get_logger
+from libs.chassis.object_store import PhotoStoreAway
+from libs.chassis.problems import Unprocessable
 from libs.chassis.uploads import FORM_VALID_FOR, PhotoNotFound, TooManyPhotos
-from services.shopping import announcements, moments, photo_store, product_store
-from services.shopping.inventory import get_product
+from services.shopping import announcements, moments, photo_sizes, photo_store, product_photos
+from services.shopping.inventory import audited_change, get_product
 from services.shopping.photo_store import PhotoUpload
-from services.shopping.products import Move, Photo
+from services.shopping.products import Move, Photo, Product, ProductChangedMeanwhile
 from services.shopping.settings import shopping_settings
 
 MOST_PHOTOS = 12
+MOST_SHOWN = 20  # `maxItems` of the contract, for products of releases that did not limit completions
+
+
+class PhotosDiffer(Unprocessable):
+    slug = "photos-differ"
+    title = "These are not the photos of the product"
 
 
 @dataclass(frozen=True)
@@ -28,15 +38,12 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
 
     Raises ProductNotFound, IllegalProductMove, TooManyPhotos.
     """
-    product = get_product(product_id)
-    product.after(Move.EDIT)
-    if len(product.photos) >= MOST_PHOTOS:
-        raise TooManyPhotos(f"A product has at most {MOST_PHOTOS} photos.")
+    _require_room(get_product(product_id))
     upload = photo_store.insert_upload(
         PhotoUpload(
             id=photo_id,
             product_id=product_id,
-            key=uploads.new_key(f"products/{product_id}", content_type),
+            key=uploads.new_key(photo_sizes.originals_folder(product_id), content_type),
             content_type=content_type,
             size=size,
             expires_at=moments.now() + FORM_VALID_FOR,
@@ -47,31 +54,93 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
 
 
 def complete_upload(product_id: str, photo_id: str) -> Photo:
-    """Checks what was uploaded and shows it on the product; a second time it is the same photo.
+    """Makes of what was uploaded the files that pages show; a repeated request returns the same photo.
 
-    Raises PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, IllegalProductMove.
+    Raises PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, TooManyPhotos, IllegalProductMove.
     """
     product = get_product(product_id)
-    for photo in product.photos:
-        if photo.id == photo_id:
-            return photo
+    if (known := _photo_of(product, photo_id)) is not None:
+        return known
     upload = photo_store.find_upload(product_id, photo_id)
     if upload is None:
-        raise PhotoNotFound(f"No upload {photo_id} was asked for.")
-    product.after(Move.EDIT)
-    width, height = uploads.measured(photo_store.photo_bucket(), upload)
-    photo = Photo(photo_id, upload.key, upload.content_type, width, height)
+        raise PhotoNotFound(f"No upload {photo_id} was announced.")
+    _require_room(product)
+    content = uploads.uploaded_content(photo_store.photo_bucket(), upload)
+    photo = photo_sizes.shown_photo(product_id, photo_id, upload.key, upload.content_type, content)
     entry = announcements.audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
-    stored = {name: value for name, value in vars(photo).items() if name != "sizes"}
-    changed = product_store.add_photo(product_id, {**stored, "sizes_wanted": True}, entry)
-    if changed is not None:
-        announcements.announce(changed, [entry])
+    changed = product_photos.add_photo(product_id, photo, entry, MOST_PHOTOS)
+    if changed is None:
+        return _completed_meanwhile(product_id, photo)
+    announcements.announce(changed, [entry])
     return photo
 
 
+def _completed_meanwhile(product_id: str, photo: Photo) -> Photo:
+    """Why the photo was not added: another request did it, or filled the product, or it cannot be edited now."""
+    product = get_product(product_id)
+    if (known := _photo_of(product, photo.id)) is not None:
+        return known
+    _require_room(product)
+    raise ProductChangedMeanwhile("Complete the upload again.")
+
+
+def remove_photo(product_id: str, photo_id: str) -> None:
+    """Removes a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalProductMove."""
+    product = get_product(product_id)
+    product.after(Move.EDIT)
+    photo = _photo_of(product, photo_id)
+    if photo is None:
+        raise PhotoNotFound(f"The product has no photo {photo_id}.")
+    ids = [one.id for one in product.photos]
+    left = [one for one in ids if one != photo_id]
+    entry = announcements.audit_entry("remove_photo", {"photo_ids": ids}, {"photo_ids": left})
+    changed = product_photos.remove_photo(product_id, photo_id, entry)
+    if changed is None:
+        raise ProductChangedMeanwhile("Read the product again and repeat your change.")
+    announcements.announce(changed, [entry])
+    db.after_commit(lambda: _delete_files(photo))
+
+
+def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
+    """Puts the photos of the product as it was read into this order.
+
+    Raises PhotosDiffer, IllegalProductMove, ProductChangedMeanwhile.
+    """
+    product.after(Move.EDIT)
+    known = {photo.id: photo for photo in product.photos}
+    if set(known) != set(photo_ids) or len(known) != len(photo_ids):
+        detail = "name each photo of the product once"
+        raise PhotosDiffer(detail, errors=[{"pointer": "/photo_ids", "detail": detail}])
+    before, after = {"photo_ids": list(known)}, {"photo_ids": list(photo_ids)}
+    photos = [product_photos.stored_photo(known[photo_id]) for photo_id in photo_ids]
+    return audited_change(product, "reorder_photos", before, after, set_fields={"photos": photos})
+
+
+def _photo_of(product: Product, photo_id: str) -> Photo | None:
+    return next((photo for photo in product.photos if photo.id == photo_id), None)
+
+
+def _require_room(product: Product) -> None:
+    product.after(Move.EDIT)
+    if len(product.photos) >= MOST_PHOTOS:
+        raise TooManyPhotos(f"A product has at most {MOST_PHOTOS} photos; remove one first.")
+
+
+def _delete_files(photo: Photo) -> None:
+    try:
+        photo_sizes.delete_files(photo)
+    except PhotoStoreAway as error:
+        get_logger(__name__).error("files of a removed photo stay", photo=photo.id, reason=str(error))
+
+
+def shown_photos(product: Product) -> list[Photo]:
+    """The photos that have files to show, up to as many as the contract allows."""
+    return [photo for photo in product.photos if photo.sizes][:MOST_SHOWN]
+
+
 def public_url(photo: Photo) -> str:
-    """The largest that there is: the file as it was uploaded only until its sizes are made."""
-    return url_of_key(photo.sizes[-1].key if photo.sizes else photo.key)
+    """The largest file that there is; never the uploaded one."""
+    return url_of_key(photo.sizes[-1].key)
 
 
 def url_of_key(key: str) -> str:

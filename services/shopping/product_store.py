@@ -15,10 +15,12 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
+from libs.chassis import omissions
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money
 from services.shopping import moments, page_memory, vocabulary
 from services.shopping.products import (
+    PHOTOS_VERSION,
     Document,
     ItemHasProduct,
     Move,
@@ -45,6 +47,7 @@ INDEXES: Sequence[list[tuple[str, int]]] = (
     [("state", ASCENDING), ("_id", DESCENDING)],
     [("state", ASCENDING), ("publish_at", ASCENDING)],
     [("terms_version", ASCENDING)],
+    [("photos_version", ASCENDING)],
 )
 # The terms are for finding; they are most of a document and nobody reads them.
 WITHOUT_TERMS = {"search_terms": 0, "facets": 0}
@@ -65,7 +68,6 @@ def ensure_product_indexes() -> None:
     for keys in INDEXES:
         products_collection().create_index(keys)
     products_collection().create_index([("announcements.at", ASCENDING)], sparse=True)
-    products_collection().create_index([("photos.sizes_wanted", ASCENDING)], sparse=True)
     products_collection().create_index([("donation.order_id", ASCENDING)], sparse=True)
     # An item of a donation is one piece of clothing, and so one product.
     products_collection().create_index([("donation.item_id", ASCENDING)], sparse=True, unique=True)
@@ -85,6 +87,7 @@ def insert_draft(product_id: str, fields: Mapping[str, Any], announcement: Docum
         **fields,
         **found_by(fields),
         "photos": [],
+        "photos_version": PHOTOS_VERSION,
         "created_at": now,
         "updated_at": now,
         "announcements": [announcement],
@@ -106,13 +109,20 @@ def found_by(facts: Mapping[str, Any]) -> Document:
 
 def find_product(product_id: str) -> Product | None:
     document = products_collection().find_one({"_id": product_id}, WITHOUT_TERMS)
-    return product_from_document(document) if document else None
+    return next(iter(readable([document])), None) if document else None
 
 
 def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
     """The products with these ids in one query; an unknown id is simply not in the answer."""
     found = products_collection().find({"_id": {"$in": list(product_ids)}}, WITHOUT_TERMS)
-    return {document["_id"]: product_from_document(document) for document in found}
+    return {product.id: product for product in readable(found)}
+
+
+def readable(documents: Iterable[Document]) -> list[Product]:
+    """The products of these documents, without those that cannot be read."""
+    return omissions.readable(
+        documents, product_from_document, kind="product", id_of=lambda document: document.get("_id")
+    )
 
 
 def change_product(
@@ -140,33 +150,7 @@ def change_product(
     if announcements:
         update["$push"] = {"announcements": {"$each": list(announcements)}}
     as_read = {"state": str(product.state)} if whatever_version else {"version": product.version}
-    return _update_one({"_id": product.id, **as_read}, update)
-
-
-def add_photo(product_id: str, photo: Document, announcement: Document) -> Product | None:
-    """Adds a photo once; None when the product has it already or is gone."""
-    return _update_one(
-        {"_id": product_id, "photos.id": {"$ne": photo["id"]}},
-        {
-            "$push": {"photos": photo, "announcements": announcement},
-            "$set": {"updated_at": moments.now()},
-            "$inc": {"version": 1},
-        },
-    )
-
-
-def products_with_photos_to_size(limit: int) -> list[Product]:
-    found = products_collection().find({"photos.sizes_wanted": True}, WITHOUT_TERMS).limit(limit)
-    return [product_from_document(document) for document in found]
-
-
-def set_photo_sizes(product_id: str, photo_id: str, sizes: Sequence[Document]) -> None:
-    """Adds what was made of a photo. Not an edit, so the version stays and no editor is told of another one."""
-    products_collection().update_one(
-        {"_id": product_id, "photos.id": photo_id},
-        {"$set": {"photos.$.sizes": list(sizes)}, "$unset": {"photos.$.sizes_wanted": ""}},
-    )
-    page_memory.forget()
+    return update_one({"_id": product.id, **as_read}, update)
 
 
 def claim_product(product_id: str, price: Money, hold: Document) -> Product | None:
@@ -175,7 +159,7 @@ def claim_product(product_id: str, price: Money, hold: Document) -> Product | No
     A claim repeated for the same order finds its own hold and succeeds again. The price is part of the
     condition: nobody gets a product at another price than the one that was read (story b-bu-03).
     """
-    return _update_one(
+    return update_one(
         {
             "_id": product_id,
             "$or": [
@@ -217,60 +201,24 @@ def products_sold_to(order_id: str, product_ids: Iterable[str]) -> list[Product]
     """Those of the products that are sold to this order still."""
     wanted = {"_id": {"$in": list(product_ids)}, "state": str(ProductState.SOLD), "hold.order_id": order_id}
     found = products_collection().find(wanted, WITHOUT_TERMS)
-    return [product_from_document(document) for document in found.sort("_id", ASCENDING)]
-
-
-def products_of_donation(donating_order_id: str) -> list[Product]:
-    """The products made of a donating order's items, in the order of their ids."""
-    found = products_collection().find({"donation.order_id": donating_order_id}, WITHOUT_TERMS)
-    return [product_from_document(document) for document in found.sort("_id", ASCENDING)]
-
-
-def return_product(product: Product, return_id: str, announcement: Sequence[Document]) -> Product | None:
-    """Takes the product off sale for a return; None when a buyer has it, or it is returned already."""
-    return _update_one(
-        {"_id": product.id, "state": str(product.state), "version": product.version},
-        {
-            "$set": {
-                "state": str(product.after(Move.RETURN)),
-                "return": {"id": return_id, "from": str(product.state)},
-                "updated_at": moments.now(),
-            },
-            "$push": {"announcements": {"$each": list(announcement)}},
-            "$inc": {"version": 1},
-        },
-    )
-
-
-def undo_returns(return_id: str) -> None:
-    """Puts back what was taken off sale for a return that cannot be."""
-    for state in legal_origins(Move.RETURN):
-        products_collection().update_many(
-            {"return.id": return_id, "return.from": state, "state": str(ProductState.RETURNED)},
-            {
-                "$set": {"state": state, "updated_at": moments.now()},
-                "$unset": {"return": ""},
-                "$inc": {"version": 1},
-            },
-        )
-    page_memory.forget()
+    return readable(found.sort("_id", ASCENDING))
 
 
 def products_held_past(moment: datetime, limit: int) -> list[Product]:
     """Products whose hold should have been decided before `moment`: left over from a crash."""
     query = {"state": str(ProductState.HELD), "hold.until": {"$lt": moment}}
-    return [product_from_document(document) for document in products_collection().find(query).limit(limit)]
+    return readable(products_collection().find(query).limit(limit))
 
 
 def products_due_for_publication(moment: datetime, limit: int) -> list[Product]:
     query = {"state": str(ProductState.PRICED), "publish_at": {"$lte": moment}}
     found = products_collection().find(query).sort("publish_at", ASCENDING).limit(limit)
-    return [product_from_document(document) for document in found]
+    return readable(found)
 
 
 def products_with_announcements_before(moment: datetime, limit: int) -> list[Product]:
     found = products_collection().find({"announcements.at": {"$lt": moment}}).limit(limit)
-    return [product_from_document(document) for document in found]
+    return readable(found)
 
 
 def remove_announcements(product_id: str, announcement_ids: Iterable[str]) -> None:
@@ -280,9 +228,23 @@ def remove_announcements(product_id: str, announcement_ids: Iterable[str]) -> No
     )
 
 
+def set_announcement_aside(product_id: str, announcement: Document) -> None:
+    """Keeps an announcement that cannot be made where no job tries it again."""
+    products_collection().update_one(
+        {"_id": product_id},
+        {"$pull": {"announcements": {"id": announcement["id"]}}, "$push": {"failed_announcements": announcement}},
+    )
+
+
 def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: int) -> list[Product]:
-    found = products_collection().find(query, WITHOUT_TERMS).sort(list(order_by)).limit(limit)
-    return [product_from_document(document) for document in found]
+    """Up to `limit` products in this order; in the place of those that cannot be read come later ones."""
+    wanted = limit
+    while True:
+        found = list(products_collection().find(query, WITHOUT_TERMS).sort(list(order_by)).limit(wanted))
+        products = readable(found)
+        if len(products) >= limit or len(found) < wanted:
+            return products[:limit]
+        wanted *= 2
 
 
 def count_facets(query: Document, most_products: int, most_values: int) -> list[Document]:
@@ -309,18 +271,8 @@ def count_products(query: Document, most: int) -> int:
     return products_collection().count_documents(query, limit=most)
 
 
-def refresh_terms(limit: int) -> None:
-    """Makes the search terms anew of products that an older version of this code stored."""
-    older = {"terms_version": {"$in": [None, *range(1, TERMS_VERSION)]}}
-    for document in products_collection().find(older, WITHOUT_TERMS).limit(limit):
-        vocabulary.learn(vocabulary_of(document))
-        # Only if nobody edited it meanwhile: whoever did has made its terms.
-        as_read = {"_id": document["_id"], "version": document["version"]}
-        products_collection().update_one(as_read, {"$set": found_by(document)})
-        page_memory.forget()
-
-
-def _update_one(query: Document, update: Document) -> Product | None:
+def update_one(query: Document, update: Document) -> Product | None:
+    """The product after one conditional update; None when no product meets the condition."""
     document = products_collection().find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
     if document is None:
         return None

@@ -70,6 +70,9 @@ TRANSITIONS: Mapping[Move, Mapping[ProductState, ProductState]] = {
     Move.RETURN: dict.fromkeys((_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN), _S.RETURNED),
 }
 
+# Raise it with every change of how photos are stored: a job converts those of older versions (photo_conversion.py).
+PHOTOS_VERSION = 2
+
 # A buyer sees these; drafts, priced, withdrawn, recycled and returned products do not exist for the public.
 PUBLIC_STATES = frozenset({_S.PUBLISHED, _S.HELD, _S.SOLD})
 
@@ -124,7 +127,7 @@ class PhotoSize:
 
 @dataclass(frozen=True)
 class Photo:
-    """`sizes` is empty until they are made, some seconds after the upload."""
+    """`key` is the uploaded file, which is never shown; width and height are those of the largest of `sizes`."""
 
     id: str
     key: str
@@ -201,7 +204,7 @@ def product_from_document(document: Document) -> Product:
         sizes=document["sizes"],
         attributes=document["attributes"],
         price=Money.from_dict(price) if price else None,
-        photos=[_photo(photo) for photo in document["photos"]],
+        photos=[photo_from_document(photo) for photo in document["photos"]],
         hold=ProductHold(**hold) if hold else None,
         donation=document.get("donation"),
         published_at=document.get("published_at"),
@@ -213,6 +216,6 @@ def product_from_document(document: Document) -> Product:
     )
 
 
-def _photo(document: Document) -> Photo:
+def photo_from_document(document: Document) -> Photo:
     facts = {name: document[name] for name in ("id", "key", "content_type", "width", "height")}
     return Photo(**facts, sizes=tuple(PhotoSize(**size) for size in document.get("sizes", ())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from libs.chassis import omissions
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from services.shopping import product_store, sizes, tastes
 from services.shopping.products import Document, Product, ProductState
@@ -15,7 +16,7 @@ MOST_COMPARED = 200
 # Preferences that name a field of the product; others name one of its attributes.
 FIELDS = ("category", "brand", "colour", "condition")
 
-_Rank = tuple[int, int, str]
+Rank = tuple[int, int, str]
 
 
 def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -24,10 +25,15 @@ def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any
     Without own sizes all sizes are compared; without preferences it is the newest that counts.
     """
     taste = tastes.of_customer(customer_id)
-    ranked = [(_rank(product, taste.preferences), product) for product in _fitting(taste)]
+    ranked = omissions.readable(
+        _fitting(taste),
+        lambda product: (rank_of(product, taste.preferences), product),
+        kind="product",
+        id_of=lambda product: product.id,
+    )
     ranked.sort(key=lambda ranked_product: ranked_product[0])
     if cursor is not None:
-        shown: _Rank = tuple(decode_cursor(cursor, 3, (int, int, str)))
+        shown: Rank = tuple(decode_cursor(cursor, 3, (int, int, str)))
         ranked = [(rank, product) for rank, product in ranked if rank > shown]
     page = ranked[:limit]
     next_cursor = encode_cursor(page[-1][0]) if len(ranked) > limit else None
@@ -51,15 +57,22 @@ def _fitting(taste: tastes.Taste) -> list[Product]:
         query["search_terms"] = {"$in": sorted(facet_term("size", " ".join(size)) for size in wanted)}
     found = product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
     # The same number is another size of shoes than of clothes.
-    return [product for product in found if not wanted or _fits(product, own)]
+    fitting = omissions.readable(
+        found,
+        lambda product: (not wanted or fits(product, own), product),
+        kind="product",
+        id_of=lambda product: product.id,
+    )
+    return [product for is_fitting, product in fitting if is_fitting]
 
 
-def _fits(product: Product, own: Mapping[sizes.Wear, set[sizes.Size]]) -> bool:
+def fits(product: Product, own: Mapping[sizes.Wear, set[sizes.Size]]) -> bool:
+    """Whether one of the person's own sizes, of clothes or of shoes, is on the product in any system."""
     same = sizes.of_product(product.category, product.sizes, product.attributes)
     return bool(same & own[sizes.wear_of(product.category)])
 
 
-def _rank(product: Product, preferences: Mapping[str, str]) -> _Rank:
+def rank_of(product: Product, preferences: Mapping[str, str]) -> Rank:
     """Smaller is better; the id makes it total, so that a page begins where the one before ended."""
     newness = round(product.published_at.timestamp() * 1000) if product.published_at else 0
     return -liking(product, preferences), -newness, product.id

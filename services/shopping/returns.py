@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis.problems import Conflict
-from services.shopping import announcements, product_store
+from services.shopping import announcements, product_return_store, product_store
 from services.shopping.products import IllegalProductMove, Move, Product, ProductState
 
 
@@ -23,14 +23,14 @@ def claim(return_id: str, donating_order_id: str) -> None:
     Each goes by one atomic update, so that a buyer who is faster has it. Repeated for the same return it changes
     nothing, and finishes one that a crash left half made. Raises ProductSold, ProductsRecycled.
     """
-    products = product_store.products_of_donation(donating_order_id)
+    products = product_return_store.products_of_donation(donating_order_id)
     if products and all(product.state is ProductState.RECYCLED for product in products):
         raise ProductsRecycled("A buyer sent its clothes back, and they could not be sold any more.")
     for product in products:
         if product.state in (ProductState.RETURNED, ProductState.RECYCLED):
             continue
         if not _take_off_sale(product, return_id):
-            product_store.undo_returns(return_id)
+            product_return_store.undo_returns(return_id)
             raise ProductSold(f"{product.title} is sold, or held for a buyer.")
 
 
@@ -43,7 +43,7 @@ def _take_off_sale(product: Product, return_id: str) -> bool:
             return product.state is ProductState.RETURNED
         was_public = product.state is ProductState.PUBLISHED
         entries = [announcements.event_entry("shopping.product.withdrawn.v1")] if was_public else []
-        returned = product_store.return_product(product, return_id, entries)
+        returned = product_return_store.return_product(product, return_id, entries)
         if returned is not None:
             announcements.announce(returned, entries)
             return True
@@ -52,4 +52,4 @@ def _take_off_sale(product: Product, return_id: str) -> bool:
 
 def release(return_id: str) -> None:
     """The products of a return that was given up are where they were; nobody is told, as nobody missed them."""
-    product_store.undo_returns(return_id)
+    product_return_store.undo_returns(return_id)

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
-from services.shopping.photos import public_url, url_of_key
+from services.shopping.photos import public_url, shown_photos, url_of_key
 
 
 class _Time(fields.Field[Any]):
@@ -53,7 +53,7 @@ class ProductSchema(Schema):
     attributes = fields.Raw()
     price = _Money()
     state = fields.String()
-    photos = fields.List(fields.Nested(PhotoSchema))
+    photos = fields.Function(lambda product: PhotoSchema(many=True).dump(shown_photos(product)))
     published_at = _Time()
 
 

@@ -19,17 +19,27 @@ import snowballstemmer  # type: ignore[import-untyped]
 from services.shopping import sizes
 
 # Raise it with every change of what `terms_of` or `facets_of` makes: a job makes them anew for stored products.
-TERMS_VERSION = 2
+TERMS_VERSION = 3
 FACETS = ("brand", "size", "category", "colour", "condition")
-SHORTEST_PREFIX = 3
-LONGEST_PREFIX = 10
+# Longer words are compared by their first letters alone, because each prefix is an entry in two indexes.
+LONGEST_WORD = 24
 MOST_QUERY_WORDS = 8
 # Words that tell nothing of a product and would only make a query find less.
 STOP_WORDS = frozenset({"a", "an", "and", "at", "by", "for", "from", "in", "of", "on", "or", "the", "with"})
 
 # A stemmer keeps the word it works on inside itself, so two threads must not share it at once.
 _STEMMER_IN_USE = Lock()
-_WORD = re.compile(r"[a-z0-9]+")
+# Words written with a hyphen or apostrophe are also searched as one: crew-neck, t-shirt, levi's.
+_JOINTS = "\u002d\u2010\u2011\u2012\u2013\u2014\u2212'\u2019\u02bc"
+_COMPOUND = re.compile(rf"[^\W_]+(?:[{_JOINTS}][^\W_]+)*")
+_JOINT = re.compile(rf"[{_JOINTS}]")
+# Letters that no decomposition of Unicode takes apart, as readers without them on the keyboard write them.
+_PLAIN = str.maketrans(
+    {
+        "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "ŀ": "l", "ĸ": "k", "ŋ": "n",
+        "æ": "ae", "œ": "oe", "þ": "th", "ß": "ss", "ɨ": "i", "ɫ": "l", "ƒ": "f",
+    }
+)  # fmt: skip
 
 
 class _Stemmer(Protocol):
@@ -43,13 +53,31 @@ def _stemmer() -> _Stemmer:
 
 
 def fold(text: str) -> str:
-    """Lower case without accents, so that 'Café' and 'cafe' meet."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if not unicodedata.combining(character))
+    """Lower case without accents, in any script: 'Café' and 'cafe', 'Łódź' and 'lodz', 'Bjørn' and 'bjorn' meet."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return bare.translate(_PLAIN)
 
 
 def words_of(text: str) -> list[str]:
-    return _WORD.findall(fold(text))
+    """The words of a text, cut to LONGEST_WORD; those with a hyphen or apostrophe in parts."""
+    return [part for compound in _compounds_of(text) for part in compound]
+
+
+def _compounds_of(text: str) -> list[list[str]]:
+    """The parts of each word."""
+    found = _COMPOUND.findall(fold(text))
+    return [[part[:LONGEST_WORD] for part in _JOINT.split(compound)] for compound in found]
+
+
+def _all_words_of(text: str) -> set[str]:
+    """The words of a text, and those with a hyphen or apostrophe also as one."""
+    compounds = _compounds_of(text)
+    return {part for compound in compounds for part in compound} | {_joined(compound) for compound in compounds}
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "".join(parts)[:LONGEST_WORD]
 
 
 def stem(word: str) -> str:
@@ -59,20 +87,22 @@ def stem(word: str) -> str:
 
 def facet_term(facet: str, value: str) -> str:
     """`size` and 'EU  38' → 'size:eu 38': one spelling for what people write in several."""
+    if facet == "size":
+        value = sizes.with_decimal_point(value)
     return f"{facet}:{' '.join(fold(value).replace(':', ' ').split())}"
 
 
 def size_term(wanted: str) -> str:
     """A size that somebody looks for: 'EU 38', 'letter M', or a value of any system, as '38'."""
-    system, _, value = " ".join(wanted.replace(":", " ").split()).rpartition(" ")
-    return facet_term("size", " ".join(sizes.normal(system, value)) if system else value)
+    system, _, value = " ".join(wanted.replace(":", " ").split()).partition(" ")
+    return facet_term("size", " ".join(sizes.normal(system, value)) if value else wanted)
 
 
 def terms_of(product: Mapping[str, Any]) -> list[str]:
     """All terms of a product: its words, those of its attributes, and its facets."""
     named, told = _names_of(product), " ".join([product["description"], *product["attributes"].values()])
-    terms = {f"word:{stem(word)}" for word in words_of(f"{named} {told}")}
-    terms |= {f"word:{prefix}" for word in words_of(named) for prefix in _prefixes(word)}
+    terms = {f"word:{stem(word)}" for word in _all_words_of(f"{named} {told}")}
+    terms |= {f"word:{word[:length]}" for word in _all_words_of(named) for length in range(1, len(word) + 1)}
     terms |= {facet_term(name, product[name]) for name in FACETS if name != "size"}
     terms |= _size_terms(product)
     return sorted(terms)
@@ -92,17 +122,11 @@ def facets_of(product: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def vocabulary_of(product: Mapping[str, Any]) -> set[str]:
     """The words by which buyers look for such a product, to correct their typing errors by."""
-    return {word for word in words_of(_names_of(product)) if not word.isdigit()}
+    return {word for word in _all_words_of(_names_of(product)) if not word.isdigit()}
 
 
 def _names_of(product: Mapping[str, Any]) -> str:
     return " ".join(product[name] for name in ("title", "category", "brand", "colour"))
-
-
-def _prefixes(word: str) -> Iterable[str]:
-    yield word
-    for length in range(SHORTEST_PREFIX, min(len(word), LONGEST_PREFIX)):
-        yield word[:length]
 
 
 def _size_terms(product: Mapping[str, Any]) -> set[str]:
@@ -116,12 +140,15 @@ def _same_sizes(product: Mapping[str, Any]) -> set[sizes.Size]:
 
 
 def alternatives_of_query(query: str) -> list[list[str]]:
-    """For each word of a query the terms of which a product must have one (its stem, or it as a prefix)."""
-    words = words_of(query)
-    telling = [word for word in words if word not in STOP_WORDS] or words
+    """For each word of a query the terms of which a product must have one (its stem, or it as a prefix).
+
+    A word with a hyphen or apostrophe is found in its parts or as one.
+    """
+    wanted = [(part, _joined(compound)) for compound in _compounds_of(query) for part in compound]
+    telling = [pair for pair in wanted if pair[0] not in STOP_WORDS] or wanted
     alternatives: list[list[str]] = []
-    for word in telling[:MOST_QUERY_WORDS]:
-        terms = sorted({f"word:{stem(word)}", f"word:{word}"})
+    for pair in telling[:MOST_QUERY_WORDS]:
+        terms = sorted({f"word:{form}" for word in pair for form in (stem(word), word)})
         if terms not in alternatives:
             alternatives.append(terms)
     return alternatives

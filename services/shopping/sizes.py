@@ -11,9 +11,15 @@ A size between two of another system means both. Waists in inches (W) and what i
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
+# In a list a comma is a decimal one only in half sizes; 4,6,8 are three sizes.
+_HALF_SIZE = re.compile(r"(?<=\d),(?=5(?!\d))")
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
+_COMMA = re.compile(r"\s*,\s*")
 Size = tuple[str, str]  # (system, value), e.g. ("eu", "38")
 Wear = Literal["clothes", "shoes"]
 
@@ -91,7 +97,19 @@ def wear_of(category: str) -> Wear:
 def normal(system: str, value: str) -> Size:
     """One spelling: ("EU", " 38") and ("de", "38") → ("eu", "38")."""
     folded = " ".join(system.casefold().split())
-    return ALIASES.get(folded, folded), " ".join(value.casefold().split())
+    return ALIASES.get(folded, folded), " ".join(with_decimal_point(value).casefold().split())
+
+
+def with_decimal_point(text: str) -> str:
+    """'UK 6,5' → 'UK 6.5'; a comma between other things stays, with one space after it."""
+    return _COMMA.sub(", ", _DECIMAL_COMMA.sub(".", text))
+
+
+def listed(text: str) -> list[str]:
+    """The sizes in a list with commas: 'UK 6,5,EU 38' are two. One that holds a comma stands in double quotes."""
+    line = _HALF_SIZE.sub(".", " ".join(text.split()))
+    row = next(csv.reader([line], skipinitialspace=True), [])
+    return [size.strip() for size in row if size.strip()]
 
 
 def same_sizes(system: str, value: str, wear: Wear, cut: str | None = None) -> set[Size]:

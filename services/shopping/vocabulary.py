@@ -29,7 +29,7 @@ def learn(words: Iterable[str]) -> None:
     fitting = {word for word in words if SHORTEST_WORD <= len(word) <= LONGEST_WORD}
     known = {document["_id"] for document in _words().find({"_id": {"$in": sorted(fitting)}}, {"_id": 1})}
     writes = [
-        UpdateOne({"_id": word}, {"$setOnInsert": {"near": _near(word)}}, upsert=True)
+        UpdateOne({"_id": word}, {"$setOnInsert": {"near": near_forms(word)}}, upsert=True)
         for word in sorted(fitting - known)
     ]
     if writes:
@@ -39,16 +39,21 @@ def learn(words: Iterable[str]) -> None:
 def corrected(query: str) -> str | None:
     """The query with the likeliest word in the place of each that no product has; None when there is none."""
     words = words_of(query)[:MOST_QUERY_WORDS]
-    mended = [_likeliest(word) for word in words]
-    return " ".join(mended) if mended != words else None
+    found = [_corrected_word(word) for word in words]
+    return " ".join(found) if found != words else None
 
 
-def _likeliest(word: str) -> str:
+def _corrected_word(word: str) -> str:
     if not SHORTEST_WORD <= len(word) <= LONGEST_WORD:
         return word
-    query = {"near": {"$in": _near(word)}}
+    query = {"near": {"$in": near_forms(word)}}
     near = [document["_id"] for document in _words().find(query, {"_id": 1}).limit(MOST_NEAR)]
-    return min(near, key=lambda other: _unlikeness(word, other), default=word)
+    return likeliest(word, near)
+
+
+def likeliest(word: str, candidates: Iterable[str]) -> str:
+    """Of these words the one that was most likely meant; the word itself when there are none."""
+    return min(candidates, key=lambda other: _unlikeness(word, other), default=word)
 
 
 def _unlikeness(word: str, other: str) -> tuple[bool, bool, int, str]:
@@ -56,7 +61,8 @@ def _unlikeness(word: str, other: str) -> tuple[bool, bool, int, str]:
     return other != word, other[0] != word[0], abs(len(other) - len(word)) + (sorted(other) != sorted(word)), other
 
 
-def _near(word: str) -> list[str]:
+def near_forms(word: str) -> list[str]:
+    """The word, and what is left of it without one letter each: words that share one differ by one letter."""
     return sorted({word, *(word[:position] + word[position + 1 :] for position in range(len(word)))})
 
 

@@ -18,8 +18,9 @@ def create_donation_photo_upload(order_id: str, item_id: str, body: dict[str, An
 
 
 def complete_donation_photo_upload(order_id: str, item_id: str, photo_id: str) -> dict[str, Any]:
-    photo = donation_photos.photo_of(_own_item(order_id, item_id), photo_id)
-    donation_photos.complete(photo)
+    item = _own_item(order_id, item_id)
+    photo = donation_photos.photo_of(item, photo_id)
+    donation_photos.complete(item, photo)
     return dict(DonationPhotoSchema().dump(photo))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.shopping import catalogue, page_memory
+from libs.chassis import omissions
+from services.shopping import catalogue, page_memory, sizes
 from services.shopping.catalogue import ProductFilter
 from services.shopping.schemas import ProductSchema
 
@@ -16,7 +17,7 @@ def browse_products(
 
     def page() -> dict[str, Any]:
         found = catalogue.browse(wanted, sort, limit, cursor)
-        return {**found, "items": ProductSchema(many=True).dump(found["items"])}
+        return {**found, "items": omissions.shown(found["items"], ProductSchema().dump, kind="product")}
 
     return page_memory.remembered((wanted, sort, limit, cursor), page)
 
@@ -34,4 +35,6 @@ def get_product(product_id: str) -> dict[str, Any]:
 
 
 def _filter(filters: dict[str, Any]) -> ProductFilter:
-    return ProductFilter(**{**filters, "size": tuple(filters.get("size", ()))})
+    # The framework splits at every comma; which of them separate sizes is decided here.
+    listed = ",".join(filters.get("size", ()))
+    return ProductFilter(**{**filters, "size": tuple(sizes.listed(listed) or filter(None, [listed]))})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from libs.chassis.etags import etag_of, require_match
 from libs.chassis.idempotency import stable_id
 from services.shopping import photos
-from services.shopping.schemas import PhotoSchema, UploadTicketSchema
+from services.shopping.inventory import get_product
+from services.shopping.schemas import InventoryProductSchema, PhotoSchema, UploadTicketSchema
 
 
 def create_photo_upload(product_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
@@ -16,3 +18,15 @@ def create_photo_upload(product_id: str, body: dict[str, Any]) -> tuple[dict[str
 
 def complete_photo_upload(product_id: str, photo_id: str) -> dict[str, Any]:
     return dict(PhotoSchema().dump(photos.complete_upload(product_id, photo_id)))
+
+
+def reorder_photos(product_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    product = get_product(product_id)
+    require_match(product.version)
+    changed = photos.reorder_photos(product, body["photo_ids"])
+    return dict(InventoryProductSchema().dump(changed)), 200, {"ETag": etag_of(changed.version)}
+
+
+def remove_photo(product_id: str, photo_id: str) -> tuple[None, int]:
+    photos.remove_photo(product_id, photo_id)
+    return None, 204

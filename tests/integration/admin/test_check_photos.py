@@ -6,6 +6,7 @@ import io
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -114,6 +115,20 @@ def test_photos_have_limits_of_size_type_and_number(check: Check) -> None:
     for _ in range(check_photos.MOST_PHOTOS):
         assert check.announce().status_code == 201
     assert problem(check.announce()) == (409, "too-many-photos")
+
+
+def test_what_was_not_uploaded_in_time_does_not_count(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_photos, "FORM_VALID_FOR", timedelta(seconds=-1))
+    for _ in range(check_photos.MOST_PHOTOS + 1):
+        assert check.announce().status_code == 201
+
+
+def test_the_limit_of_photos_is_checked_when_they_are_shown(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo_ids = [check.upload(picture()) for _ in range(3)]
+    assert problem(check.record(check.upload(picture()[:-30]))) == (422, "not-an-image")
+    monkeypatch.setattr(check_photos, "MOST_PHOTOS", 2)
+    assert problem(check.record(*photo_ids)) == (409, "too-many-photos")
+    assert check.record(*photo_ids[:2]).status_code == 200
 
 
 def test_a_photo_is_for_the_own_check_while_somebody_is_at_work_on_it(admin: Harness, check: Check) -> None:

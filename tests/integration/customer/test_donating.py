@@ -495,6 +495,26 @@ class TestPhotos:
             assert self.announce(ines, order, 10)[1].status_code == 201
         assert refusal(self.announce(ines, order, 10)[1]) == (409, "too-many-photos")
 
+    def test_what_was_not_uploaded_in_time_does_not_count(self, ines: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+        order = drafted(ines)
+        monkeypatch.setattr(donation_photos, "FORM_VALID_FOR", timedelta(seconds=-1))
+        for _ in range(7):
+            assert self.announce(ines, order, 10)[1].status_code == 201
+
+    def test_the_limit_of_photos_is_checked_on_completion(self, ines: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+        order, content = drafted(ines), picture()
+        paths = [self.upload(ines, order, content) for _ in range(3)]
+        monkeypatch.setattr(donation_photos, "MOST_PHOTOS", 2)
+        for path in paths[:2] * 2:
+            assert ines("POST", f"{path}/completion").status_code == 200
+        assert refusal(ines("POST", f"{paths[2]}/completion")) == (409, "too-many-photos")
+        assert len(ines("GET", f"{ORDERS}/{order['id']}").json()["items"][0]["photos"]) == 2
+
+    def test_the_first_half_of_a_photo_is_refused(self, ines: Ask) -> None:
+        order = drafted(ines)
+        path = self.upload(ines, order, picture()[:-30])
+        assert refusal(ines("POST", f"{path}/completion")) == (422, "not-an-image")
+
 
 def picture() -> bytes:
     content = io.BytesIO()

@@ -26,7 +26,7 @@ from libs.chassis import (
 )
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
-from services.shopping import app, cart_store, inventory, page_memory
+from services.shopping import app, cart_sender, cart_store, inventory, page_memory
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 
@@ -75,9 +75,9 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
             memory.cache_clear()
         settings.use_settings(chosen)
         service.use_service(app.service)
-        cart_store._changed_without_cache.clear()
-        cart_store._queue_away_until = 0.0
-        page_memory._cache_away_until = 0.0
+        patch.setattr(cart_store, "_changed_without_cache", set())
+        patch.setattr(cart_sender, "_queue_away_until", float("-inf"))
+        patch.setattr(page_memory, "_cache_away_until", float("-inf"))
         system_settings.forget()
         app.ensure_indexes()
         yield chosen

@@ -100,6 +100,7 @@ def test_two_tokens_are_two_carts_and_cannot_be_guessed(published: Maker) -> Non
     assert content_of(anonymous_carts.id_of(other)) == []
 
 
+@pytest.mark.real_servers
 def test_an_anonymous_cart_ends_and_a_customers_does_not(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     coat = published()
     token = visitor_with(coat)

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from pymongo.errors import OperationFailure
 from starlette.testclient import TestClient
 
 from libs.chassis import clock, documents, security, settings
 from libs.chassis.app import create_app
-from services.shopping import app, inventory, photo_store
+from services.shopping import app, inventory, page_memory, photo_store, product_store
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import FACTS, id_of, outbox
@@ -186,6 +187,54 @@ def test_every_write_of_staff_is_in_the_audit_trail_once(api: Api) -> None:
     assert {entry["source_ip"] for entry in entries} == {"testclient"}
 
 
+def test_a_product_that_breaks_the_contract_is_left_out_of_lists(
+    api: Api, published: Callable[..., Product]
+) -> None:
+    coat, *broken = [published() for _ in range(5)]
+    faults: list[Json] = [
+        {"sizes": [{"system": "EU"}]},
+        {"attributes": {"material": 5}},
+        {"title": "", "facets": [{"term": "unknown:x", "label": "x"}, {"label": 5}]},
+        {"price": {"amount": -1, "currency": "EURO"}},
+    ]
+    for product, fields in zip(broken, faults, strict=True):
+        product_store.products_collection().update_one({"_id": product.id}, {"$set": fields})
+    page_memory.forget()
+    for path, scope in (
+        ("/shopping/v1/products", None),
+        ("/shopping/v1/inventory", EMPLOYEE),
+        ("/shopping/v1/recommendations", "shopping:cart"),
+    ):
+        assert [item["id"] for item in api.call("GET", path, scope).json()["items"]] == [coat.id], path
+    facets = api.call("GET", "/shopping/v1/product-facets").json()["facets"]
+    assert facets["category"][0]["value"] == "coats"
+
+
+def test_a_size_with_a_comma_can_be_looked_for(api: Api, published: Callable[..., Product]) -> None:
+    def labelled(value: str) -> str:
+        return published(category="shoes", sizes=[{"system": "UK", "value": value}]).id
+
+    half, six, petite = labelled("6,5"), labelled("6"), labelled("6, petite")
+    for wanted, expected in (
+        ("UK 6,5", {half}),
+        ("UK 6.5", {half}),
+        ("UK 6,UK 6,5", {six, half}),
+        ('"UK 6, petite"', {petite}),
+        ('"UK 6, petite",UK 6,5', {petite, half}),
+    ):
+        page = api.call("GET", "/shopping/v1/products", params={"size": wanted}).json()
+        assert {item["id"] for item in page["items"]} == expected, wanted
+
+
+def test_a_failing_document_store_is_503_with_retry_after(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OperationFailure("internal error: No space left on device", 1)
+
+    monkeypatch.setattr(product_store, "find_products", fail)
+    answer = api.call("GET", f"/shopping/v1/products/prd_{uuid.uuid4().hex}", expect=503)
+    assert answer.headers["retry-after"] == "2"
+
+
 @pytest.mark.story("d-po-06")
 def test_a_photo_by_the_api(api: Api) -> None:
     path, content = api.create().headers["location"], picture()
@@ -197,8 +246,16 @@ def test_a_photo_by_the_api(api: Api) -> None:
     assert problem["type"].endswith("/photo-not-uploaded")
     httpx.post(ticket["upload"]["url"], data=ticket["upload"]["fields"], files={"file": ("x", content)})
     photo = api.call("POST", completion, EMPLOYEE).json()
-    assert httpx.get(photo["url"]).content == content
-    assert api.call("GET", path, EMPLOYEE).json()["photos"] == [photo]
+    assert httpx.get(photo["url"]).headers["content-type"] == "image/webp"
+    read = api.call("GET", path, EMPLOYEE)
+    assert read.json()["photos"] == [photo]
+    order, match = {"photo_ids": [photo["id"]]}, {"If-Match": read.headers["etag"]}
+    api.call("PUT", f"{path}/photos", EMPLOYEE, json=order, expect=428)
+    reordered = api.call("PUT", f"{path}/photos", EMPLOYEE, json=order, headers=match)
+    assert (reordered.json()["photos"], reordered.json()["version"]) == ([photo], read.json()["version"] + 1)
+    api.call("PUT", f"{path}/photos", EMPLOYEE, json=order, headers=match, expect=412)
+    api.call("DELETE", f"{path}/photos/{photo['id']}", EMPLOYEE, expect=204)
+    assert api.call("GET", path, EMPLOYEE).json()["photos"] == []
 
 
 @pytest.mark.story("b-pr-02")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from libs.chassis import clock, db
-from services.shopping import catalogue, holds, product_store
+from services.shopping import catalogue, conversions, holds, product_store, term_conversion
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
@@ -120,22 +121,10 @@ def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Ma
     assert catalogue.get_product(coat.id).state == "sold"
 
 
-def test_own_sizes_are_found_across_systems(published: Maker) -> None:
-    labels = {"EU": "38", "UK": "10", "US": "6", "letter": "S"}
-    cut = {"attributes": {"cut": "women"}}
-    same = {published(sizes=[{"system": system, "value": value}], **cut).id for system, value in labels.items()}
-    published(sizes=[{"system": "EU", "value": "44"}], **cut)
-    shoes = published(category="shoes", sizes=[{"system": "EU", "value": "38"}], **cut)
-    assert set(browse(size=["EU 38"])) == same | {shoes.id}
-    for wanted in ("UK 10", "us 6", "letter S"):
-        assert set(browse(size=[wanted])) == same, wanted
-    assert set(browse(size=["UK 16", "EU 38"], category="coats")) > same
-
-
 def test_a_typing_error_is_mended_and_the_answer_says_so(published: Maker) -> None:
     coats = [published().id for _ in range(3)]
     published(title="Silk dress", category="dresses", description="Red.", brand="Ana")
-    for typed in ("nawy coat", "coart", "caot", "lisbao"):
+    for typed in ("nawy coat", "lisbao"):
         page = catalogue.browse(ProductFilter(q=typed), "newest", 2, None)
         assert ids(page) == coats[:0:-1], typed
         rest = catalogue.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
@@ -188,12 +177,29 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
     old: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
     product_store.products_collection().update_one({"_id": coat.id}, old)
     assert browse(size=["UK 10"]) == []
-    product_store.refresh_terms(10)
+    [planned] = term_conversion.convert_terms(dry_run=True)
+    assert planned["product"] == coat.id
+    assert browse(size=["UK 10"]) == []
+    assert term_conversion.convert_terms() == [planned]
+    assert term_conversion.convert_terms() == []
     assert browse(size=["UK 10"]) == [coat.id]
     assert catalogue.count_facets(ProductFilter())["facets"]["colour"] == [{"value": "navy", "count": 1}]
     refreshed = product_store.find_product(coat.id)
     assert refreshed is not None
     assert (refreshed.version, refreshed.updated_at) == (coat.version, coat.updated_at)
+
+
+def test_conversions_are_listed_before_they_are_run(
+    published: Maker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coat = published()
+    product_store.products_collection().update_one({"_id": coat.id}, {"$unset": {"terms_version": ""}})
+    monkeypatch.setattr(conversions, "start_process", lambda name: None)
+    report = {"conversion": "terms", "product": coat.id, "terms_version": None}
+    for arguments, expected in ((["--dry-run"], [report]), (["--only", "terms"], [report]), ([], [])):
+        monkeypatch.setattr("sys.argv", ["conversions", *arguments])
+        conversions.main()
+        assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
 
 
 @pytest.mark.parametrize(
@@ -206,7 +212,7 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
         ({"state": "draft"}, [("_id", -1)]),
         ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
         ({"terms_version": {"$in": [None, 1]}}, None),
-        ({"photos.sizes_wanted": True}, None),
+        ({"photos_version": {"$in": [None, 1]}}, None),
         ({"announcements.at": {"$lt": clock.now()}}, None),
         ({"donation.order_id": "dor_1"}, [("_id", 1)]),
     ],

@@ -25,7 +25,7 @@ from tests.support.servers import need, valkey
 CUSTOMER = "usr_1"
 
 
-@pytest.fixture(params=["valkey", "redis"])
+@pytest.fixture(params=["valkey", pytest.param("redis", marks=pytest.mark.full)])
 def server(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CacheServer]:

@@ -9,7 +9,7 @@ import pytest
 from libs.chassis import db
 from libs.chassis.money import Money
 from libs.chassis.security import use_principal
-from services.shopping import holds, inventory, product_store, returns
+from services.shopping import holds, inventory, product_return_store, product_store, returns
 from services.shopping.products import ItemHasProduct, Product, ProductState, ProductUnavailable
 from tests.integration.shopping.conftest import FACTS, MANAGER, id_of, outbox
 
@@ -81,7 +81,7 @@ def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(cl
     with pytest.raises(returns.ProductSold):
         claim()
     assert [state_of(name) for name in names] == [ProductState.PUBLISHED, ProductState.HELD]
-    assert product_store.products_of_donation(ORDER)[0].is_available
+    assert product_return_store.products_of_donation(ORDER)[0].is_available
 
 
 def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[[], None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from libs.chassis import clock, db, security
 from libs.chassis.money import Money
-from libs.chassis.problems import BadRequest, Unprocessable
+from libs.chassis.problems import Unprocessable
 from services.shopping import announcements, catalogue, holds, inventory, product_store
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import (
@@ -192,16 +192,6 @@ def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None
     with pytest.raises(IllegalProductMove), db.unit_of_work():
         inventory.set_price(inventory.get_product(seen.id), Money(1, "EUR"))
     assert inventory.get_product(seen.id).state is ProductState.HELD
-
-
-@pytest.mark.parametrize("name", ["", "$where", "a.b", "nul\0", "x" * 61])
-def test_an_attribute_name_that_cannot_be_stored_is_refused(draft: Maker, name: str) -> None:
-    product = draft()
-    with pytest.raises(BadRequest) as raised, db.unit_of_work():
-        inventory.edit(product, {"attributes": {name: "x"}})
-    assert raised.value.errors is not None
-    with pytest.raises(BadRequest):
-        draft(attributes={name: "x"})
 
 
 @pytest.mark.story("d-po-08")

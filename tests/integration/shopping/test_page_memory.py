@@ -56,15 +56,6 @@ def test_a_page_is_made_once_until_a_product_changes(published: Maker, made: lis
     assert [item["id"] for item in browse_products()["items"]] == [coat.id]
 
 
-def test_each_question_has_its_own_page(published: Maker, made: list[str]) -> None:
-    published()
-    assert len(browse_products(size=["EU 38"])["items"]) == 1
-    assert browse_products(size=["EU 60"])["items"] == []
-    assert browse_products(colour="red")["items"] == []
-    assert len(browse_products(sort="price_asc")["items"]) == 1
-    assert made == ["browse"] * 4
-
-
 def test_a_change_while_a_page_is_made_is_not_lost(
     published: Maker, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

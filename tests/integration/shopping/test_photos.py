@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -14,10 +15,17 @@ from libs.chassis import db, security, uploads
 from libs.chassis.object_store import Bucket, PhotoStoreAway
 from libs.chassis.pictures import NotAnImage
 from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, TooManyPhotos
-from services.shopping import inventory, photo_sizes, photo_store, photos, product_store
-from services.shopping.photos import MOST_PHOTOS, UploadTicket
-from services.shopping.products import Photo, Product
-from services.shopping.schemas import PhotoSchema
+from services.shopping import (
+    inventory,
+    photo_conversion,
+    photo_store,
+    photos,
+    product_photos,
+    product_store,
+)
+from services.shopping.photos import MOST_PHOTOS, PhotosDiffer, UploadTicket, url_of_key
+from services.shopping.products import IllegalProductMove, Photo, Product, ProductChangedMeanwhile
+from services.shopping.schemas import InventoryProductSchema, PhotoSchema
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import MANAGER, id_of, outbox
 
@@ -54,6 +62,21 @@ def complete(product: Product, ticket: UploadTicket) -> Photo:
         return photos.complete_upload(product.id, ticket.photo_id)
 
 
+def added(product: Product, name: str, content: bytes | None = None) -> Photo:
+    content = picture() if content is None else content
+    ticket = ask(product, len(content), name=name)
+    send(ticket, content)
+    return complete(product, ticket)
+
+
+def photo_ids(product: Product) -> list[str]:
+    return [photo.id for photo in inventory.get_product(product.id).photos]
+
+
+def audit_entries(action: str) -> list[dict[str, Any]]:
+    return [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == action]
+
+
 def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
     product, content = draft(), picture()
     ticket = ask(product, len(content))
@@ -61,13 +84,24 @@ def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
     photo = complete(product, ticket)
     assert (photo.width, photo.height) == (60, 80)
     shown = PhotoSchema().dump(photo)
-    answer = httpx.get(shown["url"])
-    assert (answer.content, answer.headers["content-type"]) == (content, "image/png")
+    assert httpx.get(shown["url"]).headers["content-type"] == "image/webp"
     assert inventory.get_product(product.id).photos == [photo]
     assert complete(product, ticket) == photo
     assert inventory.get_product(product.id).version == product.version + 1
-    [entry] = [e for e in outbox("shopping.audit.recorded.v1") if e["action"] == "complete_photo_upload"]
+    [entry] = audit_entries("complete_photo_upload")
     assert entry["target"] == product.id
+
+
+def test_the_uploaded_file_cannot_be_derived_from_what_is_shown(draft: Maker) -> None:
+    photo = added(draft(), "1")
+    stems = {photo.key.rpartition("/")[2].partition(".")[0]}
+    assert photo.key.startswith("originals/")
+    for size in photo.sizes:
+        assert size.key.startswith("products/")
+        assert not any(stem in size.key for stem in stems)
+        for ending in ("jpg", "png", "webp"):
+            derived = f"{size.key.rpartition('-')[0]}.{ending}"
+            assert httpx.get(url_of_key(derived)).status_code in (403, 404)
 
 
 def test_the_same_request_again_gets_a_form_for_the_same_key(draft: Maker) -> None:
@@ -125,15 +159,90 @@ def _policy(text: str) -> dict[str, Any]:
     return policy
 
 
-def test_a_product_has_only_so_many_photos(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photos, "MOST_PHOTOS", 1)
-    product, content = draft(), picture("JPEG")
-    ticket = ask(product, len(content), "image/jpeg")
-    send(ticket, content)
-    complete(product, ticket)
+def test_the_limit_of_photos_is_checked_when_an_upload_is_completed(
+    draft: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "MOST_PHOTOS", 2)
+    product, content = draft(), picture()
+    tickets = [ask(product, len(content), name=str(number)) for number in range(4)]
+    for ticket in tickets:
+        send(ticket, content)
+    complete(product, tickets[0])
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = list(pool.map(lambda ticket: _outcome(product, ticket), tickets[1:]))
+    assert sorted(outcomes) == ["TooManyPhotos", "TooManyPhotos", "shown"]
+    assert len(photo_ids(product)) == 2
+    assert len(audit_entries("complete_photo_upload")) == 2
     with pytest.raises(TooManyPhotos):
-        ask(product, 100, name="2")
+        ask(product, 100, name="new")
     assert MOST_PHOTOS <= 20, "what the contract promises at most"
+
+
+def _outcome(product: Product, ticket: UploadTicket) -> str:
+    with security.use_principal(MANAGER):
+        try:
+            complete(product, ticket)
+        except TooManyPhotos as error:
+            return type(error).__name__
+    return "shown"
+
+
+@pytest.mark.story("mf-op-02")
+def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
+    product = draft()
+    kept, removed = added(product, "1"), added(product, "2")
+    with db.unit_of_work():
+        photos.remove_photo(product.id, removed.id)
+    assert photo_ids(product) == [kept.id]
+    bucket = photo_store.photo_bucket()
+    assert [bucket.size_of(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
+    assert bucket.size_of(kept.key) is not None
+    [entry] = audit_entries("remove_photo")
+    assert (entry["before"], entry["after"]) == ({"photo_ids": [kept.id, removed.id]}, {"photo_ids": [kept.id]})
+    with pytest.raises(PhotoNotFound), db.unit_of_work():
+        photos.remove_photo(product.id, removed.id)
+
+
+@pytest.mark.story("mf-op-02")
+def test_photos_are_put_into_another_order(draft: Maker) -> None:
+    product = draft()
+    first, second = added(product, "1"), added(product, "2")
+    read = inventory.get_product(product.id)
+    for wrong in ([first.id], [first.id, first.id], [first.id, second.id, id_of("pho", "x")]):
+        with pytest.raises(PhotosDiffer), db.unit_of_work():
+            photos.reorder_photos(read, wrong)
+    with db.unit_of_work():
+        changed = photos.reorder_photos(read, [second.id, first.id])
+    assert [photo.id for photo in changed.photos] == photo_ids(product) == [second.id, first.id]
+    assert changed.photos == [second, first]
+    [entry] = audit_entries("reorder_photos")
+    assert (entry["before"], entry["after"]) == (
+        {"photo_ids": [first.id, second.id]},
+        {"photo_ids": [second.id, first.id]},
+    )
+    with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
+        photos.reorder_photos(read, [first.id, second.id])
+
+
+def test_photos_of_a_held_product_stay(draft: Maker) -> None:
+    product = draft()
+    photo = added(product, "1")
+    product_store.products_collection().update_one({"_id": product.id}, {"$set": {"state": "held"}})
+    with pytest.raises(IllegalProductMove), db.unit_of_work():
+        photos.remove_photo(product.id, photo.id)
+    with pytest.raises(IllegalProductMove), db.unit_of_work():
+        photos.reorder_photos(inventory.get_product(product.id), [photo.id])
+
+
+def test_a_product_with_more_photos_than_the_contract_allows_is_shown_and_can_lose_some(draft: Maker) -> None:
+    product = draft()
+    photo = added(product, "1")
+    many = [{**product_photos.stored_photo(photo), "id": id_of("pho", str(number))} for number in range(21)]
+    product_store.products_collection().update_one({"_id": product.id}, {"$set": {"photos": many}})
+    assert len(InventoryProductSchema().dump(inventory.get_product(product.id))["photos"]) == 20
+    with db.unit_of_work():
+        photos.remove_photo(product.id, many[0]["id"])
+    assert len(photo_ids(product)) == 20
 
 
 def large_picture() -> bytes:
@@ -150,17 +259,13 @@ def test_a_photo_is_made_in_several_sizes_that_may_be_kept_for_ever(draft: Maker
     product, content = draft(), large_picture()
     ticket = ask(product, len(content), "image/jpeg")
     send(ticket, content)
-    photo = complete(product, ticket)
-    assert PhotoSchema().dump(photo)["sizes"] == [], "not within the request"
-    version = inventory.get_product(product.id).version
-    photo_sizes.make_wanted()
-    [shown] = PhotoSchema(many=True).dump(inventory.get_product(product.id).photos)
+    shown = PhotoSchema().dump(complete(product, ticket))
     assert [(size["name"], size["width"], size["height"]) for size in shown["sizes"]] == [
         ("thumbnail", 160, 200),
         ("card", 480, 600),
         ("large", 1200, 1500),
     ]
-    assert shown["url"] == shown["sizes"][-1]["url"]
+    assert (shown["url"], shown["width"], shown["height"]) == (shown["sizes"][-1]["url"], 1200, 1500)
     lengths = []
     for size in shown["sizes"]:
         answer = httpx.get(size["url"])
@@ -171,38 +276,59 @@ def test_a_photo_is_made_in_several_sizes_that_may_be_kept_for_ever(draft: Maker
             assert not made.getexif(), "where and with what it was taken is nobody's business"
         lengths.append(len(answer.content))
     assert lengths == sorted(lengths)
-    assert inventory.get_product(product.id).version == version, "no editor is told of another one"
-    assert product_store.products_with_photos_to_size(10) == []
 
 
-def test_a_photo_that_cannot_be_made_smaller_is_shown_as_it_is(
+def test_without_s3_an_upload_cannot_be_completed_and_can_be_later(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product, content = draft(), picture()
     ticket = ask(product, len(content))
     send(ticket, content)
-    photo = complete(product, ticket)
-    broken = picture("PNG")[:-30]
-    photo_store.photo_bucket().write(photo.key, broken, "image/png")
-    photo_sizes.make_wanted()
-    [kept] = inventory.get_product(product.id).photos
-    assert kept == photo
-    assert product_store.products_with_photos_to_size(10) == [], "it is not tried for ever"
 
-
-def test_without_s3_the_sizes_wait(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    product, content = draft(), picture()
-    ticket = ask(product, len(content))
-    send(ticket, content)
-    complete(product, ticket)
-
-    def away(*_arguments: Any, **_more: Any) -> bytes:
+    def fail(*_arguments: Any, **_more: Any) -> bytes:
         raise PhotoStoreAway("Repeat the request in a moment.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bucket, "read", away)
+        patch.setattr(Bucket, "read", fail)
         with pytest.raises(PhotoStoreAway):
-            photo_sizes.make_wanted()
-    photo_sizes.make_wanted()
-    [shown] = inventory.get_product(product.id).photos
-    assert [size.width for size in shown.sizes] == [60, 60, 60], "never larger than it is"
+            complete(product, ticket)
+    assert [size.width for size in complete(product, ticket).sizes] == [60, 60, 60], "never larger than it is"
+
+
+def stored_by_an_older_release(product: Product, content: bytes, name: str, **more: Any) -> str:
+    """A photo as releases before stored it: the original beside its sizes, which may be missing."""
+    key = f"products/{product.id}/{name}.png"
+    photo_store.photo_bucket().write(key, content, "image/png")
+    facts = {"key": key, "content_type": "image/png", "width": 1, "height": 1, **more}
+    product_store.products_collection().update_one(
+        {"_id": product.id},
+        {"$push": {"photos": {"id": id_of("pho", name), **facts}}, "$unset": {"photos_version": ""}},
+    )
+    return key
+
+
+def test_photos_of_older_releases_are_converted_once_and_a_broken_document_stops_nothing(draft: Maker) -> None:
+    good, broken = draft(), draft()
+    product_store.products_collection().update_one(
+        {"_id": broken.id}, {"$set": {"photos": "none"}, "$unset": {"photos_version": ""}}
+    )
+    old_keys = [stored_by_an_older_release(good, picture(), "a", sizes_wanted=True)]
+    old_keys.append(stored_by_an_older_release(good, picture()[:-30], "b"))
+    before = inventory.get_product(good.id)
+    assert [InventoryProductSchema().dump(before)["photos"]] == [[]], "not published as it came"
+    planned = photo_conversion.convert_photos(0, dry_run=True)
+    assert {report["product"] for report in planned} == {good.id, broken.id}
+    assert inventory.get_product(good.id) == before
+    done = {report["product"]: report for report in photo_conversion.convert_photos(0)}
+    assert done[good.id] == {
+        "product": good.id,
+        "photos": [id_of("pho", "a"), id_of("pho", "b")],
+        "removed": [id_of("pho", "b")],
+    }
+    assert "failed" in done[broken.id]
+    [photo] = inventory.get_product(good.id).photos
+    assert (photo.id, photo.width, len(photo.sizes)) == (id_of("pho", "a"), 60, 3)
+    assert photo.key.startswith("originals/")
+    assert [photo_store.photo_bucket().size_of(key) for key in old_keys] == [None, None]
+    assert inventory.get_product(good.id).version == before.version
+    assert photo_conversion.convert_photos(0) == []

@@ -1,8 +1,49 @@
-"""What the client of the document store asks of every write."""
+"""How the document store is written to, and which errors say that it is unavailable."""
 
 from __future__ import annotations
 
+import pytest
+from pymongo import errors
+
 from libs.chassis import documents
+from libs.chassis.documents import is_away
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ServerSelectionTimeoutError("no server"),
+        errors.AutoReconnect("lost"),
+        errors.NetworkTimeout("slow"),
+        errors.NotPrimaryError("stepped down"),
+        errors.ExecutionTimeout("slow"),
+        errors.WriteConcernError("not enough nodes", 64),
+        errors.OperationFailure("internal error: No space left on device", 1),
+        errors.OperationFailure("panicked"),
+        errors.OperationFailure("OutOfDiskSpace", 14031),
+        errors.CursorNotFound("restarted", 43),
+        errors.BulkWriteError({"writeErrors": [{"code": 8}]}),
+        errors.ProtocolError("cut off"),
+    ],
+)
+def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
+    assert is_away(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.DuplicateKeyError("taken", 11000),
+        errors.WriteError("bad value", 2),
+        errors.OperationFailure("unknown operator", 9),
+        errors.BulkWriteError({"writeErrors": [{"code": 8}, {"code": 11000}]}),
+        errors.DocumentTooLarge("17 MB"),
+        errors.InvalidOperation("closed"),
+        ValueError("another error"),
+    ],
+)
+def test_a_fault_of_ours_is_not(error: Exception) -> None:
+    assert not is_away(error)
 
 
 def test_a_write_is_acknowledged_when_it_is_durable() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from libs.chassis import pictures
 from libs.chassis.pictures import NotAnImage, measure_image, scaled_down
@@ -59,6 +59,96 @@ def test_a_see_through_picture_stays_so() -> None:
     [made] = scaled_down(content.getvalue(), [20])
     with Image.open(io.BytesIO(made.content)) as image:
         assert image.convert("RGBA").getpixel((5, 5))[3] == 0
+
+
+def test_a_picture_is_measured_as_it_is_shown() -> None:
+    content, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (60, 40)).save(content, "JPEG", exif=exif)
+    assert measure_image(content.getvalue(), "image/jpeg") == (40, 60)
+    [made] = scaled_down(content.getvalue(), [20])
+    assert (made.width, made.height) == (20, 30)
+
+
+@pytest.mark.parametrize(
+    ("size", "scaled"), [((1000, 20000), (240, 4800)), ((20000, 1000), (1200, 60)), ((1, 9000), (1, 4800))]
+)
+def test_a_very_long_picture_fits_the_limits_of_the_format(size: tuple[int, int], scaled: tuple[int, int]) -> None:
+    [made] = scaled_down(picture("PNG", size), [1200])
+    with Image.open(io.BytesIO(made.content)) as image:
+        assert image.size == scaled == (made.width, made.height)
+
+
+def pixel_of(content: bytes) -> tuple[int, ...]:
+    [made] = scaled_down(content, [20])
+    with Image.open(io.BytesIO(made.content)) as image:
+        assert "icc_profile" not in image.info
+        found = image.convert("RGB").getpixel((5, 5))
+        assert isinstance(found, tuple)
+        return found
+
+
+@pytest.mark.parametrize(("grey", "shown"), [(0, 0), (32768, 127), (65535, 255)])
+def test_sixteen_bits_of_grey_become_eight(grey: int, shown: int) -> None:
+    content = io.BytesIO()
+    Image.new("I;16", (40, 30), grey).save(content, "PNG")
+    assert all(abs(channel - shown) <= 2 for channel in pixel_of(content.getvalue()))
+
+
+def with_profile(mode: str, colour: object, profile: bytes) -> bytes:
+    content = io.BytesIO()
+    Image.new(mode, (40, 30), colour).save(content, "PNG", icc_profile=profile)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def test_colours_are_converted_by_their_profile() -> None:
+    lab_like = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert max(map(_difference, pixel_of(with_profile("RGB", (200, 60, 30), lab_like)), (200, 60, 30))) <= 6
+    shifted = pixel_of(with_profile("RGB", (200, 60, 30), wide_gamut()))
+    assert shifted[0] > 215, "the same numbers are a stronger red in a wider gamut"
+    assert shifted[1] < 60
+
+
+def _difference(one: int, other: int) -> int:
+    return abs(one - other)
+
+
+def wide_gamut() -> bytes:
+    """The sRGB profile with the primaries of Display P3 (a matrix of s15Fixed16 numbers: ICC.1, 9.2.44)."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    primaries = {
+        "rXYZ": (0.5151, 0.2412, -0.0011),
+        "gXYZ": (0.2919, 0.6922, 0.0419),
+        "bXYZ": (0.1572, 0.0666, 0.7841),
+    }
+    for number in range(int.from_bytes(profile[128:132], "big")):
+        tag = profile[132 + 12 * number : 144 + 12 * number]
+        if (found := primaries.get(tag[:4].decode("latin1"))) is not None:
+            begin = int.from_bytes(tag[4:8], "big") + 8
+            profile[begin : begin + 12] = b"".join(
+                round(value * 65536).to_bytes(4, "big", signed=True) for value in found
+            )
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_profile_that_does_not_fit_is_left_out_of_account(mode: str) -> None:
+    profile = b"no profile" if mode == "RGB" else wide_gamut()
+    assert len(set(pixel_of(with_profile(mode, 0, profile)))) == 1
+
+
+def truncated(kind: str) -> bytes:
+    content = io.BytesIO()
+    Image.effect_noise((200, 160), 60).convert("RGB").save(content, kind)
+    return content.getvalue()[: len(content.getvalue()) // 2]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_first_half_of_a_picture_is_refused(kind: str) -> None:
+    with pytest.raises(NotAnImage):
+        measure_image(truncated(kind), f"image/{kind.lower()}")
+    with pytest.raises(NotAnImage):
+        scaled_down(truncated(kind), [20])
 
 
 @pytest.mark.parametrize("content", [b"no picture", picture("PNG", (50, 50))[:80]])

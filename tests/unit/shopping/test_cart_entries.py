@@ -92,6 +92,14 @@ def test_putting_in_the_same_again_is_no_change() -> None:
     assert after(cart, take_out("b"), now_ms=2) is cart
 
 
+def test_a_stale_copy_notes_what_it_seems_to_have_already() -> None:
+    stale = after(EMPTY_CART, put("a"), now_ms=1)
+    newer = after(after(stale, take_out("a"), now_ms=2), put("b"), now_ms=3)
+    noted = changed(stale, [put("a"), take_out("b")], now_ms=4, most_items=50, may_be_stale=True)
+    assert ids(noted) == ["a"]
+    assert ids(merged(newer, noted)) == ids(merged(noted, newer)) == ["a"]
+
+
 def test_what_was_put_in_after_a_moment_is_not_taken_out_for_it() -> None:
     cart = after(EMPTY_CART, put("a"), now_ms=5)
     assert after(cart, CartChange("a", False, put_in_until_ms=4), now_ms=6) is cart

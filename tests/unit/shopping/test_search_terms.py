@@ -27,8 +27,8 @@ COAT: dict[str, Any] = {
 }
 
 
-def found_by(query: str) -> bool:
-    terms = set(terms_of(COAT))
+def found_by(query: str, **facts: Any) -> bool:
+    terms = set(terms_of({**COAT, **facts}))
     return all(terms & set(alternatives) for alternatives in alternatives_of_query(query))
 
 
@@ -52,9 +52,74 @@ def test_a_product_is_found_by_words_stems_and_prefixes(query: str) -> None:
     assert found_by(query)
 
 
-@pytest.mark.parametrize("query", ["trousers", "wool trousers", "oat", "pocke", "wo"])
+@pytest.mark.parametrize("query", ["trousers", "wool trousers", "oat", "pocke", "coatx"])
 def test_a_product_is_not_found_by_other_words(query: str) -> None:
     assert not found_by(query)
+
+
+@pytest.mark.parametrize("word", ["windbreakerjacket", "Куртка", "Donaudampfschifffahrtsjacke", "coat"])
+def test_every_prefix_of_a_word_in_the_title_finds_it(word: str) -> None:
+    for length in range(1, len(word) + 1):
+        assert found_by(word[:length], title=f"Navy {word}"), length
+    assert not found_by(f"{word}x"[:20] + "x", title=f"Navy {word}")
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("Пальто шерстяное", "пальто"),
+        ("Пальто шерстяное", "ШЕРСТЯНОЕ пал"),
+        ("Παλτό", "παλτο"),
+        ("معطف صوف", "معطف"),
+        ("羊毛 外套", "外套"),
+        ("울 코트", "코트"),
+        ("Bjørn Borg", "bjorn borg"),
+        ("Bjorn Borg", "Bjørn"),
+        ("Łódź coat", "lodz"),
+        ("Ærø knit", "aero"),
+        ("Großer Mantel", "grosser"),
+        ("Kad\u0131n ceketi", "kadin"),
+        ("İpek gömlek", "ipek"),
+        ("Þór", "thor"),
+        ("Crew-neck jumper", "crewneck"),
+        ("Crew\u2011neck jumper", "crew neck"),
+        ("Crew-neck jumper", "crew-n"),
+        ("Crewneck jumper", "crew-neck"),
+        ("Levi's jeans", "levis"),
+        ("Levi\u2019s jeans", "levi's"),
+        ("T-shirt", "tshirts"),
+    ],
+)
+def test_words_are_found_in_every_script_and_spelling(title: str, query: str) -> None:
+    assert found_by(query, title=title)
+
+
+@pytest.mark.parametrize(("title", "query"), [("Crew-neck", "crewcut"), ("Пальто", "куртка"), ("Łódź", "lotz")])
+def test_other_words_are_not_found(title: str, query: str) -> None:
+    assert not found_by(query, title=title)
+
+
+@pytest.mark.parametrize(
+    ("label", "wanted"),
+    [
+        ("6,5", "UK 6,5"),
+        ("6,5", "UK 6.5"),
+        ("6.5", "uk 6,5"),
+        ("6,5", "6.5"),
+        ("S, petite", "UK S, petite"),
+        ("S,petite", "S , petite"),
+    ],
+)
+def test_a_decimal_comma_is_a_point_and_another_comma_stays(label: str, wanted: str) -> None:
+    terms = terms_of({**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": label}]})
+    assert size_term(wanted) in terms
+    for other in ("UK 6", "5", "6", "S", "petite"):
+        assert size_term(other) not in terms
+
+
+def test_a_half_size_is_found_in_other_systems_however_it_is_written() -> None:
+    boots = {**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": "6,5"}]}
+    assert {size_term("EU 40"), size_term("US 9")} <= set(terms_of(boots))
 
 
 @pytest.mark.parametrize(

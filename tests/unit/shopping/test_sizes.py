@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.shopping.sizes import of_person, same_sizes
+from services.shopping.sizes import listed, of_person, same_sizes
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,29 @@ def test_a_persons_shoes_are_apart_from_the_clothes() -> None:
     own = of_person({"EU": "38", "Shoes EU": "39", "letters": "M", "shoes": "40"})
     assert own["clothes"] == {("eu", "38"), ("letter", "m")}
     assert own["shoes"] == {("eu", "39"), ("eu", "40")}
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("EU 38", ["EU 38"]),
+        ("EU 38,EU 40", ["EU 38", "EU 40"]),
+        ("EU 38, letter M", ["EU 38", "letter M"]),
+        ("UK 6,5", ["UK 6.5"]),
+        ("UK 6,5,UK 7,5,EU 38", ["UK 6.5", "UK 7.5", "EU 38"]),
+        ("4,6,8", ["4", "6", "8"]),
+        ("38,54", ["38", "54"]),
+        ('"letter S, petite",EU 38', ["letter S, petite", "EU 38"]),
+        ('"36,7"', ["36,7"]),
+        ('5" waist', ['5" waist']),
+        (" , ", []),
+        ("", []),
+    ],
+)
+def test_a_list_of_sizes_is_read_with_quotes_and_half_sizes(text: str, sizes: list[str]) -> None:
+    assert listed(text) == sizes
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_a_list_of_sizes_without_blanks(text: str) -> None:
+    assert all(size == size.strip() != "" for size in listed(text))

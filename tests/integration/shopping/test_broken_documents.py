@@ -1,0 +1,147 @@
+"""One document that cannot be read, or one entry that cannot be announced, takes down nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from libs.chassis import clock, db, metrics, security
+from libs.chassis.money import Money
+from services.shopping import (
+    announcements,
+    catalogue,
+    hold_store,
+    holds,
+    inventory,
+    product_store,
+    recommendations,
+    term_conversion,
+)
+from services.shopping.api.catalogue import browse_products
+from services.shopping.api.inventory import list_inventory
+from services.shopping.hold_store import HoldState
+from services.shopping.products import Product, ProductNotFound
+from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of, outbox
+
+Maker = Callable[..., Product]
+pytestmark = pytest.mark.usefixtures("shopping")
+
+
+@pytest.fixture(autouse=True)
+def as_manager() -> Iterator[None]:
+    with security.use_principal(MANAGER):
+        yield
+
+
+def damage(product: Product, **fields: Any) -> None:
+    product_store.products_collection().update_one({"_id": product.id}, {"$set": fields})
+
+
+def omitted(kind: str) -> float:
+    return float(metrics.ROWS_OMITTED.labels(kind)._value.get())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"photos": "none"},
+        {"photos": [{"id": "pho_1"}]},
+        {"price": {"amount": "x"}},
+        {"hold": {"until": None}},
+    ],
+)
+def test_a_broken_product_is_left_out_of_every_list(published: Maker, fields: dict[str, Any]) -> None:
+    first, broken, last = published(), published(), published()
+    damage(broken, **fields)
+    before = omitted("product")
+    assert [item["id"] for item in browse_products()["items"]] == [last.id, first.id]
+    assert {item["id"] for item in list_inventory()["items"]} == {last.id, first.id}
+    with db.unit_of_work(reads_only=True):
+        page = recommendations.recommend(id_of("usr", "buyer"), 10, None)
+    assert {first.id, last.id} <= {product.id for product in page["items"]}
+    assert omitted("product") > before
+
+
+def test_pages_go_on_after_a_broken_product(published: Maker) -> None:
+    products = sorted([published() for _ in range(5)], key=lambda product: product.id)
+    for broken in products[1:3]:
+        damage(broken, photos="none")
+    first = list_inventory(limit=2)
+    second = list_inventory(limit=2, cursor=first["next_cursor"])
+    shown = [item["id"] for item in first["items"] + second["items"]]
+    assert shown == [products[4].id, products[3].id, products[0].id]
+    assert second["next_cursor"] is None
+    for read in (catalogue.get_product, inventory.get_product):
+        with pytest.raises(ProductNotFound):
+            read(products[1].id)
+
+
+def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> None:
+    broken, held = published(), published()
+    for number, product in enumerate((broken, held)):
+        with db.unit_of_work():
+            holds.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [product.id])
+    hold_store._holds().update_one({"_id": id_of("bor", "0")}, {"$set": {"items": "none"}})
+    due = []
+    for _ in range(2):
+        with db.unit_of_work():
+            priced = inventory.set_price(draft(), Money(4900, "EUR"))
+            due.append(inventory.publish(priced, clock.now() + timedelta(minutes=1)))
+    damage(due[0], title=None)
+    with clock.freeze(clock.now() + timedelta(minutes=16)):
+        for _ in range(2):
+            with db.unit_of_work():
+                holds.sweep()
+                inventory.publish_due()
+    assert holds.get_hold(id_of("bor", "1")).state is HoldState.RELEASED
+    assert inventory.get_product(held.id).is_available
+    assert inventory.get_product(due[1].id).is_available
+
+
+def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
+    broken, coat = published(), published()
+    for product in (broken, coat):
+        damage(product, search_terms=[], terms_version=1)
+    damage(broken, description=5)
+    reports = {report["product"]: report for report in term_conversion.convert_terms()}
+    assert ("failed" in reports[broken.id], "failed" in reports[coat.id]) == (True, False)
+    assert term_conversion.convert_terms() == []
+    assert [item["id"] for item in browse_products(q="coat")["items"]] == [coat.id]
+
+
+def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None:
+    product, other = draft(), draft()
+    poison = {"id": "evt_poison", "at": clock.now(), "event_type": "shopping.unknown.v1"}
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    for one in (product, other):
+        with dying_before_commit():
+            inventory.edit(inventory.get_product(one.id), {"title": "Red coat"})
+    for _ in range(2):
+        with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
+            announcements.announce_left_over()
+    edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
+    assert {entry["target"] for entry in edits} == {product.id, other.id}
+    stored = product_store.products_collection().find_one({"_id": product.id}) or {}
+    assert stored["announcements"] == []
+    assert [entry["id"] for entry in stored["failed_announcements"]] == ["evt_poison"]
+
+
+@pytest.mark.parametrize("letter", ["ж", "😀", "\uffff", '"', "\u0001"])
+def test_the_longest_texts_of_the_contract_are_stored_and_audited(draft: Maker, letter: str) -> None:
+    texts = {
+        "title": letter * 120,
+        "brand": letter * 80,
+        "description": letter * 4000,
+        "attributes": {f"{number:02}" + letter * 58: letter * 200 for number in range(30)},
+    }
+    product = draft(**texts)
+    changed = {name: value for name, value in texts.items() if name != "title"}
+    with db.unit_of_work():
+        edited = inventory.edit(product, {**changed, "title": "Coat"})
+    assert (edited.title, edited.description) == ("Coat", letter * 4000)
+    actions = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["target"] == product.id]
+    assert [entry["action"] for entry in actions] == ["create_product", "edit_product"]
+    assert actions[1]["after"]["title"] == "Coat"

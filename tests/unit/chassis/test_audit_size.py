@@ -1,0 +1,37 @@
+"""An audit entry fits into an event whatever texts were changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from libs.chassis import events
+from libs.chassis.audit import MOST_BYTES, _fitting
+
+
+def size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("value", [None, {}, {"a": ["x" * 4000, 5, None]}, {"description": "ж" * 4000}])
+def test_what_fits_stays_as_it_is(value: Any) -> None:
+    assert _fitting(value) == value
+
+
+def test_long_texts_are_cut_and_say_how_long_they_were() -> None:
+    fitting = _fitting({"title": "Coat", "description": "😀" * 9000})
+    assert fitting == {"title": "Coat", "description": "😀" * 1000 + "… (9000 characters)"}
+
+
+@pytest.mark.parametrize(
+    "value", [{str(number): "😀" * 200 for number in range(60)}, {"a": [{"b": "\u0001" * 5000}] * 20}]
+)
+def test_many_texts_fit_too(value: Any) -> None:
+    assert size(_fitting(value)) <= MOST_BYTES
+
+
+def test_what_cannot_be_cut_says_how_large_it_was() -> None:
+    value = list(range(20_000))
+    assert _fitting(value) == {"omitted_bytes": len(events.as_json(value).encode())}

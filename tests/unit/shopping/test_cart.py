@@ -1,0 +1,29 @@
+"""What a buyer is shown of a product in the cart."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.shopping.cart import change_of
+from services.shopping.products import Product, ProductState
+from tests.unit.shopping.factories import held, product_with
+
+STATE = ProductState
+
+
+@pytest.mark.parametrize(
+    ("product", "repriced", "change"),
+    [
+        (product_with(), False, None),
+        (product_with(), True, "repriced"),
+        (held("prd_1", "bor_1", "usr_other"), False, "held"),
+        (held("prd_1", "bor_1", "usr_other", state=STATE.SOLD), True, "sold"),
+        (held("prd_1", "bor_1", "usr_me"), False, None),
+        (held("prd_1", "bor_1", "usr_me", state=STATE.SOLD), False, None),
+        *((product_with(state=state), False, "withdrawn") for state in (STATE.DRAFT, STATE.PRICED)),
+        *((product_with(state=state), False, "withdrawn") for state in (STATE.WITHDRAWN, STATE.RECYCLED)),
+        (None, False, "withdrawn"),
+    ],
+)
+def test_what_became_of_a_product_in_the_cart(product: Product | None, repriced: bool, change: str | None) -> None:
+    assert change_of("usr_me", product, repriced=repriced) == change
