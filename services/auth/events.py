@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
+from libs.chassis import clock
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE, in_words
 from libs.chassis.events import Event
 from libs.chassis.money import Money, sum_money
@@ -87,7 +87,7 @@ def _in_words(data: dict[str, Any], name: str) -> str:
     """A deadline with its zone, or nothing; older events have no zone, or lack the deadline."""
     moment = data.get(name)
     time_zone = data.get("time_zone", DEFAULT_TIME_ZONE)
-    return in_words(datetime.fromisoformat(moment), time_zone) if moment else ""
+    return in_words(clock.parse_rfc3339(moment), time_zone) if moment else ""
 
 
 @registry.handles("customer.buying_order.moved.v1")

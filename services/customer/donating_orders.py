@@ -6,7 +6,6 @@ used, a check was done) is a fact: it moves the order, or waits for what must ha
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from libs.chassis import clock
+from libs.chassis import clock, texts
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
@@ -48,8 +47,6 @@ MACHINE = StateMachine(
 )
 EDITABLE = "draft"
 MOST_ITEMS = 20
-# Hangul fillers and the empty Braille pattern: letters and symbols without ink (Unicode, "Default_Ignorable").
-BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 ITEM_FIELDS = ("category", "size", "brand", "colour", "condition", "story")
 
 
@@ -237,12 +234,7 @@ def announce(order: DonatingOrder, before: str | None) -> None:
 
 def has_story(order: DonatingOrder) -> bool:
     """Whether a piece has a story that somebody can read: blank characters earn no reward."""
-    return any(is_readable(item.story or "") for item in order.items)
-
-
-def is_readable(text: str) -> bool:
-    """Whether a text has a letter, a digit or a symbol that is visible."""
-    return any(unicodedata.category(letter)[0] in "LNS" and letter not in BLANK_LETTERS for letter in text)
+    return any(texts.normalise(item.story or "") for item in order.items)
 
 
 def happened(order_id: str, name: str) -> DonatingOrder | None:

@@ -169,6 +169,21 @@ def test_an_item_that_cannot_be_is_refused(ines: Ask, wrong: dict[str, Any]) -> 
     assert len(ines("GET", f"{ORDERS}/{order['id']}").json()["items"]) == 1
 
 
+@pytest.mark.parametrize("field", ["story", "brand", "colour", "size"])
+@pytest.mark.parametrize("blank", ["", " \t", "\u200b", "\u00a0\u2003", "\u3164", "\u2060\ufeff"])
+def test_a_blank_text_of_an_item_is_refused(ines: Ask, field: str, blank: str) -> None:
+    order = drafted(ines)
+    answer = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | {field: blank}, key=key())
+    assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (400, [f"/{field}"])
+
+
+def test_texts_of_an_item_are_trimmed_and_composed(ines: Ask) -> None:
+    order = drafted(ines)
+    told = {"story": "  cafe\u0301 \u200b", "brand": "\u00a0Lisboa La\u0303 "}
+    item = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | told, key=key()).json()
+    assert (item["story"], item["brand"]) == ("caf\u00e9", "Lisboa L\u00e3")
+
+
 @pytest.mark.story("d-pr-04")
 def test_a_submitted_order_has_a_box(customer: Harness, ines: Ask, neighbours: Neighbours) -> None:
     order = submitted(ines)
