@@ -16,7 +16,7 @@ from typing import Any
 from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
-from libs.chassis.peers import Peer, PeerUnavailable
+from libs.chassis.peers import Peer, PeerProblem, PeerUnavailable
 
 # Younger states may just be in transit.
 STUCK_AFTER = timedelta(seconds=20)
@@ -34,10 +34,6 @@ class Knowledge(StrEnum):
 
 
 Describe = Callable[[str], Knowledge]
-
-
-class Discrepancy(Exception):
-    """Two domains contradict each other, and no job may repair it."""
 
 
 def _always(_event: Event) -> bool:
@@ -81,7 +77,7 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
     for check in registry.checks:
         try:
             run(check)
-        except PeerUnavailable as error:
+        except (PeerUnavailable, PeerProblem) as error:  # an older release of the peer has no such operation
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
             logs.get_logger(__name__).error("check failed", check=check.name, exc_info=error)
@@ -111,12 +107,10 @@ def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
 
 def _treat(check: Check, item: dict[str, Any]) -> None:
     """Repair one subject in a unit of work of its own, so that one that fails does not block the others."""
-    subject, is_final = item["subject"], False
+    subject = item["subject"]
     try:
         with unit_of_work():
             detail = _repair(check, item)
-    except Discrepancy as error:
-        detail, is_final = str(error), True
     except Exception as error:
         detail = f"the repair failed: {type(error).__name__}"
         if type(error) is LookupError:  # the event comes too early for the state
@@ -125,7 +119,7 @@ def _treat(check: Check, item: dict[str, Any]) -> None:
             logs.get_logger(__name__).error("repair failed", check=check.name, subject=subject, exc_info=error)
     if detail is not None:
         with unit_of_work():
-            discrepancies.note(check.name, subject, detail, is_final=is_final)
+            discrepancies.note(check.name, subject, detail)
 
 
 def _repair(check: Check, item: dict[str, Any]) -> str | None:

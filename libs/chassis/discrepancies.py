@@ -25,8 +25,8 @@ def attempts_of(check: str, subject: str) -> int:
     return 0 if row is None else row.attempts
 
 
-def note(check: str, subject: str, detail: str, *, is_final: bool = False) -> None:
-    """Count an attempt; report the subject when there were enough, or when it `is_final`: no job may repair it."""
+def note(check: str, subject: str, detail: str) -> None:
+    """Count an attempt to repair the subject, and report the subject when there were enough."""
     moment = clock.now()
     row = session().get(DiscrepancyRow, (check, subject), with_for_update=True)
     if row is None:
@@ -34,7 +34,7 @@ def note(check: str, subject: str, detail: str, *, is_final: bool = False) -> No
         session().add(row)
     row.detail, row.seen_at, row.attempts = detail[:300], moment, row.attempts + 1
     outcome = "attempted"
-    if row.reported_at is None and (is_final or row.attempts >= REPORT_AFTER_ATTEMPTS):
+    if row.reported_at is None and row.attempts >= REPORT_AFTER_ATTEMPTS:
         row.reported_at, outcome = moment, "reported"
     session().flush()
     metrics.CONSISTENCY.labels(check, outcome).inc()

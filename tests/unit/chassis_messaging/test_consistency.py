@@ -1,0 +1,121 @@
+"""The comparison of domains: pages and batches, what one fault blocks, and when a discrepancy is reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from libs.chassis import clock, consistency, db, discrepancies, peers
+from libs.chassis.consistency import BATCH_SIZE, MOST_SUBJECTS, Check, Knowledge
+from libs.chassis.events import Event, EventRegistry
+from libs.chassis.peers import peer
+from libs.chassis.tables import ChassisBase
+
+EVENT = "locker.door.used.v1"
+SUBJECTS = [f"bor_{number:032}" for number in range(MOST_SUBJECTS + 10)]
+
+
+@pytest.fixture(autouse=True)
+def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+    """What locker is asked; it does not know any subject."""
+    received: list[list[str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/v1/token":
+            return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})
+        received.append(json.loads(request.content)["subjects"])
+        items = [{"subject": one, "knowledge": "unknown", "events": []} for one in received[-1]]
+        return httpx.Response(200, json={"items": items})
+
+    monkeypatch.setattr(consistency, "_cursors", {})
+    peers.set_transport(httpx.MockTransport(answer))
+    ChassisBase.metadata.create_all(db.engine())
+    yield received
+    peers.set_transport(None)
+    db.engine().dispose()
+
+
+def find(after: str, limit: int) -> Sequence[str]:
+    return [subject for subject in SUBJECTS if subject > after][:limit]
+
+
+def check(name: str, unknown: Callable[[str], None], **changed: object) -> Check:
+    facts = {"find": lambda after, limit: find(after, 2), "handlers": {}, "unknown": unknown} | changed
+    return Check(name=name, peer=lambda: peer("locker"), **facts)  # type: ignore[arg-type]
+
+
+def registry_of(*checks: Check) -> EventRegistry:
+    registry = EventRegistry("customer")
+    consistency.add_checks(registry, *checks)
+    return registry
+
+
+def test_a_run_asks_in_batches_and_the_next_run_continues(batches: list[list[str]]) -> None:
+    repaired: list[str] = []
+    registry = registry_of(check("all", repaired.append, find=find))
+    consistency.compare_with_other_domains(registry)
+    assert [len(batch) for batch in batches] == [BATCH_SIZE] * (MOST_SUBJECTS // BATCH_SIZE)
+    consistency.compare_with_other_domains(registry)
+    assert repaired == SUBJECTS
+    consistency.compare_with_other_domains(registry)
+    assert repaired == [*SUBJECTS, *SUBJECTS[:MOST_SUBJECTS]]
+
+
+def test_a_subject_and_a_check_that_fail_block_no_other() -> None:
+    repaired: list[str] = []
+
+    def fails_for_first(subject: str) -> None:
+        if subject == SUBJECTS[0]:
+            raise ValueError(subject)
+        repaired.append(subject)
+
+    def broken(_after: str, _limit: int) -> Sequence[str]:
+        raise ValueError("no such table")
+
+    registry = registry_of(check("broken", repaired.append, find=broken), check("fails", fails_for_first))
+    consistency.compare_with_other_domains(registry)
+    assert repaired == [SUBJECTS[1]]
+
+
+def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> None:
+    stuck = SUBJECTS[:2]
+    registry = registry_of(check("stuck", lambda _subject: None, find=lambda _after, _limit: stuck))
+    for _ in range(2):
+        consistency.compare_with_other_domains(registry)
+    assert discrepancies.listed() == []
+    for _ in range(3):
+        consistency.compare_with_other_domains(registry)
+    [first, second] = discrepancies.listed()
+    assert (first["subject"], second["subject"], first["attempts"]) == (*stuck, 5)
+    stuck = stuck[1:]
+    with clock.freeze(clock.now() + discrepancies.ENDED_AFTER + timedelta(seconds=1)):
+        consistency.compare_with_other_domains(registry)
+    assert [found["subject"] for found in discrepancies.listed()] == stuck
+
+
+def test_a_description_is_made_by_the_code_that_publishes_and_adds_nothing_to_the_outbox() -> None:
+    registry = EventRegistry("locker")
+    registry.publishes(EVENT)
+    right = {"right_id": "rgt_" + "1" * 32, "purpose": "deposit", "order_id": "dor_" + "1" * 32}
+    right |= {"person_id": "usr_" + "1" * 32, "location_id": "loc_" + "1" * 32, "location_name": "Rossio"}
+    data = right | {"box_id": "box_" + "1" * 32, "is_occupied": True, "at": clock.rfc3339(clock.now())}
+
+    @registry.describes("dor")
+    def describe(subject: str) -> Knowledge:
+        registry.publish(EVENT, subject="rgt_1", data=data)
+        if subject.endswith("2"):
+            raise ValueError(subject)
+        return Knowledge.KNOWN
+
+    subjects = ["dor_1", "dor_2", "bor_1"]
+    items = consistency.describe_states(registry, subjects)["items"]
+    assert [(item["subject"], item["knowledge"], len(item["events"])) for item in items] == [
+        ("dor_1", "known", 1),
+        ("dor_2", "pending", 0),
+        ("bor_1", "unknown", 0),
+    ]
+    assert Event.from_document(items[0]["events"][0]).data == data
