@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,17 @@ def test_a_store_that_the_supervisor_is_starting_is_not_probed(statename: str) -
     for _ in range(5):
         watching.check()
     assert supervisor.killed == []
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_store_that_ends_before_it_is_killed_does_not_end_the_watch() -> None:
+    class Late(FakeSupervisor):
+        def kill(self, process: Process) -> None:
+            raise xmlrpc.client.Fault(70, f"NOT_RUNNING: {process.name}")
+
+    watching = watch(Late([state()]), failing, [])
+    for _ in range(2 * store_watch.MAXIMUM_FAILURES):
+        watching.check()
 
 
 @pytest.mark.usefixtures("no_pauses")
