@@ -161,7 +161,7 @@ def test_a_store_that_ends_before_it_is_killed_does_not_end_the_watch() -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_process_that_the_supervisor_has_given_up_is_started_again() -> None:
+def test_a_process_that_the_supervisor_no_longer_starts_is_started_again() -> None:
     supervisor, reports = FakeSupervisor([state("FATAL", pid=0)]), list[str]()
     watching = watch(supervisor, failing, reports)
     watching.check()
