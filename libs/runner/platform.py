@@ -119,7 +119,7 @@ class Platform:
         self._say(f"[green]✓[/] {title}")
 
     def _watch(self, stores: list[processes.Process]) -> None:
-        """Keep the platform up until it is stopped: start what supervisord no longer starts, and stores that fail."""
+        """Keep the platform up until it is stopped, and restart what the supervisor alone does not."""
         watch = StoreWatch(self._supervisor, stores, self._say)
         while self._supervisor.is_alive():
             time.sleep(0.5)

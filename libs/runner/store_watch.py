@@ -89,7 +89,7 @@ class StoreWatch:
         self._next_retry = 0.0
 
     def check(self) -> None:
-        """Probe the stores when it is time to, and start every process that supervisord no longer starts (FATAL)."""
+        """Probe the stores when it is time to, and start every process in the state FATAL."""
         if time.monotonic() < self._next_probe:
             return
         # A process can end between the query of its state and the command to it, which is then a fault.
