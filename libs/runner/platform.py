@@ -44,32 +44,33 @@ class Platform:
 
     def run(self, *, demo_data: bool = True) -> None:
         """Start everything, print how to use it, and wait for Ctrl-C (or SIGTERM); no process remains."""
-        os.umask(0o077)  # data, logs and configuration hold personal data and secrets
         self.layout.run_dir.mkdir(parents=True, exist_ok=True)
         with run_lock.hold(self.layout):
             self.layout.ready_file.unlink(missing_ok=True)
             host_checks.check(self.layout)
+            host_checks.check_data(self.layout)
+            os.umask(0o077)  # data, logs and configuration hold personal data and secrets
+            own = credentials.ensure(self.layout)
             layout_json.save(self.layout)
             try:
                 for number in STOP_SIGNALS:
                     signal.signal(number, _stop)
                 started = time.monotonic()
-                stores = self._start(demo_data=demo_data)
+                stores = self._start(own, demo_data=demo_data)
                 self._greet(time.monotonic() - started)
                 self._watch(stores)
             except _Stopped:
                 pass
             finally:
+                _ignore_stop_signals()
                 self._say("Stopping …")
                 self._supervisor.stop()
                 self.layout.ready_file.unlink(missing_ok=True)
                 self._say("Everything is stopped. The data stays for the next run.")
 
-    def _start(self, *, demo_data: bool) -> list[processes.Process]:
+    def _start(self, own: credentials.Credentials, *, demo_data: bool) -> list[processes.Process]:
         """Start the stores, the services and the gateways, each group when the one before is ready; the stores."""
         layout = self.layout
-        own = credentials.ensure(layout)
-        host_checks.check_data(layout)
         for service in SERVICES:
             layout.heartbeat(service).unlink(missing_ok=True)
         _write_gateways(layout)
@@ -118,7 +119,7 @@ class Platform:
         self._say(f"[green]✓[/] {title}")
 
     def _watch(self, stores: list[processes.Process]) -> None:
-        """Keep the platform up until it is stopped: start what supervisord has given up, and stores that fail."""
+        """Keep the platform up until it is stopped, and restart what the supervisor alone does not."""
         watch = StoreWatch(self._supervisor, stores, self._say)
         while self._supervisor.is_alive():
             time.sleep(0.5)
@@ -166,9 +167,13 @@ class _Stopped(BaseException):
 
 
 def _stop(*_: object) -> None:
+    _ignore_stop_signals()
+    raise _Stopped
+
+
+def _ignore_stop_signals() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
 
 
 def _write_gateways(layout: Layout) -> None:

@@ -10,8 +10,10 @@ import socket
 import time
 import urllib.error
 import urllib.request
+import xmlrpc.client
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from libs.runner.layout import HOST
 from libs.runner.processes import Process
@@ -87,9 +89,15 @@ class StoreWatch:
         self._next_retry = 0.0
 
     def check(self) -> None:
-        """Probe the stores when it is time to, and start again every process that supervisord has given up."""
+        """Probe the stores when it is time to, and start every process in the state FATAL."""
         if time.monotonic() < self._next_probe:
             return
+        # A process can end between the query of its state and the command to it, which is then a fault.
+        with suppress(OSError, xmlrpc.client.Error):
+            self._check()
+        self._next_probe = time.monotonic() + PROBE_SECONDS
+
+    def _check(self) -> None:
         states = {str(state["name"]): state for state in self._supervisor.states()}
         for process in self._stores:
             if states[process.name]["statename"] == "RUNNING":
@@ -97,7 +105,6 @@ class StoreWatch:
         fatal = [state for state in states.values() if state["statename"] == "FATAL"]
         if fatal and time.monotonic() >= self._next_retry:
             self._start(fatal)
-        self._next_probe = time.monotonic() + PROBE_SECONDS
 
     def _probe(self, process: Process) -> None:
         if process.port is None:

@@ -108,12 +108,16 @@ class Supervisor:
     def start(self, config: Path) -> None:
         """Start supervisord, which ends with this process whatever happens to it."""
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)]
-        self._daemon = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-        )
+        log = self._layout.log_dir / "supervisor-output.log"  # what is not for the terminal: lost connections
+        with log.open("wb") as output:
+            self._daemon = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -121,7 +125,6 @@ class Supervisor:
                 return
             except (OSError, xmlrpc.client.Error):
                 if self._daemon.poll() is not None or time.monotonic() > deadline:
-                    log = self._layout.log_dir / "supervisor.log"
                     raise DidNotStart(f"The process supervisor did not start; see {log}.") from None
                 time.sleep(0.05)
 

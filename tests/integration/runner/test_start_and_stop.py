@@ -99,29 +99,30 @@ def test_a_store_that_runs_but_does_not_serve_is_restarted(
     name: str,
     disturb: Callable[[Layout, int], None],
 ) -> None:
-    monkeypatch.setattr(store_watch, "PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(store_watch, "TIMEOUT_SECONDS", 0.3)
     process = start_store(layout, supervisor, name)
     reports: list[str] = []
     watch = StoreWatch(supervisor, [process], reports.append)
     before = wait_until_running(supervisor)
     disturb(layout, before)
-    deadline = time.monotonic() + 20
-    while not reports:
-        watch.check()
-        assert time.monotonic() < deadline
+    with monkeypatch.context() as patch:
+        patch.setattr(store_watch, "PROBE_SECONDS", 0.1)
+        patch.setattr(store_watch, "TIMEOUT_SECONDS", 0.3)
+        deadline = time.monotonic() + 20
+        while not reports:
+            watch.check()
+            assert time.monotonic() < deadline
     assert f"{name} runs but fails its health check" in reports[0]
+    assert wait_until_running(supervisor, other_than=before)
     wait_until_ready(layout, supervisor, [process], 20, lambda _name: None)
-    assert wait_until_running(supervisor) != before
     store_watch.PROBES[name](layout.port(name))
 
 
-def wait_until_running(supervisor: Supervisor) -> int:
-    """The id of the only process once it runs."""
+def wait_until_running(supervisor: Supervisor, *, other_than: int | None = None) -> int:
+    """The id of the only process once it runs and has another id than the given one."""
     deadline = time.monotonic() + 10
     while True:
         [state] = supervisor.states()
-        if state["statename"] == "RUNNING":
+        if state["statename"] == "RUNNING" and state["pid"] != other_than:
             return int(state["pid"])
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from libs.runner import host_checks
+from libs.runner.cli import main
 from libs.runner.layout import HOST, SERVICES, Layout
 from libs.runner.problems import DamagedFile, NoDiskSpace, PortTaken
 
@@ -91,3 +93,20 @@ def test_a_link_leads_nobody_out_of_the_run_directory(tmp_path: Path) -> None:
     (layout.config_dir / "dangling").symlink_to(tmp_path / "nothing")
     layout.make_folders()
     assert stat.S_IMODE(outside.stat().st_mode) == 0o755
+
+
+def test_the_command_ends_with_one_sentence_before_anything_starts(prepared: Layout) -> None:
+    (prepared.data_dir / "sqlite" / "auth.db").unlink()
+    options = {
+        "--run-dir": prepared.run_dir,
+        "--port-base": prepared.port_base,
+        "--external-port": prepared.external_port,
+        "--internal-port": prepared.internal_port,
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    response = CliRunner().invoke(main, ["run", *arguments])
+    assert response.exit_code == DamagedFile.exit_code
+    assert response.output.startswith("Cannot run: ")
+    assert "auth.db is missing or empty" in response.output
+    assert "Traceback" not in response.output
+    assert not prepared.control_socket.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,18 @@ def test_a_store_that_the_supervisor_is_starting_is_not_probed(statename: str) -
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_process_that_the_supervisor_has_given_up_is_started_again() -> None:
+def test_a_store_that_ends_before_it_is_killed_does_not_end_the_watch() -> None:
+    class Late(FakeSupervisor):
+        def kill(self, process: Process) -> None:
+            raise xmlrpc.client.Fault(70, f"NOT_RUNNING: {process.name}")
+
+    watching = watch(Late([state()]), failing, [])
+    for _ in range(2 * store_watch.MAXIMUM_FAILURES):
+        watching.check()
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_process_that_the_supervisor_no_longer_starts_is_started_again() -> None:
     supervisor, reports = FakeSupervisor([state("FATAL", pid=0)]), list[str]()
     watching = watch(supervisor, failing, reports)
     watching.check()
