@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import structlog
 
 from tests.support import databases, servers
 from tests.support.layers import TimeReport, layer_of
@@ -23,8 +24,15 @@ _figures: Counter[str] = Counter()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _log_plain_tracebacks()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(TimeReport(is_full=config.option.markexpr == "full"))
+
+
+def _log_plain_tracebacks() -> None:
+    """Without the drawn tracebacks of structlog's default, which take seconds each."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

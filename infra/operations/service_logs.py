@@ -25,7 +25,9 @@ from infra.retention import kept
 SIGNS: Mapping[str, str] = {
     "critical-lines": '{ $.level = "critical" }',
     "outbox-waits": '{ $.event = "outbox waits" }',
-    "failed-jobs": '{ $.event = "job failed" }',
+    "failed-jobs": (
+        '{ $.event = "job failed" || $.event = "item of job failed" || $.event = "row left out of a page" }'
+    ),
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
     "contract-violations": '{ $.event = "response violates the contract" }',
     "discrepancies": '{ $.event = "domains disagree" }',

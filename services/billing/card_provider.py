@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pybreaker
 import stripe
 
-from libs.chassis import logs
+from libs.chassis import breakers, logs
 from libs.chassis.money import Money
 from libs.chassis.problems import PaymentRequired, Unavailable, Unprocessable
 from services.billing import declines
@@ -97,9 +97,7 @@ class ProviderRefund:
 
 Window = tuple[datetime, datetime]
 _AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
-_breaker = pybreaker.CircuitBreaker(
-    fail_max=5, reset_timeout=10, exclude=[lambda error: not isinstance(error, _AWAY)]
-)
+_circuit = breakers.breaker("payment provider", lambda error: isinstance(error, _AWAY))
 
 
 @lru_cache(maxsize=2)
@@ -114,7 +112,7 @@ def _client(api_key: str, api_base: str) -> stripe.StripeClient:
 
 def reset() -> None:
     """Forget earlier failures of the provider, and connect again with the present time-outs."""
-    _breaker.close()
+    _circuit.close()
     _client.cache_clear()
 
 
@@ -122,7 +120,7 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
     chosen = billing_settings()
     client = _client(chosen.stripe_api_key, chosen.stripe_api_base)
     try:
-        with _breaker.calling():  # pybreaker's `call` lets one thread at a time through
+        with _circuit.calling():  # pybreaker's `call` lets one thread at a time through
             return call(client)
     except (stripe.CardError, stripe.InvalidRequestError):
         raise

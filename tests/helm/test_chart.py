@@ -216,7 +216,7 @@ CALLS = {
     "customer": {"admin", "auth", "billing", "locker", "shopping"},
     "billing": {"auth", "customer", "shopping"},
     "shopping": {"auth", "customer"},
-    "admin": {"auth", "customer"},
+    "admin": {"auth", "billing", "customer", "shopping"},
     "locker": {"admin", "auth", "customer"},
 }
 
