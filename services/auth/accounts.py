@@ -29,9 +29,14 @@ class RegistrationClosed(Forbidden):
 
 def find(email: str) -> User | None:
     """The user with exactly this address; a database may compare more loosely (é and e are one to MariaDB)."""
-    address = email_addresses.comparable(email)
-    found = session().scalar(select(User).where(User.email == address))
-    return found if found is not None and found.email == address else None
+    spellings = _spellings(email)
+    found = {user.email: user for user in session().scalars(select(User).where(User.email.in_(spellings)))}
+    return next((found[spelling] for spelling in spellings if spelling in found), None)
+
+
+def _spellings(email: str) -> list[str]:
+    """The normal form, then the one that accounts have whose address was not converted yet."""
+    return [email_addresses.comparable(email), email.strip().lower()]
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,10 @@ class Credentials:
 
 def find_credentials(email: str, kind: str) -> Credentials | None:
     """Those of a user of `kind` with exactly this address, by one query that costs the same when there is none."""
-    asked = select(User.id, User.password_hash, User.email).where(User.email == email, User.kind == kind)
-    found = session().execute(asked).one_or_none()
-    return Credentials(found.id, found.password_hash) if found and found.email == email else None
+    spellings = _spellings(email)
+    query = select(User.id, User.password_hash, User.email).where(User.email.in_(spellings), User.kind == kind)
+    found = {row.email: Credentials(row.id, row.password_hash) for row in session().execute(query)}
+    return next((found[spelling] for spelling in spellings if spelling in found), None)
 
 
 def lock_matching(user: User, checked_hash: str, password: str) -> bool:
@@ -77,10 +83,10 @@ def register(email: str, password: str, full_name: str, purposes: Iterable[str])
     address = email_addresses.required(email)
     passwords.refuse_weak(password, address)
     password_hash = passwords.hash_password(password)
-    known = find(address)
+    known = find(email)
     if known is None and _open_account(address, password_hash, full_name, consents):
         return
-    _write_to_owner(known or find(address), password_hash)
+    _write_to_owner(known or find(email), password_hash)
 
 
 def _open_account(address: str, password_hash: str, full_name: str, consents: list[str]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import pybreaker
 from starlette.concurrency import run_in_threadpool
 
-from libs.chassis import clock, logs
+from libs.chassis import breakers, clock, logs
 from libs.chassis.cache import RedisError, redis_async
 from libs.chassis.db import unit_of_work
 from libs.chassis.operations import as_problem
@@ -27,7 +27,7 @@ from services.auth.session_cache import TOMBSTONE, CachedSession
 
 RENEW_BEFORE_SECONDS = 60
 CACHE_DEADLINE_SECONDS = 0.2
-CACHE_FAILURES = (RedisError, TimeoutError, pybreaker.CircuitBreakerError)
+CACHE_FAILURES = (RedisError, TimeoutError)
 
 
 async def exchange(scope: dict[str, Any], _receive: Any, send: Any) -> None:
@@ -98,16 +98,15 @@ async def _within_deadline(command: Callable[[], Awaitable[Any]]) -> Any:
     A cache that hangs costs a few requests CACHE_DEADLINE_SECONDS each; then the circuit is open, and the database
     serves immediately.
     """
-    with _cache_circuit(settings().redis_url).calling():
+    with breakers.guarded(_cache_circuit(settings().redis_url), lambda: RedisError("the circuit is open")):
         async with asyncio.timeout(CACHE_DEADLINE_SECONDS):
             return await command()
 
 
 @lru_cache(maxsize=4)
 def _cache_circuit(_url: str) -> pybreaker.CircuitBreaker:
-    return pybreaker.CircuitBreaker(
-        fail_max=3, reset_timeout=2, exclude=[asyncio.CancelledError], name="session cache"
-    )
+    """Its own circuit, since every request with a token waits for the exchange: its deadline is a shorter one."""
+    return breakers.breaker("session cache", lambda error: isinstance(error, CACHE_FAILURES))
 
 
 async def _write_cache(token_hash: str, found: CachedSession, renewal: str | None) -> None:

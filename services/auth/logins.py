@@ -27,7 +27,7 @@ def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> se
     """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
     email = email_addresses.comparable(user_name)
     waits = login_throttle.count_try(kind, email)
-    known = accounts.find_credentials(email, kind)
+    known = accounts.find_credentials(user_name, kind)
     session().commit()  # no transaction is open while the password is hashed
     if not _is_right(known, password):
         trail.record_refusal(known.user_id if known else None, kind, "log_in", "wrong-credentials", waits)

@@ -51,7 +51,8 @@ def change(user_id: str, session_id: str | None, current: str, new: str) -> None
 
 def ask_for_link(email: str) -> None:
     """Note that somebody wants a link; a job looks whose address it is, so that the time tells nothing."""
-    session().add(LinkRequest(id=new_id("lnk"), email=email_addresses.required(email)))
+    email_addresses.required(email)
+    session().add(LinkRequest(id=new_id("lnk"), email=email.strip()))
 
 
 def send_links() -> None:

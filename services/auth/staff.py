@@ -42,6 +42,8 @@ def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
     """An internal user who sets the first password by a mailed link; AddressTaken, or Unprocessable for a role."""
     names = _known(role_names)
     address = email_addresses.required(email)
+    if accounts.find(email) is not None:
+        raise AddressTaken("use another address")
     try:
         with session().begin_nested():
             user = accounts.create_user(address, "", "internal", names, state="invited", full_name=full_name)

@@ -112,7 +112,7 @@ def hold(order_id: str, location_id: str) -> Box:
     box = _take_free_box(location_id)
     if box is None:
         raise LocationFull("choose another location, or try again later")
-    box.held_for_order_id = order_id
+    box.held_for_order_id, box.held_since = order_id, clock.now()
     hold_on(box)
     session().flush()
     activity.note("held", location_id, box_id=box.id, order_id=order_id)
@@ -144,7 +144,7 @@ def fill(box: Box, order_id: str) -> None:
 def shut(box: Box, reason: str, person_id: str) -> None:
     """Nobody uses the box until staff has looked at it; the person is whose door showed why."""
     box.state = "out_of_service"
-    box.held_for_order_id = box.held_until = None
+    box.held_for_order_id = box.held_since = box.held_until = None
     box.version += 1
     _record_maintenance(box, reason, person_id)
     session().flush()
@@ -154,7 +154,7 @@ def free(box: Box) -> bool:
     """The box is empty, or its hold is over; False when it was free or out of service."""
     if box.state == "out_of_service" or not _move(box, "free"):
         return False
-    box.held_for_order_id = box.held_until = box.waiting_since = None
+    box.held_for_order_id = box.held_since = box.held_until = box.waiting_since = None
     box.awaits_collection = box.is_reclaimed = False
     session().flush()  # before another box is the order's
     return True

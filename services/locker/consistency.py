@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
@@ -23,11 +23,12 @@ ENDED = frozenset({"cancelled", "expired"})
 
 def held_boxes(after: str, limit: int) -> Sequence[str]:
     """Orders for which a box is held for longer than a submission takes."""
-    held_before = stuck_before() + timedelta(days=setting("locker.box_hold_days"))
+    until = stuck_before() + timedelta(days=setting("locker.box_hold_days"))
+    unknown_since = and_(Box.held_since.is_(None), or_(Box.held_until.is_(None), Box.held_until < until))
     held = select(Box.held_for_order_id).where(
         Box.state == "held",
         Box.held_for_order_id > after,
-        or_(Box.held_until.is_(None), Box.held_until < held_before),
+        or_(Box.held_since < stuck_before(), unknown_since),  # an older version did not store `held_since`
     )
     found = session().scalars(held.order_by(Box.held_for_order_id).limit(limit))
     return [order_id for order_id in found if order_id is not None]

@@ -68,6 +68,7 @@ class Box(Base):
     label: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20))
     held_for_order_id: Mapped[str | None] = mapped_column(String(36), unique=True)
+    held_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     out_of_service_reason: Mapped[str | None] = mapped_column(String(300))
     deliveryman_id: Mapped[str | None] = mapped_column(String(36))

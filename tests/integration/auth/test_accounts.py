@@ -99,7 +99,7 @@ def test_two_registrations_at_the_same_moment_make_one_account(
 
 @pytest.mark.real_servers
 def test_an_address_that_only_looks_like_another_is_another(verified: People) -> None:
-    for lookalike in ("Inés@Example.org", "\u0131nes@example.org", "ines@example.org\u00ad"):
+    for lookalike in ("Inés@Example.org", "\u0131nes@example.org", "ines\u00ad@example.org"):
         with db.unit_of_work():
             assert accounts.find(lookalike) is None
         assert verified.log_in(lookalike).status_code == 401

@@ -83,8 +83,14 @@ def test_stored_addresses_are_converted_once_and_a_dry_run_changes_nothing(peopl
 
 
 def test_an_account_with_an_address_that_is_no_longer_accepted_still_logs_in(people: People) -> None:
-    _store(people, "inés@example.org")
+    [_, unconverted] = _store(people, "inés@example.org", "ana@münchen.example")
     assert people.log_in("Inés@Example.org").status_code == 201
+    assert people.log_in("Ana@münchen.example").status_code == 201
+    assert people.register("ana@MÜNCHEN.example").status_code == 202
+    assert "already" in people.mails()[-1].subject
+    people.ask_for_link("ana@münchen.example")
+    assert "new password" in people.mails()[-1].subject
+    assert _stored(unconverted) == "ana@münchen.example"
     with db.unit_of_work():
         assert accounts.find("inés@example.org") is not None
     assert people.register("ines@example.org", PASSWORD).status_code == 202
