@@ -196,3 +196,13 @@ def test_anybody_filters_sorts_and_pages_products_without_a_token(
     wrong = visitor.call("GET", "/shopping/v1/products", params={"limit": 1000}, anonymous=True, expect=400).json()
     assert wrong["errors"][0]["pointer"]
     visitor.close()
+
+
+def test_the_currency_is_kept_while_there_are_prices_in_it(manager: Staff, employee: Staff) -> None:
+    product, _ = employee.create_product(**coat())
+    manager.set_price(product["id"], 4900)
+    path = "/admin/v1/settings/billing.currency"
+    refused = manager.call("PUT", path, json={"value": "USD"}, expect=409).json()
+    assert refused["type"].endswith("/currency-in-use")
+    assert "EUR" in refused["detail"]
+    manager.call("PUT", path, json={"value": "QQQ"}, expect=422)
