@@ -153,7 +153,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
-            running(replace(Layout(folder / "platform"), environment="production").on_free_ports()) as platform,
+            running(
+                replace(Layout(folder / "platform"), web_workers=1, environment="production").on_free_ports()
+            ) as platform,
             running_empty(platform, folder / "empty") as empty,
             without_throttles(platform, "external", folder / "gateway", empty) as gate,
         ):
