@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def main() -> None:
         folder = Path(name)
         with (
             running(
-                replace(Layout(folder / "platform"), web_workers=1, environment="production").on_free_ports()
+                Layout(folder / "platform", web_workers=1, environment="production").on_free_ports()
             ) as platform,
             running_empty(platform, folder / "empty") as empty,
             without_throttles(platform, "external", folder / "gateway", empty) as gate,
