@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
-            running(replace(Layout(folder / "platform"), environment="production").on_free_ports()) as platform,
+            running(
+                Layout(folder / "platform", web_workers=1, environment="production").on_free_ports()
+            ) as platform,
             running_empty(platform, folder / "empty") as empty,
             without_throttles(platform, "external", folder / "gateway", empty) as gate,
         ):

@@ -72,7 +72,7 @@ def main() -> None:
     require_firewall()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Layout(Path(folder) / "platform").on_free_ports()) as platform,
+        running(Layout(Path(folder) / "platform", web_workers=1).on_free_ports()) as platform,
         without_throttles(platform, "external", Path(folder) / "gateway") as gate,
         firewall(platform, gate, Path(folder) / "firewall") as url,
     ):
