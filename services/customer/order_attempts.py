@@ -47,14 +47,37 @@ def complete_interrupted() -> None:
     for_each("complete_interrupted_orders", old.order_by(OrderAttempt.begun_at).limit(BATCH_SIZE), _complete)
 
 
+def complete_others(buyer_id: str, order_id: str) -> None:
+    """Place the buyer's other orders that hold products, so that a refusal that names one speaks of an order."""
+    others = select(OrderAttempt.order_id).where(
+        OrderAttempt.buyer_id == buyer_id, OrderAttempt.order_id != order_id
+    )
+    for_each("complete_interrupted_orders", others.limit(BATCH_SIZE), _complete)
+
+
 def _complete(order_id: str) -> None:
-    hold = neighbours.find_hold(order_id)  # before anything is locked
-    attempt = session().get(OrderAttempt, order_id)
+    with unit_of_work(
+        reads_only=True
+    ) as db:  # ended before shopping is called, so that nothing is locked meanwhile
+        attempt = db.get(OrderAttempt, order_id)
     if attempt is None:
         return
+    hold = _finished_hold(attempt)
     if hold is not None:
         location = PickupLocation(
             attempt.pickup_location_id, attempt.pickup_location_name, attempt.pickup_time_zone
         )
         buying_orders.place(order_id, attempt.buyer_id, hold.items, location, hold.until)
     end(order_id)
+
+
+def _finished_hold(attempt: OrderAttempt) -> neighbours.Hold | None:
+    """The hold of the attempt, also when a crash left it half made; None when there is none, or it was refused."""
+    hold = neighbours.find_hold(attempt.order_id)
+    if hold is None:
+        return None
+    product_ids = [item.product_id for item in hold.items]
+    try:
+        return neighbours.hold_products(attempt.order_id, attempt.buyer_id, product_ids, None)
+    except neighbours.ProductUnavailable:
+        return None

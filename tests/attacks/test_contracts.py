@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 import requests
@@ -42,6 +43,7 @@ from tests.contract.documents import contract
 
 MACHINE = "a service account"
 schemathesis.openapi.format("iso-4217", st.sampled_from(sorted(MINOR_UNIT_DIGITS)))
+schemathesis.openapi.format("time-zone", st.sampled_from(sorted(available_timezones())))
 CALLERS = {
     "external": ("nobody", "buyer2", MACHINE),
     "internal": ("nobody", "employee", "manager", "deliveryman", MACHINE),

@@ -34,7 +34,11 @@ def place_buying_order(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[
     location = neighbours.pickup_location(body["pickup_location_id"])
     expected_total = Money.from_dict(body["expected_total"]) if "expected_total" in body else None
     order_attempts.begin(order_id, buyer_id, location)
-    hold = neighbours.hold_products(order_id, buyer_id, body["product_ids"], expected_total)
+    try:
+        hold = neighbours.hold_products(order_id, buyer_id, body["product_ids"], expected_total)
+    except neighbours.ProductUnavailable:
+        order_attempts.complete_others(buyer_id, order_id)
+        raise
     order = buying_orders.place(order_id, buyer_id, hold.items, location, hold.until)
     order_attempts.end(order_id)
     return _shown(order), 201, {"Location": f"/customer/v1/buying-orders/{order.id}"}

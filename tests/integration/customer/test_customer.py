@@ -92,8 +92,16 @@ def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
     seconds = int(waiting.headers["Retry-After"])
     assert 1 <= seconds <= 5
     later(seconds, lambda: place(ines))
-    held = [body["order_id"] for method, path, body in neighbours.asked if path == "/shopping/v1/holds"]
+    held = [body["order_id"] for _, path, body in neighbours.asked if path == "/shopping/v1/holds"]
     assert held == [interrupted] * 2
+
+
+def test_a_half_made_hold_that_shopping_refuses_makes_no_order(
+    ines: Ask, neighbours: Neighbours, interrupted: str
+) -> None:
+    neighbours.taken = [HAT]
+    later(9, customer_events.complete_interrupted_orders)
+    assert ines("GET", ORDERS).json()["items"] == []
 
 
 @pytest.mark.real_servers
@@ -110,6 +118,12 @@ def test_the_order_of_a_killed_request_is_placed_within_seconds(
     assert (order["state"], order["pickup_location"]["name"]) == ("placed", "Rossio")
     assert later(9, lambda: place(ines))["id"] == interrupted
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
+
+
+def test_a_new_key_finds_the_order_of_a_killed_request(ines: Ask, interrupted: str) -> None:
+    refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
+    assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
+    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed"
 
 
 @pytest.mark.parametrize("state", ["released", None])

@@ -179,8 +179,8 @@ def test_a_blank_text_of_an_item_is_refused(ines: Ask, field: str, blank: str) -
 
 def test_texts_of_an_item_are_trimmed_and_composed(ines: Ask) -> None:
     order = drafted(ines)
-    told = {"story": "  cafe\u0301 \u200b", "brand": "\u00a0Lisboa La\u0303 "}
-    item = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | told, key=key()).json()
+    texts = {"story": "  cafe\u0301 \u200b", "brand": "\u00a0Lisboa La\u0303 "}
+    item = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | texts, key=key()).json()
     assert (item["story"], item["brand"]) == ("caf\u00e9", "Lisboa L\u00e3")
 
 
