@@ -48,6 +48,8 @@ def pid_of(url: str) -> int:
 def frozen(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     try:
+        while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
