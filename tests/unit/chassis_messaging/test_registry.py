@@ -62,4 +62,4 @@ def test_an_event_too_large_for_the_outbox_is_refused_where_it_is_made(monkeypat
     registry = EventRegistry("locker")
     registry.publishes("locker.box.held.v1")
     with pytest.raises(EventError, match="60000 is the most"):
-        registry.publish("locker.box.held.v1", subject="box_1", data={"text": "ä" * 10_001})
+        registry.publish("locker.box.held.v1", subject="box_1", data={"text": "ä" * 30_001})
