@@ -79,6 +79,7 @@ class QueueConsumer:
         content = _content_of(message)
         if content is None:
             dead_letters.bury(self._queue, _received(message)["Body"])
+            metrics.EVENTS.labels("in", self._queue, "buried").inc()
             message.ack()
             self._log.error("message", queue=self._queue, outcome="not a JSON object; moved to the dead letters")
             return

@@ -201,12 +201,14 @@ def test_a_request_id_is_kept_when_it_is_one_and_made_otherwise(quick_notes: Not
         assert uuid.UUID(hex=made).version == 4
 
 
+@pytest.mark.real_servers
 def test_what_a_failing_handler_did_is_taken_back(notes: Notes) -> None:
     problem_of(notes.ask("POST", "/faults/rollback", kind="internal"), 500, "internal-error")
     assert notes.titles() == []
     assert notes.outbox() == []
 
 
+@pytest.mark.real_servers
 def test_a_broken_constraint_is_a_conflict(notes: Notes) -> None:
     answer = notes.ask("POST", "/faults/twice")
     problem_of(answer, 409, "constraint-broken")

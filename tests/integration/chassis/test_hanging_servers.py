@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from libs.chassis import breakers, cache, db, documents, messaging, object_store, topology
 from libs.chassis.object_store import Bucket, PhotoStoreAway
-from libs.chassis.settings import overridden
+from libs.chassis.settings import overridden, settings
 from tests.support import servers
 
 IMMEDIATELY = 0.2  # seconds, for what waits for nothing
@@ -48,6 +48,8 @@ def pid_of(url: str) -> int:
 def frozen(pid: int) -> Iterator[None]:
     os.kill(pid, signal.SIGSTOP)
     try:
+        while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -78,7 +80,7 @@ def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(valkey: int) 
             return pipeline.get("a").get("b").execute()
 
     assert read() is None
-    circuit = cache._circuit(cache.settings().redis_url)
+    circuit = cache._circuit(settings().redis_url)
     with frozen(valkey):
         for _ in range(breakers.FAILURES):
             assert seconds_of(read, redis.TimeoutError) < 1.0
@@ -93,7 +95,7 @@ def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(valkey: int) 
 
 def test_the_event_loop_shares_the_circuit_of_the_cache(valkey: int) -> None:
     async def read() -> None:
-        client = cache._async_client.__wrapped__(cache.settings().redis_url, None)
+        client = cache._async_client.__wrapped__(settings().redis_url, None)
         try:
             await client.mget(["a"])
         finally:
@@ -180,7 +182,7 @@ def test_a_document_store_that_hangs_is_soon_not_chosen_any_more(process: None) 
 def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(process: None) -> None:
     with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
         read_database()
-        circuit = db._circuit(db.settings().database_url)
+        circuit = db._circuit(settings().database_url)
         with frozen(pid_of(url)):
             for _ in range(breakers.FAILURES):
                 assert seconds_of(read_database, OperationalError) < 12

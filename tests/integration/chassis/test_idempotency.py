@@ -25,6 +25,7 @@ def test_a_request_without_a_key_is_refused(quick_notes: Notes) -> None:
     assert quick_notes.titles() == []
 
 
+@pytest.mark.real_servers
 def test_a_repeat_gets_the_first_answer(notes: Notes) -> None:
     first, second = notes.create("a", KEY), notes.create("a", KEY)
     assert (first.status_code, second.status_code) == (201, 201)
@@ -53,6 +54,7 @@ def test_the_key_of_another_request_is_422(notes: Notes) -> None:
     assert notes.titles() == ["a"]
 
 
+@pytest.mark.real_servers
 def test_a_request_at_work_is_409(notes: Notes) -> None:
     subject = _subject()
     fingerprint = idempotency.request_hash(["/notes/v1/notes", {"title": "a", "text": None}])
@@ -128,6 +130,7 @@ def test_stable_ids_are_ids_and_differ_by_prefix(quick_notes: Notes) -> None:
         idempotency.stable_id("not")
 
 
+@pytest.mark.real_servers
 def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -140,6 +143,7 @@ def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
         assert session.query(notes_api.Note).count() == 1
 
 
+@pytest.mark.real_servers
 def test_a_key_and_its_response_are_deleted_after_a_day(notes: Notes) -> None:
     with clock.freeze(clock.now() - expiry.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
         notes.create("old", KEY)

@@ -57,6 +57,7 @@ def test_what_is_rolled_back_is_not_told(platform: Platform) -> None:
     assert count(OutboxRow) == 1
 
 
+@pytest.mark.real_servers
 def test_a_message_that_comes_twice_has_one_effect(platform: Platform) -> None:
     platform.handle_by_effect()
     platform.provision()
@@ -70,6 +71,7 @@ def test_a_message_that_comes_twice_has_one_effect(platform: Platform) -> None:
     assert effects() == [data(1)["box_id"], data(2)["box_id"]]
 
 
+@pytest.mark.real_servers
 def test_two_workers_with_the_same_event_at_once_have_one_effect(platform: Platform) -> None:
     both_are_there = threading.Barrier(2)
     event = json.loads(document(1))
@@ -95,6 +97,7 @@ def test_two_workers_with_the_same_event_at_once_have_one_effect(platform: Platf
     assert effects() == [data(1)["box_id"]]
 
 
+@pytest.mark.real_servers
 def test_each_handler_of_an_event_has_its_own_transaction(platform: Platform) -> None:
     fails = [True]
 

@@ -54,7 +54,7 @@ def faults_of_query(name: str, text: str) -> list[Any]:
     try:
         ParametersValidator(QUERY, parser, strict_validation=True).validate_request(request)
     except BadRequest as refused:
-        return list(refused.errors or ["no pointer"])
+        return list(refused.errors or [{"pointer": "none"}])
     return []
 
 
