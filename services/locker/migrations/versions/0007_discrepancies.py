@@ -4,8 +4,8 @@ from alembic import op
 
 from libs.chassis.first_tables import create_discrepancies
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:

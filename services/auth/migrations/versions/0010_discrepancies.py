@@ -4,8 +4,8 @@ from alembic import op
 
 from libs.chassis.first_tables import create_discrepancies
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
