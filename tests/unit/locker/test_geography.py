@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.locker.geography import HALF_WAY_ROUND_M, distance_m, frame_around
@@ -34,6 +34,10 @@ def test_distance(here: tuple[float, float], there: tuple[float, float], kilomet
     st.floats(-180, 180),
     st.floats(0, 1.2 * HALF_WAY_ROUND_M),
 )
+@example(0.0, -179.9, 0.0, 179.9, 30_000.0)
+@example(0.0, 179.9, 0.0, -179.9, 30_000.0)
+@example(89.9, 0.0, 89.9, 180.0, 30_000.0)
+@example(-89.9, 0.0, -89.9, 90.0, 30_000.0)
 def test_every_point_within_reach_lies_in_the_frame(
     latitude: float, longitude: float, other_latitude: float, other_longitude: float, metres: float
 ) -> None:
