@@ -61,7 +61,7 @@ def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None 
 
 
 def _decoded(content: bytes, formats: list[str], needed: int) -> tuple[Image, tuple[int, int]]:
-    """All of the picture, upright, and its width and height; a JPEG is decoded at about the width that is needed."""
+    """The whole picture, upright, and its width and height; a JPEG is decoded at about the width that is needed."""
     from PIL import Image, ImageOps
 
     try:
