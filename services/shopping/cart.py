@@ -15,6 +15,8 @@ from services.shopping import cart_store, catalogue, product_store
 from services.shopping.cart_entries import CartChange, CartEntry, CartIsFull, StoredCart
 from services.shopping.products import Product, ProductState, ProductUnavailable
 
+CURRENCY_LENGTH = 3  # ISO 4217
+
 
 class CartFull(Conflict):
     slug = "cart-full"
@@ -116,6 +118,8 @@ def _with_products(customer_id: str, stored: StoredCart) -> Cart:
 def _item(customer_id: str, entry: CartEntry, product: Product | None) -> CartItem:
     seen_price = Money(entry.price_amount, entry.price_currency)
     price = product.price if product and product.price else seen_price
+    if price.amount < 0 or len(price.currency) != CURRENCY_LENGTH:
+        raise ValueError(f"no price: {price.amount} {price.currency}")
     return CartItem(
         product_id=entry.product_id,
         title=product.title if product else "",

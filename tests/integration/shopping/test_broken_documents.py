@@ -129,6 +129,7 @@ def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None
     assert [entry["id"] for entry in stored["failed_announcements"]] == ["evt_poison"]
 
 
+@pytest.mark.real_servers
 @pytest.mark.parametrize("letter", ["ж", "😀", "\uffff", '"', "\u0001"])
 def test_the_longest_texts_of_the_contract_are_stored_and_audited(draft: Maker, letter: str) -> None:
     texts = {

@@ -7,13 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from libs.chassis import clock, db
+from libs.chassis.cache import redis_client
 from libs.chassis.events import dispatch
 from libs.chassis.money import Money
-from services.shopping import cart, holds, inventory, page_memory, product_store
+from services.shopping import cart, cart_rows, cart_store, holds, inventory, page_memory, product_store
 from services.shopping.cart import Cart, CartFull
 from services.shopping.events import registry
+from services.shopping.models import CartItemRow
 from services.shopping.products import Product, ProductNotFound, ProductUnavailable
 from tests.integration.shopping.conftest import id_of
 
@@ -110,6 +113,22 @@ def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None
     page_memory.forget()
     [item] = read().items
     assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
+
+
+def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
+    gone, coat = published(1000), published(4900)
+    for product in (gone, coat):
+        put(product)
+    with db.unit_of_work() as session:
+        cart_rows.merge_cart(ME, cart_store.apply_changes(ME))
+        broken = update(CartItemRow).where(CartItemRow.product_id == gone.id)
+        session.execute(broken.values(price_currency="", price_amount=-5))
+    product_store.products_collection().delete_one({"_id": gone.id})
+    page_memory.forget()
+    redis_client().flushdb()
+    now = read()
+    assert [item.product_id for item in now.items] == [coat.id]
+    assert now.total == Money(4900, "EUR")
 
 
 def test_a_cart_has_a_limit(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,3 +35,10 @@ def test_many_texts_fit_too(value: Any) -> None:
 def test_what_cannot_be_cut_says_how_large_it_was() -> None:
     value = list(range(20_000))
     assert _fitting(value) == {"omitted_bytes": len(events.as_json(value).encode())}
+
+
+def test_an_event_is_sent_in_utf_8_without_the_characters_that_sqs_refuses() -> None:
+    text = "ж😀\ufffe\uffff\u0001"
+    sent = events.as_json({"text": text})
+    assert sent == '{"text":"ж😀\\ufffe\\uffff\\u0001"}'
+    assert json.loads(sent) == {"text": text}
