@@ -85,7 +85,7 @@ def test_the_door_opens_for_this_donor_and_this_order_only(
     forged = code[:-4] + ("AAAA" if code[-4:] != "AAAA" else "BBBB")
     assert refused(donor, "POST", openings, 422, json={"code": forged}) == "code-unknown"
 
-    [door] = scene.open(donor, order["id"])
+    [door] = scene.open(donor, order["id"], code)
     assert refused(donor, "POST", openings, 409, json={"code": code}) == "code-used"
     scene.controller.shut(door, is_occupied=True)
     donor.donation_in_state(order["id"], "deposited")

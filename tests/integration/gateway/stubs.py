@@ -120,7 +120,7 @@ class Authorizer:
         wrong = {
             "answers-nothing": Answer(200),
             "answers-garbage": Answer(200, {"authorization": "Bearer not.a.jwt"}),
-            "answers-expired": self._bearer(exp=int(time.time()) - 60),
+            "answers-expired": self._bearer(exp=int(time.time()) - 90),
             "answers-other-issuer": self._bearer(iss="https://somebody.else"),
             "answers-other-audience": self._bearer(aud="somebody-else"),
             "answers-strange-key": self._bearer(self.stranger),
