@@ -85,8 +85,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep what `make stories` prints; a run without stories leaves the last one's."""
-    if any(_stories.values()) and not hasattr(session.config, "workerinput"):
+    """Keep what `make stories` prints. `make test` runs every story, `make test-full` only some of them again."""
+    config = session.config
+    if any(_stories.values()) and not hasattr(config, "workerinput") and config.option.markexpr != "full":
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps({"stories": _stories}, indent=1))
 
