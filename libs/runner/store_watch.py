@@ -21,6 +21,7 @@ from libs.runner.supervision import Supervisor
 
 PROBE_SECONDS = 2.0
 TIMEOUT_SECONDS = 3.0
+STARTING_SECONDS = 20.0
 MAXIMUM_FAILURES = 3
 RETRY_SECONDS = 10.0
 
@@ -85,6 +86,7 @@ class StoreWatch:
         self._report = report
         self._probes = probes
         self._failures: Counter[str] = Counter()
+        self._healthy_since_start: dict[str, object] = {}
         self._next_probe = 0.0
         self._next_retry = 0.0
 
@@ -101,17 +103,20 @@ class StoreWatch:
         states = {str(state["name"]): state for state in self._supervisor.states()}
         for process in self._stores:
             if states[process.name]["statename"] == "RUNNING":
-                self._probe(process)
+                self._probe(process, states[process.name]["start"])
         fatal = [state for state in states.values() if state["statename"] == "FATAL"]
         if fatal and time.monotonic() >= self._next_retry:
             self._start(fatal)
 
-    def _probe(self, process: Process) -> None:
+    def _probe(self, process: Process, started_at: object) -> None:
         if process.port is None:
             return
         try:
             self._probes.get(process.name, _connect)(process.port)
+            self._healthy_since_start[process.name] = started_at
         except Exception as error:  # each client has its own kinds of errors
+            if self._is_starting(process.name, started_at):
+                return
             self._failures[process.name] += 1
             if self._failures[process.name] >= MAXIMUM_FAILURES:
                 self._report(f"{process.name} runs but fails its health check ({error}). Restarting it.")
@@ -119,6 +124,11 @@ class StoreWatch:
                 del self._failures[process.name]
             return
         self._failures.pop(process.name, None)
+
+    def _is_starting(self, name: str, started_at: object) -> bool:
+        """Whether a process has not been healthy since its start (seconds of the epoch), which was not long ago."""
+        was_healthy = self._healthy_since_start.get(name) == started_at
+        return not was_healthy and time.time() - float(str(started_at)) < STARTING_SECONDS
 
     def _start(self, states: Sequence[dict[str, object]]) -> None:
         for state in states:

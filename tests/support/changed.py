@@ -23,6 +23,10 @@ BY_FOLDER = (
     *((f"services/{name}/*", (f"tests/unit/{name}", f"tests/integration/{name}")) for name in SERVICES),
     *((f"openapi/{name}.yaml", (f"tests/integration/{name}",)) for name in SERVICES),
     ("openapi/*", ("tests/contract", "tests/unit/gateway")),
+    ("openapi/components/*", ("tests",)),
+    ("openapi/events/*", ("tests",)),
+    ("setup.cfg", ("tests",)),
+    ("requirements.lock", ("tests",)),
     ("gateway-config/*", ("tests/contract", "tests/unit/gateway", "tests/integration/gateway")),
     ("services/*/api/*", ("tests/contract",)),
     ("services/*/events.py", ("tests/contract",)),
@@ -50,13 +54,21 @@ def selected(changed: Iterable[str]) -> list[str]:
         for place in places
     }
     graph = grimp.build_graph("libs", "services", "tests")
-    modules = {_module(path) for path in changed if path.endswith(".py")} & graph.modules
+    modules = {module for path in changed for module in _modules_of(path, graph.modules)}
     affected = modules.union(*(graph.find_downstream_modules(module) for module in modules))
     services = {
         f"tests/integration/{name}" for name in SERVICES if any(_is_of(module, name) for module in affected)
     }
     places = by_folder | services
     return [path for path in files if _is_in(path, places) or affected & _modules_of_test(path)]
+
+
+def _modules_of(path: str, known: set[str]) -> set[str]:
+    """The module of a changed file; of a file that is no module, all modules of its package."""
+    if path.endswith(".py"):
+        return {_module(path)} & known
+    package = _module(path.rpartition("/")[0])
+    return {module for module in known if module.startswith(f"{package}.")} if package in known else set()
 
 
 def _is_of(module: str, service: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 SLOWEST_SHOWN = 10
+WAITED = "seconds waited for another worker"  # a property of tests, not counted as their time
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class TimeReport:
         self._tests: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._by_test[report.nodeid] += report.duration
+        waited = dict(report.user_properties).get(WAITED, 0.0) if report.when == "setup" else 0.0
+        self._by_test[report.nodeid] += report.duration - float(waited)
         layer = layer_of(report.nodeid)
         if report.when == "call" and layer:
             self._tests[layer.folder] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from libs.runner.layout import SERVICES, Layout
 from tests.support import servers
+from tests.support.layers import WAITED
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, locked, running
 from tests.support.shared_platform import shared_platform
 
@@ -54,5 +56,7 @@ def undisturbed(
     """Run a test marked `alone` while no other worker runs a test on a platform."""
     alone = request.node.get_closest_marker("alone") is not None
     folder = _folder_of_the_run(request, tmp_path_factory)
+    began = time.monotonic()
     with locked(folder / "undisturbed.lock", alone=alone):
+        request.node.user_properties.append((WAITED, time.monotonic() - began))
         yield

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 from libs.runner.layout_json import saved
 from tests.support.platform import RunningPlatform, locked
@@ -16,23 +16,27 @@ StartPlatform = Callable[[Path], AbstractContextManager[RunningPlatform]]
 
 @contextmanager
 def shared_platform(folder: Path, start: StartPlatform) -> Iterator[RunningPlatform]:
-    """Use the platform whose run directory is `folder / "run"`; `start` starts it there if no worker has yet.
+    """Use the platform that another worker has started in `folder`, or start one there by `start`.
 
-    The worker that started it waits until no other worker uses it before it stops it.
+    The worker that started it stops it when no other worker uses it any more. Whoever comes after that starts
+    another one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    run_dir, stopped = folder / "run", folder / "stopped"
-    with ExitStack() as owner, (folder / "users.lock").open("a") as users:
-        with locked(folder / "start.lock", alone=True):
+    for number in itertools.count():
+        place = folder / str(number)
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / "users.lock").open("a") as users, ExitStack() as owner:
             fcntl.flock(users, fcntl.LOCK_SH)
-            is_owner = not run_dir.exists()
-            platform = owner.enter_context(start(run_dir)) if is_owner else RunningPlatform(saved(run_dir))
-        assert not stopped.exists(), "the platform of this run was stopped before its last test"
-        yield platform
-        if is_owner:
-            _wait_for_the_others(users)
-            stopped.touch()
-
-
-def _wait_for_the_others(users: IO[str]) -> None:
-    fcntl.flock(users, fcntl.LOCK_EX)
+            if (place / "stopped").exists():
+                continue
+            with locked(place / "start.lock", alone=True):
+                is_owner = not (place / "started").exists()
+                if is_owner:
+                    platform = owner.enter_context(start(place / "run"))
+                    (place / "started").touch()
+                else:
+                    platform = RunningPlatform(saved(place / "run"))
+            yield platform
+            if is_owner:
+                fcntl.flock(users, fcntl.LOCK_EX)  # waits for the other users
+                (place / "stopped").touch()
+            return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
@@ -44,8 +45,8 @@ class FakeSupervisor(Supervisor):
         self.started.append(name)
 
 
-def state(statename: str = "RUNNING", pid: int = 1, name: str = "valkey") -> dict[str, Any]:
-    return {"name": name, "group": "stores", "statename": statename, "pid": pid}
+def state(statename: str = "RUNNING", pid: int = 1, name: str = "valkey", start: float = 0) -> dict[str, Any]:
+    return {"name": name, "group": "stores", "statename": statename, "pid": pid, "start": start}
 
 
 def test_a_run_directory_with_special_characters_reaches_every_process(layout: Layout) -> None:
@@ -140,6 +141,25 @@ def test_a_store_that_recovers_by_itself_is_left_alone() -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
+def test_a_store_that_starts_slowly_is_given_time_until_it_is_healthy_once() -> None:
+    supervisor, answers = (
+        FakeSupervisor([state(start=time.time())]),
+        [OSError("refused")] * 10 + [None] + [OSError()] * 3,
+    )
+
+    def probe(_port: int) -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    watching = watch(supervisor, probe, [])
+    for _ in range(11):
+        watching.check()
+    assert supervisor.killed == []
+    for _ in range(store_watch.MAXIMUM_FAILURES):
+        watching.check()
+    assert supervisor.killed == ["valkey"]
+
+
 @pytest.mark.parametrize("statename", ["STARTING", "BACKOFF", "EXITED"])
 def test_a_store_that_the_supervisor_is_starting_is_not_probed(statename: str) -> None:
     supervisor = FakeSupervisor([state(statename)])

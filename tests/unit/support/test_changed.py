@@ -29,6 +29,9 @@ def test_a_chassis_module_is_tested_by_all_services() -> None:
         ("services/auth/migrations/versions/0001_first.py", {"tests/integration", "tests/integration/auth"}),
         ("services/shopping/cart.lua", {"tests/integration/shopping"}),
         ("helm/service/values.yaml", {"tests/helm"}),
+        ("openapi/events/customer.buying_order.placed.v1.json", {"tests/integration/shopping", "tests/contract"}),
+        ("setup.cfg", {"tests/integration/auth", "tests/unit/chassis", "tests/helm"}),
+        ("libs/runner/enter-image.sh", {"tests/unit/runner", "tests/integration/runner"}),
     ],
 )
 def test_files_that_nothing_imports_select_the_tests_that_read_them(changed: str, expected: set[str]) -> None:
