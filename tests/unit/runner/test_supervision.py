@@ -160,6 +160,7 @@ def test_a_store_that_starts_slowly_is_given_time_until_it_is_healthy_once() -> 
     assert supervisor.killed == ["valkey"]
 
 
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("statename", ["STARTING", "BACKOFF", "EXITED"])
 def test_a_store_that_the_supervisor_is_starting_is_not_probed(statename: str) -> None:
     supervisor = FakeSupervisor([state(statename)])
