@@ -93,7 +93,7 @@ def statuses_while(platform: RunningPlatform, service: str, done: threading.Even
     return statuses
 
 
-@pytest.mark.full
+@pytest.mark.real_servers(only=True)
 @pytest.mark.alone
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_killed_worker_is_replaced_within_three_seconds_while_the_other_one_serves(

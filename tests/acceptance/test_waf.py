@@ -301,7 +301,7 @@ def test_a_firewall_without_its_rules_does_not_start(platform: RunningPlatform, 
     (tmp_path / "prefix" / "tmp").mkdir(parents=True)
     rules, nginx = folder / "modsecurity.conf", folder / "nginx.conf"
     if harm == "no core rule set":
-        rules.write_text("".join(line for line in rules.open() if "modsecurity-crs" not in line))
+        rules.write_text("".join(line for line in rules.open() if not line.startswith("Include crs/")))
     elif harm == "a rule file is missing":
         rules.write_text(rules.read_text().replace("REQUEST-942", "REQUEST-000"))
     used = nginx.read_text().replace(str(platform.layout.config_dir / "waf"), str(folder))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose tests share gateways, an API server or images of their own: one worker runs all of them.
 TOGETHER = ("tests/integration/gateway", "tests/helm", "tests/images")
+# On the servers they run in one worker: attacks change settings and end the sessions of the demo accounts.
+ON_A_PLATFORM = ("tests/acceptance/", "tests/attacks/", "tests/security/")
+ON_SERVERS = re.compile(r"[\[-]servers[\]-]")
 # Long units of work start first, so that short ones fill the end of the run.
-FIRST = ("tests/acceptance/", "tests/images/", "tests/attacks/", "tests/security/", "tests/integration/gateway/")
+FIRST = ("tests/acceptance/", "tests/attacks/", "tests/security/", "tests/images/", "tests/integration/gateway/")
 
 
 class Scheduling(LoadScopeScheduling):
@@ -16,6 +21,8 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file.startswith(ON_A_PLATFORM) and ON_SERVERS.search(nodeid):
+            return "the platform of the servers"
         return next((folder for folder in TOGETHER if file.startswith(folder + "/")), file)
 
 
