@@ -15,7 +15,7 @@ from tests.support.platform import RunningPlatform
 
 WITHIN_SECONDS = 60
 
-pytestmark = [pytest.mark.full, pytest.mark.alone]
+pytestmark = [pytest.mark.real_servers(only=True), pytest.mark.alone]
 
 
 @pytest.fixture
