@@ -78,6 +78,7 @@ class _Token:
     value: str = ""
     expires_at: float = 0.0
     failed_at: float = float("-inf")
+    failed_with: type[_Away] = _Away
 
 
 class Peer:
@@ -178,7 +179,7 @@ def _access_token(client: httpx.Client) -> str:
         if time.monotonic() < _token.expires_at:
             return _token.value
         if _token.failed_at > began:
-            raise _Away("auth did not answer another one who asked")
+            raise _token.failed_with("auth did not answer another one who asked")
         return _new_token(client)
 
 
@@ -197,7 +198,7 @@ def _new_token(client: httpx.Client) -> str:
         if not answer.is_success:
             raise _Away(f"answered {answer.status_code}")
     except _Away as error:
-        _token.failed_at = time.monotonic()
+        _token.failed_at, _token.failed_with = time.monotonic(), type(error)
         raise type(error)(f"auth: {error}") from error
     clock_drift.note("auth", answer.headers.get("date"))
     document = answer.json()

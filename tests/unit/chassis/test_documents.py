@@ -53,3 +53,23 @@ def test_a_write_is_acknowledged_when_it_is_durable() -> None:
     database = documents._database("mongodb://documents.test:27017/shopping?retryWrites=false", None)
     assert database.write_concern.document == {"w": "majority", "j": True}
     database.client.close()
+
+
+class Topology:
+    """What the driver's monitor has found out about one server."""
+
+    error: Exception | None = None
+
+    def server_descriptions(self) -> dict[str, Topology]:
+        return {"documents.test": self}
+
+
+def test_the_circuit_follows_the_monitor_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    topology = Topology()
+    assert not documents._is_down("mongodb://documents.test", topology)
+    topology.error = errors.NetworkTimeout("no heartbeat")
+    assert not documents._is_down("mongodb://documents.test", topology), "the first calls wait for a server"
+    monkeypatch.setattr(documents, "SELECTION_SECONDS", 0.0)
+    assert documents._is_down("mongodb://documents.test", topology)
+    topology.error = None
+    assert not documents._is_down("mongodb://documents.test", topology)

@@ -121,7 +121,7 @@ def test_who_waited_for_a_token_fails_with_the_one_who_asked() -> None:
     def ask(number: int) -> bool:
         started.wait()
         with pytest.raises(PeerUnavailable):
-            peer("locker").post(f"/{number}")
+            peer("locker").get(f"/{number}")
         return True
 
     peers.set_transport(httpx.MockTransport(away))
