@@ -2,52 +2,132 @@
 
 A dependency that hangs costs its deadline; the table in docs/development.md ("Deadlines") has all of them. Once its
 circuit is open, each call fails immediately with the error of a refused connection, and the caller's fallback is
-the same for both. After `RESET_SECONDS` the next call tries again.
+the same for both. After `RESET_SECONDS` one call tries again, and the others are still refused until it succeeds.
+
+Not pybreaker: it counts a cancelled call as a success, and lets every thread try at the same time.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import pybreaker
+from dataclasses import dataclass, field
 
 from libs.chassis import logs, metrics
 
 FAILURES = 3
 RESET_SECONDS = 2.0
 
-
-class _Listener(pybreaker.CircuitBreakerListener):
-    """Logs and counts each change between open and closed."""
-
-    def state_change(self, cb: Any, _old_state: Any, new_state: Any) -> None:
-        logs.get_logger(__name__).warning("circuit", dependency=cb.name, state=new_state.name)
-        if new_state.name == pybreaker.STATE_OPEN:
-            metrics.CIRCUITS_OPENED.labels(cb.name).inc()
+IsFailure = Callable[[BaseException], bool | None]
 
 
-def breaker(name: str, is_failure: Callable[[BaseException], bool]) -> pybreaker.CircuitBreaker:
-    """A circuit breaker that counts the errors for which `is_failure` holds; any other one is a response."""
-    return pybreaker.CircuitBreaker(
-        fail_max=FAILURES,
-        reset_timeout=RESET_SECONDS,
-        exclude=[lambda error: not is_failure(error)],
-        listeners=[_Listener()],
-        name=name,
-        throw_new_error_on_trip=False,
-    )
+@dataclass(eq=False)
+class Circuit:
+    """The state of one dependency; safe for threads and for the event loop.
+
+    A call belongs to the epoch in which it began. Each change of the state begins an epoch, so that what ends late
+    changes nothing.
+    """
+
+    name: str
+    is_failure: IsFailure
+    failures_to_open: int
+    reset_seconds: float
+    _failures: int = 0
+    _opened_at: float | None = None
+    _has_trial: bool = False
+    _epoch: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened_at is not None
+
+    def admit(self) -> int | None:
+        """The epoch of a call that may begin now, or None; of an open circuit one trial at a time may begin."""
+        with self._lock:
+            if self._opened_at is None:
+                return self._epoch
+            if self._has_trial or time.monotonic() < self._opened_at + self.reset_seconds:
+                return None
+            self._has_trial = True
+            return self._epoch
+
+    def record(self, epoch: int | None, failed: bool | None) -> None:
+        """How a call ended; None when that says nothing about the dependency."""
+        with self._lock:
+            if epoch != self._epoch:
+                return
+            self._has_trial = False
+            if failed:
+                self._failures += 1
+                if self.is_open or self._failures >= self.failures_to_open:
+                    self._set(is_open=True)
+            elif failed is False:
+                self._failures = 0
+                if self.is_open:
+                    self._set(is_open=False)
+
+    def set(self, *, is_open: bool) -> None:
+        """Open or close it on what another monitor of the dependency has found out."""
+        with self._lock:
+            if is_open != self.is_open:
+                self._set(is_open=is_open)
+
+    def _set(self, *, is_open: bool) -> None:
+        if is_open != self.is_open:
+            state = "open" if is_open else "closed"
+            logs.get_logger(__name__).warning("circuit", dependency=self.name, state=state)
+            if is_open:
+                metrics.CIRCUITS_OPENED.labels(self.name).inc()
+        self._opened_at = time.monotonic() if is_open else None
+        self._failures, self._has_trial = 0, False
+        self._epoch += 1
+
+
+def breaker(
+    name: str, is_failure: IsFailure, *, failures: int | None = None, reset_seconds: float | None = None
+) -> Circuit:
+    """A closed circuit. It counts the errors for which `is_failure` is true.
+
+    One for which it is false is a response, and None is an error that says nothing about the dependency.
+    """
+    return Circuit(name, is_failure, failures or FAILURES, reset_seconds or RESET_SECONDS)
 
 
 @contextmanager
-def guarded(circuit: pybreaker.CircuitBreaker, refusal: Callable[[], Exception]) -> Iterator[None]:
-    """Run the block, also one with `await` in it; raises `refusal()` while the circuit is open.
+def guarded(circuit: Circuit, refusal: Callable[[], Exception], *, resets: bool = True) -> Iterator[int]:
+    """Run the block, also one with `await` in it, with its epoch; raises `refusal()` when it may not begin.
 
-    By `calling`, because pybreaker's `call` lets one thread at a time through.
+    A cancelled block says nothing about the dependency. Without `resets` a success closes an open circuit,
+    but leaves the failures of a closed one.
     """
+    epoch = circuit.admit()
+    if epoch is None:
+        raise refusal()
+    failed: bool | None = None
     try:
-        with circuit.calling():
-            yield
-    except pybreaker.CircuitBreakerError:
-        raise refusal() from None
+        yield epoch
+        failed = False if resets or circuit.is_open else None
+    except Exception as error:
+        failed = circuit.is_failure(error)
+        raise
+    finally:
+        circuit.record(epoch, failed)
+
+
+_THROTTLING = frozenset({"Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"})
+
+
+def is_aws_outage(error: BaseException) -> bool | None:
+    """Whether a service of AWS is unreachable, fails or throttles; None for an error that it did not cause."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return True
+    if not isinstance(error, exceptions.ClientError):
+        return None
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or status == 429 or error.response.get("Error", {}).get("Code") in _THROTTLING

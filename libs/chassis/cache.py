@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import pybreaker
 import redis
 import redis.asyncio
 import redis.asyncio.retry
@@ -25,6 +24,9 @@ _OPTIONS: dict[str, Any] = {
     "health_check_interval": 30,
     "decode_responses": True,
 }
+# Each request with a token waits for the code on the event loop, the exchange.
+ASYNC_SECONDS = 0.2
+_ASYNC_DEADLINES = {"socket_connect_timeout": ASYNC_SECONDS, "socket_timeout": ASYNC_SECONDS}
 
 RedisError = redis.RedisError
 
@@ -32,7 +34,7 @@ RedisError = redis.RedisError
 class _Client(redis.Redis):
     """A client whose commands and pipelines pass its server's circuit breaker."""
 
-    circuit: pybreaker.CircuitBreaker
+    circuit: breakers.Circuit
 
     def execute_command(self, *arguments: Any, **options: Any) -> Any:
         with breakers.guarded(self.circuit, _refused):
@@ -45,7 +47,7 @@ class _Client(redis.Redis):
 
 
 class _Pipeline(Pipeline):
-    circuit: pybreaker.CircuitBreaker
+    circuit: breakers.Circuit
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         with breakers.guarded(self.circuit, _refused):
@@ -53,7 +55,7 @@ class _Pipeline(Pipeline):
 
 
 class _AsyncClient(redis.asyncio.Redis):
-    circuit: pybreaker.CircuitBreaker
+    circuit: breakers.Circuit
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
         with breakers.guarded(self.circuit, _refused):
@@ -79,7 +81,7 @@ def settings_client() -> redis.Redis:
 
 
 @lru_cache(maxsize=4)
-def _circuit(_url: str) -> pybreaker.CircuitBreaker:
+def _circuit(_url: str) -> breakers.Circuit:
     return breakers.breaker("cache", _is_unreachable)
 
 
@@ -96,7 +98,8 @@ def _client(url: str, ca_file: str | None) -> redis.Redis:
 @lru_cache(maxsize=4)
 def _async_client(url: str, ca_file: str | None) -> Any:
     retry = redis.asyncio.retry.Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    made: Any = _AsyncClient.from_url(url, retry=retry, **_OPTIONS, **_tls(url, ca_file))
+    options = _OPTIONS | _ASYNC_DEADLINES
+    made: Any = _AsyncClient.from_url(url, retry=retry, **options, **_tls(url, ca_file))
     made.circuit = _circuit(url)
     return made
 

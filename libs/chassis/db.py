@@ -15,8 +15,16 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import pybreaker
-from sqlalchemy import Engine, Select, create_engine, event, inspect
+from sqlalchemy import (
+    Engine,
+    ExceptionContext,
+    PoolProxiedConnection,
+    QueuePool,
+    Select,
+    create_engine,
+    event,
+    inspect,
+)
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -39,6 +47,8 @@ __all__ = [
 ]
 
 READ_SECONDS = 5.0
+# Shorter than READ_SECONDS, so that a lock held elsewhere is not taken for a server that hangs.
+LOCK_WAIT_SECONDS = 3
 T = TypeVar("T")
 
 _current: ContextVar[Session | None] = ContextVar("unit_of_work", default=None)
@@ -64,18 +74,57 @@ def with_tls(url: URL, ca_file: str | None) -> tuple[URL, dict[str, Any]]:
 
 def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
     url, tls = with_tls(url, ca_file)
-    connect_args = {"connect_timeout": 2, "read_timeout": READ_SECONDS, "write_timeout": READ_SECONDS} | tls
-    return create_engine(
+    connect_args = {
+        "connect_timeout": 2,
+        "read_timeout": READ_SECONDS,
+        "write_timeout": READ_SECONDS,
+        "init_command": f"SET innodb_lock_wait_timeout={LOCK_WAIT_SECONDS}",
+    }
+    circuit = breakers.breaker("database", _is_unreachable)
+    made = create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
+        poolclass=_guarded_pool(circuit),
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         pool_size=20,
         max_overflow=20,
         pool_timeout=3,
         pool_recycle=1800,
-        connect_args=connect_args,
+        connect_args=connect_args | tls,
         hide_parameters=True,
     )
+    _count_statements(made, circuit)
+    return made
+
+
+def _guarded_pool(of_database: breakers.Circuit) -> type[QueuePool]:
+    """A pool whose connections are got through the circuit; OperationalError immediately while it is open."""
+
+    class GuardedPool(QueuePool):
+        circuit = of_database
+
+        def connect(self) -> PoolProxiedConnection:
+            # A server that accepts connections may still execute nothing: only statements reset the failures.
+            with breakers.guarded(self.circuit, _refused, resets=False) as epoch:
+                connection = super().connect()
+                connection.info[_EPOCH] = epoch
+                return connection
+
+    return GuardedPool
+
+
+_EPOCH = "circuit epoch"
+
+
+def _count_statements(made: Engine, circuit: breakers.Circuit) -> None:
+    @event.listens_for(made, "after_cursor_execute")
+    def succeeded(connection: Any, *_: Any) -> None:
+        circuit.record(connection.info.get(_EPOCH), failed=False)
+
+    @event.listens_for(made, "handle_error")
+    def failed(context: ExceptionContext) -> None:
+        if context.connection is not None and circuit.is_failure(context.original_exception):
+            circuit.record(context.connection.info.get(_EPOCH), failed=True)
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -103,16 +152,12 @@ def begin_for_sqlite(made: Engine, *pragmas: str) -> None:
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
 
-@lru_cache(maxsize=8)
-def _circuit(_url: str) -> pybreaker.CircuitBreaker:
-    return breakers.breaker("database", _is_unreachable)
-
-
 def _is_unreachable(error: BaseException) -> bool:
-    """Whether the server is unreachable: no connection (2002, 2003), connection lost or timed out (2006, 2013)."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "args", (None,))[:1] in _LOST
+    """Whether the server is unreachable: no connection, or a lost one; of errors of the pool and the driver."""
+    return isinstance(error, PoolTimeout) or error.args[:1] in _LOST
 
 
+# CR_CONNECTION_ERROR, CR_CONN_HOST_ERROR, CR_SERVER_GONE_ERROR, CR_SERVER_LOST
 _LOST = ((2002,), (2003,), (2006,), (2013,))
 
 
@@ -130,15 +175,9 @@ def _reading(whole: Engine) -> Engine:
 def unit_of_work(*, reads_only: bool = False) -> Iterator[Session]:
     """One session and one transaction: committed at the end of the block, rolled back when it raises.
 
-    Inside another unit of work this is a new, independent one. `reads_only` promises not to write. Raises
-    OperationalError immediately while the circuit of the database is open.
+    Inside another unit of work this is a new, independent one. `reads_only` promises not to write. The database is
+    first needed by the first statement, which raises OperationalError immediately while the circuit is open.
     """
-    with breakers.guarded(_circuit(settings().database_url), _refused), _opened_session(reads_only) as opened:
-        yield opened
-
-
-@contextmanager
-def _opened_session(reads_only: bool) -> Iterator[Session]:
     bound = _reading(engine()) if reads_only else engine()
     # Not by a sessionmaker, which makes a new class each time: that cost more than all else here.
     opened = Session(bound, expire_on_commit=False)

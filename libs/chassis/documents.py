@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from functools import lru_cache
 from typing import Any
 
+from libs.chassis import breakers
 from libs.chassis.settings import SettingsError, settings
+
+SELECTION_SECONDS = 1.0
 
 
 @lru_cache(maxsize=4)
@@ -16,9 +20,9 @@ def _database(url: str, ca_file: str | None) -> Any:
     options: dict[str, Any] = {"tlsCAFile": ca_file} if "tls=true" in url and ca_file else {}
     client: Any = pymongo.MongoClient(
         url,
-        # The driver's monitor looks every second and is its circuit breaker: a server that hangs for longer is not
-        # chosen any more, and its connections are closed.
-        serverSelectionTimeoutMS=1000,
+        # The driver's monitor looks every second: a server that hangs for longer is not chosen any more, its
+        # connections are closed, and the circuit opens when there is no other one.
+        serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
         connectTimeoutMS=500,
         heartbeatFrequencyMS=1000,
         socketTimeoutMS=3000,
@@ -32,16 +36,73 @@ def _database(url: str, ca_file: str | None) -> Any:
 
 
 def mongo_database() -> Any:
-    """The database that RECLOTHES_MONGO_URL names; pymongo errors when it is away."""
+    """The database that RECLOTHES_MONGO_URL names; AutoReconnect immediately while no server of it responds."""
     url = settings().mongo_url
     if url is None:
         raise SettingsError("this service needs RECLOTHES_MONGO_URL")
-    return _database(url, settings().ca_file)
+    database = _database(url, settings().ca_file)
+    if _is_down(url, database.client.topology_description):
+        from pymongo.errors import AutoReconnect
+
+        raise AutoReconnect("the circuit of the document database is open")
+    return database
 
 
-# Errors of a command that the server refuses because of what we sent: BadValue, FailedToParse, TypeMismatch, dotted
-# and dollar field names, DocumentValidationFailure, a document or key that is too large, a duplicate key.
-_OUR_FAULTS = frozenset({2, 9, 14, 52, 57, 121, 10334, 11000, 11001, 12582, 17280})
+_down_since: dict[str, float] = {}
+
+
+def _is_down(url: str, topology: Any) -> bool:
+    """Whether it is known for longer than a call would wait that the driver's monitor reaches no server."""
+    circuit = _circuit(url)
+    if any(server.error is None for server in topology.server_descriptions().values()):
+        _down_since.pop(url, None)
+        circuit.set(is_open=False)
+    else:
+        now = time.monotonic()
+        circuit.set(is_open=now - _down_since.setdefault(url, now) >= SELECTION_SECONDS)
+    return circuit.is_open
+
+
+@lru_cache(maxsize=4)
+def _circuit(_url: str) -> breakers.Circuit:
+    return breakers.breaker("document database", is_away)
+
+
+# Failures of the server (MongoDB, error_codes.yml); those of connections and elections have classes of their own.
+_OUTAGES = frozenset(
+    {
+        1,  # InternalError, also a full disk and a panic of the storage engine
+        6,  # HostUnreachable
+        7,  # HostNotFound
+        8,  # UnknownError
+        24,  # LockTimeout
+        43,  # CursorNotFound: the server was restarted
+        50,  # MaxTimeMSExpired
+        64,  # WriteConcernTimeout
+        89,  # NetworkTimeout
+        91,  # ShutdownInProgress
+        100,  # UnsatisfiableWriteConcern
+        112,  # WriteConflict
+        133,  # FailedToSatisfyReadPreference
+        146,  # ExceededMemoryLimit
+        175,  # QueryPlanKilled
+        189,  # PrimarySteppedDown
+        202,  # NetworkInterfaceExceededTimeLimit
+        261,  # TooManyLogicalSessions
+        262,  # ExceededTimeLimit
+        317,  # ConnectionPoolExpired
+        365,  # TemporarilyUnavailable
+        384,  # ConnectionError
+        9001,  # SocketException
+        10107,  # NotWritablePrimary
+        11600,  # InterruptedAtShutdown
+        11601,  # Interrupted
+        11602,  # InterruptedDueToReplStateChange
+        13435,  # NotPrimaryNoSecondaryOk
+        13436,  # NotPrimaryOrSecondary
+        14031,  # OutOfDiskSpace
+    }
+)
 
 
 def is_away(error: BaseException) -> bool:
@@ -54,8 +115,13 @@ def is_away(error: BaseException) -> bool:
         return False
     if isinstance(error, errors.BulkWriteError):
         failed = (error.details or {}).get("writeErrors", ())
-        return not any(one.get("code") in _OUR_FAULTS for one in failed)
+        return all(_is_outage(one.get("code")) for one in failed)
     if isinstance(error, errors.OperationFailure):
-        return error.code not in _OUR_FAULTS
+        return _is_outage(error.code)
     own = (errors.ConfigurationError, errors.InvalidOperation, errors.DocumentTooLarge, errors.InvalidURI)
     return not isinstance(error, own)
+
+
+def _is_outage(code: int | None) -> bool:
+    """None is an answer that was cut short; below zero are WiredTiger's own errors, such as WT_PANIC."""
+    return code is None or code < 0 or code in _OUTAGES

@@ -6,7 +6,6 @@ import json
 from functools import lru_cache
 from typing import Any
 
-import pybreaker
 from kombu import Connection, Queue
 from kombu.pools import connections
 
@@ -22,8 +21,8 @@ class QueueUnavailable(Unavailable):
 
 
 @lru_cache(maxsize=4)
-def _circuit(_prefix: str) -> pybreaker.CircuitBreaker:
-    return breakers.breaker("queue", lambda error: isinstance(error, Exception))
+def _circuit(_prefix: str) -> breakers.Circuit:
+    return breakers.breaker("queue", breakers.is_aws_outage)
 
 
 def connection(queue: str, wait_seconds: int = 2, read_seconds: int = 5) -> Connection:

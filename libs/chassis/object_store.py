@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import pybreaker
-
 from libs.chassis import breakers
 from libs.chassis.problems import Unavailable
 from libs.chassis.settings import settings
@@ -93,15 +91,9 @@ class Bucket:
                 raise
 
 
-def _is_unreachable(error: BaseException) -> bool:
-    from botocore import exceptions
-
-    return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
-
-
 @lru_cache(maxsize=4)
-def _circuit(_endpoint: str | None) -> pybreaker.CircuitBreaker:
-    return breakers.breaker("photo store", _is_unreachable)
+def _circuit(_endpoint: str | None) -> breakers.Circuit:
+    return breakers.breaker("photo store", breakers.is_aws_outage)
 
 
 @contextmanager
@@ -111,10 +103,8 @@ def _answering() -> Iterator[None]:
     try:
         with breakers.guarded(_circuit(settings().aws_endpoint_url), PhotoStoreAway):
             yield
-    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
-        raise PhotoStoreAway("Repeat the request in a moment.") from error
-    except exceptions.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.ClientError) as error:
+        if not breakers.is_aws_outage(error):
             raise
         raise PhotoStoreAway("Repeat the request in a moment.") from error
 

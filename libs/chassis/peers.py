@@ -5,15 +5,15 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import httpx
-import pybreaker
 import stamina
 
-from libs.chassis import clock_drift, logs, metrics, tracing
+from libs.chassis import breakers, clock_drift, logs, metrics, tracing
 from libs.chassis.problems import Problem, Unavailable
 from libs.chassis.settings import settings
 
@@ -48,17 +48,29 @@ def _document_of(response: httpx.Response) -> dict[str, Any]:
 class _Away(Exception):
     """The peer did not answer, failed, or does not let this service in."""
 
-    is_hanging = False
+
+class _Failed(_Away):
+    """The peer as a whole is unreachable or overloaded, which its circuit counts."""
 
 
-class _Hangs(_Away):
-    """The peer took the request and did not answer in time; another try would wait for as long again."""
+class _Hangs(_Failed):
+    """The peer did not answer in time; another try would wait for as long again."""
 
-    is_hanging = True
+
+class _Refused(_Away):
+    """The circuit is open."""
 
 
 def _is_worth_retrying(error: Exception) -> bool:
-    return isinstance(error, _Away) and not error.is_hanging
+    return isinstance(error, _Away) and not isinstance(error, _Hangs | _Refused)
+
+
+def _circuit(name: str) -> breakers.Circuit:
+    return breakers.breaker(name, lambda error: isinstance(error, _Failed) or None, failures=5, reset_seconds=5.0)
+
+
+def _refused() -> _Refused:
+    return _Refused("the circuit is open")
 
 
 @dataclass
@@ -66,6 +78,7 @@ class _Token:
     value: str = ""
     expires_at: float = 0.0
     failed_at: float = float("-inf")
+    failed_with: type[_Away] = _Away
 
 
 class Peer:
@@ -75,7 +88,7 @@ class Peer:
         self._name = name
         self._base_url = base_url.rstrip("/")
         self._client = client
-        self._breaker = pybreaker.CircuitBreaker(fail_max=5, reset_timeout=5, name=name)
+        self._circuit = _circuit(name)
 
     @property
     def name(self) -> str:
@@ -105,10 +118,9 @@ class Peer:
                 wait_max=1.0,
                 wait_jitter=0.2,
             ):
-                # `calling`, because pybreaker's `call` lets one thread at a time through.
-                with attempt, self._breaker.calling():
+                with attempt:
                     response = self._send(method, path, arguments)
-        except (_Away, pybreaker.CircuitBreakerError) as error:
+        except _Away as error:
             metrics.PEER_CALLS.labels(self._name, "away").inc()
             logs.get_logger(__name__).warning("peer away", peer=self._name, reason=str(error))
             raise PeerUnavailable(f"{self._name} does not answer; try again in a moment") from None
@@ -128,23 +140,31 @@ class Peer:
         return response
 
     def _send_once(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
+        # Before the circuit of the peer, which is not to blame for auth.
         headers = {"Authorization": f"Bearer {_access_token(self._client)}"} | tracing.outgoing_headers()
         if request_id := logs.bound("request_id"):
             headers["X-Request-Id"] = request_id
         more = {**arguments, "headers": headers | arguments.get("headers", {})}
-        try:
-            return self._client.request(method, self._base_url + path, **more)
-        except httpx.TransportError as error:
-            raise _away(error) from error
+        with breakers.guarded(self._circuit, _refused):
+            return _answer_of(lambda: self._client.request(method, self._base_url + path, **more))
 
 
-def _away(error: httpx.TransportError) -> _Away:
-    kind = _Hangs if isinstance(error, httpx.ReadTimeout) else _Away
-    return kind(type(error).__name__)
+def _answer_of(request: Callable[[], httpx.Response]) -> httpx.Response:
+    """The response, whatever its status; _Failed when nothing responds or it says that all of it is unavailable."""
+    try:
+        response = request()
+    except httpx.TransportError as error:
+        kind = _Hangs if isinstance(error, httpx.TimeoutException) else _Failed
+        raise kind(type(error).__name__) from error
+    # Another 5xx may be the fault of one operation, and the peer's others work.
+    if response.status_code in (502, 503, 504):
+        raise _Failed(f"answered {response.status_code}")
+    return response
 
 
 _token = _Token()
 _asking = threading.Lock()
+_token_circuit = _circuit("auth's tokens")
 
 
 def _access_token(client: httpx.Client) -> str:
@@ -159,24 +179,28 @@ def _access_token(client: httpx.Client) -> str:
         if time.monotonic() < _token.expires_at:
             return _token.value
         if _token.failed_at > began:
-            raise _Away("auth did not answer another one who asked")
+            raise _token.failed_with("auth did not answer another one who asked")
         return _new_token(client)
 
 
 def _new_token(client: httpx.Client) -> str:
     chosen = settings()
+    address = chosen.peer_urls["auth"] + "/auth/v1/token"
     try:
-        answer = client.post(
-            chosen.peer_urls["auth"] + "/auth/v1/token",
-            data={"grant_type": "client_credentials"},
-            auth=(chosen.client_id, chosen.client_secret),
-        )
-        answer.raise_for_status()
-        clock_drift.note("auth", answer.headers.get("date"))
-    except httpx.HTTPError as error:
-        _token.failed_at = time.monotonic()
-        kind = _Hangs if isinstance(error, httpx.ReadTimeout) else _Away
-        raise kind(f"auth: {type(error).__name__}") from error
+        with breakers.guarded(_token_circuit, _refused):
+            answer = _answer_of(
+                lambda: client.post(
+                    address,
+                    data={"grant_type": "client_credentials"},
+                    auth=(chosen.client_id, chosen.client_secret),
+                )
+            )
+        if not answer.is_success:
+            raise _Away(f"answered {answer.status_code}")
+    except _Away as error:
+        _token.failed_at, _token.failed_with = time.monotonic(), type(error)
+        raise type(error)(f"auth: {error}") from error
+    clock_drift.note("auth", answer.headers.get("date"))
     document = answer.json()
     _token.value = document["access_token"]
     _token.expires_at = time.monotonic() + document["expires_in"] - TOKEN_LEEWAY_SECONDS
@@ -190,6 +214,7 @@ def set_transport(transport: httpx.BaseTransport | None) -> None:
     """Send all calls to `transport` (for tests); None goes back to the network."""
     global _transport, _token
     _transport, _token = transport, _Token()
+    _token_circuit.set(is_open=False)
     _peer.cache_clear()
     _shared_client.cache_clear()
 

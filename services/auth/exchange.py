@@ -7,27 +7,20 @@ with the request's method and Authorization header.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any
 
-import pybreaker
 from starlette.concurrency import run_in_threadpool
 
-from libs.chassis import breakers, clock, logs
+from libs.chassis import clock, logs
 from libs.chassis.cache import RedisError, redis_async
 from libs.chassis.db import unit_of_work
 from libs.chassis.operations import as_problem
 from libs.chassis.problems import MEDIA_TYPE, Problem, Unauthenticated
-from libs.chassis.settings import settings
 from services.auth import session_cache, sessions, tokens
 from services.auth.session_cache import TOMBSTONE, CachedSession
 
 RENEW_BEFORE_SECONDS = 60
-CACHE_DEADLINE_SECONDS = 0.2
-CACHE_FAILURES = (RedisError, TimeoutError)
 
 
 async def exchange(scope: dict[str, Any], _receive: Any, send: Any) -> None:
@@ -85,28 +78,11 @@ async def _read_cache(token_hash: str) -> tuple[str | None, str]:
     """What is kept for the token, and the version of the permissions, in one read."""
     keys = [session_cache.key_of(token_hash), session_cache.PERMISSIONS_KEY]
     try:
-        value, permissions = await _within_deadline(lambda: redis_async().mget(keys))
-    except CACHE_FAILURES as error:
+        value, permissions = await redis_async().mget(keys)
+    except RedisError as error:
         logs.get_logger(__name__).warning("session cache unavailable", reason=type(error).__name__)
         return None, ""
     return value, permissions or ""
-
-
-async def _within_deadline(command: Callable[[], Awaitable[Any]]) -> Any:
-    """The result of a command to the cache; raises one of CACHE_FAILURES.
-
-    A cache that hangs costs a few requests CACHE_DEADLINE_SECONDS each; then the circuit is open, and the database
-    serves immediately.
-    """
-    with breakers.guarded(_cache_circuit(settings().redis_url), lambda: RedisError("the circuit is open")):
-        async with asyncio.timeout(CACHE_DEADLINE_SECONDS):
-            return await command()
-
-
-@lru_cache(maxsize=4)
-def _cache_circuit(_url: str) -> pybreaker.CircuitBreaker:
-    """Its own circuit, since every request with a token waits for the exchange: its deadline is a shorter one."""
-    return breakers.breaker("session cache", lambda error: isinstance(error, CACHE_FAILURES))
 
 
 async def _write_cache(token_hash: str, found: CachedSession, renewal: str | None) -> None:
@@ -115,10 +91,10 @@ async def _write_cache(token_hash: str, found: CachedSession, renewal: str | Non
     key, text = session_cache.key_of(token_hash), found.to_text()
     try:
         if renewal is None:
-            await _within_deadline(lambda: redis_async().set(key, text, nx=True, ex=life))
+            await redis_async().set(key, text, nx=True, ex=life)
         else:
-            await _within_deadline(lambda: redis_async().eval(_REPLACE, 1, key, renewal, text, life))
-    except CACHE_FAILURES:
+            await redis_async().eval(_REPLACE, 1, key, renewal, text, life)
+    except RedisError:
         return
 
 

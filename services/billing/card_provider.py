@@ -13,7 +13,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import pybreaker
 import stripe
 
 from libs.chassis import breakers, logs
@@ -26,6 +25,7 @@ from services.billing.settings import billing_settings
 # is answered before the gateway's own time-out of 15 s.
 TIMEOUT_SECONDS = (1.0, 4.0)
 MOST_IN_A_PAGE = 100
+_REPEAT = "nothing was charged; repeat the request with the same key"
 _WITH_CARD: Any = {"expand": ["payment_method"]}
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _client(api_key: str, api_base: str) -> stripe.StripeClient:
 
 def reset() -> None:
     """Forget earlier failures of the provider, and connect again with the present time-outs."""
-    _circuit.close()
+    _circuit.set(is_open=False)
     _client.cache_clear()
 
 
@@ -120,15 +120,14 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
     chosen = billing_settings()
     client = _client(chosen.stripe_api_key, chosen.stripe_api_base)
     try:
-        with _circuit.calling():  # pybreaker's `call` lets one thread at a time through
+        with breakers.guarded(_circuit, lambda: ProviderUnavailable(_REPEAT)):
             return call(client)
     except (stripe.CardError, stripe.InvalidRequestError):
         raise
-    except (stripe.StripeError, pybreaker.CircuitBreakerError) as error:
+    except stripe.StripeError as error:
         logs.get_logger(__name__).error("payment provider away", reason=type(error).__name__)
         is_final = isinstance(error, stripe.APIError) and (error.http_status or 0) >= 500
-        detail = "nothing was charged; repeat the request with the same key"
-        raise ProviderUnavailable(detail, is_final=is_final) from None
+        raise ProviderUnavailable(_REPEAT, is_final=is_final) from None
 
 
 def create(payment_id: str, order_id: str, money: Money, payment_method: str, attempt: int) -> Intent:

@@ -71,7 +71,9 @@ def hanging_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(valkey: int) -> None:
+def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(
+    valkey: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def read() -> Any:
         return cache.redis_client().get("a")
 
@@ -84,13 +86,13 @@ def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(valkey: int) 
     with frozen(valkey):
         for _ in range(breakers.FAILURES):
             assert seconds_of(read, redis.TimeoutError) < 1.0
-        assert circuit.current_state == "open"
+        assert circuit.is_open
         assert seconds_of(read, cache.RedisError) < IMMEDIATELY
         assert seconds_of(read_many, cache.RedisError) < IMMEDIATELY
         assert cache.claim("a", seconds=1)
-    circuit.half_open()
+    monkeypatch.setattr(circuit, "reset_seconds", 0.0)
     assert (read(), read_many()) == (None, [None, None])
-    assert circuit.current_state == "closed"
+    assert not circuit.is_open
 
 
 def test_the_event_loop_shares_the_circuit_of_the_cache(valkey: int) -> None:
@@ -132,6 +134,30 @@ def test_a_database_that_does_not_answer_is_not_called_again(
         assert seconds_of(read_database, OperationalError) < IMMEDIATELY
 
 
+def test_a_unit_of_work_without_a_statement_needs_no_database(
+    process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FAILURES", 1)
+    with overridden(database_url="mysql+pymysql://root@127.0.0.1:9/without_statement"):
+        with pytest.raises(OperationalError):
+            read_database()
+        with db.unit_of_work():
+            pass
+        with pytest.raises(OperationalError, match="circuit"):
+            read_database()
+
+
+def test_work_without_a_statement_does_not_reset_the_failures(process: None) -> None:
+    with overridden(database_url="mysql+pymysql://root@127.0.0.1:9/gone_too"):
+        for _ in range(breakers.FAILURES):
+            with db.unit_of_work():
+                pass
+            with pytest.raises(OperationalError, match="2003"):
+                read_database()
+        with pytest.raises(OperationalError, match="circuit"):
+            read_database()
+
+
 def test_a_photo_store_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,26 +193,71 @@ def test_a_document_store_that_hangs_is_soon_not_chosen_any_more(process: None) 
         store = documents.mongo_database()
 
         def read() -> Any:
-            return store["things"].find_one({})
+            return documents.mongo_database()["things"].find_one({})
 
         assert read() is None
         pid = pid_of(url)
         with frozen(pid):
             assert seconds_of(read, pymongo.errors.PyMongoError) < 4.5
             assert seconds_of(read, pymongo.errors.ServerSelectionTimeoutError) < 2
-        assert read() is None
+            assert seconds_of(documents.mongo_database, pymongo.errors.AutoReconnect) < IMMEDIATELY
+        store.client.admin.command("ping")
+        assert documents.mongo_database()["things"].find_one({}) is None
         store.client.close()
 
 
 @pytest.mark.full
-def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(process: None) -> None:
+def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(
+    process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
         read_database()
-        circuit = db._circuit(settings().database_url)
+        circuit: Any = vars(type(db.engine().pool))["circuit"]
         with frozen(pid_of(url)):
             for _ in range(breakers.FAILURES):
                 assert seconds_of(read_database, OperationalError) < 12
             assert seconds_of(read_database, OperationalError) < IMMEDIATELY
-        circuit.half_open()
+        monkeypatch.setattr(circuit, "reset_seconds", 0.0)
         read_database()
         db.engine().dispose()
+
+
+@pytest.fixture
+def mariadb(process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The process id of a database server of this test's own, with short deadlines."""
+    monkeypatch.setattr(db, "READ_SECONDS", 2)
+    monkeypatch.setattr(db, "LOCK_WAIT_SECONDS", 1)
+    with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
+        yield pid_of(url)
+        db.engine().dispose()
+
+
+@pytest.mark.full
+def test_a_statement_that_hangs_counts_as_a_failure_of_the_database(
+    mariadb: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakers, "FAILURES", 1)
+    read_database()
+    with pytest.raises(OperationalError, match="2013"), db.unit_of_work(reads_only=True) as session:
+        session.execute(text("SELECT 1"))
+        with frozen(mariadb):
+            session.execute(text("SELECT 1"))
+    assert seconds_of(read_database, OperationalError) < IMMEDIATELY
+
+
+@pytest.mark.full
+def test_a_lock_that_is_held_is_not_taken_for_a_server_that_hangs(mariadb: int) -> None:
+    with db.unit_of_work() as session:
+        session.execute(text("CREATE TABLE things (id INT PRIMARY KEY)"))
+        session.execute(text("INSERT INTO things VALUES (1)"))
+
+    def update() -> None:
+        with db.unit_of_work() as second:
+            second.execute(text("UPDATE things SET id = 3"))
+
+    with db.unit_of_work() as first:
+        first.execute(text("UPDATE things SET id = 2"))
+        for _ in range(breakers.FAILURES + 1):
+            with pytest.raises(OperationalError, match="1205"):
+                update()
+    update()

@@ -12,9 +12,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pymongo.errors import OperationFailure
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from libs.chassis import clock, documents, security, settings
+from libs.chassis import breakers, clock, db, documents, security, settings
 from libs.chassis.app import create_app
 from services.shopping import app, inventory, page_memory, photo_store, product_store
 from services.shopping.products import Product
@@ -74,6 +75,16 @@ def api(provisioned: ShoppingSettings) -> Iterator[Api]:
     photo_store.photo_bucket().ensure()
     yield Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
     security.use_keys(None)
+
+
+def test_the_catalogue_needs_no_mysql(api: Api) -> None:
+    with settings.overridden(database_url="mysql+pymysql://root@127.0.0.1:9/no_shopping"):
+        for _ in range(breakers.FAILURES):
+            with pytest.raises(OperationalError):
+                db.ping()
+        with pytest.raises(OperationalError, match="circuit"):
+            db.ping()
+        assert api.call("GET", "/shopping/v1/products").json()["items"] == []
 
 
 @pytest.mark.story("d-po-06")

@@ -20,6 +20,7 @@ from libs.chassis.documents import is_away
         errors.WriteConcernError("not enough nodes", 64),
         errors.OperationFailure("internal error: No space left on device", 1),
         errors.OperationFailure("panicked"),
+        errors.OperationFailure("WT_PANIC: WiredTiger library panic", -31804),
         errors.OperationFailure("OutOfDiskSpace", 14031),
         errors.CursorNotFound("restarted", 43),
         errors.BulkWriteError({"writeErrors": [{"code": 8}]}),
@@ -36,6 +37,8 @@ def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
         errors.DuplicateKeyError("taken", 11000),
         errors.WriteError("bad value", 2),
         errors.OperationFailure("unknown operator", 9),
+        errors.OperationFailure("an index has another name", 86),
+        errors.OperationFailure("pipeline stage is not supported", 40324),
         errors.BulkWriteError({"writeErrors": [{"code": 8}, {"code": 11000}]}),
         errors.DocumentTooLarge("17 MB"),
         errors.InvalidOperation("closed"),
@@ -50,3 +53,23 @@ def test_a_write_is_acknowledged_when_it_is_durable() -> None:
     database = documents._database("mongodb://documents.test:27017/shopping?retryWrites=false", None)
     assert database.write_concern.document == {"w": "majority", "j": True}
     database.client.close()
+
+
+class Topology:
+    """What the driver's monitor has found out about one server."""
+
+    error: Exception | None = None
+
+    def server_descriptions(self) -> dict[str, Topology]:
+        return {"documents.test": self}
+
+
+def test_the_circuit_follows_the_monitor_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    topology = Topology()
+    assert not documents._is_down("mongodb://documents.test", topology)
+    topology.error = errors.NetworkTimeout("no heartbeat")
+    assert not documents._is_down("mongodb://documents.test", topology), "the first calls wait for a server"
+    monkeypatch.setattr(documents, "SELECTION_SECONDS", 0.0)
+    assert documents._is_down("mongodb://documents.test", topology)
+    topology.error = None
+    assert not documents._is_down("mongodb://documents.test", topology)

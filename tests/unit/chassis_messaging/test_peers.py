@@ -61,12 +61,12 @@ def test_a_peer_that_hangs_is_asked_once_and_one_that_refuses_again(played: Peer
 
         return fail
 
-    for error, calls in ((httpx.ReadTimeout, 1), (httpx.ConnectTimeout, 3), (httpx.ConnectError, 1)):
+    for error, calls in ((httpx.ReadTimeout, 1), (httpx.ConnectTimeout, 1), (httpx.ConnectError, 3)):
         played.calls.clear()
         played.answer = fails(error)
         with pytest.raises(PeerUnavailable):
             peer("locker").get("/a")
-        assert len(played.calls) == calls, "the circuit opens at the fifth failure"
+        assert len(played.calls) == calls
 
 
 def test_the_token_is_asked_for_once_with_the_services_own_secret(played: Peers) -> None:
@@ -121,7 +121,7 @@ def test_who_waited_for_a_token_fails_with_the_one_who_asked() -> None:
     def ask(number: int) -> bool:
         started.wait()
         with pytest.raises(PeerUnavailable):
-            peer("locker").post(f"/{number}")
+            peer("locker").get(f"/{number}")
         return True
 
     peers.set_transport(httpx.MockTransport(away))
@@ -190,7 +190,7 @@ def test_the_breaker_spares_a_peer_that_is_down_and_lets_it_come_back(
         with pytest.raises(PeerUnavailable):
             peer("locker").get("/a")
     assert len(played.calls) == 5
-    monkeypatch.setattr(peer("locker")._breaker, "_reset_timeout", 0)
+    monkeypatch.setattr(peer("locker")._circuit, "reset_seconds", 0.0)
     played.answer = answers(200)
     assert peer("locker").get("/a").status_code == 200
     assert peer("locker").get("/a").status_code == 200
@@ -202,6 +202,56 @@ def test_refusals_of_requests_do_not_open_the_breaker(played: Peers) -> None:
         with pytest.raises(PeerProblem):
             peer("locker").get("/a")
     assert len(played.calls) == 10
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_refusal_of_this_service_or_a_fault_of_one_operation_opens_no_circuit(played: Peers, status: int) -> None:
+    played.answer = answers(status)
+    for _ in range(6):
+        with pytest.raises(PeerUnavailable):
+            peer("locker").post("/a")
+    played.answer = answers(200)
+    assert peer("locker").post("/b").status_code == 200
+
+
+@pytest.mark.parametrize("error", [httpx.WriteTimeout, httpx.PoolTimeout, httpx.ConnectTimeout])
+def test_every_deadline_is_waited_for_once(played: Peers, error: type[httpx.TransportError]) -> None:
+    def hangs(_request: httpx.Request) -> httpx.Response:
+        raise error("no response")
+
+    played.answer = hangs
+    with pytest.raises(PeerUnavailable):
+        peer("locker").get("/a")
+    assert len(played.calls) == 1
+
+
+def test_an_auth_that_hangs_opens_a_circuit_of_its_own(played: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, is_hanging = [], True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if is_hanging:
+            raise httpx.ConnectTimeout("auth says nothing")
+        return played(request)
+
+    peers.set_transport(httpx.MockTransport(answer))
+    for _ in range(8):
+        with pytest.raises(PeerUnavailable):
+            peer("locker").get("/a")
+    assert len(asked) == 5, "then nobody waits for auth"
+    is_hanging = False
+    monkeypatch.setattr(peers._token_circuit, "reset_seconds", 0.0)
+    assert peer("locker").get("/a").status_code == 200, "the circuit of locker was never open"
+
+
+def test_an_open_circuit_is_logged_and_counted(played: Peers) -> None:
+    played.answer = answers(503)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):
+            with pytest.raises(PeerUnavailable):
+                peer("locker").get("/a")
+    opened = [line for line in lines if line["event"] == "circuit"]
+    assert [(line["dependency"], line["state"]) for line in opened] == [("locker", "open")]
 
 
 def test_a_refusal_carries_the_peers_problem(played: Peers) -> None:
