@@ -6,6 +6,7 @@ product, and its file is moved out of what is public all the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from services.shopping import photo_files, photo_sizes, product_photos
 from services.shopping.photo_store import ORIGINALS, photo_bucket
 from services.shopping.products import Document, Photo, ProductChangedMeanwhile, photo_from_document
 
+Converter = Callable[[str, Photo], Photo | None]
 BATCH_SIZE = 10
 MOST_BYTES = 10_485_760
 
@@ -56,29 +58,32 @@ def _convert_or_postpone(document: Document) -> Document | None:
 
 
 def _convert(document: Document, report: Document) -> None:
+    """All originals first move out of what is public, which needs no decoding; then the sizes are made."""
     if not isinstance(document["photos"], list):
         raise TypeError("The photos are not a list.")
     photos = document["photos"]
-    for stored in document["photos"]:
-        try:
-            photos = _convert_photo(document["_id"], photos, stored, report)
-        except (PhotoStoreAway, ProductChangedMeanwhile):
-            raise
-        except Exception as error:  # whatever one photo holds, the others are converted
-            _report_failure(report, error)
+    for convert in (_with_private_original, _with_all_sizes):
+        for stored in photos:
+            try:
+                photos = _convert_photo(document["_id"], photos, stored, convert, report)
+            except (PhotoStoreAway, ProductChangedMeanwhile):
+                raise
+            except Exception as error:  # whatever one photo holds, the others are converted
+                _report_failure(report, error)
     if "failed" not in report:
         product_photos.set_converted(document["_id"], photos)
 
 
-def _convert_photo(product_id: str, photos: list[Document], stored: Document, report: Document) -> list[Document]:
+def _convert_photo(
+    product_id: str, photos: list[Document], stored: Document, convert: Converter, report: Document
+) -> list[Document]:
     photo = photo_from_document(stored)
-    if _is_converted(photo):
+    converted = convert(product_id, photo)
+    if converted == photo:
         return photos
-    converted = _converted(product_id, photo)
-    changed = product_photos.replace_photo(product_id, photos, stored, converted)
-    report["photos"].append(photo.id)
+    report["photos"] += [] if photo.id in report["photos"] else [photo.id]
     report["removed"] += [] if converted else [photo.id]
-    return changed
+    return product_photos.replace_photo(product_id, photos, stored, converted)
 
 
 def _report_failure(report: Document, error: Exception) -> None:
@@ -90,18 +95,30 @@ def _is_converted(photo: Photo) -> bool:
     return photo.key.startswith(ORIGINALS) and {size.name for size in photo.sizes} == set(photo_sizes.WIDTHS)
 
 
-def _converted(product_id: str, photo: Photo) -> Photo | None:
-    """The photo with its original out of reach and sizes of its own; None when it cannot be shown."""
+def _with_private_original(product_id: str, photo: Photo) -> Photo:
+    if photo.key.startswith(ORIGINALS) or (content := _content_of(product_id, photo)) is None:
+        return photo
+    key = uploads.new_key(photo_sizes.originals_folder(product_id), photo.content_type)
+    photo_files.note_unconfirmed(product_id, [key])
+    photo_bucket().write(key, content, photo.content_type)
+    return replace(photo, key=key)
+
+
+def _with_all_sizes(product_id: str, photo: Photo) -> Photo | None:
+    """The photo with sizes of its own; None when it has none and cannot be read."""
+    if _is_converted(photo):
+        return photo
+    content = _content_of(product_id, photo)
+    try:
+        if content is not None:
+            return photo_sizes.shown_photo(product_id, photo.id, photo.key, photo.content_type, content)
+    except NotAnImage as error:
+        get_logger(__name__).warning("photo not scaled", product=product_id, photo=photo.id, reason=error.detail)
+    return photo if photo.sizes else None
+
+
+def _content_of(product_id: str, photo: Photo) -> bytes | None:
     content = photo_bucket().read_if_there(photo.key, MOST_BYTES)
     if content is None:
         get_logger(__name__).warning("photo has no file", product=product_id, photo=photo.id)
-        return photo if photo.sizes else None
-    key = photo.key
-    if not key.startswith(ORIGINALS):
-        key = uploads.new_key(photo_sizes.originals_folder(product_id), photo.content_type)
-        photo_bucket().write(key, content, photo.content_type)
-    try:
-        return photo_sizes.shown_photo(product_id, photo.id, key, photo.content_type, content)
-    except NotAnImage as error:
-        get_logger(__name__).warning("photo not scaled", product=product_id, photo=photo.id, reason=error.detail)
-        return replace(photo, key=key) if photo.sizes else None
+    return content

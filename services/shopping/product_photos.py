@@ -95,7 +95,7 @@ def begin_attempt(document: Document) -> Document | None:
 
 
 def _due(now: datetime) -> Document:
-    return {**OLDER, "$or": [{RETRY_AT: None}, {RETRY_AT: {"$lte": now}}]}
+    return {**OLDER, RETRY_AT: {"$not": {"$gt": now}}}
 
 
 def replace_photo(product_id: str, photos: list[Document], old: Document, new: Photo | None) -> list[Document]:

@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from libs.chassis import clock, db
-from services.shopping import catalogue, conversions, holds, product_photos, product_store, term_conversion
+from services.shopping import catalogue, conversions, holds, product_store, term_conversion
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
@@ -213,7 +213,6 @@ def test_conversions_are_listed_before_they_are_run(
         ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
         ({"terms_version": {"$in": [None, 1]}}, None),
         ({"photos_version": {"$in": [None, 1]}}, None),
-        (product_photos._due(clock.now()), None),
         ({"files_to_delete.at": {"$lte": clock.now()}}, None),
         ({"unconfirmed_files.at": {"$lte": clock.now()}}, None),
         ({"announcements.at": {"$lt": clock.now()}}, None),
