@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +14,18 @@ from libs.chassis.problems import Unprocessable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# A small file can unpack to a huge picture (a "decompression bomb"); 50 million pixels are more than cameras
-# give.
-MOST_PIXELS = 50_000_000
+# A small file can unpack to a huge picture (a "decompression bomb"). With Pillow 13 decoding takes up to 9 bytes
+# for a pixel of a PNG, 18 of a WebP and 8 of a progressive JPEG; any other JPEG is decoded at a fraction of its
+# size. So one picture takes less than 225 MB. Cameras give up to 50 million pixels, as plain JPEG.
+MOST_PIXELS = {"JPEG": 50_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_500_000}
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values for a quarter turn
 # How much higher than wide a picture of one of our sizes may be; WebP takes 16,383 pixels at most.
 MOST_HEIGHT_BY_WIDTH = 4
+# One picture at a time in each process, whatever the number of requests: the memory is for one.
+_DECODING = threading.Lock()
+# All others have a palette, or one bit for a pixel, and cannot be scaled smoothly.
+SCALABLE_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
 
 
 class NotAnImage(Unprocessable):
@@ -41,7 +47,7 @@ def measure_image(content: bytes, content_type: str) -> tuple[int, int]:
 
     Raises NotAnImage when it is broken, incomplete, too large or not of this type.
     """
-    _, size = _decoded(content, [FORMATS[content_type]], needed=1)
+    _, size = _decoded(content, [FORMATS[content_type]], None)
     return size
 
 
@@ -52,7 +58,7 @@ def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None 
     the picture (place, owner) is left behind. Raises NotAnImage.
     """
     formats = [FORMATS[content_type]] if content_type else list(FORMATS.values())
-    image, _ = _decoded(content, formats, needed=max(widths))
+    image, _ = _decoded(content, formats, max(widths))
     try:
         image = _in_srgb(image)
         return [_scaled(image, width) for width in widths]
@@ -60,26 +66,48 @@ def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None 
         raise NotAnImage("It cannot be made smaller.") from error
 
 
-def _decoded(content: bytes, formats: list[str], needed: int) -> tuple[Image, tuple[int, int]]:
-    """All of the picture, upright, and its width and height; a JPEG is decoded at about the needed width."""
-    from PIL import Image, ImageOps
+def _decoded(content: bytes, formats: list[str], width: int | None) -> tuple[Image, tuple[int, int]]:
+    """The picture, with a width upright and not larger than that needs, and its full size as it is shown."""
+    from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(content), formats=formats) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise NotAnImage(f"It has more than {MOST_PIXELS} pixels.")
-            size = opened.size
-            opened.draft(None, (needed, needed))
+        with _DECODING, Image.open(io.BytesIO(content), formats=formats) as opened:
+            _require_few_pixels(opened)
+            is_turned = opened.getexif().get(ORIENTATION) in TURNED
+            shown = opened.size[::-1] if is_turned else opened.size
+            needed = _size_at(shown, width or 1)
+            stored = needed[::-1] if is_turned else needed
+            opened.draft(None, stored)
             opened.load()
-            if opened.getexif().get(ORIENTATION) in TURNED:
-                size = size[::-1]
-            return ImageOps.exif_transpose(opened), size
+            return opened if width is None else _reduced(opened, stored), shown
     except NotAnImage:
         raise
     except Image.DecompressionBombError as error:
-        raise NotAnImage(f"It has more than {MOST_PIXELS} pixels.") from error
+        raise NotAnImage("It has too many pixels.") from error
     except Exception as error:  # Pillow's readers raise nearly anything on a broken file
         raise NotAnImage(f"It cannot be read to its end as {' or '.join(formats)}.") from error
+
+
+def _require_few_pixels(opened: Image) -> None:
+    kind = "JPEG" if opened.format == "MPO" else str(opened.format)
+    if kind == "JPEG" and opened.info.get("progressive"):
+        kind = "progressive JPEG"
+    if opened.width * opened.height > MOST_PIXELS[kind]:
+        raise NotAnImage(f"It has more than {MOST_PIXELS[kind]} pixels, which is the most for a {kind}.")
+
+
+def _reduced(image: Image, size: tuple[int, int]) -> Image:
+    """The picture upright, reduced to this size before anything else makes a copy of it; never made larger."""
+    from PIL import ImageOps
+    from PIL.Image import Resampling
+
+    if image.mode not in SCALABLE_MODES or ("transparency" in image.info and image.mode in ("L", "RGB")):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if size[0] < image.width:
+        gap = None if image.mode.startswith("I;16") else 2.0  # Pillow cannot reduce 16 bits by a whole factor first
+        image = image.resize(size, Resampling.LANCZOS, reducing_gap=gap)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _in_srgb(image: Image) -> Image:
@@ -112,8 +140,12 @@ def _converted(image: Image, profile: bytes) -> Image:
 def _scaled(image: Image, width: int) -> Scaled:
     from PIL.Image import Resampling
 
-    factor = min(1.0, width / image.width, width * MOST_HEIGHT_BY_WIDTH / image.height)
-    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
+    size = _size_at(image.size, width)
     scaled = io.BytesIO()
     image.resize(size, Resampling.LANCZOS).save(scaled, "WEBP", quality=80, icc_profile=b"", exif=b"")
     return Scaled(scaled.getvalue(), *size)
+
+
+def _size_at(size: tuple[int, int], width: int) -> tuple[int, int]:
+    factor = min(1.0, width / size[0], width * MOST_HEIGHT_BY_WIDTH / size[1])
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

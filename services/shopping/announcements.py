@@ -9,7 +9,7 @@ announcement may come twice, but is never lost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from libs.chassis import audit, clock, db, ids, jobs, omissions
@@ -53,19 +53,21 @@ def announce_left_over() -> None:
     moment = clock.now() - LEFT_OVER_AFTER
     for product in product_store.products_with_announcements_before(moment, MOST_AT_ONCE):
         for entry in product.announcements:
-            if entry["at"] < moment:
-                _announce_or_set_aside(product, entry)
+            _announce_or_set_aside(product, entry, moment)
 
 
-def _announce_or_set_aside(product: Product, entry: Document) -> None:
+def _announce_or_set_aside(product: Product, entry: Document, moment: datetime) -> None:
     try:
+        if entry["at"] >= moment:
+            return
+        announced = [entry["id"]]
         with db.session().begin_nested():
             _publish(product, entry)
     except omissions.ITEM_FAULTS as error:
-        jobs.report_failure("announce_left_over_changes", str(entry.get("id")), error)
+        jobs.report_failure("announce_left_over_changes", product.id, error)
         product_store.set_announcement_aside(product.id, entry)
     else:
-        db.after_commit(lambda: product_store.remove_announcements(product.id, [entry["id"]]))
+        db.after_commit(lambda: product_store.remove_announcements(product.id, announced))
 
 
 def _publish(product: Product, entry: Document) -> None:

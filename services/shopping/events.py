@@ -14,6 +14,7 @@ from services.shopping import (
     holds,
     inventory,
     photo_conversion,
+    photo_files,
     sold_products,
     tastes,
     term_conversion,
@@ -131,6 +132,11 @@ def tell_cache_of_carts_changed_without_it() -> None:
 @registry.every(seconds=2)
 def convert_stored_photos() -> None:
     photo_conversion.convert_photos()
+
+
+@registry.every(seconds=10)
+def delete_photo_files() -> None:
+    photo_files.delete_due()
 
 
 @registry.every(seconds=30)

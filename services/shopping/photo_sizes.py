@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 
 from libs.chassis.pictures import scaled_down
-from services.shopping import photo_store
+from services.shopping import photo_files, photo_store
 from services.shopping.products import Photo, PhotoSize
 
 # Name → width in pixels, smallest first; a `srcset` names them all and the browser chooses.
@@ -24,19 +24,17 @@ def originals_folder(product_id: str) -> str:
 
 
 def shown_photo(product_id: str, photo_id: str, key: str, content_type: str, content: bytes) -> Photo:
-    """The photo with the files that pages show, which are written here. Raises NotAnImage, PhotoStoreAway."""
+    """The photo with the files that pages show, which are written here and still to be confirmed (photo_files.py).
+
+    Raises NotAnImage, PhotoStoreAway.
+    """
     scaled = scaled_down(content, list(WIDTHS.values()), content_type)
     stem = f"{photo_store.SHOWN}{product_id}/{secrets.token_urlsafe(24)}"
     sizes = tuple(
         PhotoSize(name, f"{stem}-{name}.webp", one.width, one.height)
         for name, one in zip(WIDTHS, scaled, strict=True)
     )
+    photo_files.note_unconfirmed(product_id, [size.key for size in sizes])
     for size, one in zip(sizes, scaled, strict=True):
         photo_store.photo_bucket().write(size.key, one.content, CONTENT_TYPE, cache_control=FOR_EVER)
     return Photo(photo_id, key, content_type, sizes[-1].width, sizes[-1].height, sizes)
-
-
-def delete_files(photo: Photo) -> None:
-    """Deletes the uploaded file and what was made of it; a file that is not there is no error."""
-    for key in (photo.key, *(size.key for size in photo.sizes)):
-        photo_store.photo_bucket().delete(key)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.chassis import db, uploads
-from libs.chassis.logs import get_logger
-from libs.chassis.object_store import PhotoStoreAway
 from libs.chassis.problems import Unprocessable
 from libs.chassis.uploads import FORM_VALID_FOR, PhotoNotFound, TooManyPhotos
-from services.shopping import announcements, moments, photo_sizes, photo_store, product_photos
+from services.shopping import announcements, moments, photo_files, photo_sizes, photo_store, product_photos
 from services.shopping.inventory import audited_change, get_product
 from services.shopping.photo_store import PhotoUpload
 from services.shopping.products import Move, Photo, Product, ProductChangedMeanwhile
@@ -88,17 +86,17 @@ def remove_photo(product_id: str, photo_id: str) -> None:
     """Removes a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalProductMove."""
     product = get_product(product_id)
     product.after(Move.EDIT)
-    photo = _photo_of(product, photo_id)
-    if photo is None:
+    stored = next((one for one in product_photos.stored_photos(product_id) if one["id"] == photo_id), None)
+    if stored is None:
         raise PhotoNotFound(f"The product has no photo {photo_id}.")
     ids = [one.id for one in product.photos]
     left = [one for one in ids if one != photo_id]
     entry = announcements.audit_entry("remove_photo", {"photo_ids": ids}, {"photo_ids": left})
-    changed = product_photos.remove_photo(product_id, photo_id, entry)
+    changed = product_photos.remove_photo(product_id, stored, entry)
     if changed is None:
         raise ProductChangedMeanwhile("Read the product again and repeat your change.")
     announcements.announce(changed, [entry])
-    db.after_commit(lambda: _delete_files(photo))
+    db.after_commit(lambda: photo_files.delete_due_of(product_id))
 
 
 def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
@@ -112,8 +110,13 @@ def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
         detail = "name each photo of the product once"
         raise PhotosDiffer(detail, errors=[{"pointer": "/photo_ids", "detail": detail}])
     before, after = {"photo_ids": list(known)}, {"photo_ids": list(photo_ids)}
-    photos = [product_photos.stored_photo(known[photo_id]) for photo_id in photo_ids]
-    return audited_change(product, "reorder_photos", before, after, set_fields={"photos": photos})
+    stored = product_photos.stored_photos(product.id)
+    photos = sorted(stored, key=lambda photo: photo_ids.index(photo["id"]) if photo["id"] in known else -1)
+    # The conversion of stored photos (photo_conversion.py) leaves the version as it is.
+    unconverted = {"photos": stored}
+    return audited_change(
+        product, "reorder_photos", before, after, set_fields={"photos": photos}, only_if=unconverted
+    )
 
 
 def _photo_of(product: Product, photo_id: str) -> Photo | None:
@@ -124,13 +127,6 @@ def _require_room(product: Product) -> None:
     product.after(Move.EDIT)
     if len(product.photos) >= MOST_PHOTOS:
         raise TooManyPhotos(f"A product has at most {MOST_PHOTOS} photos; remove one first.")
-
-
-def _delete_files(photo: Photo) -> None:
-    try:
-        photo_sizes.delete_files(photo)
-    except PhotoStoreAway as error:
-        get_logger(__name__).error("files of a removed photo stay", photo=photo.id, reason=str(error))
 
 
 def shown_photos(product: Product) -> list[Photo]:

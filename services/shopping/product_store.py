@@ -67,7 +67,8 @@ def price_currencies() -> list[str]:
 def ensure_product_indexes() -> None:
     for keys in INDEXES:
         products_collection().create_index(keys)
-    products_collection().create_index([("announcements.at", ASCENDING)], sparse=True)
+    for times in ("announcements.at", "files_to_delete.at", "unconfirmed_files.at"):
+        products_collection().create_index([(times, ASCENDING)], sparse=True)
     products_collection().create_index([("donation.order_id", ASCENDING)], sparse=True)
     # An item of a donation is one piece of clothing, and so one product.
     products_collection().create_index([("donation.item_id", ASCENDING)], sparse=True, unique=True)
@@ -132,10 +133,12 @@ def change_product(
     unset_fields: Iterable[str] = (),
     announcements: Sequence[Document] = (),
     whatever_version: bool = False,
+    only_if: Mapping[str, Any] | None = None,
 ) -> Product | None:
     """Changes the product if it is still as it was read; None when somebody was quicker.
 
-    As it was read means its version, or only its state when the version does not matter. The announcements
+    As it was read means its version, or only its state when the version does not matter, and `only_if`, which is
+    a further condition on the stored document. The announcements
     (audit entries, events) go into the same update, so that none is lost in a crash.
     """
     changed = {**set_fields, "updated_at": moments.now()}
@@ -150,7 +153,7 @@ def change_product(
     if announcements:
         update["$push"] = {"announcements": {"$each": list(announcements)}}
     as_read = {"state": str(product.state)} if whatever_version else {"version": product.version}
-    return update_one({"_id": product.id, **as_read}, update)
+    return update_one({"_id": product.id, **as_read, **(only_if or {})}, update)
 
 
 def claim_product(product_id: str, price: Money, hold: Document) -> Product | None:
@@ -232,7 +235,8 @@ def set_announcement_aside(product_id: str, announcement: Document) -> None:
     """Keeps an announcement that cannot be made where no job tries it again."""
     products_collection().update_one(
         {"_id": product_id},
-        {"$pull": {"announcements": {"id": announcement["id"]}}, "$push": {"failed_announcements": announcement}},
+        # By its value, because an entry that cannot be announced may lack any field.
+        {"$pull": {"announcements": {"$in": [announcement]}}, "$push": {"failed_announcements": announcement}},
     )
 
 

@@ -16,8 +16,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
-# In a list a comma is a decimal one only in half sizes; 4,6,8 are three sizes.
-_HALF_SIZE = re.compile(r"(?<=\d),(?=5(?!\d))")
+# In a list a comma is a decimal one only in half sizes with a system: UK 6,5 is one size, 4,5,6 are three.
+_HALF_SIZE = re.compile(r"([^\W\d_]\s*\d+),5(?!\d)")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _COMMA = re.compile(r"\s*,\s*")
 Size = tuple[str, str]  # (system, value), e.g. ("eu", "38")
@@ -107,7 +107,7 @@ def with_decimal_point(text: str) -> str:
 
 def listed(text: str) -> list[str]:
     """The sizes in a list with commas: 'UK 6,5,EU 38' are two. One that holds a comma stands in double quotes."""
-    line = _HALF_SIZE.sub(".", " ".join(text.split()))
+    line = _HALF_SIZE.sub(r"\1.5", " ".join(text.split()))
     row = next(csv.reader([line], skipinitialspace=True), [])
     return [size.strip() for size in row if size.strip()]
 

@@ -129,6 +129,25 @@ def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None
     assert [entry["id"] for entry in stored["failed_announcements"]] == ["evt_poison"]
 
 
+@pytest.mark.parametrize(
+    "poison", [{"id": "evt_1"}, {"at": clock.now() - timedelta(minutes=5)}, {"at": "yesterday", "id": "evt_1"}, {}]
+)
+def test_an_announcement_without_time_or_id_is_set_aside(draft: Maker, poison: dict[str, Any]) -> None:
+    product = draft()
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    with dying_before_commit():
+        inventory.edit(inventory.get_product(product.id), {"title": "Red coat"})
+    for _ in range(2):
+        with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
+            announcements.announce_left_over()
+    stored = product_store.products_collection().find_one({"_id": product.id}) or {}
+    assert stored["announcements"] == []
+    [failed] = stored["failed_announcements"]
+    assert failed.keys() == poison.keys()
+    edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
+    assert [entry["target"] for entry in edits] == [product.id]
+
+
 @pytest.mark.real_servers
 @pytest.mark.parametrize("letter", ["ж", "😀", "\uffff", '"', "\u0001"])
 def test_the_longest_texts_of_the_contract_are_stored_and_audited(draft: Maker, letter: str) -> None:

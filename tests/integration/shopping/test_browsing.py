@@ -213,6 +213,8 @@ def test_conversions_are_listed_before_they_are_run(
         ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
         ({"terms_version": {"$in": [None, 1]}}, None),
         ({"photos_version": {"$in": [None, 1]}}, None),
+        ({"files_to_delete.at": {"$lte": clock.now()}}, None),
+        ({"unconfirmed_files.at": {"$lte": clock.now()}}, None),
         ({"announcements.at": {"$lt": clock.now()}}, None),
         ({"donation.order_id": "dor_1"}, [("_id", 1)]),
     ],

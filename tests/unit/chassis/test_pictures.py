@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image, ImageCms
@@ -40,10 +42,71 @@ def test_what_is_no_picture_of_its_type_is_refused(content: bytes, content_type:
     assert raised.value.status == 422
 
 
-def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MOST_PIXELS", 47)
-    with pytest.raises(NotAnImage, match="more than 47 pixels"):
-        measure_image(picture("PNG"), "image/png")
+@pytest.mark.parametrize(("kind", "width"), [("PNG", 4001), ("WEBP", 3536)])
+def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: int) -> None:
+    content = picture(kind, (width, width))
+    assert len(content) < 60_000
+    with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
+        measure_image(content, f"image/{kind.lower()}")
+    with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
+        scaled_down(content, [20])
+
+
+@pytest.mark.parametrize("is_progressive", [False, True])
+def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pictures.MOST_PIXELS, "progressive JPEG", 47)
+    content = io.BytesIO()
+    Image.new("RGB", (6, 8)).save(content, "JPEG", progressive=is_progressive)
+    if is_progressive:
+        with pytest.raises(NotAnImage, match="47 pixels, which is the most for a progressive JPEG"):
+            measure_image(content.getvalue(), "image/jpeg")
+    else:
+        assert measure_image(content.getvalue(), "image/jpeg") == (6, 8)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("I;16", "PNG"), ("1", "PNG"), ("CMYK", "JPEG")],
+)
+def test_a_picture_is_reduced_before_its_colours_are_converted(
+    mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, convert = [], pictures._in_srgb
+
+    def converted(image: Image.Image) -> Image.Image:
+        sizes.append(image.size)
+        return convert(image)
+
+    monkeypatch.setattr(pictures, "_in_srgb", converted)
+    content = io.BytesIO()
+    Image.new(mode, (400, 300)).save(content, kind)
+    scaled_down(content.getvalue(), [20, 40])
+    assert sizes == [(40, 30)]
+
+
+def test_a_long_jpeg_is_decoded_at_a_fraction_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, reduce = [], pictures._reduced
+
+    def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        sizes.append(image.size)
+        return reduce(image, size)
+
+    monkeypatch.setattr(pictures, "_reduced", reduced)
+    scaled_down(picture("JPEG", (4000, 200)), [400])
+    assert sizes == [(500, 25)]
+
+
+def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    both, reduce = threading.Barrier(2), pictures._reduced
+
+    def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        with pytest.raises(threading.BrokenBarrierError):
+            both.wait(timeout=0.1)
+        return reduce(image, size)
+
+    monkeypatch.setattr(pictures, "_reduced", reduced)
+    with ThreadPoolExecutor(2) as pool:
+        assert len(list(pool.map(scaled_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
 
 
 def test_a_picture_is_made_smaller_in_each_width_and_keeps_its_shape() -> None:
@@ -71,7 +134,7 @@ def test_a_picture_is_measured_as_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "scaled"), [((1000, 20000), (240, 4800)), ((20000, 1000), (1200, 60)), ((1, 9000), (1, 4800))]
+    ("size", "scaled"), [((750, 15000), (240, 4800)), ((15000, 750), (1200, 60)), ((1, 9000), (1, 4800))]
 )
 def test_a_very_long_picture_fits_the_limits_of_the_format(size: tuple[int, int], scaled: tuple[int, int]) -> None:
     [made] = scaled_down(picture("PNG", size), [1200])
