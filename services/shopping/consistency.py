@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.events import Event
 from libs.chassis.peers import peer
-from libs.chassis.system_settings import setting
 from services.shopping import events, hold_store, holds
 from services.shopping.hold_store import HoldState
 
@@ -19,8 +17,7 @@ ENDED = frozenset({"cancelled", "expired"})
 
 def active_holds(after: str, limit: int) -> Sequence[str]:
     """Orders with a hold that is older than a placement takes."""
-    made_before = stuck_before() + timedelta(minutes=setting("shopping.hold_minutes"))
-    return hold_store.active_order_ids(made_before, after, limit)
+    return hold_store.active_order_ids(stuck_before(), after, limit)
 
 
 def release_ended_order(event: Event) -> None:
