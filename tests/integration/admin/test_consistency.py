@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import delete
 
 from libs.chassis import db
 from services.admin.consistency import registry
 from services.admin.models import OrderAtWork, WorkOrder
 from tests.integration.admin.support import LOCATION, hire, new_id, the_own
-from tests.integration.admin.test_buying_orders import paid
+from tests.integration.admin.test_buying_orders import paid, stop
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, compare, reported
 
@@ -54,6 +55,20 @@ def test_customer_can_read_the_work_on_an_order(admin: Harness) -> None:
     work = event["data"]
     assert (work["kind"], work["state"], work["location_id"]) == ("packing", "assigned", LOCATION)
     assert [order["order_id"] for order in work["orders"]] == [order_id]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_customer_can_read_that_the_work_on_an_order_was_called_off(admin: Harness, is_known: bool) -> None:
+    hire(admin, "eva", "employee")
+    order_id = new_id("bor")
+    if is_known:
+        paid(admin, order_id)
+    assert stop(admin, order_id).status_code == 204
+    customer = admin.as_user("customer", "admin:states", kind="service")
+    [item] = customer("POST", "/admin/v1/state-queries", json={"subjects": [order_id]}).json()["items"]
+    assert (item["knowledge"], [event["type"] for event in item["events"]]) == ("known", ["admin.work.stopped.v1"])
+    [told] = admin.published("admin.work.stopped.v1")
+    assert item["events"][0]["data"] == told
 
 
 def test_a_lost_packing_order_is_made_again_when_its_order_is_announced_again(admin: Harness) -> None:
