@@ -37,13 +37,13 @@ def announce_authorized_again(order_id: str) -> None:
 
 @registry.describes("bor")
 def describe_order(order_id: str) -> Knowledge:
-    """The payment of an order and its refunds."""
+    """The payments of an order and its refunds; what is to be done with the payment that counts is pending."""
     of_order = select(Payment).where(Payment.order_id == order_id).order_by(Payment.created_at)
     found = session().scalars(of_order).all()
     if not found:
         return Knowledge.UNKNOWN
     of_refunds = _refunds(Refund.order_id == order_id)
-    if any(payment.state in IN_PROGRESS for payment in found) or _are_pending(of_refunds):
+    if _is_sale_pending(order_id, found, of_refunds):
         return Knowledge.PENDING
     for payment in found:
         _publish_state(payment)
@@ -65,6 +65,14 @@ def describe_return(return_id: str) -> Knowledge:
 
 def _refunds(condition: ColumnElement[bool]) -> Sequence[Refund]:
     return session().scalars(select(Refund).where(condition).order_by(Refund.created_at)).all()
+
+
+def _is_sale_pending(order_id: str, found: Sequence[Payment], of_refunds: Sequence[Refund]) -> bool:
+    """Whether the payment of the sale is still to be taken or to go back, whatever becomes of replaced payments."""
+    taken = payment_states.taken_payment_of(order_id)
+    if taken is None:
+        return any(payment.state in IN_PROGRESS for payment in found)
+    return _are_pending([refund for refund in of_refunds if refund.payment_id == taken.id])
 
 
 def _are_pending(found: Sequence[Refund]) -> bool:
