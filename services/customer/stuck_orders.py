@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from libs.chassis import clock
 from libs.chassis.consistency import Check, stuck_before
@@ -24,10 +24,11 @@ from services.customer.models import (
     OrderTimelineEntry,
     ReturnBuyingOrder,
     ReturnDonatingOrder,
+    ReturnedItem,
     ReturnTimelineEntry,
 )
 
-REFUNDED_WITHIN = timedelta(days=30)  # after the order was placed
+REFUNDED_WITHIN = timedelta(days=30)  # after the order was cancelled
 Model = type[BuyingOrder] | type[ReturnBuyingOrder] | type[DonatingOrder] | type[ReturnDonatingOrder]
 TIMELINES: dict[Any, tuple[Any, Any]] = {
     BuyingOrder: (OrderTimelineEntry.order_id, OrderTimelineEntry.at),
@@ -43,33 +44,64 @@ def _page(statement: Select[str], model: Any, after: str, limit: int) -> Sequenc
 
 def in_states(model: Model, states: Collection[str], after: str, limit: int) -> Sequence[str]:
     """Ids of orders or returns in one of these states, into which they did not come just now."""
+    return _page(_waiting(model, states), model, after, limit)
+
+
+def _waiting(model: Model, states: Collection[str]) -> Select[str]:
     key, moved_at = TIMELINES[model]
     moved_now = select(key).where(key == model.id, moved_at >= stuck_before())
-    return _page(select(model.id).where(model.state.in_(states), ~moved_now.exists()), model, after, limit)
+    return select(model.id).where(model.state.in_(states), ~moved_now.exists())
 
 
 def without_refund(after: str, limit: int) -> Sequence[str]:
-    """Orders that were paid and cancelled, and of which no refund is known."""
-    refund = select(OrderRefund.id).where(OrderRefund.order_id == BuyingOrder.id, OrderRefund.return_id.is_(None))
-    cancelled_now = select(OrderTimelineEntry.id).where(
-        OrderTimelineEntry.order_id == BuyingOrder.id, OrderTimelineEntry.at >= stuck_before()
+    """Orders that were paid and cancelled, and of whose payment no refund is known."""
+    refund = select(OrderRefund.id).where(
+        OrderRefund.order_id == BuyingOrder.id,
+        OrderRefund.return_id.is_(None),
+        OrderRefund.payment_id == BuyingOrder.payment_id,
+    )
+    cancelled = select(OrderTimelineEntry.order_id).where(
+        OrderTimelineEntry.state == "cancelled",
+        OrderTimelineEntry.at.between(clock.now() - REFUNDED_WITHIN, stuck_before()),
     )
     statement = select(BuyingOrder.id).where(
         BuyingOrder.state == "cancelled",
-        BuyingOrder.placed_at > clock.now() - REFUNDED_WITHIN,
+        BuyingOrder.id.in_(cancelled),
         BuyingOrder.payment_id.is_not(None),
         ~refund.exists(),
-        ~cancelled_now.exists(),
     )
     return _page(statement, BuyingOrder, after, limit)
+
+
+def returns_without_refund(after: str, limit: int) -> Sequence[str]:
+    """Returns that wait for a refund: of all that was decided, or of the good pieces beside bad ones."""
+    good = select(func.sum(ReturnedItem.amount)).where(
+        ReturnedItem.return_id == ReturnBuyingOrder.id, ReturnedItem.check_result == "good"
+    )
+    given = select(func.coalesce(func.sum(OrderRefund.amount), 0)).where(
+        OrderRefund.order_id == ReturnBuyingOrder.order_id, OrderRefund.return_id == ReturnBuyingOrder.id
+    )
+    is_good_missing = and_(
+        ReturnBuyingOrder.state == "checked_bad", good.scalar_subquery() > given.scalar_subquery()
+    )
+    is_missing = or_(ReturnBuyingOrder.state.in_(("checked_good", "refund_decided")), is_good_missing)
+    states = ("checked_good", "checked_bad", "refund_decided")
+    return _page(_waiting(ReturnBuyingOrder, states).where(is_missing), ReturnBuyingOrder, after, limit)
 
 
 def _ends_payment(event: Event) -> bool:
     return event.type == "billing.payment.captured.v1" or event.data["reason_code"] == "sale_not_paid"
 
 
-def _is_whole_refund(event: Event) -> bool:
-    return event.data["return_id"] is None
+def _is_refund_of_sale(event: Event) -> bool:
+    """Whether it is of the payment that the order was sold for, not of one that another payment replaced."""
+    order = session().get(BuyingOrder, event.data["order_id"])
+    return order is not None and event.data["return_id"] is None and event.data["payment_id"] == order.payment_id
+
+
+def _is_new_refund(event: Event) -> bool:
+    """A return can have two refunds. When those of billing are all known, another one was never requested."""
+    return session().get(OrderRefund, event.data["refund_id"]) is None
 
 
 def expire(order_id: str) -> None:
@@ -123,15 +155,17 @@ OF_MONEY = (
         peer=_billing,
         find=without_refund,
         handlers={"billing.refund.made.v1": events.show_refund},
-        decides=_is_whole_refund,
+        decides=_is_refund_of_sale,
         resend=announce_again,
     ),
     Check(
         name="return_without_refund",
         peer=_billing,
-        find=partial(in_states, ReturnBuyingOrder, ["checked_good", "refund_decided"]),
+        find=returns_without_refund,
         handlers={"billing.refund.made.v1": events.show_refund},
+        decides=_is_new_refund,
         unknown=announce_return_again,
+        resend=announce_return_again,
     ),
 )
 
@@ -143,12 +177,16 @@ def _is_work(kind: str, states: Collection[str]) -> Callable[[Event], bool]:
 def _waits_for_work(
     model: Model, state: str, kind: str, work_states: Collection[str] = ("done",), **more: Any
 ) -> Check:
+    is_work = _is_work(kind, work_states)
     return Check(
         name=f"{model.__tablename__}_{state}_without_{kind}",
         peer=_admin,
         find=partial(in_states, model, [state]),
-        handlers={"admin.work_order.moved.v1": events.follow_work},
-        decides=_is_work(kind, work_states),
+        handlers={
+            "admin.work_order.moved.v1": events.follow_work,
+            "admin.work.stopped.v1": events.cancel_stopped_order,
+        },
+        decides=lambda event: event.type == "admin.work.stopped.v1" or is_work(event),
         **more,
     )
 

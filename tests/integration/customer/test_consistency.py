@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,21 +12,30 @@ from sqlalchemy import select, update
 from libs.chassis import consistency, db
 from libs.chassis.clock import now, rfc3339
 from libs.chassis.tables import OutboxRow
+from services.customer import order_attempts
+from services.customer.buying_orders import PickupLocation
 from services.customer.consistency import registry
-from services.customer.models import BuyingOrder
+from services.customer.models import BuyingOrder, OrderRefund
 from tests.integration.customer import test_donating
 from tests.integration.customer.buying import (
+    COAT,
+    HAT,
     ORDERS,
     RETURNS,
     SCOPES,
     Ask,
+    agreed,
     begun,
     check,
+    check_pieces,
+    door,
     go,
     pay,
     payment_of,
     picked_up,
     place,
+    read,
+    work,
 )
 from tests.integration.customer.conftest import BOX, ROSSIO, Neighbours
 from tests.support.harness import Harness, user_id
@@ -61,10 +71,11 @@ def voided(order: dict[str, Any], reason_code: str) -> tuple[str, dict[str, Any]
     return "billing.payment.voided.v1", facts | {"reason": "", "method": "card", "reason_code": reason_code}
 
 
-def refund_made(order: dict[str, Any], return_id: str | None = None) -> tuple[str, dict[str, Any]]:
+def refund_made(order: dict[str, Any], return_id: str | None = None, **changed: Any) -> tuple[str, dict[str, Any]]:
     facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_of(order), "order_id": order["id"]}
     facts |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
-    return "billing.refund.made.v1", facts | {"method": "card", "coins": None, "made_at": rfc3339(now())}
+    facts |= {"method": "card", "coins": None, "made_at": rfc3339(now())}
+    return "billing.refund.made.v1", facts | changed
 
 
 def released(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -191,6 +202,111 @@ def test_a_refund_whose_event_was_lost_is_shown(customer: Harness, ines: Ask) ->
     assert refund["amount"] == order["total"]
     compare(registry, runs=3)
     assert reported() == {}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_refund_of_a_replaced_payment_is_not_that_of_the_order(
+    customer: Harness, ines: Ask, is_known: bool
+) -> None:
+    """Its late capture went back by itself; the payment of the sale has to go back as well."""
+    order = cancelled_after_payment(customer, ines)
+    late = refund_made(order, payment_id="pay_" + "9" * 32)
+    if is_known:
+        customer.deliver(*late)
+    states = lose_messages(customer)
+    states.know("billing", order["id"], captured(order), late)
+    compare(registry)
+    first, again = customer.published(MOVED)
+    assert again == first
+    states.know("billing", order["id"], captured(order), late, refund_made(order))
+    compare(registry, runs=3)
+    assert read(ines, order)["refunds"][-1]["amount"] == order["total"]
+    assert len(customer.published(MOVED)) == 2
+
+
+def test_a_refund_of_an_older_version_is_recognised(customer: Harness, ines: Ask) -> None:
+    order = cancelled_after_payment(customer, ines)
+    refund = refund_made(order)
+    customer.deliver(*refund)
+    with db.unit_of_work() as session:
+        session.execute(update(OrderRefund).values(payment_id=None))
+    states = lose_messages(customer)
+    states.know("billing", order["id"], captured(order), refund)
+    compare(registry, runs=4)
+    assert reported() == {}
+    assert (len(states.queries), len(customer.published(MOVED))) == (1, 1)
+
+
+def test_an_old_order_that_was_cancelled_today_is_compared(customer: Harness, ines: Ask) -> None:
+    order = cancelled_after_payment(customer, ines)
+    with db.unit_of_work() as session:
+        session.execute(update(BuyingOrder).values(placed_at=now() - timedelta(days=60)))
+    states = lose_messages(customer)
+    compare(registry, after=timedelta(days=31))
+    assert states.queries == [], "the cancellation is too long ago"
+    compare(registry)
+    assert states.queries == [("billing", [order["id"]])]
+
+
+def test_an_order_that_is_being_placed_is_pending(customer: Harness, ines: Ask) -> None:
+    order_id = f"bor_{uuid.uuid4().hex}"
+    order_attempts.begin(order_id, user_id("ines"), PickupLocation(ROSSIO, "Rossio"))
+    shopping = customer.as_user("shopping", "customer:states", kind="service")
+    [item] = shopping("POST", "/customer/v1/state-queries", json={"subjects": [order_id]}).json()["items"]
+    assert item["knowledge"] == "pending", "shopping would release its hold"
+
+
+@pytest.mark.parametrize("step", ["paid", "packing", "packed"])
+def test_an_order_whose_work_was_called_off_is_cancelled(customer: Harness, ines: Ask, step: str) -> None:
+    order = place(ines)
+    go(customer, order, *{"paid": ["pay"], "packing": ["pay", "pack"], "packed": ["pay", "pack", "packed"]}[step])
+    states = lose_messages(customer)
+    work_stopped = {"order_id": order["id"], "at": rfc3339(now())}
+    states.know("admin", order["id"], ("admin.work.stopped.v1", work_stopped))
+    compare(registry)
+    assert state_of(ines, order) == "cancelled"
+
+
+def mixed_return(customer: Harness, ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An order whose return has a good piece and a bad one, of 2000 each."""
+    order = picked_up(customer, ask)
+    returned = begun(ask, order)
+    door(customer, returned["id"], "deposit")
+    work(customer, "collecting", "done", returned["id"])
+    check_pieces(customer, returned, {COAT: "good", HAT: "bad"})
+    return order, returned
+
+
+def test_good_pieces_beside_bad_ones_are_announced_until_they_are_paid_back(customer: Harness, ines: Ask) -> None:
+    order, returned = mixed_return(customer, ines)
+    states = lose_messages(customer)
+    states.know("admin", returned["id"])
+    announced = "customer.return_buying_order.moved.v1"
+    before = customer.published(announced)
+    compare(registry)
+    assert customer.published(announced) == [*before, before[-1]]
+    part = {"amount": 2000, "currency": "EUR"}
+    states.know("billing", returned["id"], refund_made(order, returned["id"], amount=part))
+    compare(registry, runs=3)
+    assert read(ines, order)["refunds"][0]["amount"] == part
+    assert len(customer.published(announced)) == len(before) + 1, "the rest waits for a decision"
+
+
+def test_the_second_refund_of_a_return_is_requested_again(customer: Harness, ines: Ask) -> None:
+    order, returned = mixed_return(customer, ines)
+    agreed(customer, returned, 3000)
+    first = refund_made(order, returned["id"], amount={"amount": 2000, "currency": "EUR"})
+    second = refund_made(order, returned["id"], amount={"amount": 1000, "currency": "EUR"})
+    customer.deliver(*first)
+    states = lose_messages(customer)
+    states.know("billing", returned["id"], first)
+    announced = "customer.return_buying_order.moved.v1"
+    before = customer.published(announced)
+    compare(registry)
+    assert customer.published(announced) == [*before, before[-1]]
+    states.know("billing", returned["id"], first, second)
+    compare(registry)
+    assert read(ines, returned)["state"] == "completed"
 
 
 def test_a_return_without_refund_is_announced_again_until_its_refund_is_there(customer: Harness, ines: Ask) -> None:
