@@ -1,4 +1,4 @@
-"""Comparison with shopping: authorised payments without a decision, and what billing knows of an order."""
+"""Comparison with shopping: authorised payments without a decision; and what billing knows of orders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, select
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.peers import peer
-from services.billing import events, findings, payment_states, payments, refunds
-from services.billing.models import Payment, Refund
+from services.billing import events, fees, findings, payment_states, payments, refunds
+from services.billing.models import Fee, Payment, Refund
 
 registry = events.registry
 
@@ -60,6 +60,17 @@ def describe_return(return_id: str) -> Knowledge:
     if _are_pending(found):
         return Knowledge.PENDING
     _publish_made(found)
+    return Knowledge.KNOWN
+
+
+@registry.describes("rdo")
+def describe_donation_return(return_id: str) -> Knowledge:
+    """Whether the delivery fee of the return of a donation is paid."""
+    fee = session().scalar(select(Fee).where(Fee.order_id == return_id))
+    if fee is None:
+        return Knowledge.UNKNOWN
+    if fee.state == "paid":
+        fees.announce_paid(fee)
     return Knowledge.KNOWN
 
 

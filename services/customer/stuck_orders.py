@@ -14,7 +14,7 @@ from libs.chassis.consistency import Check, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
 from libs.chassis.peers import Peer, peer
-from services.customer import buying_orders, buying_returns, events
+from services.customer import buying_orders, buying_returns, donation_returns, events
 from services.customer.models import (
     BuyingOrder,
     BuyingReturnTimelineEntry,
@@ -120,6 +120,13 @@ def announce_return_again(return_id: str) -> None:
     buying_returns.announce(found, found.timeline[-2].state)
 
 
+def announce_donation_return_again(return_id: str) -> None:
+    """Publish the last move of the return of a donation once more."""
+    found = donation_returns.find(return_id)
+    if found is not None:
+        donation_returns.announce(found, found.timeline[-2].state if len(found.timeline) > 1 else None)
+
+
 def _billing() -> Peer:
     return peer("billing")
 
@@ -167,6 +174,13 @@ OF_MONEY = (
         unknown=announce_return_again,
         resend=announce_return_again,
     ),
+    Check(
+        name="donation_return_without_fee",
+        peer=_billing,
+        find=partial(in_states, ReturnDonatingOrder, ["created"]),
+        handlers={"billing.fee.paid.v1": events.go_on_with_paid_return},
+        unknown=announce_donation_return_again,
+    ),
 )
 
 
@@ -201,6 +215,22 @@ OF_WORK = (
     _waits_for_work(ReturnBuyingOrder, "collected", "checking"),
     _waits_for_work(DonatingOrder, "deposited", "collecting"),
     _waits_for_work(DonatingOrder, "collected", "checking"),
+    _waits_for_work(ReturnDonatingOrder, "paid", "packing", AT_WORK, unknown=announce_donation_return_again),
+    _waits_for_work(ReturnDonatingOrder, "packing", "shipping", SHIPPED),
+)
+OF_DECISIONS = (
+    Check(
+        name="bad_return_without_decision",
+        peer=_admin,
+        find=partial(in_states, ReturnBuyingOrder, ["checked_bad"]),
+        handlers={"admin.return_contact.recorded.v1": events.decide_refund},
+    ),
+    Check(
+        name="bad_donation_without_hand_over",
+        peer=_admin,
+        find=partial(in_states, DonatingOrder, ["checked_bad"]),
+        handlers={"admin.hand_over.recorded.v1": events.recycle_donations},
+    ),
 )
 
 
@@ -223,4 +253,4 @@ OF_DOORS = (
     _waits_for_door(ReturnDonatingOrder, "shipping", "ship"),
     _waits_for_door(ReturnDonatingOrder, "in_box", "pick_up"),
 )
-CHECKS = (*OF_MONEY, *OF_WORK, *OF_DOORS)
+CHECKS = (*OF_MONEY, *OF_WORK, *OF_DECISIONS, *OF_DOORS)

@@ -11,7 +11,7 @@ from libs.chassis import db
 from services.admin.consistency import registry
 from services.admin.models import OrderAtWork, WorkOrder
 from tests.integration.admin.support import LOCATION, hire, new_id, the_own
-from tests.integration.admin.test_buying_orders import paid, stop
+from tests.integration.admin.test_buying_orders import CONTACTS, come_back, contact, hand_over_all, paid, stop
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, compare, reported
 
@@ -77,3 +77,23 @@ def test_a_lost_packing_order_is_made_again_when_its_order_is_announced_again(ad
     for _ in range(2):  # two events, as customer's job announces the order under a new id
         paid(admin, order_id)
     assert the_own(eva, "packing")["state"] == "assigned"
+
+
+def test_customer_can_read_what_was_agreed_on_a_return_and_that_it_left(admin: Harness) -> None:
+    eva, rui = hire(admin, "eva", "employee"), hire(admin, "rui", "deliveryman")
+    decides = admin.as_user("eva", "admin:return-contacts", "internal", roles=["employee"])
+    return_id = come_back(admin, eva, rui, "bad")
+    customer = admin.as_user("customer", "admin:states", kind="service")
+
+    def described() -> list[dict[str, Any]]:
+        answer = customer("POST", "/admin/v1/state-queries", json={"subjects": [return_id]})
+        [item] = answer.json()["items"]
+        return [event["data"] for event in item["events"] if event["type"] != "admin.work_order.moved.v1"]
+
+    assert described() == []
+    assert decides("POST", CONTACTS, json=contact(return_id, 100), key=new_id("key")).status_code == 201
+    [agreed] = admin.published("admin.return_contact.recorded.v1")
+    assert described() == [agreed]
+    hand_over_all(admin, eva)
+    [left] = admin.published("admin.hand_over.recorded.v1")
+    assert described() == [agreed, left]

@@ -12,7 +12,7 @@ from services.billing import settlement
 from services.billing.consistency import registry
 from services.billing.models import Payment, Refund
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import new_id, settle_now
+from tests.integration.billing.support import RETURN, card, move_donation, move_return, new_id, settle_now
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, attempted, compare, reported
 
@@ -169,3 +169,23 @@ def test_a_capture_that_failed_for_a_moment_is_tried_again_soon(
         settlement.settle_due()
     settle_now()
     assert shop.payment(payment_id).state == "captured"
+
+
+def test_customer_can_read_that_the_fee_of_a_return_is_paid(billing: Harness, shop: Shop) -> None:
+    customer = billing.as_user("customer", "billing:states", kind="service")
+
+    def described() -> tuple[str, list[dict[str, Any]]]:
+        answer = customer("POST", "/billing/v1/state-queries", json={"subjects": [RETURN]})
+        [item] = answer.json()["items"]
+        return item["knowledge"], [event["data"] for event in item["events"]]
+
+    assert described() == ("unknown", [])
+    move_donation(billing, "deposited")
+    move_return(billing, "created")
+    assert described() == ("known", [])
+    donor = billing.as_user("ines", "billing:rewards billing:fees billing:payments")
+    [fee] = donor("GET", "/billing/v1/fees").json()["items"]
+    body = {"method": "card", "payment_method": card(shop.stripe_url)}
+    assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 201
+    [told] = billing.published("billing.fee.paid.v1")
+    assert described() == ("known", [told])

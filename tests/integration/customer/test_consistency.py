@@ -373,6 +373,65 @@ def test_a_deposit_whose_event_was_lost_is_known(customer: Harness, ines: Ask) -
     assert test_donating.state_of(ines, donation["id"]) == "deposited"
 
 
+def decided(order: dict[str, Any], return_id: str, amount: int) -> tuple[str, dict[str, Any]]:
+    facts = {"return_id": return_id, "order_id": order["id"], "contacted_at": rfc3339(now()), "channel": "phone"}
+    facts |= {"refund": {"amount": amount, "currency": "EUR"}, "decided_by": user_id("marta")}
+    return "admin.return_contact.recorded.v1", facts | {"at": rfc3339(now())}
+
+
+def test_a_refund_that_was_decided_without_us_is_known(customer: Harness, ines: Ask) -> None:
+    order, returned = mixed_return(customer, ines)
+    states = lose_messages(customer)
+    states.know("admin", returned["id"])
+    compare(registry, runs=4)
+    assert read(ines, returned)["state"] == "checked_bad", "staff have not decided yet"
+    states.know("admin", returned["id"], decided(order, returned["id"], 3000))
+    compare(registry)
+    assert (read(ines, returned)["state"], read(ines, returned)["refund"]["amount"]) == ("refund_decided", 3000)
+
+
+def test_a_hand_over_whose_event_was_lost_recycles_the_donation(customer: Harness, ines: Ask) -> None:
+    donation = test_donating.collected(customer, ines)
+    test_donating.work(customer, "checking", "done", donation["id"], "bad")
+    states = lose_messages(customer)
+    left = {"hand_over_id": "hov_" + "7" * 32, "factory_id": "fac_" + "6" * 32, "factory_name": "Fibra Nova"}
+    left |= {"order_ids": [donation["id"]], "at": rfc3339(now())}
+    states.know("admin", donation["id"], ("admin.hand_over.recorded.v1", left))
+    compare(registry)
+    assert test_donating.state_of(ines, donation["id"]) == "recycled"
+
+
+def test_a_donation_goes_back_although_every_event_was_lost(customer: Harness, ines: Ask) -> None:
+    donation = test_donating.collected(customer, ines)
+    wanted = {"order_id": donation["id"], "location_id": ROSSIO}
+    made = ines("POST", test_donating.RETURNS, json=wanted, key=uuid.uuid4().hex).json()
+    states = lose_messages(customer)
+    announced = "customer.return_donating_order.moved.v1"
+
+    def state() -> str:
+        return str(ines("GET", f"{test_donating.RETURNS}/{made['id']}").json()["state"])
+
+    compare(registry)
+    first, again = customer.published(announced)
+    assert again == first, "billing makes the fee, should it not know of the return"
+    states.know("billing", made["id"])
+    compare(registry, runs=3)
+    assert state() == "created", "the donor has not paid yet"
+    fee = {"fee_id": "fee_" + "8" * 32, "kind": "delivery", "order_id": made["id"], "payer_id": user_id("ines")}
+    fee |= {"amount": {"amount": 450, "currency": "EUR"}, "paid_at": rfc3339(now())}
+    states.know("billing", made["id"], ("billing.fee.paid.v1", fee))
+    compare(registry)
+    assert state() == "paid"
+    compare(registry, after=2 * LATER)
+    assert customer.published(announced)[-1] == customer.published(announced)[-2], "admin has no packing order"
+    for hops, (kind, work_state, becomes) in enumerate(
+        [("packing", "assigned", "packing"), ("shipping", "in_progress", "shipping")], start=3
+    ):
+        states.know("admin", made["id"], work_moved(made["id"], kind, work_state))
+        compare(registry, after=hops * LATER)
+        assert state() == becomes
+
+
 def test_a_peer_that_is_unavailable_is_asked_later_and_blocks_no_other(customer: Harness, ines: Ask) -> None:
     order, lost = place(ines), place(ines)
     states = lose_messages(customer)
