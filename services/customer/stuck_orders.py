@@ -18,6 +18,7 @@ from services.customer import buying_orders, buying_returns, donation_returns, e
 from services.customer.models import (
     BuyingOrder,
     BuyingReturnTimelineEntry,
+    DonatingItem,
     DonatingOrder,
     DonatingTimelineEntry,
     OrderRefund,
@@ -28,6 +29,7 @@ from services.customer.models import (
     ReturnTimelineEntry,
 )
 
+LISTED_WITHIN = timedelta(days=90)  # after the donation was begun; some pieces are never offered
 REFUNDED_WITHIN = timedelta(days=30)  # after the order was cancelled
 Model = type[BuyingOrder] | type[ReturnBuyingOrder] | type[DonatingOrder] | type[ReturnDonatingOrder]
 TIMELINES: dict[Any, tuple[Any, Any]] = {
@@ -87,6 +89,23 @@ def returns_without_refund(after: str, limit: int) -> Sequence[str]:
     is_missing = or_(ReturnBuyingOrder.state.in_(("checked_good", "refund_decided")), is_good_missing)
     states = ("checked_good", "checked_bad", "refund_decided")
     return _page(_waiting(ReturnBuyingOrder, states).where(is_missing), ReturnBuyingOrder, after, limit)
+
+
+def donations_to_list(after: str, limit: int) -> Sequence[str]:
+    """Donations with a piece that was checked as good, and is not known to be on sale."""
+    unlisted = select(DonatingItem.id).where(
+        DonatingItem.order_id == DonatingOrder.id, DonatingItem.product_id.is_(None)
+    )
+    statement = _waiting(DonatingOrder, ("checked_good", "listed")).where(
+        DonatingOrder.created_at > clock.now() - LISTED_WITHIN, unlisted.exists()
+    )
+    return _page(statement, DonatingOrder, after, limit)
+
+
+def _is_new_product(event: Event) -> bool:
+    """Whether the piece is not known to be on sale; its sale, if any, comes after that."""
+    item = session().get(DonatingItem, event.data["donation"]["item_id"])
+    return item is not None and item.product_id is None
 
 
 def _ends_payment(event: Event) -> bool:
@@ -219,6 +238,16 @@ OF_WORK = (
     _waits_for_work(ReturnDonatingOrder, "packing", "shipping", SHIPPED),
 )
 OF_DECISIONS = (
+    Check(
+        name="good_donation_without_products",
+        peer=lambda: peer("shopping"),
+        find=donations_to_list,
+        handlers={
+            "shopping.product.published.v1": events.list_donation,
+            "shopping.product.sold.v1": events.mark_item_sold,
+        },
+        decides=_is_new_product,
+    ),
     Check(
         name="bad_return_without_decision",
         peer=_admin,

@@ -401,6 +401,30 @@ def test_a_hand_over_whose_event_was_lost_recycles_the_donation(customer: Harnes
     assert test_donating.state_of(ines, donation["id"]) == "recycled"
 
 
+def test_pieces_whose_events_were_lost_are_listed_and_sold(customer: Harness, ines: Ask) -> None:
+    donation = test_donating.collected(customer, ines, test_donating.COAT, test_donating.COAT)
+    test_donating.work(customer, "checking", "done", donation["id"], "good")
+    facts = [
+        {
+            "product_id": "prd_" + item["id"].removeprefix("dit_"),
+            "title": "Coat",
+            "donation": {"order_id": donation["id"], "item_id": item["id"]},
+        }
+        for item in donation["items"]
+    ]
+    first, second = [("shopping.product.published.v1", fact) for fact in facts]
+    sale = {"price": {"amount": 4900, "currency": "EUR"}, "buying_order_id": "bor_" + "1" * 32}
+    states = lose_messages(customer)
+    states.know("shopping", donation["id"], first)
+    compare(registry)
+    assert test_donating.state_of(ines, donation["id"]) == "listed"
+    sold = [("shopping.product.sold.v1", fact | sale) for fact in facts]
+    states.know("shopping", donation["id"], first, sold[0], second, sold[1])
+    compare(registry, after=2 * LATER)
+    customer.deliver(*sold[0])
+    assert test_donating.state_of(ines, donation["id"]) == "sold"
+
+
 def test_a_donation_goes_back_although_every_event_was_lost(customer: Harness, ines: Ask) -> None:
     donation = test_donating.collected(customer, ines)
     wanted = {"order_id": donation["id"], "location_id": ROSSIO}
