@@ -112,7 +112,12 @@ def add_replaced_payment(shop: Shop, payment_id: str, refund_state: str) -> None
     """Another payment of the same order was taken late, and its refund came into this state."""
     with db.unit_of_work() as session:
         sold = session.get_one(Payment, payment_id)
-        common = {"order_id": sold.order_id, "buyer_id": sold.buyer_id, "method": "card", "currency": "EUR"}
+        common: dict[str, Any] = {
+            "order_id": sold.order_id,
+            "buyer_id": sold.buyer_id,
+            "method": "card",
+            "currency": "EUR",
+        }
         common |= {"amount": sold.amount, "created_at": clock.now()}
         replaced = Payment(
             id=new_id("pay"), state="captured", lines=[], changed_at=clock.now(), captured_at=clock.now(), **common

@@ -394,7 +394,11 @@ def test_a_hand_over_whose_event_was_lost_recycles_the_donation(customer: Harnes
     donation = test_donating.collected(customer, ines)
     test_donating.work(customer, "checking", "done", donation["id"], "bad")
     states = lose_messages(customer)
-    left = {"hand_over_id": "hov_" + "7" * 32, "factory_id": "fac_" + "6" * 32, "factory_name": "Fibra Nova"}
+    left: dict[str, Any] = {
+        "hand_over_id": "hov_" + "7" * 32,
+        "factory_id": "fac_" + "6" * 32,
+        "factory_name": "Fibra Nova",
+    }
     left |= {"order_ids": [donation["id"]], "at": rfc3339(now())}
     states.know("admin", donation["id"], ("admin.hand_over.recorded.v1", left))
     compare(registry)
