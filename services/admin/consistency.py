@@ -10,8 +10,8 @@ from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
 from libs.chassis.peers import peer
-from services.admin import events, work_orders
-from services.admin.models import OrderAtWork, WorkOrder
+from services.admin import events, hand_overs, packages, return_contacts, work_orders, work_steps
+from services.admin.models import KnownReturn, OrderAtWork, WorkOrder
 from services.admin.work_orders import NOT_ENDED
 
 registry = events.registry
@@ -42,13 +42,27 @@ def _ends_order(event: Event) -> bool:
 
 @registry.describes("dor", "rdo", "bor", "rbo")
 def describe_work(order_id: str) -> Knowledge:
-    """The work orders in which an order is; nothing of those that it has left."""
+    """The work orders in which an order is, not those that it has left; and what was decided on it."""
     known = session().scalars(select(OrderAtWork).where(OrderAtWork.order_id == order_id)).all()
     ids = [order.work_order_id for order in known if order.dropped_at is None]
     found = select(WorkOrder).where(WorkOrder.id.in_(ids)).order_by(WorkOrder.created_at, WorkOrder.id)
     for work_order in session().scalars(found):
         work_orders.announce(work_order, None, of_order=order_id)
-    return Knowledge.KNOWN if known else Knowledge.UNKNOWN
+    _announce_decisions(order_id)
+    is_called_off = order_id.startswith("bor_") and work_steps.is_withdrawn(order_id)
+    if is_called_off:
+        work_steps.announce_stopped(order_id)
+    return Knowledge.KNOWN if known or is_called_off else Knowledge.UNKNOWN
+
+
+def _announce_decisions(order_id: str) -> None:
+    """What was agreed on bad clothes of a return, and that an order left for a factory."""
+    contact, known = return_contacts.find(order_id), session().get(KnownReturn, order_id)
+    if contact is not None and known is not None:
+        return_contacts.announce(contact, known)
+    package = packages.find_of(order_id)
+    if package is not None and package.hand_over_id is not None:
+        hand_overs.announce(hand_overs.get(package.hand_over_id), [order_id])
 
 
 add_checks(

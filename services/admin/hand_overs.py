@@ -46,7 +46,9 @@ def record(hand_over_id: str, factory_id: str, package_ids: Sequence[str], note:
     session().add(hand_over)
     hand_over.packages = packages
     session().flush()
-    _tell(hand_over)
+    order_ids = [package.order_id for package in packages]
+    announce(hand_over, order_ids)
+    audit.record("record_hand_over", hand_over.id, after={"factory": factory.id, "orders": order_ids})
     return hand_over
 
 
@@ -91,14 +93,13 @@ def _unknown(pointer: str, detail: str) -> UnknownInHandOver:
     return UnknownInHandOver(detail, errors=[{"pointer": pointer, "detail": detail}])
 
 
-def _tell(hand_over: HandOver) -> None:
-    order_ids = [package.order_id for package in hand_over.packages]
+def announce(hand_over: HandOver, order_ids: Sequence[str]) -> None:
+    """Publish that these of its orders have left for a factory."""
     data = {
         "hand_over_id": hand_over.id,
         "factory_id": hand_over.factory_id,
         "factory_name": hand_over.factory_name,
-        "order_ids": order_ids,
+        "order_ids": list(order_ids),
         "at": clock.rfc3339(hand_over.created_at),
     }
     registry.publish("admin.hand_over.recorded.v1", subject=hand_over.id, data=data)
-    audit.record("record_hand_over", hand_over.id, after={"factory": hand_over.factory_id, "orders": order_ids})

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
+
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
-from services.admin import known_returns, packages, work_orders
-from services.admin.models import KnownReturn, ReturnContact
+from services.admin import known_returns, packages
+from services.admin.models import KnownReturn, OrderAtWork, ReturnContact
 from services.admin.registry import registry
 
 
@@ -61,7 +63,7 @@ def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
     package = packages.find_of(return_id)
     if package is None or package.result != "bad":
         raise NotCheckedBad(f"it was checked as {(package and package.result) or 'nothing yet'}")
-    if session().get(ReturnContact, return_id) is not None:
+    if find(return_id) is not None:
         raise RefundDecided("read what was recorded for it")
     good = known_returns.price_of(known, _good_products(return_id))
     refuse_wrong_agreement(agreement, Money(known.price_amount - good.amount, known.currency))
@@ -77,19 +79,27 @@ def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
     )
     session().add(contact)
     session().flush()
-    _tell(contact, known.order_id, contact.refund + good)
+    announce(contact, known)
+    after = {"channel": contact.channel, "refund": contact.refund.to_dict()}
+    audit.record("record_return_contact", contact.return_id, after=after)
     return contact
+
+
+def find(return_id: str) -> ReturnContact | None:
+    return session().get(ReturnContact, return_id)
 
 
 def _good_products(return_id: str) -> list[str]:
     """The pieces of a checked return that were good beside bad ones."""
-    work_order = work_orders.of_order("checking", return_id)
-    orders = work_order.live_orders if work_order is not None else ()
+    checked = select(OrderAtWork).where(
+        OrderAtWork.kind == "checking", OrderAtWork.order_id == return_id, OrderAtWork.dropped_at.is_(None)
+    )
+    orders = session().scalars(checked).all()
     return [piece["product_id"] for order in orders for piece in order.contents if piece.get("result") == "good"]
 
 
 def get(return_id: str) -> ReturnContact:
-    found = session().get(ReturnContact, return_id)
+    found = find(return_id)
     if found is None:
         raise NotFound("nothing was recorded for such a return")
     return found
@@ -112,16 +122,16 @@ def _error(pointer: str, detail: str) -> dict[str, str]:
     return {"pointer": pointer, "detail": detail}
 
 
-def _tell(contact: ReturnContact, order_id: str, whole_refund: Money) -> None:
+def announce(contact: ReturnContact, known: KnownReturn) -> None:
+    """Publish what is paid back in all: what was agreed, and the price of the good pieces."""
+    good = known_returns.price_of(known, _good_products(contact.return_id))
     data = {
         "return_id": contact.return_id,
-        "order_id": order_id,
+        "order_id": known.order_id,
         "contacted_at": clock.rfc3339(contact.contacted_at),
         "channel": contact.channel,
-        "refund": whole_refund.to_dict(),
+        "refund": (contact.refund + good).to_dict(),
         "decided_by": contact.decided_by,
         "at": clock.rfc3339(contact.recorded_at),
     }
     registry.publish("admin.return_contact.recorded.v1", subject=contact.return_id, data=data)
-    after = {"channel": contact.channel, "refund": contact.refund.to_dict()}
-    audit.record("record_return_contact", contact.return_id, after=after)

@@ -154,8 +154,15 @@ def stop(order_id: str) -> None:
     if shipping is not None and is_in_transit(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
     call_off(order_id, CANCELLED_BY_BUYER)
-    data = {"order_id": order_id, "at": clock.rfc3339(clock.now())}
-    registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
+    announce_stopped(order_id)
+
+
+def announce_stopped(order_id: str) -> None:
+    """Publish that nobody packs or ships a buying order any more; nothing when its work goes on."""
+    withdrawn = session().get(WithdrawnOrder, order_id)
+    if withdrawn is not None:
+        data = {"order_id": order_id, "at": clock.rfc3339(withdrawn.withdrawn_at)}
+        registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
 
 
 def call_off(order_id: str, reason: str) -> None:

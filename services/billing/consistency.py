@@ -1,4 +1,4 @@
-"""Comparison with shopping: authorised payments without a decision, and what billing knows of an order."""
+"""Comparison with shopping: authorised payments without a decision; and what billing knows of orders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, select
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.peers import peer
-from services.billing import events, findings, payment_states, payments, refunds
-from services.billing.models import Payment, Refund
+from services.billing import events, fees, findings, payment_states, payments, refunds
+from services.billing.models import Fee, Payment, Refund
 
 registry = events.registry
 
@@ -37,13 +37,13 @@ def announce_authorized_again(order_id: str) -> None:
 
 @registry.describes("bor")
 def describe_order(order_id: str) -> Knowledge:
-    """The payment of an order and its refunds."""
+    """The payments of an order and its refunds; what is to be done with the payment that counts is pending."""
     of_order = select(Payment).where(Payment.order_id == order_id).order_by(Payment.created_at)
     found = session().scalars(of_order).all()
     if not found:
         return Knowledge.UNKNOWN
     of_refunds = _refunds(Refund.order_id == order_id)
-    if any(payment.state in IN_PROGRESS for payment in found) or _are_pending(of_refunds):
+    if _is_sale_pending(order_id, found, of_refunds):
         return Knowledge.PENDING
     for payment in found:
         _publish_state(payment)
@@ -63,8 +63,27 @@ def describe_return(return_id: str) -> Knowledge:
     return Knowledge.KNOWN
 
 
+@registry.describes("rdo")
+def describe_donation_return(return_id: str) -> Knowledge:
+    """Whether the delivery fee of the return of a donation is paid."""
+    fee = session().scalar(select(Fee).where(Fee.order_id == return_id))
+    if fee is None:
+        return Knowledge.UNKNOWN
+    if fee.state == "paid":
+        fees.announce_paid(fee)
+    return Knowledge.KNOWN
+
+
 def _refunds(condition: ColumnElement[bool]) -> Sequence[Refund]:
     return session().scalars(select(Refund).where(condition).order_by(Refund.created_at)).all()
+
+
+def _is_sale_pending(order_id: str, found: Sequence[Payment], of_refunds: Sequence[Refund]) -> bool:
+    """Whether the payment of the sale is still to be taken or to go back, whatever becomes of replaced payments."""
+    taken = payment_states.taken_payment_of(order_id)
+    if taken is None:
+        return any(payment.state in IN_PROGRESS for payment in found)
+    return _are_pending([refund for refund in of_refunds if refund.payment_id == taken.id])
 
 
 def _are_pending(found: Sequence[Refund]) -> bool:

@@ -101,7 +101,12 @@ def refuse_unless_due(fee: Fee) -> None:
 def mark_paid(fee: Fee, paid_at: datetime) -> None:
     move(fee, "paid")
     fee.paid_at = paid_at
-    _publish(fee, "paid", paid_at=clock.rfc3339(paid_at))
+    announce_paid(fee)
+
+
+def announce_paid(fee: Fee) -> None:
+    """Publish that a fee is paid."""
+    _publish(fee, "paid", paid_at=clock.rfc3339(fee.paid_at))
 
 
 def _publish(fee: Fee, what: str, **more: object) -> None:

@@ -56,10 +56,15 @@ def _settle_all(kind: type[Payment | Refund], settle_one: Callable[[str], None])
 
 
 def _postpone(kind: type[Payment | Refund], row_id: str) -> None:
-    """Let others come first: a row that failed before its next look was noted would stay the longest waiting."""
+    """Let others come first: a row that failed before its next look was noted would stay the longest waiting.
+
+    A failure may be short, so it waits no longer than after an answer of the provider.
+    """
+    since = Payment.changed_at if kind is Payment else Refund.created_at
     with unit_of_work() as db:
+        waits_since = db.scalars(select(since).where(kind.id == row_id)).one()
         still_due = update(kind).where(kind.id == row_id, kind.settle_at <= clock.now())
-        db.execute(still_due.values(settle_at=clock.now() + LONGEST_WAIT))
+        db.execute(still_due.values(settle_at=_next_look(waits_since)))
 
 
 def _next_look(since: datetime) -> datetime:

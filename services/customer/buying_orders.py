@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from libs.chassis import clock, logs
@@ -89,8 +90,14 @@ def place(
         timeline=[OrderTimelineEntry(state="placed", at=moment)],
         refunds=[],
     )
-    session().add(order)
-    session().flush()
+    try:
+        with session().begin_nested():
+            session().add(order)
+    except IntegrityError:  # placed meanwhile, by its request or by the job that completes it
+        placed = find(order_id, locked=True)
+        if placed is None:
+            raise
+        return placed
     _announce_placed(order)
     return order
 
@@ -218,12 +225,15 @@ def note_refund(
     at: datetime,
     *,
     replaces: str | None,
+    payment_id: str,
 ) -> None:
     """The buyer has something back, in the place of a refund that came back; LookupError while the order is not
     known."""
     if find(order_id, locked=True) is None:  # of two refunds, one is first
         raise LookupError(f"order {order_id} is not known yet")
-    if session().get(OrderRefund, refund_id) is not None:
+    known = session().get(OrderRefund, refund_id)
+    if known is not None:
+        known.payment_id = payment_id  # an older version did not store it
         return
     came_back = session().get(OrderRefund, replaces) if replaces is not None else None
     if came_back is not None:
@@ -236,6 +246,7 @@ def note_refund(
             id=refund_id,
             order_id=order_id,
             return_id=return_id,
+            payment_id=payment_id,
             replaces=replaces,
             method=method,
             amount=amount.amount,

@@ -11,6 +11,7 @@ from services.customer import (
     donating_orders,
     donation_returns,
     events,
+    order_attempts,
     stuck_orders,
 )
 
@@ -24,10 +25,11 @@ def _state_before(order: Any) -> str | None:
 
 @registry.describes("bor")
 def describe_buying_order(order_id: str) -> Knowledge:
-    """The last move of a buying order."""
+    """The last move of a buying order; one that is being placed is pending."""
+    is_begun = order_attempts.is_begun(order_id)  # read first: the order and the end of its attempt come together
     order = buying_orders.find(order_id)
     if order is None:
-        return Knowledge.UNKNOWN
+        return Knowledge.PENDING if is_begun else Knowledge.UNKNOWN
     buying_orders.announce_again(order)
     return Knowledge.KNOWN
 

@@ -163,6 +163,7 @@ def show_refund(event: Event) -> None:
         data["method"],
         clock.parse_rfc3339(data["made_at"]),
         replaces=data.get("replaces"),  # older news has none
+        payment_id=data["payment_id"],
     )
     if data["return_id"] is not None:
         return_checks.refund_made(data["return_id"])

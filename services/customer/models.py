@@ -87,7 +87,10 @@ class OrderAttempt(Base):
     """An order that is being placed: shopping may hold its products already, and the order is not there yet."""
 
     __tablename__ = "order_attempts"
-    __table_args__ = (Index("ix_order_attempts_begun_at", "begun_at", "order_id"),)
+    __table_args__ = (
+        Index("ix_order_attempts_begun_at", "begun_at", "order_id"),
+        Index("ix_order_attempts_buyer_id", "buyer_id", "begun_at", "order_id"),
+    )
 
     order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     buyer_id: Mapped[str] = mapped_column(String(36))
@@ -118,6 +121,7 @@ class OrderTimelineEntry(Base):
     """When an order came into a state."""
 
     __tablename__ = "order_timeline"
+    __table_args__ = (Index("ix_order_timeline_state", "state", "at", "order_id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
@@ -136,6 +140,8 @@ class OrderRefund(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), index=True)
     return_id: Mapped[str | None] = mapped_column(String(36))
+    payment_id: Mapped[str | None] = mapped_column(String(36))
+    """The payment that went back; None in rows of an older version."""
     replaces: Mapped[str | None] = mapped_column(String(36), index=True)
     method: Mapped[str] = mapped_column(String(10))
     amount: Mapped[int] = mapped_column(BigInteger)

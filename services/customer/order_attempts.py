@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from libs.chassis import clock
 from libs.chassis.db import insert_missing, session, unit_of_work
@@ -20,6 +20,7 @@ from services.customer.models import OrderAttempt
 # Longer than a request waits for shopping; what is older was interrupted.
 INTERRUPTED_AFTER = timedelta(seconds=8)
 BATCH_SIZE = 100
+MOST_IN_REQUEST = 2  # a request waits for them
 
 
 def begin(order_id: str, buyer_id: str, location: PickupLocation) -> None:
@@ -41,18 +42,29 @@ def end(order_id: str) -> None:
     session().execute(delete(OrderAttempt).where(OrderAttempt.order_id == order_id))
 
 
+def is_begun(order_id: str) -> bool:
+    """Whether the order is being placed, or its placement was interrupted and is to be completed."""
+    return session().get(OrderAttempt, order_id) is not None
+
+
 def complete_interrupted() -> None:
     """Place the orders whose products are held and whose request was interrupted."""
-    old = select(OrderAttempt.order_id).where(OrderAttempt.begun_at < clock.now() - INTERRUPTED_AFTER)
-    for_each("complete_interrupted_orders", old.order_by(OrderAttempt.begun_at).limit(BATCH_SIZE), _complete)
+    for_each("complete_interrupted_orders", _interrupted().limit(BATCH_SIZE), _complete)
 
 
 def complete_others(buyer_id: str, order_id: str) -> None:
-    """Place the buyer's other orders that hold products, so that a refusal that names one speaks of an order."""
-    others = select(OrderAttempt.order_id).where(
-        OrderAttempt.buyer_id == buyer_id, OrderAttempt.order_id != order_id
-    )
-    for_each("complete_interrupted_orders", others.limit(BATCH_SIZE), _complete)
+    """Place the buyer's interrupted orders that hold products, so that a refusal that names one speaks of an order.
+
+    Those whose requests may still be running are left to them.
+    """
+    others = _interrupted().where(OrderAttempt.buyer_id == buyer_id, OrderAttempt.order_id != order_id)
+    for_each("complete_interrupted_orders", others.limit(MOST_IN_REQUEST), _complete)
+
+
+def _interrupted() -> Select[str]:
+    """Orders whose requests have ended without them, oldest first."""
+    old = select(OrderAttempt.order_id).where(OrderAttempt.begun_at < clock.now() - INTERRUPTED_AFTER)
+    return old.order_by(OrderAttempt.begun_at)
 
 
 def _complete(order_id: str) -> None:

@@ -48,6 +48,11 @@ def announce(product: Product, entries: Sequence[Document]) -> None:
         db.after_commit(lambda: product_store.remove_announcements(product.id, announced))
 
 
+def announce_published(product: Product) -> None:
+    """Publish once more that a product is on sale."""
+    registry.publish(PUBLISHED, subject=product.id, data=_data_of(PUBLISHED, product), version=product.version)
+
+
 def announce_left_over() -> None:
     """Announces what a crash left unannounced; an entry that cannot be announced is set aside."""
     moment = clock.now() - LEFT_OVER_AFTER

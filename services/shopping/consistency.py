@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.events import Event
 from libs.chassis.peers import peer
-from libs.chassis.system_settings import setting
-from services.shopping import events, hold_store, holds
+from services.shopping import announcements, events, hold_store, holds, product_return_store
 from services.shopping.hold_store import HoldState
+from services.shopping.products import ProductState
 
 registry = events.registry
 
+OFFERED = frozenset({ProductState.PUBLISHED, ProductState.HELD, ProductState.SOLD})
 ENDED = frozenset({"cancelled", "expired"})
 
 
 def active_holds(after: str, limit: int) -> Sequence[str]:
     """Orders with a hold that is older than a placement takes."""
-    made_before = stuck_before() + timedelta(minutes=setting("shopping.hold_minutes"))
-    return hold_store.active_order_ids(made_before, after, limit)
+    return hold_store.active_order_ids(stuck_before(), after, limit)
 
 
 def release_ended_order(event: Event) -> None:
@@ -40,6 +39,17 @@ def describe_hold(order_id: str) -> Knowledge:
     if hold.state is not HoldState.ACTIVE:
         holds.announce_decision(hold)
     return Knowledge.KNOWN
+
+
+@registry.describes("dor")
+def describe_donation(order_id: str) -> Knowledge:
+    """The products of a donation that are on sale, held or sold; drafts are not there for others yet."""
+    products = product_return_store.products_of_donation(order_id)
+    for product in products:
+        if product.state in OFFERED:
+            announcements.announce_published(product)
+            holds.announce_sale(product)
+    return Knowledge.KNOWN if products else Knowledge.UNKNOWN
 
 
 add_checks(

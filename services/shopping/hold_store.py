@@ -119,9 +119,9 @@ def lapsed_order_ids(moment: datetime, limit: int) -> list[str]:
     return [document["_id"] for document in found.sort("until", ASCENDING).limit(limit)]
 
 
-def active_order_ids(until: datetime, after: str, limit: int) -> list[str]:
-    """Orders with an active hold that ends before `until`, with ids after the given one, ascending."""
-    active = {"state": str(HoldState.ACTIVE), "until": {"$lt": until}, "_id": {"$gt": after}}
+def active_order_ids(made_before: datetime, after: str, limit: int) -> list[str]:
+    """Orders with an active hold that was made before `made_before`, with ids after the given one, ascending."""
+    active = {"state": str(HoldState.ACTIVE), "created_at": {"$lt": made_before}, "_id": {"$gt": after}}
     found = _holds().find(active, {"_id": 1}).sort("_id", ASCENDING).limit(limit)
     return [document["_id"] for document in found]
 

@@ -148,16 +148,28 @@ def _publish_sold(hold: Hold) -> None:
     """Each product on its own, with its donation: donors get their share (story d-po-10)."""
     products = product_store.find_products(hold.product_ids)
     for item in hold.items:
-        product = products.get(item.product_id)
-        data = {
-            "product_id": item.product_id,
-            "title": item.title,
-            "price": item.price.to_dict(),
-            "buying_order_id": hold.order_id,
-            "donation": product.donation if product else None,
-        }
-        version = product.version if product else hold.version
-        registry.publish("shopping.product.sold.v1", subject=item.product_id, data=data, version=version)
+        _publish_item_sold(hold, item, products.get(item.product_id))
+
+
+def announce_sale(product: Product) -> None:
+    """Publish that a product is sold; nothing when it is not."""
+    hold = hold_store.find_hold(product.hold.order_id) if product.hold is not None else None
+    if hold is not None and hold.state is HoldState.SOLD:
+        for item in hold.items:
+            if item.product_id == product.id:
+                _publish_item_sold(hold, item, product)
+
+
+def _publish_item_sold(hold: Hold, item: HeldItem, product: Product | None) -> None:
+    data = {
+        "product_id": item.product_id,
+        "title": item.title,
+        "price": item.price.to_dict(),
+        "buying_order_id": hold.order_id,
+        "donation": product.donation if product else None,
+    }
+    version = product.version if product else hold.version
+    registry.publish("shopping.product.sold.v1", subject=item.product_id, data=data, version=version)
 
 
 def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], reason: ReleaseReason) -> None:

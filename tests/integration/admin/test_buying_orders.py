@@ -340,10 +340,15 @@ def test_there_is_nothing_to_agree_on_for_a_return_that_was_given_up(
 
 def test_bad_returns_leave_for_the_factory_like_bad_donations(admin: Harness, eva: Ask, rui: Ask) -> None:
     return_id = come_back(admin, eva, rui, "bad")
+    hand_over_all(admin, eva)
+    assert admin.published("admin.hand_over.recorded.v1")[0]["order_ids"] == [return_id]
+
+
+def hand_over_all(admin: Harness, eva: Ask) -> None:
+    """The one bad package leaves for a factory."""
     manager = admin.as_user("marta", "admin:factories:write", "internal", roles=["manager"])
     wanted = {"name": "Fibra Nova", "address": "Porto"}
     factory = manager("POST", "/admin/v1/factories", json=wanted, key=uuid.uuid4().hex).json()
     [package] = eva("GET", "/admin/v1/bad-packages", params={"is_handed_over": "false"}).json()["items"]
     body = {"factory_id": factory["id"], "package_ids": [package["id"]]}
     assert eva("POST", "/admin/v1/hand-overs", json=body, key=uuid.uuid4().hex).status_code == 201
-    assert admin.published("admin.hand_over.recorded.v1")[0]["order_ids"] == [return_id]

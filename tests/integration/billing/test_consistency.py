@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from libs.chassis import db
+from libs.chassis import clock, db
+from services.billing import settlement
 from services.billing.consistency import registry
-from services.billing.models import Refund
+from services.billing.models import Payment, Refund
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import new_id, settle_now
+from tests.integration.billing.support import RETURN, card, move_donation, move_return, new_id, settle_now
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, attempted, compare, reported
 
@@ -105,3 +106,91 @@ def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop
     with db.unit_of_work() as session:
         session.execute(delete(Refund).where(Refund.payment_id == payment_id))
     assert state_of(refunded) == ("known", [CAPTURED]), "customer sees that the refund is missing"
+
+
+def add_replaced_payment(shop: Shop, payment_id: str, refund_state: str) -> None:
+    """Another payment of the same order was taken late, and its refund came into this state."""
+    with db.unit_of_work() as session:
+        sold = session.get_one(Payment, payment_id)
+        common: dict[str, Any] = {
+            "order_id": sold.order_id,
+            "buyer_id": sold.buyer_id,
+            "method": "card",
+            "currency": "EUR",
+        }
+        common |= {"amount": sold.amount, "created_at": clock.now()}
+        replaced = Payment(
+            id=new_id("pay"), state="captured", lines=[], changed_at=clock.now(), captured_at=clock.now(), **common
+        )
+        session.add(replaced)
+        session.flush()
+        late = Refund(
+            id=new_id("rfd"), unique_key=f"late:{replaced.id}", payment_id=replaced.id, reason="late", **common
+        )
+        late.state = refund_state
+        session.add(late)
+
+
+@pytest.mark.parametrize("refund_state", ["pending", "failed"])
+def test_the_refund_of_a_replaced_payment_does_not_hide_the_payment_of_the_sale(
+    billing: Harness, shop: Shop, refund_state: str
+) -> None:
+    order, payment_id = authorized(shop)
+    add_replaced_payment(shop, payment_id, refund_state)
+    shop.sell(order)
+    settle_now()
+    settle_now()
+    customer = billing.as_user("customer", "billing:states", kind="service")
+
+    def described() -> tuple[str, list[str]]:
+        wanted = {"subjects": [order.id]}
+        [item] = customer("POST", "/billing/v1/state-queries", json=wanted).json()["items"]
+        return item["knowledge"], [event["data"]["payment_id"] for event in item["events"]]
+
+    assert described() == ("known", [payment_id])
+    shop.moved(order, "cancelled")
+    assert described() == ("pending", [])
+    settle_now()
+    settle_now()
+    assert described() == ("known", [payment_id, payment_id])
+
+
+def test_a_capture_that_failed_for_a_moment_is_tried_again_soon(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, payment_id = authorized(shop)
+    shop.sell(order)
+
+    def fail(_since: object, _now: object) -> bool:
+        raise RuntimeError("a deadlock")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settlement, "is_abandoned", fail)
+        settlement.settle_due()
+    due = shop.payment(payment_id).settle_at
+    assert due is not None
+    assert due - clock.now() <= settlement.SHORTEST_WAIT
+    with clock.freeze(due):
+        settlement.settle_due()
+    settle_now()
+    assert shop.payment(payment_id).state == "captured"
+
+
+def test_customer_can_read_that_the_fee_of_a_return_is_paid(billing: Harness, shop: Shop) -> None:
+    customer = billing.as_user("customer", "billing:states", kind="service")
+
+    def described() -> tuple[str, list[dict[str, Any]]]:
+        answer = customer("POST", "/billing/v1/state-queries", json={"subjects": [RETURN]})
+        [item] = answer.json()["items"]
+        return item["knowledge"], [event["data"] for event in item["events"]]
+
+    assert described() == ("unknown", [])
+    move_donation(billing, "deposited")
+    move_return(billing, "created")
+    assert described() == ("known", [])
+    donor = billing.as_user("ines", "billing:rewards billing:fees billing:payments")
+    [fee] = donor("GET", "/billing/v1/fees").json()["items"]
+    body = {"method": "card", "payment_method": card(shop.stripe_url)}
+    assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 201
+    [told] = billing.published("billing.fee.paid.v1")
+    assert described() == ("known", [told])

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.chassis import clock, idempotency
+from libs.chassis import clock, db, idempotency
 from libs.chassis.clock import now, rfc3339
-from services.customer import buying_orders
+from services.customer import buying_orders, order_attempts
 from services.customer import events as customer_events
 from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, Neighbours
 from tests.support.harness import Harness, user_id
@@ -121,9 +121,56 @@ def test_the_order_of_a_killed_request_is_placed_within_seconds(
 
 
 def test_a_new_key_finds_the_order_of_a_killed_request(ines: Ask, interrupted: str) -> None:
-    refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
+    refused = later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2"))
     assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
     assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed"
+
+
+def test_a_refused_request_leaves_one_that_is_still_running_alone(
+    ines: Ask, neighbours: Neighbours, interrupted: str
+) -> None:
+    neighbours.asked.clear()
+    assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2").status_code == 409
+    assert "/shopping/v1/holds/" + interrupted not in [path for _, path, _ in neighbours.asked]
+    assert ines("GET", f"{ORDERS}/{interrupted}").status_code == 404, "its own request places it"
+    later(9, customer_events.complete_interrupted_orders)
+    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed", "its attempt is still noted"
+
+
+def test_a_refused_request_waits_for_few_interrupted_ones(
+    ines: Ask, neighbours: Neighbours, interrupted: str
+) -> None:
+    location = buying_orders.PickupLocation(ROSSIO, "Rossio")
+    for number in range(5):
+        order_attempts.begin(f"bor_{number:032}", user_id("ines"), location)
+    neighbours.asked.clear()
+    assert later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")).status_code == 409
+    looked_up = [
+        path for method, path, _ in neighbours.asked if (method, path[:19]) == ("GET", "/shopping/v1/holds/")
+    ]
+    assert len(looked_up) == order_attempts.MOST_IN_REQUEST
+
+
+@pytest.mark.real_servers
+def test_an_order_that_was_placed_meanwhile_is_the_answer(
+    customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job completes the order of a slow request just before that places it."""
+    placed, find = place(ines), buying_orders.find
+    calls: list[str] = []
+
+    def find_too_early(order_id: str, *, locked: bool = False) -> Any:
+        calls.append(order_id)
+        return None if len(calls) == 1 else find(order_id, locked=locked)
+
+    price = buying_orders.Money(2000, "EUR")
+    items = [buying_orders.HeldItem(COAT, "Coat", price)]
+    monkeypatch.setattr(buying_orders, "find", find_too_early)
+    with db.unit_of_work():
+        location = buying_orders.PickupLocation(ROSSIO, "Rossio")
+        order = buying_orders.place(placed["id"], user_id("ines"), items, location, now())
+        assert (order.id, order.total.amount) == (placed["id"], 4000)
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
 
 
 @pytest.mark.parametrize("state", ["released", None])

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from libs.chassis import consistency, peers, settings
+from libs.chassis import clock, consistency, peers, settings, system_settings
 from services.shopping import hold_store
 from services.shopping.consistency import registry
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, outbox
 from tests.integration.shopping.test_holds import hold, payment_authorized, state
-from tests.support.states import PeerStates, attempted, compare
+from tests.support.states import LATER, PeerStates, attempted, compare
 
 Maker = Callable[..., Product]
 SOLD, RELEASED = "shopping.hold.sold.v1", "shopping.hold.released.v1"
@@ -54,6 +54,20 @@ def test_a_new_hold_is_not_asked_about(published: Maker, states: PeerStates) -> 
     hold(id_of("bor", "1"), published())
     consistency.compare_with_other_domains(registry)
     assert states.queries == []
+
+
+@pytest.mark.parametrize("minutes", [5, 30])
+def test_the_age_of_a_hold_does_not_depend_on_how_long_holds_last_now(
+    published: Maker, states: PeerStates, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    old, new = published(), published()
+    hold(id_of("bor", "old"), old)
+    with clock.freeze(clock.now() + LATER):
+        hold(id_of("bor", "new"), new)
+    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
+    monkeypatch.setattr(system_settings, "_memory", {"shopping.hold_minutes": minutes})
+    compare(registry)
+    assert states.queries == [("customer", [id_of("bor", "old")])]
 
 
 def test_holds_stay_while_customer_is_unavailable(published: Maker, states: PeerStates) -> None:

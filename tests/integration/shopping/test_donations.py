@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from libs.chassis import db
+from libs.chassis import consistency, db
 from libs.chassis.money import Money
 from libs.chassis.security import use_principal
 from services.shopping import holds, inventory, product_return_store, product_store, returns
+from services.shopping.consistency import registry
 from services.shopping.products import ItemHasProduct, Product, ProductState, ProductUnavailable
 from tests.integration.shopping.conftest import FACTS, MANAGER, id_of, outbox
 
@@ -102,3 +103,23 @@ def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[
 
 def test_a_donation_without_products_can_be_returned(claim: Callable[[], None]) -> None:
     claim()
+
+
+def test_customer_can_read_which_pieces_of_a_donation_are_on_sale_or_sold(shopping: object) -> None:
+    coat, shirt = published("coat"), published("shirt")
+    with db.unit_of_work(), use_principal(MANAGER):
+        inventory.create_draft(id_of("prd", "hat"), FACTS | {"donation": donation("hat")})
+    with db.unit_of_work():
+        holds.create_hold(BUYING_ORDER, BUYER, [coat.id])
+    with db.unit_of_work():
+        holds.decide_after_payment(BUYING_ORDER, BUYER)
+    [sold] = outbox("shopping.product.sold.v1")
+    [described, unknown] = consistency.describe_states(registry, [ORDER, id_of("dor", "other")])["items"]
+    assert (described["knowledge"], unknown["knowledge"]) == ("known", "unknown")
+    told = {(event["type"], event["subject"]): event["data"] for event in described["events"]}
+    assert told.keys() == {
+        ("shopping.product.published.v1", coat.id),
+        ("shopping.product.published.v1", shirt.id),
+        ("shopping.product.sold.v1", coat.id),
+    }
+    assert told["shopping.product.sold.v1", coat.id] == sold
