@@ -5,7 +5,7 @@ One that repairs do not end is reported once: a log line `domains disagree`, whi
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -45,10 +45,10 @@ def note(check: str, subject: str, detail: str) -> None:
         logs.get_logger(__name__).warning("stuck state", **facts)
 
 
-def forget_ended(check: str) -> None:
-    """Delete the rows of states that the check has not found for a while."""
+def forget_ended(check: str, *, before: datetime) -> None:
+    """Delete the rows of states that the check has not found for a while, nor since `before`."""
     ended = select(DiscrepancyRow).where(
-        DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < clock.now() - ENDED_AFTER
+        DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < min(before, clock.now() - ENDED_AFTER)
     )
     with unit_of_work() as db:
         for row in db.scalars(ended.limit(MOST_AT_ONCE)).all():
