@@ -18,6 +18,7 @@ from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
 from libs.chassis.peers import Peer, PeerProblem, PeerUnavailable
+from libs.chassis.signs import Sign
 
 # Younger states may just be in transit.
 STUCK_AFTER = timedelta(seconds=20)
@@ -25,9 +26,6 @@ SECONDS = 10
 BATCH_SIZE = 50  # the most that the contract accepts in one request
 MOST_SUBJECTS = 500  # of one check in one run; the next run asks about the others first
 MOST_FOUND = 20_000  # of one check in one run; the next run continues after them
-CHECK_FAILED = "check failed"
-REPAIR_FAILED = "repair failed"
-NOT_DESCRIBED = "state not described"
 
 
 class Knowledge(StrEnum):
@@ -97,7 +95,7 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
         except (PeerUnavailable, PeerProblem) as error:  # an older release of the peer has no such operation
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
-            logs.get_logger(__name__).error(CHECK_FAILED, check=check.name, exc_info=error)
+            logs.get_logger(__name__).error(Sign.CHECK_FAILED, check=check.name, exc_info=error)
 
 
 @dataclass
@@ -175,7 +173,7 @@ def _treat(check: Check, item: dict[str, Any]) -> None:
         if type(error) is LookupError:  # the event comes too early for the state
             detail = str(error)
         else:
-            logs.get_logger(__name__).error(REPAIR_FAILED, check=check.name, subject=subject, exc_info=error)
+            logs.get_logger(__name__).error(Sign.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error)
     if detail is not None:
         with unit_of_work():
             discrepancies.note(check.name, subject, detail)
@@ -220,5 +218,5 @@ def _describe(registry: EventRegistry, subject: str) -> dict[str, Any]:
         except Exception as error:  # one subject that cannot be described does not block the others
             documents.clear()
             knowledge = Knowledge.FAILED
-            logs.get_logger(__name__).error(NOT_DESCRIBED, subject=subject, exc_info=error)
+            logs.get_logger(__name__).error(Sign.NOT_DESCRIBED, subject=subject, exc_info=error)
     return {"subject": subject, "knowledge": str(knowledge), "events": documents}

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from libs.chassis import clock, logs, metrics
 from libs.chassis.db import session, unit_of_work
+from libs.chassis.signs import Sign
 from libs.chassis.tables import DiscrepancyRow
 
 REPORT_AFTER_ATTEMPTS = 3
@@ -40,7 +41,7 @@ def note(check: str, subject: str, detail: str) -> None:
     metrics.CONSISTENCY.labels(check, outcome).inc()
     facts = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
     if outcome == "reported":
-        logs.get_logger(__name__).error("domains disagree", **facts)
+        logs.get_logger(__name__).error(Sign.DOMAINS_DISAGREE, **facts)
     else:
         logs.get_logger(__name__).warning("stuck state", **facts)
 

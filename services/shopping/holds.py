@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from libs.chassis import clock, db, omissions
+from libs.chassis import clock, db, jobs
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import CURRENCY, setting
@@ -174,11 +174,11 @@ def sweep() -> None:
     """Releases lapsed holds and finishes what a crash left unfinished."""
     now = clock.now()
     lapsed = hold_store.lapsed_order_ids(now, MOST_AT_ONCE)
-    omissions.each(lapsed, _release_if_lapsed, job="sweep_holds", id_of=str)
+    jobs.each(lapsed, _release_if_lapsed, job="sweep_holds", id_of=str)
     unannounced = hold_store.unannounced_holds(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
-    omissions.each(unannounced, settle, job="sweep_holds", id_of=lambda hold: hold.order_id)
+    jobs.each(unannounced, settle, job="sweep_holds", id_of=lambda hold: hold.order_id)
     strays = product_store.products_held_past(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
-    omissions.each(strays, _settle_stray, job="sweep_holds", id_of=lambda product: product.id)
+    jobs.each(strays, _settle_stray, job="sweep_holds", id_of=lambda product: product.id)
 
 
 def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None) -> Hold:
