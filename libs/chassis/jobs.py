@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Select
 from sqlalchemy.exc import DBAPIError
@@ -14,27 +14,43 @@ from libs.chassis.db import unit_of_work
 from libs.chassis.problems import Unavailable
 from libs.chassis.signs import Sign
 
-MOST_PAGES = 20  # of items that a run goes through when some of each page fail
+MOST_PAGES = 10  # of items that a run goes through when some of each page fail
 
 Item = TypeVar("Item")
 
 
 def for_each(job: str, due: Select[str], act: Callable[[str], None]) -> None:
-    """Act on each item that `due` selects the id of; what fails stays due, and the run continues with those behind.
-
-    `due` may be limited: as long as items of such a page fail, the next page follows in the same run.
-    """
+    """Act on each item that `due` selects the id of; `due` may be limited."""
     id_column = next(iter(due.selected_columns))
-    seen: set[str] = set()
-    for _ in range(MOST_PAGES):
+
+    def find(seen: Sequence[str]) -> Sequence[str]:
         with unit_of_work(reads_only=True) as db:
-            page = db.scalars(due.where(id_column.not_in(seen)) if seen else due).all()
-        seen.update(page)
-        if not each(page, act, job=job, id_of=str):
+            return db.scalars(due.where(id_column.not_in(seen)) if seen else due).all()
+
+    for_each_found(find, act, job=job, id_of=str)
+
+
+def for_each_found(
+    find: Callable[[Sequence[str]], Sequence[Item]],
+    act: Callable[[Item], object],
+    *,
+    job: str,
+    id_of: Callable[[Item], str],
+) -> None:
+    """Act on each item of the page that `find` returns; it is given the ids to leave out.
+
+    What fails stays due. As long as items of a page fail, the next page follows in the same run, so that those
+    behind are reached.
+    """
+    seen: list[str] = []
+    for _ in range(MOST_PAGES):
+        page = find(seen)
+        seen.extend(map(id_of, page))
+        if not each(page, act, job=job, id_of=id_of):
             return
 
 
-def each(items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_of: Callable[[Item], Any]) -> int:
+def each(items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_of: Callable[[Item], str]) -> int:
     """Act on each item in a unit of work of its own; how many failed.
 
     What fails is logged with its id and counted. Raises what concerns all items: a store that is unavailable.
@@ -48,7 +64,7 @@ def each(items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_o
             if concerns_all(error):
                 raise
             failed += 1
-            report_failure(job, str(id_of(item)), error)
+            report_failure(job, id_of(item), error)
     return failed
 
 
@@ -59,10 +75,13 @@ def report_failure(job: str, item_id: str, error: Exception) -> None:
 
 
 def concerns_all(error: BaseException) -> bool:
-    """Whether a store or a service is unavailable, so that no other item can be processed either."""
+    """Whether a store is unavailable, so that no other item can be processed either.
+
+    A peer or a provider that is unavailable may be so for one item alone.
+    """
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error.orig, ConnectionError) or _is_lost(error.orig)
-    return isinstance(error, (Unavailable, PoolTimeout)) or documents.is_away(error)
+    return type(error) is Unavailable or isinstance(error, PoolTimeout) or documents.is_away(error)
 
 
 def _is_lost(error: BaseException | None) -> bool:

@@ -19,8 +19,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from libs.chassis import clock, jobs
 from libs.chassis.db import is_disconnect, session
-from libs.chassis.jobs import concerns_all
-from libs.chassis.problems import Conflict, Forbidden
+from libs.chassis.problems import Conflict, Forbidden, Unavailable
 from services.locker import activity, boxes, door_rights, packages, thresholds
 from services.locker.models import Box, ControllerEvent, DoorRight, Grant, Location
 
@@ -84,7 +83,7 @@ def _take(location: Location, event: dict[str, Any]) -> None:
 
 def _is_passing(error: Exception) -> bool:
     """Whether the database or a conflict with another request failed, not the event: it has to be sent again."""
-    return isinstance(error, (IntegrityError, StaleDataError)) or concerns_all(error) or is_disconnect(error)
+    return isinstance(error, (IntegrityError, StaleDataError, Unavailable)) or is_disconnect(error)
 
 
 def digest_of(event: dict[str, Any]) -> str:

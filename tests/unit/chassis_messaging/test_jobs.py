@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.chassis import clock, db, jobs
+from libs.chassis.peers import PeerUnavailable
 from libs.chassis.problems import NotFound, Unavailable
 from libs.chassis.tables import ChassisBase, InboxRow
 
@@ -35,7 +36,15 @@ def act_unless(broken: list[str], done: list[str], error: Exception) -> None:
     jobs.for_each("test", DUE.limit(50), act)
 
 
-@pytest.mark.parametrize("error", [ValueError("broken"), NotFound("no such order"), OperationalError("", {}, None)])
+ITEM_FAULTS = [
+    ValueError("broken"),
+    NotFound("no such order"),
+    OperationalError("", {}, Exception(1205, "Lock wait timeout exceeded")),
+    PeerUnavailable("the peer fails for this item"),
+]
+
+
+@pytest.mark.parametrize("error", ITEM_FAULTS, ids=repr)
 def test_items_that_fail_at_the_head_do_not_keep_a_job_from_those_behind(error: Exception) -> None:
     done: list[str] = []
     act_unless(ITEMS[:120], done, error)
