@@ -21,12 +21,15 @@ from infra.names import logical
 from infra.operations.alarm import metric
 from infra.retention import kept
 
-# What a service says when something is wrong: number, and the pattern of the line.
+# What a service says when something is wrong: number, and the pattern of the line (libs/chassis/signs.py).
 SIGNS: Mapping[str, str] = {
     "critical-lines": '{ $.level = "critical" }',
     "outbox-waits": '{ $.event = "outbox waits" }',
-    "failed-jobs": (
-        '{ $.event = "job failed" || $.event = "item of job failed" || $.event = "row left out of a page" }'
+    "failed-jobs": '{ $.event = "job failed" || $.event = "item of job failed" }',
+    "omitted-items": '{ $.event = "item left out" }',
+    "parked-events": '{ $.event = "event parked" }',
+    "failed-repairs": (
+        '{ $.event = "check failed" || $.event = "repair failed" || $.event = "state not described" }'
     ),
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
     "contract-violations": '{ $.event = "response violates the contract" }',

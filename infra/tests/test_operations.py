@@ -17,6 +17,7 @@ from infra.operations import service_logs
 from infra.reachability.resources import Resource, load
 from infra.tests.support import ENVIRONMENTS
 from infra.tests.templates import properties, template
+from libs.chassis.signs import Sign
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "docs" / "operations" / "alarms.md"
@@ -141,6 +142,17 @@ def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) ->
     code = "\n".join(file.read_text() for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py"))
     texts = re.findall(r'\$\.event = "([^"]*)"', pattern)
     assert [text for text in texts if text.strip("*") not in code] == []
+
+
+def test_each_sign_of_a_fault_that_services_write_is_counted() -> None:
+    counted = re.findall(r'\$\.event = "([^"]*)"', "\n".join(service_logs.SIGNS.values()))
+    assert set(Sign) <= set(counted)
+
+
+def test_a_sign_is_written_by_its_name_alone() -> None:
+    files = [file for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py")]
+    code = {file: file.read_text() for file in files if file.name != "signs.py"}
+    assert [(file.name, sign) for file, text in code.items() for sign in Sign if f'"{sign}"' in text] == []
 
 
 def test_the_business_is_counted_by_events_that_are_published() -> None:

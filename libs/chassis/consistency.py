@@ -7,8 +7,9 @@ apply it. They check the state that they find, so an event that was applied befo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -17,20 +18,26 @@ from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
 from libs.chassis.peers import Peer, PeerProblem, PeerUnavailable
+from libs.chassis.signs import Sign
 
 # Younger states may just be in transit.
 STUCK_AFTER = timedelta(seconds=20)
 SECONDS = 10
 BATCH_SIZE = 50  # the most that the contract accepts in one request
-MOST_SUBJECTS = 500  # of one check in one run; the next run continues after them
+MOST_SUBJECTS = 500  # of one check in one run; the next run asks about the others first
+MOST_FOUND = 20_000  # of one check in one run; the next run continues after them
 
 
 class Knowledge(StrEnum):
-    """What a domain knows of a subject. `PENDING`: it is working on it, and its event is still to come."""
+    """What a domain knows of a subject.
+
+    `PENDING`: it is working on it, and its event is still to come. `FAILED`: it could not read what it knows.
+    """
 
     KNOWN = "known"
     PENDING = "pending"
     UNKNOWN = "unknown"
+    FAILED = "failed"
 
 
 Describe = Callable[[str], Knowledge]
@@ -40,14 +47,20 @@ def _always(_event: Event) -> bool:
     return True
 
 
+def _never(_event: Event) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Check:
     """Subjects whose state waits for an event of a peer.
 
     `find`: ids of stuck subjects after the given id, ascending, up to the given number.
     `handlers`: what applies an event, by its type. `decides`: whether an event ends the state.
-    `unknown`: what to do when the peer does not know the subject; by default nothing, the subject may be too new.
-    `resend`: publish the subject's own event again, when the peer knows nothing that ends the state.
+    `justifies`: whether an event shows that the subject waits rightly.
+    `unknown`: what to do when the peer does not know the subject; it is a discrepancy in any case, unless
+    `may_be_unknown`: the peer learns of the subject only later.
+    `resend`: publish the subject's own event again, when the peer knows nothing that ends or justifies the state.
     """
 
     name: str
@@ -55,7 +68,9 @@ class Check:
     find: Callable[[str, int], Sequence[str]]
     handlers: Mapping[str, Handler]
     decides: Callable[[Event], bool] = _always
+    justifies: Callable[[Event], bool] = _never
     unknown: Callable[[str], None] | None = None
+    may_be_unknown: bool = False
     resend: Callable[[str], None] | None = None
 
 
@@ -80,21 +95,63 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
         except (PeerUnavailable, PeerProblem) as error:  # an older release of the peer has no such operation
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
-            logs.get_logger(__name__).error("check failed", check=check.name, exc_info=error)
+            logs.get_logger(__name__).error(Sign.CHECK_FAILED, check=check.name, exc_info=error)
 
 
-_cursors: dict[str, str] = {}
+@dataclass
+class _Progress:
+    """How far a check has come: which subjects it has found, and when it asked about each last."""
+
+    cursor: str = ""
+    is_whole: bool = False  # whether it has come to the end once
+    asked_at: dict[str, datetime] = field(default_factory=dict)
+
+    def find(self, check: Check) -> None:
+        """Look for the subjects after the cursor: new ones are noted as never asked, ended ones are dropped."""
+        start, found = self.cursor, set[str]()
+        while len(found) < MOST_FOUND:
+            page = check.find(self.cursor, MOST_SUBJECTS)
+            found.update(page)
+            self.cursor = page[-1] if len(page) == MOST_SUBJECTS else ""
+            if not self.cursor:
+                self.is_whole = True
+                break
+        looked_at = {one for one in self.asked_at if one > start and (not self.cursor or one <= self.cursor)}
+        for ended in looked_at - found:
+            del self.asked_at[ended]
+        for subject in sorted(found):
+            self.asked_at.setdefault(subject, NEVER)
+
+    def due(self) -> list[str]:
+        """The subjects to ask about in this run: those never asked about, then those asked the longest ago."""
+        return sorted(self.asked_at, key=lambda one: (self.asked_at[one], one))[:MOST_SUBJECTS]
+
+    def all_asked_since(self) -> datetime:
+        """Since when each subject that is stuck has been asked about."""
+        return min(self.asked_at.values(), default=clock.now()) if self.is_whole else NEVER
+
+
+NEVER = clock.EARLIEST
+_progress: defaultdict[str, _Progress] = defaultdict(_Progress)
+
+
+def forget_progress() -> None:
+    """Let each check begin with its first subject, as in a new process."""
+    _progress.clear()
 
 
 def run(check: Check) -> None:
     """Ask the peer about the subjects of one check, and repair or report each."""
+    progress = _progress[check.name]
     with unit_of_work(reads_only=True):
-        subjects = check.find(_cursors.get(check.name, ""), MOST_SUBJECTS)
-    _cursors[check.name] = subjects[-1] if len(subjects) == MOST_SUBJECTS else ""
+        progress.find(check)
+    subjects = progress.due()
     for start in range(0, len(subjects), BATCH_SIZE):
-        for item in _ask(check.peer(), subjects[start : start + BATCH_SIZE]):
+        batch = subjects[start : start + BATCH_SIZE]
+        for item in _ask(check.peer(), batch):
             _treat(check, item)
-    discrepancies.forget_ended(check.name)
+        progress.asked_at.update(dict.fromkeys(batch, clock.now()))
+    discrepancies.forget_ended(check.name, before=progress.all_asked_since())
 
 
 def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
@@ -116,7 +173,7 @@ def _treat(check: Check, item: dict[str, Any]) -> None:
         if type(error) is LookupError:  # the event comes too early for the state
             detail = str(error)
         else:
-            logs.get_logger(__name__).error("repair failed", check=check.name, subject=subject, exc_info=error)
+            logs.get_logger(__name__).error(Sign.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error)
     if detail is not None:
         with unit_of_work():
             discrepancies.note(check.name, subject, detail)
@@ -127,18 +184,19 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
     subject, knowledge = item["subject"], Knowledge(item["knowledge"])
     if knowledge is Knowledge.PENDING:
         return None
+    if knowledge is Knowledge.FAILED:
+        return "the peer could not read what it knows of it"
     if knowledge is Knowledge.UNKNOWN:
-        if check.unknown is None:
-            return None
-        check.unknown(subject)
-        return "the peer does not know it"
+        if check.unknown is not None:
+            check.unknown(subject)
+        return None if check.may_be_unknown else "the peer does not know it"
     received = [Event.from_document(document) for document in item["events"]]
     deciding = [event for event in received if event.type in check.handlers and check.decides(event)]
     for event in deciding:
         check.handlers[event.type](event)
     if deciding:
         return f"applied {', '.join(event.type for event in deciding)}"
-    if check.resend is None:
+    if check.resend is None or any(map(check.justifies, received)):
         return None
     if discrepancies.attempts_of(check.name, subject) < discrepancies.REPORT_AFTER_ATTEMPTS:
         check.resend(subject)
@@ -159,6 +217,6 @@ def _describe(registry: EventRegistry, subject: str) -> dict[str, Any]:
                 knowledge = describe(subject) if describe is not None else Knowledge.UNKNOWN
         except Exception as error:  # one subject that cannot be described does not block the others
             documents.clear()
-            knowledge = Knowledge.PENDING
-            logs.get_logger(__name__).error("state not described", subject=subject, exc_info=error)
+            knowledge = Knowledge.FAILED
+            logs.get_logger(__name__).error(Sign.NOT_DESCRIBED, subject=subject, exc_info=error)
     return {"subject": subject, "knowledge": str(knowledge), "events": documents}

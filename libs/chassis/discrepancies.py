@@ -5,13 +5,14 @@ One that repairs do not end is reported once: a log line `domains disagree`, whi
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
 from libs.chassis import clock, logs, metrics
 from libs.chassis.db import session, unit_of_work
+from libs.chassis.signs import Sign
 from libs.chassis.tables import DiscrepancyRow
 
 REPORT_AFTER_ATTEMPTS = 3
@@ -40,15 +41,15 @@ def note(check: str, subject: str, detail: str) -> None:
     metrics.CONSISTENCY.labels(check, outcome).inc()
     facts = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
     if outcome == "reported":
-        logs.get_logger(__name__).error("domains disagree", **facts)
+        logs.get_logger(__name__).error(Sign.DOMAINS_DISAGREE, **facts)
     else:
         logs.get_logger(__name__).warning("stuck state", **facts)
 
 
-def forget_ended(check: str) -> None:
-    """Delete the rows of states that the check has not found for a while."""
+def forget_ended(check: str, *, before: datetime) -> None:
+    """Delete the rows of states that the check has not found for a while, nor since `before`."""
     ended = select(DiscrepancyRow).where(
-        DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < clock.now() - ENDED_AFTER
+        DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < min(before, clock.now() - ENDED_AFTER)
     )
     with unit_of_work() as db:
         for row in db.scalars(ended.limit(MOST_AT_ONCE)).all():

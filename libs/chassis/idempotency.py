@@ -2,7 +2,9 @@
 
 A key is claimed in a short transaction of its own, together with a seed for the ids of what the handler makes.
 The answer is stored in the handler's own transaction, so that effect and answer are there together or not at all.
-The key is leased for a few seconds and the lease renewed while the handler runs.
+The key is leased for a few seconds and the lease renewed while the handler runs. The end of the lease, as its
+holder wrote it last, identifies the holder: a process that was stopped for longer than the lease, so that a repeat
+claimed the key meanwhile, changes nothing any more, and what its handler did is rolled back.
 After a crash between the two, the lease runs out and a repeat runs the handler again with the same ids
 (`stable_id`), so that it finds what it had begun, here and at peers. Only successes are stored: after an error a
 repeat tries again. Draft: IETF httpapi "The Idempotency-Key HTTP Header Field".
@@ -17,11 +19,12 @@ import os
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from libs.chassis import clock
 from libs.chassis.db import session, unit_of_work
@@ -42,14 +45,18 @@ class RequestInProgress(Conflict):
     slug, title = "request-in-progress", "The same request is still at work"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claim:
-    """The right to run one operation for one key; `answer` is there when it has run before."""
+    """The right to run one operation for one key; `answer` is there when it has run before.
+
+    `ends`: the ends of the lease that this claim has written, or may have written when a renewal failed.
+    """
 
     principal: str
     operation: str
     key: str
     seed: str
+    ends: list[datetime]
     answer: tuple[int, bytes, dict[str, str]] | None = None
 
 
@@ -86,7 +93,7 @@ def claim(principal: str, operation: str, key: str, fingerprint: str) -> Claim:
                 row = _new_row(principal, operation, key, fingerprint)
                 db.add(row)
                 db.flush()
-                return Claim(principal, operation, key, row.seed)
+                return Claim(principal, operation, key, row.seed, [row.locked_until])
             return _claim_again(row, fingerprint)
     except IntegrityError:
         detail = "another request with this key came at the same moment"
@@ -102,7 +109,7 @@ def _select(principal: str, operation: str, key: str) -> Any:
 
 
 def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> IdempotencyRow:
-    moment = clock.now()
+    moment, end = clock.now(), _end_of_lease()
     milliseconds = int(moment.timestamp() * 1000)
     return IdempotencyRow(
         principal=principal,
@@ -111,7 +118,7 @@ def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> Idem
         request_hash=fingerprint,
         seed=f"{milliseconds:012x}" + uuid.UUID(bytes=os.urandom(16)).hex[12:],
         created_at=moment,
-        locked_until=moment + timedelta(seconds=LEASE_SECONDS),
+        locked_until=end,
     )
 
 
@@ -126,8 +133,8 @@ def _claim_again(row: IdempotencyRow, fingerprint: str) -> Claim:
         detail = f"repeat it in {seconds} seconds to get its response"
         raise RequestInProgress(detail, headers={"Retry-After": str(seconds)})
     else:
-        row.locked_until = clock.now() + timedelta(seconds=LEASE_SECONDS)
-    return Claim(row.principal, row.operation, row.key, row.seed, answer)
+        row.locked_until = _end_of_lease()
+    return Claim(row.principal, row.operation, row.key, row.seed, [row.locked_until], answer)
 
 
 def bind(current: Claim | None) -> None:
@@ -140,27 +147,46 @@ def bind(current: Claim | None) -> None:
     _claim.set(current)
 
 
+def _end_of_lease() -> datetime:
+    return clock.now() + timedelta(seconds=LEASE_SECONDS)
+
+
+def _change_own(db: Session, own: Claim, **values: Any) -> bool:
+    """Change the row of a key that has no answer yet; False when another claim has the key."""
+    row = update(IdempotencyRow).where(
+        IdempotencyRow.principal == own.principal,
+        IdempotencyRow.operation == own.operation,
+        IdempotencyRow.key == own.key,
+        IdempotencyRow.status.is_(None),
+        IdempotencyRow.locked_until.in_(list(own.ends)),
+    )
+    changed: Any = db.execute(row.values(values), execution_options={"synchronize_session": False})
+    return bool(changed.rowcount == 1)
+
+
 def _renew(held: Claim) -> None:
+    end = _end_of_lease()
+    held.ends.append(end)
     with unit_of_work() as db:
-        row = db.scalar(_select(held.principal, held.operation, held.key).with_for_update())
-        if row is not None and row.status is None:
-            row.locked_until = clock.now() + timedelta(seconds=LEASE_SECONDS)
+        is_own = _change_own(db, held, locked_until=end)
+    if is_own:
+        held.ends[:] = [end]
+    else:
+        _leases.drop(held)
 
 
 _leases = Leases(_renew, RENEW_SECONDS)
 
 
 def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) -> None:
-    """Store the first answer in the handler's own transaction."""
-    row = session().scalar(_select(current.principal, current.operation, current.key))
-    if row is not None:
-        row.status, row.body, row.headers = status, body, headers
+    """Store the first answer in the handler's own transaction; RequestInProgress when a repeat has the key now."""
+    if not _change_own(session(), current, status=status, body=body, headers=headers):
+        detail = "a repeat of this request came while it was at work; repeat it to get its response"
+        raise RequestInProgress(detail, headers={"Retry-After": "1"})
 
 
 def release(current: Claim) -> None:
     """Let a repeat run again immediately after an error; the ids stay the same."""
     _leases.drop(current)
     with unit_of_work() as db:
-        row = db.scalar(_select(current.principal, current.operation, current.key))
-        if row is not None and row.status is None:
-            row.locked_until = clock.now()
+        _change_own(db, current, locked_until=clock.now())

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import logs, metrics
 from libs.chassis.db import unit_of_work
+from libs.chassis.omissions import ITEM_FAULTS
+from libs.chassis.signs import Sign
 from libs.chassis.tables import OutboxRow
 
 UNREADABLE = "unreadable"
@@ -31,6 +34,8 @@ def waiting(limit: int, *, refused: bool) -> list[WaitingEvent]:
     try:
         return _read(ids)
     except Exception as error:
+        if not _is_about_the_content(error):
+            raise
         logs.get_logger("relay").warning("outbox read one by one", reason=type(error).__name__)
         return _readable(ids)
 
@@ -61,10 +66,17 @@ def _readable(ids: Sequence[int]) -> list[WaitingEvent]:
         try:
             events += _read([one])
         except Exception as error:
+            if not _is_about_the_content(error):
+                raise
             park({one: f"{UNREADABLE}: {type(error).__name__}"})
             metrics.EVENTS.labels("out", UNREADABLE, UNREADABLE).inc()
-            logs.get_logger("relay").error("event parked", outbox_id=one, reason=type(error).__name__)
+            logs.get_logger("relay").error(Sign.EVENT_PARKED, outbox_id=one, reason=type(error).__name__)
     return events
+
+
+def _is_about_the_content(error: Exception) -> bool:
+    """Whether a row holds what cannot be read; SQLite reports text that is no UTF-8 as an OperationalError."""
+    return isinstance(error, ITEM_FAULTS) or (isinstance(error, DBAPIError) and "decode" in str(error.orig))
 
 
 def park(reasons: Mapping[int, str]) -> None:

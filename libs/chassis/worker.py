@@ -23,6 +23,7 @@ from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, 
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry, Job
 from libs.chassis.settings import settings
+from libs.chassis.signs import Sign
 
 LONGEST_DELAY_SECONDS = 300
 STOP_SECONDS = 5.0
@@ -165,7 +166,7 @@ class Scheduler:
             with unit_of_work():
                 self._job.run()
         except Exception as error:
-            self._log.error("job failed", job=self._job.name, exc_info=error)
+            self._log.error(Sign.JOB_FAILED, job=self._job.name, exc_info=error)
 
 
 def threads_of(registry: EventRegistry, stop: threading.Event) -> list[threading.Thread]:

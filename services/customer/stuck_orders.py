@@ -168,6 +168,7 @@ OF_MONEY = (
             "billing.payment.voided.v1": events.cancel_sale_without_money,
         },
         decides=_ends_payment,
+        may_be_unknown=True,  # the buyer has not begun to pay
     ),
     Check(
         name="placed_order_without_hold",
@@ -230,9 +231,9 @@ OF_WORK = (
     _waits_for_work(BuyingOrder, "paid", "packing", AT_WORK, unknown=announce_again),
     _waits_for_work(BuyingOrder, "packing", "packing"),
     _waits_for_work(BuyingOrder, "packed", "shipping", SHIPPED),
-    _waits_for_work(ReturnBuyingOrder, "in_box", "collecting"),
+    _waits_for_work(ReturnBuyingOrder, "in_box", "collecting", may_be_unknown=True),  # locker waits for more
     _waits_for_work(ReturnBuyingOrder, "collected", "checking"),
-    _waits_for_work(DonatingOrder, "deposited", "collecting"),
+    _waits_for_work(DonatingOrder, "deposited", "collecting", may_be_unknown=True),
     _waits_for_work(DonatingOrder, "collected", "checking"),
     _waits_for_work(ReturnDonatingOrder, "paid", "packing", AT_WORK, unknown=announce_donation_return_again),
     _waits_for_work(ReturnDonatingOrder, "packing", "shipping", SHIPPED),
@@ -263,13 +264,14 @@ OF_DECISIONS = (
 )
 
 
-def _waits_for_door(model: Model, state: str, purpose: str) -> Check:
+def _waits_for_door(model: Model, state: str, purpose: str, *, may_be_unknown: bool = False) -> Check:
     return Check(
         name=f"{model.__tablename__}_{state}_without_{purpose}",
         peer=_locker,
         find=partial(in_states, model, [state]),
         handlers={"locker.door.used.v1": events.follow_door},
         decides=lambda event: event.data["purpose"] == purpose,
+        may_be_unknown=may_be_unknown,
     )
 
 
@@ -277,9 +279,9 @@ OF_DOORS = (
     _waits_for_door(DonatingOrder, "submitted", "deposit"),
     _waits_for_door(DonatingOrder, "cancelling", "withdraw"),
     _waits_for_door(ReturnBuyingOrder, "created", "deposit"),
-    _waits_for_door(BuyingOrder, "shipping", "ship"),
+    _waits_for_door(BuyingOrder, "shipping", "ship", may_be_unknown=True),  # its location is full
     _waits_for_door(BuyingOrder, "in_box", "pick_up"),
-    _waits_for_door(ReturnDonatingOrder, "shipping", "ship"),
+    _waits_for_door(ReturnDonatingOrder, "shipping", "ship", may_be_unknown=True),
     _waits_for_door(ReturnDonatingOrder, "in_box", "pick_up"),
 )
 CHECKS = (*OF_MONEY, *OF_WORK, *OF_DECISIONS, *OF_DOORS)

@@ -65,6 +65,11 @@ def request_collection_again(order_id: str) -> None:
         thresholds.check(location)
 
 
+def _is_collecting(event: Event) -> bool:
+    """Whether it is work that will empty the box; work that is over has not emptied it."""
+    return event.data["kind"] == "collecting" and event.data["state"] in ("open", "assigned", "in_progress")
+
+
 def _ends_order(event: Event) -> bool:
     return event.data["state"] in ENDED
 
@@ -99,6 +104,8 @@ add_checks(
         peer=lambda: peer("admin"),
         find=requested_collections,
         handlers={},
+        justifies=_is_collecting,
         unknown=request_collection_again,
+        resend=request_collection_again,
     ),
 )

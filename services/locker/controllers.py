@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from libs.chassis import clock, jobs
-from libs.chassis.db import session
-from libs.chassis.problems import Conflict, Forbidden
+from libs.chassis.db import is_disconnect, session
+from libs.chassis.problems import Conflict, Forbidden, Unavailable
 from services.locker import activity, boxes, door_rights, packages, thresholds
 from services.locker.models import Box, ControllerEvent, DoorRight, Grant, Location
 
@@ -73,11 +74,16 @@ def _take(location: Location, event: dict[str, Any]) -> None:
         with session().begin_nested():
             _apply(location, event, _time_of(event))
             session().flush()
-    except OperationalError:
-        raise  # the database, not the event: the controller sends it again
     except Exception as error:
+        if _is_passing(error):
+            raise
         jobs.report_failure("controller events", f"{location.id}/{number}", error)
-        activity.note_anomaly(location.id, "an event could not be applied", sequence=number)
+        activity.note_anomaly(location.id, "an event could not be applied", sequence=number, event=event)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether the database or a conflict with another request failed, not the event: it has to be sent again."""
+    return isinstance(error, (IntegrityError, StaleDataError, Unavailable)) or is_disconnect(error)
 
 
 def digest_of(event: dict[str, Any]) -> str:

@@ -114,8 +114,9 @@ def decide_lapsed(order_id: str, moment: datetime) -> Hold | None:
     return _decide({"_id": order_id, "until": {"$lte": moment}}, HoldState.RELEASED, ReleaseReason.LAPSED)
 
 
-def lapsed_order_ids(moment: datetime, limit: int) -> list[str]:
-    found = _holds().find({"state": str(HoldState.ACTIVE), "until": {"$lte": moment}}, {"_id": 1})
+def lapsed_order_ids(moment: datetime, limit: int, besides: Sequence[str] = ()) -> list[str]:
+    lapsed = {"state": str(HoldState.ACTIVE), "until": {"$lte": moment}, "_id": {"$nin": list(besides)}}
+    found = _holds().find(lapsed, {"_id": 1})
     return [document["_id"] for document in found.sort("until", ASCENDING).limit(limit)]
 
 
@@ -126,9 +127,10 @@ def active_order_ids(made_before: datetime, after: str, limit: int) -> list[str]
     return [document["_id"] for document in found]
 
 
-def unannounced_holds(decided_before: datetime, limit: int) -> list[Hold]:
+def unannounced_holds(decided_before: datetime, limit: int, besides: Sequence[str] = ()) -> list[Hold]:
     """Decided holds of which the products or the event may be missing, because a crash came in between."""
-    found = _holds().find({"announced": False, "decided_at": {"$lt": decided_before}})
+    unannounced = {"announced": False, "decided_at": {"$lt": decided_before}, "_id": {"$nin": list(besides)}}
+    found = _holds().find(unannounced)
     return omissions.readable(
         found.sort("decided_at", ASCENDING).limit(limit),
         _hold_from_document,

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
-from libs.chassis import clock, db, omissions
+from libs.chassis import clock, db, jobs
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import CURRENCY, setting
@@ -185,12 +186,13 @@ def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], 
 def sweep() -> None:
     """Releases lapsed holds and finishes what a crash left unfinished."""
     now = clock.now()
-    lapsed = hold_store.lapsed_order_ids(now, MOST_AT_ONCE)
-    omissions.each(lapsed, _release_if_lapsed, job="sweep_holds", id_of=str)
-    unannounced = hold_store.unannounced_holds(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
-    omissions.each(unannounced, settle, job="sweep_holds", id_of=lambda hold: hold.order_id)
-    strays = product_store.products_held_past(now - LEFT_OVER_AFTER, MOST_AT_ONCE)
-    omissions.each(strays, _settle_stray, job="sweep_holds", id_of=lambda product: product.id)
+    left_over = now - LEFT_OVER_AFTER
+    sweep_found = partial(jobs.for_each_found, job="sweep_holds")
+    sweep_found(partial(hold_store.lapsed_order_ids, now, MOST_AT_ONCE), _release_if_lapsed, id_of=str)
+    unannounced = partial(hold_store.unannounced_holds, left_over, MOST_AT_ONCE)
+    sweep_found(unannounced, settle, id_of=lambda hold: hold.order_id)
+    strays = partial(product_store.products_held_past, left_over, MOST_AT_ONCE)
+    sweep_found(strays, _settle_stray, id_of=lambda product: product.id)
 
 
 def _open_hold(order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None) -> Hold:

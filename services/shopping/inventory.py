@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from libs.chassis import clock, omissions
+from libs.chassis import clock, jobs
 from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest, Unprocessable
@@ -154,8 +155,8 @@ def resume(product: Product, *, only_as_read: bool = False) -> Product:
 
 def publish_due() -> None:
     """Publishes the priced products whose time has come; one changed meanwhile waits for the next run."""
-    due = product_store.products_due_for_publication(clock.now(), MOST_AT_ONCE)
-    omissions.each(due, _publish_if_unchanged, job="publish_due_products", id_of=lambda product: product.id)
+    due = partial(product_store.products_due_for_publication, clock.now(), MOST_AT_ONCE)
+    jobs.for_each_found(due, _publish_if_unchanged, job="publish_due_products", id_of=lambda product: product.id)
 
 
 def _publish_if_unchanged(product: Product) -> None:

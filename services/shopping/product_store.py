@@ -207,14 +207,14 @@ def products_sold_to(order_id: str, product_ids: Iterable[str]) -> list[Product]
     return readable(found.sort("_id", ASCENDING))
 
 
-def products_held_past(moment: datetime, limit: int) -> list[Product]:
+def products_held_past(moment: datetime, limit: int, besides: Sequence[str] = ()) -> list[Product]:
     """Products whose hold should have been decided before `moment`: left over from a crash."""
-    query = {"state": str(ProductState.HELD), "hold.until": {"$lt": moment}}
+    query = {"state": str(ProductState.HELD), "hold.until": {"$lt": moment}, "_id": {"$nin": list(besides)}}
     return readable(products_collection().find(query).limit(limit))
 
 
-def products_due_for_publication(moment: datetime, limit: int) -> list[Product]:
-    query = {"state": str(ProductState.PRICED), "publish_at": {"$lte": moment}}
+def products_due_for_publication(moment: datetime, limit: int, besides: Sequence[str] = ()) -> list[Product]:
+    query = {"state": str(ProductState.PRICED), "publish_at": {"$lte": moment}, "_id": {"$nin": list(besides)}}
     found = products_collection().find(query).sort("publish_at", ASCENDING).limit(limit)
     return readable(found)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
-from libs.chassis import clock, expiry, idempotency
+from libs.chassis import clock, db, expiry, idempotency, metrics
 from libs.chassis.db import unit_of_work
-from libs.chassis.tables import IdempotencyRow
+from libs.chassis.tables import IdempotencyRow, InboxRow
 from tests.integration.chassis import notes_api
 from tests.integration.chassis.conftest import Notes
 
@@ -78,6 +81,54 @@ def test_the_lease_of_a_running_request_is_renewed(quick_notes: Notes, monkeypat
         idempotency.bind(None)
     idempotency.release(held)
     assert _locked_until() <= clock.now()
+
+
+@pytest.mark.real_servers
+def test_a_process_that_was_stopped_for_longer_than_its_lease_changes_nothing_any_more(notes: Notes) -> None:
+    with clock.freeze(clock.now() - timedelta(seconds=2 * idempotency.LEASE_SECONDS)):
+        stopped = idempotency.claim("usr_1", "op", KEY, "f")
+    repeat = idempotency.claim("usr_1", "op", KEY, "f")
+    end = _locked_until()
+    idempotency._renew(stopped)
+    idempotency.release(stopped)
+    assert _locked_until() == end, "the repeat has the key"
+    with pytest.raises(idempotency.RequestInProgress), unit_of_work() as session:
+        session.add(notes_api.Note(id="not_stopped", title="done twice"))
+        session.flush()
+        idempotency.complete(stopped, 201, b"stopped", {})
+    idempotency._renew(repeat)
+    with unit_of_work():
+        idempotency.complete(repeat, 201, b"repeat", {})
+    answered = idempotency.claim("usr_1", "op", KEY, "f").answer
+    assert answered is not None
+    assert answered[1] == b"repeat"
+    assert notes.titles() == []
+
+
+def test_a_lease_that_ran_out_is_still_its_holders_while_nobody_repeats_the_request(quick_notes: Notes) -> None:
+    with clock.freeze(clock.now() - timedelta(seconds=2 * idempotency.LEASE_SECONDS)):
+        slow = idempotency.claim("usr_1", "op", KEY, "f")
+    with unit_of_work():
+        idempotency.complete(slow, 201, b"slow", {})
+
+
+def test_a_renewal_whose_outcome_is_unknown_loses_no_lease(
+    quick_notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = idempotency.claim("usr_1", "op", KEY, "f")
+
+    def lose_answer(own: Session, *arguments: Any, **values: Any) -> bool:
+        change(own, *arguments, **values)
+        own.commit()
+        raise OperationalError("", {}, Exception(2013, "Lost connection"))
+
+    with monkeypatch.context() as patch:
+        change = idempotency._change_own
+        patch.setattr(idempotency, "_change_own", lose_answer)
+        with pytest.raises(OperationalError):
+            idempotency._renew(held)
+    with unit_of_work():
+        idempotency.complete(held, 201, b"", {})
 
 
 def _locked_until() -> datetime:
@@ -150,5 +201,42 @@ def test_a_key_and_its_response_are_deleted_after_a_day(notes: Notes) -> None:
         notes.create("refused", "key-0000-0002", "refuse")
     notes.create("new", "key-0000-0003")
     expiry.delete_expired()
-    with unit_of_work(reads_only=True) as db:
-        assert list(db.scalars(select(IdempotencyRow.key))) == ["key-0000-0003"]
+    with unit_of_work(reads_only=True) as session:
+        assert list(session.scalars(select(IdempotencyRow.key))) == ["key-0000-0003"]
+
+
+@pytest.mark.real_servers
+def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
+    old = clock.now() - 3 * expiry.KEEP_EVENTS
+    with unit_of_work() as session:
+        for number in range(2 * expiry.BATCH + 10):
+            handled_at = old + timedelta(microseconds=number)
+            session.add(InboxRow(event_id=f"evt_{number}", handler="h", handled_at=handled_at))
+        session.add(InboxRow(event_id="evt_new", handler="h", handled_at=clock.now()))
+    deleted: list[int] = []
+
+    def count(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM inbox"):
+            deleted.append(cursor.rowcount)
+
+    event.listen(db.engine(), "after_cursor_execute", count)
+    try:
+        expiry.delete_expired()
+    finally:
+        event.remove(db.engine(), "after_cursor_execute", count)
+    assert deleted == [expiry.BATCH, expiry.BATCH, 10]
+    with unit_of_work(reads_only=True) as session:
+        assert list(session.scalars(select(InboxRow.event_id))) == ["evt_new"]
+
+
+def test_a_table_whose_rows_cannot_be_deleted_keeps_no_other_one_full(quick_notes: Notes) -> None:
+    with clock.freeze(clock.now() - expiry.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
+        quick_notes.create("old", KEY)
+    with unit_of_work() as session:
+        session.execute(text("DROP TABLE outbox"))
+    failed = metrics.JOB_ITEMS_FAILED.labels("delete_expired")._value
+    before = failed.get()
+    expiry.delete_expired()
+    assert failed.get() == before + 1
+    with unit_of_work(reads_only=True) as session:
+        assert list(session.scalars(select(IdempotencyRow.key))) == []

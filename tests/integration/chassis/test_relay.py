@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
-from libs.chassis import clock, db, expiry, metrics, relay, topology
+from libs.chassis import clock, db, expiry, metrics, outbox, relay, topology
 from libs.chassis.events import EventRegistry
 from libs.chassis.tables import OutboxRow
 
@@ -108,6 +109,27 @@ def test_an_unreadable_event_holds_up_no_other(made: relay.Relay, sns: PlayedSns
     assert made.send_batch() == 0, "it is parked, not tried again and again"
     parked = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get() - before
     assert parked == ("spoilt" not in sns.tried)
+
+
+@pytest.mark.parametrize("moment", ["all together", "one by one"])
+def test_a_database_that_fails_for_a_moment_parks_no_event(
+    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    add("first", "last")
+    read, faults = outbox._read, [OperationalError("", {}, Exception(2013, "Lost connection"))]
+    if moment == "one by one":
+        faults.append(TypeError("no text"))
+
+    def fails(ids: Sequence[int]) -> list[outbox.WaitingEvent]:
+        if faults:
+            raise faults.pop()
+        return read(ids)
+
+    monkeypatch.setattr(outbox, "_read", fails)
+    with pytest.raises(OperationalError):
+        made.send_batch()
+    assert made.send_batch() == 2
+    assert sns.batches == [["first", "last"]]
 
 
 def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(

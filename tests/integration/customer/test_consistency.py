@@ -516,7 +516,7 @@ def test_an_order_that_cannot_be_described_blocks_no_other(customer: Harness, in
     shopping = customer.as_user("shopping", "customer:states", kind="service")
     subjects = {"subjects": [broken["id"], order["id"]]}
     items = shopping("POST", "/customer/v1/state-queries", json=subjects).json()["items"]
-    assert [(item["knowledge"], len(item["events"])) for item in items] == [("pending", 0), ("known", 1)]
+    assert [(item["knowledge"], len(item["events"])) for item in items] == [("failed", 0), ("known", 1)]
 
 
 def test_an_outbox_row_that_was_deleted_is_written_again(customer: Harness, ines: Ask) -> None:

@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 
 from libs.chassis import db, metrics
 from libs.chassis.clock import now
+from libs.chassis.problems import Unavailable
 from services.locker import boxes, packages
 from services.locker.models import Activity, Box, BoxRequest
 from tests.integration.locker.support import (
@@ -97,9 +101,39 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_the_next_ones_count(
     assert place.report(opened, closed).json()["next_sequence"] == 3
     with db.unit_of_work(reads_only=True) as session:
         anomalies = session.scalars(select(Activity).where(Activity.kind == "anomaly")).all()
-        assert [entry.details["sequence"] for entry in anomalies] == [2]
+        assert [(entry.details["sequence"], entry.details["event"]) for entry in anomalies] == [(2, closed)]
     _, box_id = deposit(empty_locker, place, "rui")
     assert place.state_of(box_id) == "occupied", "later events are applied"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OperationalError("", {}, Exception(2013, "Lost connection")),
+        InterfaceError("", {}, Exception(0, "")),
+        PoolTimeout(),
+        IntegrityError("", {}, Exception(1062, "Duplicate entry")),
+        StaleDataError(),
+        Unavailable(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_an_event_that_meets_a_passing_fault_is_taken_when_it_is_sent_again(
+    empty_locker: Harness, place: Place, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    order_id, held = hold(empty_locker, place)
+    [opening] = open_doors(person(empty_locker, "ines"), place, order_id=order_id).json()["openings"]
+    opened = place.event("opened", grant_id=opening["grant_id"])
+    closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+
+    def fail(*_: object) -> bool:
+        raise fault
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packages, "door_closed", fail)
+        assert place.report(opened, closed).status_code >= 400
+    assert place.report(opened, closed).status_code == 200
+    assert place.state_of(held.json()["box_id"]) == "occupied"
 
 
 def test_an_entry_that_cannot_be_shown_is_left_out_of_the_activity_log(empty_locker: Harness, place: Place) -> None:

@@ -31,6 +31,10 @@ def purchase(order_id: str, state: str) -> tuple[str, dict[str, Any]]:
     return "customer.buying_order.moved.v1", {"order_id": order_id, "buyer_id": user_id("ines"), "state": state}
 
 
+def collecting(state: str) -> tuple[str, dict[str, Any]]:
+    return "admin.work_order.moved.v1", {"kind": "collecting", "state": state}
+
+
 def box_of(answer: Any) -> str:
     return str(answer.json()["box_id"])
 
@@ -87,10 +91,22 @@ def test_a_collection_that_admin_has_not_received_is_requested_again(
     compare(registry)
     assert empty_locker.published(requested) == [first, first]
     for order_id in orders:
-        states.know("admin", order_id)
+        states.know("admin", order_id, collecting("assigned"))
     compare(registry, runs=3)
     assert empty_locker.published(requested) == [first, first]
     assert reported() == {}
+
+
+@pytest.mark.parametrize("states_of_work", [[], ["failed"], ["done"]])
+def test_a_deposit_that_no_work_collects_any_more_is_requested_again_and_reported(
+    empty_locker: Harness, states: PeerStates, states_of_work: list[str]
+) -> None:
+    order_id, _ = deposit(empty_locker, make_place(empty_locker, threshold=1))
+    states.know("admin", order_id, *map(collecting, states_of_work))
+    compare(registry)
+    assert len(empty_locker.published("locker.location.threshold_reached.v1")) == 2
+    compare(registry, runs=2)
+    assert list(reported()) == [("deposit_without_collection", order_id)]
 
 
 def test_customer_can_read_for_what_the_doors_of_an_order_were_used(empty_locker: Harness, place: Place) -> None:

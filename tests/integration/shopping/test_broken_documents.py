@@ -101,6 +101,26 @@ def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> N
     assert inventory.get_product(due[1].id).is_available
 
 
+def test_holds_that_cannot_be_released_keep_the_sweeper_from_none_behind_them(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "MOST_AT_ONCE", 1)
+    for number in range(3):
+        with db.unit_of_work():
+            holds.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
+    release = holds._release_if_lapsed
+
+    def fails_for_first_two(order_id: str) -> None:
+        if order_id != id_of("bor", "2"):
+            raise ValueError(order_id)
+        release(order_id)
+
+    monkeypatch.setattr(holds, "_release_if_lapsed", fails_for_first_two)
+    with clock.freeze(clock.now() + timedelta(minutes=16)), db.unit_of_work():
+        holds.sweep()
+    assert holds.get_hold(id_of("bor", "2")).state is HoldState.RELEASED
+
+
 def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
     broken, coat = published(), published()
     for product in (broken, coat):

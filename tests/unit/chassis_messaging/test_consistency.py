@@ -8,19 +8,20 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from libs.chassis import clock, consistency, db, discrepancies, peers
 from libs.chassis.consistency import BATCH_SIZE, MOST_SUBJECTS, Check, Knowledge
 from libs.chassis.events import Event, EventRegistry
 from libs.chassis.peers import peer
-from libs.chassis.tables import ChassisBase
+from libs.chassis.tables import ChassisBase, DiscrepancyRow
 
 EVENT = "locker.door.used.v1"
 SUBJECTS = [f"bor_{number:032}" for number in range(MOST_SUBJECTS + 10)]
 
 
 @pytest.fixture(autouse=True)
-def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
+def batches() -> Iterator[list[list[str]]]:
     """What locker is asked; it does not know any subject."""
     received: list[list[str]] = []
 
@@ -31,7 +32,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[str]]]:
         items = [{"subject": one, "knowledge": "unknown", "events": []} for one in received[-1]]
         return httpx.Response(200, json={"items": items})
 
-    monkeypatch.setattr(consistency, "_cursors", {})
+    consistency.forget_progress()
     peers.set_transport(httpx.MockTransport(answer))
     ChassisBase.metadata.create_all(db.engine())
     yield received
@@ -43,7 +44,7 @@ def find(after: str, limit: int) -> Sequence[str]:
     return [subject for subject in SUBJECTS if subject > after][:limit]
 
 
-def check(name: str, unknown: Callable[[str], None], **changed: object) -> Check:
+def check(name: str, unknown: Callable[[str], None] | None, **changed: object) -> Check:
     facts = {"find": lambda after, limit: find(after, 2), "handlers": {}, "unknown": unknown} | changed
     return Check(name=name, peer=lambda: peer("locker"), **facts)  # type: ignore[arg-type]
 
@@ -60,9 +61,53 @@ def test_a_run_asks_in_batches_and_the_next_run_continues(batches: list[list[str
     consistency.compare_with_other_domains(registry)
     assert [len(batch) for batch in batches] == [BATCH_SIZE] * (MOST_SUBJECTS // BATCH_SIZE)
     consistency.compare_with_other_domains(registry)
-    assert repaired == SUBJECTS
+    assert repaired[: len(SUBJECTS)] == [*SUBJECTS]
+    assert repaired[len(SUBJECTS) :] == SUBJECTS[: MOST_SUBJECTS - 10], "those asked the longest ago"
+
+
+def test_a_new_subject_is_asked_about_in_the_next_run_however_many_wait_rightly(batches: list[list[str]]) -> None:
+    waiting = [f"bor_{number:032}" for number in range(5 * MOST_SUBJECTS)]
+    registry = registry_of(
+        check(
+            "many", lambda _subject: None, find=lambda after, limit: [one for one in waiting if one > after][:limit]
+        )
+    )
     consistency.compare_with_other_domains(registry)
-    assert repaired == [*SUBJECTS, *SUBJECTS[:MOST_SUBJECTS]]
+    batches.clear()
+    for _ in range(4):
+        consistency.compare_with_other_domains(registry)
+    assert {one for batch in batches for one in batch} == set(waiting[MOST_SUBJECTS:])
+    waiting.append("bor_new")
+    batches.clear()
+    consistency.compare_with_other_domains(registry)
+    assert batches[0][0] == "bor_new"
+
+
+def test_a_discrepancy_is_kept_until_its_subject_has_been_asked_about_again() -> None:
+    registry = registry_of(check("many", lambda _subject: None, find=find))
+    later = discrepancies.ENDED_AFTER + timedelta(seconds=1)
+    start = clock.now()
+    for run in range(4):
+        with clock.freeze(start + run * later):
+            consistency.compare_with_other_domains(registry)
+        with db.unit_of_work(reads_only=True) as session:
+            kept = set(session.scalars(select(DiscrepancyRow.subject)))
+        assert kept >= set(SUBJECTS[:MOST_SUBJECTS])
+
+
+@pytest.mark.parametrize("knowledge", ["unknown", "failed"])
+def test_a_subject_that_the_peer_does_not_know_or_cannot_read_is_reported(
+    knowledge: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = {"subject": SUBJECTS[0], "knowledge": knowledge, "events": []}
+    monkeypatch.setattr(consistency, "_ask", lambda _peer, _subjects: [item])
+    by_default = registry_of(check("default", None, find=lambda _after, _limit: SUBJECTS[:1]))
+    excused = registry_of(check("excused", None, find=lambda _after, _limit: SUBJECTS[:1], may_be_unknown=True))
+    for registry in (by_default, excused):
+        for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
+            consistency.compare_with_other_domains(registry)
+    found = {one["check"] for one in discrepancies.listed()}
+    assert found == ({"default"} if knowledge == "unknown" else {"default", "excused"})
 
 
 def test_a_subject_and_a_check_that_fail_block_no_other() -> None:
@@ -115,7 +160,7 @@ def test_a_description_is_made_by_the_code_that_publishes_and_adds_nothing_to_th
     items = consistency.describe_states(registry, subjects)["items"]
     assert [(item["subject"], item["knowledge"], len(item["events"])) for item in items] == [
         ("dor_1", "known", 1),
-        ("dor_2", "pending", 0),
+        ("dor_2", "failed", 0),
         ("bor_1", "unknown", 0),
     ]
     assert Event.from_document(items[0]["events"][0]).data == data
