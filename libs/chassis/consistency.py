@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from libs.chassis import clock, discrepancies, events, logs
-from libs.chassis.db import unit_of_work
+from libs.chassis.db import is_disconnect, unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
 from libs.chassis.peers import Peer, PeerProblem, PeerUnavailable
 from libs.chassis.signs import Sign
@@ -156,10 +159,22 @@ def run(check: Check) -> None:
 
 def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
     path = f"/{peer.name}/v1/state-queries"
-    items: list[dict[str, Any]] = peer.post(path, json={"subjects": list(subjects)}, repeatable=True).json()[
-        "items"
-    ]
+    try:
+        response = peer.post(path, json={"subjects": list(subjects)}, repeatable=True)
+    except PeerProblem as error:
+        if error.status != HTTPStatus.BAD_REQUEST:  # such as 404 of an older release
+            raise
+        return _ask_about_halves(peer, subjects)
+    items: list[dict[str, Any]] = response.json()["items"]
     return items
+
+
+def _ask_about_halves(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
+    """Find the subjects that the peer's contract refuses, so that they do not block the others."""
+    if len(subjects) == 1:
+        return [{"subject": subjects[0], "knowledge": Knowledge.FAILED, "events": []}]
+    middle = len(subjects) // 2
+    return [*_ask(peer, subjects[:middle]), *_ask(peer, subjects[middle:])]
 
 
 def _treat(check: Check, item: dict[str, Any]) -> None:
@@ -175,8 +190,18 @@ def _treat(check: Check, item: dict[str, Any]) -> None:
         else:
             logs.get_logger(__name__).error(Sign.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error)
     if detail is not None:
+        _note(check, subject, detail)
+
+
+def _note(check: Check, subject: str, detail: str) -> None:
+    """Count the attempt; another worker that counts it at the same moment is no fault of the check."""
+    try:
         with unit_of_work():
             discrepancies.note(check.name, subject, detail)
+    except SQLAlchemyError as error:
+        if is_disconnect(error):
+            raise
+        logs.get_logger(__name__).warning("attempt not counted", check=check.name, subject=subject, exc_info=error)
 
 
 def _repair(check: Check, item: dict[str, Any]) -> str | None:
@@ -187,7 +212,7 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
     if knowledge is Knowledge.FAILED:
         return "the peer could not read what it knows of it"
     if knowledge is Knowledge.UNKNOWN:
-        if check.unknown is not None:
+        if check.unknown is not None and _is_time_to_act(discrepancies.attempts_of(check.name, subject)):
             check.unknown(subject)
         return None if check.may_be_unknown else "the peer does not know it"
     received = [Event.from_document(document) for document in item["events"]]
@@ -201,6 +226,11 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
     if discrepancies.attempts_of(check.name, subject) < discrepancies.REPORT_AFTER_ATTEMPTS:
         check.resend(subject)
     return "the peer has not acted on it"
+
+
+def _is_time_to_act(attempts: int) -> bool:
+    """At first in each run, then ever more seldom: a peer that is only behind is not sent the same again and again."""
+    return attempts < discrepancies.REPORT_AFTER_ATTEMPTS or attempts.bit_count() == 1
 
 
 def describe_states(registry: EventRegistry, subjects: Sequence[str]) -> dict[str, Any]:

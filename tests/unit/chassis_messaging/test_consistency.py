@@ -126,6 +126,36 @@ def test_a_subject_and_a_check_that_fail_block_no_other() -> None:
     assert repaired == [SUBJECTS[1]]
 
 
+def test_what_helps_an_unknown_subject_is_done_ever_more_seldom() -> None:
+    done: list[str] = []
+    registry = registry_of(check("again", done.append, find=lambda _after, _limit: SUBJECTS[:1]))
+    for _ in range(20):
+        consistency.compare_with_other_domains(registry)
+    assert len(done) == 3 + len([4, 8, 16])
+
+
+def test_a_subject_that_the_peer_refuses_is_reported_and_blocks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, repaired = SUBJECTS[7], list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/v1/token":
+            return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})
+        asked = json.loads(request.content)["subjects"]
+        if refused in asked:
+            return httpx.Response(400, json={"type": "x/bad-request", "detail": "not an id"})
+        return httpx.Response(
+            200, json={"items": [{"subject": one, "knowledge": "unknown", "events": []} for one in asked]}
+        )
+
+    peers.set_transport(httpx.MockTransport(answer))
+    registry = registry_of(check("one", repaired.append, find=lambda _after, _limit: SUBJECTS[:BATCH_SIZE]))
+    for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
+        consistency.compare_with_other_domains(registry)
+    assert set(repaired) == set(SUBJECTS[:BATCH_SIZE]) - {refused}
+    details = {one["subject"]: one["detail"] for one in discrepancies.listed()}
+    assert "could not read" in details[refused]
+
+
 def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> None:
     stuck = SUBJECTS[:2]
     registry = registry_of(check("stuck", lambda _subject: None, find=lambda _after, _limit: stuck))
