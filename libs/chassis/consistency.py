@@ -229,7 +229,7 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
 
 
 def _is_time_to_act(attempts: int) -> bool:
-    """At first in each run, then ever more seldom: a peer that is only behind is not sent the same again and again."""
+    """At first in each run, then ever more seldom: a peer that is only behind is not flooded."""
     return attempts < discrepancies.REPORT_AFTER_ATTEMPTS or attempts.bit_count() == 1
 
 
