@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from babel.numbers import format_decimal
+from babel.numbers import parse_pattern
 from iso4217 import Currency
+
+from libs.chassis.locales import DEFAULT_LOCALE, babel_locale
 
 # Decimals of the minor unit (ISO 4217). Gold, XXX and the like have none and are no currency of prices. Babel's own
 # numbers are those of cash: HUF without decimals, although an amount in HUF has two.
 MINOR_UNIT_DIGITS: dict[str, int] = {
     currency.code: currency.exponent for currency in Currency if currency.exponent is not None
 }
-DEFAULT_LOCALE = "en"
+_LETTER_NEXT_TO_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def is_currency(code: str) -> bool:
@@ -43,18 +46,29 @@ class Money:
         return cls(int(value["amount"]), str(value["currency"]))
 
     def format(self, locale: str = DEFAULT_LOCALE) -> str:
-        """The amount with the currency's number of decimals as a reader of `locale` writes it, and the code.
+        """The amount as a reader of `locale` (BCP 47) writes it, such as `49,00 €`, with the currency's decimals.
 
-        The code and not the sign, because $ is the sign of several currencies. The amount of an unknown currency,
-        which only an old row can have, is written in minor units.
+        Each sign is of one currency within a locale (`CA$` next to `$`). A space stands between a number and a
+        letter (CLDR's currencySpacing, which Babel leaves out). The amount of an unknown currency, which only an
+        old row can have, is written in minor units.
         """
-        digits = MINOR_UNIT_DIGITS.get(self.currency, 0)
-        pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        number = Decimal(self.amount).scaleb(-digits)
-        return f"{format_decimal(number, format=pattern, locale=locale)} {self.currency}"
+        reader = babel_locale(locale)
+        pattern = parse_pattern(reader.currency_formats["standard"].pattern)
+        pattern.frac_prec = (self._digits, self._digits)
+        text = str(pattern.apply(self._number, reader, currency=self.currency, currency_digits=False))
+        return _LETTER_NEXT_TO_DIGIT.sub("\N{NO-BREAK SPACE}", text)
 
     def __str__(self) -> str:
-        return self.format()
+        """The amount with the code of its currency, such as `4,900.00 EUR`, where no reader is known."""
+        return f"{self._number:,} {self.currency}"
+
+    @property
+    def _digits(self) -> int:
+        return MINOR_UNIT_DIGITS.get(self.currency, 0)
+
+    @property
+    def _number(self) -> Decimal:
+        return Decimal(self.amount).scaleb(-self._digits)
 
 
 def sum_money(amounts: Iterable[Money], currency: str) -> Money:

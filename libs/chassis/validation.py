@@ -25,6 +25,7 @@ from connexion.validators.parameter import ParameterValidator
 
 from libs.chassis import clock, email_addresses, texts
 from libs.chassis.deadlines import is_time_zone
+from libs.chassis.locales import is_locale
 from libs.chassis.logs import get_logger
 from libs.chassis.money import is_currency
 from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
@@ -78,6 +79,7 @@ FORMATS = {
     "email": email_addresses.is_valid,
     "iso-4217": is_currency,
     "time-zone": is_time_zone,
+    "locale": is_locale,
 }
 
 

@@ -72,7 +72,7 @@ def lock_matching(user: User, checked_hash: str, password: str) -> bool:
     return False
 
 
-def register(email: str, password: str, full_name: str, purposes: Iterable[str]) -> None:
+def register(email: str, password: str, full_name: str, purposes: Iterable[str], locale: str) -> None:
     """A new customer, or for a known address a mail that says so; the caller cannot tell which."""
     if not setting("auth.registration_open"):
         raise RegistrationClosed("try again later")
@@ -84,16 +84,17 @@ def register(email: str, password: str, full_name: str, purposes: Iterable[str])
     passwords.refuse_weak(password, address)
     password_hash = passwords.hash_password(password)
     known = find(email)
-    if known is None and _open_account(address, password_hash, full_name, consents):
+    if known is None and _open_account(address, password_hash, full_name, consents, locale):
         return
     _write_to_owner(known or find(email), password_hash)
 
 
-def _open_account(address: str, password_hash: str, full_name: str, consents: list[str]) -> bool:
+def _open_account(address: str, password_hash: str, full_name: str, consents: list[str], locale: str) -> bool:
     """False when somebody registered the address at the same moment."""
     try:
         with session().begin_nested():
             user = create_user(address, password_hash, "customer", ["customer"], state="unverified")
+            user.locale = locale
     except IntegrityError:
         return False
     _send_verification(user)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis import clock
-from libs.chassis.deadlines import DEFAULT_TIME_ZONE, in_words
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE, Deadline
 from libs.chassis.events import Event
 from libs.chassis.money import Money, sum_money
 from services.auth import housekeeping, messages, notifications, password_changes, revocations
@@ -26,8 +26,8 @@ def send_receipt(event: Event) -> None:
         "receipt",
         f"receipt-{data['order_id']}",
         order_id=data["order_id"],
-        items=[{"title": item["title"], "price": str(Money.from_dict(item["price"]))} for item in data["items"]],
-        total=str(Money.from_dict(data["total"])),
+        items=[{"title": item["title"], "price": Money.from_dict(item["price"])} for item in data["items"]],
+        total=Money.from_dict(data["total"]),
         coins=data.get("coins"),  # older events lack it
         location=data["pickup_location_name"],
         link=f"{auth_settings().external_base_url}/orders/{data['order_id']}",
@@ -83,11 +83,11 @@ BUYING_RETURN_TEMPLATES = {
 }
 
 
-def _in_words(data: dict[str, Any], name: str) -> str:
+def _deadline(data: dict[str, Any], name: str) -> Deadline | None:
     """A deadline with its zone, or nothing; older events have no zone, or lack the deadline."""
     moment = data.get(name)
     time_zone = data.get("time_zone", DEFAULT_TIME_ZONE)
-    return in_words(clock.parse_rfc3339(moment), time_zone) if moment else ""
+    return Deadline(clock.parse_rfc3339(moment), time_zone) if moment else None
 
 
 @registry.handles("customer.buying_order.moved.v1")
@@ -99,8 +99,8 @@ def tell_buyer(event: Event) -> None:
     facts = {
         "order_id": data["order_id"],
         "location": data["pickup_location_name"],
-        "pick_up_until": _in_words(data, "pick_up_until"),
-        "return_until": _in_words(data, "return_until"),
+        "pick_up_until": _deadline(data, "pick_up_until"),
+        "return_until": _deadline(data, "return_until"),
         "reason": data.get("reason"),
         "is_paid": data["payment_id"] is not None,
     }
@@ -111,7 +111,7 @@ def tell_buyer(event: Event) -> None:
 def remind_of_pick_up(event: Event) -> None:
     data = event.data
     facts = {"order_id": data["order_id"], "location": data["pickup_location_name"]}
-    facts["pick_up_until"] = _in_words(data, "pick_up_until")
+    facts["pick_up_until"] = _deadline(data, "pick_up_until")
     notifications.tell(data["buyer_id"], "order-pick-up-due", f"order-pick-up-due-{data['order_id']}", **facts)
 
 
@@ -123,7 +123,7 @@ def tell_buyer_of_return(event: Event) -> None:
     if template is None:
         return
     is_something = data["refund"] is not None and data["refund"]["amount"] > 0
-    refund = str(Money.from_dict(data["refund"])) if is_something else ""
+    refund = Money.from_dict(data["refund"]) if is_something else None
     facts = {"order_id": data["order_id"], "location": data["location_name"], "refund": refund}
     facts |= _checked_pieces(data)
     notifications.tell(data["buyer_id"], template, f"{template}-{data['return_id']}", **facts)
@@ -135,7 +135,7 @@ def _checked_pieces(data: dict[str, Any]) -> dict[str, Any]:
     good = [Money.from_dict(item["price"]) for item in items if item["result"] == "good"]
     return {
         "bad": [item["title"] for item in items if item["result"] == "bad"],
-        "paid_at_once": str(sum_money(good, good[0].currency)) if good else "",
+        "paid_at_once": sum_money(good, good[0].currency) if good else None,
     }
 
 
@@ -144,7 +144,7 @@ def tell_of_refund(event: Event) -> None:
     data = event.data
     facts = {
         "order_id": data["order_id"],
-        "amount": str(Money.from_dict(data["amount"])),
+        "amount": Money.from_dict(data["amount"]),
         "coins": data["coins"] if data["method"] == "coins" else None,
     }
     notifications.tell(data["buyer_id"], "refund-made", f"refund-{data['refund_id']}", **facts)
@@ -187,7 +187,7 @@ def tell_of_assignment(event: Event) -> None:
 @registry.handles("billing.fee.due.v1")
 def tell_of_fee(event: Event) -> None:
     data = event.data
-    amount = str(Money.from_dict(data["amount"]))
+    amount = Money.from_dict(data["amount"])
     facts = {"kind": data["kind"], "order_id": data["order_id"], "amount": amount}
     notifications.tell(data["payer_id"], "fee-due", f"fee-{data['fee_id']}", **facts)
 
@@ -195,21 +195,21 @@ def tell_of_fee(event: Event) -> None:
 @registry.handles("billing.coupon.given.v1")
 def tell_of_coupon(event: Event) -> None:
     data = event.data
-    facts = {"value": str(Money.from_dict(data["value"])), "valid_until": _in_words(data, "valid_until")}
+    facts = {"value": Money.from_dict(data["value"]), "valid_until": _deadline(data, "valid_until")}
     notifications.tell(data["person_id"], "coupon-given", f"coupon-{data['coupon_id']}", **facts)
 
 
 @registry.handles("billing.payout.due.v1")
 def tell_of_payout(event: Event) -> None:
     data = event.data
-    facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
+    facts = {"amount": Money.from_dict(data["amount"]), "order_id": data["order_id"]}
     notifications.tell(data["person_id"], "payout-due", f"payout-{data['payout_id']}", **facts)
 
 
 @registry.handles("billing.payout.voided.v1")
 def tell_of_void_payout(event: Event) -> None:
     data = event.data
-    facts = {"amount": str(Money.from_dict(data["amount"])), "order_id": data["order_id"]}
+    facts = {"amount": Money.from_dict(data["amount"]), "order_id": data["order_id"]}
     notifications.tell(data["person_id"], "payout-void", f"payout-void-{data['payout_id']}", **facts)
 
 

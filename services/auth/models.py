@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.locales import DEFAULT_LOCALE
 
 
 class Base(DeclarativeBase):
@@ -17,7 +18,8 @@ class Base(DeclarativeBase):
 class User(Base):
     """Anybody who logs in: a customer or an internal user. The id is the customer id in every domain.
 
-    A customer is unverified, active or forbidden; an internal user invited, active or removed.
+    A customer is unverified, active or forbidden; an internal user invited, active or removed. `locale` is the
+    BCP 47 tag in which amounts and dates are written to this person.
     """
 
     __tablename__ = "users"
@@ -32,6 +34,7 @@ class User(Base):
     full_name: Mapped[str | None] = mapped_column(String(120))
     forbidden_reason: Mapped[str | None] = mapped_column(String(500))
     phone_number: Mapped[str | None] = mapped_column(String(16))
+    locale: Mapped[str] = mapped_column(String(35), default=DEFAULT_LOCALE)
     version: Mapped[int] = mapped_column(default=1)
     roles: Mapped[list[UserRole]] = relationship(lazy="selectin", cascade="all, delete-orphan")
 

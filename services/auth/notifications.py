@@ -7,10 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
 from libs.chassis import clock, logs
 from libs.chassis.db import session
+from libs.chassis.deadlines import Deadline
+from libs.chassis.locales import DEFAULT_LOCALE
+from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from services.auth import messages, preferences
 from services.auth.models import Notification, User
@@ -22,20 +26,28 @@ ALWAYS_BY_EMAIL = ("receipt",)
 def _templates() -> Environment:
     folder = Path(__file__).parent / "templates"
     return Environment(  # noqa: S701 plain text, no HTML
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, keep_trailing_newline=True
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, keep_trailing_newline=True, finalize=_written
     )
 
 
-def render(template: str, **facts: Any) -> tuple[str, str]:
-    """Subject (the template's first line) and text."""
-    whole = _templates().get_template(f"{template}.txt").render(**facts)
+@pass_context
+def _written(context: Context, value: Any) -> Any:
+    """What a template prints: amounts and deadlines as the reader writes them, nothing for None."""
+    if isinstance(value, Money | Deadline):
+        return value.format(context["reader_locale"])
+    return "" if value is None else value
+
+
+def render(template: str, reader_locale: str = DEFAULT_LOCALE, **facts: Any) -> tuple[str, str]:
+    """Subject (the template's first line) and text; amounts (Money) and Deadlines in the reader's locale."""
+    whole = _templates().get_template(f"{template}.txt").render(reader_locale=reader_locale, **facts)
     subject, _, text = whole.partition("\n")
     return subject.removeprefix("Subject: ").strip(), text.strip() + "\n"
 
 
 def send_mail(user: User, template: str, dedupe_id: str, **facts: Any) -> None:
     """Put a mail about the account itself on its way; the same `dedupe_id` again changes nothing."""
-    subject, text = render(template, **facts)
+    subject, text = render(template, user.locale, **facts)
     messages.put_on_its_way(dedupe_id, "email", user.email, subject, text)
 
 
@@ -51,7 +63,7 @@ def tell(user_id: str, template: str, dedupe_id: str, **facts: Any) -> None:
         return
     if session().get(Notification, notification_id) is not None:
         return
-    title, text = render(template, **facts)
+    title, text = render(template, user.locale, **facts)
     session().add(
         Notification(
             id=notification_id,

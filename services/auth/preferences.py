@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from libs.chassis import clock
+from libs.chassis import clock, locales
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
-from libs.chassis.problems import Conflict, Gone, NotFound, TooManyRequests, Unprocessable
+from libs.chassis.problems import BadRequest, Conflict, Gone, NotFound, TooManyRequests, Unprocessable
 from services.auth import messages, sns, tokens, trail
 from services.auth.models import NotificationPreferences, PhoneConfirmation, PushDevice, User
 
@@ -41,6 +41,15 @@ def of(user_id: str) -> NotificationPreferences:
     """The person's preferences, the defaults when they chose none."""
     found = session().get(NotificationPreferences, user_id)
     return found or NotificationPreferences(user_id=user_id, email=True, sms=False, push=True)
+
+
+def choose_locale(user_id: str, tag: str) -> None:
+    """Set the locale of amounts and dates, in its usual spelling; BadRequest for an unknown one."""
+    known = locales.known(tag)
+    if known is None:
+        detail = "this is no locale that we know"
+        raise BadRequest(detail, errors=[{"pointer": "/locale", "detail": detail}])
+    session().get_one(User, user_id).locale = known
 
 
 def choose(user_id: str, *, email: bool, sms: bool, push: bool) -> NotificationPreferences:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from libs.chassis import audit, email_addresses, etags
 from libs.chassis.db import session
+from libs.chassis.locales import DEFAULT_LOCALE
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from services.auth import accounts, password_changes, revocations, roles, sessions
 from services.auth.models import Role, User, UserRole
@@ -89,7 +90,7 @@ def remove(user_id: str, by: str) -> None:
         return
     before = _roles_of(user)
     user.state, user.roles, user.password_hash = "removed", [], ""
-    user.email = f"{user.id}@removed.invalid"
+    user.email, user.locale = f"{user.id}@removed.invalid", DEFAULT_LOCALE
     user.version += 1
     session().flush()
     roles.refuse_lockout()

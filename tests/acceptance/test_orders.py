@@ -280,7 +280,7 @@ def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
     assert [(one["result"], one["reason"]) for one in shown["items"]] == [("good", None), ("bad", "Torn")]
     said = buyer.told("return-checked-bad", made["order_id"])["text"]
     assert "- Straw hat" in said
-    assert "you get 49.00 EUR back" in said
+    assert "you get €49.00 back" in said
     assert resumed(scene.employee, coat_id)["state"] == "draft"
 
     path = "/admin/v1/return-contacts"

@@ -43,6 +43,7 @@ from tests.contract.documents import contract
 
 MACHINE = "a service account"
 schemathesis.openapi.format("iso-4217", st.sampled_from(sorted(MINOR_UNIT_DIGITS)))
+schemathesis.openapi.format("locale", st.sampled_from(["en", "de", "pt-PT", "ja", "zh-Hant-TW"]))
 schemathesis.openapi.format("time-zone", st.sampled_from(sorted(available_timezones())))
 CALLERS = {
     "external": ("nobody", "buyer2", MACHINE),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask
+
+from libs.chassis import locales
 from libs.chassis.security import principal
 from services.auth import accounts, password_changes
 
@@ -12,7 +15,8 @@ MAIL_SENT = {"status": "mail_sent"}
 
 def register_customer(body: dict[str, Any]) -> tuple[dict[str, str], int]:
     purposes = [consent["purpose"] for consent in body["consents"]]
-    accounts.register(body["email"], body["password"], body["full_name"], purposes)
+    locale = locales.best_match(tag for tag, quality in flask.request.accept_languages if quality)
+    accounts.register(body["email"], body["password"], body["full_name"], purposes, locale)
     return {"status": "verification_sent"}, 202
 
 

@@ -30,15 +30,16 @@ def mark_notification_read(notification_id: str) -> tuple[None, int]:
 
 
 def get_notification_settings() -> dict[str, Any]:
-    user_id = principal().subject
-    return {
-        "preferences": PreferencesSchema().dump(preferences.of(user_id)),
-        "phone_number": session().get_one(User, user_id).phone_number,
-    }
+    user = session().get_one(User, principal().subject)
+    chosen = PreferencesSchema().dump(preferences.of(user.id))
+    return {"preferences": chosen | {"locale": user.locale}, "phone_number": user.phone_number}
 
 
 def put_notification_preferences(body: dict[str, Any]) -> dict[str, Any]:
-    preferences.choose(principal().subject, email=body["email"], sms=body["sms"], push=body["push"])
+    user_id = principal().subject
+    preferences.choose(user_id, email=body["email"], sms=body["sms"], push=body["push"])
+    if "locale" in body:  # older applications do not know it
+        preferences.choose_locale(user_id, body["locale"])
     return get_notification_settings()
 
 

@@ -26,13 +26,15 @@ class People:
 
     auth: Harness
 
-    def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        answer: httpx.Response = self.auth.client.post(f"/auth/v1/{path}", json=body)
+    def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> httpx.Response:
+        answer: httpx.Response = self.auth.client.post(f"/auth/v1/{path}", json=body, headers=headers)
         return answer
 
-    def register(self, email: str = EMAIL, password: str = PASSWORD, **changes: Any) -> httpx.Response:
+    def register(
+        self, email: str = EMAIL, password: str = PASSWORD, headers: dict[str, str] | None = None, **changes: Any
+    ) -> httpx.Response:
         body = {"email": email, "password": password, "full_name": "Inês", "consents": [{"purpose": "terms"}]}
-        return self.post("registrations", body | changes)
+        return self.post("registrations", body | changes, headers)
 
     def confirm(self, token: str) -> httpx.Response:
         return self.post("email-verifications", {"token": token})

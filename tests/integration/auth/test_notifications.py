@@ -39,10 +39,28 @@ def test_a_paid_order_makes_one_receipt_in_the_account_and_as_mail(verified: Peo
     verified.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id))
     [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
     link = f"https://www.test/orders/{ORDER}"
-    assert all(part in receipt.text for part in (ORDER, "Wool coat: 49.00 EUR", "Total: 49.00", "Rossio", link))
+    assert all(part in receipt.text for part in (ORDER, "Wool coat: €49.00", "Total: €49.00", "Rossio", link))
     with db.unit_of_work(reads_only=True) as session:
         [notification] = session.scalars(select(Notification))
     assert (notification.template, notification.text) == ("receipt", receipt.text)
+
+
+def test_amounts_and_dates_are_written_as_the_reader_of_the_registration_writes_them(people: People) -> None:
+    people.register(headers={"Accept-Language": "tlh, de-DE;q=0.9, en;q=0.8, pt;q=0"})
+    [buyer_id] = people.ids()
+    people.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id))
+    own = people.auth.as_user("ines", "auth:notifications", sub=buyer_id)
+    settings = own("GET", "/auth/v1/notification-settings").json()["preferences"]
+    assert settings["locale"] == "de-DE"
+    changed = own("PUT", "/auth/v1/notification-settings/preferences", json=settings | {"locale": "PT-pt"})
+    assert changed.json()["preferences"]["locale"] == "pt-PT"
+    coupon = example_of("billing.coupon.given.v1") | {"person_id": buyer_id, "time_zone": "Europe/Lisbon"}
+    coupon |= {"value": {"amount": 1_234_567, "currency": "EUR"}, "valid_until": "2026-12-14T23:59:59.999999Z"}
+    people.auth.deliver("billing.coupon.given.v1", coupon)
+    receipt, gift = (mail.text.replace("\N{NO-BREAK SPACE}", " ") for mail in people.mails()[1:])
+    assert "Wool coat: 49,00 €\n" in receipt
+    assert "Total: 49,00 €\n" in receipt
+    assert "worth 12 345,67 €, valid until 14 de dezembro de 2026, 23:59 (Lisbon time)." in gift
 
 
 def test_an_account_lists_its_own_notifications_and_marks_them_read(verified: People) -> None:
@@ -68,7 +86,7 @@ def test_a_receipt_names_the_coins_that_were_paid(verified: People) -> None:
     by_coins = {"method": "coins", "coins": 4900}
     verified.auth.deliver("customer.buying_order.paid.v1", paid(buyer_id) | by_coins)
     [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
-    assert "Total: 49.00 EUR, paid with 4900 coins\n\nWe pack" in receipt.text
+    assert "Total: €49.00, paid with 4900 coins\n\nWe pack" in receipt.text
 
 
 @pytest.mark.parametrize(
@@ -104,7 +122,7 @@ def test_a_sale_that_is_given_up_after_its_payment_is_told_too(verified: People)
     assert len([mail for mail in verified.mails() if "payment" in mail.subject]) == 2
 
 
-@pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get 10.00 EUR back")])
+@pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get €10.00 back")])
 def test_a_buyer_is_told_what_was_decided_after_a_bad_check(verified: People, amount: int, text: str) -> None:
     [buyer_id] = verified.ids()
     data = example_of("customer.return_buying_order.moved.v1") | {
@@ -130,8 +148,8 @@ def test_a_buyer_is_told_which_piece_is_bad_and_what_comes_back_for_the_rest(ver
         verified.auth.deliver("customer.return_buying_order.moved.v1", data)
     told = {mail.subject: mail.text for mail in verified.mails()}
     checked = told["We found damage on your return"]
-    assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get 49.00 EUR" in checked
-    assert "you get 59.00 EUR back in all, as we agreed" in told["What you get back for your return"]
+    assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get €49.00" in checked
+    assert "you get €59.00 back in all, as we agreed" in told["What you get back for your return"]
 
 
 def test_a_list_comes_in_pages(verified: People) -> None:
@@ -189,10 +207,10 @@ def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) ->
     ("event_type", "person", "told"),
     [
         ("admin.work_order.moved.v1", "assignee_id", "collecting"),
-        ("billing.fee.due.v1", "payer_id", "3.00 EUR"),
-        ("billing.coupon.given.v1", "person_id", "5.00 EUR"),
-        ("billing.payout.due.v1", "person_id", "19.60 EUR"),
-        ("billing.payout.voided.v1", "person_id", "Your share of 19.60 EUR is not paid out"),
+        ("billing.fee.due.v1", "payer_id", "€3.00"),
+        ("billing.coupon.given.v1", "person_id", "€5.00"),
+        ("billing.payout.due.v1", "person_id", "€19.60"),
+        ("billing.payout.voided.v1", "person_id", "Your share of €19.60 is not paid out"),
     ],
 )
 def test_who_it_concerns_is_told_of_work_fees_and_gains(
@@ -279,7 +297,7 @@ def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
     texts = {item["template"]: item["text"] for item in listed}
     assert all(ORDER in text for text in texts.values())
     assert "Rossio" in texts["order-in-box"]
-    assert "7 December 2026, 23:59 (Lisbon time)" in texts["order-picked-up"]
+    assert "December 7, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)" in texts["order-picked-up"]
 
 
 def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
@@ -302,7 +320,7 @@ def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
     assert len(texts) == 6
     assert sum("What you paid is given back" in text for text in texts) == 1
     assert sum("Nothing was charged" in text for text in texts) == 1
-    assert sum("You get 49.00 EUR back" in text for text in texts) == 1
+    assert sum("You get €49.00 back" in text for text in texts) == 1
     assert sum("4900 coins are in your account again" in text for text in texts) == 1
 
 
@@ -327,11 +345,11 @@ def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: Peo
         for item, said in zip(
             reversed(listed),
             (
-                "by 30 November 2026, 23:59 (Lisbon time)",
-                "by 30 November 2026, 23:59 (Lisbon time)",
+                "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
+                "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
                 "not taken out of its box at Rossio in time. What you paid is given back",
                 "we cannot bring it to you; we are sorry. What you paid is given back",
-                "You get 49.00 EUR back",
+                "You get €49.00 back",
             ),
             strict=True,
         )

@@ -54,7 +54,17 @@ def order_expires(people: People, order: str = "1") -> None:
 
 def test_email_and_push_are_on_and_sms_is_off_at_first(people: People, buyer: str) -> None:
     answer = people.ask(buyer, "GET", SETTINGS).json()
-    assert answer == {"preferences": {"email": True, "sms": False, "push": True}, "phone_number": None}
+    channels = {"email": True, "sms": False, "push": True}
+    assert answer == {"preferences": channels | {"locale": "en"}, "phone_number": None}
+
+
+def test_a_locale_is_kept_until_another_known_one_is_chosen(people: People, buyer: str) -> None:
+    path, channels = f"{SETTINGS}/preferences", {"email": True, "sms": False, "push": True}
+    assert people.ask(buyer, "PUT", path, json=channels | {"locale": "ja"}).status_code == 200
+    for unknown in ("tlh", "de_DE", "root", "x" * 36, ""):
+        refused = people.ask(buyer, "PUT", path, json=channels | {"locale": unknown})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/locale")
+    assert people.ask(buyer, "PUT", path, json=channels).json()["preferences"] == channels | {"locale": "ja"}
 
 
 def test_sms_need_a_confirmed_number(people: People, buyer: str, sent: list[Any]) -> None:

@@ -7,7 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from libs.chassis import db
+from libs.chassis.locales import DEFAULT_LOCALE
 from services.auth import demo
+from services.auth.models import User
 from tests.integration.auth.people import EMAIL, People, slug
 
 NEW = "sunny-teapot-marathon"
@@ -116,6 +119,16 @@ def test_a_removed_user_is_out_at_once_and_the_address_is_free_again(office: Off
     assert office.ask("POST", f"staff/{user_id}/password-resets").status_code == 409
     again, _ = hire(office)
     assert again != user_id
+
+
+def test_staff_choose_their_locale_and_a_removed_user_has_none_any_more(office: Office) -> None:
+    user_id, token = hire(office)
+    wanted = {"email": True, "sms": False, "push": True, "locale": "de"}
+    changed = office.people.ask(token, "PUT", "notification-settings/preferences", "internal", json=wanted)
+    assert changed.json()["preferences"] == wanted
+    assert office.ask("DELETE", f"staff/{user_id}").status_code == 204
+    with db.unit_of_work(reads_only=True) as session:
+        assert session.get_one(User, user_id).locale == DEFAULT_LOCALE
 
 
 @pytest.mark.real_servers

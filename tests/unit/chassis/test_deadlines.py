@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.deadlines import end_of_day, in_words, is_time_zone
+from libs.chassis.deadlines import Deadline, end_of_day, in_words, is_time_zone
 
 LISBON, AZORES, KIRITIMATI = "Europe/Lisbon", "Atlantic/Azores", "Pacific/Kiritimati"
 ZONES = st.sampled_from([LISBON, AZORES, KIRITIMATI, "Africa/Cairo", "America/Havana", "America/Sao_Paulo", "UTC"])
@@ -51,15 +51,27 @@ def test_the_next_moment_is_the_next_day(seconds: int, days: int, zone: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("moment", "zone", "words"),
+    ("moment", "zone", "locale", "words"),
     [
-        ("2026-12-14T23:59:59.999999Z", LISBON, "14 December 2026, 23:59 (Lisbon time)"),
-        ("2026-07-02T22:59:59.999999Z", LISBON, "2 July 2026, 23:59 (Lisbon time)"),
-        ("2026-07-02T22:59:59.999999Z", "America/Sao_Paulo", "2 July 2026, 19:59 (Sao Paulo time)"),
+        ("2026-12-14T23:59:59.999999Z", LISBON, "en", "December 14, 2026, 11:59 PM (Lisbon time)"),
+        ("2026-12-14T23:59:59.999999Z", LISBON, "de", "14. Dezember 2026, 23:59 (Lisbon time)"),
+        ("2026-12-14T23:59:59.999999Z", LISBON, "pt-PT", "14 de dezembro de 2026, 23:59 (Lisbon time)"),
+        ("2026-12-14T23:59:59.999999Z", LISBON, "ja", "2026年12月14日 23:59 (Lisbon time)"),
+        ("2026-07-02T22:59:59.999999Z", LISBON, "en-GB", "2 July 2026, 23:59 (Lisbon time)"),
+        ("2026-07-02T22:59:59.999999Z", "America/Sao_Paulo", "de", "2. Juli 2026, 19:59 (Sao Paulo time)"),
+        ("2026-07-02T22:59:59.999999Z", LISBON, "tlh", "July 2, 2026, 11:59 PM (Lisbon time)"),
     ],
 )
-def test_people_read_day_time_and_zone(moment: str, zone: str, words: str) -> None:
-    assert in_words(datetime.fromisoformat(moment), zone) == words
+def test_people_read_day_time_and_zone_as_their_locale_writes_them(
+    moment: str, zone: str, locale: str, words: str
+) -> None:
+    deadline = Deadline(datetime.fromisoformat(moment), zone)
+    assert deadline.format(locale).replace("\N{NARROW NO-BREAK SPACE}", " ") == words
+
+
+def test_a_deadline_for_an_unknown_reader_is_in_the_default_locale() -> None:
+    moment = datetime(2026, 12, 14, 12, tzinfo=UTC)
+    assert in_words(moment) == Deadline(moment).format("en")
 
 
 @pytest.mark.parametrize("name", ["", "Lisbon", "europe/lisbon", "Europe/Lisbon ", "../etc/passwd", "WET/Lisbon"])

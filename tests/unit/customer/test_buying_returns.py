@@ -40,7 +40,7 @@ def test_the_return_window_ends_at_its_deadline(
         if refusal is None:
             buying_returns.refuse_unless_returnable(order(state=state))
             return
-        with pytest.raises(refusal, match=r"30 November 2026, 12:00 \(Lisbon time\)"):
+        with pytest.raises(refusal, match=r"November 30, 2026, 12:00\sPM \(Lisbon time\)"):
             buying_returns.refuse_unless_returnable(order(state=state))
 
 
