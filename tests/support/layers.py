@@ -26,10 +26,10 @@ class Layer:
 
 
 LAYERS = (
-    Layer("unit", budget=60),
-    Layer("contract", budget=60),
-    Layer("integration", budget=400, full_budget=600),
-    Layer("acceptance", budget=300, full_budget=600),
+    Layer("unit", budget=50),
+    Layer("contract", budget=40),
+    Layer("integration", budget=450, full_budget=400),
+    Layer("acceptance", budget=250, full_budget=700),
     Layer("security", budget=0, full_budget=200, full=True),
     Layer("attacks", budget=0, full_budget=300, full=True),
     Layer("helm", budget=0, full_budget=120, full=True),
