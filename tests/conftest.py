@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import hypothesis
 import pytest
 import structlog
 
@@ -17,6 +18,9 @@ from tests.support.layers import TimeReport, layer_of
 from tests.support.scheduling import Scheduling, longest_first
 
 ROOT = Path(__file__).resolve().parents[1]
+# A deadline for one example would fail a run on a busy machine; --timeout bounds the whole test.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 RESULTS = ROOT / ".run" / "test-results.json"
 Stack = Literal["embedded", "servers"]
 _stories: dict[str, dict[str, list[str]]] = {"passed": defaultdict(list), "failed": defaultdict(list)}

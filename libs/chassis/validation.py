@@ -98,9 +98,20 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
     return found
 
 
+_FORMATS_IN_WORDS = {
+    "email": "an email address such as ana@example.org, without a name",
+    "date-time": "a time such as 2026-11-30T20:45:00Z (RFC 3339, no leap second, years 1000 to 9998)",
+    "locale": "a locale such as pt-PT",
+    "iso-4217": "a currency code of ISO 4217 such as EUR",
+    "time-zone": "a time zone such as Europe/Lisbon",
+}
+
+
 def _message(error: Any) -> str:
     """What is wrong; of a value that is not one of a list, the whole list, which the library cuts off."""
     options = getattr(error.kind, "options", None)
+    if (wanted := _FORMATS_IN_WORDS.get(getattr(error.kind, "format", ""))) is not None:
+        return f"{json.dumps(error.instance, ensure_ascii=False)[:60]} is not {wanted}"
     if not isinstance(options, list):
         return str(error.message)
     value, *known = (json.dumps(one, ensure_ascii=False) for one in (error.instance, *options))
@@ -213,7 +224,10 @@ class ParametersValidator(ParameterValidator):
         extra = self.validate_query_parameter_list(request, security_params=self.security_query_params)
         found = [{"pointer": f"query/{name}", "detail": "not a parameter of this operation"} for name in extra]
         sent = parse_qsl(request.scope["query_string"].decode("latin1"), keep_blank_values=True)
-        found += _repeated(name for name, _ in sent) + self._misspelt(dict(sent))
+        found += _repeated("query", (name for name, _ in sent)) + self._misspelt(dict(sent))
+        declared = {parameter["name"].lower() for parameter in self.parameters.get("header", [])}
+        headers = (name.decode("latin1").lower() for name, _ in request.scope["headers"])
+        found += _repeated("header", (name for name in headers if name in declared))
         for place, values in (
             ("query", request.query_params),
             ("path", request.path_params),
@@ -247,10 +261,10 @@ class ParametersValidator(ParameterValidator):
         return faults(compiled(schema), texts.normalised(schema, value) if place == "query" else value, pointer)
 
 
-def _repeated(sent: Iterable[str]) -> list[dict[str, str]]:
+def _repeated(place: str, sent: Iterable[str]) -> list[dict[str, str]]:
     """A parameter that comes twice is refused: a firewall before us may read the one, and we the other."""
     counts = Counter(sent).items()
-    return [{"pointer": f"query/{name}", "detail": "sent more than once"} for name, count in counts if count > 1]
+    return [{"pointer": f"{place}/{name}", "detail": "sent more than once"} for name, count in counts if count > 1]
 
 
 class AnswerValidator(JSONResponseBodyValidator):

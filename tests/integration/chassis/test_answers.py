@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 
 from libs.chassis import db, health, metrics, operations, response_checks, validation
 from libs.chassis.settings import overridden
 from tests.integration.chassis.conftest import Notes, running_notes
+from tests.support.harness import token, user_id
 
 NOBODY: dict[str, Any] = {"headers": {"Authorization": ""}}
 NOTE = "not_" + "0" * 32
@@ -73,6 +75,15 @@ def test_the_cursor_of_another_list_is_refused(quick_notes: Notes) -> None:
     assert quick_notes.client.get(f"{path}0&kind=long&cursor={cursor}").json()["items"][0]["title"] == "b"
     for other in ("/notes/v1/notes?kind=short", "/notes/v1/notes?limit=1", "/notes/v1/drafts?kind=long"):
         assert pointers(quick_notes.client.get(f"{other}&cursor={cursor}")) == {"query/cursor"}
+
+
+def test_a_header_of_the_contract_that_comes_twice_is_refused(quick_notes: Notes) -> None:
+    bearer = f"Bearer {token(user_id('ana'), 'notes:write')}"
+    headers = [("Authorization", bearer), ("Idempotency-Key", "key-00001"), ("Idempotency-Key", "bad key!")]
+    answer = quick_notes.client.post("/notes/v1/notes", json={"title": "one"}, headers=httpx.Headers(headers))
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"pointer": "header/idempotency-key", "detail": "sent more than once"}]
+    assert quick_notes.titles() == []
 
 
 def test_a_parameter_that_comes_twice_is_refused(quick_notes: Notes) -> None:
