@@ -45,7 +45,7 @@ class _Kind:
 
 
 def reconcile() -> None:
-    """Compare as much as is due and fits into one run; while the provider is away, the next run goes on.
+    """Compare as much as is due and fits into one run; while the provider is unavailable, the next run continues.
 
     One that cannot be compared is reported and does not block the others.
     """
