@@ -11,14 +11,14 @@ FROM ${BUILDER} AS chassis-packages
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/chassis.lock images/install.sh images/trim.py images/compile.py /build/
+COPY tools/images/build_steps/locks/chassis.lock tools/images/build_steps/install.sh tools/images/build_steps/trim.py tools/images/build_steps/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/chassis.lock", "/opt/reclothes/chassis"]
 
 FROM ${BUILDER} AS tools
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/tools.lock images/install.sh images/trim.py images/compile.py /build/
+COPY tools/images/build_steps/locks/tools.lock tools/images/build_steps/install.sh tools/images/build_steps/trim.py tools/images/build_steps/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/tools.lock", "/opt/tools"]
 
 # What this service needs beside that, the service itself, and the list of all that is in the image, below /image.
@@ -29,7 +29,7 @@ ARG SERVICE
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
-COPY images/locks/${SERVICE}.lock images/*.sh images/*.py /build/
+COPY tools/images/build_steps/locks/${SERVICE}.lock tools/images/build_steps/*.sh tools/images/build_steps/*.py /build/
 RUN sh /build/install.sh "/build/${SERVICE}.lock" /image/opt/reclothes/service
 COPY libs/__init__.py /image/app/libs/__init__.py
 COPY libs/chassis /image/app/libs/chassis
@@ -42,7 +42,7 @@ RUN python3 /build/compile.py /image/app && \
 
 FROM ${BASE}
 # Nothing is ever installed into a finished image, and nothing in it makes anybody root.
-COPY images/harden.py /opt/reclothes/
+COPY tools/images/build_steps/harden.py /opt/reclothes/
 RUN ["python3", "/opt/reclothes/harden.py"]
 COPY --from=chassis-packages /opt/reclothes/chassis /opt/reclothes/chassis
 ARG SERVICE

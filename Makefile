@@ -16,7 +16,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 setup: ## make .venv from the lock file (all other targets do it by themselves)
-	@$(PYTHON) libs/runner/bootstrap.py
+	@$(PYTHON) tools/local_platform/bootstrap.py
 
 run: setup ## start the whole platform; RUN_OPTIONS="--help" lists options, WAF=1 puts a firewall in front
 	@exec $(BIN)/reclothes run $(if $(filter 1,$(WAF)),--waf) $(RUN_OPTIONS)
@@ -51,7 +51,7 @@ test-changed: setup ## run the tests of what has changed since SINCE (default: m
 	@$(BIN)/python -m tests.support.changed $(SINCE_OPTION) $(if $(LIST),--list)
 
 test-full: setup ## run all other tests: MariaDB and Redis (installed from Debian when it may), races, attacks, images
-	@$(BIN)/python -m libs.runner.test_servers
+	@$(BIN)/python -m tools.local_platform.test_servers
 	$(PYTEST) -m full $(REPORT_OPTIONS)
 	@$(if $(REPORTS),$(BIN)/coverage xml -q -o $(REPORTS)/coverage.xml && $(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90,:)
 
@@ -89,31 +89,31 @@ bench: setup ## speed, as ratios measured side by side in one run
 UNWANTED = --no-emit-package rfc3987-syntax --no-emit-package lark
 
 lock: setup ## write requirements.lock anew from setup.cfg
-	$(BIN)/uv pip compile setup.cfg libs/runner/build-requirements.in --all-extras --universal --python-version 3.11 \
+	$(BIN)/uv pip compile setup.cfg tools/local_platform/build-requirements.in --all-extras --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --quiet $(UNWANTED) --output-file requirements.lock
-	$(BIN)/python -m libs.images.locks
+	$(BIN)/python -m tools.images.locks
 
 SERVICE_OPTION = $(if $(SERVICE),--service $(SERVICE))
 
 images: setup ## build the images without a Docker engine, as root; SERVICE=auth for one, FRESH=1 without the cache, REFRESH=1 with Debian's newest
-	@$(BIN)/python -W ignore -m libs.images build $(SERVICE_OPTION) $(if $(filter 1,$(FRESH)),--fresh) $(if $(filter 1,$(REFRESH)),--refresh-base)
+	@$(BIN)/python -W ignore -m tools.images build $(SERVICE_OPTION) $(if $(filter 1,$(FRESH)),--fresh) $(if $(filter 1,$(REFRESH)),--refresh-base)
 
 push-images: setup ## push the images to REGISTRY=host:port; TAG=… (default: the commit), SERVICE=auth for one
-	@$(BIN)/python -W ignore -m libs.images push $(SERVICE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))" $(if $(TAG),--tag $(TAG))
+	@$(BIN)/python -W ignore -m tools.images push $(SERVICE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))" $(if $(TAG),--tag $(TAG))
 
 demo-images: images ## play the demo on a platform that runs from the images, through a registry on this machine
-	@$(BIN)/python -W ignore -m libs.images demo
+	@$(BIN)/python -W ignore -m tools.images demo
 
 helm-render: setup ## write what releases would send to build/helm; ENV=dev SERVICE=auth TAG=… for one
-	@$(BIN)/python -W ignore -m libs.charts render $(SERVICE_OPTION) $(if $(ENV),--env $(ENV)) $(if $(TAG),--tag $(TAG))
+	@$(BIN)/python -W ignore -m tools.charts render $(SERVICE_OPTION) $(if $(ENV),--env $(ENV)) $(if $(TAG),--tag $(TAG))
 
 helm-lint: setup checkov-setup ## lint the chart with all values, and scan what it renders
-	@$(BIN)/python -W ignore -m libs.charts lint
-	@$(BIN)/python -W ignore -m libs.charts render >/dev/null
+	@$(BIN)/python -W ignore -m tools.charts lint
+	@$(BIN)/python -W ignore -m tools.charts render >/dev/null
 	@.venv-checkov/bin/checkov --config-file helm/checkov.yaml --directory build/helm
 
 audit: setup ## look for known vulnerabilities in the locked packages (needs PyPI); fails for findings only
-	@$(BIN)/python -m libs.runner.audit
+	@$(BIN)/python -m tools.local_platform.audit
 
 INFRA := .venv-infra/bin
 
@@ -122,10 +122,10 @@ infra-lock: setup ## write the locks of the cloud's tools anew (infra/*.in)
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --quiet --output-file infra/$$tools.lock || exit 1; done
 
 infra-setup: ## make .venv-infra, the tools of the cloud (AWS CDK, cfn-lint, cdk-nag)
-	@$(PYTHON) libs/runner/bootstrap.py --venv .venv-infra --lock infra/requirements.lock --no-own
+	@$(PYTHON) tools/local_platform/bootstrap.py --venv .venv-infra --lock infra/requirements.lock --no-own
 
 checkov-setup: ## make .venv-checkov, apart since checkov holds boto3 back
-	@$(PYTHON) libs/runner/bootstrap.py --venv .venv-checkov --lock infra/checkov.lock --no-own
+	@$(PYTHON) tools/local_platform/bootstrap.py --venv .venv-checkov --lock infra/checkov.lock --no-own
 
 infra: setup infra-setup ## make the templates of all environments, and the picture of the network
 	@$(BIN)/python -m infra.inputs infra/out/inputs
@@ -139,8 +139,8 @@ infra-test: infra checkov-setup ## lint the templates, and prove who can reach w
 infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
 	@$(INFRA)/python -m infra.costs
 
-# From a commit to a release; docs/delivery.md tells it from the beginning. `python -m libs.delivery --help` has the rest.
-DELIVERY := $(BIN)/python -W ignore -m libs.delivery
+# From a commit to a release; docs/delivery.md tells it from the beginning. `python -m tools.release --help` has the rest.
+DELIVERY := $(BIN)/python -W ignore -m tools.release
 SINCE_OPTION = $(if $(SINCE),--since $(SINCE))
 
 docs: setup ## write the documentation of both gateways, the events and the guides to build/docs
@@ -151,7 +151,7 @@ sdk: setup ## make the Python and TypeScript SDKs of both gateways in build/sdk
 
 gateway-documents: setup ## write what Amazon API Gateway imports to build/gateways
 	@mkdir -p build/gateways
-	@for gateway in external internal; do $(BIN)/python -W ignore -m libs.gateway amazon $$gateway build/gateways/$$gateway.json \
+	@for gateway in external internal; do $(BIN)/python -W ignore -m tools.gateway amazon $$gateway build/gateways/$$gateway.json \
 	  --stage-settings build/gateways/$$gateway-stage.json || exit 1; echo build/gateways/$$gateway.json; done
 
 compatibility: setup ## what contracts and events break for callers of the last release; SINCE=commit for another one
@@ -161,7 +161,7 @@ migrations: setup ## whether the last release survives the new migrations; SINCE
 	@$(DELIVERY) migrations $(SINCE_OPTION)
 
 jenkins-lint: setup ## lint the Jenkinsfile; installs Java from Debian when it may
-	@$(BIN)/python -m libs.delivery.jenkins_lint
+	@$(BIN)/python -m tools.release.jenkins_lint
 
 sbom: setup ## list all locked packages as CycloneDX in build/sbom.cdx.json
 	@mkdir -p build && $(BIN)/cyclonedx-py requirements requirements.lock --output-reproducible --of JSON -o build/sbom.cdx.json
@@ -199,4 +199,4 @@ release: setup ## show what the release VERSION=1.2.3 would be; CONFIRM=1 commit
 	@$(DELIVERY) release $(or $(VERSION),$(error say which: VERSION=1.2.3)) $(if $(filter 1,$(CONFIRM)),--confirm)
 
 clean: ## remove what can be made again (not .run, which holds data)
-	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules tools/*/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules tools/npm/*/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -24,8 +24,8 @@ from infra.network import ranges
 from infra.network.data_flow import ENTRY_OWNER
 from libs.chassis import topology
 from libs.chassis.service import NAMES
-from libs.gateway.amazon import Place
-from libs.gateway.build import GATEWAYS, write_amazon_documents
+from tools.gateway.amazon import Place
+from tools.gateway.build import GATEWAYS, write_amazon_documents
 
 
 def topology_of(prefix: str) -> dict[str, Any]:

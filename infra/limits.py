@@ -13,7 +13,7 @@ USABLE = 0.95
 ADVICE = {
     "bytes": (
         "Most of a gateway's template is its document: leave out of it what Amazon does not need "
-        "(libs/gateway/amazon.py), or let the API read it from S3 (BodyS3Location)"
+        "(tools/gateway/amazon.py), or let the API read it from S3 (BodyS3Location)"
     ),
     "resources": "Give a part of the stack a stack of its own",
     "outputs": "Give a part of the stack a stack of its own",

@@ -18,9 +18,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "costs.md"
 HEAD = """# What the environments cost in a month
 
 Made by `make infra-costs`: counted in the templates and, for the clusters at their smallest, in
-`kops/environments`; multiplied by the list prices in `infra/costs/prices.yaml` (eu-central-1, US dollars, without
-tax); with the use that `infra/costs/usage.yaml` assumes. Prices and use are assumptions; change them there, not
-here. Free tiers, savings plans and the lower prices of spot machines are left out.
+`infra/kops/environments`; multiplied by the list prices in `infra/costs/prices.yaml` (eu-central-1, US dollars,
+without tax); with the use that `infra/costs/usage.yaml` assumes. Prices and use are assumptions; change
+them there, not here. Free tiers, savings plans and the lower prices of spot machines are left out.
 """
 
 

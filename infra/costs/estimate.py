@@ -14,8 +14,8 @@ from infra import environment as environments
 from infra.environment import SERVICES
 
 FOLDER = Path(__file__).parent
-KOPS = FOLDER.parents[1] / "kops" / "environments"
-# As libs/delivery/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
+KOPS = FOLDER.parents[0] / "kops" / "environments"
+# As tools/release/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
 MACHINE_GIGABYTES, ETCD_GIGABYTES = 40, 2 * 20
 Resource = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""The function that changes a gateway's opaque tokens into JWTs, `libs/gateway/amazon/authorizer.py`."""
+"""The function that changes a gateway's opaque tokens into JWTs, `tools/gateway/amazon/authorizer.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.names import group_id, subnet_ids
 from infra.network.service_network import ServiceNetwork
 from infra.retention import kept
 
-CODE = Path(__file__).resolve().parents[2] / "libs" / "gateway" / "amazon" / "authorizer.py"
+CODE = Path(__file__).resolve().parents[2] / "tools" / "gateway" / "amazon" / "authorizer.py"
 RUNTIME = "python3.14"
 TIMEOUT_SECONDS = 5  # the function itself gives up on auth after three
 MEMORY_MB = 256

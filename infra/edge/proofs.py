@@ -15,7 +15,7 @@ from constructs import Construct
 
 from infra.names import logical
 
-PROOF_HEADER = "X-Gateway-Proof"  # as libs/gateway/amazon/document.py maps it
+PROOF_HEADER = "X-Gateway-Proof"  # as tools/gateway/amazon/document.py maps it
 GATEWAYS = ("external", "internal")
 VERSIONS = ("a", "b")
 LENGTH = 48

@@ -136,7 +136,7 @@ def _dropped(dimensions: dict[str, str]) -> cloudwatch.MathExpression:
 
 
 def of_nodes(environment: str, service: str, cluster: str) -> Iterator[Watch]:
-    """The fullest disk of a cluster's machines, as the agent of kops/node-metrics.yaml tells it.
+    """The fullest disk of a cluster's machines, as the agent of infra/kops/node-metrics.yaml tells it.
 
     Kubernetes itself clears away images from 85 % on; what is above that for long does not get less by itself.
     """

@@ -1,7 +1,7 @@
 """The same table, proven by packets: the network of the templates built from Linux network namespaces.
 
 Every actor tries the probed ports of every other one, each with real connections and datagrams. It needs root,
-iproute2 and nftables; as root on Debian they are installed (libs/runner/test_servers.py).
+iproute2 and nftables; as root on Debian they are installed (tools/local_platform/test_servers.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.reachability import prober
 from infra.reachability.design import Flow
 from infra.reachability.namespaces import Topology
 from infra.reachability.places import Actor
-from libs.runner import test_servers
+from tools.local_platform import test_servers
 
 ENVIRONMENT = "prod"
 # Every port of the design, the bounds of its ranges, and some that nobody should ever open.

@@ -118,7 +118,7 @@ def test_every_nat_gateway_is_watched(environment: str) -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_disks_of_every_cluster_are_watched_by_the_number_that_its_machines_send(environment: str) -> None:
     """The names are those of the agent's file, which `make kops` writes for each cluster."""
-    documents = yaml.safe_load_all((ROOT / "kops" / "node-metrics.yaml").read_text())
+    documents = yaml.safe_load_all((ROOT / "infra" / "kops" / "node-metrics.yaml").read_text())
     [settings] = [one["data"]["cwagentconfig.json"] for one in documents if one["kind"] == "ConfigMap"]
     told = json.loads(settings)["metrics"]
     domain = load_environment(environment).domain

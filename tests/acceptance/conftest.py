@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token
 from tests.acceptance.scene import Scene, make_scene
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
+from tools.demo.people import Actor, Customer, Json, Mailbox, Staff, verification_token
 
 __all__ = ["platform", "undisturbed"]
 

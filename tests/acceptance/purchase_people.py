@@ -11,11 +11,11 @@ from typing import Any, Literal, TypeVar
 
 import httpx
 
-from libs.runner.actors import Actor, Customer, Json, Staff, UnexpectedAnswer, idempotency_key
-from libs.runner.box_controller import Door
 from tests.acceptance.conftest import coat
 from tests.acceptance.scene import Scene
 from tests.support.stores import Stores
+from tools.box_simulator.controller import Door
+from tools.demo.people import Actor, Customer, Json, Staff, UnexpectedAnswer, idempotency_key
 
 T = TypeVar("T")
 REFUSALS = (402, 403, 404, 409, 422)

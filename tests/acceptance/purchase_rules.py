@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 
-from libs.runner.actors import Customer, Json, Staff, wait_for
 from tests.acceptance.purchase_people import patiently
 from tests.acceptance.purchase_walk import ENDED, RETURN_ENDED, Walk
 from tests.acceptance.scene import Scene
 from tests.support.disturber import Disturber
 from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN
 from tests.support.stores import Stores
+from tools.demo.people import Customer, Json, Staff, wait_for
 
 QUIET_SECONDS = 240.0  # a message that failed often comes back after minutes
 LOOKS = 3  # what is read piece by piece may have changed in between: a fault is one that stays

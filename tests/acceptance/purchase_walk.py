@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 
 from libs.chassis.clock import now, rfc3339
-from libs.runner.actors import Customer, Json, idempotency_key
 from tests.acceptance.purchase_people import Back, Order, People, patiently
 from tests.acceptance.scene import Scene
 from tests.support.disturber import Disturber
 from tests.support.stores import Stores
+from tools.demo.people import Customer, Json, idempotency_key
 
 GOOD_CARD, DECLINED_CARD, CARD_WITH_CHECK = "4242424242424242", "4000000000000341", "4000002500003155"
 FATES = (

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from libs.runner.actors import Actor, Customer, Json, Staff, idempotency_key, wait_for
-from libs.runner.box_controller import BoxController, Door, install
 from tests.support.platform import RunningPlatform
+from tools.box_simulator.controller import BoxController, Door, install
+from tools.demo.people import Actor, Customer, Json, Staff, idempotency_key, wait_for
 
 COAT = {"category": "coats", "size": "M", "condition": "good"}
 STORY = "It saw the northern lights."

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, verification_token, wait_for
 from tests.acceptance.conftest import MakeCustomer
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Actor, Customer, Json, Mailbox, Staff, verification_token, wait_for
 
 NEW_PASSWORD = "sunny-teapot-marathon"
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from libs.runner.actors import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
 from tests.acceptance.conftest import MakeCustomer
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
 
 
 @pytest.mark.story("b-bu-01")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from libs.runner.actors import Customer, Json, Staff, idempotency_key, wait_for
 from tests.acceptance.conftest import MakeCustomer
 from tests.acceptance.scene import Scene
+from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import zxingcpp
 from PIL import Image
 
 from libs.chassis.grants import GrantRefused
-from libs.runner.actors import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
-from libs.runner.coat_picture import coat_picture
 from tests.acceptance.conftest import MakeCustomer, MakeScene
 from tests.acceptance.scene import COAT, STORY, Scene, refused
+from tools.demo.coat_picture import coat_picture
+from tools.demo.people import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from libs.runner.actors import Customer, Mailbox, Staff, verification_token
 from tests.acceptance.conftest import MakeCustomer
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Customer, Mailbox, Staff, verification_token
 
 
 @pytest.mark.story("c-01")

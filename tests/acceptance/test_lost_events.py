@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from libs.runner.actors import Customer, Json, wait_for
 from tests.acceptance.conftest import MakeCustomer
 from tests.acceptance.scene import Scene
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Customer, Json, wait_for
 
 WITHIN_SECONDS = 60
 

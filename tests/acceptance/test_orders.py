@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.clock import now, rfc3339
-from libs.runner.actors import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 from tests.acceptance.conftest import MakeCustomer, MakeScene
 from tests.acceptance.scene import Scene, refused
+from tools.demo.people import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 
 OPENINGS = "/locker/v1/openings"
 

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.runner.actors import Customer, Staff, wait_for
-from libs.runner.coat_picture import coat_picture
 from tests.acceptance.conftest import MakeCustomer, coat
 from tests.support.platform import RunningPlatform
+from tools.demo.coat_picture import coat_picture
+from tools.demo.people import Customer, Staff, wait_for
 
 
 @pytest.mark.story("mf-op-01")

@@ -17,8 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from libs.runner.actors import Actor, Customer, Mailbox, Staff, idempotency_key, verification_token, wait_for
-from libs.runner.layout import SERVICES
 from tests.acceptance.purchase_rules import Quiet, Rules
 from tests.acceptance.purchase_walk import Walk
 from tests.acceptance.scene import Scene, make_scene
@@ -26,6 +24,8 @@ from tests.attacks.gateways import without_throttles
 from tests.support.disturber import Disturber
 from tests.support.platform import RunningPlatform
 from tests.support.stores import Stores
+from tools.demo.people import Actor, Customer, Mailbox, Staff, idempotency_key, verification_token, wait_for
+from tools.local_platform.layout import SERVICES
 
 SEED = int(os.environ.get("WALK_SEED") or 8)
 STEPS = int(os.environ.get("WALK_STEPS") or 200)

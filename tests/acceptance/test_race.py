@@ -19,7 +19,9 @@ import httpx
 import pymongo
 import pytest
 
-from libs.runner.actors import (
+from tests.attacks.gateways import OpenGate, without_throttles
+from tests.support.platform import RunningPlatform
+from tools.demo.people import (
     Customer,
     Json,
     Mailbox,
@@ -29,8 +31,6 @@ from libs.runner.actors import (
     verification_token,
     wait_for,
 )
-from tests.attacks.gateways import OpenGate, without_throttles
-from tests.support.platform import RunningPlatform
 
 BUYERS, COATS, AT_ONCE = 200, 20, 24
 WITH_COINS, COINS = 60, 40_000

@@ -12,11 +12,11 @@ from types import ModuleType
 import httpx
 import pytest
 
-from libs.delivery.sdk import build_sdk
-from libs.delivery.smoke import Account, Smoke
-from libs.runner.actors import Customer
 from tests.acceptance.conftest import MakeCustomer
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Customer
+from tools.release.sdk import build_sdk
+from tools.release.smoke import Account, Smoke
 
 
 def test_a_platform_that_is_up_passes_the_smoke_test(platform: RunningPlatform, new_customer: MakeCustomer) -> None:

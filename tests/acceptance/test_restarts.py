@@ -16,13 +16,14 @@ import httpx
 import pytest
 from rich.console import Console
 
-from libs.runner import demo_story, processes
-from libs.runner.actors import wait_for
-from libs.runner.credentials import ensure
-from libs.runner.layout import SERVICES
-from libs.runner.readiness import is_ready
-from libs.runner.supervision import control
 from tests.support.platform import RunningPlatform, orphans_of
+from tools.demo import story
+from tools.demo.people import wait_for
+from tools.local_platform import processes
+from tools.local_platform.credentials import ensure
+from tools.local_platform.layout import SERVICES
+from tools.local_platform.readiness import is_ready
+from tools.local_platform.supervision import control
 
 
 def states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:
@@ -59,9 +60,7 @@ def wait_until_all_are_ready(platform: RunningPlatform) -> None:
 def play_the_demo(platform: RunningPlatform) -> None:
     told = io.StringIO()
     console = Console(file=told, width=200)
-    passed = demo_story.play(
-        platform.external_url, platform.internal_url, platform.ca_file, platform.maildir, console
-    )
+    passed = story.play(platform.external_url, platform.internal_url, platform.ca_file, platform.maildir, console)
     assert passed, told.getvalue()
 
 

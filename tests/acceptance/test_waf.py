@@ -20,15 +20,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from libs.gateway.build import read_gateway
-from libs.gateway.contracts import Operation
-from libs.runner import processes
-from libs.runner.actors import wait_for
-from libs.runner.layout import ROOT
-from libs.runner.readiness import is_ready
 from tests.acceptance.test_restarts import kill_and_wait
 from tests.contract.documents import operations, schemas_in
 from tests.support.platform import RunningPlatform
+from tools.demo.people import wait_for
+from tools.gateway.build import read_gateway
+from tools.gateway.contracts import Operation
+from tools.local_platform import processes
+from tools.local_platform.layout import ROOT
+from tools.local_platform.readiness import is_ready
 
 SQL = (
     "' OR '1'='1",
@@ -308,7 +308,7 @@ def test_a_firewall_without_its_rules_does_not_start(platform: RunningPlatform, 
     if harm == "rules are not asked for":
         used = "".join(line for line in used.splitlines(keepends=True) if "modsecurity_rules_file" not in line)
     nginx.write_text(used)
-    command = [sys.executable, "-m", "libs.runner.waf_launcher", str(folder), str(tmp_path / "prefix")]
+    command = [sys.executable, "-m", "tools.local_platform.waf_launcher", str(folder), str(tmp_path / "prefix")]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode != 0
     assert "does not start" in ended.stderr

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from libs.runner.actors import DEMO_PASSWORD, Customer, Mailbox, verification_token
 from tests.attacks.gateways import OpenGate, fresh_address, without_throttles
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
+from tools.demo.people import DEMO_PASSWORD, Customer, Mailbox, verification_token
 
 __all__ = ["platform", "undisturbed"]
 

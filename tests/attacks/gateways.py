@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 import yaml
 
-from libs.gateway.build import CONFIG_DIR, CONTRACTS_DIR, GatewayName, envoy_command, write_envoy_config
-from libs.gateway.config import SCHEMA_FILE
-from libs.gateway.inputs import EnvoyInputs
-from libs.runner.layout import HOST, SERVICES
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
+from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR, GatewayName, envoy_command, write_envoy_config
+from tools.gateway.config import SCHEMA_FILE
+from tools.gateway.inputs import EnvoyInputs
+from tools.local_platform.layout import HOST, SERVICES
 
 UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
 _ALL_BUT_YAML = shutil.ignore_patterns("node_modules", "*.json")

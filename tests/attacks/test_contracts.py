@@ -34,12 +34,12 @@ from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi import checks
 
 from libs.chassis.money import MINOR_UNIT_DIGITS
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
-from libs.gateway.model import Exposed
 from tests.attacks.boundaries import at_the_edge
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
+from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.model import Exposed
 
 MACHINE = "a service account"
 schemathesis.openapi.format("iso-4217", st.sampled_from(sorted(MINOR_UNIT_DIGITS)))

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.runner.actors import DEMO_PASSWORD, Mailbox, verification_token
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.support.platform import RunningPlatform
+from tools.demo.people import DEMO_PASSWORD, Mailbox, verification_token
 
 SAMPLES = 60
 WARM_UP = 4

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from libs.runner.actors import Customer
-from libs.runner.layout import HOST
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, direct, fresh_address
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Customer
+from tools.local_platform.layout import HOST
 
 SESSION = "/auth/v1/session"
 MANAGER_CLAIMS = {

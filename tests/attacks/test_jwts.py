@@ -14,9 +14,9 @@ import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
-from libs.runner.layout import HOST
 from tests.attacks.gateways import OpenGate, direct
 from tests.support.platform import RunningPlatform
+from tools.local_platform.layout import HOST
 
 Json = dict[str, Any]
 PROFILE = "/customer/v1/profile"

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.runner.actors import Customer
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate
+from tools.demo.people import Customer
 
 Json = dict[str, Any]
 NOBODY = "usr_" + "0" * 32

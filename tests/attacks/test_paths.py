@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from libs.gateway.build import CONTRACTS_DIR, GatewayName, read_gateway
-from libs.gateway.contracts import load_contracts
-from libs.runner.layout import HOST
 from tests.attacks.gateways import OpenGate, direct
 from tests.support.platform import RunningPlatform
+from tools.gateway.build import CONTRACTS_DIR, GatewayName, read_gateway
+from tools.gateway.contracts import load_contracts
+from tools.local_platform.layout import HOST
 
 INSIDE = [
     "/metrics",

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from libs.runner.actors import Customer
 from tests.attacks.gateways import OpenGate
+from tools.demo.people import Customer
 
 HIDDEN = "DELETE /auth/v1/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
 HONEST = "GET /shopping/v1/products?limit=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

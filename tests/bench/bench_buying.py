@@ -22,13 +22,13 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
-from libs.runner.layout import HOST, Layout
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.bench.bench_gateway import Measured, read
 from tests.bench.empty_service import running_empty
 from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
+from tools.local_platform.layout import HOST, Layout
 
 SCRIPT = Path(__file__).with_name("buying.lua")
 IN_CART = 10

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import httpx
 
-from libs.runner.layout import Layout
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
+from tools.local_platform.layout import Layout
 
 PATH = "/customer/v1/profile"
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}

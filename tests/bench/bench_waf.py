@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from libs.runner import waf, waf_packages
-from libs.runner.actors import wait_for
-from libs.runner.layout import PORT_OFFSETS, ROOT, Layout
-from libs.runner.processes import gateways
-from libs.runner.readiness import is_ready
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.bench.bench_gateway import PATH, Measured, ask
 from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
+from tools.demo.people import wait_for
+from tools.local_platform import waf, waf_packages
+from tools.local_platform.layout import PORT_OFFSETS, ROOT, Layout
+from tools.local_platform.processes import gateways
+from tools.local_platform.readiness import is_ready
 
 
 @contextmanager

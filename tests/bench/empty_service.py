@@ -20,11 +20,11 @@ from libs.chassis.app import AsgiApp, create_app
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from libs.runner import credentials, environment
-from libs.runner.layout import HOST, ROOT
 from tests.attacks.gateways import MoreService
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
+from tools.local_platform import credentials, environment
+from tools.local_platform.layout import HOST, ROOT
 
 CONTRACT = Path(__file__).with_name("empty.yaml")
 

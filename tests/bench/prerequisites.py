@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from libs.runner import waf_packages
-from libs.runner.debian import ensure_programs
-from libs.runner.problems import CannotRun
+from tools.local_platform import waf_packages
+from tools.local_platform.debian import ensure_programs
+from tools.local_platform.problems import CannotRun
 
 PROGRAMS = {"wrk": "wrk"}
 

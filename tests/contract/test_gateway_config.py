@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
-from libs.gateway.contracts import Operation, load_contracts
-from libs.gateway.model import Exposed, Gateway
+from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.contracts import Operation, load_contracts
+from tools.gateway.model import Exposed, Gateway
 
 DOMAINS = {"auth", "customer", "shopping", "billing", "admin", "locker"}
 

@@ -18,10 +18,10 @@ import yaml
 from moto import mock_aws
 from openapi_spec_validator import validate
 
-from libs.gateway.amazon.replies import STATUS_OF_TYPE
-from libs.gateway.build import CONFIG_DIR, GATEWAYS, GatewayName, write_amazon_documents, write_envoy_config
-from libs.gateway.inputs import EnvoyInputs
 from tests.contract.documents import CONTRACTS, METHODS
+from tools.gateway.amazon.replies import STATUS_OF_TYPE
+from tools.gateway.build import CONFIG_DIR, GATEWAYS, GatewayName, write_amazon_documents, write_envoy_config
+from tools.gateway.inputs import EnvoyInputs
 
 Exposed = tuple[str, str, bool]  # method, path with nameless parameters, needs a token
 MOST_RESOURCES = 300  # Amazon's default quota of one REST API

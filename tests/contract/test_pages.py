@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from libs.gateway.build import GATEWAYS, read_gateway
+from tools.gateway.build import GATEWAYS, read_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\{(?:base|auth_settings\(\)\.\w+_base_url)\}/([a-z-]+)")

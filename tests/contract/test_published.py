@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from libs.delivery.published import merged_document, published_documents
-from libs.gateway.build import GATEWAYS, GatewayName, read_gateway
+from tools.gateway.build import GATEWAYS, GatewayName, read_gateway
+from tools.release.published import merged_document, published_documents
 
 Json = dict[str, Any]
 

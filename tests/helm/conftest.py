@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from libs.charts import releases
-from libs.charts.releases import ENVIRONMENTS
 from libs.chassis.service import NAMES
 from tests.helm.manifests import Release
+from tools.charts import releases
+from tools.charts.releases import ENVIRONMENTS
 
 ALL = [(service, environment) for environment in ENVIRONMENTS for service in NAMES]
 

@@ -9,11 +9,11 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from libs.charts import releases
-from libs.charts.helm import HelmRefused
 from libs.chassis.service import NAMES
 from libs.chassis.settings import ROOT
 from tests.helm.manifests import Release
+from tools.charts import releases
+from tools.charts.helm import HelmRefused
 
 # The oldest Kubernetes that the chart takes, and the newest that there are schemas for here.
 VERSIONS = ("1.31", "1.35")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from libs.charts.helm import HelmRefused, helm
-from libs.charts.releases import CHART, arguments_of
 from tests.helm import fake_cluster
 from tests.helm.fake_cluster import Cluster
+from tools.charts.helm import HelmRefused, helm
+from tools.charts.releases import CHART, arguments_of
 
 Run = Callable[..., str]
 

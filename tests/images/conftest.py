@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from libs.images import build, registry, rootfs
-from libs.images.build import Image, Source
-from libs.images.registry import Pushed
-from libs.images.tools import CannotBuild, ensure_programs
-from libs.runner.from_images import Unpacked
-from libs.runner.layout import Layout
-from libs.runner.test_servers import are_required
+from tools.images import build, registry, rootfs
+from tools.images.build import Image, Source
+from tools.images.registry import Pushed
+from tools.images.tools import CannotBuild, ensure_programs
+from tools.local_platform.from_images import Unpacked
+from tools.local_platform.layout import Layout
+from tools.local_platform.test_servers import are_required
 
 SERVICES = ("locker", "billing")
 

@@ -12,7 +12,7 @@ import pytest
 
 from libs.chassis.service import NAMES
 from libs.chassis.settings import ROOT
-from libs.images.locks import COMMON_EXTRAS, FOLDER, requirements
+from tools.images.locks import COMMON_EXTRAS, FOLDER, requirements
 
 
 def test_hadolint_finds_nothing() -> None:

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from libs.images import build, registry
-from libs.images.build import Image, Source
-from libs.images.locks import FOLDER, requirements
-from libs.images.registry import Pushed
-from libs.images.tools import buildah
-from libs.runner import credentials, environment, from_images
-from libs.runner.from_images import USER, Unpacked
-from libs.runner.layout import HOST, Layout
+from tools.images import build, registry
+from tools.images.build import Image, Source
+from tools.images.locks import FOLDER, requirements
+from tools.images.registry import Pushed
+from tools.images.tools import buildah
+from tools.local_platform import credentials, environment, from_images
+from tools.local_platform.from_images import USER, Unpacked
+from tools.local_platform.layout import HOST, Layout
 
 SERVICES = ("locker", "billing")
 MOST_PUSHED_BYTES = 130_000_000

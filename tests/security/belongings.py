@@ -12,14 +12,14 @@ from typing import Any
 
 import yaml
 
-from libs.gateway.build import CONFIG_DIR, CONTRACTS_DIR
-from libs.gateway.config import load_gateway
-from libs.gateway.contracts import Operation
-from libs.runner.actors import Customer, Json, Staff, idempotency_key, wait_for
 from tests.acceptance.conftest import coat
 from tests.acceptance.scene import COAT, Scene
 from tests.contract.documents import schemas_in
 from tests.security.requests import Example, declared, every_operation, example
+from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
+from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR
+from tools.gateway.config import load_gateway
+from tools.gateway.contracts import Operation
 
 ID_PATTERN = re.compile(r"\^([a-z]{3})_\[0-9a-f\]\{32\}\$")
 

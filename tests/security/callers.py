@@ -18,15 +18,15 @@ import yaml
 from sqlalchemy import create_engine, update
 
 from libs.chassis import clock
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS
-from libs.runner import credentials
-from libs.runner.actors import Actor, Customer, Json, Mailbox, Staff, idempotency_key, verification_token
 from services.auth.models import Session
 from services.auth.tokens import ACCESS_PREFIX, hash_of
 from tests.attacks.gateways import OpenGate
 from tests.security.forgeries import Forger
 from tests.security.matrix import PLACES, SERVICE
 from tests.support.platform import RunningPlatform
+from tools.demo.people import Actor, Customer, Json, Mailbox, Staff, idempotency_key, verification_token
+from tools.gateway.build import CONTRACTS_DIR, GATEWAYS
+from tools.local_platform import credentials
 
 SESSION = "/auth/v1/session"
 CALLBACK = "https://wardrobe.example/callback"

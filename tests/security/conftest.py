@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from libs.gateway.build import GATEWAYS
-from libs.runner.layout import SERVICES
 from tests.attacks.gateways import OpenGate, without_throttles
 from tests.security.callers import Caller, Town
 from tests.security.matrix import SERVICE
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
+from tools.gateway.build import GATEWAYS
+from tools.local_platform.layout import SERVICES
 
 __all__ = ["platform", "undisturbed"]
 

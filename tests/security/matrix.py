@@ -14,13 +14,13 @@ from typing import Any, Literal
 import httpx
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
-from libs.gateway.build import CONFIG_DIR, GATEWAYS
-from libs.gateway.config import load_gateway
-from libs.gateway.contracts import SECURITY_SCHEME, Operation
-from libs.gateway.envoy.replies import REPLIES
-from libs.gateway.model import Exposed
 from tests.contract.documents import contract
 from tests.security.requests import declared, every_operation, example
+from tools.gateway.build import CONFIG_DIR, GATEWAYS
+from tools.gateway.config import load_gateway
+from tools.gateway.contracts import SECURITY_SCHEME, Operation
+from tools.gateway.envoy.replies import REPLIES
+from tools.gateway.model import Exposed
 
 SERVICE = "service"  # the place where the service itself listens
 PLACES = (*GATEWAYS, SERVICE)

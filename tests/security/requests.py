@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from libs.chassis.idempotency import HEADER as IDEMPOTENCY_KEY
-from libs.gateway.build import CONTRACTS_DIR
-from libs.gateway.contracts import Operation, load_contracts
 from tests.contract.documents import contract
+from tools.gateway.build import CONTRACTS_DIR
+from tools.gateway.contracts import Operation, load_contracts
 
 
 @lru_cache

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
-from libs.gateway.contracts import Operation
 from tests.security.callers import Caller
 from tests.security.matrix import PLACES, SERVICE, Expected, every_row, expected, misfit
 from tests.security.requests import example
+from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.contracts import Operation
 
 Clients = dict[tuple[str, str], httpx.Client]
 AT_ONCE = 4

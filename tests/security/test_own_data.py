@@ -13,8 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from libs.gateway.build import GATEWAYS
-from libs.runner.actors import Actor
 from tests.acceptance.scene import Scene, make_scene
 from tests.security.belongings import (
     MAKERS,
@@ -27,6 +25,8 @@ from tests.security.belongings import (
 )
 from tests.security.callers import Town
 from tests.security.requests import every_operation
+from tools.demo.people import Actor
+from tools.gateway.build import GATEWAYS
 
 CASES = ids_of_customers()
 OF_THIS_REQUEST = {"date", "x-request-id", "x-envoy-upstream-service-time"}

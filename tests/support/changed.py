@@ -15,8 +15,8 @@ from pathlib import Path
 
 import grimp
 
-from libs.delivery.image_inputs import changed_files
-from libs.delivery.project import ROOT, SERVICES, DeliveryError, git
+from tools.release.image_inputs import changed_files
+from tools.release.project import ROOT, SERVICES, DeliveryError, git
 
 # Files that tests read without an import: pattern of changed files -> test folders or files.
 BY_FOLDER = (
@@ -32,8 +32,8 @@ BY_FOLDER = (
     ("services/*/events.py", ("tests/contract",)),
     ("services/*/migrations/*", ("tests/integration/test_migrations.py",)),
     ("helm/*", ("tests/helm",)),
-    ("Makefile", ("tests/unit/delivery",)),
-    ("Jenkinsfile", ("tests/unit/delivery", "tests/integration/delivery")),
+    ("Makefile", ("tests/unit/release",)),
+    ("Jenkinsfile", ("tests/unit/release", "tests/integration/release")),
 )
 LEFT_OUT = ("tests/acceptance", "tests/security", "tests/attacks", "tests/images")
 
@@ -53,7 +53,7 @@ def selected(changed: Iterable[str]) -> list[str]:
         if any(fnmatch(path, pattern) for path in changed)
         for place in places
     }
-    graph = grimp.build_graph("libs", "services", "tests")
+    graph = grimp.build_graph("libs", "services", "tools", "tests")
     modules = {module for path in changed for module in _modules_of(path, graph.modules)}
     affected = modules.union(*(graph.find_downstream_modules(module) for module in modules))
     services = {

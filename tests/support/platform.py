@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from libs.runner.layout import ROOT, Layout
+from tools.local_platform.layout import ROOT, Layout
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def command_of(layout: Layout, *more: str) -> list[str]:
     }
     given = [part for name, value in options.items() if value is not None for part in (name, value)]
     flags = ["--waf"] if layout.waf else []
-    return [sys.executable, "-m", "libs.runner.cli", "run", *given, *flags, *more]
+    return [sys.executable, "-m", "tools.local_platform.cli", "run", *given, *flags, *more]
 
 
 # Passwords that are quick to hash: most tests log somebody in, and few are about that.

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from libs.runner.layout import SERVICES, Layout
 from tests.support import servers
 from tests.support.layers import WAITED
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, locked, running
 from tests.support.shared_platform import shared_platform
+from tools.local_platform.layout import SERVICES, Layout
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ import pymysql
 import pytest
 import redis
 
-from libs.runner import waf_packages
-from libs.runner.processes import valkey_binary
-from libs.runner.test_servers import are_required, program
+from tools.local_platform import waf_packages
+from tools.local_platform.processes import valkey_binary
+from tools.local_platform.test_servers import are_required, program
 
 HOST = "127.0.0.1"
 BIN = Path(sys.executable).parent
@@ -174,6 +174,6 @@ def localstripe(webhook_secret: str = "whsec_test") -> Iterator[str]:
             "LOCALSTRIPE_WEBHOOK_URL": f"http://{HOST}:9/nowhere",
             "LOCALSTRIPE_WEBHOOK_SECRET": webhook_secret,
         }
-        command = [sys.executable, "-m", "libs.runner.localstripe_launcher", "--port", str(port)]
+        command = [sys.executable, "-m", "tools.local_platform.localstripe_launcher", "--port", str(port)]
         with _running(command, _accepts(port), environment):
             yield f"http://{HOST}:{port}"

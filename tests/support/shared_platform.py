@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from libs.runner.layout_json import saved
 from tests.support.platform import RunningPlatform, locked
+from tools.local_platform.layout_json import saved
 
 StartPlatform = Callable[[Path], AbstractContextManager[RunningPlatform]]
 

@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, sel
 
 from libs.chassis import clock, db, settings
 from libs.chassis.tables import OutboxRow
-from libs.runner.credentials import ensure
-from libs.runner.environment import of_service
-from libs.runner.layout import HOST, SERVICES, Layout
 from services.billing import ledger_check, money_check
 from services.billing.settings import BillingSettings
 from services.customer.models import BuyingOrder, ReturnBuyingOrder
 from services.locker.models import Box, DoorRight
+from tools.local_platform.credentials import ensure
+from tools.local_platform.environment import of_service
+from tools.local_platform.layout import HOST, SERVICES, Layout
 
 WAITS_SECONDS = 30  # for a worker that was stopped in the middle of a transaction
 A_MOMENT = timedelta(seconds=1)

@@ -16,10 +16,10 @@ import h2.events
 import httpx
 import trustme
 
-from libs.gateway.build import envoy_command, write_envoy_config
-from libs.gateway.inputs import EnvoyInputs
 from tests.integration.gateway.stubs import ISSUER
 from tests.unit.gateway.example import Example
+from tools.gateway.build import envoy_command, write_envoy_config
+from tools.gateway.inputs import EnvoyInputs
 
 
 @dataclass(frozen=True)

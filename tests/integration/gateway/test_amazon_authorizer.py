@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libs.gateway.amazon import authorizer
+from tools.gateway.amazon import authorizer
 
 
 class Auth(BaseHTTPRequestHandler):

@@ -17,7 +17,7 @@ SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 def test_the_command_writes_a_configuration_that_envoy_accepts(
     gateway: str, certificates: Certificates, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "libs.gateway", "envoy", gateway, str(tmp_path / "envoy.json")]
+    command = [sys.executable, "-m", "tools.gateway", "envoy", gateway, str(tmp_path / "envoy.json")]
     command += ["--listen", "127.0.0.1:8443", "--admin", "17020", "--validate"]
     command += ["--tls-cert", str(certificates.cert), "--tls-key", str(certificates.key)]
     command += ["--ca-file", str(certificates.ca_file), "--jwt-issuer", "https://auth.reclothes.example"]
@@ -29,7 +29,7 @@ def test_the_command_writes_a_configuration_that_envoy_accepts(
 
 
 def test_the_command_says_what_is_missing(certificates: Certificates, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "libs.gateway", "--contracts-dir", str(tmp_path), "check"]
+    command = [sys.executable, "-m", "tools.gateway", "--contracts-dir", str(tmp_path), "check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "scopes.yaml" in done.stderr

@@ -13,11 +13,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from libs.gateway.envoy import context, filters
 from services.auth import signing_keys
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
 from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Answer, Authorizer, Seen, StubServer
+from tools.gateway.envoy import context, filters
 
 ORDER = "/shop/v1/orders/bor_1"
 GOOD = {"authorization": "Bearer good"}

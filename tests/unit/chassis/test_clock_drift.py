@@ -10,7 +10,7 @@ import pytest
 
 from libs.chassis import clock_drift, health, security
 from libs.chassis.clock import freeze
-from libs.gateway.envoy import filters
+from tools.gateway.envoy import filters
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 

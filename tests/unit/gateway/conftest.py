@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from libs.gateway.inputs import EnvoyInputs
 from tests.unit.gateway.example import Example
+from tools.gateway.inputs import EnvoyInputs
 
 
 @pytest.fixture

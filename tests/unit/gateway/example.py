@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from libs.gateway.build import CONFIG_DIR
-from libs.gateway.config import SCHEMA_FILE
-from libs.gateway.contracts import CATALOGUE
+from tools.gateway.build import CONFIG_DIR
+from tools.gateway.config import SCHEMA_FILE
+from tools.gateway.contracts import CATALOGUE
 
 Json = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from libs.gateway.build import read_gateway
-from libs.gateway.errors import GatewayConfigError
-from libs.gateway.model import Gateway
 from tests.unit.gateway.example import TOKEN, Example
+from tools.gateway.build import read_gateway
+from tools.gateway.errors import GatewayConfigError
+from tools.gateway.model import Gateway
 
 
 def read(example: Example) -> Gateway:

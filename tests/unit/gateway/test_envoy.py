@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from libs.chassis import problems
-from libs.gateway.build import CONTRACTS_DIR, GATEWAYS, GatewayName, read_gateway, write_envoy_config
-from libs.gateway.contracts import load_contracts
-from libs.gateway.envoy import bootstrap
-from libs.gateway.envoy.replies import REPLIES
-from libs.gateway.errors import GatewayConfigError
-from libs.gateway.inputs import EnvoyInputs
 from tests.unit.gateway.example import Example
+from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, GatewayName, read_gateway, write_envoy_config
+from tools.gateway.contracts import load_contracts
+from tools.gateway.envoy import bootstrap
+from tools.gateway.envoy.replies import REPLIES
+from tools.gateway.errors import GatewayConfigError
+from tools.gateway.inputs import EnvoyInputs
 
 Json = dict[str, Any]
 

@@ -31,7 +31,7 @@ def test_a_chassis_module_is_tested_by_all_services() -> None:
         ("helm/service/values.yaml", {"tests/helm"}),
         ("openapi/events/customer.buying_order.placed.v1.json", {"tests/integration/shopping", "tests/contract"}),
         ("setup.cfg", {"tests/integration/auth", "tests/unit/chassis", "tests/helm"}),
-        ("libs/runner/enter-image.sh", {"tests/unit/runner", "tests/integration/runner"}),
+        ("tools/local_platform/enter-image.sh", {"tests/unit/local_platform", "tests/integration/local_platform"}),
     ],
 )
 def test_files_that_nothing_imports_select_the_tests_that_read_them(changed: str, expected: set[str]) -> None:

@@ -1,0 +1,64 @@
+"""Two versions of a schema: what the narrow one allows, and the wide one does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools.release.compatibility.schemas import escapes
+
+Schema = dict[str, Any]
+
+
+def thing(properties: Schema, *required: str, **more: Any) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required), **more}
+
+
+TEXT = {"type": "string", "maxLength": 10}
+CLOSED = {"additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "told"),
+    [
+        ({"type": "integer"}, {"type": "number"}, []),
+        ({"type": "number"}, {"type": "integer"}, [": can be number"]),
+        ({"type": "string", "nullable": True}, {"type": "string"}, [": can be null"]),
+        ({"type": "string"}, {"type": ["string", "null"]}, []),
+        ({}, {"type": "string"}, [": any type, where only string is allowed"]),
+        ({"enum": ["a"]}, {"enum": ["a", "b"]}, []),
+        ({"enum": ["a", "b"]}, {"enum": ["a"]}, [": can be b"]),
+        ({"type": "string"}, {"type": "string", "enum": ["a"]}, [": any value, where only a is allowed"]),
+        ({"const": 1}, {"type": "integer"}, []),
+        ({"type": "string", "maxLength": 5}, {"type": "string", "maxLength": 9}, []),
+        ({"type": "string"}, TEXT, [": maxLength is none, where 10 is demanded"]),
+        ({"type": "integer", "minimum": 0}, {"type": "integer", "minimum": 1},
+         [": minimum is 0, where 1 is demanded"]),
+        ({"type": "string"}, {"type": "string", "minLength": 0}, []),
+        ({"enum": ["a"]}, TEXT, []),
+        ({"type": "string", "pattern": "^a$"}, {"type": "string", "pattern": "^b$"}, [": pattern is not the same"]),
+        ({"type": "string", "pattern": "^a$"}, {"type": "string"}, []),
+        (thing({"a": TEXT}), thing({"a": TEXT}, "a"), ["/a: can be absent"]),
+        (thing({"a": TEXT}, "a"), thing({"a": TEXT}), []),
+        (thing({"a": TEXT, "b": TEXT}, **CLOSED), thing({"a": TEXT}, **CLOSED), ["/b: can be there"]),
+        (thing({"a": TEXT}), thing({"a": TEXT}, **CLOSED), [": can have any field"]),
+        (thing({"a": thing({"b": {"type": "string"}})}), thing({"a": thing({"b": TEXT})}),
+         ["/a/b: maxLength is none, where 10 is demanded"]),
+        (thing({}, additionalProperties={"type": "string"}), thing({}, additionalProperties=TEXT),
+         ["/<any>: maxLength is none, where 10 is demanded"]),
+        ({"type": "array", "items": {"type": "string"}}, {"type": "array", "items": TEXT},
+         ["/*: maxLength is none, where 10 is demanded"]),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string"}, [": can be null"]),
+        ({"type": "null"}, {"anyOf": [{"type": "string"}, {"type": "null"}]}, []),
+        ({"type": "integer"}, {"anyOf": [{"type": "string"}, {"type": "null"}]}, [": can be integer"]),
+        ({"type": "string", "description": "old"}, {"type": "string", "description": "new"}, []),
+    ],
+)  # fmt: skip
+def test_what_escapes(narrow: Schema, wide: Schema, told: list[str]) -> None:
+    assert list(escapes(narrow, wide)) == told
+
+
+def test_a_schema_never_escapes_itself() -> None:
+    schema = thing({"a": {"anyOf": [TEXT, {"type": "null"}]}, "b": {"type": "array", "items": TEXT}}, "a", **CLOSED)
+    assert list(escapes(schema, schema)) == []

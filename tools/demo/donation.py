@@ -1,0 +1,205 @@
+"""The first half of what `make demo` plays: a coat is donated, collected and checked, with a simulated box in the
+loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from libs.chassis.deadlines import in_words
+from libs.chassis.money import Money
+from tools.box_simulator.controller import BoxController, Door, install
+from tools.demo.coat_picture import coat_picture
+from tools.demo.people import Actor, Customer, Json, Staff, idempotency_key, wait_for
+
+PLACE = "Demo corner"
+NEAR = {"lat": 38.7223, "lon": -9.1393}
+
+
+class Donation:
+    """A donation on its way from the wardrobe to the warehouse; remembers what the shop needs of it."""
+
+    def __init__(
+        self, external_url: str, internal_url: str, ca_file: Path, manager: Staff, employee: Staff
+    ) -> None:
+        self.manager = manager
+        self.employee = employee
+        self.donor = Customer(external_url, ca_file, "donor@reclothes.example")
+        self.deliveryman = Staff(internal_url, ca_file, "deliveryman@reclothes.example")
+        self._gateway = (external_url, ca_file)
+        self._box: BoxController | None = None
+        self.location_id = ""
+        self._package: Json = {}
+        self.order: Json = {}
+
+    def steps(self) -> list[tuple[str, Callable[[], str]]]:
+        return [
+            ("Manager", self.manager_sets_up_a_location),
+            ("Donor", self.donor_drafts_a_donation),
+            ("Donor", self.donor_submits_it),
+            ("Donor", self.donor_opens_the_box),
+            ("Donor", self.donor_gets_coins),
+            ("Deliveryman", self.deliveryman_prints_the_label),
+            ("Box", self.box_opens_without_a_network),
+            ("Deliveryman", self.deliveryman_scans_the_package),
+            ("Employee", self.employee_checks_the_coat),
+        ]
+
+    @property
+    def link(self) -> dict[str, str]:
+        """What a product made from the donated coat keeps of it."""
+        return {"order_id": self.order["id"], "item_id": self.order["items"][0]["id"]}
+
+    @property
+    def box(self) -> BoxController:
+        if self._box is None:
+            raise AssertionError("the location has no controller yet")
+        return self._box
+
+    def manager_sets_up_a_location(self) -> str:
+        self.manager.log_in()
+        self.deliveryman.log_in()
+        self.location_id = self._find_location() or self._create_location()
+        url, ca_file = self._gateway
+        self._box = BoxController(url, ca_file, *install(self.manager, self.location_id))
+        self.box.connect()
+        return f"gives {PLACE} a box controller, an OAuth client of its own ({len(self.box.doors)} boxes)"
+
+    def _find_location(self) -> str | None:
+        cursor: str | None = None
+        while True:
+            query = {"limit": 100} | ({"cursor": cursor} if cursor else {})
+            page = self.manager.call("GET", "/locker/v1/occupancies", params=query).json()
+            for found in page["items"]:
+                if found["name"] == PLACE and found["boxes"]["free"]:
+                    return str(found["id"])
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return None
+
+    def _create_location(self) -> str:
+        body = {
+            "name": PLACE,
+            "address": {"street": "Rua da Palma 1", "city": "Lisboa", "postal_code": "1100-390", "country": "PT"},
+            "position": NEAR,
+            "opening_hours": "24/7",
+            "threshold": 1,
+            "deliveryman_id": self.deliveryman.user_id,
+            "box_labels": ["A1", "A2", "A3", "A4"],
+        }
+        answer = self.manager.call("POST", "/locker/v1/locations", json=body, headers=idempotency_key(), expect=201)
+        return str(answer.json()["id"])
+
+    def donor_drafts_a_donation(self) -> str:
+        self.donor.log_in()
+        item = {
+            "category": "coats",
+            "size": "38",
+            "brand": "Lisboa Lã",
+            "colour": "navy",
+            "condition": "very_good",
+            "story": "It crossed the Atlantic twice.",
+        }
+        self.order = self.donor.begin_donation(item)
+        return f"drafts a donation: a {item['colour']} coat with a story ({self.order['state']})"
+
+    def donor_submits_it(self) -> str:
+        self.order = self.donor.submit_donation(self.order["id"], self.location_id)
+        box = self.order["box"]
+        until = in_words(datetime.fromisoformat(box["held_until"]))
+        return f"submits it to {PLACE}: box {box['label']} is held until {until}"
+
+    def donor_opens_the_box(self) -> str:
+        door = self.open_door(self.donor, self.order["id"])
+        self.box.shut(door, is_occupied=True)
+        self.donor.donation_in_state(self.order["id"], "deposited")
+        return f"scans the code on the screen ({self.box.code()[:12]}…): {door.label} opens, the coat is in"
+
+    def donor_gets_coins(self) -> str:
+        def earned() -> list[Json] | None:
+            records = self.donor.call("GET", "/billing/v1/coin-records", params={"limit": 20}).json()["items"]
+            own = [record for record in records if record["order_id"] == self.order["id"]]
+            return own or None
+
+        coins = sum(record["coins"] for record in wait_for("the coins of the deposit", earned))
+        return f"gets {coins} coins at once, and the notification {self._told('donation-deposited')!r}"
+
+    def _told(self, template: str) -> str:
+        return str(self.donor.told(template, self.order["id"])["title"])
+
+    def deliveryman_prints_the_label(self) -> str:
+        work_order = self.deliveryman.own_work("collecting", self.order["id"])
+        self._package = self.deliveryman.create_package(self.order["id"])
+        label = self.deliveryman.call("GET", f"/admin/v1/packages/{self._package['id']}/label.pdf").content
+        code = self._package["tracking_code"]
+        return f"is told of collecting order {work_order['id'][-6:]} and prints label {code} ({len(label)} bytes)"
+
+    def box_opens_without_a_network(self) -> str:
+        query = {"order_id": self.order["id"], "state": "open"}
+        path = "/locker/v1/door-rights"
+        wait_for(
+            "the right to collect", lambda: self.deliveryman.call("GET", path, params=query).json()["items"] or None
+        )
+        self.box.sync()
+        self.box.go_offline()
+        key = self.deliveryman.call("GET", "/locker/v1/day-key").json()["key"]
+        doors = self.box.open_ahead(key)
+        for door in doors:
+            self.box.shut(door, is_occupied=False)
+        kept = self.box.unsent
+        self.box.come_back()
+        return f"loses its network, opens {len(doors)} door by a day key, and tells {kept} events later"
+
+    def deliveryman_scans_the_package(self) -> str:
+        self.deliveryman.scan(self._package["tracking_code"])
+        self.donor.donation_in_state(self.order["id"], "collected")
+        return f"scans the package: collected; the donor reads {self._told('donation-collected')!r}"
+
+    def employee_checks_the_coat(self) -> str:
+        self.employee.log_in()
+        work_order = self._checking_order()
+        self.employee.scan(self._package["tracking_code"])
+        path = f"/admin/v1/checking-orders/{work_order['id']}"
+        photo_id = self.employee.upload_photo(f"{path}/photos", coat_picture())
+        result = {"result": "good", "notes": "Like new.", "photo_ids": [photo_id]}
+        self.employee.call("POST", f"{path}/result", json=result)
+        self.donor.donation_in_state(self.order["id"], "checked_good")
+        return "scans it in the warehouse and checks it: good, with notes and a photo"
+
+    def _checking_order(self) -> Json:
+        """The checking order, given to our employee if somebody else was less busy."""
+        query = {"kind": "checking", "order_id": self.order["id"]}
+
+        def read() -> Json | None:
+            found = self.manager.call("GET", "/admin/v1/work-orders", params=query).json()["items"]
+            return found[0] if found and found[0]["state"] != "open" else None
+
+        work_order = wait_for("the checking order", read)
+        if work_order["assignee_id"] != self.employee.user_id:
+            path = f"/admin/v1/work-orders/{work_order['id']}/assignee"
+            self.manager.call("PUT", path, json={"assignee_id": self.employee.user_id})
+        return work_order
+
+    def donor_gets_the_share(self, product_id: str) -> str:
+        """The last step, once the coat is sold."""
+        self.donor.donation_in_state(self.order["id"], "sold")
+
+        def read() -> Json | None:
+            payouts = self.donor.call("GET", "/billing/v1/payouts", params={"limit": 20}).json()["items"]
+            return next((payout for payout in payouts if payout["product_id"] == product_id), None)
+
+        payout = wait_for("the donor's share", read)
+        share = f"{payout['share_percent']} % of the sale: {Money.from_dict(payout['amount'])}"
+        return f"gets {share} when it can no longer be returned"
+
+    def open_door(self, person: Actor, order_id: str) -> Door:
+        person.open_doors(self.box.code(), order_id)
+        [door] = self.box.sync()
+        return door
+
+    def close(self) -> None:
+        self.donor.close()
+        self.deliveryman.close()
+        if self._box is not None:
+            self._box.close()

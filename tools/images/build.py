@@ -1,0 +1,110 @@
+"""Building the image of a service from the Dockerfile, by buildah; a Docker engine reads the same file."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from libs.chassis.settings import ROOT
+from tools.images import base, wheels
+from tools.images.tools import buildah, cache_folder, ensure_programs, say
+
+LABELS = "org.opencontainers.image"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image: its configuration, and the digests of its layers' contents, the lowest first.
+
+    Buildah's chance is not in it: a host name, and the ids of intermediate images in the history.
+    """
+
+    service: str
+    name: str
+    config: dict[str, Any]
+    layers: tuple[str, ...]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the image is made of, by which it is known later."""
+
+    version: str
+    revision: str
+    epoch: int
+
+    @property
+    def created(self) -> str:
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def source() -> Source:
+    """The version of setup.cfg, and the commit with its time; a tree with changes is called so."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    revision = _git("rev-parse", "HEAD") or "unknown"
+    if _git("status", "--porcelain"):
+        revision += "-dirty"
+    return Source(config["metadata"]["version"], revision, int(_git("log", "-1", "--format=%ct") or base.EPOCH))
+
+
+def _git(*arguments: str) -> str:
+    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
+
+
+def name_of(service: str) -> str:
+    return f"localhost/reclothes/{service}:latest"
+
+
+def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> Image:
+    """Build one service's image; `fresh` uses no layer of before, `refresh_base` takes Debian's newest packages."""
+    ensure_programs()
+    started = time.monotonic()
+    fetched = wheels.ensure()
+    from_base, from_builder = base.ensure(fetched, refresh=refresh_base)
+    made_of = source()
+    arguments = {
+        "SERVICE": service,
+        "BASE": from_base,
+        "BUILDER": from_builder,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": "/wheels",
+        "SOURCE_DATE_EPOCH": str(base.EPOCH),
+        "VERSION": made_of.version,
+        "REVISION": made_of.revision,
+        "CREATED": made_of.created,
+    }
+    options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
+    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared by value.
+    changing = {"version": made_of.version, "revision": made_of.revision, "created": made_of.created}
+    options += [part for key, value in changing.items() for part in ("--label", f"{LABELS}.{key}={value}")]
+    options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
+    options += ["--volume", f"{fetched}:/wheels:ro", "--ignorefile", ".dockerignore"]
+    options += ["--layers", *(["--no-cache"] if fresh else [])]
+    buildah("bud", *options, "--tag", name_of(service), ".", log=cache_folder() / f"build-{service}.log")
+    made = inspect(service)
+    say(f"{service}: {made.bytes / 1e6:.0f} MB, {len(made.layers)} layers, {time.monotonic() - started:.0f} s")
+    return made
+
+
+def inspect(service: str) -> Image:
+    """What is known of an image that was built."""
+    name = name_of(service)
+    document = json.loads(buildah("inspect", "--type", "image", name))
+    layers = tuple(document["Docker"]["rootfs"]["diff_ids"])
+    config = {key: value for key, value in document["Docker"]["config"].items() if key != "Hostname"}
+    size = json.loads(buildah("images", "--json", name))[0]["size"]
+    return Image(service, name, config, layers, _in_bytes(size))
+
+
+def _in_bytes(size: str) -> int:
+    """`143 MB` as a number."""
+    number, unit = size.split()
+    return int(float(number) * {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9}[unit.upper()])

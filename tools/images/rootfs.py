@@ -1,0 +1,24 @@
+"""The root file system of an image, laid together and mounted, to run what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tools.images.tools import buildah
+from tools.local_platform.from_images import Unpacked
+
+
+@contextmanager
+def mounted(reference: str) -> Iterator[Unpacked]:
+    """The image's root for the time of the block; what is written to it is thrown away."""
+    container = buildah("from", "--pull-never", reference)
+    try:
+        root = buildah("mount", container)
+        config = json.loads(buildah("inspect", "--type", "image", reference))["Docker"]["config"]
+        variables = dict(entry.split("=", 1) for entry in config["Env"])
+        yield Unpacked(root, config["Entrypoint"], variables)
+    finally:
+        buildah("umount", container)
+        buildah("rm", container)

@@ -1,0 +1,56 @@
+"""What must hold on this machine and in the run directory before anything starts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.local_platform.layout import SERVICES, Layout, port_is_free
+from tools.local_platform.problems import DamagedFile, NoDiskSpace, PortTaken
+
+NEEDED_BYTES = 500 * 1024 * 1024
+PORT_OPTIONS = {"external": "--external-port", "internal": "--internal-port"}
+
+
+def check(layout: Layout) -> None:
+    """Check disk space and ports.
+
+    Raises:
+        NoDiskSpace, PortTaken
+    """
+    free = shutil.disk_usage(layout.run_dir).free
+    if free < NEEDED_BYTES:
+        raise NoDiskSpace(
+            f"{layout.run_dir} has {free // 2**20} MiB of free disk space; 500 MiB are needed. "
+            "Free some space or choose another directory with `--run-dir`."
+        )
+    for name, port in layout.used_ports():
+        if not port_is_free(port):
+            option = PORT_OPTIONS.get(name, "--port-base")
+            raise PortTaken(
+                f"Port {port} ({name}) is already in use. Stop the process that uses it, or pass `{option}`."
+            )
+
+
+def check_data(layout: Layout) -> None:
+    """Refuse to start with a part of the data, which would lack what the rest refers to.
+
+    Raises:
+        DamagedFile: a store that was filled by an earlier start is missing or empty.
+    """
+    if not (layout.prepared_marker.exists() or layout.demo_marker.exists()):
+        return
+    for path in _stores_with_data(layout):
+        if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+            raise DamagedFile(
+                f"{path} is missing or empty, but the other data of this platform is there. "
+                f"Restore it, or delete {layout.data_dir} to start again with new data."
+            )
+
+
+def _stores_with_data(layout: Layout) -> Iterator[Path]:
+    if layout.database_url_template is None:
+        for service in SERVICES:
+            yield layout.data_dir / "sqlite" / f"{service}.db"
+    yield layout.data_dir / "secantus" / "WiredTiger"

@@ -1,0 +1,181 @@
+"""Where everything of one local platform is: folders under its run directory, ports, addresses."""
+
+from __future__ import annotations
+
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
+GATEWAYS = ("external", "internal")
+PORT_OFFSETS = {
+    **{service: number for number, service in enumerate(SERVICES, start=1)},
+    "valkey": 10,
+    "secantus": 11,
+    "aws": 12,
+    "localstripe": 13,
+    "smtp": 14,
+    "external-gateway": 15,
+}
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
+    those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
+    port, and the gateway one behind it. With `images`, a file that `tools.images` wrote, the services run from the
+    root file systems of their images. `environment` is what the services are told they run in: in `production` they
+    check no answer of theirs against the contract."""
+
+    run_dir: Path
+    port_base: int = 17000
+    external_port: int = 8443
+    internal_port: int = 9443
+    database_url_template: str | None = None
+    redis_url: str | None = None
+    web_workers: int = 2
+    waf: bool = False
+    images: str | None = None
+    environment: str = "local"
+
+    def port(self, name: str) -> int:
+        if name == "external":
+            return self.external_port
+        if name == "internal":
+            return self.internal_port
+        return self.port_base + PORT_OFFSETS[name]
+
+    def used_ports(self) -> Iterator[tuple[str, int]]:
+        """Everything that listens, by name; not what an outside server stands for."""
+        for name in (*GATEWAYS, *PORT_OFFSETS):
+            if name == "valkey" and self.redis_url is not None:
+                continue
+            if name == "external-gateway" and not self.waf:
+                continue
+            yield name, self.port(name)
+
+    def gateway_port(self, gateway: str) -> int:
+        """Where the gateway itself listens: its public port, unless the firewall has that."""
+        return self.port("external-gateway" if gateway == "external" and self.waf else gateway)
+
+    def url_of_gateway(self, gateway: str) -> str:
+        return f"https://localhost:{self.port(gateway)}"
+
+    def url_of_service(self, service: str) -> str:
+        return f"https://{HOST}:{self.port(service)}"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{HOST}:{self.port('aws')}"
+
+    @property
+    def stripe_url(self) -> str:
+        return f"http://{HOST}:{self.port('localstripe')}"
+
+    def database_url(self, service: str) -> str:
+        if self.database_url_template is not None:
+            return self.database_url_template.format(service=service)
+        return f"sqlite:///{self.data_dir / 'sqlite' / f'{service}.db'}"
+
+    def redis(self) -> str:
+        return self.redis_url or f"redis://{HOST}:{self.port('valkey')}/0"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.run_dir / "data"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.run_dir / "logs"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.run_dir / "secrets"
+
+    @property
+    def config_dir(self) -> Path:
+        return self.run_dir / "config"
+
+    @property
+    def waf_dir(self) -> Path:
+        """What the firewall writes: its process id, and bodies too long for memory."""
+        return self.run_dir / "waf"
+
+    @property
+    def maildir(self) -> Path:
+        return self.run_dir / "mail"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.secrets_dir / "ca.pem"
+
+    @property
+    def control_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the runner while it runs; its process id stands in it."""
+        return self.run_dir / "lock"
+
+    @property
+    def ready_file(self) -> Path:
+        """There while the platform is up; a runner that was killed leaves it behind."""
+        return self.run_dir / "ready"
+
+    @property
+    def prepared_marker(self) -> Path:
+        """There once every store holds its tables: from then on a missing database is a loss."""
+        return self.data_dir / "prepared"
+
+    @property
+    def demo_marker(self) -> Path:
+        return self.data_dir / "demo-data-loaded"
+
+    def heartbeat(self, service: str) -> Path:
+        return self.run_dir / "heartbeats" / service
+
+    def make_folders(self) -> None:
+        """Make what is missing, and give what an earlier version made readable to its owner only."""
+        self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.secrets_dir, self.log_dir, self.config_dir, self.data_dir, self.run_dir / "heartbeats"):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            if folder.stat().st_mode & stat.S_IRWXO:
+                _make_private(folder)
+        for name in ("sqlite", "valkey", "secantus", "aws", "stripe"):
+            (self.data_dir / name).mkdir(exist_ok=True, mode=0o700)
+
+    def on_free_ports(self) -> Layout:
+        """The same platform on ports that are free now (for tests)."""
+        base = _free_base()
+        return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
+
+
+def _make_private(folder: Path) -> None:
+    """Take the permissions of the group and of others from a folder and all that is in it."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_base() -> int:
+    import secrets
+
+    while True:
+        base = 20000 + secrets.randbelow(350) * 30
+        if all(port_is_free(base + offset) for offset in range(25)):
+            return base

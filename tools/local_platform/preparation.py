@@ -1,0 +1,83 @@
+"""What is to be there before services start: tables, topics and queues, the bucket, and later the demo data.
+
+One process does it for all services, one after the other, each with its own settings.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from libs.chassis import messaging, service, topology
+from libs.chassis.migrations import migrate
+from libs.chassis.service import Service
+from libs.chassis.settings import settings
+from tools.local_platform import credentials, environment
+from tools.local_platform.layout import SERVICES, Layout
+
+
+@contextmanager
+def acting_as(layout: Layout, name: str) -> Iterator[Service]:
+    """Be one service for a while: its environment, its settings."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment.of_service(layout, credentials.ensure(layout), name))
+    try:
+        started = service.start_process(name)
+        yield started
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def prepare(layout: Layout) -> None:
+    """Migrate every database, and make what the emulators have to have."""
+    for name in SERVICES:
+        with acting_as(layout, name) as started:
+            migrate(name, settings().database_url)
+            topology.ensure_topology(started.events)
+            if name == "auth":
+                _make_push_application()
+            if name == "shopping":
+                importlib.import_module("services.shopping.photo_store").photo_bucket().ensure()
+            if name == "admin":
+                importlib.import_module("services.admin.check_photos").photo_bucket().ensure()
+            if name == "customer":
+                importlib.import_module("services.customer.donation_photos").photo_bucket().ensure()
+            messaging.forget_queues()
+
+
+def _make_push_application() -> None:
+    """What SNS has in production for Google's service, which needs a key of ours there."""
+    key = {"PlatformCredential": "local"}
+    sns = topology.aws("sns")
+    sns.create_platform_application(Name=environment.PUSH_APPLICATION, Platform="GCM", Attributes=key)
+
+
+def load_demo_data(layout: Layout) -> None:
+    """Load each service's demo data, once; what is there stays."""
+    for name in SERVICES:
+        if importlib.util.find_spec(f"services.{name}.demo") is None:
+            continue
+        with acting_as(layout, name):
+            importlib.import_module(f"services.{name}.demo").load()
+    layout.demo_marker.touch()
+
+
+@click.command()
+@click.argument("step", type=click.Choice(["prepare", "demo-data"]))
+def main(step: str) -> None:
+    """Prepare the platform that RUNNER_LAYOUT describes (used by `reclothes run`)."""
+    from tools.local_platform.layout_json import from_environment
+
+    layout = from_environment()
+    prepare(layout) if step == "prepare" else load_demo_data(layout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

