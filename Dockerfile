@@ -70,6 +70,6 @@ USER 10001:10001
 EXPOSE 8443
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["python3", "-m", "libs.chassis.alive", "web"]
+  CMD ["python3", "-m", "libs.chassis.liveness", "web"]
 ENTRYPOINT ["python3", "-m", "libs.chassis"]
 CMD ["serve"]

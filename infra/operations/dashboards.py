@@ -129,8 +129,8 @@ def _business(logs: ServiceLogsStack) -> list[cloudwatch.IWidget]:
             "customer.buying_order.expired.v1",
         ),
         counted("Payments", "billing.payment.captured.v1", "billing.payment.voided.v1", "billing.fee.paid.v1"),
-        counted("Donations", "customer.donating_order.moved.v1"),
+        counted("Donations", "customer.donating_order.state_changed.v1"),
         counted("Products", "shopping.product.published.v1", "shopping.product.sold.v1"),
-        counted("Rewards", "billing.coupon.given.v1", "billing.payout.due.v1"),
+        counted("Rewards", "billing.coupon.issued.v1", "billing.payout.due.v1"),
         counted("Doors", "locker.door.used.v1"),
     ]

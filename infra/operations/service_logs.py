@@ -21,7 +21,7 @@ from infra.names import logical
 from infra.operations.alarm import metric
 from infra.retention import kept
 
-# What a service says when something is wrong: number, and the pattern of the line (libs/chassis/signs.py).
+# What a service says when something is wrong: number, and the pattern of the line (libs/chassis/log_events.py).
 SIGNS: Mapping[str, str] = {
     "critical-lines": '{ $.level = "critical" }',
     "outbox-waits": '{ $.event = "outbox waits" }',
@@ -49,7 +49,7 @@ class Sign:
 OWN_SIGNS: Mapping[str, Sign] = {
     "ledger-faults": Sign("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
     "provider-away": Sign("billing", '{ $.event = "payment provider away" }'),
-    "reconciliation-findings": Sign(
+    "payment-discrepancies": Sign(
         "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
     ),
     "refused-recipients": Sign("auth", '{ $.event = "recipient refused" }'),
@@ -59,7 +59,7 @@ OWN_SIGNS: Mapping[str, Sign] = {
 # What the business is seen by: each event that a relay has sent is a line of its publisher.
 BUSINESS_EVENTS: tuple[str, ...] = (
     "auth.user.registered.v1",
-    "billing.coupon.given.v1",
+    "billing.coupon.issued.v1",
     "billing.fee.paid.v1",
     "billing.payment.captured.v1",
     "billing.payment.voided.v1",
@@ -67,7 +67,7 @@ BUSINESS_EVENTS: tuple[str, ...] = (
     "customer.buying_order.expired.v1",
     "customer.buying_order.paid.v1",
     "customer.buying_order.placed.v1",
-    "customer.donating_order.moved.v1",
+    "customer.donating_order.state_changed.v1",
     "locker.door.used.v1",
     "shopping.product.published.v1",
     "shopping.product.sold.v1",

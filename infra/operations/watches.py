@@ -168,7 +168,7 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
     own = {
         "ledger-faults": 0,
         "provider-away": 10,
-        "reconciliation-findings": 0,
+        "payment-discrepancies": 0,
         "refused-recipients": 20,
         "no-free-box": 20,
     }

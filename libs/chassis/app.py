@@ -17,7 +17,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from libs.chassis import audit, clock_drift, db, health, logs, metrics, operations, tracing, validation
-from libs.chassis.bridge import BufferedBridge
 from libs.chassis.problems import (
     MEDIA_TYPE,
     BadRequest,
@@ -32,6 +31,7 @@ from libs.chassis.problems import (
 )
 from libs.chassis.service import Service, load_process, use_service
 from libs.chassis.settings import settings
+from libs.chassis.wsgi_bridge import BufferedBridge
 
 Scope = dict[str, Any]
 AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -61,7 +61,7 @@ def application(name: str) -> AsgiApp:
 def create_app(service: Service) -> AsgiApp:
     """The ASGI application of `service`; raises when contract and handlers do not match."""
     use_service(service)
-    health.register("database", db.ping, is_needed=not service.answers_without_database)
+    health.register("database", db.ping, is_needed=not service.works_without_database)
     health.register("clock", clock_drift.check, is_needed=False)
     resolver = operations.ContractResolver()
     app = connexion.FlaskApp(

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 
-from libs.chassis import breakers
+from libs.chassis import circuit_breaker
 from libs.chassis.settings import settings
 
 _OPTIONS: dict[str, Any] = {
@@ -34,10 +34,10 @@ RedisError = redis.RedisError
 class _Client(redis.Redis):
     """A client whose commands and pipelines pass its server's circuit breaker."""
 
-    circuit: breakers.Circuit
+    circuit: circuit_breaker.Circuit
 
     def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        with breakers.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _refused):
             return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
@@ -47,18 +47,18 @@ class _Client(redis.Redis):
 
 
 class _Pipeline(Pipeline):
-    circuit: breakers.Circuit
+    circuit: circuit_breaker.Circuit
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        with breakers.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _refused):
             return super().execute(raise_on_error)
 
 
 class _AsyncClient(redis.asyncio.Redis):
-    circuit: breakers.Circuit
+    circuit: circuit_breaker.Circuit
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        with breakers.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _refused):
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
@@ -81,8 +81,8 @@ def settings_client() -> redis.Redis:
 
 
 @lru_cache(maxsize=4)
-def _circuit(_url: str) -> breakers.Circuit:
-    return breakers.breaker("cache", _is_unreachable)
+def _circuit(_url: str) -> circuit_breaker.Circuit:
+    return circuit_breaker.breaker("cache", _is_unreachable)
 
 
 @lru_cache(maxsize=4)

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import is_disconnect, unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
-from libs.chassis.peers import Peer, PeerProblem, PeerUnavailable
-from libs.chassis.signs import Sign
+from libs.chassis.log_events import Sign
+from libs.chassis.service_client import Peer, ServiceProblem, ServiceUnavailable
 
 # Younger states may just be in transit.
 STUCK_AFTER = timedelta(seconds=20)
@@ -95,7 +95,7 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
     for check in registry.checks:
         try:
             run(check)
-        except (PeerUnavailable, PeerProblem) as error:  # an older release of the peer has no such operation
+        except (ServiceUnavailable, ServiceProblem) as error:  # an older release of the peer has no such operation
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
             logs.get_logger(__name__).error(Sign.CHECK_FAILED, check=check.name, exc_info=error)
@@ -161,7 +161,7 @@ def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
     path = f"/{peer.name}/v1/state-queries"
     try:
         response = peer.post(path, json={"subjects": list(subjects)}, repeatable=True)
-    except PeerProblem as error:
+    except ServiceProblem as error:
         if error.status != HTTPStatus.BAD_REQUEST:  # such as 404 of an older release
             raise
         return _ask_about_halves(peer, subjects)

@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from libs.chassis import breakers
+from libs.chassis import circuit_breaker
 from libs.chassis.settings import settings
 from libs.chassis.types import Json, UtcDateTime
 
@@ -80,7 +80,7 @@ def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
         "write_timeout": READ_SECONDS,
         "init_command": f"SET innodb_lock_wait_timeout={LOCK_WAIT_SECONDS}",
     }
-    circuit = breakers.breaker("database", _is_unreachable)
+    circuit = circuit_breaker.breaker("database", _is_unreachable)
     made = create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         poolclass=_guarded_pool(circuit),
@@ -97,7 +97,7 @@ def _mysql_engine(url: URL, ca_file: str | None) -> Engine:
     return made
 
 
-def _guarded_pool(of_database: breakers.Circuit) -> type[QueuePool]:
+def _guarded_pool(of_database: circuit_breaker.Circuit) -> type[QueuePool]:
     """A pool whose connections are got through the circuit; OperationalError immediately while it is open."""
 
     class GuardedPool(QueuePool):
@@ -105,7 +105,7 @@ def _guarded_pool(of_database: breakers.Circuit) -> type[QueuePool]:
 
         def connect(self) -> PoolProxiedConnection:
             # A server that accepts connections may still execute nothing: only statements reset the failures.
-            with breakers.guarded(self.circuit, _refused, resets=False) as epoch:
+            with circuit_breaker.guarded(self.circuit, _refused, resets=False) as epoch:
                 connection = super().connect()
                 connection.info[_EPOCH] = epoch
                 return connection
@@ -116,7 +116,7 @@ def _guarded_pool(of_database: breakers.Circuit) -> type[QueuePool]:
 _EPOCH = "circuit epoch"
 
 
-def _count_statements(made: Engine, circuit: breakers.Circuit) -> None:
+def _count_statements(made: Engine, circuit: circuit_breaker.Circuit) -> None:
     @event.listens_for(made, "after_cursor_execute")
     def succeeded(connection: Any, *_: Any) -> None:
         circuit.record(connection.info.get(_EPOCH), failed=False)

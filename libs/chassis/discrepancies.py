@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from libs.chassis import clock, logs, metrics
 from libs.chassis.db import session, unit_of_work
-from libs.chassis.signs import Sign
+from libs.chassis.log_events import Sign
 from libs.chassis.tables import DiscrepancyRow
 
 REPORT_AFTER_ATTEMPTS = 3

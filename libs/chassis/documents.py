@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from libs.chassis import breakers
+from libs.chassis import circuit_breaker
 from libs.chassis.settings import SettingsError, settings
 
 SELECTION_SECONDS = 1.0
@@ -64,8 +64,8 @@ def _is_down(url: str, topology: Any) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _circuit(_url: str) -> breakers.Circuit:
-    return breakers.breaker("document database", is_away)
+def _circuit(_url: str) -> circuit_breaker.Circuit:
+    return circuit_breaker.breaker("document database", is_away)
 
 
 # Failures of the server (MongoDB, error_codes.yml); those of connections and elections have classes of their own.

@@ -11,8 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.chassis import documents, logs, metrics
 from libs.chassis.db import unit_of_work
+from libs.chassis.log_events import Sign
 from libs.chassis.problems import Unavailable
-from libs.chassis.signs import Sign
 
 MOST_PAGES = 10  # of items that a run goes through when some of each page fail
 

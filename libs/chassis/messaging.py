@@ -9,7 +9,7 @@ from typing import Any
 from kombu import Connection, Queue
 from kombu.pools import connections
 
-from libs.chassis import breakers, logs, topology
+from libs.chassis import circuit_breaker, logs, topology
 from libs.chassis.problems import Unavailable
 from libs.chassis.settings import settings
 
@@ -21,8 +21,8 @@ class QueueUnavailable(Unavailable):
 
 
 @lru_cache(maxsize=4)
-def _circuit(_prefix: str) -> breakers.Circuit:
-    return breakers.breaker("queue", breakers.is_aws_outage)
+def _circuit(_prefix: str) -> circuit_breaker.Circuit:
+    return circuit_breaker.breaker("queue", circuit_breaker.is_aws_outage)
 
 
 def connection(queue: str, wait_seconds: int = 2, read_seconds: int = 5) -> Connection:
@@ -57,7 +57,7 @@ def send_to_queue(queue: str, message: dict[str, Any]) -> None:
     envelope = {"message": message, "requestid": logs.bound("request_id")}
     try:
         with (
-            breakers.guarded(_circuit(settings().resource_prefix), QueueUnavailable),
+            circuit_breaker.guarded(_circuit(settings().resource_prefix), QueueUnavailable),
             connections[connection(name, read_seconds=SEND_SECONDS)].acquire(block=True, timeout=2) as broker,
         ):
             producer = broker.Producer(serializer="json")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from libs.chassis import breakers
+from libs.chassis import circuit_breaker
 from libs.chassis.problems import Unavailable
 from libs.chassis.settings import settings
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 READ_SECONDS = 5.0
 
 
-class PhotoStoreAway(Unavailable):
-    slug = "photo-store-away"
+class PhotoStoreUnavailable(Unavailable):
+    slug = "photo-store-unavailable"
     title = "The store of photos is away for now"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket of S3. A fault of the network is PhotoStoreAway (503)."""
+    """One bucket of S3. A fault of the network is PhotoStoreUnavailable (503)."""
 
     name: str
 
@@ -92,8 +92,8 @@ class Bucket:
 
 
 @lru_cache(maxsize=4)
-def _circuit(_endpoint: str | None) -> breakers.Circuit:
-    return breakers.breaker("photo store", breakers.is_aws_outage)
+def _circuit(_endpoint: str | None) -> circuit_breaker.Circuit:
+    return circuit_breaker.breaker("photo store", circuit_breaker.is_aws_outage)
 
 
 @contextmanager
@@ -101,12 +101,12 @@ def _answering() -> Iterator[None]:
     from botocore import exceptions
 
     try:
-        with breakers.guarded(_circuit(settings().aws_endpoint_url), PhotoStoreAway):
+        with circuit_breaker.guarded(_circuit(settings().aws_endpoint_url), PhotoStoreUnavailable):
             yield
     except (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.ClientError) as error:
-        if not breakers.is_aws_outage(error):
+        if not circuit_breaker.is_aws_outage(error):
             raise
-        raise PhotoStoreAway("Repeat the request in a moment.") from error
+        raise PhotoStoreUnavailable("Repeat the request in a moment.") from error
 
 
 @lru_cache(maxsize=1)

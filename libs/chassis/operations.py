@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from libs.chassis import audit, db, documents, idempotency, logs, pagination, response_checks, texts
+from libs.chassis import audit, db, documents, idempotency, logs, pagination, response_checks, text_normalization
 from libs.chassis.problems import MEDIA_TYPE, BadRequest, Conflict, Problem, Unavailable
 from libs.chassis.security import Principal, principal_or_none, use_principal
 
@@ -53,7 +53,7 @@ class Operation:
         """The arguments with their texts in the normal form that was checked."""
         schemas = self.texts
         return {
-            name: texts.normalised(schemas[name], value) if name in schemas else value
+            name: text_normalization.normalised(schemas[name], value) if name in schemas else value
             for name, value in arguments.items()
         }
 
@@ -115,7 +115,7 @@ def _around(function: Callable[..., Any], operation: Operation) -> Callable[...,
             try:
                 answer = _run(function, operation, operation.normalised(arguments))
             except Exception as error:
-                answer = problem_answer(as_problem(error))
+                answer = problem_response(as_problem(error))
             response_checks.check_sample(operation.name, operation.contract, answer)
             return answer
 
@@ -230,7 +230,7 @@ def as_problem(error: Exception) -> Problem:
     return Problem("the error is logged under the request id of this answer")
 
 
-def problem_answer(problem: Problem) -> flask.Response:
+def problem_response(problem: Problem) -> flask.Response:
     """A problem document as Flask's response."""
     document = problem.to_dict(logs.bound("request_id"))
     answer = flask.Response(flask.json.dumps(document), problem.status, mimetype=MEDIA_TYPE)

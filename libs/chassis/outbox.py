@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import logs, metrics
 from libs.chassis.db import unit_of_work
-from libs.chassis.omissions import ITEM_FAULTS
-from libs.chassis.signs import Sign
+from libs.chassis.log_events import Sign
+from libs.chassis.skipped_items import ITEM_FAULTS
 from libs.chassis.tables import OutboxRow
 
 UNREADABLE = "unreadable"

@@ -17,8 +17,8 @@ from sqlalchemy import Select, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis.clock import parse_rfc3339, rfc3339
-from libs.chassis.page_items import dumped, rows_of
 from libs.chassis.problems import BadRequest
+from libs.chassis.skipped_rows import dumped, rows_of
 
 Order = Sequence[tuple[InstrumentedAttribute[Any], Literal["asc", "desc"]]]
 

@@ -22,7 +22,7 @@ class Service:
     """A service's name, settings, tables, events, and what it does beside its contract.
 
     `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
-    `answers_without_database`: most goes on without the relational database, so /readyz does not need it.
+    `works_without_database`: most goes on without the relational database, so /readyz does not need it.
     `on_start`: called once in each process of the service that does work, after the settings are read.
     """
 
@@ -32,7 +32,7 @@ class Service:
     events: EventRegistry
     asgi_mounts: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     on_start: Callable[[], None] | None = None
-    answers_without_database: bool = False
+    works_without_database: bool = False
 
     def start(self) -> None:
         """Do what the service does at the start of a process; it may connect to stores."""

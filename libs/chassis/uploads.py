@@ -6,8 +6,8 @@ import secrets
 from datetime import timedelta
 from typing import Protocol
 
+from libs.chassis.images import measure_image
 from libs.chassis.object_store import Bucket
-from libs.chassis.pictures import measure_image
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 
 # The endings say to caches and downloads what the file is; the types are those the contracts allow.
@@ -30,8 +30,8 @@ class TooManyPhotos(Conflict):
     title = "There are as many photos as there can be"
 
 
-class PhotoUnlikePromise(Unprocessable):
-    slug = "photo-unlike-promise"
+class UploadMismatch(Unprocessable):
+    slug = "photo-mismatch"
     title = "The uploaded file is not the one that was announced"
 
 
@@ -60,16 +60,16 @@ def form_for(bucket: Bucket, promise: Promise) -> dict[str, object]:
 def measured(bucket: Bucket, promise: Promise) -> tuple[int, int]:
     """Width and height in pixels of what was uploaded, decoded in full.
 
-    Raises PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    Raises PhotoNotUploaded, UploadMismatch, NotAnImage, PhotoStoreUnavailable.
     """
     return measure_image(uploaded_content(bucket, promise), promise.content_type)
 
 
 def uploaded_content(bucket: Bucket, promise: Promise) -> bytes:
-    """The file that was announced. Raises PhotoNotUploaded, PhotoUnlikePromise, PhotoStoreAway."""
+    """The file that was announced. Raises PhotoNotUploaded, UploadMismatch, PhotoStoreUnavailable."""
     size = bucket.size_of(promise.key)
     if size is None:
         raise PhotoNotUploaded("Upload the file with the form first.")
     if size != promise.size:
-        raise PhotoUnlikePromise(f"{size} bytes were uploaded, {promise.size} were announced.")
+        raise UploadMismatch(f"{size} bytes were uploaded, {promise.size} were announced.")
     return bucket.read(promise.key, promise.size)

@@ -23,7 +23,7 @@ from connexion.validators.form_data import FormDataValidator
 from connexion.validators.json import JSONRequestBodyValidator, JSONResponseBodyValidator
 from connexion.validators.parameter import ParameterValidator
 
-from libs.chassis import clock, email_addresses, texts
+from libs.chassis import clock, email_addresses, text_normalization
 from libs.chassis.deadlines import is_time_zone
 from libs.chassis.locales import is_locale
 from libs.chassis.logs import get_logger
@@ -154,7 +154,7 @@ class FormValidator(FormDataValidator):
     def _validate(self, body: Any) -> None:
         if self._strict_validation:
             self._validate_params_strictly(body)
-        found = list(texts.unstorable(body))
+        found = list(text_normalization.unstorable(body))
         if found:
             raise BadRequest(_summary(found), errors=found)
         refuse_faults(self._schema, body)
@@ -162,7 +162,7 @@ class FormValidator(FormDataValidator):
 
 def refuse_faults(schema: dict[str, Any], body: Any) -> None:
     """BadRequest when the normal form of a body, which its handler gets, does not match its schema."""
-    found = faults(compiled(schema), texts.normalised(schema, body))
+    found = faults(compiled(schema), text_normalization.normalised(schema, body))
     if found:
         raise BadRequest(_summary(found), errors=found)
 
@@ -175,7 +175,7 @@ def _loads(text: str) -> Any:
     value = json.loads(
         text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
     )
-    if "\\u" in text and (found := list(itertools.islice(texts.unstorable(value), MOST_ERRORS))):
+    if "\\u" in text and (found := list(itertools.islice(text_normalization.unstorable(value), MOST_ERRORS))):
         raise BadRequest(_summary(found), errors=found)
     return value
 
@@ -255,10 +255,12 @@ class ParametersValidator(ParameterValidator):
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
-        if isinstance(value, str) and (fault := texts.unstorable_character(value)):
+        if isinstance(value, str) and (fault := text_normalization.unstorable_character(value)):
             return [{"pointer": pointer, "detail": fault}]
         schema = parameter["schema"]
-        return faults(compiled(schema), texts.normalised(schema, value) if place == "query" else value, pointer)
+        return faults(
+            compiled(schema), text_normalization.normalised(schema, value) if place == "query" else value, pointer
+        )
 
 
 def _repeated(place: str, sent: Iterable[str]) -> list[dict[str, str]]:
@@ -267,17 +269,17 @@ def _repeated(place: str, sent: Iterable[str]) -> list[dict[str, str]]:
     return [{"pointer": f"{place}/{name}", "detail": "sent more than once"} for name, count in counts if count > 1]
 
 
-class AnswerValidator(JSONResponseBodyValidator):
+class ResponseValidator(JSONResponseBodyValidator):
     """Our own answers against the contract, outside production: a fault is our bug, logged, and a bare 500."""
 
     def _validate(self, body: Any) -> None:
         found = faults(compiled(self._schema), body)
         if found:
             get_logger(__name__).error(VIOLATION, faults=found)
-            raise AnswerBreaksContract
+            raise ResponseViolatesContract
 
 
-class AnswerBreaksContract(Problem):
+class ResponseViolatesContract(Problem):
     """An answer of ours does not match the contract; what and where stands in the log only."""
 
 
@@ -289,5 +291,5 @@ def validator_map() -> dict[str, Any]:
     chosen: dict[str, Any] = copy.copy(VALIDATOR_MAP)
     chosen["parameter"] = ParametersValidator
     chosen["body"] = MediaTypeDict({**VALIDATOR_MAP["body"], "*/*json": BodyValidator, FORM: FormValidator})
-    chosen["response"] = MediaTypeDict({"*/*json": AnswerValidator})
+    chosen["response"] = MediaTypeDict({"*/*json": ResponseValidator})
     return chosen

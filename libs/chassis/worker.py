@@ -19,11 +19,11 @@ from typing import Any
 from kombu import Consumer, Message, Queue
 from opentelemetry.trace import SpanKind
 
-from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, relay, topology, tracing
+from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, outbox_relay, topology, tracing
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry, Job
+from libs.chassis.log_events import Sign
 from libs.chassis.settings import settings
-from libs.chassis.signs import Sign
 
 LONGEST_DELAY_SECONDS = 300
 STOP_SECONDS = 5.0
@@ -52,7 +52,7 @@ class QueueConsumer:
                 pause = 0.5
             except Exception as error:
                 self._log.warning("queue away", queue=self._queue, reason=type(error).__name__)
-                relay.outage.note()
+                outbox_relay.outage.note()
                 messaging.forget_queues()
                 self._stop.wait(pause)
                 pause = min(pause * 2, 10.0)
@@ -194,7 +194,7 @@ def run(registry: EventRegistry, *, consume: bool = True, with_relay: bool = Fal
         signal.signal(number, lambda *_: stop.set())
     threads = threads_of(registry, stop) if consume else []
     if with_relay:
-        threads.append(threading.Thread(target=relay.run, args=(registry, stop), name="relay", daemon=True))
+        threads.append(threading.Thread(target=outbox_relay.run, args=(registry, stop), name="relay", daemon=True))
     for thread in threads:
         thread.start()
     while not stop.wait(1.0):

@@ -53,7 +53,7 @@ def promise(work_order_id: str, person_id: str, photo_id: str, content_type: str
 def take(work_order: WorkOrder, photo_ids: Sequence[str]) -> None:
     """Show these photos with the result, when all are there and are pictures.
 
-    TooManyPhotos, UnknownPhoto, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    TooManyPhotos, UnknownPhoto, PhotoNotUploaded, UploadMismatch, NotAnImage, PhotoStoreUnavailable.
     """
     _require_at_most(len(photo_ids))
     taken = []

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
-from libs.chassis.peers import peer
+from libs.chassis.service_client import peer
 from services.admin import events, hand_overs, packages, return_contacts, work_orders, work_steps
 from services.admin.models import KnownReturn, OrderAtWork, WorkOrder
 from services.admin.work_orders import NOT_ENDED
@@ -71,7 +71,7 @@ add_checks(
         name="work_on_cancelled_order",
         peer=lambda: peer("customer"),
         find=purchases_at_work,
-        handlers={"customer.buying_order.moved.v1": events.call_off_cancelled_order},
+        handlers={"customer.buying_order.state_changed.v1": events.call_off_cancelled_order},
         decides=_ends_order,
     ),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from libs.chassis.peers import peer
 from libs.chassis.problems import Conflict
+from libs.chassis.service_client import peer
 
 
 class CurrencyInUse(Conflict):
@@ -11,7 +11,7 @@ class CurrencyInUse(Conflict):
 
 
 def refuse_while_another_is_stored(currency: str) -> None:
-    """CurrencyInUse names the other currencies; PeerUnavailable while shopping or billing cannot be asked."""
+    """CurrencyInUse names the other currencies; ServiceUnavailable while shopping or billing cannot be asked."""
     prices: list[str] = peer("shopping").get("/shopping/v1/currencies").json()["currencies"]
     amounts: list[str] = peer("billing").get("/billing/v1/currencies").json()["currencies"]
     others = sorted({*prices, *amounts} - {currency})

@@ -24,10 +24,10 @@ __all__ = ["registry"]
 
 registry.publishes(
     "admin.packing_order.created.v1",
-    "admin.work_order.moved.v1",
+    "admin.work_order.state_changed.v1",
     "admin.work.stopped.v1",
     "admin.return_contact.recorded.v1",
-    "admin.hand_over.recorded.v1",
+    "admin.handover.recorded.v1",
     "admin.audit.recorded.v1",
 )
 
@@ -57,13 +57,13 @@ def follow_door(event: Event) -> None:
         work_steps.taken(data["order_id"])
 
 
-@registry.handles("customer.donating_order.moved.v1")
+@registry.handles("customer.donating_order.state_changed.v1")
 def follow_donation(event: Event) -> None:
     data = event.data
     donations.donation_moved(data["order_id"], data["state"], data["previous_state"])
 
 
-@registry.handles("customer.return_donating_order.moved.v1")
+@registry.handles("customer.return_donating_order.state_changed.v1")
 def follow_return(event: Event) -> None:
     data = event.data
     place = Place(data["location_id"], data["location_name"])
@@ -77,14 +77,14 @@ REASONS: dict[str | None, str] = {
 }
 
 
-@registry.handles("customer.buying_order.moved.v1")
+@registry.handles("customer.buying_order.state_changed.v1")
 def call_off_cancelled_order(event: Event) -> None:
     if event.data["state"] == "cancelled":
         reason = REASONS.get(event.data.get("reason"), work_steps.CANCELLED_BY_BUYER)  # older news has none
         work_steps.call_off(event.data["order_id"], reason)
 
 
-@registry.handles("customer.return_buying_order.moved.v1")
+@registry.handles("customer.return_buying_order.state_changed.v1")
 def know_return_of_purchase(event: Event) -> None:
     data = event.data  # older news has neither items nor whether it was given up
     facts = {"items": data.get("items"), "is_given_up": data.get("is_given_up", False)}

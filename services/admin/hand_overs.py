@@ -102,4 +102,4 @@ def announce(hand_over: HandOver, order_ids: Sequence[str]) -> None:
         "order_ids": list(order_ids),
         "at": clock.rfc3339(hand_over.created_at),
     }
-    registry.publish("admin.hand_over.recorded.v1", subject=hand_over.id, data=data)
+    registry.publish("admin.handover.recorded.v1", subject=hand_over.id, data=data)

@@ -1,6 +1,7 @@
 """Work orders: collecting, checking, packing and shipping, one machine of states for all four.
 
-A work order is locked before anything is decided about it. Each move is told with admin.work_order.moved.v1.
+A work order is locked before anything is decided about it. Each transition publishes
+admin.work_order.state_changed.v1.
 """
 
 from __future__ import annotations
@@ -193,7 +194,9 @@ def announce(work_order: WorkOrder, previous: str | None, *, of_order: str | Non
         "reason": work_order.reason,
         "at": clock.rfc3339(work_order.changed_at),
     }
-    registry.publish("admin.work_order.moved.v1", subject=work_order.id, data=data, version=work_order.version)
+    registry.publish(
+        "admin.work_order.state_changed.v1", subject=work_order.id, data=data, version=work_order.version
+    )
 
 
 def _told(order: OrderAtWork) -> dict[str, Any]:

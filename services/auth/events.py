@@ -90,7 +90,7 @@ def _deadline(data: dict[str, Any], name: str) -> Deadline | None:
     return Deadline(clock.parse_rfc3339(moment), time_zone) if moment else None
 
 
-@registry.handles("customer.buying_order.moved.v1")
+@registry.handles("customer.buying_order.state_changed.v1")
 def tell_buyer(event: Event) -> None:
     data = event.data
     template = ORDER_TEMPLATES.get(data["state"])
@@ -115,7 +115,7 @@ def remind_of_pick_up(event: Event) -> None:
     notifications.tell(data["buyer_id"], "order-pick-up-due", f"order-pick-up-due-{data['order_id']}", **facts)
 
 
-@registry.handles("customer.return_buying_order.moved.v1")
+@registry.handles("customer.return_buying_order.state_changed.v1")
 def tell_buyer_of_return(event: Event) -> None:
     data = event.data
     given_up = data["state"] == "refund_decided" and data.get("is_given_up", False)
@@ -139,7 +139,7 @@ def _checked_pieces(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@registry.handles("billing.refund.made.v1")
+@registry.handles("billing.refund.completed.v1")
 def tell_of_refund(event: Event) -> None:
     data = event.data
     facts = {
@@ -150,13 +150,13 @@ def tell_of_refund(event: Event) -> None:
     notifications.tell(data["buyer_id"], "refund-made", f"refund-{data['refund_id']}", **facts)
 
 
-@registry.handles("customer.donating_order.moved.v1")
+@registry.handles("customer.donating_order.state_changed.v1")
 def tell_donor(event: Event) -> None:
     data = event.data
     _tell_of_move(DONATION_TEMPLATES, data["order_id"], event)
 
 
-@registry.handles("customer.return_donating_order.moved.v1")
+@registry.handles("customer.return_donating_order.state_changed.v1")
 def tell_donor_of_return(event: Event) -> None:
     data = event.data
     _tell_of_move(RETURN_TEMPLATES, data["return_id"], event)
@@ -173,7 +173,7 @@ def _tell_of_move(templates: dict[str, str], about: str, event: Event) -> None:
     notifications.tell(data["donor_id"], template, dedupe_id, **facts)
 
 
-@registry.handles("admin.work_order.moved.v1")
+@registry.handles("admin.work_order.state_changed.v1")
 def tell_of_assignment(event: Event) -> None:
     """Stories mf-co-01, mf-so-01, mf-po-01, mf-cho-01; somebody to whom it comes back is told again."""
     data = event.data
@@ -192,7 +192,7 @@ def tell_of_fee(event: Event) -> None:
     notifications.tell(data["payer_id"], "fee-due", f"fee-{data['fee_id']}", **facts)
 
 
-@registry.handles("billing.coupon.given.v1")
+@registry.handles("billing.coupon.issued.v1")
 def tell_of_coupon(event: Event) -> None:
     data = event.data
     facts = {"value": Money.from_dict(data["value"]), "valid_until": _deadline(data, "valid_until")}

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import stripe
 
-from libs.chassis import breakers, logs
+from libs.chassis import circuit_breaker, logs
 from libs.chassis.money import Money
 from libs.chassis.problems import PaymentRequired, Unavailable, Unprocessable
 from services.billing import declines
@@ -97,7 +97,7 @@ class ProviderRefund:
 
 Window = tuple[datetime, datetime]
 _AWAY = (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError)
-_circuit = breakers.breaker("payment provider", lambda error: isinstance(error, _AWAY))
+_circuit = circuit_breaker.breaker("payment provider", lambda error: isinstance(error, _AWAY))
 
 
 @lru_cache(maxsize=2)
@@ -120,7 +120,7 @@ def _ask(call: Callable[[stripe.StripeClient], T]) -> T:
     chosen = billing_settings()
     client = _client(chosen.stripe_api_key, chosen.stripe_api_base)
     try:
-        with breakers.guarded(_circuit, lambda: ProviderUnavailable(_REPEAT)):
+        with circuit_breaker.guarded(_circuit, lambda: ProviderUnavailable(_REPEAT)):
             return call(client)
     except (stripe.CardError, stripe.InvalidRequestError):
         raise

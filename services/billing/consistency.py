@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
-from libs.chassis.peers import peer
+from libs.chassis.service_client import peer
 from services.billing import events, fees, findings, payment_states, payments, refunds
 from services.billing.models import Fee, Payment, Refund
 

@@ -108,7 +108,7 @@ def _give(
         "value": value.to_dict(),
         "valid_until": clock.rfc3339(valid_until),
     }
-    registry.publish("billing.coupon.given.v1", subject=coupon.id, data=data, version=coupon.version)
+    registry.publish("billing.coupon.issued.v1", subject=coupon.id, data=data, version=coupon.version)
     return coupon
 
 

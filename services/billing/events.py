@@ -19,9 +19,9 @@ registry.publishes(
     "billing.payment.authorized.v1",
     "billing.payment.captured.v1",
     "billing.payment.voided.v1",
-    "billing.refund.made.v1",
+    "billing.refund.completed.v1",
     "billing.coins.recorded.v1",
-    "billing.coupon.given.v1",
+    "billing.coupon.issued.v1",
     "billing.fee.due.v1",
     "billing.fee.paid.v1",
     "billing.payout.due.v1",
@@ -45,7 +45,7 @@ def give_payment_back(event: Event) -> None:
     payments.give_back_for(event.data["order_id"])
 
 
-@registry.handles("customer.buying_order.moved.v1")
+@registry.handles("customer.buying_order.state_changed.v1")
 def follow_purchase(event: Event) -> None:
     data = event.data
     buying.order_moved(
@@ -64,12 +64,12 @@ def end_expired_purchase(event: Event) -> None:
     buying.order_ended(event.data["order_id"])
 
 
-@registry.handles("customer.buying_order.taken_after_end.v1")
+@registry.handles("customer.buying_order.picked_up_after_end.v1")
 def find_taken_after_end(event: Event) -> None:
     buying.taken_after_end(event.data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.moved.v1")
+@registry.handles("customer.return_buying_order.state_changed.v1")
 def follow_purchase_return(event: Event) -> None:
     data = event.data
     buying.return_moved(
@@ -98,14 +98,14 @@ def good_beside_bad(data: dict[str, Any]) -> dict[str, int]:
     }
 
 
-@registry.handles("customer.donating_order.moved.v1")
+@registry.handles("customer.donating_order.state_changed.v1")
 def follow_donation(event: Event) -> None:
     data = event.data
     move = _move(event, data["order_id"])
     donations.donation_moved(move, has_story=data["has_story"], is_first=data["is_first"])
 
 
-@registry.handles("customer.return_donating_order.moved.v1")
+@registry.handles("customer.return_donating_order.state_changed.v1")
 def follow_return(event: Event) -> None:
     donations.return_moved(_move(event, event.data["return_id"]))
 
@@ -137,7 +137,7 @@ def owe_share(event: Event) -> None:
         donations.product_sold(data["donation"]["order_id"], sale)
 
 
-@registry.handles("admin.hand_over.recorded.v1")
+@registry.handles("admin.handover.recorded.v1")
 def give_coupons(event: Event) -> None:
     donations.handed_over([order_id for order_id in event.data["order_ids"] if order_id.startswith("dor_")])
 

@@ -17,7 +17,7 @@ FOUND = Counter("reclothes_reconciliation_findings_total", "What does not agree 
 
 
 class FindingNotOpen(Conflict):
-    slug, title = "finding-not-open", "The finding is not open any more"
+    slug, title = "discrepancy-not-open", "The finding is not open any more"
 
 
 def report(kind: str, subject: str, detail: str, *, payment_id: str | None = None) -> None:

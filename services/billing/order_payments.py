@@ -21,7 +21,7 @@ def pay(order_id: str, buyer_id: str, payment_id: str, method: str, payment_meth
     """Pay an own order; the same `payment_id` again is the same payment.
 
     NotFound, OrderNotPayable, AlreadyBeingPaid, PaymentGivenUp, NotEnoughCoins, CardDeclined, CardRefused,
-    ProviderUnavailable, PeerUnavailable.
+    ProviderUnavailable, ServiceUnavailable.
     """
     payments.refuse_method_without_card(method, payment_method)
     payment = payment_states.find(payment_id)

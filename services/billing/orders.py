@@ -8,8 +8,8 @@ from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.money import Money
-from libs.chassis.peers import PeerProblem, peer
 from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.service_client import ServiceProblem, peer
 
 
 class OrderNotPayable(Conflict):
@@ -27,10 +27,10 @@ class PayableOrder:
 
 
 def payable_order(order_id: str, buyer_id: str) -> PayableOrder:
-    """The buyer's own order while it can be paid; NotFound, OrderNotPayable, PeerUnavailable."""
+    """The buyer's own order while it can be paid; NotFound, OrderNotPayable, ServiceUnavailable."""
     try:
         document = peer("customer").get(f"/customer/v1/monitored-buying-orders/{order_id}").json()
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.status == 404:
             raise NotFound("there is no such order") from None
         raise

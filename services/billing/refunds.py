@@ -214,4 +214,4 @@ def announce_made(refund: Refund) -> None:
         "coins": refund.coins,
         "made_at": clock.rfc3339(refund.made_at),
     }
-    registry.publish("billing.refund.made.v1", subject=refund.id, data=data, version=refund.version)
+    registry.publish("billing.refund.completed.v1", subject=refund.id, data=data, version=refund.version)

@@ -368,7 +368,9 @@ def _announce_paid(order: BuyingOrder, how: Mapping[str, Any]) -> None:
 def _announce_taken_after_end(order: BuyingOrder) -> None:
     """Its box was without a network until the order had ended: staff have to speak with the buyer."""
     data = {"order_id": order.id, "buyer_id": order.buyer_id, "at": clock.rfc3339(clock.now())}
-    registry.publish("customer.buying_order.taken_after_end.v1", subject=order.id, data=data, version=order.version)
+    registry.publish(
+        "customer.buying_order.picked_up_after_end.v1", subject=order.id, data=data, version=order.version
+    )
 
 
 def remind(order: BuyingOrder) -> None:
@@ -407,4 +409,4 @@ def _announce_moved(
         "time_zone": order.pickup_time_zone,
         "at": clock.rfc3339(order.timeline[-1].at),
     }
-    registry.publish("customer.buying_order.moved.v1", subject=order.id, data=data, version=order.version)
+    registry.publish("customer.buying_order.state_changed.v1", subject=order.id, data=data, version=order.version)

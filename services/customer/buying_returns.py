@@ -300,7 +300,9 @@ def announce(made: ReturnBuyingOrder, before: str | None, *, at: datetime | None
         "location_name": made.location_name,
         "at": clock.rfc3339(at or made.timeline[-1].at),
     }
-    registry.publish("customer.return_buying_order.moved.v1", subject=made.id, data=data, version=made.version)
+    registry.publish(
+        "customer.return_buying_order.state_changed.v1", subject=made.id, data=data, version=made.version
+    )
 
 
 def _told(made: ReturnBuyingOrder, item: ReturnedItem) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from libs.chassis import clock, texts
+from libs.chassis import clock, text_normalization
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import StateMachine
@@ -229,12 +229,12 @@ def announce(order: DonatingOrder, before: str | None) -> None:
         "item_ids": [item.id for item in order.items],
         "at": clock.rfc3339(order.timeline[-1].at),
     }
-    registry.publish("customer.donating_order.moved.v1", subject=order.id, data=data, version=order.version)
+    registry.publish("customer.donating_order.state_changed.v1", subject=order.id, data=data, version=order.version)
 
 
 def has_story(order: DonatingOrder) -> bool:
     """Whether a piece has a story that somebody can read: blank characters earn no reward."""
-    return any(texts.normalise(item.story or "") for item in order.items)
+    return any(text_normalization.normalise(item.story or "") for item in order.items)
 
 
 def happened(order_id: str, name: str) -> DonatingOrder | None:

@@ -42,7 +42,7 @@ def form_of(photo: DonatingPhoto) -> dict[str, Any]:
 def complete(item: DonatingItem, photo: DonatingPhoto) -> None:
     """Decode what was uploaded, once, and show it with its item, which is locked.
 
-    TooManyPhotos, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, PhotoStoreAway.
+    TooManyPhotos, PhotoNotUploaded, UploadMismatch, NotAnImage, PhotoStoreUnavailable.
     """
     if not photo.is_uploaded:
         _require_room(sum(one.is_uploaded for one in item.photos))

@@ -118,4 +118,6 @@ def announce(made: ReturnDonatingOrder, before: str | None) -> None:
         "location_name": made.location_name,
         "at": clock.rfc3339(made.timeline[-1].at),
     }
-    registry.publish("customer.return_donating_order.moved.v1", subject=made.id, data=data, version=made.version)
+    registry.publish(
+        "customer.return_donating_order.state_changed.v1", subject=made.id, data=data, version=made.version
+    )

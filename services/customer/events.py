@@ -32,12 +32,12 @@ registry.publishes(
     "customer.buying_order.placed.v1",
     "customer.buying_order.paid.v1",
     "customer.buying_order.expired.v1",
-    "customer.buying_order.moved.v1",
+    "customer.buying_order.state_changed.v1",
     "customer.buying_order.pick_up_due.v1",
-    "customer.buying_order.taken_after_end.v1",
-    "customer.return_buying_order.moved.v1",
-    "customer.donating_order.moved.v1",
-    "customer.return_donating_order.moved.v1",
+    "customer.buying_order.picked_up_after_end.v1",
+    "customer.return_buying_order.state_changed.v1",
+    "customer.donating_order.state_changed.v1",
+    "customer.return_donating_order.state_changed.v1",
     "customer.audit.recorded.v1",
 )
 
@@ -102,7 +102,7 @@ MOVES_OF_WORK = {
 }
 
 
-@registry.handles("admin.work_order.moved.v1")
+@registry.handles("admin.work_order.state_changed.v1")
 def follow_work(event: Event) -> None:
     """Work has orders of many people: one that it comes too early for does not hold the others up."""
     too_early = []
@@ -152,7 +152,7 @@ def decide_refund(event: Event) -> None:
     return_checks.decide_refund(event.data["return_id"], Money.from_dict(event.data["refund"]))
 
 
-@registry.handles("billing.refund.made.v1")
+@registry.handles("billing.refund.completed.v1")
 def show_refund(event: Event) -> None:
     data = event.data
     buying_orders.note_refund(
@@ -169,7 +169,7 @@ def show_refund(event: Event) -> None:
         return_checks.refund_made(data["return_id"])
 
 
-@registry.handles("admin.hand_over.recorded.v1")
+@registry.handles("admin.handover.recorded.v1")
 def recycle_donations(event: Event) -> None:
     for order_id in event.data["order_ids"]:
         if order_id.startswith("dor_"):

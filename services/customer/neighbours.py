@@ -10,8 +10,8 @@ from typing import Any
 from libs.chassis import clock
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
-from libs.chassis.peers import PeerProblem, peer
 from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.service_client import ServiceProblem, peer
 from services.customer.buying_orders import HeldItem, PickupLocation
 from services.customer.donating_orders import BoxHold
 
@@ -41,7 +41,7 @@ class ProductsRecycled(Conflict):
 
 
 class PaymentUnderWay(Conflict):
-    slug, title = "payment-under-way", "The order is being paid at this moment"
+    slug, title = "payment-in-progress", "The order is being paid at this moment"
 
 
 class ShippingBegan(Conflict):
@@ -65,10 +65,10 @@ class Hold:
 
 
 def pickup_location(location_id: str, pointer: str = "/pickup_location_id") -> PickupLocation:
-    """The location by its id; UnknownLocation (at `pointer`), or PeerUnavailable while locker is away."""
+    """The location by its id; UnknownLocation (at `pointer`), or ServiceUnavailable while locker is away."""
     try:
         document = peer("locker").get(f"/locker/v1/locations/{location_id}").json()
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.status != 404:
             raise
         raise _unknown_location(pointer) from None
@@ -87,7 +87,7 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str], expe
         wanted["expected_total"] = expected_total.to_dict()
     try:
         document = peer("shopping").post("/shopping/v1/holds", json=wanted, repeatable=True).json()
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.status != 409:
             raise
         if problem.slug == "price-changed":
@@ -98,10 +98,10 @@ def hold_products(order_id: str, buyer_id: str, product_ids: Sequence[str], expe
 
 
 def find_hold(order_id: str) -> Hold | None:
-    """The active hold of an order; None when there is none, or it was decided. PeerUnavailable."""
+    """The active hold of an order; None when there is none, or it was decided. ServiceUnavailable."""
     try:
         document = peer("shopping").get(f"/shopping/v1/holds/{order_id}").json()
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.status != 404:
             raise
         return None
@@ -116,7 +116,7 @@ def _hold_of(document: dict[str, Any]) -> Hold:
 
 
 def quote_products(product_ids: Sequence[str]) -> Quote:
-    """The present titles and prices, without holding anything; PeerUnavailable."""
+    """The present titles and prices, without holding anything; ServiceUnavailable."""
     wanted = {"product_ids": list(product_ids)}
     document = peer("shopping").post("/shopping/v1/quotes", json=wanted, repeatable=True).json()
     items = (
@@ -126,10 +126,10 @@ def quote_products(product_ids: Sequence[str]) -> Quote:
 
 
 def release_hold(order_id: str) -> None:
-    """Give the products of an unpaid order back; PaymentUnderWay when shopping sold them, PeerUnavailable."""
+    """Give the products of an unpaid order back; PaymentUnderWay when shopping sold them, ServiceUnavailable."""
     try:
         peer("shopping").delete(f"/shopping/v1/holds/{order_id}")
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.slug == "hold-sold":
             raise PaymentUnderWay("cancel it again in a moment, when it is paid") from None
         if problem.status != 404:
@@ -137,10 +137,10 @@ def release_hold(order_id: str) -> None:
 
 
 def stop_work(order_id: str) -> None:
-    """Nobody packs or ships the order any more; ShippingBegan when it is too late, PeerUnavailable."""
+    """Nobody packs or ships the order any more; ShippingBegan when it is too late, ServiceUnavailable."""
     try:
         peer("admin").post("/admin/v1/work-stops", json={"order_id": order_id}, repeatable=True)
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.slug != "shipping-began":
             raise
         raise ShippingBegan("take it out of the box, then return it") from None
@@ -149,12 +149,12 @@ def stop_work(order_id: str) -> None:
 def hold_box(order_id: str, person_id: str, location_id: str) -> BoxHold:
     """A box at the location, held for a donation or a return; the same order again has the same box.
 
-    UnknownLocation, LocationFull, or PeerUnavailable while locker is away.
+    UnknownLocation, LocationFull, or ServiceUnavailable while locker is away.
     """
     wanted = {"order_id": order_id, "person_id": person_id, "location_id": location_id, "purpose": "deposit"}
     try:
         document = peer("locker").post("/locker/v1/holds", json=wanted, repeatable=True).json()
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         if problem.status == 404:
             raise _unknown_location("/location_id") from None
         if problem.slug == "location-full":
@@ -172,12 +172,12 @@ def hold_box(order_id: str, person_id: str, location_id: str) -> BoxHold:
 def claim_products(return_id: str, order_id: str) -> None:
     """Take the products of a donation off sale.
 
-    ProductSold when a buyer has one, ProductsRecycled when nothing is left of it, PeerUnavailable.
+    ProductSold when a buyer has one, ProductsRecycled when nothing is left of it, ServiceUnavailable.
     """
     wanted = {"return_id": return_id, "donating_order_id": order_id}
     try:
         peer("shopping").post("/shopping/v1/return-claims", json=wanted, repeatable=True)
-    except PeerProblem as problem:
+    except ServiceProblem as problem:
         for refused in (ProductSold, ProductsRecycled):
             if problem.slug == refused.slug:
                 raise refused(problem.detail) from None
@@ -185,5 +185,5 @@ def claim_products(return_id: str, order_id: str) -> None:
 
 
 def release_products(return_id: str) -> None:
-    """Put the products of a return that is given up back where they were; PeerUnavailable."""
+    """Put the products of a return that is given up back where they were; ServiceUnavailable."""
     peer("shopping").delete(f"/shopping/v1/return-claims/{return_id}")

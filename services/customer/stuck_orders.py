@@ -13,7 +13,7 @@ from libs.chassis import clock
 from libs.chassis.consistency import Check, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
-from libs.chassis.peers import Peer, peer
+from libs.chassis.service_client import Peer, peer
 from services.customer import buying_orders, buying_returns, donation_returns, events
 from services.customer.models import (
     BuyingOrder,
@@ -181,7 +181,7 @@ OF_MONEY = (
         name="cancelled_order_without_refund",
         peer=_billing,
         find=without_refund,
-        handlers={"billing.refund.made.v1": events.show_refund},
+        handlers={"billing.refund.completed.v1": events.show_refund},
         decides=_is_refund_of_sale,
         resend=announce_again,
     ),
@@ -189,7 +189,7 @@ OF_MONEY = (
         name="return_without_refund",
         peer=_billing,
         find=returns_without_refund,
-        handlers={"billing.refund.made.v1": events.show_refund},
+        handlers={"billing.refund.completed.v1": events.show_refund},
         decides=_is_new_refund,
         unknown=announce_return_again,
         resend=announce_return_again,
@@ -217,7 +217,7 @@ def _waits_for_work(
         peer=_admin,
         find=partial(in_states, model, [state]),
         handlers={
-            "admin.work_order.moved.v1": events.follow_work,
+            "admin.work_order.state_changed.v1": events.follow_work,
             "admin.work.stopped.v1": events.cancel_stopped_order,
         },
         decides=lambda event: event.type == "admin.work.stopped.v1" or is_work(event),
@@ -259,7 +259,7 @@ OF_DECISIONS = (
         name="bad_donation_without_hand_over",
         peer=_admin,
         find=partial(in_states, DonatingOrder, ["checked_bad"]),
-        handlers={"admin.hand_over.recorded.v1": events.recycle_donations},
+        handlers={"admin.handover.recorded.v1": events.recycle_donations},
     ),
 )
 

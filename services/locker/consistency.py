@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.events import Event
-from libs.chassis.peers import peer
+from libs.chassis.service_client import peer
 from libs.chassis.system_settings import setting
 from services.locker import boxes, events, packages, thresholds
 from services.locker.models import Box, DoorRight, Location
@@ -92,9 +92,9 @@ add_checks(
         peer=lambda: peer("customer"),
         find=held_boxes,
         handlers={
-            "customer.donating_order.moved.v1": release_cancelled_donation,
-            "customer.buying_order.moved.v1": events.follow_cancelled_order,
-            "customer.return_buying_order.moved.v1": events.follow_return,
+            "customer.donating_order.state_changed.v1": release_cancelled_donation,
+            "customer.buying_order.state_changed.v1": events.follow_cancelled_order,
+            "customer.return_buying_order.state_changed.v1": events.follow_return,
         },
         decides=_ends_order,
         unknown=packages.release,

@@ -23,7 +23,7 @@ def hold_box_for_package(event: Event) -> None:
     packages.hold_for_package(data["order_id"], data["pickup_location_id"])
 
 
-@registry.handles("customer.donating_order.moved.v1")
+@registry.handles("customer.donating_order.state_changed.v1")
 def follow_cancelled_donation(event: Event) -> None:
     if event.data["state"] == "cancelling":
         packages.reclaim(event.data["order_id"])
@@ -31,13 +31,13 @@ def follow_cancelled_donation(event: Event) -> None:
         packages.release(event.data["order_id"])
 
 
-@registry.handles("customer.buying_order.moved.v1")
+@registry.handles("customer.buying_order.state_changed.v1")
 def follow_cancelled_order(event: Event) -> None:
     if event.data["state"] == "cancelled":
         packages.call_off(event.data["order_id"], event.data["buyer_id"])
 
 
-@registry.handles("customer.return_buying_order.moved.v1")
+@registry.handles("customer.return_buying_order.state_changed.v1")
 def follow_return(event: Event) -> None:
     data = event.data
     if data["state"] == "created":
@@ -52,12 +52,12 @@ def let_donor_withdraw(event: Event) -> None:
         packages.let_withdraw(event.data["order_id"], event.data["payer_id"])
 
 
-@registry.handles("customer.return_donating_order.moved.v1")
+@registry.handles("customer.return_donating_order.state_changed.v1")
 def remember_whom_a_return_is_for(event: Event) -> None:
     packages.remember_recipient(event.data["return_id"], event.data["donor_id"])
 
 
-@registry.handles("admin.work_order.moved.v1")
+@registry.handles("admin.work_order.state_changed.v1")
 def give_doors_to_assignee(event: Event) -> None:
     data, purpose = event.data, {"collecting": "collect", "shipping": "ship"}.get(event.data["kind"])
     if purpose is None:

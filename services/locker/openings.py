@@ -1,7 +1,7 @@
 """Opening doors: a person scans the code of a location, and its controller gets a grant for the person's boxes.
 
 What opens at once is an order for the controller that is valid for seconds. For collecting and shipping orders
-there are also grants for the day ahead, which work without a network (see libs/chassis/grants.py).
+there are also grants for the day ahead, which work without a network (see libs/chassis/door_grants.py).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import delete, select
 
-from libs.chassis import clock, grants
+from libs.chassis import clock, door_grants
 from libs.chassis.db import session
 from libs.chassis.door_codes import CODE_STEP_SECONDS, DoorCode, is_genuine, key_of_location, read_code, step_at
-from libs.chassis.grants import GrantClaims
+from libs.chassis.door_grants import GrantClaims
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound, Unavailable, Unprocessable
 from services.locker import activity, door_rights
@@ -55,7 +55,7 @@ class BoxOutOfService(Conflict):
 
 
 class ControllerAway(Unavailable):
-    slug, title = "controller-away", "The location has no connection for now"
+    slug, title = "controller-offline", "The location has no connection for now"
 
 
 @dataclass(frozen=True)
@@ -185,13 +185,13 @@ def end_of(day: date) -> datetime:
 
 def _signed(grant: Grant, purpose: str) -> str:
     claims = GrantClaims(grant.id, grant.location_id, grant.box_id, grant.person_id, purpose)
-    signed = grants.sign(_signing_key(), claims, grant.issued_at, grant.expires_at)
-    return grants.wrap(signed, day_key(grant.person_id, grant.issued_at.date())) if grant.is_ahead else signed
+    signed = door_grants.sign(_signing_key(), claims, grant.issued_at, grant.expires_at)
+    return door_grants.wrap(signed, day_key(grant.person_id, grant.issued_at.date())) if grant.is_ahead else signed
 
 
 def day_key(person_id: str, day: date) -> bytes:
     """What the person's phone shows to a box that has no network, to open what was handed out for the day."""
-    return grants.day_key(locker_settings().code_secret, person_id, day)
+    return door_grants.day_key(locker_settings().code_secret, person_id, day)
 
 
 def public_keys() -> dict[str, object]:

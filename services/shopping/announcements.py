@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from libs.chassis import audit, clock, db, ids, jobs, omissions
+from libs.chassis import audit, clock, db, ids, jobs, skipped_items
 from libs.chassis.security import Principal, principal, use_principal
 from services.shopping import product_store
 from services.shopping.products import Document, Product
@@ -68,7 +68,7 @@ def _announce_or_set_aside(product: Product, entry: Document, moment: datetime) 
         announced = [entry["id"]]
         with db.session().begin_nested():
             _publish(product, entry)
-    except omissions.ITEM_FAULTS as error:
+    except skipped_items.ITEM_FAULTS as error:
         jobs.report_failure("announce_left_over_changes", product.id, error)
         product_store.set_announcement_aside(product.id, entry)
     else:

@@ -28,5 +28,5 @@ service = Service(
     events=consistency.registry,
     on_start=ensure_indexes,
     # Products are in DocumentDB and carts in ElastiCache: to browse and to fill a cart needs no MySQL.
-    answers_without_database=True,
+    works_without_database=True,
 )

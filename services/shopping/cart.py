@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict
 from libs.chassis.system_settings import setting
@@ -101,7 +101,7 @@ def _with_products(customer_id: str, stored: StoredCart) -> Cart:
     """Joins the current facts of all products, with one query at most."""
     entries = stored.present_entries
     products = catalogue.find_products(entry.product_id for entry in entries) if entries else {}
-    items = omissions.readable(
+    items = skipped_items.readable(
         entries,
         lambda entry: _item(customer_id, entry, products.get(entry.product_id)),
         kind="cart item",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 
 # How many entries of products taken out are kept, the youngest ones: enough to outlive any copy in use.
 MOST_TAKEN_OUT = 100
@@ -79,7 +79,7 @@ def decoded(product_id: str, text: str) -> CartEntry:
 
 def decoded_entries(pairs: Iterable[tuple[str, str]]) -> Entries:
     """The entries of pairs of product id and stored form, without those that cannot be read."""
-    found = omissions.readable(pairs, lambda pair: decoded(*pair), kind="cart item", id_of=lambda pair: pair[0])
+    found = skipped_items.readable(pairs, lambda pair: decoded(*pair), kind="cart item", id_of=lambda pair: pair[0])
     return {entry.product_id: entry for entry in found}
 
 

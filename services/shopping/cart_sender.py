@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from threading import Event, Lock
 from typing import Any
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.messaging import QueueUnavailable, send_to_queue
 from services.shopping.cart_entries import StoredCart, decoded_entries, merged
 
@@ -64,7 +64,7 @@ def send_cart(customer_id: str, cart: StoredCart) -> None:
 def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
     """The carts of a message by their customers; releases before this one sent one cart a message."""
     return dict(
-        omissions.readable(
+        skipped_items.readable(
             message.get("carts", [message]),
             lambda cart: (
                 cart["customer_id"],

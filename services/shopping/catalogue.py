@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.pagination import decode_cursor, encode_cursor, wrong_cursor
 from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
@@ -96,7 +96,7 @@ def count_facets(wanted: ProductFilter) -> dict[str, Any]:
             searched_for = mended if number else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     counted = product_store.count_facets(query, MOST_COUNTED, MOST_VALUES)
-    values = omissions.readable(counted, _facet_value, kind="facet", id_of=lambda found: found["_id"])
+    values = skipped_items.readable(counted, _facet_value, kind="facet", id_of=lambda found: found["_id"])
     for name, value in values:
         if len(facets[name]) < MOST_VALUES_OF_FACET:
             facets[name].append(value)

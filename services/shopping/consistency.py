@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.events import Event
-from libs.chassis.peers import peer
+from libs.chassis.service_client import peer
 from services.shopping import announcements, events, hold_store, holds, product_return_store
 from services.shopping.hold_store import HoldState
 from services.shopping.products import ProductState
@@ -59,7 +59,7 @@ add_checks(
         peer=lambda: peer("customer"),
         find=active_holds,
         handlers={
-            "customer.buying_order.moved.v1": release_ended_order,
+            "customer.buying_order.state_changed.v1": release_ended_order,
             "customer.buying_order.expired.v1": release_ended_order,
         },
         decides=_ends_order,

@@ -54,7 +54,7 @@ def remember_taste(event: Event) -> None:
     tastes.remember(data["customer_id"], body_sizes, preferences, event.version)
 
 
-@registry.handles("customer.buying_order.moved.v1")
+@registry.handles("customer.buying_order.state_changed.v1")
 def sell_again_what_was_cancelled(event: Event) -> None:
     data = event.data
     if data["state"] == "cancelled":  # what is not sold to this order is left alone
@@ -63,7 +63,7 @@ def sell_again_what_was_cancelled(event: Event) -> None:
         sold_products.came_back(data["order_id"], missing, data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.moved.v1")
+@registry.handles("customer.return_buying_order.state_changed.v1")
 def follow_return(event: Event) -> None:
     data, state = event.data, event.data["state"]
     results = _results_of(data)
@@ -89,7 +89,7 @@ def _results_of(data: dict[str, Any]) -> dict[str, str | None]:
     return dict.fromkeys(data["product_ids"], WHOLE_RESULTS.get(data["state"]) if was_checked else None)
 
 
-@registry.handles("admin.work_order.moved.v1")
+@registry.handles("admin.work_order.state_changed.v1")
 def recycle_package_that_came_back_bad(event: Event) -> None:
     """A package of a buying order is checked only when it came back after its cancellation."""
     data = event.data

@@ -17,7 +17,7 @@ from pymongo import ASCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from libs.chassis import clock, omissions
+from libs.chassis import clock, skipped_items
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money, sum_money
 from services.shopping.products import Document
@@ -131,7 +131,7 @@ def unannounced_holds(decided_before: datetime, limit: int, besides: Sequence[st
     """Decided holds of which the products or the event may be missing, because a crash came in between."""
     unannounced = {"announced": False, "decided_at": {"$lt": decided_before}, "_id": {"$nin": list(besides)}}
     found = _holds().find(unannounced)
-    return omissions.readable(
+    return skipped_items.readable(
         found.sort("decided_at", ASCENDING).limit(limit),
         _hold_from_document,
         kind="hold",

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from libs.chassis import jobs, omissions, uploads
+from libs.chassis import jobs, skipped_items, uploads
+from libs.chassis.images import NotAnImage
 from libs.chassis.logs import get_logger
-from libs.chassis.object_store import PhotoStoreAway
-from libs.chassis.pictures import NotAnImage
+from libs.chassis.object_store import PhotoStoreUnavailable
 from services.shopping import photo_files, photo_sizes, product_photos
 from services.shopping.photo_store import ORIGINALS, photo_bucket
 from services.shopping.products import Document, Photo, ProductChangedMeanwhile, photo_from_document
@@ -36,7 +36,7 @@ def convert_photos(limit: int = BATCH_SIZE, *, dry_run: bool = False) -> list[Do
 def _planned(document: Document) -> Document:
     pending = []
     for stored in document["photos"] if isinstance(document.get("photos"), list) else ():
-        with suppress(*omissions.ITEM_FAULTS):
+        with suppress(*skipped_items.ITEM_FAULTS):
             photo = photo_from_document(stored)
             pending += [] if _is_converted(photo) else [photo.id]
     return {"product": document["_id"], "photos": pending}
@@ -49,7 +49,7 @@ def _convert_or_postpone(document: Document) -> Document | None:
     report: Document = {"product": begun["_id"], "photos": [], "removed": []}
     try:
         _convert(begun, report)
-    except PhotoStoreAway:
+    except PhotoStoreUnavailable:
         raise
     except Exception as error:  # whatever one document holds, the job goes on with the next
         _report_failure(report, error)
@@ -66,7 +66,7 @@ def _convert(document: Document, report: Document) -> None:
         for stored in photos:
             try:
                 photos = _convert_photo(document["_id"], photos, stored, convert, report)
-            except (PhotoStoreAway, ProductChangedMeanwhile):
+            except (PhotoStoreUnavailable, ProductChangedMeanwhile):
                 raise
             except Exception as error:  # whatever one photo holds, the others are converted
                 _report_failure(report, error)

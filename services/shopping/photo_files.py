@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from libs.chassis import jobs
 from libs.chassis.logs import get_logger
-from libs.chassis.object_store import PhotoStoreAway
+from libs.chassis.object_store import PhotoStoreUnavailable
 from services.shopping import moments, product_store
 from services.shopping.photo_store import photo_bucket
 from services.shopping.products import Document, Photo
@@ -49,12 +49,12 @@ def delete_due_of(product_id: str) -> None:
     document = product_store.products_collection().find_one({"_id": product_id}, {TO_DELETE: 1})
     try:
         _delete_due(document or {}, TO_DELETE, moments.now())
-    except PhotoStoreAway as error:
+    except PhotoStoreUnavailable as error:
         get_logger(__name__).warning("photo files are deleted later", product=product_id, reason=str(error))
 
 
 def delete_due(limit: int = BATCH_SIZE) -> None:
-    """Delete the files that are due, of up to `limit` products for each reason. Raises PhotoStoreAway."""
+    """Delete the files that are due, of up to `limit` products for each reason. Raises PhotoStoreUnavailable."""
     now = moments.now()
     for field in (TO_DELETE, UNCONFIRMED):
         due = product_store.products_collection().find({f"{field}.at": {"$lte": now}}, {field: 1})
@@ -68,7 +68,7 @@ def _delete_due(document: Document, field: str, now: datetime) -> None:
             if entry["at"] <= now:
                 photo_bucket().delete(entry["key"])
                 _replace_entry(document["_id"], field, entry, None)
-        except PhotoStoreAway:
+        except PhotoStoreUnavailable:
             raise
         except Exception as error:  # whatever one entry holds or S3 refuses, the job goes on with the next
             jobs.report_failure("delete_photo_files", str(document["_id"]), error)

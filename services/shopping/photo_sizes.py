@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from libs.chassis.pictures import scaled_down
+from libs.chassis.images import scaled_down
 from services.shopping import photo_files, photo_store
 from services.shopping.products import Photo, PhotoSize
 
@@ -26,7 +26,7 @@ def originals_folder(product_id: str) -> str:
 def shown_photo(product_id: str, photo_id: str, key: str, content_type: str, content: bytes) -> Photo:
     """The photo with the files that pages show, which are written here and still to be confirmed (photo_files.py).
 
-    Raises NotAnImage, PhotoStoreAway.
+    Raises NotAnImage, PhotoStoreUnavailable.
     """
     scaled = scaled_down(content, list(WIDTHS.values()), content_type)
     stem = f"{photo_store.SHOWN}{product_id}/{secrets.token_urlsafe(24)}"

@@ -54,7 +54,7 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
 def complete_upload(product_id: str, photo_id: str) -> Photo:
     """Makes of what was uploaded the files that pages show; a repeated request returns the same photo.
 
-    Raises PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, NotAnImage, TooManyPhotos, IllegalProductMove.
+    Raises PhotoNotFound, PhotoNotUploaded, UploadMismatch, NotAnImage, TooManyPhotos, IllegalProductMove.
     """
     product = get_product(product_id)
     if (known := _photo_of(product, photo_id)) is not None:

@@ -15,7 +15,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.documents import mongo_database
 from libs.chassis.money import Money
 from services.shopping import moments, page_memory, vocabulary
@@ -121,7 +121,7 @@ def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
 
 def readable(documents: Iterable[Document]) -> list[Product]:
     """The products of these documents, without those that cannot be read."""
-    return omissions.readable(
+    return skipped_items.readable(
         documents, product_from_document, kind="product", id_of=lambda document: document.get("_id")
     )
 

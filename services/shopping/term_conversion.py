@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis import jobs, omissions
+from libs.chassis import jobs, skipped_items
 from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document
 from services.shopping.search_terms import TERMS_VERSION, vocabulary_of
@@ -26,7 +26,7 @@ def _convert_or_skip(document: Document, dry_run: bool) -> Document:
     words: set[str] = set()
     try:
         fields, words = product_store.found_by(document), vocabulary_of(document)
-    except omissions.ITEM_FAULTS as error:
+    except skipped_items.ITEM_FAULTS as error:
         jobs.report_failure("refresh_search_terms", str(document["_id"]), error)
         report["failed"] = type(error).__name__
     if not dry_run:

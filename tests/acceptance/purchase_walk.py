@@ -248,7 +248,7 @@ class Walk(People):
         missing = [product_id for product_id in order.product_ids if self._chance(0.5)]
         if found["state"] in ("packed", "shipping", "in_box"):
             missing = order.product_ids
-        path = f"/customer/v1/monitored-buying-orders/{order.id}/abandonment"
+        path = f"/customer/v1/monitored-buying-orders/{order.id}/forced-cancellation"
         body = {"reason": "It is not on its shelf", "missing_product_ids": missing}
         answer = self.ask(self._manager, "POST", path, json=body, may=(409,))
         self.say(f"the manager gives {order.name} up, which is {found['state']}: {answer.status_code}")
@@ -398,7 +398,7 @@ class Walk(People):
             return False
         path = f"/admin/v1/checking-orders/{work_order_id}/fail"
         self.ask(self._employee, "POST", path, json={"reason": "It is not in the warehouse"}, may=(404, 409))
-        path = f"/customer/v1/monitored-buying-returns/{back.id}/abandonment"
+        path = f"/customer/v1/monitored-buying-returns/{back.id}/forced-cancellation"
         self.ask(self._manager, "POST", path, json={"reason": "The bag is nowhere"})
         self.say(f"the manager gives up what came back of {order.name}")
         back.parcel.place = "elsewhere"
@@ -454,7 +454,7 @@ class Walk(People):
 
     def _try_to_give_up(self, order: Order) -> None:
         for back in order.returns.values():
-            path = f"/customer/v1/monitored-buying-returns/{back.id}/abandonment"
+            path = f"/customer/v1/monitored-buying-returns/{back.id}/forced-cancellation"
             answer = self.ask(self._employee, "POST", path, json={"reason": "No reason"}, may=(403,))
             assert answer.status_code == 403
 

@@ -134,10 +134,10 @@ def test_a_share_waits_for_the_return_window_and_is_void_when_the_piece_comes_ba
 def test_staff_see_what_does_not_agree_with_the_provider_and_others_do_not(
     buyer: Customer, manager: Staff, employee: Staff
 ) -> None:
-    found = manager.call("GET", "/billing/v1/reconciliation-findings", params={"state": "open"}).json()["items"]
+    found = manager.call("GET", "/billing/v1/payment-discrepancies", params={"state": "open"}).json()["items"]
     assert all(finding["detail"] for finding in found)
-    employee.call("GET", "/billing/v1/reconciliation-findings", expect=403)
-    buyer.call("GET", "/billing/v1/reconciliation-findings", expect=404)
+    employee.call("GET", "/billing/v1/payment-discrepancies", expect=403)
+    buyer.call("GET", "/billing/v1/payment-discrepancies", expect=404)
 
 
 @pytest.mark.story("mf-bo-02")
@@ -148,29 +148,29 @@ def test_clothes_that_are_taken_after_their_order_was_given_up_are_for_a_manager
     order = scene.buy(buyer, coat_id)
     scene.ship(buyer, scene.pack(order["id"]))
     [door] = scene.open_soon(buyer, order["id"])
-    path = f"/customer/v1/monitored-buying-orders/{order['id']}/abandonment"
+    path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "Nobody heard of the box", "missing_product_ids": [coat_id]}
     scene.manager.call("POST", path, json=body)
     scene.controller.shut(door, is_occupied=False)
 
     def found() -> Json | None:
         query = {"state": "open"}
-        listed = scene.manager.call("GET", "/billing/v1/reconciliation-findings", params=query).json()["items"]
+        listed = scene.manager.call("GET", "/billing/v1/payment-discrepancies", params=query).json()["items"]
         return next((one for one in listed if one["subject"] == order["id"]), None)
 
     finding = wait_for("the finding", found)
     assert finding["kind"] == "taken_after_end"
-    path = f"/billing/v1/reconciliation-findings/{finding['id']}/closure"
+    path = f"/billing/v1/payment-discrepancies/{finding['id']}/closure"
     note = {"note": "She pays for it in the shop"}
     scene.employee.call("POST", path, json=note, expect=403)
     closed = scene.manager.call("POST", path, json=note).json()
     assert (closed["state"], closed["note"]) == ("closed", note["note"])
     again = scene.manager.call("POST", path, json=note, expect=409).json()
-    assert again["type"].endswith("/finding-not-open")
+    assert again["type"].endswith("/discrepancy-not-open")
     assert found() is None
 
     def audited() -> Json | None:
-        query = {"action": "close_reconciliation_finding"}
+        query = {"action": "close_payment_discrepancy"}
         entries = scene.manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
         return next((one for one in entries if one["target"] == finding["id"]), None)
 

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from libs.chassis.grants import GrantRefused
+from libs.chassis.door_grants import GrantRefused
 from tests.acceptance.conftest import MakeCustomer, MakeScene
 from tests.acceptance.scene import COAT, STORY, Scene, refused
 from tools.demo.coat_picture import coat_picture

@@ -116,7 +116,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     coat_id = published_coat()
     order = scene.buy(buyer, coat_id)
     scene.give_work("packing", order["id"], scene.employee)
-    path = f"/customer/v1/monitored-buying-orders/{order['id']}/abandonment"
+    path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
@@ -300,7 +300,7 @@ def test_a_return_that_was_given_up_is_found_and_checked(
     buyer: Customer, scene: Scene, published_coat: Callable[..., str]
 ) -> None:
     coat_id, hat_id, made, package = coat_and_hat_come_back(buyer, scene, published_coat)
-    path = f"/customer/v1/monitored-buying-returns/{made['id']}/abandonment"
+    path = f"/customer/v1/monitored-buying-returns/{made['id']}/forced-cancellation"
     given_up = scene.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
     assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
     buyer.purchase_return_in_state(made["id"], "completed")

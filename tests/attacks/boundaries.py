@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import schemathesis
 from hypothesis import strategies as st
 
-from libs.chassis.texts import is_text
+from libs.chassis.text_normalization import is_text
 from tests.contract.documents import contract
 
 TIMES = (

@@ -9,7 +9,7 @@ import connexion
 import flask
 
 from libs.chassis import validation
-from libs.chassis.bridge import BufferedBridge
+from libs.chassis.wsgi_bridge import BufferedBridge
 
 
 def get_things(limit: int = 20) -> dict[str, Any]:

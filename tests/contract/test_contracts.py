@@ -14,7 +14,7 @@ import yaml
 from openapi_spec_validator import validate
 
 from libs.chassis.service import NAMES
-from libs.chassis.texts import is_text
+from libs.chassis.text_normalization import is_text
 from libs.chassis.validation import to_json_schema
 from tests.contract.documents import (
     CONTRACTS,

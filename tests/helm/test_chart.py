@@ -85,7 +85,7 @@ def test_probes_ask_what_the_chassis_answers(release: Release) -> None:
         pod = release.one("Deployment", f"{release.service}-{name}")["spec"]["template"]["spec"]
         [container] = pod["containers"]
         assert container["args"] == [name]
-        assert container["livenessProbe"]["exec"]["command"] == ["python3", "-m", "libs.chassis.alive", "worker"]
+        assert container["livenessProbe"]["exec"]["command"] == ["python3", "-m", "libs.chassis.liveness", "worker"]
 
 
 def test_a_pod_ends_after_the_load_balancer_has_stopped_sending(release: Release) -> None:

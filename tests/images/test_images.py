@@ -68,7 +68,7 @@ def test_sizes(service: str, built: dict[str, Image], pushed: dict[str, Pushed])
 def test_an_image_says_what_it_is(service: str, pushed: dict[str, Pushed], made_of: Source) -> None:
     config = json.loads(buildah("inspect", "--type", "image", pushed[service].by_digest))["Docker"]["config"]
     assert config["User"] == f"{USER}:{USER}"
-    assert config["Healthcheck"]["Test"] == ["CMD", "python3", "-m", "libs.chassis.alive", "web"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python3", "-m", "libs.chassis.liveness", "web"]
     assert config["Cmd"] == ["serve"]
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert labels["title"] == f"reclothes-{service}"
@@ -172,7 +172,7 @@ def test_a_service_runs_from_its_image(roots: dict[str, Unpacked], run_folder: P
         assert int(fields["CapEff"], 16) == 0
         assert fields["NoNewPrivs"] == "1"
         bind = {"RECLOTHES_BIND": f"{HOST}:{layout.port('locker')}"}
-        probe = roots["locker"].command_of(["python3", "-m", "libs.chassis.alive", "web"])
+        probe = roots["locker"].command_of(["python3", "-m", "libs.chassis.liveness", "web"])
         assert subprocess.run(probe, env=roots["locker"].variables | bind, check=False, timeout=30).returncode == 0
     told = subprocess.run(
         probe, env=roots["locker"].variables | bind, capture_output=True, text=True, check=False, timeout=30

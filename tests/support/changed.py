@@ -16,7 +16,7 @@ from pathlib import Path
 import grimp
 
 from tools.release.image_inputs import changed_files
-from tools.release.project import ROOT, SERVICES, DeliveryError, git
+from tools.release.project import ROOT, SERVICES, ReleaseError, git
 
 # Files that tests read without an import: pattern of changed files -> test folders or files.
 BY_FOLDER = (
@@ -97,7 +97,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         changed = changed_files(git("merge-base", options.since, "HEAD").strip())
-    except DeliveryError as error:
+    except ReleaseError as error:
         print(error, file=sys.stderr)
         return 2
     tests = selected(changed)

@@ -18,7 +18,18 @@ from joserfc.jwk import ECKey
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import app, cache, db, events, object_store, peers, security, settings, system_settings, topology
+from libs.chassis import (
+    app,
+    cache,
+    db,
+    events,
+    object_store,
+    security,
+    service_client,
+    settings,
+    system_settings,
+    topology,
+)
 from libs.chassis.clock import now, rfc3339
 from libs.chassis.service import Service, load_service, use_service
 from libs.chassis.tables import OutboxRow
@@ -98,7 +109,7 @@ class Harness:
                 return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})
             return answer(request)
 
-        peers.set_transport(httpx.MockTransport(handle))
+        service_client.set_transport(httpx.MockTransport(handle))
 
 
 @lru_cache
@@ -151,5 +162,5 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
                 yield Harness(service, client)
         finally:
             db.engine().dispose()
-            peers.set_transport(None)
+            service_client.set_transport(None)
             security.use_keys(None)

@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx
 
-from libs.chassis import grants
+from libs.chassis import door_grants
 from libs.chassis.clock import rfc3339
 from libs.chassis.door_codes import make_code, step_at
-from libs.chassis.grants import GrantClaims, GrantRefused
+from libs.chassis.door_grants import GrantClaims, GrantRefused
 from tools.demo.people import Json, Staff, UnexpectedAnswer, idempotency_key
 
 MOST_EVENTS = 200  # of one report
@@ -105,7 +105,7 @@ class BoxController:
     def open(self, text: str) -> Door:
         """Open the door of a grant; GrantRefused for one that is not for here, not for now, or was used."""
         try:
-            claims = grants.check(text, self._keys, self.location_id, self._now())
+            claims = door_grants.check(text, self._keys, self.location_id, self._now())
             door = self._door_for(claims)
         except GrantRefused as refused:
             self._note("refused", reason=str(refused))
@@ -130,7 +130,7 @@ class BoxController:
             if self._is_used(grant["grant_id"]):
                 continue
             try:
-                text = grants.unwrap(grant["text"], key)
+                text = door_grants.unwrap(grant["text"], key)
             except GrantRefused:
                 continue  # for somebody else
             opened.append(self.open(text))

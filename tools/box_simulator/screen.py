@@ -16,7 +16,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from libs.chassis.grants import GrantRefused
+from libs.chassis.door_grants import GrantRefused
 from tools.box_simulator.controller import BoxController, Door, install
 from tools.demo.people import Staff, UnexpectedAnswer
 from tools.local_platform.layout import Layout

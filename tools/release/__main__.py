@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tools.release.project import BUILD, ENVIRONMENTS, SERVICES, DeliveryError, last_release
+from tools.release.project import BUILD, ENVIRONMENTS, SERVICES, ReleaseError, last_release
 
 if TYPE_CHECKING:
     from tools.release.smoke import Smoke
@@ -30,7 +30,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except DeliveryError as error:
+        except ReleaseError as error:
             click.echo(str(error), err=True)
             sys.exit(1)
 
@@ -171,9 +171,9 @@ def deploy(
     try:
         rollout.roll_out({service: tag_of(service) for service in chosen}, releases, check, click.echo)
     except rollout.RolledBack as reason:
-        raise DeliveryError(f"{environment} is as it was before: {reason}") from reason
+        raise ReleaseError(f"{environment} is as it was before: {reason}") from reason
     except rollout.StuckBetween as reason:
-        raise DeliveryError(f"{environment} needs a person now: {reason}") from reason
+        raise ReleaseError(f"{environment} needs a person now: {reason}") from reason
     click.echo(f"{environment} runs {', '.join(chosen)}.")
 
 
@@ -230,7 +230,7 @@ def clusters(environment: str, outputs: Path | None, out: Path | None) -> None:
 
     told = read_outputs(outputs or BUILD / "outputs" / f"{environment}.json")
     if told.environment != environment:
-        raise DeliveryError(f"these are the outputs of {told.environment}, not of {environment}")
+        raise ReleaseError(f"these are the outputs of {told.environment}, not of {environment}")
     for file in write_manifests(told, out or BUILD / "kops" / environment):
         click.echo(file)
 

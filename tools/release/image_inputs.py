@@ -12,7 +12,7 @@ from functools import cache
 
 import grimp
 
-from tools.release.project import ROOT, SERVICES, DeliveryError, git
+from tools.release.project import ROOT, SERVICES, ReleaseError, git
 
 # Whatever lies there builds all images, or is read by all services (git pathspecs; what is not there is left out).
 OF_ALL_SERVICES = (
@@ -32,7 +32,7 @@ ALONE = "requirements.lock"  # where services have no locks of their own, all de
 def inputs_of(service: str) -> list[str]:
     """The files of the repository that a service's image is made of, sorted."""
     if service not in SERVICES:
-        raise DeliveryError(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
+        raise ReleaseError(f"no service is called {service!r}; there are {', '.join(SERVICES)}")
     own_lock = f"tools/images/build_steps/locks/{service}.lock"
     lock = own_lock if (ROOT / own_lock).exists() else ALONE
     places = [f"services/{service}", f"openapi/{service}.yaml", lock, *OF_ALL_SERVICES]
@@ -50,7 +50,7 @@ def tag_of(service: str) -> str:
     """The commit that a service's image is of: the last one that changed an input."""
     inputs = inputs_of(service)
     if changed := git("status", "--porcelain", "--", *inputs).splitlines():
-        raise DeliveryError(
+        raise ReleaseError(
             f"an image is of a commit, and {changed[0][3:]} is changed but not committed; commit or stash it first"
         )
     return git("log", "-1", "--format=%H", "--", *inputs).strip()

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable
 
 from tools.release.image_inputs import affected_services, changed_files, tag_of
-from tools.release.project import ROOT, SERVICES, DeliveryError
+from tools.release.project import ROOT, SERVICES, ReleaseError
 
 Tell = Callable[[str], None]
 
@@ -33,4 +33,4 @@ def push(since: str | None, registry: str, tell: Tell) -> None:
 def _make(*arguments: str) -> None:
     command = ["make", "--no-print-directory", *arguments]
     if code := subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise DeliveryError(f"{' '.join(command)} ended with {code}")
+        raise ReleaseError(f"{' '.join(command)} ended with {code}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tools.release.project import DeliveryError
+from tools.release.project import ReleaseError
 
 HOST = "127.0.0.1"
 START_SECONDS = 20
@@ -23,7 +23,7 @@ def running(folder: Path) -> Iterator[str]:
     """Serve `folder` as a registry as long as the context lasts; gives host:port."""
     program = shutil.which("docker-registry")
     if program is None:
-        raise DeliveryError("docker-registry is not there; `apt-get install docker-registry`, or give REGISTRY=…")
+        raise ReleaseError("docker-registry is not there; `apt-get install docker-registry`, or give REGISTRY=…")
     folder.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     settings = folder / "config.yml"
@@ -62,5 +62,5 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise DeliveryError(f"the registry did not start:\n{log.read_text()[-800:]}") from None
+                raise ReleaseError(f"the registry did not start:\n{log.read_text()[-800:]}") from None
         time.sleep(0.1)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.release.project import ROOT, SERVICES, DeliveryError, git
+from tools.release.project import ROOT, SERVICES, ReleaseError, git
 
 PHASES = ("expand", "contract")
 HARMFUL_SQL = re.compile(
@@ -49,7 +49,7 @@ def phase(source: str) -> str:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["phase"]:
             declared = ast.literal_eval(node.value)
             if declared not in PHASES:
-                raise DeliveryError(f"line {node.lineno}: phase is one of {' and '.join(PHASES)}, not {declared!r}")
+                raise ReleaseError(f"line {node.lineno}: phase is one of {' and '.join(PHASES)}, not {declared!r}")
             return str(declared)
     return "expand"
 
@@ -93,7 +93,7 @@ def _is_named(name: str, service: str, since: str, root: Path) -> bool:
     places = [f"services/{service}", f":(exclude)services/{service}/migrations"]
     try:
         return bool(git("grep", "--word-regexp", "--name-only", name, since, "--", *places, root=root))
-    except DeliveryError:
+    except ReleaseError:
         return False  # git grep ends with 1 when there is nothing
 
 

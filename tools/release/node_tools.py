@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.release.project import ROOT, DeliveryError
+from tools.release.project import ROOT, ReleaseError
 
 TOOLS = ROOT / "tools" / "npm"
 
@@ -26,15 +26,15 @@ def install(tool: str) -> Path:
 
 
 def run(command: list[str], *, cwd: Path) -> str:
-    """What a command with node on its PATH prints; raises DeliveryError with its last lines when it fails."""
+    """What a command with node on its PATH prints; raises ReleaseError with its last lines when it fails."""
     surroundings = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     program = shutil.which(command[0], path=surroundings["PATH"])
     if program is None:
-        raise DeliveryError(f"{command[0]} is not there; `make setup` installs it")
+        raise ReleaseError(f"{command[0]} is not there; `make setup` installs it")
     answer = subprocess.run(
         [program, *command[1:]], cwd=cwd, env=surroundings, capture_output=True, text=True, check=False
     )
     if answer.returncode:
         tail = "\n".join((answer.stdout + answer.stderr).splitlines()[-15:])
-        raise DeliveryError(f"{' '.join(command[:3])} … ended with {answer.returncode}:\n{tail}")
+        raise ReleaseError(f"{' '.join(command[:3])} … ended with {answer.returncode}:\n{tail}")
     return answer.stdout

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tools.release import local_registry
-from tools.release.project import BUILD, ROOT, DeliveryError
+from tools.release.project import BUILD, ROOT, ReleaseError
 
 LOGS = BUILD / "pipeline"
 MAKES_OWN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
@@ -62,12 +62,12 @@ STAGES = (
 
 
 def chosen(only: Iterable[str], skip: Iterable[str]) -> list[Stage]:
-    """The stages to run, in their order; raises DeliveryError for a name that is none."""
+    """The stages to run, in their order; raises ReleaseError for a name that is none."""
     only, skip = list(only), list(skip)
     known = [stage.name for stage in STAGES]
     for name in [*only, *skip]:
         if name not in known:
-            raise DeliveryError(f"no stage is called {name!r}; there are {', '.join(known)}")
+            raise ReleaseError(f"no stage is called {name!r}; there are {', '.join(known)}")
     return [stage for stage in STAGES if (not only or stage.name in only) and stage.name not in skip]
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.local_platform.layout import Layout
-from tools.release.project import ROOT, DeliveryError
+from tools.release.project import ROOT, ReleaseError
 
 START_SECONDS = 180
 
@@ -46,5 +46,5 @@ def _wait(process: subprocess.Popen[bytes], ready: Path, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise DeliveryError(f"the platform did not come up:\n{log.read_text()[-1500:]}")
+            raise ReleaseError(f"the platform did not come up:\n{log.read_text()[-1500:]}")
         time.sleep(0.2)

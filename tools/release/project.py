@@ -16,7 +16,7 @@ SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 ENVIRONMENTS = ("dev", "staging", "prod")
 
 
-class DeliveryError(Exception):
+class ReleaseError(Exception):
     """A step cannot go on; the message says why and what to do."""
 
 
@@ -28,10 +28,10 @@ def version(root: Path = ROOT) -> str:
 
 
 def git(*arguments: str, root: Path = ROOT) -> str:
-    """What git prints; raises DeliveryError with git's own words when it fails."""
+    """What git prints; raises ReleaseError with git's own words when it fails."""
     answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise DeliveryError(f"git {' '.join(arguments)}: {answer.stderr.strip()}")
+        raise ReleaseError(f"git {' '.join(arguments)}: {answer.stderr.strip()}")
     return answer.stdout
 
 
@@ -39,7 +39,7 @@ def last_release(root: Path = ROOT) -> str | None:
     """The tag of the newest release that this commit descends from; None before the first one."""
     try:
         return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", root=root).strip()
-    except DeliveryError:
+    except ReleaseError:
         return None
 
 
@@ -52,5 +52,5 @@ def git_bytes(*arguments: str, root: Path = ROOT) -> bytes:
     """What git prints, as it is (an archive, say)."""
     answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
     if answer.returncode:
-        raise DeliveryError(f"git {' '.join(arguments)}: {answer.stderr.decode(errors='replace').strip()}")
+        raise ReleaseError(f"git {' '.join(arguments)}: {answer.stderr.decode(errors='replace').strip()}")
     return answer.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.release.compatibility import breaking_changes
 from tools.release.migration_rules import check as migration_faults
-from tools.release.project import ROOT, DeliveryError, git, last_release, version
+from tools.release.project import ROOT, ReleaseError, git, last_release, version
 
 CHANGELOG = "CHANGELOG.md"
 CONFIG = ROOT / "cliff.toml"
@@ -32,12 +32,12 @@ class Plan:
 
 
 def plan(wanted: str, root: Path = ROOT) -> Plan:
-    """What a release would be; raises DeliveryError with all that stands in its way."""
+    """What a release would be; raises ReleaseError with all that stands in its way."""
     before = last_release(root)
     breaks = breaking_changes(before, root) if before else []
     faults = [*_faults(wanted, before, breaks, root), *migration_faults(before, root)]
     if faults:
-        raise DeliveryError("No release:\n" + "\n".join(f"- {fault}" for fault in faults))
+        raise ReleaseError("No release:\n" + "\n".join(f"- {fault}" for fault in faults))
     return Plan(wanted, notes(wanted, root), breaks)
 
 
@@ -46,7 +46,7 @@ def cut(plan_: Plan, root: Path = ROOT) -> None:
     packaging = root / "setup.cfg"
     text, count = re.subn(r"(?m)^version = .*$", f"version = {plan_.version}", packaging.read_text(), count=1)
     if count != 1:
-        raise DeliveryError("setup.cfg has no line `version = …`")
+        raise ReleaseError("setup.cfg has no line `version = …`")
     packaging.write_text(text)
     _prepend(root / CHANGELOG, plan_.notes)
     git("add", "--", "setup.cfg", CHANGELOG, root=root)
@@ -60,7 +60,7 @@ def notes(wanted: str, root: Path = ROOT) -> str:
     command += ["--unreleased", "--tag", f"v{wanted}", "--repository", str(root)]
     answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise DeliveryError(f"git-cliff made no notes: {answer.stderr.strip()}")
+        raise ReleaseError(f"git-cliff made no notes: {answer.stderr.strip()}")
     return answer.stdout.strip() + "\n"
 
 

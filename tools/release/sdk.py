@@ -12,7 +12,7 @@ import yaml
 
 from tools.gateway.build import GATEWAYS, GatewayName
 from tools.release import node_tools
-from tools.release.project import ROOT, DeliveryError, version
+from tools.release.project import ROOT, ReleaseError, version
 from tools.release.published import AUDIENCES, merged_document, published_documents
 
 BINARY = ("application/pdf", "image/png")
@@ -37,7 +37,7 @@ def build_sdk(gateway: GatewayName, out: Path) -> list[Path]:
 
 
 def check_types(package: Path) -> None:
-    """Let the TypeScript compiler read a TypeScript package; raises DeliveryError with what it says."""
+    """Let the TypeScript compiler read a TypeScript package; raises ReleaseError with what it says."""
     compiler = node_tools.install("sdk") / "node_modules" / "typescript" / "bin" / "tsc"
     node_tools.run(["node", str(compiler), "--project", str(package), "--noEmit"], cwd=package)
 
@@ -59,7 +59,7 @@ def _make_python(gateway: str, contract: Path, folder: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise DeliveryError(f"No Python SDK of {gateway}: {answer.stdout[-2000:]}{answer.stderr[-2000:]}")
+        raise ReleaseError(f"No Python SDK of {gateway}: {answer.stdout[-2000:]}{answer.stderr[-2000:]}")
     return folder
 
 

@@ -147,19 +147,19 @@ spec:
             {{- include "service.containerSecurity" .root | nindent 12 }}
           startupProbe:
             exec:
-              command: [python3, -m, libs.chassis.alive, worker]
+              command: [python3, -m, libs.chassis.liveness, worker]
             periodSeconds: 5
             timeoutSeconds: 5
             failureThreshold: 12
           livenessProbe:
             exec:
-              command: [python3, -m, libs.chassis.alive, worker]
+              command: [python3, -m, libs.chassis.liveness, worker]
             periodSeconds: 30
             timeoutSeconds: 5
             failureThreshold: 3
           readinessProbe:
             exec:
-              command: [python3, -m, libs.chassis.alive, worker]
+              command: [python3, -m, libs.chassis.liveness, worker]
             periodSeconds: 30
             timeoutSeconds: 5
             failureThreshold: 3

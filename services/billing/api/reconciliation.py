@@ -14,7 +14,7 @@ from services.billing.models import ReconciliationFinding
 from services.billing.schemas import ReconciliationFindingSchema
 
 
-def list_reconciliation_findings(
+def list_payment_discrepancies(
     state: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
     chosen = select(ReconciliationFinding)
@@ -27,8 +27,8 @@ def list_reconciliation_findings(
     )
 
 
-def close_reconciliation_finding(finding_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def close_payment_discrepancy(finding_id: str, body: dict[str, Any]) -> dict[str, Any]:
     closed = findings.close(finding_id, body["note"], principal().subject)
     after = {"state": closed.state, "note": closed.note}
-    audit.record("close_reconciliation_finding", closed.id, before={"state": "open"}, after=after)
+    audit.record("close_payment_discrepancy", closed.id, before={"state": "open"}, after=after)
     return dict(ReconciliationFindingSchema().dump(closed))

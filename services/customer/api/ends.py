@@ -10,7 +10,7 @@ from services.customer import buying_orders, buying_returns, return_checks
 from services.customer.schemas import BuyingOrderSchema, BuyingReturnSchema
 
 
-def give_up_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def force_cancel_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     order, missing = buying_orders.get_locked(order_id), body["missing_product_ids"]
     own = [item.product_id for item in order.items]
     errors = [
@@ -24,15 +24,15 @@ def give_up_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     missing = buying_orders.give_up(order, "given_up", missing=missing)
     if order.state != before:
         after = {"state": order.state, "reason": body["reason"], "missing_product_ids": missing}
-        audit.record("give_up_buying_order", order.id, before={"state": before}, after=after)
+        audit.record("force_cancel_buying_order", order.id, before={"state": before}, after=after)
     return dict(BuyingOrderSchema().dump(order))
 
 
-def give_up_buying_return(return_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def force_cancel_buying_return(return_id: str, body: dict[str, Any]) -> dict[str, Any]:
     made = buying_returns.get_locked(return_id)
     before = made.state
     return_checks.give_up(made)
     if made.state != before:
         after = {"state": made.state, "reason": body["reason"]}
-        audit.record("give_up_buying_return", made.id, before={"state": before}, after=after)
+        audit.record("force_cancel_buying_return", made.id, before={"state": before}, after=after)
     return dict(BuyingReturnSchema().dump(made))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from services.shopping import catalogue, page_memory, sizes
 from services.shopping.catalogue import ProductFilter
 from services.shopping.schemas import ProductSchema
@@ -17,7 +17,7 @@ def browse_products(
 
     def page() -> dict[str, Any]:
         found = catalogue.browse(wanted, sort, limit, cursor)
-        return {**found, "items": omissions.shown(found["items"], ProductSchema().dump, kind="product")}
+        return {**found, "items": skipped_items.shown(found["items"], ProductSchema().dump, kind="product")}
 
     return page_memory.remembered((wanted, sort, limit, cursor), page)
 

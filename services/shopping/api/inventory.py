@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.chassis import clock, omissions
+from libs.chassis import clock, skipped_items
 from libs.chassis.etags import etag_of, match_if_sent, require_match
 from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
@@ -17,7 +17,7 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 def list_inventory(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
     page = inventory.list_inventory(state, limit, cursor)
-    return {**page, "items": omissions.shown(page["items"], InventoryProductSchema().dump, kind="product")}
+    return {**page, "items": skipped_items.shown(page["items"], InventoryProductSchema().dump, kind="product")}
 
 
 def create_product(body: dict[str, Any]) -> Answer:

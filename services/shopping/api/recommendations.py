@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.security import principal
 from services.shopping import recommendations
 from services.shopping.schemas import ProductSchema
@@ -12,4 +12,4 @@ from services.shopping.schemas import ProductSchema
 
 def list_recommendations(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     page = recommendations.recommend(principal().subject, limit, cursor)
-    return {**page, "items": omissions.shown(page["items"], ProductSchema().dump, kind="product")}
+    return {**page, "items": skipped_items.shown(page["items"], ProductSchema().dump, kind="product")}

@@ -61,7 +61,7 @@ def move_donation(admin: Harness, order_id: str, state: str, previous: str) -> N
         "item_ids": [],
         "at": "2026-11-23T10:15:30.000000Z",
     }
-    admin.deliver("customer.donating_order.moved.v1", data)
+    admin.deliver("customer.donating_order.state_changed.v1", data)
 
 
 def move_return(admin: Harness, return_id: str, order_id: str, state: str = "paid") -> None:
@@ -75,7 +75,7 @@ def move_return(admin: Harness, return_id: str, order_id: str, state: str = "pai
         "location_name": "Rossio",
         "at": "2026-11-23T10:15:30.000000Z",
     }
-    admin.deliver("customer.return_donating_order.moved.v1", data)
+    admin.deliver("customer.return_donating_order.state_changed.v1", data)
 
 
 def use_door(admin: Harness, order_id: str, purpose: str = "ship", *, is_occupied: bool = True) -> None:
@@ -136,5 +136,5 @@ def check(ask: Ask, package: dict[str, Any], result: str) -> None:
 
 def moves(admin: Harness, kind: str, state: str | None = None) -> list[dict[str, Any]]:
     """The moves of work orders of a kind that were told, oldest first."""
-    told = admin.published("admin.work_order.moved.v1")
+    told = admin.published("admin.work_order.state_changed.v1")
     return [move for move in told if move["kind"] == kind and state in (None, move["state"])]

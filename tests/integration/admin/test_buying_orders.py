@@ -52,7 +52,7 @@ def return_moved(admin: Harness, return_id: str, state: str = "created", **chang
         "location_name": "Rossio",
         "at": clock.rfc3339(clock.now()),
     }
-    admin.deliver("customer.return_buying_order.moved.v1", data | changed)
+    admin.deliver("customer.return_buying_order.state_changed.v1", data | changed)
 
 
 def contact(return_id: str, amount: int = 2500, **changed: Any) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def test_the_news_of_a_cancellation_ends_work_that_came_to_be_at_the_moment_of_t
         "at": clock.rfc3339(clock.now()),
     }
     for _ in range(2):
-        admin.deliver("customer.buying_order.moved.v1", data | {"reason": "given_up"})
+        admin.deliver("customer.buying_order.state_changed.v1", data | {"reason": "given_up"})
     ended = the_own(eva, "packing")
     assert (ended["state"], ended["reason"]) == ("failed", "a manager gave the order up")
     paid(admin, order_id)
@@ -341,7 +341,7 @@ def test_there_is_nothing_to_agree_on_for_a_return_that_was_given_up(
 def test_bad_returns_leave_for_the_factory_like_bad_donations(admin: Harness, eva: Ask, rui: Ask) -> None:
     return_id = come_back(admin, eva, rui, "bad")
     hand_over_all(admin, eva)
-    assert admin.published("admin.hand_over.recorded.v1")[0]["order_ids"] == [return_id]
+    assert admin.published("admin.handover.recorded.v1")[0]["order_ids"] == [return_id]
 
 
 def hand_over_all(admin: Harness, eva: Ask) -> None:

@@ -92,7 +92,7 @@ def test_a_result_with_a_photo_that_cannot_be_shown_is_refused_and_nothing_is_re
     assert strange.json()["errors"][0]["pointer"] == "/photo_ids/1"
     assert problem(check.record(good, check.upload(b"#!/bin/sh\n"))) == (422, "not-an-image")
     unlike = check.upload(picture(), announced=len(picture()) + 1)
-    assert problem(check.record(unlike)) == (422, "photo-unlike-promise")
+    assert problem(check.record(unlike)) == (422, "photo-mismatch")
     assert problem(check.record(check.announce().json()["photo_id"])) == (409, "photo-not-uploaded")
     shown = check.eva("GET", check.path).json()
     assert (shown["state"], shown["result"], shown["photos"]) == ("in_progress", None, [])
@@ -142,7 +142,7 @@ def test_without_the_photo_store_the_check_stays_open(check: Check) -> None:
     photo_id = check.upload(picture())
     with settings.overridden(aws_endpoint_url="http://127.0.0.1:9"):
         object_store.s3_client.cache_clear()
-        assert problem(check.record(photo_id)) == (503, "photo-store-away")
+        assert problem(check.record(photo_id)) == (503, "photo-store-unavailable")
         assert check.eva("GET", check.path).json()["state"] == "in_progress"
     object_store.s3_client.cache_clear()
     assert check.record(photo_id).json()["state"] == "done"

@@ -18,7 +18,7 @@ from tests.support.states import PeerStates, compare, reported
 
 def moved(order_id: str, state: str) -> tuple[str, dict[str, Any]]:
     facts = {"order_id": order_id, "buyer_id": user_id("ines"), "state": state, "reason": None}
-    return "customer.buying_order.moved.v1", facts
+    return "customer.buying_order.state_changed.v1", facts
 
 
 def test_work_on_an_order_whose_cancellation_was_lost_is_called_off(admin: Harness) -> None:
@@ -88,12 +88,12 @@ def test_customer_can_read_what_was_agreed_on_a_return_and_that_it_left(admin: H
     def described() -> list[dict[str, Any]]:
         answer = customer("POST", "/admin/v1/state-queries", json={"subjects": [return_id]})
         [item] = answer.json()["items"]
-        return [event["data"] for event in item["events"] if event["type"] != "admin.work_order.moved.v1"]
+        return [event["data"] for event in item["events"] if event["type"] != "admin.work_order.state_changed.v1"]
 
     assert described() == []
     assert decides("POST", CONTACTS, json=contact(return_id, 100), key=new_id("key")).status_code == 201
     [agreed] = admin.published("admin.return_contact.recorded.v1")
     assert described() == [agreed]
     hand_over_all(admin, eva)
-    [left] = admin.published("admin.hand_over.recorded.v1")
+    [left] = admin.published("admin.handover.recorded.v1")
     assert described() == [agreed, left]

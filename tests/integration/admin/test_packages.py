@@ -130,7 +130,7 @@ def test_bad_packages_leave_for_a_factory_once(admin: Harness, rui: Ask, eva: As
     assert (recorded["factory_name"], recorded["recorded_by"]) == ("Fibra Nova", user_id("eva"))
     again = hand_over(eva, factory["id"], *(package["id"] for package in packages), key="hand-over-1")
     assert again.json() == recorded
-    [told] = admin.published("admin.hand_over.recorded.v1")
+    [told] = admin.published("admin.handover.recorded.v1")
     assert sorted(told["order_ids"]) == sorted(package["order_id"] for package in packages)
     assert (told["factory_id"], told["hand_over_id"]) == (factory["id"], recorded["id"])
     assert eva("GET", "/admin/v1/bad-packages").json()["items"] == []
@@ -155,7 +155,7 @@ def test_what_cannot_leave_stays_with_all_that_was_to_go_with_it(
     assert unknown.json()["errors"][0]["pointer"] == "/package_ids/1"
     assert problem(hand_over(eva, new_id("fac"), bad["id"])) == (422, "unknown-in-hand-over")
     assert hand_over(eva, factory["id"]).status_code == 400
-    assert admin.published("admin.hand_over.recorded.v1") == []
+    assert admin.published("admin.handover.recorded.v1") == []
     assert hand_over(eva, factory["id"], bad["id"]).status_code == 201
     assert problem(hand_over(eva, factory["id"], bad["id"])) == (409, "not-for-recycling")
 
@@ -166,7 +166,7 @@ def test_two_hand_overs_of_one_package_at_once(admin: Harness, rui: Ask, eva: As
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: hand_over(eva, factory["id"], bad["id"]), range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-    assert len(admin.published("admin.hand_over.recorded.v1")) == 1
+    assert len(admin.published("admin.handover.recorded.v1")) == 1
 
 
 @pytest.mark.real_servers

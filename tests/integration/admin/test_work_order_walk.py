@@ -66,7 +66,7 @@ class WorkOrderWalk(RuleBasedStateMachine):
             self.location_fills_up(count)
 
     def told(self) -> list[dict[str, Any]]:
-        return self.admin.published("admin.work_order.moved.v1")
+        return self.admin.published("admin.work_order.state_changed.v1")
 
     def asks(self, name: str) -> Ask:
         role = "deliveryman" if name in DELIVERYMEN else "employee"

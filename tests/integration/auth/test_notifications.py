@@ -54,9 +54,9 @@ def test_amounts_and_dates_are_written_as_the_reader_of_the_registration_writes_
     assert settings["locale"] == "de-DE"
     changed = own("PUT", "/auth/v1/notification-settings/preferences", json=settings | {"locale": "PT-pt"})
     assert changed.json()["preferences"]["locale"] == "pt-PT"
-    coupon = example_of("billing.coupon.given.v1") | {"person_id": buyer_id, "time_zone": "Europe/Lisbon"}
+    coupon = example_of("billing.coupon.issued.v1") | {"person_id": buyer_id, "time_zone": "Europe/Lisbon"}
     coupon |= {"value": {"amount": 1_234_567, "currency": "EUR"}, "valid_until": "2026-12-14T23:59:59.999999Z"}
-    people.auth.deliver("billing.coupon.given.v1", coupon)
+    people.auth.deliver("billing.coupon.issued.v1", coupon)
     receipt, gift = (mail.text.replace("\N{NO-BREAK SPACE}", " ") for mail in people.mails()[1:])
     assert "Wool coat: 49,00 €\n" in receipt
     assert "Total: 49,00 €\n" in receipt
@@ -125,12 +125,12 @@ def test_a_sale_that_is_given_up_after_its_payment_is_told_too(verified: People)
 @pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get €10.00 back")])
 def test_a_buyer_is_told_what_was_decided_after_a_bad_check(verified: People, amount: int, text: str) -> None:
     [buyer_id] = verified.ids()
-    data = example_of("customer.return_buying_order.moved.v1") | {
+    data = example_of("customer.return_buying_order.state_changed.v1") | {
         "buyer_id": buyer_id,
         "state": "refund_decided",
         "refund": {"amount": amount, "currency": "EUR"},
     }
-    verified.auth.deliver("customer.return_buying_order.moved.v1", data)
+    verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
     [mail] = [mail for mail in verified.mails() if "return" in mail.subject]
     assert text in mail.text
 
@@ -145,7 +145,7 @@ def test_a_buyer_is_told_which_piece_is_bad_and_what_comes_back_for_the_rest(ver
     ]
     for state, refund in (("checked_bad", None), ("refund_decided", 5900)):
         data = return_moved(buyer_id, state, refund) | {"items": items}
-        verified.auth.deliver("customer.return_buying_order.moved.v1", data)
+        verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
     told = {mail.subject: mail.text for mail in verified.mails()}
     checked = told["We found damage on your return"]
     assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get €49.00" in checked
@@ -179,26 +179,26 @@ def example_of(event_type: str) -> dict[str, Any]:
 @pytest.mark.parametrize("state", sorted(events.DONATION_TEMPLATES))
 def test_a_donor_is_told_once_of_each_step_of_a_donation(people: People, state: str) -> None:
     demo.load()
-    data = example_of("customer.donating_order.moved.v1") | {
+    data = example_of("customer.donating_order.state_changed.v1") | {
         "donor_id": demo.user_id("donor@reclothes.example"),
         "state": state,
     }
     for _ in range(2):
-        people.auth.deliver("customer.donating_order.moved.v1", data)
+        people.auth.deliver("customer.donating_order.state_changed.v1", data)
     [mail] = people.mails()
     assert data["order_id"] in mail.text
-    people.auth.deliver("customer.donating_order.moved.v1", data | {"state": "submitted"})
+    people.auth.deliver("customer.donating_order.state_changed.v1", data | {"state": "submitted"})
     assert len(people.mails()) == 1
 
 
 @pytest.mark.parametrize("state", sorted(events.RETURN_TEMPLATES))
 def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) -> None:
     demo.load()
-    data = example_of("customer.return_donating_order.moved.v1") | {
+    data = example_of("customer.return_donating_order.state_changed.v1") | {
         "donor_id": demo.user_id("donor@reclothes.example"),
         "state": state,
     }
-    people.auth.deliver("customer.return_donating_order.moved.v1", data)
+    people.auth.deliver("customer.return_donating_order.state_changed.v1", data)
     [mail] = people.mails()
     assert "Rossio" in mail.text
 
@@ -206,9 +206,9 @@ def test_a_donor_is_told_of_each_step_of_a_return(people: People, state: str) ->
 @pytest.mark.parametrize(
     ("event_type", "person", "told"),
     [
-        ("admin.work_order.moved.v1", "assignee_id", "collecting"),
+        ("admin.work_order.state_changed.v1", "assignee_id", "collecting"),
         ("billing.fee.due.v1", "payer_id", "€3.00"),
-        ("billing.coupon.given.v1", "person_id", "€5.00"),
+        ("billing.coupon.issued.v1", "person_id", "€5.00"),
         ("billing.payout.due.v1", "person_id", "€19.60"),
         ("billing.payout.voided.v1", "person_id", "Your share of €19.60 is not paid out"),
     ],
@@ -226,10 +226,10 @@ def test_who_it_concerns_is_told_of_work_fees_and_gains(
 
 def test_work_that_comes_back_to_somebody_is_told_again(people: People) -> None:
     demo.load()
-    data = example_of("admin.work_order.moved.v1")
+    data = example_of("admin.work_order.state_changed.v1")
     for name in ("deliveryman", "employee", "deliveryman"):
         people.auth.deliver(
-            "admin.work_order.moved.v1", data | {"assignee_id": demo.user_id(f"{name}@reclothes.example")}
+            "admin.work_order.state_changed.v1", data | {"assignee_id": demo.user_id(f"{name}@reclothes.example")}
         )
     assert [mail.recipient.partition("@")[0] for mail in people.mails()] == [
         "deliveryman",
@@ -280,9 +280,9 @@ def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
     deliver = verified.auth.deliver
     for _ in range(2):
         for state in ("packing", "packed", "shipping", "in_box", "picked_up", "completed"):
-            deliver("customer.buying_order.moved.v1", moved(buyer_id, state))
+            deliver("customer.buying_order.state_changed.v1", moved(buyer_id, state))
         for state in ("created", "in_box", "collected", "checked_bad", "refund_decided"):
-            deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, state))
+            deliver("customer.return_buying_order.state_changed.v1", return_moved(buyer_id, state))
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [item["template"] for item in reversed(listed)] == [
@@ -303,18 +303,18 @@ def test_a_buyer_is_told_of_each_step_once(verified: People) -> None:
 def test_a_buyer_is_told_what_is_given_back(verified: People) -> None:
     [buyer_id] = verified.ids()
     deliver = verified.auth.deliver
-    deliver("customer.buying_order.moved.v1", moved(buyer_id, "cancelled"))
+    deliver("customer.buying_order.state_changed.v1", moved(buyer_id, "cancelled"))
     other = "bor_" + "8" * 32
     unpaid = moved(buyer_id, "cancelled", previous_state="placed", payment_id=None, order_id=other)
-    deliver("customer.buying_order.moved.v1", unpaid)
-    deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, "checked_good", 4900))
-    deliver("customer.return_buying_order.moved.v1", return_moved(buyer_id, "expired"))
+    deliver("customer.buying_order.state_changed.v1", unpaid)
+    deliver("customer.return_buying_order.state_changed.v1", return_moved(buyer_id, "checked_good", 4900))
+    deliver("customer.return_buying_order.state_changed.v1", return_moved(buyer_id, "expired"))
     refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
     refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
     for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
         facts = {"refund_id": f"rfd_{number:032x}", "method": method, "coins": coins}
         for _ in range(2):
-            deliver("billing.refund.made.v1", refund | facts)
+            deliver("billing.refund.completed.v1", refund | facts)
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     texts = [item["text"] for item in own("GET", "/auth/v1/notifications").json()["items"]]
     assert len(texts) == 6
@@ -331,13 +331,13 @@ def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: Peo
     due = example_of("customer.buying_order.pick_up_due.v1") | {"buyer_id": buyer_id, "order_id": ORDER}
     for _ in range(2):
         waits = moved(buyer_id, "in_box", pick_up_until=due["pick_up_until"])
-        deliver("customer.buying_order.moved.v1", waits)
+        deliver("customer.buying_order.state_changed.v1", waits)
         deliver("customer.buying_order.pick_up_due.v1", due)
         for number, reason in enumerate(("not_picked_up", "given_up")):
             ended = moved(buyer_id, "cancelled", reason=reason, order_id=f"bor_{number:032x}")
-            deliver("customer.buying_order.moved.v1", ended)
+            deliver("customer.buying_order.state_changed.v1", ended)
         lost = return_moved(buyer_id, "refund_decided", 4900) | {"is_given_up": True}
-        deliver("customer.return_buying_order.moved.v1", lost)
+        deliver("customer.return_buying_order.state_changed.v1", lost)
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [
@@ -365,9 +365,9 @@ def test_a_buyer_is_told_how_long_the_order_waits_and_why_it_ended(verified: Peo
 @pytest.mark.story("d-po-09")
 def test_a_donor_is_told_of_a_second_sale_after_the_first_was_cancelled(people: People) -> None:
     demo.load()
-    data = example_of("customer.donating_order.moved.v1")
+    data = example_of("customer.donating_order.state_changed.v1")
     data |= {"donor_id": demo.user_id("donor@reclothes.example"), "state": "sold", "previous_state": "listed"}
     for version in (8, 10):
         for _ in range(2):
-            people.auth.deliver("customer.donating_order.moved.v1", data, version=version)
+            people.auth.deliver("customer.donating_order.state_changed.v1", data, version=version)
     assert len(people.mails()) == 2

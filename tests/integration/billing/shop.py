@@ -107,7 +107,7 @@ class Shop:
             "return_until": None,
             "at": rfc3339(now()),
         }
-        self.billing.deliver("customer.buying_order.moved.v1", data | PICKUP)
+        self.billing.deliver("customer.buying_order.state_changed.v1", data | PICKUP)
 
     def returned(
         self,
@@ -131,7 +131,7 @@ class Shop:
             "refund": None if refund is None else euros(refund),
             "at": rfc3339(now()),
         }
-        self.billing.deliver("customer.return_buying_order.moved.v1", data | LOCATION | changed)
+        self.billing.deliver("customer.return_buying_order.state_changed.v1", data | LOCATION | changed)
 
     @staticmethod
     def checked(order: Order, *results: str) -> list[dict[str, Any]]:

@@ -93,11 +93,11 @@ def return_event(state: str, *, minute: int = 0, **more: Any) -> dict[str, Any]:
 
 
 def move_donation(billing: Harness, state: str, **more: Any) -> None:
-    billing.deliver("customer.donating_order.moved.v1", donation_event(state, **more))
+    billing.deliver("customer.donating_order.state_changed.v1", donation_event(state, **more))
 
 
 def move_return(billing: Harness, state: str, **more: Any) -> None:
-    billing.deliver("customer.return_donating_order.moved.v1", return_event(state, **more))
+    billing.deliver("customer.return_donating_order.state_changed.v1", return_event(state, **more))
 
 
 def register(billing: Harness, *names: str) -> None:

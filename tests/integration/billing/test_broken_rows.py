@@ -167,7 +167,7 @@ LISTS: list[tuple[str, Any, Callable[..., dict[str, Any]], dict[str, Any]]] = [
     ("payouts", Payout, payout, {"share_percent": 4000}),
     ("monitored-payouts", Payout, payout, {"currency": "QQQ"}),
     ("coin-records", CoinRecord, coin_record, {"reason": "no reason"}),
-    ("reconciliation-findings", ReconciliationFinding, finding, {"state": "lost"}),
+    ("payment-discrepancies", ReconciliationFinding, finding, {"state": "lost"}),
 ]
 
 

@@ -147,7 +147,7 @@ def test_a_cancelled_order_is_refunded_whole_and_once(billing: Harness, shop: Sh
     for _ in range(2):
         shop.moved(order, "cancelled")
         settle_now()
-    [told] = billing.published("billing.refund.made.v1")
+    [told] = billing.published("billing.refund.completed.v1")
     assert (told["order_id"], told["return_id"], told["amount"]) == (order.id, None, euros(6401))
     assert (told["method"], told["coins"]) == (("coins", 6401) if coins else ("card", None))
     payment = shop.ask(order.buyer, "GET", f"/billing/v1/payments/{payment_id}").json()
@@ -167,7 +167,7 @@ def test_a_cancel_that_comes_before_the_sale_voids_and_the_late_sale_takes_nothi
     settle_now()
     assert shop.payment(payment_id).state == "voided"
     shop.sell(order)
-    assert (held_by_provider(), shop.billing.published("billing.refund.made.v1")) == (0, [])
+    assert (held_by_provider(), shop.billing.published("billing.refund.completed.v1")) == (0, [])
 
 
 def test_a_cancel_that_meets_the_capture_is_captured_then_refunded_once(shop: Shop) -> None:
@@ -180,7 +180,7 @@ def test_a_cancel_that_meets_the_capture_is_captured_then_refunded_once(shop: Sh
     assert shop.payment(payment_id).state == "refunded"
     assert shop.refunds_at_provider(payment_id) == [6401]
     assert shop.billing.published("billing.payment.captured.v1") == [], "nobody is to ship it"
-    assert len(shop.billing.published("billing.refund.made.v1")) == 1
+    assert len(shop.billing.published("billing.refund.completed.v1")) == 1
 
 
 def test_an_order_that_ended_cannot_be_paid_even_by_a_payment_that_was_under_way(shop: Shop) -> None:
@@ -210,7 +210,7 @@ def test_returns_give_back_part_by_part_and_never_more_than_was_taken(billing: H
     for _ in range(2):
         shop.returned(order, "refund_decided", [hat], 1000, "rbo_" + "2" * 32)
         settle_now()
-    told = [(one["return_id"], one["amount"]["amount"]) for one in billing.published("billing.refund.made.v1")]
+    told = [(one["return_id"], one["amount"]["amount"]) for one in billing.published("billing.refund.completed.v1")]
     assert told == [("rbo_" + "1" * 32, 4900), ("rbo_" + "2" * 32, 1000)]
     assert shop.refunds_at_provider(payment_id) == [1000, 4900]
     shop.returned(order, "checked_good", [coat], 4900, "rbo_" + "3" * 32)
@@ -368,10 +368,10 @@ def test_clothes_that_were_taken_after_their_order_had_ended_are_found_once(bill
     shop.moved(order, "cancelled")
     taken = {"order_id": order.id, "buyer_id": user_id(order.buyer), "at": rfc3339(now())}
     for _ in range(2):
-        billing.deliver("customer.buying_order.taken_after_end.v1", taken)
+        billing.deliver("customer.buying_order.picked_up_after_end.v1", taken)
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
     query = {"state": "open"}
-    [found] = manager("GET", "/billing/v1/reconciliation-findings", params=query).json()["items"]
+    [found] = manager("GET", "/billing/v1/payment-discrepancies", params=query).json()["items"]
     assert (found["kind"], found["subject"]) == ("taken_after_end", order.id)
     assert found["payment_id"] == payment_id
 
@@ -407,7 +407,7 @@ def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, 
     [told] = billing.published("billing.payment.voided.v1")
     assert (told["order_id"], told["reason_code"]) == (order.id, payments.SALE_NOT_PAID)
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
+    [found] = manager("GET", "/billing/v1/payment-discrepancies").json()["items"]
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
 
 
@@ -426,7 +426,7 @@ def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
     assert shop.payment(payment_id).state == "voided"
     assert bank.intents[payment_id].status == "canceled", "no other card can pay it"
     manager = billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    [found] = manager("GET", "/billing/v1/reconciliation-findings").json()["items"]
+    [found] = manager("GET", "/billing/v1/payment-discrepancies").json()["items"]
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
 
 

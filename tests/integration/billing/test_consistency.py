@@ -102,7 +102,7 @@ def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop
     assert state_of(refunded) == ("pending", [])
     settle_now()
     settle_now()
-    assert state_of(refunded) == ("known", [CAPTURED, "billing.refund.made.v1"])
+    assert state_of(refunded) == ("known", [CAPTURED, "billing.refund.completed.v1"])
     with db.unit_of_work() as session:
         session.execute(delete(Refund).where(Refund.payment_id == payment_id))
     assert state_of(refunded) == ("known", [CAPTURED]), "customer sees that the refund is missing"

@@ -340,7 +340,7 @@ def replace_refund(shop: Shop, refund: Refund, **body: Any) -> httpx.Response:
 
 def open_findings(shop: Shop, payment_id: str) -> list[tuple[str, str]]:
     manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    path = "/billing/v1/reconciliation-findings"
+    path = "/billing/v1/payment-discrepancies"
     found = manager("GET", path, params={"state": "open", "limit": 100}).json()["items"]
     return [(one["kind"], one["subject"]) for one in found if one["payment_id"] == payment_id]
 
@@ -360,7 +360,7 @@ def test_a_failed_refund_is_replaced_by_a_bank_transfer(shop: Shop, proxy: Strip
     assert made | facts == made
     assert made["amount"] == {"amount": failed.amount, "currency": "EUR"}
     assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("refunded", failed.amount)
-    told = [one for one in shop.billing.published("billing.refund.made.v1") if one["payment_id"] == payment_id]
+    told = [one for one in shop.billing.published("billing.refund.completed.v1") if one["payment_id"] == payment_id]
     assert [(one["refund_id"], one["method"], one["return_id"]) for one in told] == [
         (made["id"], "transfer", failed.return_id)
     ]
@@ -417,7 +417,7 @@ def test_a_refund_that_the_bank_sends_back_has_failed_after_all(
     assert open_findings(shop, payment_id) == [("refund_failed", failed.id)]
     assert faults() == []
     assert replace_refund(shop, failed, method="transfer", reference="SEPA 43").status_code == 201
-    told = [one for one in shop.billing.published("billing.refund.made.v1") if one["payment_id"] == payment_id]
+    told = [one for one in shop.billing.published("billing.refund.completed.v1") if one["payment_id"] == payment_id]
     assert [one["replaces"] for one in told] == [None, failed.id]
     assert faults() == []
 
@@ -481,7 +481,7 @@ def test_a_dispute_that_was_closed_by_hand_is_told_again_when_it_is_lost(shop: S
 
 def the_finding(shop: Shop, subject: str) -> dict[str, Any]:
     manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    items = manager("GET", "/billing/v1/reconciliation-findings", params={"limit": 100}).json()["items"]
+    items = manager("GET", "/billing/v1/payment-discrepancies", params={"limit": 100}).json()["items"]
     [found] = [one for one in items if one["subject"] == subject]
     return dict(found)
 
@@ -489,7 +489,7 @@ def the_finding(shop: Shop, subject: str) -> dict[str, Any]:
 def close_finding(shop: Shop, subject: str) -> None:
     scopes = "billing:reconciliation:read billing:reconciliation:write"
     manager = shop.billing.as_user("marta", scopes, kind="internal", roles=["manager"])
-    path = "/billing/v1/reconciliation-findings"
+    path = "/billing/v1/payment-discrepancies"
     items = manager("GET", path, params={"state": "open"}).json()["items"]
     [found] = [one for one in items if one["subject"] == subject]
     assert manager("POST", f"{path}/{found['id']}/closure", json={"note": "Waiting"}).status_code == 200

@@ -287,7 +287,7 @@ class PurchaseWalk(RuleBasedStateMachine):
     @invariant()
     def a_refund_is_told_once(self) -> None:
         with db.unit_of_work(reads_only=True) as session:
-            told = select(OutboxRow.subject).where(OutboxRow.type == "billing.refund.made.v1")
+            told = select(OutboxRow.subject).where(OutboxRow.type == "billing.refund.completed.v1")
             subjects = session.scalars(told).all()
         assert len(subjects) == len(set(subjects))
 

@@ -136,11 +136,11 @@ def test_money_that_we_know_nothing_of_is_reported_once(shop: Shop) -> None:
     reconcile()
     assert findings() == [("unknown_payment", "open", stranger["id"])]
     manager = shop.billing.as_user("marta", "billing:reconciliation:read", kind="internal", roles=["manager"])
-    [seen] = manager("GET", "/billing/v1/reconciliation-findings", params={"state": "open"}).json()["items"]
+    [seen] = manager("GET", "/billing/v1/payment-discrepancies", params={"state": "open"}).json()["items"]
     assert (seen["kind"], seen["subject"], seen["payment_id"]) == ("unknown_payment", stranger["id"], None)
     assert "1.00 EUR" in seen["detail"]
-    assert manager("GET", "/billing/v1/reconciliation-findings", params={"state": "mended"}).json()["items"] == []
-    assert shop.ask("rui", "GET", "/billing/v1/reconciliation-findings").status_code == 403
+    assert manager("GET", "/billing/v1/payment-discrepancies", params={"state": "mended"}).json()["items"] == []
+    assert shop.ask("rui", "GET", "/billing/v1/payment-discrepancies").status_code == 403
 
 
 def test_a_refund_that_somebody_made_by_hand_is_reported_with_its_payment(shop: Shop) -> None:
@@ -215,7 +215,7 @@ def test_while_the_provider_is_away_the_next_run_goes_on(shop: Shop, monkeypatch
     assert shop.payment(payment_id).reconciled_at is not None
 
 
-FINDINGS = "/billing/v1/reconciliation-findings"
+FINDINGS = "/billing/v1/payment-discrepancies"
 
 
 def found(detail: str = "the bank was asked for 49.00 EUR", kind: str = "dispute") -> None:
@@ -248,9 +248,9 @@ def test_a_manager_closes_a_finding_with_a_note_once(billing: Harness, manager: 
     assert (closed.json()["closed_by"], closed.json()["mended_at"]) == (user_id("marta"), None)
     assert closed.json()["closed_at"] is not None
     assert states(manager) == {"open": 0, "mended": 0, "closed": 1}
-    assert problem(close(manager, note="Once more")) == (409, "finding-not-open")
+    assert problem(close(manager, note="Once more")) == (409, "discrepancy-not-open")
     [entry] = billing.published("billing.audit.recorded.v1")
-    assert (entry["action"], entry["target"]) == ("close_reconciliation_finding", closed.json()["id"])
+    assert (entry["action"], entry["target"]) == ("close_payment_discrepancy", closed.json()["id"])
     assert (entry["before"], entry["after"]) == ({"state": "open"}, {"state": "closed", "note": "Written off"})
 
 
@@ -263,7 +263,7 @@ def test_only_an_open_finding_is_closed_and_only_with_a_note(billing: Harness, m
     assert states(manager) == {"open": 1, "mended": 0, "closed": 0}
     with db.unit_of_work():
         billing_findings.mended("dispute", "dp_1")
-    assert problem(close(manager)) == (409, "finding-not-open")
+    assert problem(close(manager)) == (409, "discrepancy-not-open")
     assert billing.published("billing.audit.recorded.v1") == []
 
 

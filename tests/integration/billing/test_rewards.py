@@ -91,7 +91,7 @@ def test_each_piece_on_sale_is_told_and_the_donation_is_rewarded_once(billing: H
 def test_what_names_an_unknown_donation_comes_again(billing: Harness) -> None:
     for event_type, data in (
         ("shopping.product.published.v1", {"product_id": PRODUCT, "donation": {"order_id": DONATION}}),
-        ("admin.hand_over.recorded.v1", hand_over(DONATION)),
+        ("admin.handover.recorded.v1", hand_over(DONATION)),
     ):
         with pytest.raises(LookupError):
             billing.deliver(event_type, data)
@@ -183,9 +183,9 @@ def test_a_gift_of_coins_is_a_number_above_nothing(billing: Harness, manager: As
 def test_a_customer_sees_own_rewards_only_and_gives_none(billing: Harness, donor: Ask) -> None:
     move_donation(billing, "deposited")
     sell_it = donation_event("collected", minute=1)
-    billing.deliver("customer.donating_order.moved.v1", sell_it)
+    billing.deliver("customer.donating_order.state_changed.v1", sell_it)
     sell(billing, 4900)
-    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
     rui = billing.as_user("rui", "billing:rewards billing:fees")
     assert balance(rui) == (0, 0)
     for path in ("coin-records", "coupons", "payouts", "fees"):
@@ -202,20 +202,20 @@ def test_a_bad_donation_brings_coins_and_after_the_hand_over_one_coupon(
     move_donation(billing, "checked_bad", minute=1)
     assert balance(donor) == (70, 0)
     for _ in range(2):
-        billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION, "rbo_" + "1" * 32))
+        billing.deliver("admin.handover.recorded.v1", hand_over(DONATION, "rbo_" + "1" * 32))
     [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
     assert (coupon["state"], coupon["value"]) == ("given", {"amount": 500, "currency": "EUR"})
     [seen] = manager("GET", "/billing/v1/monitored-coupons").json()["items"]
     assert (seen["id"], seen["person_id"], seen["order_id"]) == (coupon["id"], user_id("ines"), DONATION)
     assert "code" not in seen
-    [told] = billing.published("billing.coupon.given.v1")
+    [told] = billing.published("billing.coupon.issued.v1")
     assert (told["coupon_id"], told["order_id"]) == (coupon["id"], DONATION)
 
 
 def test_no_coupon_when_its_value_is_nothing(billing: Harness, donor: Ask, set_setting: SetSetting) -> None:
     set_setting("billing.coupon_value", 0)
     move_donation(billing, "checked_bad")
-    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
     assert donor("GET", "/billing/v1/coupons").json()["items"] == []
 
 
@@ -282,7 +282,7 @@ def test_a_return_takes_an_unused_coupon_back(
     billing: Harness, donor: Ask, manager: Ask, is_used: bool, state: str
 ) -> None:
     move_donation(billing, "checked_bad")
-    billing.deliver("admin.hand_over.recorded.v1", hand_over(DONATION))
+    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
     code = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
     if is_used:
         assert redeem(manager, code, "redeem-1").status_code == 200
@@ -333,5 +333,5 @@ def test_the_currencies_of_all_amounts_are_known(billing: Harness, set_setting: 
     move_donation(billing, "cancelling")
     set_setting("billing.currency", "JPY")
     move_donation(billing, "checked_bad", order_id="dor_" + "8" * 32)
-    billing.deliver("admin.hand_over.recorded.v1", hand_over("dor_" + "8" * 32))
+    billing.deliver("admin.handover.recorded.v1", hand_over("dor_" + "8" * 32))
     assert admin("GET", "/billing/v1/currencies").json() == {"currencies": ["EUR", "JPY"]}

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import app, db, messaging, operations, relay, security, service, settings, topology
+from libs.chassis import app, db, messaging, operations, outbox_relay, security, service, settings, topology
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
@@ -48,7 +48,7 @@ def running_process(registry: EventRegistry, **variables: str) -> Iterator[Servi
         patch.setattr(service, "_running", made)
         for memory in (topology.aws, messaging._queue_url):
             memory.cache_clear()
-        relay._arns.clear()
+        outbox_relay._arns.clear()
         for metadata in (ChassisBase.metadata, notes_api.Base.metadata):
             metadata.create_all(db.engine())
         yield made

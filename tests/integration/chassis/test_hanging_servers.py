@@ -19,8 +19,8 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import breakers, cache, db, documents, messaging, object_store, topology
-from libs.chassis.object_store import Bucket, PhotoStoreAway
+from libs.chassis import cache, circuit_breaker, db, documents, messaging, object_store, topology
+from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
 from libs.chassis.settings import overridden, settings
 from tests.support import servers
 
@@ -84,7 +84,7 @@ def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(
     assert read() is None
     circuit = cache._circuit(settings().redis_url)
     with frozen(valkey):
-        for _ in range(breakers.FAILURES):
+        for _ in range(circuit_breaker.FAILURES):
             assert seconds_of(read, redis.TimeoutError) < 1.0
         assert circuit.is_open
         assert seconds_of(read, cache.RedisError) < IMMEDIATELY
@@ -105,7 +105,7 @@ def test_the_event_loop_shares_the_circuit_of_the_cache(valkey: int) -> None:
 
     asyncio.run(read())
     with frozen(valkey):
-        for _ in range(breakers.FAILURES):
+        for _ in range(circuit_breaker.FAILURES):
             assert seconds_of(lambda: asyncio.run(read()), redis.TimeoutError) < 1.2
         assert seconds_of(lambda: asyncio.run(read()), cache.RedisError) < IMMEDIATELY
         assert seconds_of(lambda: cache.redis_client().get("a"), cache.RedisError) < IMMEDIATELY
@@ -113,7 +113,7 @@ def test_the_event_loop_shares_the_circuit_of_the_cache(valkey: int) -> None:
 
 def test_an_error_of_a_command_does_not_open_the_circuit(valkey: int) -> None:
     cache.redis_client().set("a", "text")
-    for _ in range(breakers.FAILURES + 1):
+    for _ in range(circuit_breaker.FAILURES + 1):
         with pytest.raises(redis.ResponseError):
             cache.redis_client().hgetall("a")
     assert cache.redis_client().get("a") == "text"
@@ -127,7 +127,7 @@ def read_database() -> None:
 def test_a_database_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
     monkeypatch.setattr(db, "READ_SECONDS", 0.3)
     with overridden(database_url=f"mysql+pymysql://root@127.0.0.1:{hanging_port}/none"):
         assert seconds_of(read_database, OperationalError) < 2
@@ -137,7 +137,7 @@ def test_a_database_that_does_not_answer_is_not_called_again(
 def test_a_unit_of_work_without_a_statement_needs_no_database(
     process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
     with overridden(database_url="mysql+pymysql://root@127.0.0.1:9/without_statement"):
         with pytest.raises(OperationalError):
             read_database()
@@ -149,7 +149,7 @@ def test_a_unit_of_work_without_a_statement_needs_no_database(
 
 def test_work_without_a_statement_does_not_reset_the_failures(process: None) -> None:
     with overridden(database_url="mysql+pymysql://root@127.0.0.1:9/gone_too"):
-        for _ in range(breakers.FAILURES):
+        for _ in range(circuit_breaker.FAILURES):
             with db.unit_of_work():
                 pass
             with pytest.raises(OperationalError, match="2003"):
@@ -161,20 +161,20 @@ def test_work_without_a_statement_does_not_reset_the_failures(process: None) -> 
 def test_a_photo_store_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
     monkeypatch.setattr(object_store, "READ_SECONDS", 0.2)
     with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
         object_store.s3_client.cache_clear()
         bucket = Bucket("photos")
-        assert seconds_of(lambda: bucket.size_of("a"), PhotoStoreAway) < 4
-        assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreAway) < IMMEDIATELY
+        assert seconds_of(lambda: bucket.size_of("a"), PhotoStoreUnavailable) < 4
+        assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreUnavailable) < IMMEDIATELY
     object_store.s3_client.cache_clear()
 
 
 def test_a_queue_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
     monkeypatch.setattr(topology, "READ_SECONDS", 0.2)
     with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
         topology.aws.cache_clear()
@@ -214,7 +214,7 @@ def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(
         read_database()
         circuit: Any = vars(type(db.engine().pool))["circuit"]
         with frozen(pid_of(url)):
-            for _ in range(breakers.FAILURES):
+            for _ in range(circuit_breaker.FAILURES):
                 assert seconds_of(read_database, OperationalError) < 12
             assert seconds_of(read_database, OperationalError) < IMMEDIATELY
         monkeypatch.setattr(circuit, "reset_seconds", 0.0)
@@ -236,7 +236,7 @@ def mariadb(process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_a_statement_that_hangs_counts_as_a_failure_of_the_database(
     mariadb: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakers, "FAILURES", 1)
+    monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
     read_database()
     with pytest.raises(OperationalError, match="2013"), db.unit_of_work(reads_only=True) as session:
         session.execute(text("SELECT 1"))
@@ -257,7 +257,7 @@ def test_a_lock_that_is_held_is_not_taken_for_a_server_that_hangs(mariadb: int) 
 
     with db.unit_of_work() as first:
         first.execute(text("UPDATE things SET id = 2"))
-        for _ in range(breakers.FAILURES + 1):
+        for _ in range(circuit_breaker.FAILURES + 1):
             with pytest.raises(OperationalError, match="1205"):
                 update()
     update()

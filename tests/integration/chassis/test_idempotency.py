@@ -11,7 +11,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from libs.chassis import clock, db, expiry, idempotency, metrics
+from libs.chassis import clock, db, idempotency, metrics, retention
 from libs.chassis.db import unit_of_work
 from libs.chassis.tables import IdempotencyRow, InboxRow
 from tests.integration.chassis import notes_api
@@ -196,20 +196,20 @@ def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
 
 @pytest.mark.real_servers
 def test_a_key_and_its_response_are_deleted_after_a_day(notes: Notes) -> None:
-    with clock.freeze(clock.now() - expiry.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
+    with clock.freeze(clock.now() - retention.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
         notes.create("old", KEY)
         notes.create("refused", "key-0000-0002", "refuse")
     notes.create("new", "key-0000-0003")
-    expiry.delete_expired()
+    retention.delete_expired()
     with unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(IdempotencyRow.key))) == ["key-0000-0003"]
 
 
 @pytest.mark.real_servers
 def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
-    old = clock.now() - 3 * expiry.KEEP_EVENTS
+    old = clock.now() - 3 * retention.KEEP_EVENTS
     with unit_of_work() as session:
-        for number in range(2 * expiry.BATCH + 10):
+        for number in range(2 * retention.BATCH + 10):
             handled_at = old + timedelta(microseconds=number)
             session.add(InboxRow(event_id=f"evt_{number}", handler="h", handled_at=handled_at))
         session.add(InboxRow(event_id="evt_new", handler="h", handled_at=clock.now()))
@@ -221,22 +221,22 @@ def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
 
     event.listen(db.engine(), "after_cursor_execute", count)
     try:
-        expiry.delete_expired()
+        retention.delete_expired()
     finally:
         event.remove(db.engine(), "after_cursor_execute", count)
-    assert deleted == [expiry.BATCH, expiry.BATCH, 10]
+    assert deleted == [retention.BATCH, retention.BATCH, 10]
     with unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(InboxRow.event_id))) == ["evt_new"]
 
 
 def test_a_table_whose_rows_cannot_be_deleted_keeps_no_other_one_full(quick_notes: Notes) -> None:
-    with clock.freeze(clock.now() - expiry.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
+    with clock.freeze(clock.now() - retention.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
         quick_notes.create("old", KEY)
     with unit_of_work() as session:
         session.execute(text("DROP TABLE outbox"))
     failed = metrics.JOB_ITEMS_FAILED.labels("delete_expired")._value
     before = failed.get()
-    expiry.delete_expired()
+    retention.delete_expired()
     assert failed.get() == before + 1
     with unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(IdempotencyRow.key))) == []

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import clock, db, expiry, metrics, outbox, relay, topology
+from libs.chassis import clock, db, metrics, outbox, outbox_relay, retention, topology
 from libs.chassis.events import EventRegistry
 from libs.chassis.tables import OutboxRow
 
@@ -49,13 +49,13 @@ def sns(process: None, monkeypatch: pytest.MonkeyPatch) -> PlayedSns:
     played = PlayedSns()
     monkeypatch.setattr(topology, "aws", lambda *_: played)
     monkeypatch.setattr(topology, "topic_arn", lambda *_: ARN)
-    monkeypatch.setattr(relay, "_arns", {})
+    monkeypatch.setattr(outbox_relay, "_arns", {})
     return played
 
 
 @pytest.fixture
-def made(sns: PlayedSns) -> relay.Relay:
-    return relay.Relay(EventRegistry("locker"), threading.Event())
+def made(sns: PlayedSns) -> outbox_relay.Relay:
+    return outbox_relay.Relay(EventRegistry("locker"), threading.Event())
 
 
 def add(*bodies: str) -> None:
@@ -73,7 +73,7 @@ def waiting() -> list[str]:
         return list(session.scalars(rows))
 
 
-def test_events_go_out_in_the_order_of_their_making(made: relay.Relay, sns: PlayedSns) -> None:
+def test_events_go_out_in_the_order_of_their_making(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     bodies = [f"{number:02}" for number in range(25)]
     add(*bodies)
     assert [made.send_batch() for _ in range(4)] == [10, 10, 5, 0]
@@ -81,7 +81,7 @@ def test_events_go_out_in_the_order_of_their_making(made: relay.Relay, sns: Play
     assert waiting() == []
 
 
-def test_ten_refused_events_hold_up_no_other(made: relay.Relay, sns: PlayedSns) -> None:
+def test_ten_refused_events_hold_up_no_other(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     spoilt = [f"bad{number}" for number in range(10)]
     add(*spoilt, "good")
     sns.refuses = lambda message: message.startswith("bad")
@@ -99,7 +99,7 @@ SPOIL = {
 
 
 @pytest.mark.parametrize("statement", SPOIL.values(), ids=SPOIL.keys())
-def test_an_unreadable_event_holds_up_no_other(made: relay.Relay, sns: PlayedSns, statement: str) -> None:
+def test_an_unreadable_event_holds_up_no_other(made: outbox_relay.Relay, sns: PlayedSns, statement: str) -> None:
     add("first", "spoilt", "last")
     with db.unit_of_work() as session:
         session.execute(text(statement))
@@ -113,7 +113,7 @@ def test_an_unreadable_event_holds_up_no_other(made: relay.Relay, sns: PlayedSns
 
 @pytest.mark.parametrize("moment", ["all together", "one by one"])
 def test_a_database_that_fails_for_a_moment_parks_no_event(
-    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch, moment: str
+    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     add("first", "last")
     read, faults = outbox._read, [OperationalError("", {}, Exception(2013, "Lost connection"))]
@@ -133,7 +133,7 @@ def test_a_database_that_fails_for_a_moment_parks_no_event(
 
 
 def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(
-    made: relay.Relay, sns: PlayedSns
+    made: outbox_relay.Relay, sns: PlayedSns
 ) -> None:
     add("first", "spoilt", "last")
     sns.spoils_batch = "spoilt"
@@ -143,7 +143,7 @@ def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(
     assert made.send_batch() == 0
 
 
-def test_a_missing_topic_parks_no_event(made: relay.Relay, sns: PlayedSns) -> None:
+def test_a_missing_topic_parks_no_event(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     add("first")
     sns.spoils_batch, sns.code = "first", "NotFound"
     with pytest.raises(ClientError):
@@ -152,7 +152,7 @@ def test_a_missing_topic_parks_no_event(made: relay.Relay, sns: PlayedSns) -> No
     assert made.send_batch() == 1
 
 
-def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: relay.Relay, sns: PlayedSns) -> None:
+def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     add("later")
     sns.refuses = lambda _message: True
     made.send_batch()
@@ -165,7 +165,7 @@ def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: relay.Relay,
     assert waiting() == []
 
 
-def test_a_batch_is_no_larger_than_sns_takes(made: relay.Relay, sns: PlayedSns) -> None:
+def test_a_batch_is_no_larger_than_sns_takes(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     large = [str(number) * 60_000 for number in range(6)]
     add(*large)
     while made.send_batch():
@@ -175,7 +175,7 @@ def test_a_batch_is_no_larger_than_sns_takes(made: relay.Relay, sns: PlayedSns) 
 
 
 def test_events_sent_before_a_crash_could_note_it_are_sent_again(
-    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
+    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add("one")
 
@@ -190,19 +190,19 @@ def test_events_sent_before_a_crash_could_note_it_are_sent_again(
     assert sns.tried == ["one", "one"]
 
 
-def test_what_was_sent_long_ago_is_forgotten(made: relay.Relay, sns: PlayedSns) -> None:
-    with clock.freeze(clock.now() - expiry.KEEP_EVENTS * 2):
+def test_what_was_sent_long_ago_is_forgotten(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+    with clock.freeze(clock.now() - retention.KEEP_EVENTS * 2):
         add("old")
         made.send_batch()
         add("old and waiting")
     add("new")
-    expiry.delete_expired()
+    retention.delete_expired()
     with db.unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(OutboxRow.body).order_by(OutboxRow.id))) == ["old and waiting", "new"]
 
 
-def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: relay.Relay, sns: PlayedSns) -> None:
-    with clock.freeze(clock.now() - relay.RESEND * 2):
+def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+    with clock.freeze(clock.now() - outbox_relay.RESEND * 2):
         add("old")
         made.send_batch()
     add("new")
@@ -213,19 +213,19 @@ def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: relay.Relay,
 
 
 def test_after_an_outage_of_the_queues_the_events_of_the_minute_before_are_sent_again(
-    made: relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
+    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An emulator that is killed loses what it accepted in the moment before."""
-    monkeypatch.setattr(relay, "outage", relay.Outage())
+    monkeypatch.setattr(outbox_relay, "outage", outbox_relay.Outage())
     with clock.freeze(clock.now() - timedelta(minutes=2)):
         add("old")
         made.send_batch()
     add("lost")
     made.send_batch()
-    relay.outage.note()
+    outbox_relay.outage.note()
     made._send_again_after_outage()
     assert waiting() == [], "the outage may not be over"
-    monkeypatch.setattr(relay, "OUTAGE_OVER_SECONDS", 0.0)
+    monkeypatch.setattr(outbox_relay, "OUTAGE_OVER_SECONDS", 0.0)
     made._send_again_after_outage()
     assert waiting() == ["lost"]
     made.send_batch()

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from libs.chassis import clock, consistency, db, discrepancies, peers
+from libs.chassis import clock, consistency, db, discrepancies, service_client
 from libs.chassis.consistency import BATCH_SIZE, MOST_SUBJECTS, Check, Knowledge
 from libs.chassis.events import Event, EventRegistry
-from libs.chassis.peers import peer
+from libs.chassis.service_client import peer
 from libs.chassis.tables import ChassisBase, DiscrepancyRow
 
 EVENT = "locker.door.used.v1"
@@ -33,10 +33,10 @@ def batches() -> Iterator[list[list[str]]]:
         return httpx.Response(200, json={"items": items})
 
     consistency.forget_progress()
-    peers.set_transport(httpx.MockTransport(answer))
+    service_client.set_transport(httpx.MockTransport(answer))
     ChassisBase.metadata.create_all(db.engine())
     yield received
-    peers.set_transport(None)
+    service_client.set_transport(None)
     db.engine().dispose()
 
 
@@ -147,7 +147,7 @@ def test_a_subject_that_the_peer_refuses_is_reported_and_blocks_no_other(monkeyp
             200, json={"items": [{"subject": one, "knowledge": "unknown", "events": []} for one in asked]}
         )
 
-    peers.set_transport(httpx.MockTransport(answer))
+    service_client.set_transport(httpx.MockTransport(answer))
     registry = registry_of(check("one", repaired.append, find=lambda _after, _limit: SUBJECTS[:BATCH_SIZE]))
     for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
         consistency.compare_with_other_domains(registry)

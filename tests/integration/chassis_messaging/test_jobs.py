@@ -10,8 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.chassis import clock, db, jobs
-from libs.chassis.peers import PeerUnavailable
 from libs.chassis.problems import NotFound, Unavailable
+from libs.chassis.service_client import ServiceUnavailable
 from libs.chassis.tables import ChassisBase, InboxRow
 
 ITEMS = [f"item_{number:03}" for number in range(130)]
@@ -40,7 +40,7 @@ ITEM_FAULTS = [
     ValueError("broken"),
     NotFound("no such order"),
     OperationalError("", {}, Exception(1205, "Lock wait timeout exceeded")),
-    PeerUnavailable("the peer fails for this item"),
+    ServiceUnavailable("the peer fails for this item"),
 ]
 
 

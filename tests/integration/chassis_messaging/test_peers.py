@@ -12,8 +12,8 @@ import pytest
 import stamina
 import structlog
 
-from libs.chassis import logs, peers, tracing
-from libs.chassis.peers import PeerProblem, PeerUnavailable, peer
+from libs.chassis import logs, service_client, tracing
+from libs.chassis.service_client import ServiceProblem, ServiceUnavailable, peer
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -42,10 +42,10 @@ class Peers:
 @pytest.fixture
 def played() -> Iterator[Peers]:
     made = Peers()
-    peers.set_transport(httpx.MockTransport(made))
+    service_client.set_transport(httpx.MockTransport(made))
     with stamina.set_testing(True, attempts=3, cap=True):
         yield made
-    peers.set_transport(None)
+    service_client.set_transport(None)
 
 
 def answers(*statuses: int) -> Answer:
@@ -64,7 +64,7 @@ def test_a_peer_that_hangs_is_asked_once_and_one_that_refuses_again(played: Peer
     for error, calls in ((httpx.ReadTimeout, 1), (httpx.ConnectTimeout, 1), (httpx.ConnectError, 3)):
         played.calls.clear()
         played.answer = fails(error)
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(ServiceUnavailable):
             peer("locker").get("/a")
         assert len(played.calls) == calls
 
@@ -79,7 +79,7 @@ def test_the_token_is_asked_for_once_with_the_services_own_secret(played: Peers)
 
 
 def test_a_token_about_to_expire_is_not_used(played: Peers) -> None:
-    played.expires_in = peers.TOKEN_LEEWAY_SECONDS
+    played.expires_in = service_client.TOKEN_LEEWAY_SECONDS
     peer("locker").get("/a")
     peer("locker").get("/b")
     assert len(played.token_requests) == 2
@@ -99,7 +99,7 @@ def test_many_at_once_ask_for_one_token(played: Peers) -> None:
         time.sleep(0.2 if request.url.path == "/auth/v1/token" else 0)
         return played(request)
 
-    peers.set_transport(httpx.MockTransport(slowly))
+    service_client.set_transport(httpx.MockTransport(slowly))
 
     def ask(number: int) -> int:
         started.wait()
@@ -120,21 +120,21 @@ def test_who_waited_for_a_token_fails_with_the_one_who_asked() -> None:
 
     def ask(number: int) -> bool:
         started.wait()
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(ServiceUnavailable):
             peer("locker").get(f"/{number}")
         return True
 
-    peers.set_transport(httpx.MockTransport(away))
+    service_client.set_transport(httpx.MockTransport(away))
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(8)))
-    peers.set_transport(None)
+    service_client.set_transport(None)
     assert len(asked) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_of_this_service_is_not_passed_on_to_its_caller(played: Peers, status: int) -> None:
     played.answer = answers(status)
-    with pytest.raises(PeerUnavailable) as raised:
+    with pytest.raises(ServiceUnavailable) as raised:
         peer("locker").get("/a")
     assert raised.value.status == 503
 
@@ -147,7 +147,7 @@ def test_a_get_is_tried_again(played: Peers) -> None:
 
 def test_a_get_is_given_up_with_a_503_that_says_when_to_come_back(played: Peers) -> None:
     played.answer = answers(503)
-    with pytest.raises(PeerUnavailable) as raised:
+    with pytest.raises(ServiceUnavailable) as raised:
         peer("locker").get("/a")
     assert len(played.calls) == 3
     assert int(raised.value.headers["Retry-After"]) > 0
@@ -156,7 +156,7 @@ def test_a_get_is_given_up_with_a_503_that_says_when_to_come_back(played: Peers)
 
 def test_a_post_is_not_repeated_unless_that_is_harmless(played: Peers) -> None:
     played.answer = answers(503)
-    with pytest.raises(PeerUnavailable):
+    with pytest.raises(ServiceUnavailable):
         peer("locker").post("/a", json={})
     assert len(played.calls) == 1
 
@@ -177,7 +177,7 @@ def test_a_connection_that_fails_is_a_peer_that_is_away(played: Peers) -> None:
         raise httpx.ConnectError("refused")
 
     played.answer = refuses
-    with pytest.raises(PeerUnavailable), structlog.testing.capture_logs() as lines:
+    with pytest.raises(ServiceUnavailable), structlog.testing.capture_logs() as lines:
         peer("locker").delete("/a")
     assert lines[-1]["reason"] == "ConnectError"
 
@@ -187,7 +187,7 @@ def test_the_breaker_spares_a_peer_that_is_down_and_lets_it_come_back(
 ) -> None:
     played.answer = answers(503)
     for _ in range(4):
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(ServiceUnavailable):
             peer("locker").get("/a")
     assert len(played.calls) == 5
     monkeypatch.setattr(peer("locker")._circuit, "reset_seconds", 0.0)
@@ -199,7 +199,7 @@ def test_the_breaker_spares_a_peer_that_is_down_and_lets_it_come_back(
 def test_refusals_of_requests_do_not_open_the_breaker(played: Peers) -> None:
     played.answer = answers(404)
     for _ in range(10):
-        with pytest.raises(PeerProblem):
+        with pytest.raises(ServiceProblem):
             peer("locker").get("/a")
     assert len(played.calls) == 10
 
@@ -208,7 +208,7 @@ def test_refusals_of_requests_do_not_open_the_breaker(played: Peers) -> None:
 def test_a_refusal_of_this_service_or_a_fault_of_one_operation_opens_no_circuit(played: Peers, status: int) -> None:
     played.answer = answers(status)
     for _ in range(6):
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(ServiceUnavailable):
             peer("locker").post("/a")
     played.answer = answers(200)
     assert peer("locker").post("/b").status_code == 200
@@ -220,7 +220,7 @@ def test_every_deadline_is_waited_for_once(played: Peers, error: type[httpx.Tran
         raise error("no response")
 
     played.answer = hangs
-    with pytest.raises(PeerUnavailable):
+    with pytest.raises(ServiceUnavailable):
         peer("locker").get("/a")
     assert len(played.calls) == 1
 
@@ -234,13 +234,13 @@ def test_an_auth_that_hangs_opens_a_circuit_of_its_own(played: Peers, monkeypatc
             raise httpx.ConnectTimeout("auth says nothing")
         return played(request)
 
-    peers.set_transport(httpx.MockTransport(answer))
+    service_client.set_transport(httpx.MockTransport(answer))
     for _ in range(8):
-        with pytest.raises(PeerUnavailable):
+        with pytest.raises(ServiceUnavailable):
             peer("locker").get("/a")
     assert len(asked) == 5, "then nobody waits for auth"
     is_hanging = False
-    monkeypatch.setattr(peers._token_circuit, "reset_seconds", 0.0)
+    monkeypatch.setattr(service_client._token_circuit, "reset_seconds", 0.0)
     assert peer("locker").get("/a").status_code == 200, "the circuit of locker was never open"
 
 
@@ -248,7 +248,7 @@ def test_an_open_circuit_is_logged_and_counted(played: Peers) -> None:
     played.answer = answers(503)
     with structlog.testing.capture_logs() as lines:
         for _ in range(2):
-            with pytest.raises(PeerUnavailable):
+            with pytest.raises(ServiceUnavailable):
                 peer("locker").get("/a")
     opened = [line for line in lines if line["event"] == "circuit"]
     assert [(line["dependency"], line["state"]) for line in opened] == [("locker", "open")]
@@ -263,7 +263,7 @@ def test_a_refusal_carries_the_peers_problem(played: Peers) -> None:
         "unavailable_product_ids": ["prd_1"],
     }
     played.answer = lambda _request: httpx.Response(409, json=problem)
-    with pytest.raises(PeerProblem) as raised:
+    with pytest.raises(ServiceProblem) as raised:
         peer("locker").post("/a", json={}, idempotency_key="k")
     assert (raised.value.status, raised.value.slug, raised.value.detail) == (409, "product-unavailable", "gone")
     assert raised.value.document["unavailable_product_ids"] == ["prd_1"]
@@ -272,7 +272,7 @@ def test_a_refusal_carries_the_peers_problem(played: Peers) -> None:
 
 def test_a_refusal_without_a_problem_document_is_a_problem_all_the_same(played: Peers) -> None:
     played.answer = lambda _request: httpx.Response(400, text="<html>")
-    with pytest.raises(PeerProblem) as raised:
+    with pytest.raises(ServiceProblem) as raised:
         peer("locker").get("/a")
     assert (raised.value.status, raised.value.slug) == (400, "peer-refused")
 
@@ -311,11 +311,11 @@ def test_request_and_trace_go_along(played: Peers) -> None:
 
 
 def test_auth_away_is_a_503_too(played: Peers) -> None:
-    peers.set_transport(httpx.MockTransport(lambda _request: httpx.Response(500)))
-    with pytest.raises(PeerUnavailable):
+    service_client.set_transport(httpx.MockTransport(lambda _request: httpx.Response(500)))
+    with pytest.raises(ServiceUnavailable):
         peer("locker").get("/a")
 
 
 def test_a_peer_without_an_address_names_the_variable(played: Peers) -> None:
-    with pytest.raises(PeerUnavailable, match="RECLOTHES_PEER_ADMIN_URL"):
+    with pytest.raises(ServiceUnavailable, match="RECLOTHES_PEER_ADMIN_URL"):
         peer("admin")

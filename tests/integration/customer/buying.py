@@ -87,7 +87,7 @@ def work(
         "reason": None,
         "at": rfc3339(now()),
     }
-    customer.deliver("admin.work_order.moved.v1", data | changed)
+    customer.deliver("admin.work_order.state_changed.v1", data | changed)
 
 
 def stopped(customer: Harness, order_id: str) -> None:
@@ -114,7 +114,7 @@ def refunded(
         "coins": None,
         "made_at": rfc3339(now()),
     }
-    customer.deliver("billing.refund.made.v1", data)
+    customer.deliver("billing.refund.completed.v1", data)
 
 
 def agreed(customer: Harness, made: dict[str, Any], amount: int) -> None:
@@ -195,7 +195,7 @@ def states(ask: Ask, thing: dict[str, Any]) -> list[str]:
 
 def told(customer: Harness, what: str) -> list[tuple[str, str | None]]:
     """The moves that were told of orders (`buying_order`) or returns (`return_buying_order`)."""
-    moved = customer.published(f"customer.{what}.moved.v1")
+    moved = customer.published(f"customer.{what}.state_changed.v1")
     return [(move["previous_state"], move["state"]) for move in moved]
 
 

@@ -68,7 +68,7 @@ def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Ask,
     assert len(listed) == 2
     theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
     assert theirs.status_code == 404
-    told = customer.published("customer.return_buying_order.moved.v1")[0]
+    told = customer.published("customer.return_buying_order.state_changed.v1")[0]
     assert (told["previous_state"], told["price"]["amount"], told["product_ids"]) == (None, 2000, [COAT])
 
 
@@ -121,7 +121,7 @@ def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Ask) -> None:
     assert buying.states(ines, made) == [*WAY, "checked_good", "completed"]
     [refund] = read(ines, order)["refunds"]
     assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4000)
-    told = customer.published("customer.return_buying_order.moved.v1")
+    told = customer.published("customer.return_buying_order.state_changed.v1")
     assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in told] == [
         ("created", None),
         ("in_box", None),
@@ -172,7 +172,7 @@ def test_the_good_piece_of_a_return_does_not_wait_for_what_is_agreed_on_the_bad_
         buying.check_pieces(customer, made, {COAT: "good", HAT: "bad"})
     assert results(ines, made) == [(COAT, "good", None), (HAT, "bad", "Torn")]
     assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
-    checked = customer.published("customer.return_buying_order.moved.v1")[-1]
+    checked = customer.published("customer.return_buying_order.state_changed.v1")[-1]
     assert [(item["price"]["amount"], item["result"]) for item in checked["items"]] == [
         (2000, "good"),
         (2000, "bad"),
@@ -290,7 +290,7 @@ def test_an_order_waits_for_a_return_that_is_open_and_keeps_what_was_not_returne
     assert read(ines, order)["state"] == "picked_up"
     door(customer, made["id"], "deposit")
     buying.meet_deadlines(after_days=20)
-    last = customer.published("customer.buying_order.moved.v1")[-1]
+    last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["state"], last["product_ids"]) == ("completed", [HAT])
     work(customer, "collecting", "done", made["id"])
     work(customer, "checking", "done", made["id"], "good")
@@ -303,13 +303,13 @@ def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
     order = buying.picked_up(customer, ines)
     for product_id in (COAT, HAT):
         check(customer, begun(ines, order, product_id), "good")
-    told = customer.published("customer.return_buying_order.moved.v1")
+    told = customer.published("customer.return_buying_order.state_changed.v1")
     assert [m["is_whole_order"] for m in told if m["state"] == "checked_good"] == [False, True]
     buying.meet_deadlines(after_days=15)
-    last = customer.published("customer.buying_order.moved.v1")[-1]
+    last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["state"], last["product_ids"]) == ("completed", [])
     buying.picked_up(customer, ines, COAT)
-    assert customer.published("customer.buying_order.moved.v1")[-1]["is_first"]
+    assert customer.published("customer.buying_order.state_changed.v1")[-1]["is_first"]
 
 
 @pytest.mark.real_servers

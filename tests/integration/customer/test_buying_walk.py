@@ -212,7 +212,11 @@ class Purchases(RuleBasedStateMachine):
     def _told(self, what: str) -> list[dict[str, Any]]:
         """Of this walk's orders: the jobs go on with those of the walks before."""
         own = {order["id"] for order in self.orders}
-        return [event for event in self.customer.published(f"customer.{what}.moved.v1") if event["order_id"] in own]
+        return [
+            event
+            for event in self.customer.published(f"customer.{what}.state_changed.v1")
+            if event["order_id"] in own
+        ]
 
     def _made(self) -> list[dict[str, Any]]:
         return [made for found in self.returns.values() for made in found]

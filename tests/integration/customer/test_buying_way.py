@@ -68,7 +68,7 @@ def test_an_order_goes_its_way_and_each_move_is_told_once(customer: Harness, ine
         go(customer, order, step, step)
     assert buying.states(ines, order) == list(ORDER_PATH[:-1])
     assert buying.told(customer, "buying_order") == list(pairwise(ORDER_PATH[1:-1]))
-    last = customer.published("customer.buying_order.moved.v1")[-1]
+    last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["is_first"], last["product_ids"]) == (True, [COAT, HAT])
     picked_up = datetime.fromisoformat(last["at"])
     assert last["time_zone"] == TIME_ZONE
@@ -90,7 +90,7 @@ def test_news_that_come_too_early_are_tried_again(customer: Harness, ines: Ask) 
 def test_only_the_first_purchase_is_the_first(customer: Harness, ines: Ask) -> None:
     for _ in range(2):
         buying.picked_up(customer, ines, COAT)
-    moved = customer.published("customer.buying_order.moved.v1")
+    moved = customer.published("customer.buying_order.state_changed.v1")
     assert [move["is_first"] for move in moved if move["state"] == "picked_up"] == [True, False]
 
 
@@ -101,7 +101,9 @@ def test_an_order_is_complete_when_its_window_is_over(customer: Harness, ines: A
     for _ in range(2):
         buying.meet_deadlines(after_days=15)
     assert buying.read(ines, order)["state"] == "completed"
-    complete = [m for m in customer.published("customer.buying_order.moved.v1") if m["state"] == "completed"]
+    complete = [
+        m for m in customer.published("customer.buying_order.state_changed.v1") if m["state"] == "completed"
+    ]
     assert [move["product_ids"] for move in complete] == [[COAT, HAT]]
 
 
@@ -117,7 +119,7 @@ def test_an_order_that_is_not_paid_is_cancelled_by_giving_its_hold_back(
     assert asked == [("DELETE", f"/shopping/v1/holds/{order['id']}")]
     buying.lose_hold(customer, order, "cancelled")
     assert buying.told(customer, "buying_order") == [("placed", "cancelled")]
-    [move] = customer.published("customer.buying_order.moved.v1")
+    [move] = customer.published("customer.buying_order.state_changed.v1")
     assert move["payment_id"] is None
 
 
@@ -159,7 +161,7 @@ def test_a_paid_order_is_cancelled_after_its_work_was_stopped(
     cancelled = ines("POST", f"{ORDERS}/{order['id']}/cancellation").json()
     assert cancelled["state"] == "cancelled"
     assert ("POST", "/admin/v1/work-stops", {"order_id": order["id"]}) in neighbours.asked
-    move = customer.published("customer.buying_order.moved.v1")[-1]
+    move = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (move["state"], move["payment_id"]) == ("cancelled", buying.payment_of(order))
     go(customer, order, *TO_PICKED_UP)  # late news
     assert buying.read(ines, order)["state"] == "cancelled"
@@ -185,7 +187,7 @@ def test_a_cancellation_that_a_neighbour_refuses_leaves_no_trace(
     unpaid, packed = place(ines, COAT), place(ines, HAT)
     go(customer, packed, "pay", "pack", "packed")
     neighbours.is_sold = neighbours.is_shipped = True
-    assert refusal(ines("POST", f"{ORDERS}/{unpaid['id']}/cancellation")) == (409, "payment-under-way")
+    assert refusal(ines("POST", f"{ORDERS}/{unpaid['id']}/cancellation")) == (409, "payment-in-progress")
     assert refusal(ines("POST", f"{ORDERS}/{packed['id']}/cancellation")) == (409, "shipping-began")
     neighbours.is_sold = neighbours.is_shipped = False
     neighbours.away = {"shopping", "admin"}

@@ -41,7 +41,7 @@ from tests.integration.customer.conftest import BOX, ROSSIO, Neighbours
 from tests.support.harness import Harness, user_id
 from tests.support.states import LATER, PeerStates, attempted, compare, reported
 
-PAID, MOVED = "customer.buying_order.paid.v1", "customer.buying_order.moved.v1"
+PAID, MOVED = "customer.buying_order.paid.v1", "customer.buying_order.state_changed.v1"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def refund_made(order: dict[str, Any], return_id: str | None = None, **changed: 
     facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_of(order), "order_id": order["id"]}
     facts |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
     facts |= {"method": "card", "coins": None, "made_at": rfc3339(now())}
-    return "billing.refund.made.v1", facts | changed
+    return "billing.refund.completed.v1", facts | changed
 
 
 def released(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -97,7 +97,7 @@ def work_moved(order_id: str, kind: str, state: str) -> tuple[str, dict[str, Any
         "reason": None,
         "at": rfc3339(now()),
     }
-    return "admin.work_order.moved.v1", data
+    return "admin.work_order.state_changed.v1", data
 
 
 def door_used(order_id: str, purpose: str) -> tuple[str, dict[str, Any]]:
@@ -281,7 +281,7 @@ def test_good_pieces_beside_bad_ones_are_announced_until_they_are_paid_back(cust
     order, returned = mixed_return(customer, ines)
     states = lose_messages(customer)
     states.know("admin", returned["id"])
-    announced = "customer.return_buying_order.moved.v1"
+    announced = "customer.return_buying_order.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -300,7 +300,7 @@ def test_the_second_refund_of_a_return_is_requested_again(customer: Harness, ine
     customer.deliver(*first)
     states = lose_messages(customer)
     states.know("billing", returned["id"], first)
-    announced = "customer.return_buying_order.moved.v1"
+    announced = "customer.return_buying_order.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -314,7 +314,7 @@ def test_a_return_without_refund_is_announced_again_until_its_refund_is_there(cu
     returned = begun(ines, order)
     check(customer, returned, "good")
     states = lose_messages(customer)
-    announced = "customer.return_buying_order.moved.v1"
+    announced = "customer.return_buying_order.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -400,7 +400,7 @@ def test_a_hand_over_whose_event_was_lost_recycles_the_donation(customer: Harnes
         "factory_name": "Fibra Nova",
     }
     left |= {"order_ids": [donation["id"]], "at": rfc3339(now())}
-    states.know("admin", donation["id"], ("admin.hand_over.recorded.v1", left))
+    states.know("admin", donation["id"], ("admin.handover.recorded.v1", left))
     compare(registry)
     assert test_donating.state_of(ines, donation["id"]) == "recycled"
 
@@ -434,7 +434,7 @@ def test_a_donation_goes_back_although_every_event_was_lost(customer: Harness, i
     wanted = {"order_id": donation["id"], "location_id": ROSSIO}
     made = ines("POST", test_donating.RETURNS, json=wanted, key=uuid.uuid4().hex).json()
     states = lose_messages(customer)
-    announced = "customer.return_donating_order.moved.v1"
+    announced = "customer.return_donating_order.state_changed.v1"
 
     def state() -> str:
         return str(ines("GET", f"{test_donating.RETURNS}/{made['id']}").json()["state"])

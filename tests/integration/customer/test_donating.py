@@ -93,7 +93,7 @@ def work(customer: Harness, kind: str, state: str, order_id: str, result: str | 
         "reason": None,
         "at": rfc3339(now()),
     }
-    customer.deliver("admin.work_order.moved.v1", data)
+    customer.deliver("admin.work_order.state_changed.v1", data)
 
 
 def product(customer: Harness, what: str, order: dict[str, Any], item: int = 0) -> None:
@@ -111,7 +111,7 @@ def product(customer: Harness, what: str, order: dict[str, Any], item: int = 0) 
 def handed_over(customer: Harness, *order_ids: str) -> None:
     factory = {"factory_id": "fac_" + "6" * 32, "factory_name": "Fibra Nova"}
     data = {"hand_over_id": "hov_" + "7" * 32, "order_ids": list(order_ids), "at": rfc3339(now())}
-    customer.deliver("admin.hand_over.recorded.v1", factory | data)
+    customer.deliver("admin.handover.recorded.v1", factory | data)
 
 
 def delivery_paid(customer: Harness, return_id: str) -> None:
@@ -190,10 +190,10 @@ def test_a_submitted_order_has_a_box(customer: Harness, ines: Ask, neighbours: N
     assert (order["state"], order["location"]["name"], order["box"]["label"]) == ("submitted", "Rossio", "A3")
     [asked] = [body for _, path, body in neighbours.asked if path == "/locker/v1/holds"]
     assert asked["person_id"] == user_id("ines")
-    [event] = customer.published("customer.donating_order.moved.v1")
+    [event] = customer.published("customer.donating_order.state_changed.v1")
     assert (event["state"], event["previous_state"], event["has_story"]) == ("submitted", "draft", False)
     assert submit(ines, order["id"]).json() == order
-    assert len(customer.published("customer.donating_order.moved.v1")) == 1
+    assert len(customer.published("customer.donating_order.state_changed.v1")) == 1
 
 
 def test_what_cannot_be_submitted_stays_a_draft(ines: Ask, neighbours: Neighbours) -> None:
@@ -207,7 +207,7 @@ def test_what_cannot_be_submitted_stays_a_draft(ines: Ask, neighbours: Neighbour
     assert refusal(submit(ines, order["id"])) == (409, "location-full")
     neighbours.away = {"locker"}
     away = submit(ines, order["id"])
-    assert refusal(away) == (503, "peer-unavailable")
+    assert refusal(away) == (503, "service-unavailable")
     assert "retry-after" in away.headers
     assert state_of(ines, order["id"]) == "draft"
 
@@ -256,7 +256,9 @@ def test_somebody_elses_order_is_not_there(ines: Ask, rui: Ask) -> None:
 def test_a_deposit_tells_whether_it_is_the_first_and_has_a_story(customer: Harness, ines: Ask) -> None:
     for order in (submitted(ines, COAT | {"story": STORY}), submitted(ines)):
         door(customer, order, "deposit")
-    deposits = [e for e in customer.published("customer.donating_order.moved.v1") if e["state"] == "deposited"]
+    deposits = [
+        e for e in customer.published("customer.donating_order.state_changed.v1") if e["state"] == "deposited"
+    ]
     assert [(e["is_first"], e["has_story"]) for e in deposits] == [(True, True), (False, False)]
 
 
@@ -269,7 +271,9 @@ def test_after_a_cancelled_first_donation_the_next_one_is_the_first(customer: Ha
     assert state_of(ines, order["id"]) == "cancelled"
     door(customer, submitted(ines), "deposit")
     door(customer, order, "deposit")  # the cancelled one after all: there is a first one now
-    deposits = [e for e in customer.published("customer.donating_order.moved.v1") if e["state"] == "deposited"]
+    deposits = [
+        e for e in customer.published("customer.donating_order.state_changed.v1") if e["state"] == "deposited"
+    ]
     assert [e["is_first"] for e in deposits] == [True, True, False]
 
 
@@ -313,11 +317,11 @@ def test_news_that_overtakes_other_news_waits_and_old_news_changes_nothing(custo
     assert state_of(ines, order["id"]) == "submitted"
     door(customer, order, "deposit")
     work(customer, "collecting", "done", order["id"])
-    before = customer.published("customer.donating_order.moved.v1")
+    before = customer.published("customer.donating_order.state_changed.v1")
     door(customer, order, "deposit")
     door(customer, order, "withdraw")
     work(customer, "collecting", "done", order["id"])
-    assert customer.published("customer.donating_order.moved.v1") == before
+    assert customer.published("customer.donating_order.state_changed.v1") == before
 
 
 @pytest.mark.story("rd-c-01")
@@ -326,7 +330,7 @@ def test_cancelling_is_free_while_nothing_was_deposited(customer: Harness, ines:
         for _ in range(2):
             answer = ines("POST", f"{ORDERS}/{order['id']}/cancellation")
             assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
-    events = customer.published("customer.donating_order.moved.v1")
+    events = customer.published("customer.donating_order.state_changed.v1")
     assert [event["state"] for event in events] == ["submitted", "cancelled", "cancelled"]
 
 
@@ -387,7 +391,7 @@ def test_what_cannot_come_back_is_refused(customer: Harness, ines: Ask, rui: Ask
         neighbours.refuses_claims = refused
         assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, refused)
     neighbours.refuses_claims, neighbours.away = None, {"shopping"}
-    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (503, "peer-unavailable")
+    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (503, "service-unavailable")
     assert state_of(ines, order["id"]) == "collected"
     neighbours.away = set()
     made = ines("POST", RETURNS, json=wanted, key=key()).json()
@@ -493,7 +497,7 @@ class TestPhotos:
         script = self.upload(ines, order, b"#!/bin/sh\necho no picture\n")
         assert refusal(ines("POST", f"{script}/completion")) == (422, "not-an-image")
         other = self.upload(ines, order, picture(), announced=len(picture()) + 1)
-        assert refusal(ines("POST", f"{other}/completion")) == (422, "photo-unlike-promise")
+        assert refusal(ines("POST", f"{other}/completion")) == (422, "photo-mismatch")
         path, answer = self.announce(ines, order, 100)
         missing = ines("POST", f"{path}/{answer.json()['photo_id']}/completion")
         assert refusal(missing) == (409, "photo-not-uploaded")

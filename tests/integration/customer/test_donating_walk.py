@@ -151,7 +151,7 @@ class Donations(RuleBasedStateMachine):
             assert not FINAL & set(states[:-1]), states
             told = [
                 event
-                for event in self._told("customer.donating_order.moved.v1")
+                for event in self._told("customer.donating_order.state_changed.v1")
                 if event["order_id"] == order["id"]
             ]
             assert [event["state"] for event in told] == states[1:]
@@ -168,7 +168,7 @@ class Donations(RuleBasedStateMachine):
     @invariant()
     def one_donation_that_counts_is_the_first(self) -> None:
         """A deposit that was taken back counts no more, nor does what was told of it."""
-        moved = self._told("customer.donating_order.moved.v1")
+        moved = self._told("customer.donating_order.state_changed.v1")
         deposits = {event["order_id"]: event["is_first"] for event in moved if event["state"] == "deposited"}
         counts = [
             order["id"]

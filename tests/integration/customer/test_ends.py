@@ -36,7 +36,7 @@ def manager(customer: Harness) -> Ask:
 
 def give_up(manager: Ask, thing: dict[str, str], **body: object) -> httpx.Response:
     kind = "returns" if thing["id"].startswith("rbo") else "orders"
-    path = f"/customer/v1/monitored-buying-{kind}/{thing['id']}/abandonment"
+    path = f"/customer/v1/monitored-buying-{kind}/{thing['id']}/forced-cancellation"
     return manager("POST", path, json={"reason": "not found"} | body)
 
 
@@ -63,12 +63,12 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
         "cancelled",
         "not_picked_up",
     )
-    last = customer.published("customer.buying_order.moved.v1")[-1]
+    last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["previous_state"], last["state"], last["reason"]) == ("in_box", "cancelled", "not_picked_up")
     assert (last["product_ids"], last["missing_product_ids"]) == ([], [COAT, HAT]), "they are in the box still"
     go(customer, order, "take_out")
     assert buying.read(ines, order)["state"] == "cancelled"
-    [taken] = customer.published("customer.buying_order.taken_after_end.v1")
+    [taken] = customer.published("customer.buying_order.picked_up_after_end.v1")
     assert (taken["order_id"], taken["buyer_id"]) == (order["id"], order["buyer_id"])
 
 
@@ -109,12 +109,16 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
         answer = give_up(manager, order, missing_product_ids=said)
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
         assert answer.json()["cancel_reason"] == "given_up"
-    told = [move for move in customer.published("customer.buying_order.moved.v1") if move["state"] == "cancelled"]
+    told = [
+        move
+        for move in customer.published("customer.buying_order.state_changed.v1")
+        if move["state"] == "cancelled"
+    ]
     assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in told] == [
         ("given_up", [one for one in (COAT, HAT) if one not in missing], missing)
     ]
     entry = customer.published("customer.audit.recorded.v1")[0]
-    assert (entry["action"], entry["target"]) == ("give_up_buying_order", order["id"])
+    assert (entry["action"], entry["target"]) == ("force_cancel_buying_order", order["id"])
     assert entry["after"] == {"state": "cancelled", "reason": "not found", "missing_product_ids": missing}
     go(customer, order, *TO_PICKED_UP[1:])  # late news
     assert buying.read(ines, order)["state"] == "cancelled"
@@ -188,7 +192,7 @@ def test_a_return_that_is_lost_is_paid_back_whole_and_once(
         found = give_up(manager, made).json()
         assert (found["state"], found["refund"], found["is_given_up"]) == ("refund_decided", made["price"], True)
     buying.work(customer, "collecting", "done", made["id"])
-    told = customer.published("customer.return_buying_order.moved.v1")[-1]
+    told = customer.published("customer.return_buying_order.state_changed.v1")[-1]
     assert (told["state"], told["is_given_up"]) == ("refund_decided", True)
     buying.refunded(customer, order, 2000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"
@@ -214,9 +218,9 @@ def test_the_clothes_of_a_return_that_was_given_up_are_checked_when_they_are_fou
     found = buying.read(ines, made)
     assert (found["state"], found["refund"]) == (state, made["price"]), "all is paid back already"
     assert [item["result"] for item in found["items"]] == ["good", result]
-    told = customer.published("customer.return_buying_order.moved.v1")[-1]
+    told = customer.published("customer.return_buying_order.state_changed.v1")[-1]
     assert (told["state"], told["previous_state"], told["is_given_up"]) == (state, state, True)
-    versions, times = zip(*_versions_and_times("customer.return_buying_order.moved.v1"), strict=True)
+    versions, times = zip(*_versions_and_times("customer.return_buying_order.state_changed.v1"), strict=True)
     assert sorted(set(versions)) == list(versions), "each is news after the one before"
     assert sorted(times) == list(times)
     assert [item["result"] for item in told["items"]] == ["good", result]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
-from libs.chassis import peers
+from libs.chassis import service_client
 from services.customer import events as customer_events
 from tests.integration.customer import buying, test_donating
 from tests.integration.customer.buying import Ask
@@ -40,7 +40,7 @@ class Hanging:
 
 @pytest.fixture
 def hanging(customer: Harness, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
-    monkeypatch.setattr(peers, "TIMEOUT", httpx.Timeout(DEADLINE_SECONDS))
+    monkeypatch.setattr(service_client, "TIMEOUT", httpx.Timeout(DEADLINE_SECONDS))
     with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections and never reads
         made = Hanging(f"http://127.0.0.1:{server.getsockname()[1]}")
         customer.play_peers(lambda request: made.answer(neighbours.answer, request))
@@ -56,7 +56,7 @@ def refused_soon(ask: Callable[[], httpx.Response]) -> None:
     began = time.monotonic()
     answer = ask()
     assert time.monotonic() - began < 2
-    assert buying.refusal(answer) == (503, "peer-unavailable")
+    assert buying.refusal(answer) == (503, "service-unavailable")
     assert int(answer.headers["Retry-After"]) > 0
 
 

@@ -89,7 +89,7 @@ def test_what_comes_back_good_is_not_sold_any_more(
     again = place(ines, piece(listed, 0), piece(listed, 1))
     go(customer, again, "pay")
     assert seen(donor, listed) == ("sold", [True, True])
-    moves = customer.published("customer.donating_order.moved.v1")
+    moves = customer.published("customer.donating_order.state_changed.v1")
     assert [move["state"] for move in moves if move["order_id"] == listed["id"]][-4:] == [
         *("listed", "sold", "listed", "sold"),
     ]

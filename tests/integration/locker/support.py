@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from libs.chassis import clock, grants
+from libs.chassis import clock, door_grants
 from libs.chassis.clock import rfc3339
 from libs.chassis.door_codes import make_code, step_at
 from tests.support.harness import Harness, user_id
@@ -165,7 +165,7 @@ def work_order(
         "reason": None,
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("admin.work_order.moved.v1", data, version=version or next(_versions))
+    locker.deliver("admin.work_order.state_changed.v1", data, version=version or next(_versions))
 
 
 def occupation_paid(locker: Harness, order_id: str, donor: str = "ines") -> None:
@@ -187,7 +187,7 @@ def donation_moved(locker: Harness, order_id: str, state: str, before: str) -> N
         "item_ids": [],
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.donating_order.moved.v1", data)
+    locker.deliver("customer.donating_order.state_changed.v1", data)
 
 
 def return_made(locker: Harness, return_id: str, place: Place, donor: str = "ines") -> None:
@@ -201,7 +201,7 @@ def return_made(locker: Harness, return_id: str, place: Place, donor: str = "ine
         "location_name": "Rossio",
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_donating_order.moved.v1", data)
+    locker.deliver("customer.return_donating_order.state_changed.v1", data)
 
 
 def paid(locker: Harness, place: Place, order_id: str) -> None:
@@ -235,7 +235,7 @@ def cancelled(locker: Harness, place: Place, order_id: str) -> None:
         "return_until": None,
         "at": clock.rfc3339(clock.now()),
     }
-    locker.deliver("customer.buying_order.moved.v1", data)
+    locker.deliver("customer.buying_order.state_changed.v1", data)
 
 
 def return_moved(locker: Harness, return_id: str, state: str) -> None:
@@ -253,7 +253,7 @@ def return_moved(locker: Harness, return_id: str, state: str) -> None:
         "location_name": None,
         "at": clock.rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_buying_order.moved.v1", data)
+    locker.deliver("customer.return_buying_order.state_changed.v1", data)
 
 
 def boxes(place: Place) -> list[str]:
@@ -276,4 +276,4 @@ def day_key(ask: Ask) -> bytes:
 
 
 def unwrapped(wrapped: str, key: bytes) -> str:
-    return grants.unwrap(wrapped, key)
+    return door_grants.unwrap(wrapped, key)

@@ -24,15 +24,19 @@ def states(empty_locker: Harness) -> PeerStates:
 
 def donation(order_id: str, state: str, before: str | None = "submitted") -> tuple[str, dict[str, Any]]:
     facts = {"order_id": order_id, "donor_id": user_id("ines"), "state": state, "previous_state": before}
-    return "customer.donating_order.moved.v1", facts
+    return "customer.donating_order.state_changed.v1", facts
 
 
 def purchase(order_id: str, state: str) -> tuple[str, dict[str, Any]]:
-    return "customer.buying_order.moved.v1", {"order_id": order_id, "buyer_id": user_id("ines"), "state": state}
+    return "customer.buying_order.state_changed.v1", {
+        "order_id": order_id,
+        "buyer_id": user_id("ines"),
+        "state": state,
+    }
 
 
 def collecting(state: str) -> tuple[str, dict[str, Any]]:
-    return "admin.work_order.moved.v1", {"kind": "collecting", "state": state}
+    return "admin.work_order.state_changed.v1", {"kind": "collecting", "state": state}
 
 
 def box_of(answer: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from libs.chassis import clock, db, grants
+from libs.chassis import clock, db, door_grants
 from services.locker import packages
 from services.locker.models import Box, DoorRight, Location
 from tests.integration.locker import support
@@ -68,7 +68,7 @@ def test_a_donor_opens_the_door_and_leaves_the_clothes(empty_locker: Harness, pl
     assert (opening["order_id"], opening["box_id"]) == (order_id, held.json()["box_id"])
     [grant] = place.grants()
     keys = place.controller("GET", "/locker/v1/controller").json()["grant_keys"]
-    claims = grants.check(grant["text"], keys, place.id, clock.now())
+    claims = door_grants.check(grant["text"], keys, place.id, clock.now())
     assert (claims.grant_id, claims.box_id, claims.person_id) == (
         grant["grant_id"],
         opening["box_id"],
@@ -166,7 +166,7 @@ def test_without_a_connection_nobody_waits_at_the_door(empty_locker: Harness, pl
         silent = clock.now() - timedelta(minutes=5)
         session.execute(update(Location).where(Location.id == place.id).values(controller_seen_at=silent))
     away = open_doors(ines, place)
-    assert refusal(away) == (503, "controller-away")
+    assert refusal(away) == (503, "controller-offline")
     assert away.headers["retry-after"] == "10"
 
 
@@ -280,14 +280,14 @@ class TestWithoutANetwork:
         work_order(empty_locker, "collecting", "assigned", place, "paulo", taken)
         [ahead] = place.ahead()
         assert place.ahead()[0]["grant_id"] == ahead["grant_id"]
-        with pytest.raises(grants.GrantRefused):
+        with pytest.raises(door_grants.GrantRefused):
             unwrapped(ahead["text"], day_key(person(empty_locker, "rita", "internal")))
         keys = place.controller("GET", "/locker/v1/controller").json()["grant_keys"]
-        claims = grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, place.id, clock.now())
+        claims = door_grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, place.id, clock.now())
         assert (claims.purpose, claims.box_id) == ("collect", taken[1])
         for elsewhere, moment in ((new_id("loc"), clock.now()), (place.id, clock.now() + timedelta(days=2))):
-            with pytest.raises(grants.GrantRefused):
-                grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, elsewhere, moment)
+            with pytest.raises(door_grants.GrantRefused):
+                door_grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, elsewhere, moment)
         place.use(ahead["grant_id"], False)
         assert used(empty_locker)[-1] == ("collect", taken[0])
         assert place.ahead() == []

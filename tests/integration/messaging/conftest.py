@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from libs.chassis import cache, db, messaging, relay, service, settings, topology, worker
+from libs.chassis import cache, db, messaging, outbox_relay, service, settings, topology, worker
 from libs.chassis.events import Event, EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
@@ -90,7 +90,7 @@ class Platform:
         """The relays of these services (locker's without any)."""
         stop = threading.Event()
         chosen = registries or (self.locker,)
-        threads = [threading.Thread(target=relay.run, args=(registry, stop)) for registry in chosen]
+        threads = [threading.Thread(target=outbox_relay.run, args=(registry, stop)) for registry in chosen]
         with _running(threads, stop):
             yield
 
@@ -159,7 +159,7 @@ def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegi
             patch.setenv(name, value)
         patch.setattr(settings, "_running", ServiceSettings.from_environment())
         patch.setattr(service, "_running", Service("admin", ServiceSettings, Base.metadata, registry))
-        patch.setattr(relay, "_arns", {})
+        patch.setattr(outbox_relay, "_arns", {})
         for memory in (topology.aws, messaging._queue_url, messaging._notifications_arn, cache._client):
             memory.cache_clear()
         for metadata in (ChassisBase.metadata, Base.metadata):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.chassis import messaging, relay, topology
+from libs.chassis import messaging, outbox_relay, topology
 from tests.integration.messaging.conftest import HELD, Platform, data, effects, eventually, process
 from tests.integration.messaging.emulator import Emulator
 
@@ -26,9 +26,9 @@ def platform(
     tmp_path: Path, emulator: Emulator, valkey_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
     """With an emulator of its own, and relays that look after the topology often."""
-    monkeypatch.setattr(relay, "LOOK_SECONDS", 0.3)
-    monkeypatch.setattr(relay, "LATE_SUBSCRIBERS_SECONDS", 3.0)
-    monkeypatch.setattr(relay, "LONGEST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(outbox_relay, "LATE_SUBSCRIBERS_SECONDS", 3.0)
+    monkeypatch.setattr(outbox_relay, "LONGEST_PAUSE_SECONDS", 1.0)
     made = Platform()
     made.handle_by_effect()
     with process(f"sqlite:///{tmp_path / 'test.db'}", emulator.url, valkey_server, made.admin):
@@ -115,7 +115,7 @@ def test_the_topology_of_production_is_made_by_nobody_here(platform: Platform, e
     emulator.kill()
     emulator.start()
     platform.publish(1)
-    made = relay.Relay(platform.locker, threading.Event())
+    made = outbox_relay.Relay(platform.locker, threading.Event())
     with settings.overridden(environment="production"):
         made._do_what_is_due()
         with pytest.raises(topology.aws("sqs").exceptions.QueueDoesNotExist):

@@ -12,7 +12,7 @@ import pytest
 
 from libs.chassis.events import schema_file
 from libs.chassis.service import NAMES, load_service
-from tools.release.project import DeliveryError, version
+from tools.release.project import ReleaseError, version
 from tools.release.sdk import build_sdks, check_types
 from tools.release.site import build_site
 
@@ -115,7 +115,7 @@ def test_typescript_knows_what_may_be_sent(packages: dict[str, Path]) -> None:
     use.write_text(call.format(field="password"))
     check_types(package)
     use.write_text(call.format(field="pass_word"))
-    with pytest.raises(DeliveryError, match="pass_word"):
+    with pytest.raises(ReleaseError, match="pass_word"):
         check_types(package)
     use.unlink()
     check_types(packages["typescript/internal"])

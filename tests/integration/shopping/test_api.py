@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from libs.chassis import breakers, clock, db, documents, security, settings
+from libs.chassis import circuit_breaker, clock, db, documents, security, settings
 from libs.chassis.app import create_app
 from services.shopping import app, inventory, page_memory, photo_store, product_store
 from services.shopping.products import Product
@@ -79,7 +79,7 @@ def api(provisioned: ShoppingSettings) -> Iterator[Api]:
 
 def test_the_catalogue_needs_no_mysql(api: Api) -> None:
     with settings.overridden(database_url="mysql+pymysql://root@127.0.0.1:9/no_shopping"):
-        for _ in range(breakers.FAILURES):
+        for _ in range(circuit_breaker.FAILURES):
             with pytest.raises(OperationalError):
                 db.ping()
         with pytest.raises(OperationalError, match="circuit"):

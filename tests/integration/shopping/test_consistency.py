@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from libs.chassis import clock, consistency, peers, settings, system_settings
+from libs.chassis import clock, consistency, service_client, settings, system_settings
 from services.shopping import hold_store
 from services.shopping.consistency import registry
 from services.shopping.products import Product
@@ -26,9 +26,9 @@ def states(shopping: ShoppingSettings) -> Iterator[PeerStates]:
     urls = {name: f"https://{name}.test" for name in settings.PEERS}
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
     played = PeerStates()
-    peers.set_transport(httpx.MockTransport(played.answer))
+    service_client.set_transport(httpx.MockTransport(played.answer))
     yield played
-    peers.set_transport(None)
+    service_client.set_transport(None)
 
 
 def expired(order_id: str) -> tuple[str, dict[str, str]]:

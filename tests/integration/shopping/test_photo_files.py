@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from libs.chassis import clock, db, security
-from libs.chassis.object_store import Bucket, PhotoStoreAway, s3_client
+from libs.chassis.object_store import Bucket, PhotoStoreUnavailable, s3_client
 from libs.chassis.uploads import TooManyPhotos
 from services.shopping import (
     inventory,
@@ -66,7 +66,7 @@ def delete_due_later() -> None:
 
 
 def refuse(*_arguments: Any) -> None:
-    raise PhotoStoreAway("Repeat the request in a moment.")
+    raise PhotoStoreUnavailable("Repeat the request in a moment.")
 
 
 def test_an_original_stays_not_public_when_its_deletion_failed(

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from libs.chassis import db, security, uploads
-from libs.chassis.object_store import Bucket, PhotoStoreAway
-from libs.chassis.pictures import NotAnImage
-from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, PhotoUnlikePromise, TooManyPhotos
+from libs.chassis.images import NotAnImage
+from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
+from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, TooManyPhotos, UploadMismatch
 from services.shopping import (
     inventory,
     photo_conversion,
@@ -134,7 +134,7 @@ def test_another_size_than_announced_is_refused(draft: Maker) -> None:
     product, content = draft(), picture()
     ticket = ask(product, len(content) + 1)
     send(ticket, content)
-    with pytest.raises(PhotoUnlikePromise):
+    with pytest.raises(UploadMismatch):
         complete(product, ticket)
 
 
@@ -286,11 +286,11 @@ def test_without_s3_an_upload_cannot_be_completed_and_can_be_later(
     send(ticket, content)
 
     def fail(*_arguments: Any, **_more: Any) -> bytes:
-        raise PhotoStoreAway("Repeat the request in a moment.")
+        raise PhotoStoreUnavailable("Repeat the request in a moment.")
 
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "read", fail)
-        with pytest.raises(PhotoStoreAway):
+        with pytest.raises(PhotoStoreUnavailable):
             complete(product, ticket)
     assert [size.width for size in complete(product, ticket).sizes] == [60, 60, 60], "never larger than it is"
 

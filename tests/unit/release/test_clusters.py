@@ -14,7 +14,7 @@ import yaml
 
 from tools.release.clusters import Outputs, from_cdk, manifests_of, node_metrics_of, read_outputs, write_manifests
 from tools.release.clusters.sizes import read_sizes
-from tools.release.project import ENVIRONMENTS, SERVICES, DeliveryError, read_yaml
+from tools.release.project import ENVIRONMENTS, SERVICES, ReleaseError, read_yaml
 
 DATA = Path(__file__).parents[2] / "data" / "kops"
 CRDS = {"Cluster": "kops.k8s.io_clusters.yaml", "InstanceGroup": "kops.k8s.io_instancegroups.yaml"}
@@ -196,7 +196,7 @@ def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> N
     file.write_text(json.dumps(from_cdk("dev", told)))
     assert read_outputs(file) == outputs
     del told["ReClothes-dev-locker-network"]
-    with pytest.raises(DeliveryError, match="ReClothes-dev-locker-network"):
+    with pytest.raises(ReleaseError, match="ReClothes-dev-locker-network"):
         from_cdk("dev", told)
 
 
@@ -225,15 +225,15 @@ def spoilt(**changes: Any) -> dict[str, Any]:
 def test_outputs_that_cannot_be_right_are_refused(facts: dict[str, Any], told: str, tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     file.write_text(json.dumps(facts))
-    with pytest.raises(DeliveryError, match=told):
+    with pytest.raises(ReleaseError, match=told):
         read_outputs(file)
 
 
 def test_without_outputs_it_says_where_they_come_from(tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match="cdk deploy --outputs-file"):
+    with pytest.raises(ReleaseError, match="cdk deploy --outputs-file"):
         read_outputs(tmp_path / "nothing.json")
 
 
 def test_an_environment_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(DeliveryError, match="dev, prod, staging"):
+    with pytest.raises(ReleaseError, match="dev, prod, staging"):
         read_sizes("moon")

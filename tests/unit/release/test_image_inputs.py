@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.release.image_inputs import affected_services, inputs_of, tag_of
-from tools.release.project import SERVICES, DeliveryError, git
+from tools.release.project import SERVICES, ReleaseError, git
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_an_image_is_of_the_last_commit_that_changed_an_input(monkeypatch: pytes
 
 
 def test_a_service_that_is_none_is_told_with_those_that_are() -> None:
-    with pytest.raises(DeliveryError, match="auth, customer"):
+    with pytest.raises(ReleaseError, match="auth, customer"):
         inputs_of("cart")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.release.repositories import Repository
 from tools.release.migration_rules import check, findings, phase
-from tools.release.project import DeliveryError
+from tools.release.project import ReleaseError
 
 HEAD = 'import sqlalchemy as sa\nfrom alembic import op\n\nrevision = "0002"\n'
 
@@ -80,7 +80,7 @@ def test_helpers_of_upgrade_count_and_downgrade_does_not() -> None:
 def test_a_phase_that_is_none_is_refused() -> None:
     assert phase(migration("pass")) == "expand"
     assert phase(HEAD + 'phase = "contract"\n') == "contract"
-    with pytest.raises(DeliveryError, match="'shrink'"):
+    with pytest.raises(ReleaseError, match="'shrink'"):
         phase(HEAD + 'phase = "shrink"\n')
 
 

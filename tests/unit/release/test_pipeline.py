@@ -10,7 +10,7 @@ import pytest
 
 from tools.release import pipeline
 from tools.release.pipeline import STAGES, Stage, chosen, run_stages
-from tools.release.project import ENVIRONMENTS, ROOT, DeliveryError
+from tools.release.project import ENVIRONMENTS, ROOT, ReleaseError
 
 JENKINSFILE = (ROOT / "Jenkinsfile").read_text()
 STAGE = re.compile(r"^ {8}stage\('([^']+)'\) \{$", re.MULTILINE)
@@ -140,5 +140,5 @@ def test_on_demand_it_goes_on(makefile: Path) -> None:
 def test_stages_are_chosen_by_name() -> None:
     assert [one.name for one in chosen(["scan", "lint"], [])] == ["lint", "scan"]
     assert "test" not in [one.name for one in chosen([], ["test"])]
-    with pytest.raises(DeliveryError, match="'tests'; there are lint, test"):
+    with pytest.raises(ReleaseError, match="'tests'; there are lint, test"):
         chosen(["tests"], [])

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from tests.unit.release.repositories import Repository
 from tools.release import release
 from tools.release.__main__ import main
-from tools.release.project import DeliveryError, last_release, version
+from tools.release.project import ReleaseError, last_release, version
 
 EVENT = '{"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}'
 
@@ -52,23 +52,23 @@ def test_a_release_is_a_number_notes_a_commit_and_a_tag(repository: Repository) 
     [("1.0", "three numbers"), ("01.0.0", "three numbers"), ("0.0.9", "older than the version in setup.cfg")],
 )
 def test_a_number_that_cannot_be_is_refused(number: str, told: str, repository: Repository) -> None:
-    with pytest.raises(DeliveryError, match=told):
+    with pytest.raises(ReleaseError, match=told):
         release.plan(number, repository.folder)
 
 
 def test_what_is_released_is_not_released_again(repository: Repository) -> None:
     released(repository, "0.1.0")
-    with pytest.raises(DeliveryError) as refused:
+    with pytest.raises(ReleaseError) as refused:
         release.plan("0.1.0", repository.folder)
     assert "there is a tag v0.1.0 already" in str(refused.value)
     assert "not newer than v0.1.0" in str(refused.value)
-    with pytest.raises(DeliveryError, match="nothing has changed"):
+    with pytest.raises(ReleaseError, match="nothing has changed"):
         release.plan("0.1.1", repository.folder)
 
 
 def test_a_tree_with_changes_is_refused(repository: Repository) -> None:
     repository.write("half-done", "")
-    with pytest.raises(DeliveryError, match="the tree is not clean"):
+    with pytest.raises(ReleaseError, match="the tree is not clean"):
         release.plan("0.1.0", repository.folder)
 
 
@@ -76,7 +76,7 @@ def test_what_breaks_callers_needs_a_number_that_says_so(repository: Repository)
     released(repository, "1.0.0")
     repository.write("openapi/events/coat.v1.json", EVENT.replace('"required": ["id"], ', ""))
     repository.commit("The id can be absent")
-    with pytest.raises(DeliveryError, match=r"1\.1\.0 may break nothing"):
+    with pytest.raises(ReleaseError, match=r"1\.1\.0 may break nothing"):
         release.plan("1.1.0", repository.folder)
     found = release.plan("2.0.0", repository.folder)
     assert found.breaks == ["coat.v1/id: can be absent, which subscribers of the last release do not expect"]
@@ -87,7 +87,7 @@ def test_a_migration_that_the_last_release_would_not_survive_is_refused(reposito
     drop = 'from alembic import op\n\n\ndef upgrade():\n    op.drop_table("coats")\n'
     repository.write("services/shopping/migrations/versions/0002_drop.py", drop)
     repository.commit("Coats are gone")
-    with pytest.raises(DeliveryError, match="drops the table coats"):
+    with pytest.raises(ReleaseError, match="drops the table coats"):
         release.plan("1.1.0", repository.folder)
 
 

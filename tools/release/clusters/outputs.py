@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from tools.release.project import ROOT, SERVICES, DeliveryError
+from tools.release.project import ROOT, SERVICES, ReleaseError
 
 SCHEMA = ROOT / "infra" / "kops" / "outputs.schema.json"
 ZONES = "ABC"
@@ -68,21 +68,21 @@ class Outputs:
 
 
 def read_outputs(file: Path) -> Outputs:
-    """The outputs in a file; raises DeliveryError with a sentence for each thing that is wrong."""
+    """The outputs in a file; raises ReleaseError with a sentence for each thing that is wrong."""
     try:
         facts = json.loads(file.read_text())
     except FileNotFoundError:
-        raise DeliveryError(
+        raise ReleaseError(
             f"{file} is not there. It comes from the infrastructure: `cdk deploy --outputs-file cdk.json`, "
             f"then `python -m tools.release outputs ENV cdk.json {file}`"
         ) from None
     except ValueError as error:
-        raise DeliveryError(f"{file} is not JSON: {error}") from error
+        raise ReleaseError(f"{file} is not JSON: {error}") from error
     schema = json.loads(SCHEMA.read_text())
     faults = [f"/{'/'.join(map(str, error.instance_path))}: {error.message}"
               for error in jsonschema_rs.validator_for(schema).iter_errors(facts)]  # fmt: skip
     if faults:
-        raise DeliveryError(f"{file}:\n" + "\n".join(faults))
+        raise ReleaseError(f"{file}:\n" + "\n".join(faults))
     outputs = _outputs(facts)
     _refuse_strange_ranges(outputs)
     return outputs
@@ -113,13 +113,13 @@ def _network_facts(stack: Mapping[str, str]) -> dict[str, Any]:
 
 def _stack(told: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
     if name not in told:
-        raise DeliveryError(f"the outputs have no stack {name}; was it deployed?")
+        raise ReleaseError(f"the outputs have no stack {name}; was it deployed?")
     return told[name]
 
 
 def _output(stack: Mapping[str, str], name: str) -> str:
     if name not in stack:
-        raise DeliveryError(f"a stack has no output {name}; it has {', '.join(sorted(stack)) or 'none'}")
+        raise ReleaseError(f"a stack has no output {name}; it has {', '.join(sorted(stack)) or 'none'}")
     return stack[name]
 
 
@@ -142,7 +142,7 @@ def _refuse_strange_ranges(outputs: Outputs) -> None:
     for service, network in outputs.networks.items():
         for subnet in (subnet for zone in network.zones for subnet in (zone.compute, zone.public)):
             if not ipaddress.ip_network(subnet.range).subnet_of(ranges[service]):  # type: ignore[arg-type]
-                raise DeliveryError(f"{subnet.id} ({subnet.range}) is not in the network of {service}")
+                raise ReleaseError(f"{subnet.id} ({subnet.range}) is not in the network of {service}")
     for one, other in ((one, other) for one in SERVICES for other in SERVICES if one < other):
         if ranges[one].overlaps(ranges[other]):
-            raise DeliveryError(f"the networks of {one} and {other} overlap")
+            raise ReleaseError(f"the networks of {one} and {other} overlap")

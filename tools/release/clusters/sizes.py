@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from tools.release.project import ROOT, DeliveryError, read_yaml
+from tools.release.project import ROOT, ReleaseError, read_yaml
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,18 @@ class Sizes:
 
 
 def read_sizes(environment: str) -> Sizes:
-    """The sizes of one environment; raises DeliveryError when its file cannot be right."""
+    """The sizes of one environment; raises ReleaseError when its file cannot be right."""
     file = ROOT / "infra" / "kops" / "environments" / f"{environment}.yaml"
     if not file.exists():
         known = ", ".join(sorted(one.stem for one in file.parent.glob("*.yaml")))
-        raise DeliveryError(f"there is no environment {environment!r}; there are {known}")
+        raise ReleaseError(f"there is no environment {environment!r}; there are {known}")
     facts = read_yaml(file)
     wanted = {field.name for field in fields(Sizes)}
     if facts.keys() != wanted:
-        raise DeliveryError(f"{file} must have exactly {', '.join(sorted(wanted))}")
+        raise ReleaseError(f"{file} must have exactly {', '.join(sorted(wanted))}")
     sizes = Sizes(**facts)
     if sizes.control_planes not in (1, 3):
-        raise DeliveryError(f"{file}: control_planes is 1 or 3, not {sizes.control_planes}")
+        raise ReleaseError(f"{file}: control_planes is 1 or 3, not {sizes.control_planes}")
     if not 1 <= sizes.nodes_minimum <= sizes.nodes_maximum:
-        raise DeliveryError(f"{file}: nodes_minimum must be from 1 to nodes_maximum")
+        raise ReleaseError(f"{file}: nodes_minimum must be from 1 to nodes_maximum")
     return sizes

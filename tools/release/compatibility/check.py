@@ -13,7 +13,7 @@ from typing import Any
 from tools.gateway.contracts import read_contract
 from tools.release.compatibility.contracts import broken_operations
 from tools.release.compatibility.events import broken_events
-from tools.release.project import ROOT, SERVICES, DeliveryError, git_bytes
+from tools.release.project import ROOT, SERVICES, ReleaseError, git_bytes
 
 
 def breaking_changes(since: str, root: Path = ROOT) -> list[str]:
@@ -33,7 +33,7 @@ def _breaks(old: Path, new: Path) -> Iterator[str]:
     for service in SERVICES:
         before, after = old / f"{service}.yaml", new / f"{service}.yaml"
         if before.exists() and not after.exists():
-            raise DeliveryError(f"{after} is gone; a domain cannot be taken away in one release")
+            raise ReleaseError(f"{after} is gone; a domain cannot be taken away in one release")
         if before.exists() and not _are_the_same(old, new, service):
             for fault in broken_operations(read_contract(before), read_contract(after)):
                 yield f"{service}: {fault}"

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import stamina
 
-from libs.chassis import breakers, clock_drift, logs, metrics, tracing
+from libs.chassis import circuit_breaker, clock_drift, logs, metrics, tracing
 from libs.chassis.problems import Problem, Unavailable
 from libs.chassis.settings import settings
 
@@ -21,11 +21,11 @@ TIMEOUT = httpx.Timeout(3.0, connect=1.0)
 TOKEN_LEEWAY_SECONDS = 30
 
 
-class PeerUnavailable(Unavailable):
-    slug, title = "peer-unavailable", "Another part of ReClothes is away for now"
+class ServiceUnavailable(Unavailable):
+    slug, title = "service-unavailable", "Another part of ReClothes is away for now"
 
 
-class PeerProblem(Problem):
+class ServiceProblem(Problem):
     """A peer's refusal, with its problem document."""
 
     def __init__(self, response: httpx.Response) -> None:
@@ -65,8 +65,10 @@ def _is_worth_retrying(error: Exception) -> bool:
     return isinstance(error, _Away) and not isinstance(error, _Hangs | _Refused)
 
 
-def _circuit(name: str) -> breakers.Circuit:
-    return breakers.breaker(name, lambda error: isinstance(error, _Failed) or None, failures=5, reset_seconds=5.0)
+def _circuit(name: str) -> circuit_breaker.Circuit:
+    return circuit_breaker.breaker(
+        name, lambda error: isinstance(error, _Failed) or None, failures=5, reset_seconds=5.0
+    )
 
 
 def _refused() -> _Refused:
@@ -123,10 +125,10 @@ class Peer:
         except _Away as error:
             metrics.PEER_CALLS.labels(self._name, "away").inc()
             logs.get_logger(__name__).warning("peer away", peer=self._name, reason=str(error))
-            raise PeerUnavailable(f"{self._name} does not answer; try again in a moment") from None
+            raise ServiceUnavailable(f"{self._name} does not answer; try again in a moment") from None
         metrics.PEER_CALLS.labels(self._name, str(response.status_code)).inc()
         if response.status_code >= 400:
-            raise PeerProblem(response)
+            raise ServiceProblem(response)
         return response
 
     def _send(self, method: str, path: str, arguments: dict[str, Any]) -> httpx.Response:
@@ -145,7 +147,7 @@ class Peer:
         if request_id := logs.bound("request_id"):
             headers["X-Request-Id"] = request_id
         more = {**arguments, "headers": headers | arguments.get("headers", {})}
-        with breakers.guarded(self._circuit, _refused):
+        with circuit_breaker.guarded(self._circuit, _refused):
             return _answer_of(lambda: self._client.request(method, self._base_url + path, **more))
 
 
@@ -187,7 +189,7 @@ def _new_token(client: httpx.Client) -> str:
     chosen = settings()
     address = chosen.peer_urls["auth"] + "/auth/v1/token"
     try:
-        with breakers.guarded(_token_circuit, _refused):
+        with circuit_breaker.guarded(_token_circuit, _refused):
             answer = _answer_of(
                 lambda: client.post(
                     address,
@@ -232,7 +234,7 @@ def _shared_client() -> httpx.Client:
 def _peer(name: str) -> Peer:
     url = settings().peer_urls.get(name)
     if url is None:
-        raise PeerUnavailable(f"the address of {name} is not set (RECLOTHES_PEER_{name.upper()}_URL)")
+        raise ServiceUnavailable(f"the address of {name} is not set (RECLOTHES_PEER_{name.upper()}_URL)")
     return Peer(name, url, _shared_client())
 
 

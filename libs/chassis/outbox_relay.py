@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from sqlalchemy import update
 
-from libs.chassis import clock, expiry, logs, messaging, metrics, outbox, topology
+from libs.chassis import clock, logs, messaging, metrics, outbox, retention, topology
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry
 from libs.chassis.outbox import WaitingEvent
@@ -100,7 +100,7 @@ class Relay:
         if self._is_due("refused", REFUSED_SECONDS):
             self.send_batch(refused=True)
         if self._is_due("sweep", SWEEP_SECONDS):
-            expiry.delete_expired()
+            retention.delete_expired()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         """Whether `what` was last due `seconds` ago, or never."""

@@ -9,8 +9,8 @@ from connexion.context import operation
 from sqlalchemy.exc import DataError, IntegrityError, MultipleResultsFound, NoResultFound
 
 from libs.chassis import metrics, validation
+from libs.chassis.log_events import Sign
 from libs.chassis.logs import get_logger
-from libs.chassis.signs import Sign
 
 Stored = TypeVar("Stored")
 Read = TypeVar("Read")

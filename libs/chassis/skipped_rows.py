@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute
 
-from libs.chassis import omissions
+from libs.chassis import skipped_items
 from libs.chassis.db import session
 
 
@@ -32,7 +32,7 @@ def _row(key: InstrumentedAttribute[Any], keys: Row[Any]) -> Any:
     except DBAPIError:
         raise
     except Exception as error:
-        omissions.note(key.class_.__tablename__, str(keys[-1]), error)
+        skipped_items.note(key.class_.__tablename__, str(keys[-1]), error)
         return keys
 
 
@@ -40,4 +40,4 @@ def dumped(rows: Sequence[Any], key: InstrumentedAttribute[Any], dump: Callable[
     """The rows as the contract shows them, without those that `dump` or the contract refuses."""
     readable = [row for row in rows if not isinstance(row, Row)]
     table = key.class_.__tablename__
-    return omissions.shown(readable, dump, kind=table, id_of=lambda row: getattr(row, key.key))
+    return skipped_items.shown(readable, dump, kind=table, id_of=lambda row: getattr(row, key.key))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from libs.chassis import alive
+from libs.chassis import liveness
 
 
 def probe(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["alive", *arguments])
-    return alive.main()
+    return liveness.main()
 
 
 def test_a_worker_lives_while_its_heartbeat_is_young(

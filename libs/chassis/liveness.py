@@ -1,4 +1,4 @@
-"""Whether a process of an image is alive, for probes: `python3 -m libs.chassis.alive web|worker`.
+"""Whether a process of an image is alive, for probes: `python3 -m libs.chassis.liveness web|worker`.
 
 Web: it answers /livez on its own port. Worker and relay: the heartbeat file is young. Only the standard library is
 imported, so that a probe costs little. Exit code 1 and a sentence when it is not alive.
@@ -45,7 +45,7 @@ KINDS = {"web": web, "worker": worker}
 def main() -> int:
     kind = sys.argv[1] if len(sys.argv) == 2 else ""
     if kind not in KINDS:
-        print(f"usage: python3 -m libs.chassis.alive {'|'.join(KINDS)}", file=sys.stderr)  # noqa: T201
+        print(f"usage: python3 -m libs.chassis.liveness {'|'.join(KINDS)}", file=sys.stderr)  # noqa: T201
         return 2
     reason = KINDS[kind]()
     if reason:

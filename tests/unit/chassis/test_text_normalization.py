@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis import texts
+from libs.chassis import text_normalization
 from libs.chassis.problems import BadRequest
 from libs.chassis.validation import _loads, compiled, refuse_faults
 
@@ -54,7 +54,7 @@ def test_each_kind_of_blank_is_refused() -> None:
     ],
 )
 def test_a_text_is_trimmed_and_composed_and_otherwise_kept(sent: str, kept: str) -> None:
-    assert texts.normalise(sent) == kept
+    assert text_normalization.normalise(sent) == kept
 
 
 @pytest.mark.parametrize("character", ["a", "\u00e9", "\u0416", "\u20ac", "\U0001f9e5"], ids=ascii)
@@ -79,8 +79,8 @@ OPAQUE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("schema", OPAQUE, ids=str)
 def test_passwords_codes_and_opaque_values_stay_as_they_are(schema: dict[str, Any]) -> None:
     body_schema = {"type": "object", "properties": {"name": schema}}
-    assert texts.normalised(body_schema, {"name": " a "}) == {"name": " a "}
-    assert texts.normalised(schema, "e\u0301") == "e\u0301"
+    assert text_normalization.normalised(body_schema, {"name": " a "}) == {"name": " a "}
+    assert text_normalization.normalised(schema, "e\u0301") == "e\u0301"
 
 
 def test_texts_are_found_wherever_a_body_has_them() -> None:
@@ -94,14 +94,14 @@ def test_texts_are_found_wherever_a_body_has_them() -> None:
         "additionalProperties": TEXT,
     }
     sent = {"tags": [" a ", 5], "lines": [{"note": " b "}, "x"], "count": 1, "else": " c "}
-    assert texts.normalised(schema, sent) == {
+    assert text_normalization.normalised(schema, sent) == {
         "tags": ["a", 5],
         "lines": [{"note": "b"}, "x"],
         "count": 1,
         "else": "c",
     }
-    assert texts.normalised(schema, ["no object"]) == ["no object"]
-    assert texts.normalised(schema, {"tags": "no list"}) == {"tags": "no list"}
+    assert text_normalization.normalised(schema, ["no object"]) == ["no object"]
+    assert text_normalization.normalised(schema, {"tags": "no list"}) == {"tags": "no list"}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_an_escaped_backslash_before_u0000_is_no_control_character() -> None:
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from([*BLANKS, *INVISIBLE_LETTERS]), max_size=24))
 def test_each_text_that_the_contract_accepts_is_visible_stable_and_fits_its_column(text: str) -> None:
-    kept = texts.normalise(text)
-    assert texts.normalise(kept) == kept
+    kept = text_normalization.normalise(text)
+    assert text_normalization.normalise(kept) == kept
     if faults_of(text):
         return
     assert kept
@@ -150,7 +150,7 @@ ANY_BODY = st.recursive(
 
 @given(ANY_BODY)
 def test_a_body_is_read_as_it_was_or_refused_with_a_pointer(body: Any) -> None:
-    found = list(texts.unstorable(body))
+    found = list(text_normalization.unstorable(body))
     if not found:
         assert _loads(json.dumps(body)) == body
         return

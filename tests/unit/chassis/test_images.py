@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image, ImageCms
 
-from libs.chassis import pictures
-from libs.chassis.pictures import NotAnImage, measure_image, scaled_down
+from libs.chassis import images
+from libs.chassis.images import NotAnImage, measure_image, scaled_down
 
 
 def picture(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
@@ -54,7 +54,7 @@ def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: 
 
 @pytest.mark.parametrize("is_progressive", [False, True])
 def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pictures.MOST_PIXELS, "progressive JPEG", 47)
+    monkeypatch.setitem(images.MOST_PIXELS, "progressive JPEG", 47)
     content = io.BytesIO()
     Image.new("RGB", (6, 8)).save(content, "JPEG", progressive=is_progressive)
     if is_progressive:
@@ -71,13 +71,13 @@ def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypa
 def test_a_picture_is_reduced_before_its_colours_are_converted(
     mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes, convert = [], pictures._in_srgb
+    sizes, convert = [], images._in_srgb
 
     def converted(image: Image.Image) -> Image.Image:
         sizes.append(image.size)
         return convert(image)
 
-    monkeypatch.setattr(pictures, "_in_srgb", converted)
+    monkeypatch.setattr(images, "_in_srgb", converted)
     content = io.BytesIO()
     Image.new(mode, (400, 300)).save(content, kind)
     scaled_down(content.getvalue(), [20, 40])
@@ -85,26 +85,26 @@ def test_a_picture_is_reduced_before_its_colours_are_converted(
 
 
 def test_a_long_jpeg_is_decoded_at_a_fraction_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, reduce = [], pictures._reduced
+    sizes, reduce = [], images._reduced
 
     def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         sizes.append(image.size)
         return reduce(image, size)
 
-    monkeypatch.setattr(pictures, "_reduced", reduced)
+    monkeypatch.setattr(images, "_reduced", reduced)
     scaled_down(picture("JPEG", (4000, 200)), [400])
     assert sizes == [(500, 25)]
 
 
 def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, reduce = threading.Barrier(2), pictures._reduced
+    both, reduce = threading.Barrier(2), images._reduced
 
     def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         with pytest.raises(threading.BrokenBarrierError):
             both.wait(timeout=0.1)
         return reduce(image, size)
 
-    monkeypatch.setattr(pictures, "_reduced", reduced)
+    monkeypatch.setattr(images, "_reduced", reduced)
     with ThreadPoolExecutor(2) as pool:
         assert len(list(pool.map(scaled_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
 

@@ -11,8 +11,8 @@ import pytest
 from botocore import exceptions
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.chassis import breakers, db
-from libs.chassis.breakers import Circuit, guarded
+from libs.chassis import circuit_breaker, db
+from libs.chassis.circuit_breaker import Circuit, guarded
 
 
 class Outage(Exception):
@@ -39,7 +39,7 @@ def call(circuit: Circuit, error: BaseException | None = None) -> None:
 
 @pytest.fixture
 def circuit() -> Circuit:
-    return breakers.breaker("a test", classify)
+    return circuit_breaker.breaker("a test", classify)
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def fail(circuit: Circuit, times: int) -> None:
 
 
 def test_it_opens_after_failures_in_a_row_and_then_refuses(circuit: Circuit) -> None:
-    fail(circuit, breakers.FAILURES - 1)
+    fail(circuit, circuit_breaker.FAILURES - 1)
     call(circuit)
-    fail(circuit, breakers.FAILURES)
+    fail(circuit, circuit_breaker.FAILURES)
     with pytest.raises(Refusal):
         call(circuit)
 
@@ -68,7 +68,7 @@ def test_it_opens_after_failures_in_a_row_and_then_refuses(circuit: Circuit) -> 
 def test_what_says_nothing_about_the_dependency_neither_resets_nor_closes(
     circuit: Circuit, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail(circuit, breakers.FAILURES - 1)
+    fail(circuit, circuit_breaker.FAILURES - 1)
     with pytest.raises(type(error)):
         call(circuit, error)
     fail(circuit, 1)
@@ -110,7 +110,7 @@ def test_a_trial_that_fails_leaves_it_open_for_as_long_again(
 
 def test_what_ends_after_a_change_counts_no_more(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
     epochs = [circuit.admit() for _ in range(10)]
-    fail(circuit, breakers.FAILURES)
+    fail(circuit, circuit_breaker.FAILURES)
     circuit.record(epochs.pop() or 0, failed=False)
     assert circuit.is_open, "a late success does not close it"
     monkeypatch.setattr(circuit, "reset_seconds", 0.0)
@@ -138,7 +138,7 @@ def client_error(status: int, code: str) -> exceptions.ClientError:
     ],
 )
 def test_which_errors_say_that_aws_is_unavailable(error: Exception, counts: bool | None) -> None:
-    assert breakers.is_aws_outage(error) is counts
+    assert circuit_breaker.is_aws_outage(error) is counts
 
 
 @pytest.mark.parametrize(
