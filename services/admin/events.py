@@ -1,4 +1,4 @@
-"""What admin publishes; importing this module registers all its handlers, jobs and checks."""
+"""Import this module to register all handlers, jobs and consistency checks of admin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,3 @@ import services.admin.work.jobs  # noqa: F401
 from services.admin.registry import registry
 
 __all__ = ["registry"]
-
-registry.publishes(
-    "admin.packing_order.created.v1",
-    "admin.work_order.state_changed.v1",
-    "admin.work.stopped.v1",
-    "admin.return_contact.recorded.v1",
-    "admin.handover.recorded.v1",
-    "admin.audit.recorded.v1",
-)

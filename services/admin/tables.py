@@ -10,11 +10,3 @@ class Base(DeclarativeBase):
 
 
 # At the end, because each of these modules imports Base.
-import services.admin.audit.tables  # noqa: E402
-import services.admin.checks.tables  # noqa: E402
-import services.admin.employees.tables  # noqa: E402
-import services.admin.packages.tables  # noqa: E402
-import services.admin.recycling.tables  # noqa: E402
-import services.admin.returns.tables  # noqa: E402
-import services.admin.system_settings.tables  # noqa: E402
-import services.admin.work.tables  # noqa: E402

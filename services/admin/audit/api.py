@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis.pagination import page
-from services.admin.audit.tables import AuditEntry
 from services.admin.audit.schemas import AuditEntrySchema
+from services.admin.audit.tables import AuditEntry
 
 
 def list_audit_entries(

@@ -18,4 +18,4 @@ class EmployeeSchema(Schema):
     areas = fields.Raw()
     kinds = fields.Function(kinds_of_work)
     are_kinds_by_role = fields.Function(lambda employee: employee.kinds is None)
-    at_work = fields.Function(lambda employee: count_active_work([employee.id])[employee.id])
+    active_work_orders = fields.Function(lambda employee: count_active_work([employee.id])[employee.id])

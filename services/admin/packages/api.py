@@ -38,9 +38,7 @@ def get_label_png(package_id: str) -> flask.Response:
 
 def _get_visible(package_id: str) -> Package:
     caller = principal()
-    return packages.get_visible(
-        package_id, caller.subject, sees_all=SCOPE_OF_ALL_PACKAGES in caller.scopes
-    )
+    return packages.get_visible(package_id, caller.subject, sees_all=SCOPE_OF_ALL_PACKAGES in caller.scopes)
 
 
 def _label(content: bytes, media_type: str, file_name: str) -> flask.Response:

@@ -43,9 +43,7 @@ def update_factory(factory_id: str, body: dict[str, Any]) -> tuple[dict[str, Any
 
 def list_handovers(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     newest_first: Any = [(Handover.created_at, "desc"), (Handover.id, "desc")]
-    return page(
-        select(Handover), order_by=newest_first, limit=limit, cursor=cursor, dump=HandoverSchema().dump
-    )
+    return page(select(Handover), order_by=newest_first, limit=limit, cursor=cursor, dump=HandoverSchema().dump)
 
 
 def record_handover(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -8,8 +8,8 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from libs.chassis.db import UtcDateTime
-from services.admin.tables import Base
 from services.admin.packages.tables import Package
+from services.admin.tables import Base
 
 
 class Factory(Base):

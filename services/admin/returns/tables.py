@@ -14,7 +14,7 @@ from services.admin.tables import Base
 
 
 class BuyingReturn(Base):
-    """A copy of a return of the customer domain. `items` are its products, each with its title and the price paid."""
+    """A copy of a return of the customer domain; `items` are its products with their titles and prices."""
 
     __tablename__ = "buying_returns"
 

@@ -1,7 +1,7 @@
 """Assign work orders to employees.
 
-What is carried goes to the deliveryman of the location, otherwise to somebody of its area; other work goes to whoever
-has the fewest work orders. Without a suitable employee, a work order stays open.
+What is carried goes to the deliveryman of the location, otherwise to somebody of its area; other work goes to
+whoever has the fewest work orders. Without a suitable employee, a work order stays open.
 """
 
 from __future__ import annotations

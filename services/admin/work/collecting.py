@@ -25,8 +25,7 @@ def create(location: WorkLocation, deposits: Sequence[Deposit]) -> None:
     orders = [
         OrderToInclude(deposit.order_id, box_id=deposit.box_id)
         for deposit in deposits
-        if not _is_stopped(deposit.order_id)
-        and work_orders.lock_by_order("collecting", deposit.order_id) is None
+        if not _is_stopped(deposit.order_id) and work_orders.lock_by_order("collecting", deposit.order_id) is None
     ]
     if orders:
         assignment.create_assigned("collecting", orders, location)
@@ -51,7 +50,7 @@ def update_location(location: WorkLocation, event_at: datetime) -> None:
 
 
 def record_emptied_box(order_id: str) -> None:
-    """Record that the deliveryman emptied the box; a donation that is cancelled meanwhile is collected nevertheless.
+    """Record that the deliveryman emptied the box: now the order is collected, also if it is cancelled meanwhile.
 
     Raises: LookupError when there is no collecting order of it yet.
     """

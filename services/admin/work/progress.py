@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from libs.chassis import audit, clock
-from libs.chassis.db import session
 from services.admin.returns import returns
 from services.admin.work import assignment, work_orders
 from services.admin.work.rules import ACTIVE_STATES, is_collected, require_finishable
@@ -44,7 +43,7 @@ def fail(kind: str, work_order_id: str, person_id: str, reason: str) -> WorkOrde
 
 
 def record_scan(work_order: WorkOrder, order: IncludedOrder) -> None:
-    """Record the assignee's scan of a package; the first starts the work order, the last ends a collecting order."""
+    """Record a scan by the assignee: the first starts the work order, the last ends a collecting order."""
     order.scanned_at = clock.now()
     if work_order.state == "assigned":
         work_orders.transition(work_order, "in_progress")

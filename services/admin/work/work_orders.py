@@ -170,7 +170,5 @@ def _event_order(order: IncludedOrder) -> dict[str, Any]:
         "order_id": order.order_id,
         "box_id": order.box_id,
         "tracking_code": order.package.tracking_code if order.package else None,
-        "products": [
-            {name: product[name] for name in ("product_id", "result", "reason")} for product in checked
-        ],
+        "products": [{name: product[name] for name in ("product_id", "result", "reason")} for product in checked],
     }
