@@ -16,7 +16,7 @@ class Money(TypedDict):
 
 class HandoverRecorded(TypedDict):
     """
-    `admin.handover.recorded.v1`: Bad clothes left for a recycling factory.
+    `admin.handover.recorded.v1`: Clothes that failed the check were handed over to a recycling factory.
     """
 
     handover_id: str
@@ -28,7 +28,7 @@ class HandoverRecorded(TypedDict):
 
 class PackingOrderCreated(TypedDict):
     """
-    `admin.packing_order.created.v1`: There is a packing order for a paid order.
+    `admin.packing_order.created.v1`: A packing order was created for a paid buying order.
     """
 
     packing_order_id: str
@@ -37,7 +37,7 @@ class PackingOrderCreated(TypedDict):
 
 class ReturnContactRecorded(TypedDict):
     """
-    `admin.return_contact.recorded.v1`: Staff agreed with a buyer what is refunded for returned clothes that were checked as bad.
+    `admin.return_contact.recorded.v1`: Staff agreed with a buyer on the refund for returned clothes that failed the check.
     """
 
     return_id: str
@@ -51,7 +51,7 @@ class ReturnContactRecorded(TypedDict):
 
 class WorkStopped(TypedDict):
     """
-    `admin.work.stopped.v1`: Nobody packs or ships a buying order any more.
+    `admin.work.stopped.v1`: Packing and shipping of a buying order stopped.
     """
 
     order_id: str
@@ -73,7 +73,7 @@ class WorkOrderStateChangedOrder(TypedDict):
 
 class WorkOrderStateChanged(TypedDict):
     """
-    `admin.work_order.state_changed.v1`: A collecting, checking, packing or shipping order came into another state.
+    `admin.work_order.state_changed.v1`: A work order (collecting, checking, packing or shipping) changed its state.
     """
 
     work_order_id: str
@@ -91,7 +91,7 @@ class WorkOrderStateChanged(TypedDict):
 
 class AuditRecorded(TypedDict):
     """
-    `audit.recorded.v1`: An internal user did something; published by each domain as <domain>.audit.recorded.v1.
+    `audit.recorded.v1`: An internal user changed something. Each domain publishes it as <domain>.audit.recorded.v1.
     """
 
     actor_id: str
@@ -133,7 +133,7 @@ class UserRegistered(TypedDict):
 
 class CoinsRecorded(TypedDict):
     """
-    `billing.coins.recorded.v1`: Coins were given to a person, or taken back (a negative number).
+    `billing.coins.recorded.v1`: Coins were credited to a person, or debited (a negative number).
     """
 
     record_id: str
@@ -146,7 +146,7 @@ class CoinsRecorded(TypedDict):
 
 class CouponIssued(TypedDict):
     """
-    `billing.coupon.issued.v1`: A person got an off-line coupon.
+    `billing.coupon.issued.v1`: A coupon for use in shops was issued to a person.
     """
 
     coupon_id: str
@@ -183,7 +183,7 @@ class FeePaid(TypedDict):
 
 class PaymentAuthorized(TypedDict):
     """
-    `billing.payment.authorized.v1`: The bank set the money aside; it is not taken yet.
+    `billing.payment.authorized.v1`: A payment was authorised and not captured yet.
     """
 
     payment_id: str
@@ -194,7 +194,7 @@ class PaymentAuthorized(TypedDict):
 
 class PaymentCaptured(TypedDict):
     """
-    `billing.payment.captured.v1`: The money or the coins are taken.
+    `billing.payment.captured.v1`: A payment in money or coins was captured.
     """
 
     payment_id: str
@@ -208,7 +208,7 @@ class PaymentCaptured(TypedDict):
 
 class PaymentVoided(TypedDict):
     """
-    `billing.payment.voided.v1`: An authorised payment was given up; nothing is taken.
+    `billing.payment.voided.v1`: A payment was voided; nothing is captured.
     """
 
     payment_id: str
@@ -221,7 +221,7 @@ class PaymentVoided(TypedDict):
 
 class PayoutDue(TypedDict):
     """
-    `billing.payout.due.v1`: A donor's share of a sold product is owed to them.
+    `billing.payout.due.v1`: A donor's share of a sold product is due for payout.
     """
 
     payout_id: str
@@ -233,7 +233,7 @@ class PayoutDue(TypedDict):
 
 class PayoutVoided(TypedDict):
     """
-    `billing.payout.voided.v1`: There is no sale any more: its donor gets no share of it.
+    `billing.payout.voided.v1`: A sale was cancelled, so its donor gets no share.
     """
 
     payout_id: str
@@ -245,7 +245,7 @@ class PayoutVoided(TypedDict):
 
 class RefundCompleted(TypedDict):
     """
-    `billing.refund.completed.v1`: A buyer has the money or the coins back.
+    `billing.refund.completed.v1`: A refund in money or coins was completed.
     """
 
     refund_id: str
@@ -262,7 +262,7 @@ class RefundCompleted(TypedDict):
 
 class BuyingOrderExpired(TypedDict):
     """
-    `customer.buying_order.expired.v1`: An order was not paid in time; its products are free again.
+    `customer.buying_order.expired.v1`: An order was not paid in time; its products are available again.
     """
 
     order_id: str
@@ -277,7 +277,7 @@ class BuyingOrderPaidItem(TypedDict):
 
 class BuyingOrderPaid(TypedDict):
     """
-    `customer.buying_order.paid.v1`: The money or the coins for an order are taken.
+    `customer.buying_order.paid.v1`: A buying order was paid in money or coins.
     """
 
     order_id: str
@@ -294,7 +294,7 @@ class BuyingOrderPaid(TypedDict):
 
 class BuyingOrderPickUpDue(TypedDict):
     """
-    `customer.buying_order.pick_up_due.v1`: An order lies in its box and its time there is nearly over.
+    `customer.buying_order.pick_up_due.v1`: An order is in its box and its pick-up deadline is near.
     """
 
     order_id: str
@@ -307,7 +307,7 @@ class BuyingOrderPickUpDue(TypedDict):
 
 class BuyingOrderPickedUpAfterEnd(TypedDict):
     """
-    `customer.buying_order.picked_up_after_end.v1`: The clothes of a cancelled order were taken out of their box: its buyer has them and the money.
+    `customer.buying_order.picked_up_after_end.v1`: The clothes of a cancelled order were picked up although its buyer was refunded.
     """
 
     order_id: str
@@ -331,7 +331,7 @@ class BuyingOrderPlaced(TypedDict):
 
 class BuyingOrderStateChanged(TypedDict):
     """
-    `customer.buying_order.state_changed.v1`: A buying order that was paid came into another state, or one was cancelled.
+    `customer.buying_order.state_changed.v1`: A paid buying order changed its state, or a buying order was cancelled.
     """
 
     order_id: str
@@ -354,7 +354,7 @@ class BuyingOrderStateChanged(TypedDict):
 
 class DonatingOrderStateChanged(TypedDict):
     """
-    `customer.donating_order.state_changed.v1`: A donating order came into another state; deposits and checks of its items hang on it.
+    `customer.donating_order.state_changed.v1`: A donating order changed its state.
     """
 
     order_id: str
@@ -381,7 +381,7 @@ class ProfileChangedPreference(TypedDict):
 
 class ProfileChanged(TypedDict):
     """
-    `customer.profile.changed.v1`: A customer changed own body sizes or preferences. It tells them whole; the newest version counts.
+    `customer.profile.changed.v1`: A customer changed their body sizes or preferences. The data holds all of them; the newest version replaces older ones.
     """
 
     customer_id: str
@@ -398,7 +398,7 @@ class ReturnBuyingOrderStateChangedItem(TypedDict):
 
 class ReturnBuyingOrderStateChanged(TypedDict):
     """
-    `customer.return_buying_order.state_changed.v1`: The return of products of a buying order came into another state, or what a check of it gave became known after its end.
+    `customer.return_buying_order.state_changed.v1`: A return of purchased products changed its state, or its check result arrived after its end.
     """
 
     return_id: str
@@ -419,7 +419,7 @@ class ReturnBuyingOrderStateChanged(TypedDict):
 
 class ReturnDonatingOrderStateChanged(TypedDict):
     """
-    `customer.return_donating_order.state_changed.v1`: A return of a donation to its donor came into another state.
+    `customer.return_donating_order.state_changed.v1`: A return of a donation to its donor changed its state.
     """
 
     return_id: str
@@ -434,7 +434,7 @@ class ReturnDonatingOrderStateChanged(TypedDict):
 
 class BoxHeld(TypedDict):
     """
-    `locker.box.held.v1`: A box is held for the package of an order.
+    `locker.box.held.v1`: A box was reserved for the package of an order.
     """
 
     box_id: str
@@ -444,7 +444,7 @@ class BoxHeld(TypedDict):
 
 class DoorUsed(TypedDict):
     """
-    `locker.door.used.v1`: A door was opened by a grant and closed again, and what it was opened for is done.
+    `locker.door.used.v1`: A door was opened with a grant and closed again, and the purpose of the grant was fulfilled.
     """
 
     right_id: str
@@ -465,7 +465,7 @@ class LocationThresholdReachedDeposit(TypedDict):
 
 class LocationThresholdReached(TypedDict):
     """
-    `locker.location.threshold_reached.v1`: So many boxes of a location are filled, or one for so long, that they are to be collected.
+    `locker.location.threshold_reached.v1`: The number of occupied boxes of a location, or the age of a deposit, reached the threshold for a collection.
     """
 
     location_id: str
@@ -477,7 +477,7 @@ class LocationThresholdReached(TypedDict):
 
 class HoldReleased(TypedDict):
     """
-    `shopping.hold.released.v1`: The products of an order are no longer held for it.
+    `shopping.hold.released.v1`: The products of an order are no longer held.
     """
 
     order_id: str
@@ -488,7 +488,7 @@ class HoldReleased(TypedDict):
 
 class HoldSold(TypedDict):
     """
-    `shopping.hold.sold.v1`: The held products of an order are sold to its buyer.
+    `shopping.hold.sold.v1`: The held products of an order were sold to its buyer.
     """
 
     order_id: str
@@ -518,7 +518,7 @@ class ProductSoldDonation(TypedDict):
 
 class ProductSold(TypedDict):
     """
-    `shopping.product.sold.v1`: A product was sold for good.
+    `shopping.product.sold.v1`: A product was sold, and its sale can no longer be returned.
     """
 
     product_id: str
