@@ -8,5 +8,3 @@ from services.auth.registry import registry
 from services.auth.sessions import jobs as session_jobs
 
 __all__ = ["notification_events", "notification_jobs", "password_jobs", "registry", "retention", "session_jobs"]
-
-registry.publishes("auth.user.registered.v1", "auth.staff.changed.v1", "auth.audit.recorded.v1")

@@ -176,7 +176,7 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     assert employee.told("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
     good: Json = {"result": "good", "notes": "Like new."}
-    assert refused(employee, "POST", result, 409, json=good) == "illegal-move"
+    assert refused(employee, "POST", result, 409, json=good) == "illegal-transition"
     assert refused(scene.deliveryman, "POST", result, 403, json=good) == "forbidden"
     employee.scan(package["tracking_code"])
     good["photo_ids"] = [employee.upload_photo(result.replace("/result", "/photos"), coat_picture())]
@@ -226,10 +226,10 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
 
     factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
     made = scene.manager.call("POST", "/admin/v1/factories", json=factory, headers=idempotency_key(), expect=201)
-    hand_over = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
+    handover = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
     employee = scene.employee
-    employee.call("POST", "/admin/v1/hand-overs", json=hand_over, headers=idempotency_key(), expect=201)
-    again = refused(employee, "POST", "/admin/v1/hand-overs", 409, json=hand_over, headers=idempotency_key())
+    employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
+    again = refused(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert again == "not-for-recycling"
     donor.donation_in_state(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
@@ -299,7 +299,7 @@ def test_a_deposit_is_taken_out_again_once_the_fee_is_paid(donor: Customer, new_
 def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCustomer, scene: Scene) -> None:
     order = scene.donate(donor)
     too_early = donor.return_donation(order["id"], scene.location_id, expect=409)
-    assert too_early["type"].endswith("/illegal-move")
+    assert too_early["type"].endswith("/illegal-transition")
     package = scene.collect(donor, order["id"])
     scene.check(package, "good")
     donor.donation_in_state(order["id"], "checked_good")

@@ -10,6 +10,22 @@ from typing import Any
 from libs.chassis import clock, logs
 from libs.chassis.db import unit_of_work
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE, Deadline
+from libs.chassis.event_types import (
+    BuyingOrderExpired,
+    BuyingOrderPaid,
+    BuyingOrderPickUpDue,
+    BuyingOrderStateChanged,
+    CouponIssued,
+    DonatingOrderStateChanged,
+    FeeDue,
+    PaymentVoided,
+    PayoutDue,
+    PayoutVoided,
+    RefundCompleted,
+    ReturnBuyingOrderStateChanged,
+    ReturnDonatingOrderStateChanged,
+    WorkOrderStateChanged,
+)
 from libs.chassis.events import Event
 from libs.chassis.money import Money, sum_money
 from services.auth.notifications import mail_server, outgoing_messages
@@ -49,7 +65,7 @@ DONATION_RETURN_TEMPLATES = {
 
 
 @registry.handles("customer.buying_order.paid.v1")
-def send_receipt(event: Event) -> None:
+def send_receipt(event: Event[BuyingOrderPaid]) -> None:
     """Send the receipt with the link to cancel or return (story b-bu-05)."""
     data = event.data
     notify(
@@ -66,13 +82,13 @@ def send_receipt(event: Event) -> None:
 
 
 @registry.handles("customer.buying_order.expired.v1")
-def notify_order_expired(event: Event) -> None:
+def notify_order_expired(event: Event[BuyingOrderExpired]) -> None:
     order_id = event.data["order_id"]
     notify(event.data["buyer_id"], "order-expired", f"expired-{order_id}", order_id=order_id)
 
 
 @registry.handles("customer.buying_order.state_changed.v1")
-def notify_order_state(event: Event) -> None:
+def notify_order_state(event: Event[BuyingOrderStateChanged]) -> None:
     data = event.data
     if template := ORDER_TEMPLATES.get(data["state"]):
         notify(
@@ -89,7 +105,7 @@ def notify_order_state(event: Event) -> None:
 
 
 @registry.handles("customer.buying_order.pick_up_due.v1")
-def remind_of_pick_up(event: Event) -> None:
+def remind_of_pick_up(event: Event[BuyingOrderPickUpDue]) -> None:
     data = event.data
     notify(
         data["buyer_id"],
@@ -102,7 +118,7 @@ def remind_of_pick_up(event: Event) -> None:
 
 
 @registry.handles("customer.return_buying_order.state_changed.v1")
-def notify_return_state(event: Event) -> None:
+def notify_return_state(event: Event[ReturnBuyingOrderStateChanged]) -> None:
     data = event.data
     is_force_cancelled = data["state"] == "refund_decided" and data["is_given_up"]
     template = "return-force-cancelled" if is_force_cancelled else RETURN_TEMPLATES.get(data["state"])
@@ -123,7 +139,7 @@ def notify_return_state(event: Event) -> None:
 
 
 @registry.handles("customer.donating_order.state_changed.v1")
-def notify_donation_state(event: Event) -> None:
+def notify_donation_state(event: Event[DonatingOrderStateChanged]) -> None:
     data = event.data
     template = DONATION_TEMPLATES.get(data["state"])
     if template is None or data["previous_state"] == "draft":  # nobody is notified of a deleted draft
@@ -135,7 +151,7 @@ def notify_donation_state(event: Event) -> None:
 
 
 @registry.handles("customer.return_donating_order.state_changed.v1")
-def notify_donation_return_state(event: Event) -> None:
+def notify_donation_return_state(event: Event[ReturnDonatingOrderStateChanged]) -> None:
     data = event.data
     if template := DONATION_RETURN_TEMPLATES.get(data["state"]):
         dedupe_id = f"{template}-{data['return_id']}"
@@ -143,7 +159,7 @@ def notify_donation_return_state(event: Event) -> None:
 
 
 @registry.handles("billing.payment.voided.v1")
-def notify_payment_voided(event: Event) -> None:
+def notify_payment_voided(event: Event[PaymentVoided]) -> None:
     """Notify the buyer once of the payment and once of the sale: the payment can end before the sale does."""
     data = event.data
     subject = "unpaid" if data["reason_code"] == "sale_not_paid" else "voided"
@@ -158,7 +174,7 @@ def notify_payment_voided(event: Event) -> None:
 
 
 @registry.handles("billing.refund.completed.v1")
-def notify_refund_completed(event: Event) -> None:
+def notify_refund_completed(event: Event[RefundCompleted]) -> None:
     data = event.data
     notify(
         data["buyer_id"],
@@ -171,14 +187,14 @@ def notify_refund_completed(event: Event) -> None:
 
 
 @registry.handles("billing.fee.due.v1")
-def notify_fee_due(event: Event) -> None:
+def notify_fee_due(event: Event[FeeDue]) -> None:
     data = event.data
     amount, dedupe_id = Money.from_dict(data["amount"]), f"fee-{data['fee_id']}"
     notify(data["payer_id"], "fee-due", dedupe_id, kind=data["kind"], order_id=data["order_id"], amount=amount)
 
 
 @registry.handles("billing.coupon.issued.v1")
-def notify_coupon_issued(event: Event) -> None:
+def notify_coupon_issued(event: Event[CouponIssued]) -> None:
     data = event.data
     value, valid_until = Money.from_dict(data["value"]), _parse_deadline(data["valid_until"], DEFAULT_TIME_ZONE)
     dedupe_id = f"coupon-{data['coupon_id']}"
@@ -186,23 +202,22 @@ def notify_coupon_issued(event: Event) -> None:
 
 
 @registry.handles("billing.payout.due.v1")
-def notify_payout_due(event: Event) -> None:
-    _notify_payout(event, "payout-due", f"payout-{event.data['payout_id']}")
+def notify_payout_due(event: Event[PayoutDue]) -> None:
+    _notify_payout(event.data, "payout-due", f"payout-{event.data['payout_id']}")
 
 
 @registry.handles("billing.payout.voided.v1")
-def notify_payout_voided(event: Event) -> None:
-    _notify_payout(event, "payout-voided", f"payout-void-{event.data['payout_id']}")
+def notify_payout_voided(event: Event[PayoutVoided]) -> None:
+    _notify_payout(event.data, "payout-voided", f"payout-voided-{event.data['payout_id']}")
 
 
-def _notify_payout(event: Event, template: str, dedupe_id: str) -> None:
-    data = event.data
+def _notify_payout(data: PayoutDue | PayoutVoided, template: str, dedupe_id: str) -> None:
     amount = Money.from_dict(data["amount"])
     notify(data["person_id"], template, dedupe_id, amount=amount, order_id=data["order_id"])
 
 
 @registry.handles("admin.work_order.state_changed.v1")
-def notify_work_order_assigned(event: Event) -> None:
+def notify_work_order_assigned(event: Event[WorkOrderStateChanged]) -> None:
     """Notify the assignee, again at each assignment (stories mf-co-01, mf-so-01, mf-po-01, mf-cho-01)."""
     data = event.data
     if data["state"] != "assigned" or data["assignee_id"] is None:
