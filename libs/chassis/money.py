@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -42,7 +42,7 @@ class Money:
         return {"amount": self.amount, "currency": self.currency}
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Money:
+    def from_dict(cls, value: Mapping[str, Any]) -> Money:
         return cls(int(value["amount"]), str(value["currency"]))
 
     def format(self, locale: str = DEFAULT_LOCALE) -> str:

@@ -11,7 +11,7 @@ from services.auth.tables import Base
 
 
 def make_token_exchange() -> Any:
-    """Return the token exchange, which only the web process serves; SettingsError without usable keys or clients."""
+    """Return the token exchange, which only the web process serves; SettingsError without keys or clients."""
     from services.auth.oauth import service_clients
     from services.auth.tokens.signing_keys import load_signing_keys
     from services.auth.tokens.token_exchange import exchange_token

@@ -8,8 +8,8 @@ class Base(DeclarativeBase):
 
 
 import services.auth.accounts.tables  # noqa: E402
-import services.auth.notifications.tables
-import services.auth.oauth.tables
-import services.auth.passwords.tables
-import services.auth.roles.tables
-import services.auth.sessions.tables  # noqa: F401
+import services.auth.notifications.tables  # noqa: E402
+import services.auth.oauth.tables  # noqa: E402
+import services.auth.passwords.tables  # noqa: E402
+import services.auth.roles.tables  # noqa: E402
+import services.auth.sessions.tables  # noqa: E402,F401

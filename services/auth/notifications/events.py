@@ -1,6 +1,7 @@
 """Which event notifies whom, with which template, and the delivery of mails.
 
-To add a notification, add a template to `templates/` and its name here: to the table of a lifecycle, or in a handler.
+To add a notification, add a template to `templates/` and its name here: to the table of a lifecycle, or in a
+handler.
 """
 
 from __future__ import annotations
@@ -124,7 +125,6 @@ def notify_return_state(event: Event[ReturnBuyingOrderStateChanged]) -> None:
     template = "return-force-cancelled" if is_force_cancelled else RETURN_TEMPLATES.get(data["state"])
     if template is None:
         return
-    has_refund = data["refund"] is not None and data["refund"]["amount"] > 0
     good = [Money.from_dict(item["price"]) for item in data["items"] if item["result"] == "good"]
     notify(
         data["buyer_id"],
@@ -132,7 +132,7 @@ def notify_return_state(event: Event[ReturnBuyingOrderStateChanged]) -> None:
         f"{template}-{data['return_id']}",
         order_id=data["order_id"],
         location=data["location_name"],
-        refund=Money.from_dict(data["refund"]) if has_refund else None,
+        refund=Money.from_dict(data["refund"]) if data["refund"] and data["refund"]["amount"] > 0 else None,
         bad_items=[item["title"] for item in data["items"] if item["result"] == "bad"],
         refund_of_good_items=sum_money(good, good[0].currency) if good else None,
     )

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 10
 
 
 class MailServerUnavailable(Exception):
-    """The mail server did not accept the mail for now. The message is only a class name, so that no address is logged."""
+    """The mail server did not accept the mail for now. Its text is a class name, so that no address is logged."""
 
 
 class RecipientRejected(Exception):

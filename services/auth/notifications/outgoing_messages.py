@@ -1,9 +1,9 @@
 """The queue of outgoing messages: rows that are written with their cause, dispatched and delivered.
 
-A message is dispatched to SNS, which delivers SMS and push messages; a mail goes on to the queue `mail`, whose consumer
-hands it to the mail server. A mail that is not delivered in time is dispatched again, because a queue can lose it; its
-row prevents duplicates. Only a crash between the acceptance by SNS or the mail server and the update of the row
-duplicates a message, because losing it would be worse.
+A message is dispatched to SNS, which delivers SMS and push messages; a mail goes on to the queue `mail`, whose
+consumer hands it to the mail server. A mail that is not delivered in time is dispatched again, because a queue can
+lose it; its row prevents duplicates. Only a crash between the acceptance by SNS or the mail server and the update
+of the row duplicates a message, because losing it would be worse.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def retry_after(attempts: int) -> timedelta:
 
 def postpone(message: OutgoingMessage) -> None:
     """Retry soon, without counting the attempt: SNS accepts no message at all."""
-    pending = update(OutgoingMessage).where(
-        OutgoingMessage.id == message.id, OutgoingMessage.due_at.is_not(None)
-    )
+    pending = update(OutgoingMessage).where(OutgoingMessage.id == message.id, OutgoingMessage.due_at.is_not(None))
     session().execute(pending.values(due_at=clock.now() + PAUSE_DURING_OUTAGE, attempts=message.attempts))
 
 

@@ -25,12 +25,10 @@ def require_capacity(user_id: str) -> None:
 
 
 def assign(user_id: str, platform: str, endpoint_arn: str) -> PushDevice:
-    """Add a device to the user; a known device moves to the user, so that its former user's messages stay private."""
+    """Add a device to the user. A known device moves to the user, so it gets no messages of its former user."""
     device = session().scalar(select(PushDevice).where(PushDevice.endpoint_arn == endpoint_arn))
     if device is None:
-        device = PushDevice(
-            id=new_id("dev"), platform=platform, endpoint_arn=endpoint_arn, created_at=clock.now()
-        )
+        device = PushDevice(id=new_id("dev"), platform=platform, endpoint_arn=endpoint_arn, created_at=clock.now())
         session().add(device)
     device.user_id = user_id
     return device

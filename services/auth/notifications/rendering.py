@@ -26,7 +26,10 @@ def render(template: str, locale: str = DEFAULT_LOCALE, **values: Any) -> tuple[
 @cache
 def _environment() -> Environment:
     return Environment(  # noqa: S701 plain text, no HTML
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True, finalize=_localise
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=_localise,
     )
 
 

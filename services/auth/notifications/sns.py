@@ -27,7 +27,9 @@ def send_sms(phone_number: str, subject: str, text: str) -> None:
     message = text if subject in text else f"{subject}. {text}"
     attributes = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
     try:
-        topology.aws("sns").publish(PhoneNumber=phone_number, Message=message[:MAX_SMS_LENGTH], MessageAttributes=attributes)
+        topology.aws("sns").publish(
+            PhoneNumber=phone_number, Message=message[:MAX_SMS_LENGTH], MessageAttributes=attributes
+        )
     except ClientError as error:
         raise _translate(error) from None
 
@@ -47,7 +49,7 @@ def send_push(endpoint_arn: str, subject: str, text: str) -> None:
 
 
 def create_endpoint(platform: str, device_token: str) -> str:
-    """Register a device and return the ARN of its endpoint; PushNotSupported without an application for its platform."""
+    """Register a device and return the ARN of its endpoint; PushNotSupported for an unknown platform."""
     application = auth_settings().push_application_arns.get(platform)
     if application is None:
         raise PushNotSupported(f"there is no application for {platform}")

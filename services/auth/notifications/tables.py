@@ -67,8 +67,8 @@ class OutgoingMessage(Base):
 
     `id` is the deduplication id up to the final delivery: a message is delivered once. `recipient` is an email
     address, a phone number or the ARN of a device. `due_at` is the time of the next dispatch; None once the message
-    is delivered or permanently rejected. `claimed_until` is set while a worker delivers it. The text is deleted after
-    delivery.
+    is delivered or permanently rejected. `claimed_until` is set while a worker delivers it. The text is deleted
+    after delivery.
     """
 
     __tablename__ = "outgoing_messages"

@@ -71,7 +71,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         )
 
     def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
-        """Find an unused code of this client. Reuse of a code revokes the session that it opened (RFC 9700, 4.5)."""
+        """Find an unused code of this client. Reuse of a code revokes its session (RFC 9700, 4.5)."""
         row = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
         if row is None or row.client_id != client.client_id or row.expires_at <= clock.now():
             return None

@@ -8,7 +8,7 @@ LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
 
 
 def is_safe_redirect_uri(uri: str) -> bool:
-    """Return whether the URI uses https (RFC 9700, 2.1), or is on a loopback address for a native app (RFC 8252, 8.3)."""
+    """Return whether the URI uses https (RFC 9700, 2.1) or a loopback address, for native apps (RFC 8252, 8.3)."""
     parts = _split(uri)
     if parts is None or not parts.hostname or parts.fragment or "@" in parts.netloc:
         return False

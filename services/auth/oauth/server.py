@@ -33,9 +33,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
     def query_token(self, token_string: str, token_type_hint: str | None) -> StoredToken | None:
         return find_token(token_string)
 
-    def check_permission(
-        self, token: StoredToken, client: RegisteredClient | ServiceClient, request: Any
-    ) -> bool:
+    def check_permission(self, token: StoredToken, client: RegisteredClient | ServiceClient, request: Any) -> bool:
         """Allow a client to introspect its own tokens only, and our services to introspect all."""
         return isinstance(client, ServiceClient) or token.check_client(client)
 

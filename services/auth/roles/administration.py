@@ -90,9 +90,7 @@ def require_role_administrator() -> None:
         select(User.id)
         .join(UserRole, UserRole.user_id == User.id)
         .join(RolePermission, RolePermission.role == UserRole.role)
-        .where(
-            User.kind == "internal", User.state == "active", RolePermission.permission.in_(ROLE_ADMINISTRATION)
-        )
+        .where(User.kind == "internal", User.state == "active", RolePermission.permission.in_(ROLE_ADMINISTRATION))
         .group_by(User.id)
         .having(func.count(RolePermission.permission.distinct()) == len(ROLE_ADMINISTRATION))
     )

@@ -40,7 +40,7 @@ def _read(path: Path) -> dict[str, Permission]:
 
 
 def find_permissions(user: User) -> list[str]:
-    """Return the sorted permissions of a user's roles. A role that is meant for the other kind of user grants none."""
+    """Return the sorted permissions of a user's roles. A role for the other kind of user grants none."""
     granted = select(RolePermission.permission).join(Role, Role.name == RolePermission.role)
     own = granted.where(Role.name.in_(user.role_names), Role.kind == user.kind)
     return sorted(session().scalars(own.distinct()))

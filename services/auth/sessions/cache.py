@@ -1,9 +1,9 @@
 """The session cache in ElastiCache, which lets the token exchange answer with one read.
 
-An entry holds the signed JWT, its expiry and the version of the permissions that it was signed with. A revoked token
-leaves a tombstone. A token exchange that has read the database before the revocation cannot overwrite it, because an
-exchange writes only where there is no entry, or where the entry is still the one that it has read. Each change of
-permissions increments their version, so that JWTs of an older version are signed again on their next use.
+An entry holds the signed JWT, its expiry and the version of the permissions that it was signed with. A revoked
+token leaves a tombstone. A token exchange that has read the database before the revocation cannot overwrite it,
+because an exchange writes only where there is no entry, or where the entry is still the one that it has read. Each
+change of permissions increments their version, so that JWTs of an older version are signed again on their next use.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Slow down password guessing, per account and per source address.
 
 The first five failures of an account are free, and the first fifty of an address, which many people may share. Each
-further failure doubles the wait, up to fifteen minutes. An attempt is counted before its password is checked, so that
-concurrent attempts gain nothing; a right password resets the account and takes its own attempt off the address.
-For IPv6 the network is counted, because a subscriber has a whole one. Unknown accounts are counted like known ones, so
-the wait reveals nothing. Customers and staff are counted separately: nobody on the internet can lock out a manager.
+further failure doubles the wait, up to fifteen minutes. An attempt is counted before its password is checked, so
+that concurrent attempts gain nothing; a right password resets the account and takes its own attempt off the
+address. For IPv6 the network is counted, because a subscriber has a whole one. Unknown accounts are counted like
+known ones, so the wait reveals nothing. Customers and staff are counted separately: nobody on the internet can lock
+out a manager.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class _Counter:
 
 
 def count_attempt(kind: str, email: str) -> dict[str, int]:
-    """Count an attempt. Return the seconds to wait if it fails, by what is locked then: account, address or nothing.
+    """Count an attempt. Return the seconds to wait if it fails, by what it locks: account, address or nothing.
 
     The caller commits before it checks the password.
 

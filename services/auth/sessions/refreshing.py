@@ -49,9 +49,7 @@ def refresh(refresh_token: str, kind: str, client_id: str | None = None) -> Issu
 
 def _rotate(token: RefreshToken, found: Session, refresh_token: str) -> IssuedTokens:
     """Issue new tokens and keep them, encrypted, until the next rotation of the session."""
-    earlier = update(RefreshToken).where(
-        RefreshToken.session_id == found.id, RefreshToken.replacement.is_not(None)
-    )
+    earlier = update(RefreshToken).where(RefreshToken.session_id == found.id, RefreshToken.replacement.is_not(None))
     session().execute(earlier.values(replacement=None))
     token.used_at = clock.now()
     replaced_token_hash = found.token_hash

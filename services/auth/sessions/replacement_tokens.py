@@ -1,7 +1,7 @@
 """Encrypt the tokens that replace a refresh token, so that concurrent refreshes get the same ones.
 
-Only hashes of tokens are stored, so the new tokens could not be returned a second time. They are therefore stored as
-a JWE (RFC 7516, `dir` with A256GCM) whose key is derived from the replaced refresh token by HMAC-SHA256. The
+Only hashes of tokens are stored, so the new tokens could not be returned a second time. They are therefore stored
+as a JWE (RFC 7516, `dir` with A256GCM) whose key is derived from the replaced refresh token by HMAC-SHA256. The
 database has only the SHA-256 of that token, so it cannot decrypt the replacement.
 """
 

@@ -7,7 +7,7 @@ While ElastiCache is unavailable the token exchange reads the database, so a rev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -71,7 +71,7 @@ def invalidate_permissions() -> None:
     _update_cache([None])
 
 
-def _update_cache(token_hashes: list[str | None] | list[str]) -> None:
+def _update_cache(token_hashes: Sequence[str | None]) -> None:
     session().add_all(SessionCacheUpdate(id=str(uuid7()), token_hash=value) for value in token_hashes)
     after_commit(lambda: _send_to_cache(token_hashes))
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class Session(Base):
-    """A log-in of a user, or the access that was granted to an OAuth client. Only SHA-256 hashes of tokens are stored.
+    """A log-in of a user, or the access that an OAuth client was granted. Only SHA-256 hashes of tokens are stored.
 
     `user_id` is None for a service account, `client_id` is None for our own front ends. `scope` limits what an
-    application may do; None is no limit. The access token expires at `access_expires_at`, the session at `expires_at`.
+    application may do; None is no limit. The access token expires at `access_expires_at`, the session at
+    `expires_at`.
     """
 
     __tablename__ = "sessions"

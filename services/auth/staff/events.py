@@ -9,7 +9,5 @@ from services.auth.registry import registry
 
 def publish_staff_changed(user: User) -> None:
     """Publish the name, roles and state of an internal user; the admin domain assigns work accordingly."""
-    data = StaffChanged(
-        user_id=user.id, full_name=user.full_name or "", roles=user.role_names, state=user.state
-    )
+    data = StaffChanged(user_id=user.id, full_name=user.full_name or "", roles=user.role_names, state=user.state)
     registry.publish("auth.staff.changed.v1", subject=user.id, data=data)

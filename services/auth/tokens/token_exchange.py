@@ -1,8 +1,8 @@
 """The token exchange: a gateway sends the opaque token of a request and gets the JWT for the services.
 
 It is called for every request, so it is a plain ASGI application beside the contract, which makes one asynchronous
-read of ElastiCache when the session is cached. Envoy's `ext_authz` calls `/exchange/<gateway>/<path of the request>`
-with the request's method and Authorization header.
+read of ElastiCache when the session is cached. Envoy's `ext_authz` calls `/exchange/<gateway>/<path of the
+request>` with the request's method and Authorization header.
 """
 
 from __future__ import annotations

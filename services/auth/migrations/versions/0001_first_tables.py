@@ -307,9 +307,7 @@ def _create_notification_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_outgoing_messages_due_at", "outgoing_messages", ["due_at"])
-    op.create_index(
-        "ix_outgoing_messages_recipient_created_at", "outgoing_messages", ["recipient", "created_at"]
-    )
+    op.create_index("ix_outgoing_messages_recipient_created_at", "outgoing_messages", ["recipient", "created_at"])
     op.create_index("ix_outgoing_messages_created_at", "outgoing_messages", ["created_at"])
 
 
