@@ -62,7 +62,7 @@ def take(work_order: WorkOrder, photo_ids: Sequence[str]) -> None:
         if photo is None or photo.work_order_id != work_order.id:
             detail = "announce the photo first, and upload it"
             raise UnknownPhoto(detail, errors=[{"pointer": f"/photo_ids/{position}", "detail": detail}])
-        uploads.measured(photo_bucket(), photo)
+        uploads.measure_upload(photo_bucket(), photo)
         taken.append({"id": photo.id, "key": photo.key})
     work_order.photo_keys = taken
 
@@ -74,7 +74,7 @@ def _require_at_most(count: int) -> None:
 
 def address_of(key: str) -> str:
     """Where the photo can be read for a quarter of an hour."""
-    return photo_bucket().presigned_address(key, ADDRESS_VALID_SECONDS)
+    return photo_bucket().presigned_url(key, ADDRESS_VALID_SECONDS)
 
 
 def photo_bucket() -> Bucket:

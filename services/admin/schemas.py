@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
-from libs.chassis.uploads import form_for
+from libs.chassis.uploads import create_form
 from services.admin import packing_orders
 from services.admin.check_photos import address_of, photo_bucket
 from services.admin.employees import kinds_of, load_of
@@ -46,7 +46,7 @@ def _photos(work_order: WorkOrder) -> list[dict[str, str]]:
 
 class CheckPhotoUploadSchema(Schema):
     photo_id = fields.String(attribute="id")
-    upload = fields.Function(lambda photo: form_for(photo_bucket(), photo))
+    upload = fields.Function(lambda photo: create_form(photo_bucket(), photo))
     expires_at = fields.Function(lambda photo: rfc3339(photo.expires_at))
 
 
