@@ -13,7 +13,7 @@ from services.locker.tables import Base
 
 
 class Activity(Base):
-    """One entry of the log of a location, for staff. `details` holds what only some kinds have, such as a reason."""
+    """An entry of the activity log of a location; `details` holds what only some kinds have, such as a reason."""
 
     __tablename__ = "activity"
     __table_args__ = (

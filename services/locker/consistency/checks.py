@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
+from libs.chassis.event_types import DonatingOrderStateChanged
 from libs.chassis.events import Event
 from libs.chassis.service_client import peer
 from services.locker.boxes import storage
@@ -30,7 +31,7 @@ def find_held_boxes(after: str, limit: int) -> Sequence[str]:
     return _orders_of_boxes(after, limit, Box.state == "held", Box.held_since < stuck_before())
 
 
-def release_cancelled_donation(event: Event) -> None:
+def release_cancelled_donation(event: Event[DonatingOrderStateChanged]) -> None:
     """Release the held box of a cancelled donation, whatever state the donation had before."""
     box_holds.release(event.data["order_id"])
 

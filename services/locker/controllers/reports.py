@@ -75,5 +75,5 @@ def _receive(location: Location, event: dict[str, Any]) -> None:
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether the database or a conflict with another request failed, so that the controller must repeat the report."""
+    """Whether the controller must repeat the report, because the database or a conflicting request failed it."""
     return isinstance(error, (IntegrityError, StaleDataError, Unavailable)) or is_disconnect(error)

@@ -59,9 +59,7 @@ def void_by_order(order_id: str, *purposes: str) -> list[DoorRight]:
 def _end(right: DoorRight, transition: str) -> None:
     """End a right and void the grants that were issued for it."""
     right.state, right.ended_at = LIFECYCLE.apply(right.state, transition), clock.now()
-    issued = update(Grant).where(
-        Grant.right_id == right.id, Grant.state.in_(grant_rules.LIFECYCLE.sources("void"))
-    )
+    issued = update(Grant).where(Grant.right_id == right.id, Grant.state.in_(grant_rules.LIFECYCLE.sources("void")))
     session().execute(issued.values(state="void"))
 
 

@@ -20,8 +20,8 @@ from services.locker.holds import box_holds, deliveries, deposits
 def apply_closed_door(right: DoorRight, box: Box, is_occupied: bool) -> bool:
     """Apply a door that was closed; return whether the purpose of its right is fulfilled.
 
-    A deposit that leaves the box empty or a collection that leaves it full changes nothing: the right stays open, or
-    void if it was voided while the door was open. Otherwise the right is used.
+    A deposit that leaves the box empty or a collection that leaves it full changes nothing: the right stays open,
+    or void if it was voided while the door was open. Otherwise the right is used.
     """
     if IS_OCCUPIED_AFTER[right.purpose] != is_occupied:
         return False
@@ -40,7 +40,7 @@ def apply_closed_door(right: DoorRight, box: Box, is_occupied: bool) -> bool:
 
 
 def block_late_deposit(right: DoorRight, box: Box) -> None:
-    """Take an otherwise empty box out of service in which clothes were left behind a door that was opened too late."""
+    """Take a box out of service, because clothes were left behind a door that was opened too late."""
     if box.state not in ("free", "held"):
         return
     held_for = box.held_for_order_id
@@ -52,8 +52,8 @@ def block_late_deposit(right: DoorRight, box: Box) -> None:
 def _fill(box: Box, right: DoorRight) -> bool:
     """Assign clothes that were left in a box to the order of the right; False when that is impossible.
 
-    If another order holds the box by now, that order gets another box. A box that is occupied keeps the package that
-    it has. If the order's package is in another box already, this box is out of service until staff has looked.
+    If another order holds the box by now, that order gets another box. An occupied box keeps its package. If the
+    order's package is in another box already, this box is out of service until staff has looked.
     """
     order_id, held_for = right.order_id, box.held_for_order_id
     if (box.state, held_for) == ("held", order_id):
@@ -76,7 +76,7 @@ def _fill(box: Box, right: DoorRight) -> bool:
 
 
 def _hold_another_box(order_id: str, location_id: str) -> None:
-    """Hold another box for an order, and issue the rights to the same person, since its box has other clothes in it."""
+    """Hold another box for an order whose box has other clothes in it, with the rights of the same person."""
     voided = rights.void_by_order(order_id)
     person_id = voided[0].person_id if voided else None
     if order_id.startswith(("bor_", "rdo_")):

@@ -39,9 +39,7 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
     return box
 
 
-def _wait_for_box(
-    request: BoxRequest | None, order_id: str, location_id: str, deliveryman_id: str | None
-) -> None:
+def _wait_for_box(request: BoxRequest | None, order_id: str, location_id: str, deliveryman_id: str | None) -> None:
     if request is None:
         request = BoxRequest(order_id=order_id, location_id=location_id, requested_at=clock.now())
         session().add(request)

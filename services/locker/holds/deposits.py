@@ -35,7 +35,7 @@ def _allow_deposit(box: Box, order_id: str, person_id: str) -> None:
 
 
 def reclaim(order_id: str) -> Box | None:
-    """Stop the collection of a deposit that its donor cancels (story rd-c-02); None when it was taken out already."""
+    """Stop the collection of a deposit that its donor cancels (story rd-c-02); None if it was collected already."""
     box = storage.lock_by_order(order_id)
     if box is None or box.state != "occupied":
         return None

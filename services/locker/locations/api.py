@@ -52,4 +52,4 @@ def _columns(body: dict[str, Any]) -> dict[str, Any]:
     columns = {name: value for name, value in body.items() if name not in ("address", "position")}
     if position := body.get("position"):
         columns |= {"latitude": position["lat"], "longitude": position["lon"]}
-    return columns | body.get("address", {})
+    return {**columns, **body.get("address", {})}

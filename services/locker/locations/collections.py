@@ -29,7 +29,8 @@ def request_due_collection(location: Location) -> None:
         Box.location_id == location.id, Box.state == "occupied", Box.awaits_collection.is_(True)
     )
     waiting = list(session().scalars(deposits.order_by(Box.id).limit(MAX_DEPOSITS).with_for_update()))
-    if not is_collection_due([box.waiting_since for box in waiting], location.threshold, _latest_start()):
+    waiting_since = [box.waiting_since for box in waiting if box.waiting_since is not None]
+    if not is_collection_due(waiting_since, location.threshold, _latest_start()):
         return
     by_deliveryman: dict[str | None, list[Box]] = defaultdict(list)
     for box in waiting:

@@ -9,7 +9,10 @@ EARTH_RADIUS_M = 6_371_008.8  # mean radius (IUGG)
 
 
 def distance_m(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> int:
-    """Great-circle distance in metres between two points in degrees (haversine formula, valid at the poles and the date line)."""
+    """Great-circle distance in metres between two points in degrees, also at the poles and across the date line.
+
+    Haversine formula (https://en.wikipedia.org/wiki/Haversine_formula).
+    """
     phi, other_phi = radians(latitude), radians(other_latitude)
     half_height = sin((other_phi - phi) / 2) ** 2
     half_width = sin(radians(other_longitude - longitude) / 2) ** 2

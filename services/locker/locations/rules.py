@@ -13,8 +13,6 @@ def is_online(controller_seen_at: datetime | None, now: datetime) -> bool:
     return controller_seen_at is not None and now - controller_seen_at < CONTROLLER_TIMEOUT
 
 
-def is_collection_due(waiting_since: Sequence[datetime | None], threshold: int, latest_start: datetime) -> bool:
+def is_collection_due(waiting_since: Sequence[datetime], threshold: int, latest_start: datetime) -> bool:
     """Whether the waiting deposits reach the threshold, or one has waited since before `latest_start`."""
-    return len(waiting_since) >= threshold or any(
-        since is not None and since < latest_start for since in waiting_since
-    )
+    return len(waiting_since) >= threshold or any(since < latest_start for since in waiting_since)
