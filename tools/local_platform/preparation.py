@@ -46,7 +46,7 @@ def prepare(layout: Layout) -> None:
             if name == "shopping":
                 importlib.import_module("services.shopping.photo_store").photo_bucket().ensure()
             if name == "admin":
-                importlib.import_module("services.admin.check_photos").photo_bucket().ensure()
+                importlib.import_module("services.admin.checks.photos").photo_bucket().ensure()
             if name == "customer":
                 importlib.import_module("services.customer.donation_photos").photo_bucket().ensure()
             messaging.forget_queues()
