@@ -34,7 +34,7 @@ def register(email: str, password: str, full_name: str, purposes: Iterable[str],
     if "terms" not in consents:
         detail = "consent to the purpose 'terms' is required to open an account"
         raise Unprocessable(detail, errors=[{"pointer": "/consents", "detail": detail}])
-    address = email_addresses.required(email)
+    address = email_addresses.require_valid(email)
     rules.require_strong(password, address)
     password_hash = hashing.hash_password(password)
     existing = users.find_by_email(email)

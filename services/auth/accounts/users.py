@@ -25,14 +25,14 @@ class Credentials:
 
 def find_by_email(email: str) -> User | None:
     """Find the user with exactly this address; MariaDB's collation compares more loosely (é equals e)."""
-    address = email_addresses.comparable(email)
+    address = email_addresses.normalize_for_lookup(email)
     matches = session().scalars(select(User).where(User.email == address))
     return next((user for user in matches if user.email == address), None)
 
 
 def find_credentials(email: str, kind: str) -> Credentials | None:
     """Find the credentials of a user of `kind`, by one query that takes as long for an unknown address."""
-    address = email_addresses.comparable(email)
+    address = email_addresses.normalize_for_lookup(email)
     query = select(User.id, User.password_hash, User.email).where(User.email == address, User.kind == kind)
     rows = session().execute(query).all()
     return next((Credentials(row.id, row.password_hash) for row in rows if row.email == address), None)

@@ -35,7 +35,7 @@ def find_preferences(user_id: str) -> NotificationPreferences:
 
 def set_locale(user_id: str, tag: str) -> None:
     """Set the locale for amounts and dates; BadRequest for an unknown one."""
-    locale = locales.known(tag)
+    locale = locales.normalize_tag(tag)
     if locale is None:
         detail = "this locale is not supported"
         raise BadRequest(detail, errors=[{"pointer": "/locale", "detail": detail}])

@@ -55,7 +55,7 @@ def set_password_by_link(token: str, password: str, password_hash: str, kind: st
 
 def request_reset(email: str) -> None:
     """Store a request for a link. A job looks up the account, so that response times reveal nothing about it."""
-    email_addresses.required(email)
+    email_addresses.require_valid(email)
     session().add(PasswordResetRequest(id=new_id("lnk"), email=email.strip()))
 
 

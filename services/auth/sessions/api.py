@@ -34,7 +34,7 @@ def _log_in(body: dict[str, Any], kind: str) -> IssuedTokens:
     transaction is open while a password is hashed.
     """
     user_name, password = body["user_name"], body["password"]
-    email = email_addresses.comparable(user_name)
+    email = email_addresses.normalize_for_lookup(user_name)
     locked_seconds = retrying_serialization(lambda: _count_attempt(kind, email))
     credentials = users.find_credentials(user_name, kind)
     session().commit()

@@ -52,7 +52,7 @@ def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
         Unprocessable: a role does not exist or is not a role of internal users.
     """
     names = _require_internal_roles(role_names)
-    address = email_addresses.required(email)
+    address = email_addresses.require_valid(email)
     if users.find_by_email(email) is not None:
         raise EmailTaken("use another address")
     try:
