@@ -1,7 +1,7 @@
 """A simulated box controller of a drop-off location, for tests, the demo and `reclothes box`.
 
-It is an OAuth machine client (RFC 6749, section 4.4) of the external gateway. It generates codes and verifies grants
-by itself, stores its events until the platform has received them, and works without a network.
+It is an OAuth machine client (RFC 6749, section 4.4) of the external gateway. It generates codes and verifies
+grants by itself, stores its events until the platform has received them, and works without a network.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ class BoxController:
         self.location_id, self.location_name = configuration["location_id"], configuration["location_name"]
         self._code_key = base64.urlsafe_b64decode(configuration["code_key"] + "=")
         self._keys = configuration["grant_keys"]
-        self.doors = {
-            box["id"]: Door(box["id"], box["label"], box["is_occupied"]) for box in configuration["boxes"]
-        }
+        self.doors = {box["id"]: Door(**box) for box in configuration["boxes"]}
         if not self._state.events:
             self._state.next_sequence = configuration["next_sequence"]
         self.sync()
@@ -210,9 +208,9 @@ class BoxController:
 
 
 def _read_state(file: Path | None) -> PersistentState:
-    return (
-        PersistentState(**json.loads(file.read_text())) if file is not None and file.exists() else PersistentState()
-    )
+    if file is None or not file.exists():
+        return PersistentState()
+    return PersistentState(**json.loads(file.read_text()))
 
 
 def register_controller(manager: Staff, location_id: str) -> tuple[str, str]:
@@ -225,10 +223,8 @@ def register_controller(manager: Staff, location_id: str) -> tuple[str, str]:
         "redirect_uris": [],
         "scopes": ["locker:controller"],
     }
-    created = manager.call(
-        "POST", "/auth/v1/oauth-clients", json=client, headers=idempotency_key(), expect=201
-    ).json()
-    secret = manager.call("PUT", f"/auth/v1/oauth-clients/{created['client_id']}/secret").json()["client_secret"]
-    path = f"/locker/v1/locations/{location_id}"
-    manager.call("PATCH", path, json={"controller_id": created["client_id"]})
-    return created["client_id"], secret
+    created = manager.call("POST", "/auth/v1/oauth-clients", json=client, headers=idempotency_key(), expect=201)
+    client_id = created.json()["client_id"]
+    secret = manager.call("PUT", f"/auth/v1/oauth-clients/{client_id}/secret").json()["client_secret"]
+    manager.call("PATCH", f"/locker/v1/locations/{location_id}", json={"controller_id": client_id})
+    return client_id, secret
