@@ -64,7 +64,7 @@ def attach(work_order: WorkOrder, photo_ids: Sequence[str]) -> None:
         if photo is None or photo.work_order_id != work_order.id:
             detail = "announce the photo first, and upload it"
             raise UnknownPhoto(detail, errors=[{"pointer": f"/photo_ids/{position}", "detail": detail}])
-        uploads.measured(photo_bucket(), photo)
+        uploads.measure_upload(photo_bucket(), photo)
         attached.append({"id": photo.id, "key": photo.key})
     work_order.photo_keys = attached
 
@@ -76,7 +76,7 @@ def _require_at_most(count: int) -> None:
 
 def photo_url(key: str) -> str:
     """A URL at which the photo can be read for URL_VALID_SECONDS."""
-    return photo_bucket().presigned_address(key, URL_VALID_SECONDS)
+    return photo_bucket().presigned_url(key, URL_VALID_SECONDS)
 
 
 def photo_bucket() -> Bucket:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from libs.chassis.etags import etag_of, match_if_sent
+from libs.chassis.etags import etag_of, require_match_if_sent
 from libs.chassis.idempotency import stable_id
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
@@ -36,7 +36,7 @@ def get_factory(factory_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 def update_factory(factory_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     factory = factories.get(factory_id)
-    match_if_sent(factory.version)
+    require_match_if_sent(factory.version)
     factories.update(factory, body)
     return dict(FactorySchema().dump(factory)), 200, {"ETag": etag_of(factory.version)}
 

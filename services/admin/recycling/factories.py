@@ -22,7 +22,7 @@ def create(factory_id: str, name: str, address: str, email: str | None) -> Facto
     if existing is not None:
         return existing
     _require_free_name(name, factory_id)
-    normalized = email_addresses.required(email) if email is not None else None
+    normalized = email_addresses.require_valid(email) if email is not None else None
     factory = Factory(
         id=factory_id, name=name, address=address, email=normalized, is_active=True, created_at=clock.now()
     )
@@ -45,7 +45,7 @@ def update(factory: Factory, changes: dict[str, Any]) -> Factory:
     if "name" in changes:
         _require_free_name(changes["name"], factory.id)
     if changes.get("email") is not None:
-        changes = changes | {"email": email_addresses.required(changes["email"])}
+        changes = changes | {"email": email_addresses.require_valid(changes["email"])}
     for name in ("name", "address", "email", "is_active"):
         if name in changes:
             setattr(factory, name, changes[name])

@@ -26,7 +26,7 @@ def admin(database_url: str, aws_endpoint: str) -> Iterator[Harness]:
         "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint,
     }
     with running("admin", own_settings) as harness:
-        photos.photo_bucket().ensure()
+        photos.photo_bucket().create_if_missing()
         yield harness
 
 

@@ -462,7 +462,7 @@ class TestPhotos:
     def customer(self, database_url: str, aws_endpoint: str) -> Iterator[Harness]:
         own = {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint}
         with running("customer", own) as harness:
-            donation_photos.photo_bucket().ensure()
+            donation_photos.photo_bucket().create_if_missing()
             yield harness
 
     @staticmethod
