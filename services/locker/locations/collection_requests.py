@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from libs.chassis import clock
 from libs.chassis.db import session
@@ -16,7 +16,6 @@ from services.locker.locations.rules import is_collection_due
 from services.locker.locations.tables import Location
 
 MAX_DEPOSITS = 200
-BATCH_SIZE = 50
 
 
 def request_due_collection(location: Location) -> None:
@@ -30,7 +29,7 @@ def request_due_collection(location: Location) -> None:
     )
     waiting = list(session().scalars(deposits.order_by(Box.id).limit(MAX_DEPOSITS).with_for_update()))
     waiting_since = [box.waiting_since for box in waiting if box.waiting_since is not None]
-    if not is_collection_due(waiting_since, location.threshold, _latest_start()):
+    if not is_collection_due(waiting_since, location.threshold, latest_start()):
         return
     by_deliveryman: dict[str | None, list[Box]] = defaultdict(list)
     for box in waiting:
@@ -40,19 +39,6 @@ def request_due_collection(location: Location) -> None:
         publish_threshold_reached(location, deliveryman_id, boxes)
 
 
-def select_overdue_locations() -> Select[str]:
-    """The ids of locations where a deposit has waited too long."""
-    overdue = select(Box.location_id).where(
-        Box.state == "occupied", Box.awaits_collection.is_(True), Box.waiting_since < _latest_start()
-    )
-    return overdue.distinct().order_by(Box.location_id).limit(BATCH_SIZE)
-
-
-def request_collection(location_id: str) -> None:
-    """Lock the location and request a collection if it is due."""
-    request_due_collection(session().get_one(Location, location_id, with_for_update=True))
-
-
-def _latest_start() -> datetime:
+def latest_start() -> datetime:
     """A deposit that has waited since before this time is overdue."""
     return clock.now() - timedelta(days=setting("locker.longest_wait_days"))
