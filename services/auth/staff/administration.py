@@ -18,6 +18,7 @@ from services.auth.roles.administration import require_role_administrator
 from services.auth.roles.tables import Role, UserRole
 from services.auth.sessions import revocation
 from services.auth.staff.events import publish_staff_changed
+from services.auth.staff.rules import LIFECYCLE
 
 
 class EmailTaken(Conflict):
@@ -57,7 +58,7 @@ def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
         raise EmailTaken("use another address")
     try:
         with session().begin_nested():
-            user = users.create_user(address, "", "internal", names, state="invited", full_name=full_name)
+            user = users.create_user(address, "", "internal", names, state=LIFECYCLE.initial, full_name=full_name)
     except IntegrityError:
         raise EmailTaken("use another address") from None
     changes.invite(user)
@@ -95,7 +96,7 @@ def remove(user_id: str, by: str) -> None:
     if user.state == "removed":
         return
     before = user.role_names
-    user.state, user.roles, user.password_hash = "removed", [], ""
+    user.state, user.roles, user.password_hash = LIFECYCLE.apply(user.state, "remove"), [], ""
     user.email, user.locale = f"{user.id}@removed.invalid", DEFAULT_LOCALE
     user.version += 1
     session().flush()

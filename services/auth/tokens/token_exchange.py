@@ -110,22 +110,22 @@ end
 def _load(token_hash: str, gateway: str, permissions: str) -> tuple[CachedSession, str | None]:
     """Sign a JWT for the session in the database. A token at the wrong gateway is rejected, so it is not cached."""
     with unit_of_work(reads_only=True):
-        found = lookup.find_active(token_hash)
-    if found is None or found.gateway != gateway:
+        active = lookup.find_active(token_hash)
+    if active is None or active.gateway != gateway:
         raise _token_not_valid()
-    client = {"client_id": found.client_id} if found.client_id else {}
+    client = {"client_id": active.client_id} if active.client_id else {}
     jwt, seconds = jwts.sign(
-        subject=found.subject,
-        kind=found.kind,
-        roles=found.roles,
-        scopes=found.scopes,
-        session_expires_at=found.expires_at,
-        sid=found.session_id,
+        subject=active.subject,
+        kind=active.kind,
+        roles=active.roles,
+        scopes=active.scopes,
+        session_expires_at=active.expires_at,
+        sid=active.session_id,
         gateway=gateway,
         **client,
     )
     loaded = CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions)
-    return loaded, found.session_id if found.is_last_seen_outdated else None
+    return loaded, active.session_id if active.is_last_seen_outdated else None
 
 
 def _store_last_use(session_id: str) -> None:
