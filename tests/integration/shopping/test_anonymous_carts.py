@@ -11,10 +11,12 @@ from sqlalchemy import select
 
 from libs.chassis import clock, db, security
 from libs.chassis.money import Money
-from services.shopping import anonymous_carts, cart, cart_rows, cart_store, holds, inventory
-from services.shopping.models import CartItemRow, CartRow
-from services.shopping.products import Product
+from services.shopping.cart import anonymous_carts, cart_rows, cart_store, carts
+from services.shopping.holds import settlement
+from services.shopping.inventory import staff_actions
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
+from services.shopping.tables import CartItemRow, CartRow
 from tests.integration.shopping.conftest import MANAGER, id_of
 
 Maker = Callable[..., Product]
@@ -32,7 +34,7 @@ def visitor_with(*products: Product) -> str:
 
 def put(cart_id: str, product: Product) -> None:
     with db.unit_of_work():
-        cart.put_item(cart_id, product.id)
+        carts.put_item(cart_id, product.id)
 
 
 def merge(token: str) -> anonymous_carts.MergedCart:
@@ -42,7 +44,7 @@ def merge(token: str) -> anonymous_carts.MergedCart:
 
 def content_of(cart_id: str) -> list[str]:
     with db.unit_of_work():
-        return [item.product_id for item in cart.get_cart(cart_id).items]
+        return [item.product_id for item in carts.get_cart(cart_id).items]
 
 
 def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Maker) -> None:
@@ -62,9 +64,9 @@ def test_what_changed_meanwhile_is_told_after_the_merge(published: Maker) -> Non
     repriced, sold = published(4900), published(2000)
     token = visitor_with(repriced, sold)
     with security.use_principal(MANAGER), db.unit_of_work():
-        inventory.set_price(inventory.get_product(repriced.id), Money(3900, "EUR"))
+        staff_actions.set_price(staff_actions.get_product(repriced.id), Money(3900, "EUR"))
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
+        settlement.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
     told = {item.product_id: (item.changed, item.price.amount) for item in merge(token).cart.items}
     assert told == {repriced.id: ("repriced", 3900), sold.id: ("held", 2000)}
 

@@ -18,10 +18,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from libs.chassis import cache, clock, db, messaging, settings, topology, worker
-from services.shopping import cart, cart_rows, cart_sender, cart_store, holds
-from services.shopping.cart_entries import MOST_TAKEN_OUT, CartChange
+from services.shopping.cart import cart_queue, cart_rows, cart_store, carts
+from services.shopping.cart.rules import MOST_TAKEN_OUT, CartChange
 from services.shopping.events import persist_carts, registry
-from services.shopping.products import Product
+from services.shopping.holds import settlement
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
 from tests.integration.shopping.servers import CacheServer, Link
@@ -104,17 +105,17 @@ def work_off() -> None:
 
 def shown() -> list[str]:
     with db.unit_of_work(reads_only=True):
-        return [item.product_id for item in cart.get_cart(ME).items]
+        return [item.product_id for item in carts.get_cart(ME).items]
 
 
 def put(product: Product) -> None:
     with db.unit_of_work():
-        cart.put_item(ME, product.id)
+        carts.put_item(ME, product.id)
 
 
 def remove(product: Product) -> None:
     with db.unit_of_work():
-        cart.remove_item(ME, product.id)
+        carts.remove_item(ME, product.id)
 
 
 def saved() -> list[str]:
@@ -128,7 +129,7 @@ def as_another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def forget() -> None:
         monkeypatch.setattr(cart_store, "_changed_without_cache", set())
-        monkeypatch.setattr(cart_sender, "_queue_away_until", float("-inf"))
+        monkeypatch.setattr(cart_queue, "_queue_away_until", float("-inf"))
 
     return forget
 
@@ -336,7 +337,7 @@ def test_a_broken_cart_is_served_from_the_database_and_stops_no_other(published:
     broken = {"mapping": {coat.id: "no entry", id_of("prd", "x"): "1|1|1|x|y"}}
     redis.client().hset(f"cart:{ME}", **broken)  # type: ignore[arg-type]
     with db.unit_of_work():
-        cart.put_item(other, coat.id)
+        carts.put_item(other, coat.id)
     redis.client().zadd("carts:unsaved", {ME: 1})
     with clock.freeze(clock.now() + timedelta(seconds=11)):
         run_job(cart_store.send_unsaved)
@@ -416,13 +417,13 @@ def test_random_changes_through_random_single_failures(
                 put_in |= {product.id} - expected
                 expected.add(product.id)
         with db.unit_of_work():
-            cart.remove_ordered(ME, order_id, [ordered.id], placed_at)
+            carts.remove_ordered(ME, order_id, [ordered.id], placed_at)
         expected.difference_update({ordered.id} - put_in)
 
     for number in range(6):
         ordered, order_id = chance.choice(products), id_of("bor", str(number))
         with db.unit_of_work():
-            holds.create_hold(order_id, ME, [ordered.id])
+            settlement.create_hold(order_id, ME, [ordered.id])
         placed_at = clock.now()
         time.sleep(0.002)
         trouble = chance.choice(["none", "cache", "queue", "database", "flush"])
@@ -448,7 +449,7 @@ def test_random_changes_through_random_single_failures(
             run_job(cart_store.tell_cache)
         work_off()
         with db.unit_of_work():
-            holds.release_hold(order_id)
+            settlement.release_hold(order_id)
         assert (set(saved()), set(shown())) == (expected, expected), trouble
 
 

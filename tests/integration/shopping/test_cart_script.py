@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.shopping import cart_cache
-from services.shopping.cart_entries import (
+from services.shopping.cart import cart_cache
+from services.shopping.cart.rules import (
     EMPTY_CART,
     MOST_TAKEN_OUT,
     CartChange,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from libs.chassis.messaging import QueueUnavailable
-from services.shopping import cart_sender
-from services.shopping.cart_entries import CartEntry, StoredCart
+from services.shopping.cart import cart_queue
+from services.shopping.cart.rules import CartEntry, StoredCart
 
 pytestmark = pytest.mark.story("b-pr-02")
 
@@ -31,14 +31,14 @@ class SlowQueue:
         assert self.may_go.acquire(timeout=10)
         if self.is_away:
             raise QueueUnavailable
-        self.sent.append(cart_sender.carts_of(message))
+        self.sent.append(cart_queue.carts_of(message))
 
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> SlowQueue:
     slow = SlowQueue()
-    monkeypatch.setattr(cart_sender, "send_to_queue", slow.send)
-    monkeypatch.setattr(cart_sender, "_queue_away_until", float("-inf"))
+    monkeypatch.setattr(cart_queue, "send_to_queue", slow.send)
+    monkeypatch.setattr(cart_queue, "_queue_away_until", float("-inf"))
     return slow
 
 
@@ -53,7 +53,7 @@ def cart_with(product_id: str, version: int = 1) -> StoredCart:
 
 
 def has_joined(customer_id: str) -> bool:
-    filling = cart_sender._filling
+    filling = cart_queue._filling
     return filling is not None and customer_id in filling.carts
 
 
@@ -65,9 +65,9 @@ def wait_until_joined(*customer_ids: str) -> None:
 def test_what_comes_while_a_message_is_sent_goes_in_the_next_one(
     queue: SlowQueue, threads: ThreadPoolExecutor
 ) -> None:
-    first = threads.submit(cart_sender.send_cart, "usr_first", cart_with("prd_1"))
+    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
     queue.asked.acquire()
-    others = [threads.submit(cart_sender.send_cart, f"usr_{n}", cart_with(f"prd_{n}")) for n in range(5)]
+    others = [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with(f"prd_{n}")) for n in range(5)]
     wait_until_joined(*(f"usr_{n}" for n in range(5)))
     queue.may_go.release()
     first.result(10)
@@ -81,10 +81,10 @@ def test_what_comes_while_a_message_is_sent_goes_in_the_next_one(
 
 
 def test_two_changes_of_one_cart_are_one_cart_with_both(queue: SlowQueue, threads: ThreadPoolExecutor) -> None:
-    first = threads.submit(cart_sender.send_cart, "usr_first", cart_with("prd_1"))
+    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
     queue.asked.acquire()
-    twice = [threads.submit(cart_sender.send_cart, "usr_a", cart_with(f"prd_{n}", n)) for n in (1, 2)]
-    while not (has_joined("usr_a") and len(cart_sender._filling.carts["usr_a"].entries) == 2):  # type: ignore[union-attr]
+    twice = [threads.submit(cart_queue.send_cart, "usr_a", cart_with(f"prd_{n}", n)) for n in (1, 2)]
+    while not (has_joined("usr_a") and len(cart_queue._filling.carts["usr_a"].entries) == 2):  # type: ignore[union-attr]
         threading.Event().wait(0.001)
     queue.may_go.release(2)
     for one in [first, *twice]:
@@ -94,37 +94,37 @@ def test_two_changes_of_one_cart_are_one_cart_with_both(queue: SlowQueue, thread
 
 def test_a_message_takes_so_many_carts_only(queue: SlowQueue, threads: ThreadPoolExecutor) -> None:
     queue.may_go.release(100)
-    number = 3 * cart_sender.MOST_IN_MESSAGE
-    for one in [threads.submit(cart_sender.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(number)]:
+    number = 3 * cart_queue.MOST_IN_MESSAGE
+    for one in [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(number)]:
         one.result(10)
-    assert max(len(carts) for carts in queue.sent) <= cart_sender.MOST_IN_MESSAGE
+    assert max(len(carts) for carts in queue.sent) <= cart_queue.MOST_IN_MESSAGE
     assert sum(len(carts) for carts in queue.sent) == number
 
 
 def test_a_full_message_does_not_wait_for_its_time(
     queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cart_sender, "SPACING_SECONDS", 60.0)
+    monkeypatch.setattr(cart_queue, "SPACING_SECONDS", 60.0)
     queue.may_go.release(100)
-    monkeypatch.setattr(cart_sender, "_sent_at", cart_sender.time.monotonic())
-    names = [f"usr_{n}" for n in range(cart_sender.MOST_IN_MESSAGE)]
+    monkeypatch.setattr(cart_queue, "_sent_at", cart_queue.time.monotonic())
+    names = [f"usr_{n}" for n in range(cart_queue.MOST_IN_MESSAGE)]
     *first, last = names
-    waiting = [threads.submit(cart_sender.send_cart, name, cart_with("prd_1")) for name in first]
+    waiting = [threads.submit(cart_queue.send_cart, name, cart_with("prd_1")) for name in first]
     wait_until_joined(*first)
     assert not any(one.done() for one in waiting), "it may still fill"
-    cart_sender.send_cart(last, cart_with("prd_1"))
+    cart_queue.send_cart(last, cart_with("prd_1"))
     for one in waiting:
         one.result(10)
-    assert [len(carts) for carts in queue.sent] == [cart_sender.MOST_IN_MESSAGE]
+    assert [len(carts) for carts in queue.sent] == [cart_queue.MOST_IN_MESSAGE]
 
 
 def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
     queue: SlowQueue, threads: ThreadPoolExecutor
 ) -> None:
     queue.is_away = True
-    first = threads.submit(cart_sender.send_cart, "usr_first", cart_with("prd_1"))
+    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
     queue.asked.acquire()
-    others = [threads.submit(cart_sender.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(3)]
+    others = [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(3)]
     wait_until_joined("usr_0", "usr_1", "usr_2")
     queue.may_go.release()
     for one in [first, *others]:
@@ -138,24 +138,24 @@ def test_a_sender_that_fails_lets_nobody_wait_for_it(queue: SlowQueue, monkeypat
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr(cart_sender, "_as_json", fail)
+        broken.setattr(cart_queue, "_as_json", fail)
         with pytest.raises(MemoryError):
-            cart_sender.send_cart("usr_a", cart_with("prd_1"))
+            cart_queue.send_cart("usr_a", cart_with("prd_1"))
     queue.may_go.release()
-    cart_sender.send_cart("usr_b", cart_with("prd_2"))
+    cart_queue.send_cart("usr_b", cart_with("prd_2"))
     assert [sorted(carts) for carts in queue.sent] == [["usr_b"]]
 
 
 def test_nobody_waits_longer_for_a_message_than_a_moment(
     queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = threads.submit(cart_sender.send_cart, "usr_first", cart_with("prd_1"))
+    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
     queue.asked.acquire()
-    leader = threads.submit(cart_sender.send_cart, "usr_a", cart_with("prd_1"))
+    leader = threads.submit(cart_queue.send_cart, "usr_a", cart_with("prd_1"))
     wait_until_joined("usr_a")
-    monkeypatch.setattr(cart_sender, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(cart_queue, "LONGEST_WAIT_SECONDS", 0.01)
     with pytest.raises(QueueUnavailable):
-        cart_sender.send_cart("usr_b", cart_with("prd_1"))
+        cart_queue.send_cart("usr_b", cart_with("prd_1"))
     queue.may_go.release(2)
     first.result(10)
     leader.result(10)
@@ -164,6 +164,6 @@ def test_nobody_waits_longer_for_a_message_than_a_moment(
 def test_a_message_of_an_older_release_is_one_cart() -> None:
     entries = [["prd_1", "5|1|5|100|EUR"]]
     old = {"customer_id": "usr_a", "version": 3, "updated_at_ms": 5, "entries": entries}
-    assert cart_sender.carts_of(old) == {
+    assert cart_queue.carts_of(old) == {
         "usr_a": StoredCart(3, 5, {"prd_1": CartEntry("prd_1", 5, True, 5, 100, "EUR")})
     }

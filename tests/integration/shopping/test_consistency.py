@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from libs.chassis import clock, consistency, service_client, settings, system_settings
-from services.shopping import hold_store
-from services.shopping.consistency import registry
-from services.shopping.products import Product
+from services.shopping.consistency.checks import registry
+from services.shopping.holds import hold_store
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, outbox
 from tests.integration.shopping.test_holds import hold, payment_authorized, state

@@ -11,8 +11,10 @@ from libs.chassis import clock, db
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from libs.chassis.security import use_principal
-from services.shopping import events, holds, inventory
-from services.shopping.products import IllegalProductMove, Product, ProductState
+from services.shopping import events
+from services.shopping.holds import settlement
+from services.shopping.inventory import staff_actions
+from services.shopping.products.rules import IllegalProductMove, Product, ProductState
 from tests.integration.shopping.conftest import MANAGER, id_of, outbox
 
 Maker = Callable[..., Product]
@@ -30,9 +32,9 @@ def sold(published: Maker) -> Product:
 
 def sell(coat: Product, order_id: str) -> None:
     with db.unit_of_work():
-        holds.create_hold(order_id, BUYER, [coat.id])
+        settlement.create_hold(order_id, BUYER, [coat.id])
     with db.unit_of_work():
-        holds.decide_after_payment(order_id, BUYER)
+        settlement.decide_after_payment(order_id, BUYER)
 
 
 def tell(handler: Callable[[Event], None], **data: Any) -> None:
@@ -50,12 +52,12 @@ def returned(coat: Product, state: str, order_id: str = ORDER) -> None:
 
 
 def now(coat: Product) -> Product:
-    return inventory.get_product(coat.id)
+    return staff_actions.get_product(coat.id)
 
 
 def resume(coat: Product) -> Product:
     with db.unit_of_work(), use_principal(MANAGER):
-        return inventory.resume(now(coat))
+        return staff_actions.resume(now(coat))
 
 
 @pytest.mark.story("rb-c-01")
@@ -130,7 +132,7 @@ def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: P
         resume(sold)
     returned(sold, "checked_good")
     with db.unit_of_work(), use_principal(MANAGER):
-        inventory.publish(inventory.set_price(now(sold), Money(3900, "EUR")))
+        staff_actions.publish(staff_actions.set_price(now(sold), Money(3900, "EUR")))
     sell(sold, OTHER)
     [*_, audit] = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "resume_product"]
     price = {"amount": 4900, "currency": "EUR"}
@@ -154,9 +156,9 @@ def test_what_came_back_bad_is_recycled_when_the_refund_is_decided(sold: Product
 def two_sold(published: Maker) -> tuple[Product, Product]:
     coat, hat = published(), published()
     with db.unit_of_work():
-        holds.create_hold(ORDER, BUYER, [coat.id, hat.id])
+        settlement.create_hold(ORDER, BUYER, [coat.id, hat.id])
     with db.unit_of_work():
-        holds.decide_after_payment(ORDER, BUYER)
+        settlement.decide_after_payment(ORDER, BUYER)
     return coat, hat
 
 
@@ -203,7 +205,7 @@ def test_what_is_found_bad_after_its_return_was_given_up_is_recycled(
         resume(hat)
     if before in ("on sale", "sold again"):
         with db.unit_of_work(), use_principal(MANAGER):
-            inventory.publish(inventory.set_price(now(hat), Money(3900, "EUR")))
+            staff_actions.publish(staff_actions.set_price(now(hat), Money(3900, "EUR")))
     if before == "sold again":
         sell(hat, OTHER)
     for _ in range(2):
@@ -218,7 +220,7 @@ def test_what_is_found_bad_after_its_return_was_given_up_is_recycled(
 def test_a_withdrawn_product_is_resumed(published: Maker) -> None:
     coat = published()
     with db.unit_of_work(), use_principal(MANAGER):
-        inventory.withdraw(now(coat))
+        staff_actions.withdraw(now(coat))
     assert resume(coat).state is ProductState.PUBLISHED
     assert len(outbox("shopping.product.published.v1")) == 2
     with pytest.raises(IllegalProductMove):
@@ -228,7 +230,7 @@ def test_a_withdrawn_product_is_resumed(published: Maker) -> None:
 @pytest.mark.story("b-bu-01")
 def test_a_quote_holds_nothing_and_names_what_is_gone(sold: Product, published: Maker) -> None:
     hat = published(1500)
-    quote = holds.quote([sold.id, hat.id, id_of("prd", "never there")])
+    quote = settlement.quote([sold.id, hat.id, id_of("prd", "never there")])
     assert [(item.product_id, item.price) for item in quote.items] == [(hat.id, Money(1500, "EUR"))]
     assert quote.gone == sorted([sold.id, id_of("prd", "never there")])
     assert now(hat).state is ProductState.PUBLISHED

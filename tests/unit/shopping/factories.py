@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from libs.chassis.money import Money
-from services.shopping.products import Product, ProductHold, ProductState
+from services.shopping.products.rules import Product, ProductHold, ProductState
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 

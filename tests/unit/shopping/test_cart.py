@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.shopping.cart import change_of
-from services.shopping.products import Product, ProductState
+from services.shopping.cart.carts import change_of
+from services.shopping.products.rules import Product, ProductState
 from tests.unit.shopping.factories import held, product_with
 
 STATE = ProductState

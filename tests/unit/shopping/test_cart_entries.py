@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shopping.cart_entries import (
+from services.shopping.cart.rules import (
     EMPTY_CART,
     MOST_TAKEN_OUT,
     CartChange,

@@ -6,8 +6,8 @@ import pytest
 
 from libs.chassis.pagination import encode_cursor
 from libs.chassis.problems import BadRequest
-from services.shopping import product_store
-from services.shopping.catalogue import ProductFilter, _list_of, browse
+from services.shopping.catalogue.browsing import ProductFilter, _list_of, browse
+from services.shopping.products import product_store
 
 NEWEST = _list_of(ProductFilter(), "newest")
 

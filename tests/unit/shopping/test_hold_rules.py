@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.money import Money
-from services.shopping import hold_rules
-from services.shopping.hold_store import HeldItem, Hold, HoldState
-from services.shopping.products import Product, ProductState
+from services.shopping.holds import rules
+from services.shopping.holds.hold_store import HeldItem, Hold, HoldState
+from services.shopping.products.rules import Product, ProductState
 from tests.unit.shopping.factories import NOW, held, product_with
 
 
@@ -19,7 +19,7 @@ def products(*found: Product) -> dict[str, Product]:
 
 def test_a_hold_lapses_after_the_minutes_of_the_setting_to_the_millisecond() -> None:
     now = NOW.replace(microsecond=123_456)
-    assert hold_rules.deadline(now, 15) == NOW.replace(microsecond=123_000) + timedelta(minutes=15)
+    assert rules.deadline(now, 15) == NOW.replace(microsecond=123_000) + timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_hold_lapses_after_the_minutes_of_the_setting_to_the_millisecond() -> 
 def test_a_repeated_request_is_recognised(buyer_id: str, product_ids: list[str], same: bool) -> None:
     items = [HeldItem(product_id, "Coat", Money(4900, "EUR")) for product_id in ("prd_1", "prd_2")]
     hold = Hold("bor_1", "usr_a", HoldState.ACTIVE, NOW, items)
-    assert hold_rules.is_same_order(hold, buyer_id, product_ids) is same
+    assert rules.is_same_order(hold, buyer_id, product_ids) is same
     assert (hold.total, hold.version) == (Money(9800, "EUR"), 1)
 
 
@@ -46,8 +46,8 @@ def test_only_published_products_with_a_price_can_be_ordered() -> None:
     found = products(product_with("prd_1"), product_with("prd_2", price=None), *others)
     wanted = ["prd_2", "prd_1", "prd_unknown", *(str(state) for state in ProductState)]
     item = HeldItem("prd_1", "Navy wool coat", Money(4900, "EUR"))
-    assert hold_rules.available_items(wanted, found, "EUR") == [item]
-    assert hold_rules.available_items(wanted, found, "USD") == []
+    assert rules.available_items(wanted, found, "EUR") == [item]
+    assert rules.available_items(wanted, found, "USD") == []
 
 
 def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
@@ -57,7 +57,7 @@ def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
         held("prd_3", "bor_later", "usr_a", NOW + timedelta(milliseconds=1)),
         product_with("prd_4"),
     ]
-    assert hold_rules.orders_with_lapsed_holds(found, NOW) == {"bor_past", "bor_now"}
+    assert rules.orders_with_lapsed_holds(found, NOW) == {"bor_past", "bor_now"}
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
 def test_a_buyer_is_referred_to_the_own_order_that_holds_all_products(
     found: list[Product], order_id: str | None
 ) -> None:
-    assert hold_rules.own_order_with_all(["prd_1", "prd_2"], found, "usr_a") == order_id
+    assert rules.own_order_with_all(["prd_1", "prd_2"], found, "usr_a") == order_id

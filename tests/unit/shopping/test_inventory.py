@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libs.chassis.problems import BadRequest
-from services.shopping.inventory import _require_storable_names
+from services.shopping.inventory.staff_actions import _require_storable_names
 
 
 @pytest.mark.parametrize("name", ["", "$where", "a.b", "nul\0", "x" * 61])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.shopping.api.catalogue import _filter
-from services.shopping.catalogue import ProductFilter, _list_of
+from services.shopping.catalogue.api import _filter
+from services.shopping.catalogue.browsing import ProductFilter, _list_of
 
 OTHERS = [
     ProductFilter(),

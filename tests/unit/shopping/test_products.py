@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.shopping.products import (
+from services.shopping.products.rules import (
     TRANSITIONS,
     IllegalProductMove,
     Move,

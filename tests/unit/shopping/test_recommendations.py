@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.shopping import sizes
-from services.shopping.recommendations import fits, liking, rank_of
+from services.shopping.recommendations.selection import fits, liking, rank_of
+from services.shopping.search import sizes
 from tests.unit.shopping.factories import NOW, product_with
 
 

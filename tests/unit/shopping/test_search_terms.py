@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.shopping.search_terms import (
+from services.shopping.search.terms import (
     alternatives_of_query,
     facet_term,
     facets_of,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shopping.sizes import listed, of_person, same_sizes
+from services.shopping.search.sizes import listed, of_person, same_sizes
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.shopping.vocabulary import likeliest, near_forms
+from services.shopping.search.spelling import likeliest, near_forms
 
 
 @pytest.mark.parametrize("typed", ["coat", "coart", "coa", "cost", "caot"])
