@@ -1,8 +1,7 @@
 """Buying orders: placed, paid, packed, shipped, picked up, completed (stories b-bu-01 to b-po-04, rb-c-01).
 
-What people do raises IllegalMove (409) when the table does not have it. What has happened elsewhere (a door was
-used, a package was shipped) is a fact: it moves the order, or waits for what must have happened before, or is old
-news.
+What people do raises IllegalTransition (409) when the state does not allow it. What has happened elsewhere (a door
+was used, a package was shipped) is a fact: it moves the order, waits for an earlier event, or is stale.
 """
 
 from __future__ import annotations
@@ -21,14 +20,16 @@ from libs.chassis.db import locked_scalar, session
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE, end_of_day
 from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
-from libs.chassis.state_machine import StateMachine
+from libs.chassis.state_machine import EventTiming, StateMachine
 from libs.chassis.system_settings import setting
 from services.customer import donating_orders
 from services.customer.models import BuyingOrder, BuyingOrderItem, FirstPurchase, OrderRefund, OrderTimelineEntry
 from services.customer.registry import registry
 
 MACHINE = StateMachine(
-    {
+    name="buying order",
+    initial="placed",
+    transitions={
         "pay": {"placed": "paid"},
         "expire": {"placed": "expired"},
         "cancel": dict.fromkeys(("placed", "paid", "packing", "packed"), "cancelled"),
@@ -40,7 +41,7 @@ MACHINE = StateMachine(
         "complete": {"picked_up": "completed"},
         # Nobody takes it out of its box, or it is not found any more.
         "give_up": dict.fromkeys(("paid", "packing", "packed", "shipping", "in_box"), "cancelled"),
-    }
+    },
 )
 # A packed one can be in a van already, and we not heard yet.
 OUT_OF_WAREHOUSE = frozenset({"packed", "shipping", "in_box"})
@@ -113,12 +114,12 @@ def _item(position: int, item: HeldItem) -> BuyingOrderItem:
 
 
 def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> None:
-    """Make a move and tell of it; IllegalMove.
+    """Make a move and tell of it; IllegalTransition.
 
     `missing`: the products of an order that ends that are not in the warehouse.
     """
     before, moment = order.state, clock.now()
-    order.state = MACHINE.after(before, name)
+    order.state = MACHINE.apply(before, name)
     order.timeline.append(OrderTimelineEntry(state=order.state, at=moment))
     if order.state == "in_box":
         order.pick_up_until = end_of_day(moment, setting("customer.pick_up_days"), order.pickup_time_zone)
@@ -137,7 +138,7 @@ def move(order: BuyingOrder, name: str, *, missing: Collection[str] = ()) -> Non
 
 
 def cancel(order: BuyingOrder) -> None:
-    """The buyer takes the order back before it is shipped (story rb-c-01). IllegalMove.
+    """The buyer takes the order back before it is shipped (story rb-c-01). IllegalTransition.
 
     Repeated it changes nothing.
     """
@@ -146,7 +147,7 @@ def cancel(order: BuyingOrder) -> None:
 
 
 def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Collection[str]:
-    """The order cannot go on: its buyer has the money back. IllegalMove.
+    """The order cannot go on: its buyer has the money back. IllegalTransition.
 
     `reason` is `not_picked_up` or `given_up`; `missing` are its products that are not in the warehouse. All are
     missing once a deliveryman may have them: nobody sells what is in a van or in a box. Returns what is missing.
@@ -156,7 +157,7 @@ def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Col
         return missing
     if order.state in OUT_OF_WAREHOUSE:
         missing = [item.product_id for item in order.items]
-    MACHINE.after(order.state, "give_up")
+    MACHINE.apply(order.state, "give_up")
     order.cancel_reason = reason
     move(order, "give_up", missing=missing)
     return missing
@@ -165,7 +166,7 @@ def give_up(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Col
 def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:
     """The return window is over: what the buyer has now, the buyer keeps."""
     before = order.state
-    order.state = MACHINE.after(before, "complete")
+    order.state = MACHINE.apply(before, "complete")
     order.timeline.append(OrderTimelineEntry(state=order.state, at=clock.now()))
     session().flush()
     _announce_moved(order, before, kept_product_ids)
@@ -177,10 +178,10 @@ def happened(order_id: str, name: str) -> None:
     LookupError when something that must have happened before is not known yet: the event is tried again.
     """
     order = find(order_id, locked=True)
-    fact = "too early" if order is None else MACHINE.judge(order.state, name)
-    if fact == "too early" or order is None:
+    fact = EventTiming.EARLY if order is None else MACHINE.classify(order.state, name)
+    if fact == EventTiming.EARLY or order is None:
         raise LookupError(f"buying order {order_id} cannot {name} yet")
-    if fact == "applies":
+    if fact == EventTiming.DUE:
         move(order, name)
     elif (name, order.state) == ("pick_up", "cancelled"):
         logs.get_logger(__name__).critical("clothes taken after their order ended", order_id=order_id)

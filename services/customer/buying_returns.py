@@ -20,7 +20,7 @@ from libs.chassis.db import locked_scalar, session
 from libs.chassis.deadlines import in_words
 from libs.chassis.money import sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
-from libs.chassis.state_machine import StateMachine
+from libs.chassis.state_machine import EventTiming, StateMachine
 from services.customer import buying_orders, donating_orders
 from services.customer.donating_orders import BoxHold
 from services.customer.models import (
@@ -33,7 +33,9 @@ from services.customer.registry import registry
 from services.customer.returned_items import good_items, result_of
 
 MACHINE = StateMachine(
-    {
+    name="return",
+    initial="created",
+    transitions={
         "cancel": {"created": "cancelled"},
         "expire": {"created": "expired"},
         # The door may be open while the return is given up: clothes in a box are returned all the same.
@@ -45,7 +47,7 @@ MACHINE = StateMachine(
         "complete": {"checked_good": "completed", "refund_decided": "completed"},
         # They were in our hands and are not found any more.
         "give_up": {"in_box": "refund_decided", "collected": "refund_decided"},
-    }
+    },
 )
 CALLED_OFF = frozenset({"cancelled", "expired"})
 NOT_HANDED_IN = CALLED_OFF | {"created"}
@@ -64,7 +66,7 @@ class NotInOrder(Unprocessable):
 
 
 class NotReturnable(Conflict):
-    slug, title = "illegal-move", "The order cannot do that in its present state"
+    slug, title = "illegal-transition", "The order cannot do that in its present state"
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def create(return_id: str, order: BuyingOrder, wish: Wish, hold: BoxHold) -> Ret
 
 
 def cancel(made: ReturnBuyingOrder) -> None:
-    """The buyer keeps the clothes after all, while they are not in the box. IllegalMove.
+    """The buyer keeps the clothes after all, while they are not in the box. IllegalTransition.
 
     Repeated it changes nothing.
     """
@@ -158,9 +160,9 @@ def cancel(made: ReturnBuyingOrder) -> None:
 
 
 def move(made: ReturnBuyingOrder, name: str) -> None:
-    """Make a move and tell of it; IllegalMove."""
+    """Make a move and tell of it; IllegalTransition."""
     before = made.state
-    made.state = MACHINE.after(before, name)
+    made.state = MACHINE.apply(before, name)
     made.timeline.append(BuyingReturnTimelineEntry(state=made.state, at=clock.now()))
     made.is_whole_order = made.is_whole_order or _nothing_stays(made)
     if made.state == "checked_good":
@@ -176,10 +178,10 @@ def move(made: ReturnBuyingOrder, name: str) -> None:
 def happened(return_id: str, name: str) -> None:
     """Something has happened to the return elsewhere; LookupError when it must wait for something before it."""
     made = locked_with_order(return_id)
-    fact = "too early" if made is None else MACHINE.judge(made.state, name)
-    if fact == "too early" or made is None:
+    fact = EventTiming.EARLY if made is None else MACHINE.classify(made.state, name)
+    if fact == EventTiming.EARLY or made is None:
         raise LookupError(f"return {return_id} cannot {name} yet")
-    if fact == "too late" or (name == "put_in_box" and not _claim_clothes(made)):
+    if fact == EventTiming.STALE or (name == "put_in_box" and not _claim_clothes(made)):
         return
     move(made, name)
 

@@ -1,7 +1,7 @@
 """Donating orders: from the draft to the shelf, the factory or back to the donor (stories d-pr-01 to d-po-10).
 
-What people do raises IllegalMove (409) when the table does not have it. What has happened elsewhere (a door was
-used, a check was done) is a fact: it moves the order, or waits for what must have happened before, or is old news.
+What people do raises IllegalTransition (409) when the state does not allow it. What has happened elsewhere (a door
+was used, a check was done) is a fact: it moves the order, waits for an earlier event, or is stale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import selectinload
 from libs.chassis import clock, text_normalization
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
-from libs.chassis.state_machine import StateMachine
+from libs.chassis.state_machine import EventTiming, StateMachine
 from services.customer.models import (
     DonatingItem,
     DonatingOrder,
@@ -27,7 +27,9 @@ from services.customer.models import (
 from services.customer.registry import registry
 
 MACHINE = StateMachine(
-    {
+    name="donation",
+    initial="draft",
+    transitions={
         "submit": {"draft": "submitted"},
         # The door may be open while its order is cancelled: clothes in a box are a deposit all the same.
         "deposit": {"submitted": "deposited", "cancelled": "deposited"},
@@ -43,7 +45,7 @@ MACHINE = StateMachine(
         "begin_return": {"collected": "returning", "checked_good": "returning", "listed": "returning"},
         "finish_return": {"returning": "returned"},
     },
-    undoing=frozenset({"undo_sale"}),
+    reverting=frozenset({"undo_sale"}),
 )
 EDITABLE = "draft"
 MOST_ITEMS = 20
@@ -59,7 +61,7 @@ class TooManyItems(Conflict):
 
 
 class NotEditable(Conflict):
-    slug, title = "illegal-move", "The order cannot be changed any more"
+    slug, title = "illegal-transition", "The order cannot be changed any more"
 
 
 class ItemNotFound(NotFound):
@@ -166,14 +168,14 @@ def remove_item(order: DonatingOrder, item_id: str) -> None:
 def needs_box(order: DonatingOrder, location_id: str) -> bool:
     """Whether a submission has to ask for a box: False when it is done already and the box still held.
 
-    IllegalMove, OrderEmpty.
+    IllegalTransition, OrderEmpty.
     """
     if order.state == "submitted":
         if order.held_until is not None and order.held_until <= clock.now():
             return True
         if order.location_id == location_id:
             return False
-    MACHINE.after(order.state, "submit")
+    MACHINE.apply(order.state, "submit")
     if not order.items:
         raise OrderEmpty("add an item first")
     return True
@@ -188,8 +190,9 @@ def submit(order: DonatingOrder, hold: BoxHold) -> None:
 
 
 def cancel(order: DonatingOrder) -> None:
-    """Cancel (stories rd-c-01, rd-c-02); of a deposit it ends when the donor took the clothes out. IllegalMove.
+    """Cancel (stories rd-c-01, rd-c-02); a deposit is cancelled when the donor has taken the clothes out.
 
+    IllegalTransition when the order cannot be cancelled.
     Repeated it changes nothing.
     """
     if order.state in ("cancelling", "cancelled"):
@@ -198,8 +201,8 @@ def cancel(order: DonatingOrder) -> None:
 
 
 def move(order: DonatingOrder, name: str) -> None:
-    """Make a move and tell of it; IllegalMove."""
-    become(order, MACHINE.after(order.state, name))
+    """Make a move and tell of it; IllegalTransition."""
+    become(order, MACHINE.apply(order.state, name))
 
 
 def become(order: DonatingOrder, state: str) -> None:
@@ -243,10 +246,10 @@ def happened(order_id: str, name: str) -> DonatingOrder | None:
     LookupError when something that must have happened before is not known yet: the event is tried again.
     """
     order = find(order_id, locked=True)
-    fact = "too early" if order is None else MACHINE.judge(order.state, name)
-    if fact == "too early" or order is None:
+    fact = EventTiming.EARLY if order is None else MACHINE.classify(order.state, name)
+    if fact == EventTiming.EARLY or order is None:
         raise LookupError(f"donating order {order_id} cannot {name} yet")
-    if fact == "too late":
+    if fact == EventTiming.STALE:
         return None
     move(order, name)
     return order
@@ -273,7 +276,7 @@ def product_listed(order_id: str, item_id: str, product_id: str) -> None:
 def product_sold(order_id: str, item_id: str, product_id: str, *, sale_stands: bool) -> None:
     """A piece has a buyer, who has paid for it when `sale_stands`; LookupError while the order is not listed."""
     order = find(order_id, locked=True)
-    if order is None or MACHINE.judge(order.state, "sell") == "too early":
+    if order is None or MACHINE.classify(order.state, "sell") == EventTiming.EARLY:
         raise LookupError(f"donating order {order_id} is not known as listed yet")
     _note_product(order, item_id, product_id)
     if sale_stands:

@@ -8,25 +8,27 @@ from sqlalchemy.orm import selectinload
 from libs.chassis import clock
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.problems import NotFound
-from libs.chassis.state_machine import StateMachine
+from libs.chassis.state_machine import EventTiming, StateMachine
 from services.customer import donating_orders
 from services.customer.models import DonatingOrder, ReturnDonatingOrder, ReturnTimelineEntry
 from services.customer.registry import registry
 
 MACHINE = StateMachine(
-    {
+    name="donation return",
+    initial="created",
+    transitions={
         "cancel": {"created": "cancelled"},
         "pay": {"created": "paid"},
         "pack": {"paid": "packing"},
         "ship": {"packing": "shipping"},
         "put_in_box": {"shipping": "in_box"},
         "take_out": {"in_box": "returned"},
-    }
+    },
 )
 
 
 def create(return_id: str, order: DonatingOrder, location_id: str, location_name: str) -> ReturnDonatingOrder:
-    """The order turns back; IllegalMove. The same `return_id` again is the return that is there."""
+    """The order turns back; IllegalTransition. The same `return_id` again is the return that is there."""
     known = find(return_id)
     if known is not None:
         return known
@@ -51,7 +53,7 @@ def create(return_id: str, order: DonatingOrder, location_id: str, location_name
 
 
 def cancel(made: ReturnDonatingOrder, order: DonatingOrder) -> None:
-    """Give a return up while its fee is not paid: the donation goes on where it was. IllegalMove.
+    """Give a return up while its fee is not paid: the donation goes on where it was. IllegalTransition.
 
     Repeated it changes nothing.
     """
@@ -66,9 +68,9 @@ def cancel(made: ReturnDonatingOrder, order: DonatingOrder) -> None:
 
 
 def move(made: ReturnDonatingOrder, name: str) -> None:
-    """Make a move and tell of it; IllegalMove."""
+    """Make a move and tell of it; IllegalTransition."""
     before = made.state
-    made.state = MACHINE.after(before, name)
+    made.state = MACHINE.apply(before, name)
     made.timeline.append(ReturnTimelineEntry(state=made.state, at=clock.now()))
     session().flush()
     announce(made, before)
@@ -77,10 +79,10 @@ def move(made: ReturnDonatingOrder, name: str) -> None:
 def happened(return_id: str, name: str) -> None:
     """Something has happened to the return elsewhere; LookupError when it must wait for something before it."""
     made = find(return_id, locked=True)
-    fact = "too early" if made is None else MACHINE.judge(made.state, name)
-    if fact == "too early" or made is None:
+    fact = EventTiming.EARLY if made is None else MACHINE.classify(made.state, name)
+    if fact == EventTiming.EARLY or made is None:
         raise LookupError(f"return {return_id} cannot {name} yet")
-    if fact == "too late":
+    if fact == EventTiming.STALE:
         return
     move(made, name)
     if name == "take_out":

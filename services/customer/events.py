@@ -27,20 +27,6 @@ __all__ = ["registry"]
 
 UNPAID_SALE = "the money of the sale could not be taken"  # in older news, which has no code
 
-registry.publishes(
-    "customer.profile.changed.v1",
-    "customer.buying_order.placed.v1",
-    "customer.buying_order.paid.v1",
-    "customer.buying_order.expired.v1",
-    "customer.buying_order.state_changed.v1",
-    "customer.buying_order.pick_up_due.v1",
-    "customer.buying_order.picked_up_after_end.v1",
-    "customer.return_buying_order.state_changed.v1",
-    "customer.donating_order.state_changed.v1",
-    "customer.return_donating_order.state_changed.v1",
-    "customer.audit.recorded.v1",
-)
-
 
 @registry.handles("auth.user.registered.v1")
 def create_profile(event: Event) -> None:

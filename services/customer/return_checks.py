@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from libs.chassis import logs
 from libs.chassis.db import session
 from libs.chassis.money import Money
+from libs.chassis.state_machine import EventTiming
 from services.customer import buying_orders, buying_returns
 from services.customer.buying_returns import MACHINE
 from services.customer.models import OrderRefund, ReturnBuyingOrder
@@ -35,10 +36,10 @@ def checked(return_id: str, whole: str, products: Mapping[str, ProductCheck]) ->
     """
     made = buying_returns.locked_with_order(return_id)
     name = f"check_{whole}"
-    fact = "too early" if made is None else MACHINE.judge(made.state, name)
-    if fact == "too early" or made is None:
+    fact = EventTiming.EARLY if made is None else MACHINE.classify(made.state, name)
+    if fact == EventTiming.EARLY or made is None:
         raise LookupError(f"return {return_id} cannot {name} yet")
-    if fact == "applies":
+    if fact == EventTiming.DUE:
         _note(made, whole, products)
         buying_returns.move(made, name)
         if whole == "good":
@@ -55,13 +56,13 @@ def _note(made: ReturnBuyingOrder, whole: str, products: Mapping[str, ProductChe
 
 
 def give_up(made: ReturnBuyingOrder) -> None:
-    """The clothes were handed in and nobody can check them: all is paid back. IllegalMove.
+    """The clothes were handed in and nobody can check them: all is paid back. IllegalTransition.
 
     Repeated it changes nothing.
     """
     if made.is_given_up:
         return
-    MACHINE.after(made.state, "give_up")
+    MACHINE.apply(made.state, "give_up")
     made.is_given_up, made.refund_amount = True, made.price_amount
     buying_returns.move(made, "give_up")
     _settle(made)
@@ -73,7 +74,7 @@ def decide_refund(return_id: str, refund: Money) -> None:
     A return that was given up is paid back whole already, whatever was agreed meanwhile.
     """
     made = buying_returns.locked_with_order(return_id)
-    if made is None or MACHINE.judge(made.state, "decide_refund") == "too early":
+    if made is None or MACHINE.classify(made.state, "decide_refund") == EventTiming.EARLY:
         raise LookupError(f"return {return_id} was not checked as bad yet")
     if made.state != "checked_bad":
         return
@@ -113,7 +114,7 @@ def _settle(made: ReturnBuyingOrder) -> None:
 
 def _complete_if_paid_back(made: ReturnBuyingOrder) -> None:
     """A return is done with the last of its refunds, and at once when nothing is paid back."""
-    if made.refund_amount is None or MACHINE.judge(made.state, "complete") != "applies":
+    if made.refund_amount is None or MACHINE.classify(made.state, "complete") != EventTiming.DUE:
         return
     of_order = select(func.sum(OrderRefund.amount)).where(OrderRefund.order_id == made.order_id)
     if (session().scalar(of_order.where(OrderRefund.return_id == made.id)) or 0) >= made.refund_amount:

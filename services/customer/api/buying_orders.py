@@ -60,7 +60,7 @@ def cancel_buying_order(order_id: str) -> dict[str, Any]:
         order = buying_orders.get_own(order_id, buyer_id)
         if order.state == "cancelled":
             return _shown(order)
-        buying_orders.MACHINE.after(order.state, "cancel")
+        buying_orders.MACHINE.apply(order.state, "cancel")
     if order.state == "placed":
         neighbours.release_hold(order_id)
     else:

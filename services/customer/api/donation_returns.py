@@ -20,7 +20,7 @@ def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, d
     ):  # ended before the neighbours are asked, so that nothing is locked meanwhile
         order = donating_orders.get_own(order_id, donor_id)
         if donation_returns.find(return_id) is None:
-            donating_orders.MACHINE.after(order.state, "begin_return")
+            donating_orders.MACHINE.apply(order.state, "begin_return")
     location = neighbours.pickup_location(body["location_id"], "/location_id")
     neighbours.claim_products(return_id, order_id)
     order = donating_orders.get_own(order_id, donor_id, locked=True)

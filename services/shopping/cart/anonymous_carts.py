@@ -34,7 +34,7 @@ class NewCart:
 
 @dataclass(frozen=True)
 class MergedCart:
-    """The customer's cart after the merge; the products in `left_out` exceed its limit and stay in the other cart."""
+    """The customer's cart after the merge; `left_out` exceeds its limit and stays in the anonymous cart."""
 
     cart: Cart
     left_out: Sequence[str]

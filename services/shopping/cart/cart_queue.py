@@ -1,8 +1,8 @@
 """Carts on their way to the worker, who saves them: many at once go in one message.
 
 Whoever changes a cart waits until it is in the queue. A message costs about the same for one cart as for ten: here,
-in the queue and in the worker. So the next message fills while one is being sent and for SPACING_SECONDS after it,
-or until it is full. A change that comes alone is sent without waiting.
+in the queue and in the worker. So the next message fills while one is being sent and for MIN_INTERVAL_SECONDS after
+it, or until it is full. A single change is sent without waiting.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from services.shopping.cart.rules import StoredCart, decode_entries, merge
 
 CART_QUEUE = "cart"
 # A cart of the greatest size is 14 kB in a message, and SQS takes 256 KiB of base64.
-MOST_IN_MESSAGE = 10
-SPACING_SECONDS = 0.025
-QUEUE_LEFT_ALONE_SECONDS = 5.0
-LONGEST_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SECONDS at most when its turn has come
+MAX_CARTS_PER_MESSAGE = 10
+MIN_INTERVAL_SECONDS = 0.025
+QUEUE_RETRY_SECONDS = 5.0
+MAX_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SECONDS at most when its turn has come
 
 
 class _Message:
@@ -33,12 +33,12 @@ class _Message:
         self.sent: Future[None] = Future()
 
     def has_room_for(self, customer_id: str) -> bool:
-        return customer_id in self.carts or len(self.carts) < MOST_IN_MESSAGE
+        return customer_id in self.carts or len(self.carts) < MAX_CARTS_PER_MESSAGE
 
     def add(self, customer_id: str, cart: StoredCart) -> None:
         known = self.carts.get(customer_id)
         self.carts[customer_id] = merge(known, cart) if known else cart
-        if len(self.carts) == MOST_IN_MESSAGE:
+        if len(self.carts) == MAX_CARTS_PER_MESSAGE:
             self.is_full.set()
 
 
@@ -56,7 +56,7 @@ def send_cart(customer_id: str, cart: StoredCart) -> None:
     if is_first:
         _send_when_it_is_its_turn(message)
     try:
-        message.sent.result(LONGEST_WAIT_SECONDS)
+        message.sent.result(MAX_WAIT_SECONDS)
     except TimeoutError:
         raise QueueUnavailable("the cart is sent later") from None
 
@@ -98,7 +98,7 @@ def _close(message: _Message) -> None:
 def _send_when_it_is_its_turn(message: _Message) -> None:
     try:
         with _sending_lock:
-            message.is_full.wait(max(0.0, _sent_at + SPACING_SECONDS - time.monotonic()))
+            message.is_full.wait(max(0.0, _sent_at + MIN_INTERVAL_SECONDS - time.monotonic()))
             _close(message)
             _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
     except BaseException as error:
@@ -115,7 +115,7 @@ def _send_if_queue_answers(carts: list[dict[str, Any]]) -> None:
     try:
         send_to_queue(CART_QUEUE, {"carts": carts})
     except QueueUnavailable:
-        _queue_away_until = time.monotonic() + QUEUE_LEFT_ALONE_SECONDS
+        _queue_away_until = time.monotonic() + QUEUE_RETRY_SECONDS
         raise
     finally:
         _sent_at = time.monotonic()

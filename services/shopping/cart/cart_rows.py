@@ -17,7 +17,7 @@ from services.shopping.cart.rules import (
     apply_changes,
     merge,
 )
-from services.shopping.tables import CartItemRow, CartRow
+from services.shopping.cart.tables import CartItemRow, CartRow
 
 
 def load_cart(customer_id: str) -> StoredCart:

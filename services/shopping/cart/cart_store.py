@@ -116,9 +116,7 @@ def _apply_after_check(customer_id: str, changes: Sequence[CartChange], max_item
         # Both copies cannot be compared now. What ElastiCache has is shown, and the cart stays unchecked.
         get_logger(__name__).warning("cart not compared, database away", reason=type(error).__name__)
         return cart_cache.take_step(customer_id, changes=changes, max_items=max_items)
-    step = cart_cache.take_step(
-        customer_id, changes=changes, max_items=max_items, other=saved, other_is_saved=True
-    )
+    step = cart_cache.take_step(customer_id, changes=changes, max_items=max_items, other=saved, other_is_saved=True)
     with _lock:
         _changed_without_cache.discard(customer_id)
     return step

@@ -38,8 +38,8 @@ PATTERNED = ("dresses", "shirts", "t-shirts", "knitwear", "skirts", "shorts", "s
 PATTERNS = ("plain", "plain", "plain", "stripes", "checks", "dots")
 
 Points = Sequence[tuple[float, float]]
-# The layers of each category: cloth (in its colour), shade, dark (lines, soles) and buttons (single points). A shape is
-# a left half, which is mirrored in the middle, or a whole.
+# The layers of each category: cloth (in its colour), shade, dark (lines, soles) and buttons (single points). A
+# shape is a left half, which is mirrored in the middle, or a whole.
 Shape = tuple[str, Points]
 SHAPES: dict[str, dict[str, Sequence[Shape]]] = {
     "coats": {

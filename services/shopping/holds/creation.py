@@ -36,8 +36,8 @@ def create_hold(
     """Hold all these products for the order, or none of them.
 
     Repeated for the same order and products it returns the same hold, and completes one that a crash interrupted.
-    Raises ProductUnavailable (with `unavailable_product_ids`), PriceChanged (with `total`) when the buyer saw another
-    total, HoldMismatch, HoldEnded.
+    Raises ProductUnavailable (with `unavailable_product_ids`), PriceChanged (with `total`) when `expected_total`
+    differs, HoldMismatch, HoldEnded.
     """
     hold = hold_store.find_hold(order_id) or _insert_hold(order_id, buyer_id, product_ids, expected_total)
     if not rules.is_same_order(hold, buyer_id, product_ids):

@@ -66,7 +66,7 @@ class HeldItem:
 
 @dataclass(frozen=True)
 class Hold:
-    """`until` is when an unpaid hold lapses; `is_published` whether the events of its decision are in the outbox."""
+    """`until` is when an unpaid hold lapses; `is_published` whether its decision is in the outbox."""
 
     order_id: str
     buyer_id: str

@@ -103,7 +103,7 @@ def publish_sale(product: Product) -> None:
 
 
 def _publish_product_sold(hold: Hold, item: HeldItem, product: Product | None) -> None:
-    """One event for each product, with its donation, because its donor gets a share of the price (story d-po-10)."""
+    """One event for each product, with its donation, because the donor gets a share (story d-po-10)."""
     data = {
         "product_id": item.product_id,
         "title": item.title,

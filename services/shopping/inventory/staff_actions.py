@@ -42,7 +42,7 @@ def create_draft(product_id: str, facts: Mapping[str, Any]) -> Product:
 
 
 def edit(product: Product, facts: Mapping[str, Any]) -> Product:
-    """Change any facts of a product; its price is none of them. Raises IllegalProductState."""
+    """Change any facts of a product; its price is none of them. Raises IllegalTransition."""
     product.state_after(Transition.EDIT)
     _require_storable_names(facts.get("attributes", {}))
     before = {name: getattr(product, name) for name in facts}
@@ -82,9 +82,7 @@ def withdraw(product: Product, *, any_version: bool = True) -> Product:
         product.state_after(Transition.UNSCHEDULE)
         entry = _schedule_entry("withdraw_product", product, None)
         unset_fields = ["publish_at"]
-        return change(
-            product, audit_entry=entry, set_fields={}, unset_fields=unset_fields, any_version=any_version
-        )
+        return change(product, audit_entry=entry, set_fields={}, unset_fields=unset_fields, any_version=any_version)
     state = str(product.state_after(Transition.WITHDRAW))
     entry = _state_entry("withdraw_product", product, state)
     return change(

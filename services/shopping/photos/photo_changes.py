@@ -15,9 +15,8 @@ from libs.chassis import db, uploads
 from libs.chassis.problems import Unprocessable
 from libs.chassis.uploads import FORM_VALID_FOR, PhotoNotFound, TooManyPhotos
 from services.shopping.document_store import current_time
-from services.shopping.photos import photo_files, photo_store, upload_store
+from services.shopping.photos import photo_files, photo_store, renditions, upload_store
 from services.shopping.photos.photo_files import photo_bucket
-from services.shopping.photos.renditions import write_renditions
 from services.shopping.photos.upload_store import PhotoUpload
 from services.shopping.products.product_changes import change
 from services.shopping.products.product_outbox import audit_entry, publish_entries
@@ -42,7 +41,7 @@ class UploadTicket:
 def create_upload(product_id: str, photo_id: str, content_type: str, size: int) -> UploadTicket:
     """A presigned form for a file of this type and size (bytes), with a key that cannot be guessed.
 
-    Raises ProductNotFound, IllegalProductState, TooManyPhotos.
+    Raises ProductNotFound, IllegalTransition, TooManyPhotos.
     """
     _require_room(get_product(product_id))
     upload = upload_store.insert_upload(
@@ -62,7 +61,7 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
 def complete_upload(product_id: str, photo_id: str) -> Photo:
     """Write the scaled files of the uploaded file; a repeated request returns the same photo.
 
-    Raises PhotoNotFound, PhotoNotUploaded, UploadMismatch, NotAnImage, TooManyPhotos, IllegalProductState.
+    Raises PhotoNotFound, PhotoNotUploaded, UploadMismatch, NotAnImage, TooManyPhotos, IllegalTransition.
     """
     product = get_product(product_id)
     if (existing := _find_photo(product, photo_id)) is not None:
@@ -72,7 +71,7 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
         raise PhotoNotFound(f"No upload {photo_id} was announced.")
     _require_room(product)
     content = uploads.uploaded_content(photo_bucket(), upload)
-    photo = write_renditions(product_id, photo_id, upload.key, upload.content_type, content)
+    photo = renditions.write_renditions(product_id, photo_id, upload.key, upload.content_type, content)
     entry = audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
     changed = photo_store.add_photo(product_id, photo, entry, MAX_PHOTOS)
     if changed is None:
@@ -91,7 +90,7 @@ def _find_concurrently_added(product_id: str, photo_id: str) -> Photo:
 
 
 def remove_photo(product_id: str, photo_id: str) -> None:
-    """Remove a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalProductState."""
+    """Remove a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalTransition."""
     product = get_product(product_id)
     product.state_after(Transition.EDIT)
     photos = photo_store.find_photo_documents(product_id)
@@ -111,7 +110,7 @@ def remove_photo(product_id: str, photo_id: str) -> None:
 def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
     """Put the photos of the product as it was read into this order.
 
-    Raises PhotosDiffer, IllegalProductState, ProductChangedConcurrently.
+    Raises PhotosDiffer, IllegalTransition, ProductChangedConcurrently.
     """
     product.state_after(Transition.EDIT)
     before = [photo.id for photo in product.photos]

@@ -1,7 +1,8 @@
 """The files of photos in S3, and the notes in a product's document by which files that no photo uses are deleted.
 
-S3 and DocumentDB share no transaction. So the keys of new files are noted before the files are written, and the keys
-that a change makes obsolete in the same update as the change. A crash leaves the note, and a job deletes the files.
+S3 and DocumentDB share no transaction. So the keys of new files are noted before the files are written, and the
+keys that a change makes obsolete in the same update as the change. A crash leaves the note, and a job deletes the
+files.
 A note is `{"key": ..., "at": ...}`: the file may be deleted from that time on.
 """
 
@@ -66,7 +67,7 @@ def delete_files_of(product_id: str) -> None:
 
 
 def delete_due_files(limit: int = BATCH_SIZE) -> None:
-    """Delete the files that are due, of up to `limit` products for each kind of note. Raises PhotoStoreUnavailable."""
+    """Delete the due files of up to `limit` products for each kind of note. Raises PhotoStoreUnavailable."""
     now = current_time()
     for field in (TO_DELETE, UNCONFIRMED):
         due = products_collection().find({f"{field}.at": {"$lte": now}}, {field: 1})

@@ -69,7 +69,7 @@ def _edit(product_id: str, condition: Document, update: Document) -> Product | N
 
 
 def list_outdated_documents(limit: int, *, only_due: bool) -> list[Document]:
-    """Products whose photos are to be rebuilt; limit 0 for all. With `only_due` without those that wait for a retry."""
+    """Products whose photos are to be rebuilt (limit 0: all); `only_due` leaves out those that wait for a retry."""
     query = _due(current_time()) if only_due else OUTDATED
     return list(products_collection().find(query, WITHOUT_INDEX_FIELDS).limit(limit))
 

@@ -15,9 +15,9 @@ from libs.chassis.images import NotAnImage
 from libs.chassis.logs import get_logger
 from libs.chassis.object_store import PhotoStoreUnavailable
 from services.shopping.document_store import Document
-from services.shopping.photos import photo_files, photo_store
+from services.shopping.photos import photo_files, photo_store, renditions
 from services.shopping.photos.photo_files import ORIGINALS, photo_bucket
-from services.shopping.photos.renditions import WIDTHS, write_renditions
+from services.shopping.photos.renditions import WIDTHS
 from services.shopping.products.product_store import photo_from_document
 from services.shopping.products.rules import Photo, ProductChangedConcurrently
 
@@ -114,7 +114,7 @@ def _with_all_sizes(product_id: str, photo: Photo) -> Photo | None:
     content = _read_original(product_id, photo)
     try:
         if content is not None:
-            return write_renditions(product_id, photo.id, photo.key, photo.content_type, content)
+            return renditions.write_renditions(product_id, photo.id, photo.key, photo.content_type, content)
     except NotAnImage as error:
         get_logger(__name__).warning("photo not scaled", product=product_id, photo=photo.id, reason=error.detail)
     return photo if photo.sizes else None

@@ -209,7 +209,7 @@ def change_product(
     """
     changed = {**set_fields, "updated_at": current_time()}
     if SEARCHED_FIELDS & set_fields.keys():
-        facts = {name: getattr(product, name) for name in SEARCHED_FIELDS} | set_fields
+        facts = {**{name: getattr(product, name) for name in SEARCHED_FIELDS}, **set_fields}
         spelling.add_words(spelling_words(facts))
         changed |= index_fields(facts)
     update: Document = {"$set": changed, "$inc": {"version": 1}}

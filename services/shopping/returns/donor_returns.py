@@ -5,13 +5,13 @@ from __future__ import annotations
 from pymongo import ASCENDING
 
 from libs.chassis.problems import Conflict
+from libs.chassis.state_machine import IllegalTransition
 from services.shopping.document_store import current_time
 from services.shopping.products import product_store
 from services.shopping.products.product_changes import change
 from services.shopping.products.product_outbox import WITHDRAWN
 from services.shopping.products.rules import (
     LIFECYCLE,
-    IllegalProductState,
     Product,
     ProductChangedConcurrently,
     ProductState,
@@ -39,10 +39,10 @@ def claim_donation(return_id: str, donating_order_id: str) -> None:
     if products and all(product.state is ProductState.RECYCLED for product in products):
         raise ProductsRecycled("A buyer returned the clothes, and they could not be sold again.")
     for product in products:
-        if product.state not in (ProductState.RETURNED, ProductState.RECYCLED):
-            if not _take_off_sale(product, return_id):
-                release_claim(return_id)
-                raise ProductSold(f"{product.title} is sold, or held for a buyer.")
+        is_gone = product.state in (ProductState.RETURNED, ProductState.RECYCLED)
+        if not is_gone and not _take_off_sale(product, return_id):
+            release_claim(return_id)
+            raise ProductSold(f"{product.title} is sold, or held for a buyer.")
 
 
 def release_claim(return_id: str) -> None:
@@ -70,7 +70,7 @@ def _take_off_sale(product: Product, return_id: str) -> bool:
     while True:
         try:
             state = product.state_after(Transition.RETURN)
-        except IllegalProductState:
+        except IllegalTransition:
             return product.state is ProductState.RETURNED
         try:
             change(

@@ -126,7 +126,9 @@ def equivalent_sizes(system: str, value: str, wear: Wear, cut: str | None = None
     return equivalent
 
 
-def sizes_of_product(category: str, labels: Iterable[Mapping[str, str]], attributes: Mapping[str, str]) -> set[Size]:
+def sizes_of_product(
+    category: str, labels: Iterable[Mapping[str, str]], attributes: Mapping[str, str]
+) -> set[Size]:
     """The sizes on the labels of a product, in all systems."""
     wear, cut = wear_of(category), attributes.get(CUT)
     return set().union(*(equivalent_sizes(label["system"], label["value"], wear, cut) for label in labels))

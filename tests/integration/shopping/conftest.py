@@ -18,6 +18,7 @@ from libs.chassis import (
     db,
     messaging,
     object_store,
+    runtime,
     security,
     service,
     settings,
@@ -28,7 +29,6 @@ from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
 from services.shopping import app
 from services.shopping.cart import cart_queue, cart_store
-from services.shopping.catalogue import page_cache
 from services.shopping.inventory import staff_actions
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
@@ -56,7 +56,7 @@ FACTS = {
 def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
     """Shopping's domain with these servers, migrated and provisioned."""
     run = uuid.uuid4().hex[:10]
-    with pytest.MonkeyPatch.context() as patch:
+    with runtime.new_runtime(), pytest.MonkeyPatch.context() as patch:
         environment = {
             "RECLOTHES_ENVIRONMENT": "test",
             "RECLOTHES_RESOURCE_PREFIX": f"test-{run}",
@@ -80,7 +80,6 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         service.use_service(app.service)
         patch.setattr(cart_store, "_changed_without_cache", set())
         patch.setattr(cart_queue, "_queue_away_until", float("-inf"))
-        patch.setattr(page_cache, "_cache_away_until", float("-inf"))
         system_settings.forget()
         app.ensure_indexes()
         yield chosen

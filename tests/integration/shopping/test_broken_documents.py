@@ -12,11 +12,15 @@ from libs.chassis import clock, db, metrics, security
 from libs.chassis.money import Money
 from services.shopping.catalogue import browsing
 from services.shopping.catalogue.api import browse_products
-from services.shopping.holds import hold_store, settlement
-from services.shopping.holds.hold_store import HoldState
+from services.shopping.holds import creation, hold_store, settlement
+from services.shopping.holds import jobs as hold_jobs
+from services.shopping.holds.jobs import settle_holds
+from services.shopping.holds.rules import HoldState
 from services.shopping.inventory import staff_actions
 from services.shopping.inventory.api import list_inventory
-from services.shopping.products import product_outbox, product_store, search_index
+from services.shopping.inventory.jobs import publish_due_products
+from services.shopping.products import product_store, search_index
+from services.shopping.products.jobs import publish_left_over_entries
 from services.shopping.products.rules import Product, ProductNotFound
 from services.shopping.recommendations import selection
 from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of, outbox
@@ -69,7 +73,7 @@ def test_pages_go_on_after_a_broken_product(published: Maker) -> None:
     shown = [item["id"] for item in first["items"] + second["items"]]
     assert shown == [products[4].id, products[3].id, products[0].id]
     assert second["next_cursor"] is None
-    for read in (browsing.get_product, staff_actions.get_product):
+    for read in (browsing.get_product, product_store.get_product):
         with pytest.raises(ProductNotFound):
             read(products[1].id)
 
@@ -78,8 +82,8 @@ def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> N
     broken, held = published(), published()
     for number, product in enumerate((broken, held)):
         with db.unit_of_work():
-            settlement.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [product.id])
-    hold_store._holds().update_one({"_id": id_of("bor", "0")}, {"$set": {"items": "none"}})
+            creation.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [product.id])
+    hold_store.holds_collection().update_one({"_id": id_of("bor", "0")}, {"$set": {"items": "none"}})
     due = []
     for _ in range(2):
         with db.unit_of_work():
@@ -89,30 +93,30 @@ def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> N
     with clock.freeze(clock.now() + timedelta(minutes=16)):
         for _ in range(2):
             with db.unit_of_work():
-                settlement.sweep()
-                staff_actions.publish_due()
+                settle_holds()
+                publish_due_products()
     assert settlement.get_hold(id_of("bor", "1")).state is HoldState.RELEASED
-    assert staff_actions.get_product(held.id).is_available
-    assert staff_actions.get_product(due[1].id).is_available
+    assert product_store.get_product(held.id).is_available
+    assert product_store.get_product(due[1].id).is_available
 
 
 def test_holds_that_cannot_be_released_keep_the_sweeper_from_none_behind_them(
     published: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settlement, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(hold_jobs, "BATCH_SIZE", 1)
     for number in range(3):
         with db.unit_of_work():
-            settlement.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
-    release = settlement._release_if_lapsed
+            creation.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
+    release = settlement.release_if_lapsed
 
     def fails_for_first_two(order_id: str) -> None:
         if order_id != id_of("bor", "2"):
             raise ValueError(order_id)
         release(order_id)
 
-    monkeypatch.setattr(settlement, "_release_if_lapsed", fails_for_first_two)
+    monkeypatch.setattr(hold_jobs, "release_if_lapsed", fails_for_first_two)
     with clock.freeze(clock.now() + timedelta(minutes=16)), db.unit_of_work():
-        settlement.sweep()
+        settle_holds()
     assert settlement.get_hold(id_of("bor", "2")).state is HoldState.RELEASED
 
 
@@ -121,27 +125,27 @@ def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
     for product in (broken, coat):
         damage(product, search_terms=[], terms_version=1)
     damage(broken, description=5)
-    reports = {report["product"]: report for report in search_index.convert_terms()}
+    reports = {report["product"]: report for report in search_index.rebuild_search_index()}
     assert ("failed" in reports[broken.id], "failed" in reports[coat.id]) == (True, False)
-    assert search_index.convert_terms() == []
+    assert search_index.rebuild_search_index() == []
     assert [item["id"] for item in browse_products(q="coat")["items"]] == [coat.id]
 
 
 def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None:
     product, other = draft(), draft()
     poison = {"id": "evt_poison", "at": clock.now(), "event_type": "shopping.unknown.v1"}
-    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
     for one in (product, other):
         with dying_before_commit():
-            staff_actions.edit(staff_actions.get_product(one.id), {"title": "Red coat"})
+            staff_actions.edit(product_store.get_product(one.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
-            product_outbox.announce_left_over()
+            publish_left_over_entries()
     edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
     assert {entry["target"] for entry in edits} == {product.id, other.id}
     stored = product_store.products_collection().find_one({"_id": product.id}) or {}
-    assert stored["announcements"] == []
-    assert [entry["id"] for entry in stored["failed_announcements"]] == ["evt_poison"]
+    assert stored["outbox"] == []
+    assert [entry["id"] for entry in stored["failed_outbox"]] == ["evt_poison"]
 
 
 @pytest.mark.parametrize(
@@ -149,15 +153,15 @@ def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None
 )
 def test_an_announcement_without_time_or_id_is_set_aside(draft: Maker, poison: dict[str, Any]) -> None:
     product = draft()
-    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
     with dying_before_commit():
-        staff_actions.edit(staff_actions.get_product(product.id), {"title": "Red coat"})
+        staff_actions.edit(product_store.get_product(product.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
-            product_outbox.announce_left_over()
+            publish_left_over_entries()
     stored = product_store.products_collection().find_one({"_id": product.id}) or {}
-    assert stored["announcements"] == []
-    [failed] = stored["failed_announcements"]
+    assert stored["outbox"] == []
+    [failed] = stored["failed_outbox"]
     assert failed.keys() == poison.keys()
     edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
     assert [entry["target"] for entry in edits] == [product.id]

@@ -10,10 +10,10 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from libs.chassis import clock, db
-from services.shopping import rebuild
+from services.shopping import document_store, rebuild
 from services.shopping.catalogue import browsing
 from services.shopping.catalogue.browsing import ProductFilter
-from services.shopping.holds import settlement
+from services.shopping.holds import creation, settlement
 from services.shopping.products import product_store, search_index
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
@@ -37,7 +37,7 @@ def commands(shopping: ShoppingSettings, monkeypatch: pytest.MonkeyPatch) -> lis
 
     client: MongoClient[Any] = MongoClient(shopping.mongo_url, event_listeners=[Listener()])
     name = product_store.products_collection().database.name
-    monkeypatch.setattr(product_store, "mongo_database", lambda: client[name])
+    monkeypatch.setattr(document_store, "mongo_database", lambda: client[name])
     return seen
 
 
@@ -96,7 +96,7 @@ def test_pages_show_everything_once_while_things_are_sold(published: Maker, sort
     sold_on_page_one, sold_on_page_two = expected[1], expected[5]
     for order_id, product_id in ((id_of("bor", "1"), sold_on_page_one), (id_of("bor", "2"), sold_on_page_two)):
         with db.unit_of_work():
-            settlement.create_hold(order_id, id_of("usr", "a"), [product_id])
+            creation.create_hold(order_id, id_of("usr", "a"), [product_id])
     second = browsing.browse(ProductFilter(), sort, 4, first["next_cursor"])
     third = browsing.browse(ProductFilter(), sort, 4, second["next_cursor"])
     shown = ids(first) + ids(second) + ids(third)
@@ -116,11 +116,11 @@ def test_the_last_page_has_no_cursor_even_when_it_is_full(published: Maker) -> N
 def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Maker) -> None:
     coat = published()
     with db.unit_of_work():
-        settlement.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
     assert browse() == []
     assert browsing.get_product(coat.id).state == "held"
     with db.unit_of_work():
-        settlement.decide_after_payment(id_of("bor", "1"), id_of("usr", "a"))
+        settlement.settle_authorized_payment(id_of("bor", "1"), id_of("usr", "a"))
     assert browsing.get_product(coat.id).state == "sold"
 
 
@@ -168,7 +168,7 @@ def test_facets_mend_a_typing_error_as_browsing_does(published: Maker) -> None:
 
 
 def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browsing, "MOST_COUNTED", 2)
+    monkeypatch.setattr(browsing, "MAX_COUNTED", 2)
     for _ in range(3):
         published()
     found = browsing.count_facets(ProductFilter())
@@ -180,11 +180,11 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
     old: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
     product_store.products_collection().update_one({"_id": coat.id}, old)
     assert browse(size=["UK 10"]) == []
-    [planned] = search_index.convert_terms(dry_run=True)
+    [planned] = search_index.rebuild_search_index(dry_run=True)
     assert planned["product"] == coat.id
     assert browse(size=["UK 10"]) == []
-    assert search_index.convert_terms() == [planned]
-    assert search_index.convert_terms() == []
+    assert search_index.rebuild_search_index() == [planned]
+    assert search_index.rebuild_search_index() == []
     assert browse(size=["UK 10"]) == [coat.id]
     assert browsing.count_facets(ProductFilter())["facets"]["colour"] == [{"value": "navy", "count": 1}]
     refreshed = product_store.find_product(coat.id)
@@ -198,9 +198,9 @@ def test_conversions_are_listed_before_they_are_run(
     coat = published()
     product_store.products_collection().update_one({"_id": coat.id}, {"$unset": {"terms_version": ""}})
     monkeypatch.setattr(rebuild, "start_process", lambda name: None)
-    report = {"conversion": "terms", "product": coat.id, "terms_version": None}
-    for arguments, expected in ((["--dry-run"], [report]), (["--only", "terms"], [report]), ([], [])):
-        monkeypatch.setattr("sys.argv", ["conversions", *arguments])
+    report = {"rebuild": "search-terms", "product": coat.id, "terms_version": None}
+    for arguments, expected in ((["--dry-run"], [report]), (["--only", "search-terms"], [report]), ([], [])):
+        monkeypatch.setattr("sys.argv", ["rebuild", *arguments])
         rebuild.main()
         assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
 
@@ -208,9 +208,9 @@ def test_conversions_are_listed_before_they_are_run(
 @pytest.mark.parametrize(
     ("query", "order"),
     [
-        ({"state": "published"}, product_store.NEWEST),
+        ({"state": "published"}, product_store.NEWEST_FIRST),
         ({"state": "published"}, product_store.BY_PRICE),
-        ({"state": "published", "search_terms": "brand:x"}, product_store.NEWEST),
+        ({"state": "published", "search_terms": "brand:x"}, product_store.NEWEST_FIRST),
         ({"state": "published", "search_terms": "brand:x"}, product_store.BY_PRICE),
         ({"state": "draft"}, [("_id", -1)]),
         ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
@@ -218,7 +218,7 @@ def test_conversions_are_listed_before_they_are_run(
         ({"photos_version": {"$in": [None, 1]}}, None),
         ({"files_to_delete.at": {"$lte": clock.now()}}, None),
         ({"unconfirmed_files.at": {"$lte": clock.now()}}, None),
-        ({"announcements.at": {"$lt": clock.now()}}, None),
+        ({"outbox.at": {"$lt": clock.now()}}, None),
         ({"donation.order_id": "dor_1"}, [("_id", 1)]),
     ],
 )

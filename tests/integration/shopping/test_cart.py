@@ -15,13 +15,11 @@ from libs.chassis.events import dispatch
 from libs.chassis.money import Money
 from services.shopping.cart import cart_rows, cart_store, carts
 from services.shopping.cart.carts import Cart, CartFull
-from services.shopping.catalogue import page_cache
+from services.shopping.cart.tables import CartItemRow
 from services.shopping.events import registry
-from services.shopping.holds import settlement
-from services.shopping.inventory import staff_actions
-from services.shopping.products import product_store
+from services.shopping.holds import creation, settlement
+from services.shopping.products import product_store, revision
 from services.shopping.products.rules import Product, ProductNotFound, ProductUnavailable
-from services.shopping.tables import CartItemRow
 from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
@@ -36,7 +34,7 @@ def read() -> Cart:
 
 def put(product: Product) -> Cart:
     with db.unit_of_work():
-        return carts.put_item(ME, product.id)
+        return carts.add_item(ME, product.id)
 
 
 def remove(product: Product) -> Cart:
@@ -46,7 +44,7 @@ def remove(product: Product) -> Cart:
 
 def hold(product: Product, buyer_id: str) -> None:
     with db.unit_of_work():
-        settlement.create_hold(id_of("bor", product.id), buyer_id, [product.id])
+        creation.create_hold(id_of("bor", product.id), buyer_id, [product.id])
 
 
 def release(product: Product) -> None:
@@ -105,7 +103,7 @@ def test_the_cart_shows_what_became_of_its_products_and_todays_total(published: 
     now = read()
     assert what_changed(now) == [(True, None), (False, "held"), (True, "repriced")]
     assert now.total == Money(1800, "EUR"), "the price of today, of what can still be had"
-    accepted = put(staff_actions.get_product(repriced.id))
+    accepted = put(product_store.get_product(repriced.id))
     assert what_changed(accepted) == [(True, None), (False, "held"), (True, None)], "the buyer accepts it"
     assert kept.id in {item.product_id for item in now.items}
 
@@ -114,7 +112,7 @@ def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None
     gone = published(1000)
     put(gone)
     product_store.products_collection().delete_one({"_id": gone.id})
-    page_cache.forget()
+    revision.replace_revision()
     [item] = read().items
     assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
 
@@ -128,7 +126,7 @@ def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
         broken = update(CartItemRow).where(CartItemRow.product_id == gone.id)
         session.execute(broken.values(price_currency="", price_amount=-5))
     product_store.products_collection().delete_one({"_id": gone.id})
-    page_cache.forget()
+    revision.replace_revision()
     redis_client().flushdb()
     now = read()
     assert [item.product_id for item in now.items] == [coat.id]
@@ -151,7 +149,7 @@ def test_reading_asks_for_all_products_in_one_query(published: Maker, monkeypatc
     asked: list[list[str]] = []
     find = product_store.find_products
     monkeypatch.setattr(product_store, "find_products", lambda ids: find(asked.append(list(ids)) or asked[-1]))
-    page_cache.forget()
+    revision.replace_revision()
     assert len(read().items) == 3
     assert len(asked) == 1
     read()

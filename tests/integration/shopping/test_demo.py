@@ -12,7 +12,6 @@ from PIL import Image
 from services.shopping import demo
 from services.shopping.catalogue import browsing
 from services.shopping.catalogue.browsing import ProductFilter
-from services.shopping.inventory import staff_actions
 from services.shopping.photos import rebuild, renditions
 from services.shopping.products import product_store
 from services.shopping.products.schemas import ProductSchema
@@ -50,12 +49,12 @@ def test_a_demo_product_has_its_page_and_its_picture(small_demo: None) -> None:
     picture = httpx.get(shown["photos"][0]["url"])
     assert picture.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(picture.content)).size == (600, 800)
-    assert staff_actions.get_product(newest.id).photos[0].width == 600
+    assert product_store.get_product(newest.id).photos[0].width == 600
 
 
 def test_the_worker_makes_the_pictures_of_the_first_pages_in_all_sizes(small_demo: None) -> None:
     demo.load()
-    while rebuild.convert_photos():
+    while rebuild.rebuild_photos():
         pass
     shown = browsing.browse(ProductFilter(), "newest", demo.WITH_PHOTO_SIZES + 1, None)["items"]
     *first, next_one = [[size.name for size in product.photos[0].sizes] for product in shown]

@@ -10,15 +10,17 @@ import pytest
 from libs.chassis import clock, db, security
 from libs.chassis.money import Money
 from libs.chassis.problems import Unprocessable
+from libs.chassis.state_machine import IllegalTransition
 from services.shopping.catalogue import browsing
 from services.shopping.catalogue.browsing import ProductFilter
-from services.shopping.holds import settlement
+from services.shopping.holds import creation
 from services.shopping.inventory import staff_actions
-from services.shopping.products import product_outbox, product_store
+from services.shopping.inventory.jobs import publish_due_products
+from services.shopping.products import product_store
+from services.shopping.products.jobs import publish_left_over_entries
 from services.shopping.products.rules import (
-    IllegalProductMove,
     Product,
-    ProductChangedMeanwhile,
+    ProductChangedConcurrently,
     ProductNotFound,
     ProductState,
 )
@@ -48,12 +50,12 @@ def publish(product: Product, **more: object) -> Product:
 def test_a_draft_has_no_price_and_nobody_sees_it(draft: Maker) -> None:
     product = draft()
     assert (product.state, product.price, product.version) == (ProductState.DRAFT, None, 1)
-    assert staff_actions.get_product(product.id).attributes == {"material": "wool"}
+    assert product_store.get_product(product.id).attributes == {"material": "wool"}
     with pytest.raises(ProductNotFound):
         browsing.get_product(product.id)
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         publish(product)
-    assert staff_actions.get_product(product.id).version == 1
+    assert product_store.get_product(product.id).version == 1
 
 
 def test_the_same_draft_made_twice_is_one_product(draft: Maker) -> None:
@@ -77,9 +79,9 @@ def test_an_edit_is_searchable_at_once_and_the_second_editor_is_told(published: 
     assert edited.version == product.version + 1
     found = browsing.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
     assert [item.id for item in found["items"]] == [product.id]
-    with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
+    with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
         staff_actions.edit(product, {"title": "Too late"})
-    assert staff_actions.get_product(product.id).title == "Velvet cape"
+    assert product_store.get_product(product.id).title == "Velvet cape"
 
 
 @pytest.mark.story("d-po-07")
@@ -114,7 +116,7 @@ def test_publishing_and_withdrawing_shows_and_hides_and_tells(draft: Maker) -> N
     publish(withdrawn)
     assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id] * 2
     assert outbox("shopping.product.withdrawn.v1") == [{"product_id": product.id}]
-    assert staff_actions.get_product(product.id).announcements == []
+    assert product_store.get_product(product.id).outbox == []
 
 
 @pytest.mark.story("d-po-08")
@@ -123,18 +125,18 @@ def test_a_product_is_published_at_its_time_and_not_before(draft: Maker) -> None
     product = publish(price(draft(), 4900), publish_at=soon)
     assert (product.state, product.publish_at) == (ProductState.PRICED, _milliseconds(soon))
     _publish_due()
-    assert staff_actions.get_product(product.id).state is ProductState.PRICED
+    assert product_store.get_product(product.id).state is ProductState.PRICED
     with clock.freeze(soon + timedelta(seconds=1)):
         _publish_due()
         _publish_due()
-    published = staff_actions.get_product(product.id)
+    published = product_store.get_product(product.id)
     assert (published.state, published.publish_at) == (ProductState.PUBLISHED, None)
     assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id]
 
 
 def _publish_due() -> None:
     with db.unit_of_work():
-        staff_actions.publish_due()
+        publish_due_products()
 
 
 def _milliseconds(moment: object) -> object:
@@ -151,7 +153,7 @@ def test_what_a_crash_left_unannounced_is_announced_later_by_the_same_actor(draf
     with dying_before_commit():
         staff_actions.publish(priced)
     assert outbox("shopping.product.published.v1") == []
-    assert staff_actions.get_product(priced.id).state is ProductState.PUBLISHED
+    assert product_store.get_product(priced.id).state is ProductState.PUBLISHED
     _announce_left_over()
     assert outbox("shopping.product.published.v1") == [], "the request itself may still be at work"
     with clock.freeze(clock.now() + timedelta(seconds=30)), security.use_principal(None):
@@ -164,7 +166,7 @@ def test_what_a_crash_left_unannounced_is_announced_later_by_the_same_actor(draf
 
 def _announce_left_over() -> None:
     with db.unit_of_work():
-        product_outbox.announce_left_over()
+        publish_left_over_entries()
 
 
 def test_the_inventory_is_listed_by_state_and_page(draft: Maker, published: Maker) -> None:
@@ -180,21 +182,21 @@ def test_the_inventory_is_listed_by_state_and_page(draft: Maker, published: Make
 
 def test_an_unknown_product_is_not_found() -> None:
     with pytest.raises(ProductNotFound):
-        staff_actions.get_product(id_of("prd", "unknown"))
+        product_store.get_product(id_of("prd", "unknown"))
     assert product_store.find_products([id_of("prd", "unknown")]) == {}
 
 
 def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None:
     seen = published()
     with db.unit_of_work():
-        settlement.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         staff_actions.withdraw(seen)
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
-        staff_actions.withdraw(staff_actions.get_product(seen.id))
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
-        staff_actions.set_price(staff_actions.get_product(seen.id), Money(1, "EUR"))
-    assert staff_actions.get_product(seen.id).state is ProductState.HELD
+    with pytest.raises(IllegalTransition), db.unit_of_work():
+        staff_actions.withdraw(product_store.get_product(seen.id))
+    with pytest.raises(IllegalTransition), db.unit_of_work():
+        staff_actions.set_price(product_store.get_product(seen.id), Money(1, "EUR"))
+    assert product_store.get_product(seen.id).state is ProductState.HELD
 
 
 @pytest.mark.story("d-po-08")
@@ -206,7 +208,7 @@ def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None
     entry = outbox("shopping.audit.recorded.v1")[-1]
     assert (entry["action"], entry["after"]) == ("withdraw_product", {"publish_at": None})
     assert entry["before"]["publish_at"] is not None
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         staff_actions.withdraw(cancelled)
 
 
@@ -214,7 +216,7 @@ def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None
 def test_a_withdrawn_product_is_resumed_at_its_price_and_nothing_else_is(published: Maker) -> None:
     product = published(4900)
     with security.use_principal(MANAGER), db.unit_of_work():
-        with pytest.raises(IllegalProductMove):
+        with pytest.raises(IllegalTransition):
             staff_actions.resume(product)
         resumed = staff_actions.resume(staff_actions.withdraw(product))
     assert (resumed.state, resumed.price) == (ProductState.PUBLISHED, Money(4900, "EUR"))

@@ -9,12 +9,12 @@ import pytest
 from libs.chassis import consistency, db
 from libs.chassis.money import Money
 from libs.chassis.security import use_principal
-from services.shopping.consistency.checks import registry
-from services.shopping.holds import settlement
+from services.shopping.events import registry
+from services.shopping.holds import creation, settlement
 from services.shopping.inventory import staff_actions
 from services.shopping.products import product_store
 from services.shopping.products.rules import ItemHasProduct, Product, ProductState, ProductUnavailable
-from services.shopping.returns import donor_return_store, donor_returns
+from services.shopping.returns import donor_returns
 from tests.integration.shopping.conftest import FACTS, MANAGER, id_of, outbox
 
 ORDER = id_of("dor", "donation")
@@ -33,14 +33,14 @@ def published(name: str = "coat", price: int = 4900) -> Product:
 
 
 def state_of(name: str) -> ProductState:
-    return staff_actions.get_product(id_of("prd", name)).state
+    return product_store.get_product(id_of("prd", name)).state
 
 
 @pytest.fixture
 def claim(shopping: object) -> Callable[[], None]:
     def run() -> None:
         with db.unit_of_work():
-            donor_returns.claim(RETURN, ORDER)
+            donor_returns.claim_donation(RETURN, ORDER)
 
     return run
 
@@ -52,9 +52,9 @@ def test_the_link_to_the_donation_travels_with_the_outbox(shopping: object) -> N
         {"product_id": coat.id, "title": "Navy wool coat", "donation": donation()}
     ]
     with db.unit_of_work():
-        settlement.create_hold(BUYING_ORDER, BUYER, [coat.id])
+        creation.create_hold(BUYING_ORDER, BUYER, [coat.id])
     with db.unit_of_work():
-        settlement.decide_after_payment(BUYING_ORDER, BUYER)
+        settlement.settle_authorized_payment(BUYING_ORDER, BUYER)
     [sold] = outbox("shopping.product.sold.v1")
     assert (sold["donation"], sold["price"]) == (donation(), {"amount": 4900, "currency": "EUR"})
 
@@ -73,7 +73,7 @@ def test_a_return_takes_every_product_off_sale_once(claim: Callable[[], None]) -
     assert (state_of("coat"), state_of("shirt")) == (ProductState.RETURNED, ProductState.RETURNED)
     assert len(outbox("shopping.product.withdrawn.v1")) == 2
     with db.unit_of_work(), pytest.raises(ProductUnavailable):
-        settlement.create_hold(BUYING_ORDER, BUYER, [id_of("prd", "coat")])
+        creation.create_hold(BUYING_ORDER, BUYER, [id_of("prd", "coat")])
 
 
 def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(claim: Callable[[], None]) -> None:
@@ -81,11 +81,11 @@ def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(cl
     for name in names:
         published(name)
     with db.unit_of_work():
-        settlement.create_hold(BUYING_ORDER, BUYER, [id_of("prd", names[-1])])
+        creation.create_hold(BUYING_ORDER, BUYER, [id_of("prd", names[-1])])
     with pytest.raises(donor_returns.ProductSold):
         claim()
     assert [state_of(name) for name in names] == [ProductState.PUBLISHED, ProductState.HELD]
-    assert donor_return_store.products_of_donation(ORDER)[0].is_available
+    assert donor_returns.list_products_of_donation(ORDER)[0].is_available
 
 
 def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[
             claim()
             assert state_of("shirt") is ProductState.RETURNED
             with db.unit_of_work():
-                donor_returns.release(RETURN)
+                donor_returns.release_claim(RETURN)
     with pytest.raises(donor_returns.ProductsRecycled):
         claim()
 
@@ -113,9 +113,9 @@ def test_customer_can_read_which_pieces_of_a_donation_are_on_sale_or_sold(shoppi
     with db.unit_of_work(), use_principal(MANAGER):
         staff_actions.create_draft(id_of("prd", "hat"), FACTS | {"donation": donation("hat")})
     with db.unit_of_work():
-        settlement.create_hold(BUYING_ORDER, BUYER, [coat.id])
+        creation.create_hold(BUYING_ORDER, BUYER, [coat.id])
     with db.unit_of_work():
-        settlement.decide_after_payment(BUYING_ORDER, BUYER)
+        settlement.settle_authorized_payment(BUYING_ORDER, BUYER)
     [sold] = outbox("shopping.product.sold.v1")
     [described, unknown] = consistency.describe_states(registry, [ORDER, id_of("dor", "other")])["items"]
     assert (described["knowledge"], unknown["knowledge"]) == ("known", "unknown")

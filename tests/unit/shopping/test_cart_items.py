@@ -1,10 +1,10 @@
-"""What a buyer is shown of a product in the cart."""
+"""How a product in the cart has changed since it was added."""
 
 from __future__ import annotations
 
 import pytest
 
-from services.shopping.cart.carts import change_of
+from services.shopping.cart.carts import classify_change
 from services.shopping.products.rules import Product, ProductState
 from tests.unit.shopping.factories import held, product_with
 
@@ -12,7 +12,7 @@ STATE = ProductState
 
 
 @pytest.mark.parametrize(
-    ("product", "repriced", "change"),
+    ("product", "is_repriced", "change"),
     [
         (product_with(), False, None),
         (product_with(), True, "repriced"),
@@ -25,5 +25,7 @@ STATE = ProductState
         (None, False, "withdrawn"),
     ],
 )
-def test_what_became_of_a_product_in_the_cart(product: Product | None, repriced: bool, change: str | None) -> None:
-    assert change_of("usr_me", product, repriced=repriced) == change
+def test_the_change_of_a_product_in_the_cart(
+    product: Product | None, is_repriced: bool, change: str | None
+) -> None:
+    assert classify_change("usr_me", product, is_repriced=is_repriced) == change

@@ -1,4 +1,4 @@
-"""What staff can store."""
+"""Which names of attributes staff can store."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from services.shopping.inventory.staff_actions import _require_storable_names
 
 
 @pytest.mark.parametrize("name", ["", "$where", "a.b", "nul\0", "x" * 61])
-def test_an_attribute_name_that_cannot_be_stored_is_refused(name: str) -> None:
+def test_an_attribute_name_that_cannot_be_stored_is_rejected(name: str) -> None:
     with pytest.raises(BadRequest) as raised:
         _require_storable_names({"material": "wool", name: "x"})
     assert [error["pointer"] for error in raised.value.errors or []] == [f"/attributes/{name}"]
 
 
-def test_other_names_are_stored() -> None:
+def test_other_attribute_names_are_accepted() -> None:
     _require_storable_names({"material": "wool", "x" * 60: "x", "Größe $": "x"})

@@ -94,20 +94,20 @@ def test_two_changes_of_one_cart_are_one_cart_with_both(queue: SlowQueue, thread
 
 def test_a_message_takes_so_many_carts_only(queue: SlowQueue, threads: ThreadPoolExecutor) -> None:
     queue.may_go.release(100)
-    number = 3 * cart_queue.MOST_IN_MESSAGE
+    number = 3 * cart_queue.MAX_CARTS_PER_MESSAGE
     for one in [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(number)]:
         one.result(10)
-    assert max(len(carts) for carts in queue.sent) <= cart_queue.MOST_IN_MESSAGE
+    assert max(len(carts) for carts in queue.sent) <= cart_queue.MAX_CARTS_PER_MESSAGE
     assert sum(len(carts) for carts in queue.sent) == number
 
 
 def test_a_full_message_does_not_wait_for_its_time(
     queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cart_queue, "SPACING_SECONDS", 60.0)
+    monkeypatch.setattr(cart_queue, "MIN_INTERVAL_SECONDS", 60.0)
     queue.may_go.release(100)
     monkeypatch.setattr(cart_queue, "_sent_at", cart_queue.time.monotonic())
-    names = [f"usr_{n}" for n in range(cart_queue.MOST_IN_MESSAGE)]
+    names = [f"usr_{n}" for n in range(cart_queue.MAX_CARTS_PER_MESSAGE)]
     *first, last = names
     waiting = [threads.submit(cart_queue.send_cart, name, cart_with("prd_1")) for name in first]
     wait_until_joined(*first)
@@ -115,7 +115,7 @@ def test_a_full_message_does_not_wait_for_its_time(
     cart_queue.send_cart(last, cart_with("prd_1"))
     for one in waiting:
         one.result(10)
-    assert [len(carts) for carts in queue.sent] == [cart_queue.MOST_IN_MESSAGE]
+    assert [len(carts) for carts in queue.sent] == [cart_queue.MAX_CARTS_PER_MESSAGE]
 
 
 def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
@@ -153,7 +153,7 @@ def test_nobody_waits_longer_for_a_message_than_a_moment(
     queue.asked.acquire()
     leader = threads.submit(cart_queue.send_cart, "usr_a", cart_with("prd_1"))
     wait_until_joined("usr_a")
-    monkeypatch.setattr(cart_queue, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(cart_queue, "MAX_WAIT_SECONDS", 0.01)
     with pytest.raises(QueueUnavailable):
         cart_queue.send_cart("usr_b", cart_with("prd_1"))
     queue.may_go.release(2)
