@@ -17,7 +17,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock, logs
 from libs.chassis.db import locked_scalar, session
-from libs.chassis.deadlines import in_words
+from libs.chassis.deadlines import format_deadline
 from libs.chassis.money import sum_money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.state_machine import EventTiming, StateMachine
@@ -91,7 +91,9 @@ def refuse_unless_returnable(order: BuyingOrder) -> None:
     if order.state not in ("picked_up", "completed") or order.return_until is None:
         raise NotReturnable(f"it is {order.state.replace('_', ' ')}; only what was picked up can be returned")
     if order.state == "completed" or order.return_until < clock.now():
-        raise ReturnWindowOver(f"it could be returned until {in_words(order.return_until, order.pickup_time_zone)}")
+        raise ReturnWindowOver(
+            f"it could be returned until {format_deadline(order.return_until, order.pickup_time_zone)}"
+        )
 
 
 def chosen_products(order: BuyingOrder, returns: Iterable[ReturnBuyingOrder], wish: Wish) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from libs.chassis.events import Event, Unfinished
+from libs.chassis.events import Event, PartiallyHandled
 from libs.chassis.money import Money
 from services.customer import (
     buying_orders,
@@ -99,7 +99,7 @@ def follow_work(event: Event) -> None:
         except LookupError as error:
             too_early.append(str(error))
     if too_early:
-        raise Unfinished("; ".join(too_early))
+        raise PartiallyHandled("; ".join(too_early))
 
 
 def _follow_work_on(order: dict[str, Any], data: dict[str, Any]) -> None:

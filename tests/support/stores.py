@@ -15,7 +15,8 @@ from libs.chassis.tables import OutboxRow
 from services.billing import ledger_check, money_check
 from services.billing.settings import BillingSettings
 from services.customer.models import BuyingOrder, ReturnBuyingOrder
-from services.locker.models import Box, DoorRight
+from services.locker.boxes.tables import Box
+from services.locker.doors.tables import DoorRight
 from tools.local_platform.credentials import ensure
 from tools.local_platform.environment import of_service
 from tools.local_platform.layout import HOST, SERVICES, Layout

@@ -104,7 +104,7 @@ def _with_products(customer_id: str, stored: StoredCart) -> Cart:
     """The cart joined with its products, which takes one query at most."""
     entries = stored.present_entries
     products = browsing.find_products(entry.product_id for entry in entries) if entries else {}
-    items = skipped_items.readable(
+    items = skipped_items.read_valid(
         entries,
         lambda entry: _build_item(customer_id, entry, products.get(entry.product_id)),
         kind="cart item",

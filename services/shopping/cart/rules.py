@@ -79,7 +79,7 @@ def decode_entry(product_id: str, text: str) -> CartEntry:
 
 def decode_entries(pairs: Iterable[tuple[str, str]]) -> Entries:
     """The entries of pairs of product id and stored form, without those that cannot be read."""
-    entries = skipped_items.readable(
+    entries = skipped_items.read_valid(
         pairs, lambda pair: decode_entry(*pair), kind="cart item", id_of=lambda pair: pair[0]
     )
     return {entry.product_id: entry for entry in entries}

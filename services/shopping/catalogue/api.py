@@ -19,7 +19,7 @@ def browse_products(
 
     def load() -> dict[str, Any]:
         page = browsing.browse(product_filter, sort, limit, cursor)
-        return {**page, "items": skipped_items.shown(page["items"], ProductSchema().dump, kind="product")}
+        return {**page, "items": skipped_items.dump_valid(page["items"], ProductSchema().dump, kind="product")}
 
     return page_cache().get_page((product_filter, sort, limit, cursor), load)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.chassis import skipped_items
-from libs.chassis.pagination import decode_cursor, encode_cursor, wrong_cursor
+from libs.chassis.pagination import decode_cursor, encode_cursor, invalid_cursor
 from services.shopping.catalogue.page_cache import page_cache
 from services.shopping.document_store import Document
 from services.shopping.products import product_store
@@ -100,7 +100,7 @@ def count_facets(product_filter: ProductFilter) -> dict[str, Any]:
             searched_for = corrected if count else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     counted = product_store.count_facets(query, MAX_COUNTED, MAX_VALUES)
-    values = skipped_items.readable(counted, _facet_value, kind="facet", id_of=lambda value: value["_id"])
+    values = skipped_items.read_valid(counted, _facet_value, kind="facet", id_of=lambda value: value["_id"])
     for name, value in values:
         if len(facets[name]) < MAX_VALUES_PER_FACET:
             facets[name].append(value)
@@ -169,12 +169,12 @@ def _read_cursor(cursor: str, list_id: str, sort: str) -> tuple[Document, str | 
     """The condition on products after the page before, and the corrected query of that page."""
     value, product_id, searched_for = decode_cursor(cursor, 3, of_list=list_id)
     if not isinstance(product_id, str) or not isinstance(searched_for, str | None):
-        raise wrong_cursor()
+        raise invalid_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
         value = _to_time(value)
     elif not isinstance(value, int):
-        raise wrong_cursor()
+        raise invalid_cursor()
     beyond = "$lt" if direction < 0 else "$gt"
     after = {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
     return after, searched_for
@@ -193,4 +193,4 @@ def _to_time(milliseconds: Any) -> datetime:
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except (TypeError, ValueError, OverflowError):
-        raise wrong_cursor() from None
+        raise invalid_cursor() from None

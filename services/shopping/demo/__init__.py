@@ -30,7 +30,7 @@ WITH_PHOTO_SIZES = 40
 
 def load() -> None:
     """Insert the demo products that are missing, with their pictures."""
-    photo_bucket().ensure()
+    photo_bucket().create_if_missing()
     products = list(_products())
     existing = set(find_products(product["_id"] for product in products))
     missing = [(number, product) for number, product in enumerate(products) if product["_id"] not in existing]

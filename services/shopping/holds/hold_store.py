@@ -82,7 +82,7 @@ def list_active_order_ids(created_before: datetime, after: str, limit: int) -> l
 def list_unpublished_holds(decided_before: datetime, limit: int, excluded_ids: Sequence[str] = ()) -> list[Hold]:
     """Decided holds whose products or events may be missing because of a crash."""
     query = {"is_published": False, "decided_at": {"$lt": decided_before}, "_id": {"$nin": list(excluded_ids)}}
-    return skipped_items.readable(
+    return skipped_items.read_valid(
         holds_collection().find(query).sort("decided_at", ASCENDING).limit(limit),
         _hold_from_document,
         kind="hold",

@@ -20,7 +20,7 @@ BATCH_SIZE = 200
 def settle_holds() -> None:
     now = clock.now()
     left_over = now - LEFT_OVER_AFTER
-    for_each = partial(jobs.for_each_found, job="settle_holds")
+    for_each = partial(jobs.for_each_in_pages, job="settle_holds")
     lapsed = partial(hold_store.list_lapsed_order_ids, now, BATCH_SIZE)
     for_each(lapsed, release_if_lapsed, id_of=str)
     unpublished = partial(hold_store.list_unpublished_holds, left_over, BATCH_SIZE)

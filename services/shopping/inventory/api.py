@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis import clock, skipped_items
-from libs.chassis.etags import etag_of, match_if_sent, require_match
+from libs.chassis.etags import etag_of, require_match, require_match_if_sent
 from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
 from services.shopping.inventory import staff_actions
@@ -18,7 +18,7 @@ Response = tuple[dict[str, Any], int, dict[str, str]]
 
 def list_inventory(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
     page = staff_actions.list_inventory(state, limit, cursor)
-    return {**page, "items": skipped_items.shown(page["items"], InventoryProductSchema().dump, kind="product")}
+    return {**page, "items": skipped_items.dump_valid(page["items"], InventoryProductSchema().dump, kind="product")}
 
 
 def create_product(body: dict[str, Any]) -> Response:
@@ -45,18 +45,18 @@ def set_product_price(product_id: str, body: dict[str, Any]) -> Response:
 def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Response:
     publish_at = clock.parse_optional((body or {}).get("publish_at"))
     product = get_product(product_id)
-    any_version = not match_if_sent(product.version)
+    any_version = not require_match_if_sent(product.version)
     return _response(staff_actions.publish(product, publish_at, any_version=any_version))
 
 
 def withdraw_product(product_id: str) -> Response:
     product = get_product(product_id)
-    return _response(staff_actions.withdraw(product, any_version=not match_if_sent(product.version)))
+    return _response(staff_actions.withdraw(product, any_version=not require_match_if_sent(product.version)))
 
 
 def resume_product(product_id: str) -> Response:
     product = get_product(product_id)
-    return _response(staff_actions.resume(product, any_version=not match_if_sent(product.version)))
+    return _response(staff_actions.resume(product, any_version=not require_match_if_sent(product.version)))
 
 
 def get_price_currencies() -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ BATCH_SIZE = 100
 @registry.every(seconds=5)
 def publish_due_products() -> None:
     find = partial(product_store.list_due_for_publication, clock.now(), BATCH_SIZE)
-    jobs.for_each_found(find, _publish, job="publish_due_products", id_of=lambda product: product.id)
+    jobs.for_each_in_pages(find, _publish, job="publish_due_products", id_of=lambda product: product.id)
 
 
 def _publish(product: Product) -> None:

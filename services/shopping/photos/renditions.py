@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from libs.chassis.images import scaled_down
+from libs.chassis.images import scale_down
 from services.shopping.photos.photo_files import PUBLIC, note_unconfirmed, photo_bucket
 from services.shopping.products.rules import Photo, PhotoSize
 
@@ -23,7 +23,7 @@ def write_renditions(product_id: str, photo_id: str, key: str, content_type: str
 
     Raises NotAnImage, PhotoStoreUnavailable.
     """
-    images = scaled_down(content, list(WIDTHS.values()), content_type)
+    images = scale_down(content, list(WIDTHS.values()), content_type)
     stem = f"{PUBLIC}{product_id}/{secrets.token_urlsafe(24)}"
     sizes = tuple(
         PhotoSize(name, f"{stem}-{name}.webp", image.width, image.height)

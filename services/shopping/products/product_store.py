@@ -114,7 +114,7 @@ def photo_from_document(document: Document) -> Photo:
 
 def readable_products(documents: Iterable[Document]) -> list[Product]:
     """The products of these documents, without those that cannot be read."""
-    return skipped_items.readable(
+    return skipped_items.read_valid(
         documents, product_from_document, kind="product", id_of=lambda document: document.get("_id")
     )
 

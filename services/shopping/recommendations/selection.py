@@ -23,7 +23,7 @@ def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any
     A customer without sizes gets products of all sizes; one without preferences gets the newest.
     """
     preferences = get_preferences(customer_id)
-    ranked = skipped_items.readable(
+    ranked = skipped_items.read_valid(
         _find_candidates(preferences),
         lambda product: (rank(product, preferences.preferences), product),
         kind="product",
@@ -46,7 +46,7 @@ def _find_candidates(preferences: Preferences) -> list[Product]:
         query["search_terms"] = {"$in": terms}
     products = product_store.list_products(query, product_store.NEWEST_FIRST, MAX_RANKED)
     # The query cannot tell shoes from clothes, where the same number is another size.
-    checked = skipped_items.readable(
+    checked = skipped_items.read_valid(
         products,
         lambda product: (not terms or fits(product, own_sizes), product),
         kind="product",

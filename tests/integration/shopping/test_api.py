@@ -75,7 +75,7 @@ class Api:
 def api(provisioned: ShoppingSettings) -> Iterator[Api]:
     key = ECKey.generate_key("P-256", {"kid": "k"})
     security.use_keys({"k": key})
-    photo_files.photo_bucket().ensure()
+    photo_files.photo_bucket().create_if_missing()
     yield Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
     security.use_keys(None)
 

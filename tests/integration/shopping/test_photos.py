@@ -32,8 +32,8 @@ pytestmark = pytest.mark.story("d-po-06")
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_files.photo_bucket().ensure()
-    photo_files.photo_bucket().ensure()
+    photo_files.photo_bucket().create_if_missing()
+    photo_files.photo_bucket().create_if_missing()
     with security.use_principal(MANAGER):
         yield
 
@@ -137,7 +137,7 @@ def test_another_size_than_announced_is_refused(draft: Maker) -> None:
 
 def test_the_form_limits_size_and_type() -> None:
     upload = upload_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
-    form = uploads.form_for(photo_files.photo_bucket(), upload)
+    form = uploads.create_form(photo_files.photo_bucket(), upload)
     policy = _policy(form["fields"]["policy"])
     assert ["content-length-range", 1, 10] in policy["conditions"]
     assert {"Content-Type": "image/png"} in policy["conditions"]
@@ -192,8 +192,8 @@ def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
         photo_changes.remove_photo(product.id, removed.id)
     assert photo_ids(product) == [kept.id]
     bucket = photo_files.photo_bucket()
-    assert [bucket.size_of(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
-    assert bucket.size_of(kept.key) is not None
+    assert [bucket.get_size(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
+    assert bucket.get_size(kept.key) is not None
     [entry] = audit_entries("remove_photo")
     assert (entry["before"], entry["after"]) == ({"photo_ids": [kept.id, removed.id]}, {"photo_ids": [kept.id]})
     with pytest.raises(PhotoNotFound), db.unit_of_work():
@@ -326,6 +326,6 @@ def test_photos_of_older_releases_are_converted_once_and_a_broken_document_stops
     [photo] = product_store.get_product(good.id).photos
     assert (photo.id, photo.width, len(photo.sizes)) == (id_of("pho", "a"), 60, 3)
     assert photo.key.startswith("originals/")
-    assert [photo_files.photo_bucket().size_of(key) for key in old_keys] == [None, None]
+    assert [photo_files.photo_bucket().get_size(key) for key in old_keys] == [None, None]
     assert product_store.get_product(good.id).version == before.version
     assert rebuild.rebuild_photos(0) == []
