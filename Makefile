@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN_OPTIONS ?=
 TEST_WORKERS ?= 2
 
-.PHONY: help setup run demo box status stop mail test test-unit test-changed test-full lint contracts fmt types stories bench lock audit clean \
+.PHONY: help setup run demo box status stop mail test test-unit test-changed test-full lint contracts events fmt types lifecycles stories bench lock audit clean \
   infra-lock infra-setup checkov-setup infra infra-test infra-costs \
   images push-images demo-images helm-render helm-lint \
   docs sdk gateway-documents compatibility migrations jenkins-lint sbom secrets changed-images push-changed-images \
@@ -67,12 +67,18 @@ contracts: setup ## lint the OpenAPI contracts (node comes with the virtual envi
 	@cd openapi && PATH="$(CURDIR)/$(BIN):$$PATH" sh -c '[ -d node_modules ] || npm ci --silent --no-audit --no-fund; \
 	  node_modules/.bin/spectral lint --quiet --ruleset .spectral.yaml auth.yaml customer.yaml shopping.yaml billing.yaml admin.yaml locker.yaml asyncapi.yaml'
 
+events: setup ## generate event_types.py and asyncapi.yaml from openapi/events/ and the event handlers
+	@$(BIN)/python -m tools.events
+
 fmt: setup ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 types: setup ## check the types (mypy strict)
 	$(BIN)/mypy
+
+lifecycles: setup ## draw the state machines of the code into docs/lifecycles.md
+	@$(BIN)/python -m tools.documentation.lifecycles
 
 stories: setup ## which user stories have a passing test, from the last test run
 	@$(BIN)/reclothes stories

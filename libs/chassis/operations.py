@@ -97,8 +97,10 @@ class ContractResolver(Resolver):
 
     def refuse_orphans(self, service: str) -> None:
         """ResolverError when a public function of an api module has no operation in the contract."""
-        package = importlib.import_module(f"services.{service}.api")
-        for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        package = importlib.import_module(f"services.{service}")
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if "api" not in found.name.split("."):
+                continue
             module = importlib.import_module(found.name)
             for name, function in inspect.getmembers(module, inspect.isfunction):
                 own = function.__module__ == module.__name__ and not name.startswith("_")

@@ -16,7 +16,7 @@ from libs.chassis.db import session
 from libs.chassis.problems import Unprocessable
 from services.admin import employees, work_orders
 from services.admin.models import Employee, WorkOrder
-from services.admin.work_orders import AT_WORK, IllegalMove, Part, Place
+from services.admin.work_orders import AT_WORK, IllegalTransition, Part, Place
 
 CARRIED = frozenset({"collecting", "shipping"})
 MOST_AT_ONCE = 100
@@ -77,7 +77,7 @@ def _works_in(employee: Employee, area: str | None) -> bool:
 def reassign(work_order_id: str, assignee_id: str | None) -> WorkOrder:
     """Give a work order to this person, or without one to the best there is.
 
-    NotFound, IllegalMove, CannotDoThatWork.
+    NotFound, IllegalTransition, CannotDoThatWork.
     """
     work_order = work_orders.locked(work_order_id)
     before = {"assignee_id": work_order.assignee_id, "state": work_order.state}
@@ -87,7 +87,7 @@ def reassign(work_order_id: str, assignee_id: str | None) -> WorkOrder:
     else:
         _refuse_unable(work_order, assignee_id)
         if assignee_id == work_order.assignee_id and work_order.state in AT_WORK:
-            raise IllegalMove("it is that person's already")
+            raise IllegalTransition("it is that person's already")
         work_orders.assign(work_order, assignee_id)
     after = {"assignee_id": work_order.assignee_id, "state": work_order.state}
     audit.record("assign_work_order", work_order.id, before=before, after=after)

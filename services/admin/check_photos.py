@@ -14,7 +14,7 @@ from libs.chassis.uploads import FORM_VALID_FOR, TooManyPhotos
 from services.admin import work_orders
 from services.admin.models import CheckPhoto, WorkOrder
 from services.admin.settings import admin_settings
-from services.admin.work_orders import AT_WORK, IllegalMove
+from services.admin.work_orders import AT_WORK, IllegalTransition
 
 MOST_PHOTOS = 10
 ADDRESS_VALID_SECONDS = 900
@@ -27,14 +27,14 @@ class UnknownPhoto(Unprocessable):
 def promise(work_order_id: str, person_id: str, photo_id: str, content_type: str, size: int) -> CheckPhoto:
     """A photo that may be uploaded for an own check; the same `photo_id` again is the same.
 
-    NotFound, IllegalMove when nobody is at work on it, TooManyPhotos.
+    NotFound, IllegalTransition when nobody is at work on it, TooManyPhotos.
     """
     work_order = work_orders.lock_own("checking", work_order_id, person_id)
     known = session().get(CheckPhoto, photo_id)
     if known is not None:
         return known
     if work_order.state not in AT_WORK:
-        raise IllegalMove(f"a check that is {work_order.state} takes no photos")
+        raise IllegalTransition(f"a check that is {work_order.state} takes no photos")
     pending = CheckPhoto.work_order_id == work_order_id, CheckPhoto.expires_at > clock.now()
     _require_at_most((session().scalar(select(func.count()).where(*pending)) or 0) + 1)
     photo = CheckPhoto(

@@ -49,7 +49,7 @@ class Check:
 def record(work_order_id: str, person_id: str, check: Check) -> WorkOrder:
     """The result of an own checking order.
 
-    IllegalMove, CodesMissing, ResultOrProducts, WrongProducts, ContentsUnknown, and what is wrong with a photo.
+    IllegalTransition, CodesMissing, ResultOrProducts, WrongProducts, ContentsUnknown, and the errors of photos.
     """
     work_order = work_orders.lock_own("checking", work_order_id, person_id)
     work_steps.refuse_unless_scanned(work_order)

@@ -22,15 +22,6 @@ from services.admin.work_orders import Place
 
 __all__ = ["registry"]
 
-registry.publishes(
-    "admin.packing_order.created.v1",
-    "admin.work_order.state_changed.v1",
-    "admin.work.stopped.v1",
-    "admin.return_contact.recorded.v1",
-    "admin.handover.recorded.v1",
-    "admin.audit.recorded.v1",
-)
-
 
 @registry.handles("customer.buying_order.paid.v1")
 def create_packing_order(event: Event) -> None:

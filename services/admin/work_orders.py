@@ -33,8 +33,8 @@ AT_WORK = ("assigned", "in_progress")
 NOT_ENDED = ("open", *AT_WORK)
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The work order cannot do that in its present state"
+class IllegalTransition(Conflict):
+    slug, title = "illegal-transition", "The work order cannot do that in its present state"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def create(kind: str, parts: Sequence[Part], place: Place | None) -> WorkOrder:
 
 
 def move(work_order: WorkOrder, state: str, *, reason: str | None = None) -> None:
-    """Bring a work order into another state; IllegalMove when the table above does not have that."""
+    """Bring a work order into another state; IllegalTransition when the table above does not have that."""
     _refuse_unless_legal(work_order, state)
     previous = work_order.state
     work_order.state, work_order.reason, work_order.changed_at = state, reason, clock.now()
@@ -112,7 +112,7 @@ def assign(work_order: WorkOrder, assignee_id: str) -> None:
 def reopen(work_order: WorkOrder) -> None:
     """Take it from its assignee, or begin a failed one anew."""
     if not work_order.live_orders:
-        raise IllegalMove("no order is left in it")
+        raise IllegalTransition("no order is left in it")
     _refuse_unless_legal(work_order, "open")
     _forget_scans(work_order)
     work_order.assignee_id = None
@@ -126,7 +126,7 @@ def _forget_scans(work_order: WorkOrder) -> None:
 
 def _refuse_unless_legal(work_order: WorkOrder, state: str) -> None:
     if state not in MOVES[work_order.state]:
-        raise IllegalMove(f"a work order that is {work_order.state} cannot become {state}")
+        raise IllegalTransition(f"a work order that is {work_order.state} cannot become {state}")
 
 
 def get(work_order_id: str) -> WorkOrder:

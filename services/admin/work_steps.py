@@ -14,7 +14,7 @@ from libs.chassis.problems import Conflict
 from services.admin import assignment, known_returns, work_orders
 from services.admin.models import OrderAtWork, WithdrawnOrder, WorkOrder
 from services.admin.registry import registry
-from services.admin.work_orders import MOVES, NOT_ENDED, IllegalMove, Part, Place
+from services.admin.work_orders import MOVES, NOT_ENDED, IllegalTransition, Part, Place
 
 CANCELLED_BY_BUYER = "the buyer cancelled the order"
 
@@ -37,7 +37,7 @@ def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
 
 
 def finish(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
-    """Say that an own work order is done; IllegalMove, CodesMissing."""
+    """Say that an own work order is done; IllegalTransition, CodesMissing."""
     work_order = work_orders.lock_own(kind, work_order_id, person_id)
     before = work_order.state
     end_as_done(work_order)
@@ -74,17 +74,17 @@ def _finish_if_collected(work_order: WorkOrder) -> None:
 
 
 def refuse_unless_scanned(work_order: WorkOrder) -> None:
-    """IllegalMove, CodesMissing."""
+    """IllegalTransition, CodesMissing."""
     if "done" not in MOVES[work_order.state]:
         first = "; scan its tracking codes first" if work_order.state == "assigned" else ""
-        raise IllegalMove(f"a work order that is {work_order.state} cannot become done{first}")
+        raise IllegalTransition(f"a work order that is {work_order.state} cannot become done{first}")
     missing = sum(order.scanned_at is None for order in work_order.live_orders)
     if missing:
         raise CodesMissing(f"scan {missing} more of its tracking codes first")
 
 
 def end_as_done(work_order: WorkOrder) -> None:
-    """Done, and what comes next is made; IllegalMove, CodesMissing."""
+    """Done, and what comes next is made; IllegalTransition, CodesMissing."""
     refuse_unless_scanned(work_order)
     work_orders.move(work_order, "done")
     place = Place(work_order.location_id, work_order.location_name) if work_order.location_id else None

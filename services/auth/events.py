@@ -14,8 +14,6 @@ from services.auth.settings import auth_settings
 
 __all__ = ["registry"]
 
-registry.publishes("auth.user.registered.v1", "auth.staff.changed.v1", "auth.audit.recorded.v1")
-
 
 @registry.handles("customer.buying_order.paid.v1")
 def send_receipt(event: Event) -> None:

@@ -27,8 +27,8 @@ MOVES: dict[str, frozenset[str]] = {
 }
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The fee cannot do that in its present state"
+class IllegalTransition(Conflict):
+    slug, title = "illegal-transition", "The fee cannot do that in its present state"
 
 
 class FeeNotPayable(Conflict):
@@ -36,9 +36,9 @@ class FeeNotPayable(Conflict):
 
 
 def move(fee: Fee, state: str) -> None:
-    """Bring a fee into another state; IllegalMove when the table above does not have that."""
+    """Bring a fee into another state; IllegalTransition when the table above does not have that."""
     if state not in MOVES[fee.state]:
-        raise IllegalMove(f"a fee that is {fee.state} cannot become {state}")
+        raise IllegalTransition(f"a fee that is {fee.state} cannot become {state}")
     fee.state, fee.changed_at = state, clock.now()
 
 

@@ -34,14 +34,14 @@ SETTLED_AT_ONCE = frozenset({"capturing", "voiding", "failed"})
 NEWS_WITHIN = timedelta(seconds=60)
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The payment cannot do that in its present state"
+class IllegalTransition(Conflict):
+    slug, title = "illegal-transition", "The payment cannot do that in its present state"
 
 
 def move(payment: Payment, state: str) -> None:
-    """Bring a payment into another state; IllegalMove when the table above does not have that."""
+    """Bring a payment into another state; IllegalTransition when the table above does not have that."""
     if state not in MOVES[payment.state]:
-        raise IllegalMove(f"a payment that is {payment.state} cannot become {state}")
+        raise IllegalTransition(f"a payment that is {payment.state} cannot become {state}")
     payment.state = state
     payment.changed_at = clock.now()
     if state in ENDED:

@@ -28,8 +28,8 @@ TRANSFER = "transfer"
 DISPUTES = ("dispute", "dispute_lost")
 
 
-class IllegalMove(Conflict):
-    slug, title = "illegal-move", "The refund cannot do that in its present state"
+class IllegalTransition(Conflict):
+    slug, title = "illegal-transition", "The refund cannot do that in its present state"
 
 
 class NotReplaceable(Conflict):
@@ -41,9 +41,9 @@ class PaymentDisputed(Conflict):
 
 
 def move(refund: Refund, state: str) -> None:
-    """Bring a refund into another state; IllegalMove when the table above does not have that."""
+    """Bring a refund into another state; IllegalTransition when the table above does not have that."""
     if state not in MOVES[refund.state]:
-        raise IllegalMove(f"a refund that is {refund.state} cannot become {state}")
+        raise IllegalTransition(f"a refund that is {refund.state} cannot become {state}")
     refund.state, refund.settle_at = state, None
 
 

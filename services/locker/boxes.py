@@ -10,7 +10,7 @@ from libs.chassis.deadlines import DEFAULT_TIME_ZONE, end_of_day
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.security import principal
-from libs.chassis.state_machine import IllegalMove
+from libs.chassis.state_machine import IllegalTransition
 from libs.chassis.system_settings import setting
 from services.locker import activity
 from services.locker.models import Box, Location, MaintenanceRecord
@@ -35,14 +35,14 @@ def get(box_id: str) -> Box:
 
 
 def change_service(box_id: str, state: str, reason: str | None) -> Box:
-    """Take a free box out of service, with a reason, or back; IllegalMove for a held or occupied one."""
+    """Take a free box out of service, with a reason, or back; IllegalTransition for a held or occupied one."""
     box = get(box_id)
     if state == "out_of_service" and not reason:
         detail = "say why the box is taken out of service"
         raise Unprocessable(detail, errors=[{"pointer": "/reason", "detail": detail}])
     before = _service_of(box)
     if not (can_change_by_hand(box.state, state) and _move(box, state)):
-        raise IllegalMove(f"a box that is {box.state} cannot become {state} by hand")
+        raise IllegalTransition(f"a box that is {box.state} cannot become {state} by hand")
     _record_maintenance(box, reason if state == "out_of_service" else None, principal().subject)
     audit.record("update_box", box.id, before=before, after=_service_of(box))
     return box

@@ -8,13 +8,6 @@ from services.locker.registry import registry
 
 __all__ = ["registry"]
 
-registry.publishes(
-    "locker.box.held.v1",
-    "locker.door.used.v1",
-    "locker.location.threshold_reached.v1",
-    "locker.audit.recorded.v1",
-)
-
 
 @registry.handles("customer.buying_order.paid.v1")
 def hold_box_for_package(event: Event) -> None:

@@ -24,15 +24,6 @@ from services.shopping.registry import registry
 
 __all__ = ["registry"]
 
-registry.publishes(
-    "shopping.product.published.v1",
-    "shopping.product.withdrawn.v1",
-    "shopping.product.sold.v1",
-    "shopping.hold.sold.v1",
-    "shopping.hold.released.v1",
-    "shopping.audit.recorded.v1",
-)
-
 
 @registry.handles("billing.payment.authorized.v1")
 def decide_hold_after_payment(event: Event) -> None:

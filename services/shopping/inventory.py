@@ -18,7 +18,7 @@ from libs.chassis.system_settings import setting
 from services.shopping import announcements, moments, product_store
 from services.shopping.products import (
     Document,
-    IllegalProductMove,
+    IllegalTransition,
     Move,
     Product,
     ProductChangedMeanwhile,
@@ -57,7 +57,7 @@ def create_draft(product_id: str, fields: Mapping[str, Any]) -> Product:
 
 
 def edit(product: Product, fields: Mapping[str, Any]) -> Product:
-    """What is said of a product, never its price. Raises IllegalProductMove, ProductChangedMeanwhile."""
+    """What is said of a product, never its price. Raises IllegalTransition, ProductChangedMeanwhile."""
     product.after(Move.EDIT)
     _require_storable_names(fields.get("attributes", {}))
     before = {name: getattr(product, name) for name in fields}
@@ -188,7 +188,7 @@ def audited_change(
 ) -> Product:
     """One change of the product as it was read, with its audit entry and, if others need it, its event.
 
-    Raises ProductChangedMeanwhile, or IllegalProductMove when only the state had to be as it was read.
+    Raises ProductChangedMeanwhile, or IllegalTransition when only the state had to be as it was read.
     """
     entries = [announcements.audit_entry(action, before, after)]
     if event_type is not None:
@@ -197,7 +197,7 @@ def audited_change(
         product, announcements=entries, whatever_version=whatever_version, **update
     )
     if changed is None and whatever_version:
-        raise IllegalProductMove(f"The product is no longer {product.state}.")
+        raise IllegalTransition(f"The product is no longer {product.state}.")
     if changed is None:
         raise ProductChangedMeanwhile("Read the product again and repeat your change.")
     announcements.announce(changed, entries)

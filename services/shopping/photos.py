@@ -34,7 +34,7 @@ class UploadTicket:
 def create_upload(product_id: str, photo_id: str, content_type: str, size: int) -> UploadTicket:
     """A form with which this file (bytes, type) can be put into S3 under a key nobody can guess.
 
-    Raises ProductNotFound, IllegalProductMove, TooManyPhotos.
+    Raises ProductNotFound, IllegalTransition, TooManyPhotos.
     """
     _require_room(get_product(product_id))
     upload = photo_store.insert_upload(
@@ -54,7 +54,7 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
 def complete_upload(product_id: str, photo_id: str) -> Photo:
     """Makes of what was uploaded the files that pages show; a repeated request returns the same photo.
 
-    Raises PhotoNotFound, PhotoNotUploaded, UploadMismatch, NotAnImage, TooManyPhotos, IllegalProductMove.
+    Raises PhotoNotFound, PhotoNotUploaded, UploadMismatch, NotAnImage, TooManyPhotos, IllegalTransition.
     """
     product = get_product(product_id)
     if (known := _photo_of(product, photo_id)) is not None:
@@ -83,7 +83,7 @@ def _completed_meanwhile(product_id: str, photo: Photo) -> Photo:
 
 
 def remove_photo(product_id: str, photo_id: str) -> None:
-    """Removes a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalProductMove."""
+    """Removes a photo and, once that is committed, its files. Raises PhotoNotFound, IllegalTransition."""
     product = get_product(product_id)
     product.after(Move.EDIT)
     stored = next((one for one in product_photos.stored_photos(product_id) if one["id"] == photo_id), None)
@@ -102,7 +102,7 @@ def remove_photo(product_id: str, photo_id: str) -> None:
 def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
     """Puts the photos of the product as it was read into this order.
 
-    Raises PhotosDiffer, IllegalProductMove, ProductChangedMeanwhile.
+    Raises PhotosDiffer, IllegalTransition, ProductChangedMeanwhile.
     """
     product.after(Move.EDIT)
     known = {photo.id: photo for photo in product.photos}

@@ -82,8 +82,8 @@ class ProductNotFound(NotFound):
     title = "There is no such product"
 
 
-class IllegalProductMove(Conflict):
-    slug = "illegal-product-state"
+class IllegalTransition(Conflict):
+    slug = "illegal-transition"
     title = "The product's state does not allow this"
 
 
@@ -103,11 +103,11 @@ class ProductUnavailable(Conflict):
 
 
 def next_state(state: ProductState, move: Move) -> ProductState:
-    """The state that a move leads to; raises IllegalProductMove when the table has no such move."""
+    """The state that a move leads to; raises IllegalTransition when the table has no such move."""
     try:
         return TRANSITIONS[move][state]
     except KeyError:
-        raise IllegalProductMove(f"One cannot {move} a product that is {state}.", state=str(state)) from None
+        raise IllegalTransition(f"One cannot {move} a product that is {state}.", state=str(state)) from None
 
 
 def legal_origins(move: Move) -> list[str]:
@@ -180,7 +180,7 @@ class Product:
         return self.state is ProductState.PUBLISHED
 
     def after(self, move: Move) -> ProductState:
-        """The state this product goes to by `move`; raises IllegalProductMove."""
+        """The state this product goes to by `move`; raises IllegalTransition."""
         return next_state(self.state, move)
 
     def belongs_to(self, buyer_id: str) -> bool:

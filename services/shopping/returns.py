@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from libs.chassis.problems import Conflict
 from services.shopping import announcements, product_return_store, product_store
-from services.shopping.products import IllegalProductMove, Move, Product, ProductState
+from services.shopping.products import IllegalTransition, Move, Product, ProductState
 
 
 class ProductSold(Conflict):
@@ -39,7 +39,7 @@ def _take_off_sale(product: Product, return_id: str) -> bool:
     while True:
         try:
             product.after(Move.RETURN)
-        except IllegalProductMove:
+        except IllegalTransition:
             return product.state is ProductState.RETURNED
         was_public = product.state is ProductState.PUBLISHED
         entries = [announcements.event_entry("shopping.product.withdrawn.v1")] if was_public else []

@@ -176,7 +176,7 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     assert employee.told("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
     good: Json = {"result": "good", "notes": "Like new."}
-    assert refused(employee, "POST", result, 409, json=good) == "illegal-move"
+    assert refused(employee, "POST", result, 409, json=good) == "illegal-transition"
     assert refused(scene.deliveryman, "POST", result, 403, json=good) == "forbidden"
     employee.scan(package["tracking_code"])
     good["photo_ids"] = [employee.upload_photo(result.replace("/result", "/photos"), coat_picture())]
@@ -299,7 +299,7 @@ def test_a_deposit_is_taken_out_again_once_the_fee_is_paid(donor: Customer, new_
 def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCustomer, scene: Scene) -> None:
     order = scene.donate(donor)
     too_early = donor.return_donation(order["id"], scene.location_id, expect=409)
-    assert too_early["type"].endswith("/illegal-move")
+    assert too_early["type"].endswith("/illegal-transition")
     package = scene.collect(donor, order["id"])
     scene.check(package, "good")
     donor.donation_in_state(order["id"], "checked_good")

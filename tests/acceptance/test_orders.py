@@ -171,7 +171,7 @@ def test_an_order_is_cancelled_until_it_is_shipped(
 
     shipped = scene.buy(buyer, coat_id)
     scene.ship(buyer, scene.pack(shipped["id"]))
-    assert buyer.cancel_order(shipped["id"], expect=409)["type"].endswith("/illegal-move")
+    assert buyer.cancel_order(shipped["id"], expect=409)["type"].endswith("/illegal-transition")
 
 
 @pytest.mark.story("rb-r-re-01")
@@ -215,7 +215,7 @@ def test_a_coat_that_does_not_fit_comes_back_and_is_sold_again(
     path = f"/shopping/v1/inventory/{coat_id}/resumption"
     draft = resumed(scene.employee, coat_id)
     assert (draft["state"], draft["price"]) == ("draft", None)
-    assert refused(scene.employee, "POST", path, 409) == "illegal-product-state"
+    assert refused(scene.employee, "POST", path, 409) == "illegal-transition"
     scene.manager.set_price(coat_id, 3900)
     scene.manager.publish(coat_id)
     assert stranger.review_order([coat_id], scene.location_id)["total"]["amount"] == 3900
@@ -325,7 +325,7 @@ def test_an_employee_resumes_a_withdrawn_product(
     buyer.call("GET", f"/shopping/v1/products/{coat_id}", anonymous=True, expect=404)
     assert scene.employee.call("POST", f"{path}/resumption").json()["state"] == "published"
     assert buyer.call("GET", f"/shopping/v1/products/{coat_id}", anonymous=True).json()["price"]["amount"] == 4900
-    assert refused(scene.employee, "POST", f"{path}/resumption", 409) == "illegal-product-state"
+    assert refused(scene.employee, "POST", f"{path}/resumption", 409) == "illegal-transition"
 
 
 @pytest.mark.story("mf-bo-01")

@@ -29,6 +29,7 @@ BY_FOLDER = (
     ("requirements.lock", ("tests",)),
     ("gateway-config/*", ("tests/contract", "tests/unit/gateway", "tests/integration/gateway")),
     ("services/*/api/*", ("tests/contract",)),
+    ("services/*/*/api.py", ("tests/contract",)),
     ("services/*/events.py", ("tests/contract",)),
     ("services/*/migrations/*", ("tests/integration/test_migrations.py",)),
     ("helm/*", ("tests/helm",)),

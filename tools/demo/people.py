@@ -23,6 +23,8 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 DEMO_PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
+RETRY_SECONDS = 20.0
+MAX_PAUSE_SECONDS = 5.0
 
 
 class UnexpectedAnswer(AssertionError):
@@ -87,10 +89,22 @@ class Actor:
         sent = dict(headers or {})
         if self.token is not None and not anonymous:
             sent["Authorization"] = f"Bearer {self.token}"
-        self.last = response = self._client.request(method, path, headers=sent, **arguments)
+        self.last = response = self._send(method, path, headers=sent, is_503_expected=503 in expected, **arguments)
         if response.status_code not in expected:
             raise UnexpectedAnswer(response, expected)
         return response
+
+    def _send(
+        self, method: str, path: str, *, headers: dict[str, str], is_503_expected: bool, **arguments: Any
+    ) -> httpx.Response:
+        """Send a request; repeat one that is idempotent after 503 (RFC 9110, 9.2.2), as its `Retry-After` says."""
+        is_idempotent = method != "POST" or "Idempotency-Key" in headers
+        deadline = time.monotonic() + (RETRY_SECONDS if is_idempotent and not is_503_expected else 0)
+        while True:
+            response = self._client.request(method, path, headers=headers, **arguments)
+            if response.status_code != 503 or time.monotonic() > deadline:
+                return response
+            time.sleep(min(float(response.headers.get("retry-after", 1)), MAX_PAUSE_SECONDS))
 
     def log_in(self) -> Json:
         """Log in with user name and password (c-02, c-05, c-07, c-09, c-11); keeps the access token."""

@@ -135,7 +135,7 @@ def test_a_photo_is_for_the_own_check_while_somebody_is_at_work_on_it(admin: Har
     ana = hire(admin, "ana", "employee")
     assert problem(check.announce(ana)) == (404, "not-found")
     assert check.record().status_code == 200
-    assert problem(check.announce()) == (409, "illegal-move")
+    assert problem(check.announce()) == (409, "illegal-transition")
 
 
 def test_without_the_photo_store_the_check_stays_open(check: Check) -> None:

@@ -90,14 +90,14 @@ def test_a_check_is_recorded_with_notes_and_photos(
     work_order = the_own(eva, "checking")
     path = f"/admin/v1/checking-orders/{work_order['id']}/result"
     body = {"result": result, "notes": "Torn sleeve", "photo_ids": []}
-    assert problem(eva("POST", path, json=body)) == (409, "illegal-move")
+    assert problem(eva("POST", path, json=body)) == (409, "illegal-transition")
     assert scan(eva, package["tracking_code"]).json()["state"] == "in_progress"
     done = eva("POST", path, json=body).json()
     assert (done["state"], done["result"], done["notes"]) == ("done", result, "Torn sleeve")
     assert done["photos"] == []
     [told] = moves(admin, "checking", "done")
     assert (told["result"], told["orders"][0]["order_id"]) == (result, donation)
-    assert problem(eva("POST", path, json=body)) == (409, "illegal-move")
+    assert problem(eva("POST", path, json=body)) == (409, "illegal-transition")
 
 
 def test_a_check_without_a_scan_is_refused_and_leaves_no_trace(
@@ -121,7 +121,7 @@ def test_a_paid_return_is_packed_then_shipped(admin: Harness, rui: Ask, eva: Ask
     assert (order["order_id"], order["donation_id"]) == (return_id, donation)
     path = f"/admin/v1/own-packing-orders/{packing['id']}/finish"
     package = pack(eva, return_id)
-    assert problem(eva("POST", path)) == (409, "illegal-move")
+    assert problem(eva("POST", path)) == (409, "illegal-transition")
     scan(eva, package["tracking_code"])
     assert eva("POST", path).json()["state"] == "done"
     shipping = the_own(rui, "shipping")
@@ -258,14 +258,14 @@ def test_scopes_keep_kinds_of_work_apart(admin: Harness, rui: Ask, eva: Ask) -> 
 def test_steps_out_of_turn_are_refused(admin: Harness, rui: Ask, donation: str) -> None:
     fill(admin, donation)
     path = f"/admin/v1/collecting-orders/{the_own(rui, 'collecting')['id']}"
-    assert problem(rui("POST", f"{path}/finish")) == (409, "illegal-move")
+    assert problem(rui("POST", f"{path}/finish")) == (409, "illegal-transition")
     assert rui("POST", f"{path}/start").json()["state"] == "in_progress"
-    assert problem(rui("POST", f"{path}/start")) == (409, "illegal-move")
+    assert problem(rui("POST", f"{path}/start")) == (409, "illegal-transition")
     assert problem(rui("POST", f"{path}/finish")) == (409, "codes-missing")
     collect(rui, [donation])
     for step in ("start", "finish"):
-        assert problem(rui("POST", f"{path}/{step}")) == (409, "illegal-move")
-    assert problem(rui("POST", f"{path}/fail", json={"reason": "Too late"})) == (409, "illegal-move")
+        assert problem(rui("POST", f"{path}/{step}")) == (409, "illegal-transition")
+    assert problem(rui("POST", f"{path}/fail", json={"reason": "Too late"})) == (409, "illegal-transition")
     assert len(moves(admin, "collecting")) == 4
 
 
@@ -355,11 +355,11 @@ def test_work_is_given_only_to_those_who_do_it(
     work_order = the_own(rui, "collecting")
     for name in ("eva", "new", "nobody"):
         assert problem(assign(manager, work_order["id"], name)) == (422, "cannot-do-that-work")
-    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-move")
+    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-transition")
     assert assign(manager, new_id("wor"), "rui").status_code == 404
     collect(rui, [donation])
-    assert problem(assign(manager, work_order["id"], None)) == (409, "illegal-move")
-    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-move")
+    assert problem(assign(manager, work_order["id"], None)) == (409, "illegal-transition")
+    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-transition")
     assert the_own(rui, "collecting")["state"] == "done"
 
 
@@ -493,7 +493,7 @@ def test_a_collecting_order_of_cancelled_donations_alone_fails_for_good(
     work_order = the_own(rui, "collecting")
     assert (work_order["state"], work_order["reason"]) == ("failed", "the donation was cancelled")
     assert problem(scan(rui, code)) == (409, "nothing-to-scan-for")
-    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-move")
+    assert problem(assign(manager, work_order["id"], "rui")) == (409, "illegal-transition")
 
 
 def test_what_was_taken_out_already_stays_in_the_collection(admin: Harness, rui: Ask, donation: str) -> None:

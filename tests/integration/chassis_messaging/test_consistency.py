@@ -174,7 +174,6 @@ def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> 
 
 def test_a_description_is_made_by_the_code_that_publishes_and_adds_nothing_to_the_outbox() -> None:
     registry = EventRegistry("locker")
-    registry.publishes(EVENT)
     right = {"right_id": "rgt_" + "1" * 32, "purpose": "deposit", "order_id": "dor_" + "1" * 32}
     right |= {"person_id": "usr_" + "1" * 32, "location_id": "loc_" + "1" * 32, "location_name": "Rossio"}
     data = right | {"box_id": "box_" + "1" * 32, "is_occupied": True, "at": clock.rfc3339(clock.now())}

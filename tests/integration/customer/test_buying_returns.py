@@ -84,7 +84,7 @@ def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Ask, neighb
     order = place(ines)
     for step in ("pay", "pack", "packed", "ship", "put_in"):
         go(customer, order, step)
-        assert refusal(return_of(ines, order)) == (409, "illegal-move")
+        assert refusal(return_of(ines, order)) == (409, "illegal-transition")
     go(customer, order, "take_out")
     assert refusal(return_of(ines, order, "prd_" + "9" * 32)) == (422, "not-in-order")
     assert refusal(return_of(ines, order, location_id="loc_" + "9" * 32)) == (422, "unknown-location")
@@ -254,7 +254,7 @@ def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harne
     assert buying.told(customer, "return_buying_order") == [(None, "created"), ("created", "cancelled")]
     again = begun(ines, order)
     door(customer, again["id"], "deposit")
-    assert refusal(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-move")
+    assert refusal(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-transition")
 
 
 def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(customer: Harness, ines: Ask) -> None:

@@ -176,7 +176,7 @@ def test_what_is_shipped_cannot_be_cancelled(customer: Harness, ines: Ask, neigh
     go(customer, order, *TO_PICKED_UP[:4])
     neighbours.asked.clear()
     before = buying.read(ines, order)
-    assert refusal(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-move")
+    assert refusal(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-transition")
     assert buying.read(ines, order) == before
     assert neighbours.asked == []
 

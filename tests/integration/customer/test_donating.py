@@ -221,8 +221,8 @@ def test_a_submitted_order_can_no_longer_be_changed_or_moved(ines: Ask) -> None:
         ("DELETE", f"/items/{item}", None),
     ):
         answer = ines(method, f"{ORDERS}/{order['id']}{path}", json=body, key=key())
-        assert refusal(answer) == (409, "illegal-move"), path
-    assert refusal(submit(ines, order["id"], BELEM)) == (409, "illegal-move")
+        assert refusal(answer) == (409, "illegal-transition"), path
+    assert refusal(submit(ines, order["id"], BELEM)) == (409, "illegal-transition")
     assert ines("GET", f"{ORDERS}/{order['id']}").json() == order
 
 
@@ -349,7 +349,7 @@ def test_clothes_that_were_collected_meanwhile_cannot_be_cancelled(customer: Har
     ines("POST", f"{ORDERS}/{order['id']}/cancellation")
     work(customer, "collecting", "done", order["id"])
     assert state_of(ines, order["id"]) == "collected"
-    assert refusal(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-move")
+    assert refusal(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-transition")
 
 
 def test_clothes_put_in_while_the_order_was_cancelled_are_a_deposit(customer: Harness, ines: Ask) -> None:
@@ -382,7 +382,7 @@ def test_a_donation_comes_back_to_its_donor(customer: Harness, ines: Ask, neighb
 def test_what_cannot_come_back_is_refused(customer: Harness, ines: Ask, rui: Ask, neighbours: Neighbours) -> None:
     order = submitted(ines)
     wanted = {"order_id": order["id"], "location_id": ROSSIO}
-    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, "illegal-move")
+    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, "illegal-transition")
     door(customer, order, "deposit")
     work(customer, "collecting", "done", order["id"])
     elsewhere = wanted | {"location_id": "loc_" + "9" * 32}
@@ -395,7 +395,7 @@ def test_what_cannot_come_back_is_refused(customer: Harness, ines: Ask, rui: Ask
     assert state_of(ines, order["id"]) == "collected"
     neighbours.away = set()
     made = ines("POST", RETURNS, json=wanted, key=key()).json()
-    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, "illegal-move")
+    assert refusal(ines("POST", RETURNS, json=wanted, key=key())) == (409, "illegal-transition")
     assert rui("GET", f"{RETURNS}/{made['id']}").status_code == 404
     assert rui("POST", f"{RETURNS}/{made['id']}/cancellation").status_code == 404
 
@@ -423,7 +423,7 @@ def test_a_paid_return_is_not_given_up(customer: Harness, ines: Ask) -> None:
     order = collected(customer, ines)
     made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=key()).json()
     delivery_paid(customer, made["id"])
-    assert refusal(ines("POST", f"{RETURNS}/{made['id']}/cancellation")) == (409, "illegal-move")
+    assert refusal(ines("POST", f"{RETURNS}/{made['id']}/cancellation")) == (409, "illegal-transition")
 
 
 @pytest.mark.story("mf-do-01")

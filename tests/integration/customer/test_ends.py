@@ -152,7 +152,7 @@ def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harnes
     ines("POST", f"{buying.ORDERS}/{called_off['id']}/cancellation")
     for order in (unpaid, mine, called_off):
         before = buying.read(ines, order)
-        assert refusal(give_up(manager, order, missing_product_ids=[])) == (409, "illegal-move")
+        assert refusal(give_up(manager, order, missing_product_ids=[])) == (409, "illegal-transition")
         assert buying.read(ines, order) == before
     employee = customer.as_user("eva", "customer:buying-orders:monitor", "internal", roles=["employee"])
     assert give_up(employee, mine, missing_product_ids=[]).status_code == 403
@@ -184,7 +184,7 @@ def test_a_return_that_is_lost_is_paid_back_whole_and_once(
 ) -> None:
     order = buying.picked_up(customer, ines)
     made = buying.begun(ines, order, COAT)
-    assert refusal(give_up(manager, made)) == (409, "illegal-move")
+    assert refusal(give_up(manager, made)) == (409, "illegal-transition")
     buying.door(customer, made["id"], "deposit")
     if is_collected:
         buying.work(customer, "collecting", "done", made["id"])

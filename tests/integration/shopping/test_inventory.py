@@ -13,7 +13,7 @@ from libs.chassis.problems import Unprocessable
 from services.shopping import announcements, catalogue, holds, inventory, product_store
 from services.shopping.catalogue import ProductFilter
 from services.shopping.products import (
-    IllegalProductMove,
+    IllegalTransition,
     Product,
     ProductChangedMeanwhile,
     ProductNotFound,
@@ -48,7 +48,7 @@ def test_a_draft_has_no_price_and_nobody_sees_it(draft: Maker) -> None:
     assert inventory.get_product(product.id).attributes == {"material": "wool"}
     with pytest.raises(ProductNotFound):
         catalogue.get_product(product.id)
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         publish(product)
     assert inventory.get_product(product.id).version == 1
 
@@ -185,11 +185,11 @@ def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None
     seen = published()
     with db.unit_of_work():
         holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         inventory.withdraw(seen)
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         inventory.withdraw(inventory.get_product(seen.id))
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         inventory.set_price(inventory.get_product(seen.id), Money(1, "EUR"))
     assert inventory.get_product(seen.id).state is ProductState.HELD
 
@@ -203,7 +203,7 @@ def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None
     entry = outbox("shopping.audit.recorded.v1")[-1]
     assert (entry["action"], entry["after"]) == ("withdraw_product", {"publish_at": None})
     assert entry["before"]["publish_at"] is not None
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         inventory.withdraw(cancelled)
 
 
@@ -211,7 +211,7 @@ def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None
 def test_a_withdrawn_product_is_resumed_at_its_price_and_nothing_else_is(published: Maker) -> None:
     product = published(4900)
     with security.use_principal(MANAGER), db.unit_of_work():
-        with pytest.raises(IllegalProductMove):
+        with pytest.raises(IllegalTransition):
             inventory.resume(product)
         resumed = inventory.resume(inventory.withdraw(product))
     assert (resumed.state, resumed.price) == (ProductState.PUBLISHED, Money(4900, "EUR"))

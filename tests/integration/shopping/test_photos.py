@@ -24,7 +24,7 @@ from services.shopping import (
     product_store,
 )
 from services.shopping.photos import MOST_PHOTOS, PhotosDiffer, UploadTicket, url_of_key
-from services.shopping.products import IllegalProductMove, Photo, Product, ProductChangedMeanwhile
+from services.shopping.products import IllegalTransition, Photo, Product, ProductChangedMeanwhile
 from services.shopping.schemas import InventoryProductSchema, PhotoSchema
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import MANAGER, id_of, outbox
@@ -228,9 +228,9 @@ def test_photos_of_a_held_product_stay(draft: Maker) -> None:
     product = draft()
     photo = added(product, "1")
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"state": "held"}})
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         photos.remove_photo(product.id, photo.id)
-    with pytest.raises(IllegalProductMove), db.unit_of_work():
+    with pytest.raises(IllegalTransition), db.unit_of_work():
         photos.reorder_photos(inventory.get_product(product.id), [photo.id])
 
 

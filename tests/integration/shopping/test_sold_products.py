@@ -12,7 +12,7 @@ from libs.chassis.events import Event
 from libs.chassis.money import Money
 from libs.chassis.security import use_principal
 from services.shopping import events, holds, inventory
-from services.shopping.products import IllegalProductMove, Product, ProductState
+from services.shopping.products import IllegalTransition, Product, ProductState
 from tests.integration.shopping.conftest import MANAGER, id_of, outbox
 
 Maker = Callable[..., Product]
@@ -120,13 +120,13 @@ def checked(order_id: str, result: str) -> None:
 
 @pytest.mark.story("rb-r-po-04")
 def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: Product) -> None:
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         resume(sold)
     for _ in range(2):
         returned(sold, "checked_good")
     draft = resume(sold)
     assert (draft.state, draft.price, draft.hold, draft.came_back_with) == (ProductState.DRAFT, None, None, None)
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         resume(sold)
     returned(sold, "checked_good")
     with db.unit_of_work(), use_principal(MANAGER):
@@ -136,7 +136,7 @@ def test_what_came_back_good_is_resumed_as_a_draft_priced_and_sold_again(sold: P
     price = {"amount": 4900, "currency": "EUR"}
     assert audit["before"] == {"state": "sold", "price": price}
     assert audit["after"] == {"state": "draft", "price": None}
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         resume(sold)
 
 
@@ -186,7 +186,7 @@ def test_of_a_return_what_is_good_is_resumed_and_what_is_bad_recycled(
     for _ in range(2):
         came_back("checked_bad", *results)
     assert now(coat).state is ProductState.DRAFT
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         resume(hat)
 
 
@@ -221,7 +221,7 @@ def test_a_withdrawn_product_is_resumed(published: Maker) -> None:
         inventory.withdraw(now(coat))
     assert resume(coat).state is ProductState.PUBLISHED
     assert len(outbox("shopping.product.published.v1")) == 2
-    with pytest.raises(IllegalProductMove):
+    with pytest.raises(IllegalTransition):
         resume(coat)
 
 

@@ -14,7 +14,7 @@ from services.admin.checks import Check, ProductCheck, ResultOrProducts, WrongPr
 from services.admin.hand_overs import NotForRecycling
 from services.admin.models import OrderAtWork, Package
 from services.admin.return_contacts import Agreement, ContactInFuture, RefundTooHigh
-from services.admin.work_orders import IllegalMove
+from services.admin.work_orders import IllegalTransition
 from services.admin.work_steps import CodesMissing
 from tests.unit.admin.people import work_order
 
@@ -28,7 +28,7 @@ def pointers(problem: Problem) -> list[str]:
 
 @pytest.mark.parametrize("state", ["open", "assigned", "failed", "done"])
 def test_only_work_in_progress_is_finished(state: str) -> None:
-    with pytest.raises(IllegalMove, match=f"{state} cannot become done"):
+    with pytest.raises(IllegalTransition, match=f"{state} cannot become done"):
         work_steps.refuse_unless_scanned(work_order(state=state))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from libs.chassis import clock
-from libs.chassis.state_machine import IllegalMove
+from libs.chassis.state_machine import IllegalTransition
 from services.customer import donating_orders
 from services.customer.donating_orders import ItemNotFound, OrderEmpty
 from services.customer.models import DonatingItem, DonatingOrder
@@ -36,7 +36,7 @@ def test_a_submitted_donation_keeps_its_box_while_it_is_held(
 
 def test_a_donation_does_not_move_to_another_location_while_its_box_is_held() -> None:
     submitted = donation("submitted", None, location_id=ROSSIO, held_until=NOON + timedelta(seconds=1))
-    with clock.freeze(NOON), pytest.raises(IllegalMove):
+    with clock.freeze(NOON), pytest.raises(IllegalTransition):
         donating_orders.needs_box(submitted, GRACA)
 
 
@@ -48,7 +48,7 @@ def test_an_empty_draft_cannot_be_submitted() -> None:
 
 @pytest.mark.parametrize("state", ["cancelled", "deposited", "sold"])
 def test_what_is_no_draft_is_not_submitted(state: str) -> None:
-    with pytest.raises(IllegalMove):
+    with pytest.raises(IllegalTransition):
         donating_orders.needs_box(donation(state, None), ROSSIO)
 
 

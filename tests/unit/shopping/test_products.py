@@ -6,7 +6,7 @@ import pytest
 
 from services.shopping.products import (
     TRANSITIONS,
-    IllegalProductMove,
+    IllegalTransition,
     Move,
     ProductState,
     legal_origins,
@@ -56,7 +56,7 @@ def test_every_other_move_is_refused_with_a_reason() -> None:
     refused = [(s, m) for s in ProductState for m in Move if (str(s), m) not in legal]
     assert len(refused) == len(ProductState) * len(Move) - len(LEGAL)
     for state, move in refused:
-        with pytest.raises(IllegalProductMove) as raised:
+        with pytest.raises(IllegalTransition) as raised:
             next_state(state, move)
         assert raised.value.status == 409
         assert str(state) in raised.value.detail
