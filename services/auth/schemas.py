@@ -19,7 +19,8 @@ class _Time(fields.Field[Any]):
     """RFC 3339 in UTC, or null."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return rfc3339(value)
+        text: str | None = rfc3339(value)
+        return text
 
 
 class UserSchema(Schema):

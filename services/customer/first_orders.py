@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from libs.chassis.db import session
-from services.customer.tables import FirstOrder
+from services.customer.buying_orders.tables import FirstPurchase
+from services.customer.donating_orders.tables import FirstDonation
+
+FirstOrder = TypeVar("FirstOrder", FirstPurchase, FirstDonation)
 
 
 def claim(table: type[FirstOrder], customer_id: str, order_id: str) -> bool:

@@ -6,9 +6,10 @@ They overtake each other: one that is early is delivered again later, one that i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from libs.chassis.db import session
+from libs.chassis.event_types import WorkOrderStateChanged, WorkOrderStateChangedOrder
 from libs.chassis.events import Event, Unfinished
 from libs.chassis.state_machine import EventTiming, StateMachine
 from services.customer.tables import HasTimeline
@@ -29,7 +30,9 @@ def accept_event(lifecycle: StateMachine, transition: str, subject_id: str, subj
     return subject if timing is EventTiming.DUE else None
 
 
-def apply_to_each_order(event: Event, id_prefix: str, apply: Callable[[dict[str, Any]], None]) -> None:
+def apply_to_each_order(
+    event: Event[WorkOrderStateChanged], id_prefix: str, apply: Callable[[WorkOrderStateChangedOrder], None]
+) -> None:
     """Apply the event of a work order to each of its orders whose ids have this prefix.
 
     An order that the event is too early for does not block the others: Unfinished at the end, so that the event is

@@ -139,7 +139,10 @@ def quote_products(product_ids: Sequence[str]) -> Quote:
 def hold_products(
     order_id: str, buyer_id: str, product_ids: Sequence[str], expected_total: Money | None
 ) -> ProductHold:
-    """Hold all products or none. ProductUnavailable lists the unavailable ones, PriceChanged has the present total."""
+    """Hold all products or none.
+
+    ProductUnavailable lists the unavailable products, PriceChanged has the present total.
+    """
     body: dict[str, Any] = {"order_id": order_id, "buyer_id": buyer_id, "product_ids": list(product_ids)}
     if expected_total is not None:
         body["expected_total"] = expected_total.to_dict()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pymongo
 import pytest
+from services.customer.models import BuyingOrder, ReturnBuyingOrder
 from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, update
 
 from libs.chassis import clock, db, settings
 from libs.chassis.tables import OutboxRow
 from services.billing import ledger_check, money_check
 from services.billing.settings import BillingSettings
-from services.customer.models import BuyingOrder, ReturnBuyingOrder
 from services.locker.models import Box, DoorRight
 from tools.local_platform.credentials import ensure
 from tools.local_platform.environment import of_service

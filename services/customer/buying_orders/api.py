@@ -64,7 +64,9 @@ def get_buying_order(order_id: str) -> dict[str, Any]:
 
 def cancel_buying_order(order_id: str) -> dict[str, Any]:
     buyer_id = principal().subject
-    with unit_of_work(reads_only=True):  # ends before other services are called, so that nothing is locked meanwhile
+    with unit_of_work(
+        reads_only=True
+    ):  # ends before other services are called, so that nothing is locked meanwhile
         order = queries.get_own(order_id, buyer_id)
         if order.state == "cancelled":
             return _dump(order)

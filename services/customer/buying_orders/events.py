@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from libs.chassis import clock
+from libs.chassis.event_types import (
+    DoorUsed,
+    HoldReleased,
+    PaymentCaptured,
+    PaymentVoided,
+    RefundCompleted,
+    WorkOrderStateChanged,
+    WorkOrderStateChangedOrder,
+    WorkStopped,
+)
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from services.customer.buying_orders import lifecycle, refunds, work
@@ -16,22 +24,23 @@ from services.customer.registry import registry
 
 
 @registry.handles("billing.payment.captured.v1")
-def mark_order_paid(event: Event) -> None:
+def mark_order_paid(event: Event[PaymentCaptured]) -> None:
     data = event.data
-    payment = {"method": data["method"], "coins": data["coins"]}
     captured_at = clock.parse_rfc3339(data["captured_at"])
-    lifecycle.mark_paid(data["order_id"], data["payment_id"], captured_at, payment)
+    lifecycle.mark_paid(
+        data["order_id"], data["payment_id"], captured_at, method=data["method"], coins=data["coins"]
+    )
 
 
 @registry.handles("billing.payment.voided.v1")
-def cancel_unpaid_sale(event: Event) -> None:
+def cancel_unpaid_sale(event: Event[PaymentVoided]) -> None:
     """Cancel an order whose products were sold and whose payment could not be captured."""
     if event.data["reason_code"] == "sale_not_paid":
         lifecycle.end_without_hold(event.data["order_id"], is_cancelled=True)
 
 
 @registry.handles("shopping.hold.released.v1")
-def end_order_without_hold(event: Event) -> None:
+def end_order_without_hold(event: Event[HoldReleased]) -> None:
     lifecycle.end_without_hold(event.data["order_id"], is_cancelled=event.data["reason"] == "cancelled")
 
 
@@ -39,7 +48,7 @@ DOOR_TRANSITIONS = {"ship": "put_in_box", "pick_up": "pick_up"}
 
 
 @registry.handles("locker.door.used.v1")
-def apply_door_use_to_buying_order(event: Event) -> None:
+def apply_door_use_to_buying_order(event: Event[DoorUsed]) -> None:
     order_id, transition = event.data["order_id"], DOOR_TRANSITIONS.get(event.data["purpose"])
     if order_id.startswith(ID_PREFIX) and transition is not None:
         lifecycle.apply_event(order_id, transition)
@@ -54,10 +63,10 @@ WORK_TRANSITIONS = {
 
 
 @registry.handles("admin.work_order.state_changed.v1")
-def apply_work_to_buying_orders(event: Event) -> None:
+def apply_work_to_buying_orders(event: Event[WorkOrderStateChanged]) -> None:
     data = event.data
 
-    def apply(order: dict[str, Any]) -> None:
+    def apply(order: WorkOrderStateChangedOrder) -> None:
         work.record(
             OrderWork(
                 order_id=order["order_id"],
@@ -77,13 +86,13 @@ def apply_work_to_buying_orders(event: Event) -> None:
 
 
 @registry.handles("admin.work.stopped.v1")
-def cancel_stopped_order(event: Event) -> None:
+def cancel_stopped_order(event: Event[WorkStopped]) -> None:
     """Cancel an order whose cancellation was interrupted after admin had stopped the work on it."""
     lifecycle.apply_event(event.data["order_id"], "cancel")
 
 
 @registry.handles("billing.refund.completed.v1")
-def record_refund(event: Event) -> None:
+def record_refund(event: Event[RefundCompleted]) -> None:
     data = event.data
     amount = Money.from_dict(data["amount"])
     refunds.record(

@@ -60,7 +60,10 @@ def _complete_placement(order_id: str) -> None:
 
 
 def _complete_hold(placement: OrderPlacement) -> ProductHold | None:
-    """The hold of a placement, completed if a crash left it incomplete; None when there is none, or it is refused."""
+    """The hold of a placement, completed if a crash left it incomplete.
+
+    None when there is none, or when shopping refuses it.
+    """
     hold = service_clients.find_hold(placement.order_id)
     if hold is None:
         return None
@@ -102,7 +105,9 @@ def watch_pick_ups() -> None:
         BuyingOrder.pick_up_until < now + REMIND_BEFORE,
         BuyingOrder.pick_up_reminded_at.is_(None),
     )
-    _for_each_in_box("cancel_not_picked_up", _cancel_not_picked_up, BuyingOrder.pick_up_until < now - OFFLINE_TOLERANCE)
+    _for_each_in_box(
+        "cancel_not_picked_up", _cancel_not_picked_up, BuyingOrder.pick_up_until < now - OFFLINE_TOLERANCE
+    )
 
 
 def _cancel_not_picked_up(order: BuyingOrder) -> None:

@@ -6,9 +6,8 @@ is applied when it is due (`apply_event`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -116,8 +115,8 @@ def apply_event(order_id: str, transition: str) -> None:
         apply_transition(due, transition)
 
 
-def mark_paid(order_id: str, payment_id: str, paid_at: datetime, payment: Mapping[str, Any]) -> None:
-    """Mark the order as paid; `payment` holds the `method` and `coins` to publish. LookupError."""
+def mark_paid(order_id: str, payment_id: str, paid_at: datetime, *, method: str, coins: int | None) -> None:
+    """Mark the order as paid, by card or with coins. LookupError while the order is not known."""
     order = find(order_id, locked=True)
     if order is None:
         raise LookupError(f"buying order {order_id} is not known yet")
@@ -130,7 +129,7 @@ def mark_paid(order_id: str, payment_id: str, paid_at: datetime, payment: Mappin
     order.payment_id = payment_id
     order.paid_at = paid_at
     _change_state(order, "pay")
-    publishers.publish_paid(order, payment)
+    publishers.publish_paid(order, method, coins)
 
 
 def end_without_hold(order_id: str, *, is_cancelled: bool) -> None:
@@ -146,10 +145,11 @@ def end_without_hold(order_id: str, *, is_cancelled: bool) -> None:
 
 
 def remind_to_pick_up(order: BuyingOrder) -> None:
-    """Remind the buyer once that the order leaves its box soon."""
-    order.pick_up_reminded_at = clock.now()
-    session().flush()
-    publishers.publish_pick_up_due(order)
+    """Remind the buyer once that the order, which is in its box, leaves it soon."""
+    if order.pick_up_until is not None:
+        order.pick_up_reminded_at = clock.now()
+        session().flush()
+        publishers.publish_pick_up_due(order, order.pick_up_until)
 
 
 def apply_transition(order: BuyingOrder, transition: str, *, missing: Collection[str] = ()) -> None:

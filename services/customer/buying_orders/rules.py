@@ -36,8 +36,8 @@ OFFLINE_TOLERANCE = timedelta(days=1)
 def missing_products(order: BuyingOrder, reported: Collection[str]) -> list[str]:
     """The products that are not in the warehouse when the order is force-cancelled.
 
-    Those reported as missing; all of them once a deliveryman may have them, because nobody can sell what is in a van
-    or in a box.
+    Those reported as missing; all of them once a deliveryman may have them, because nobody can sell what is in a
+    van or in a box.
     """
     if order.state in POSSIBLY_SHIPPED:
         return order.product_ids

@@ -1,7 +1,8 @@
 """The check of a return and its refund (stories rb-r-po-01 to rb-r-po-03).
 
-Good items are refunded at the check. For the rest staff agree with the buyer, once. The clothes of a force-cancelled
-return may be found later: everything is refunded by then, and their check only decides where they go.
+Good items are refunded at the check. For the rest staff agree with the buyer, once. The clothes of a
+force-cancelled return may be found later: everything is refunded by then, and their check only decides where they
+go.
 """
 
 from __future__ import annotations
@@ -60,9 +61,9 @@ def _is_checked(buying_return: BuyingReturn) -> bool:
 
 
 def force_cancel(buying_return: BuyingReturn) -> None:
-    """End a return whose clothes were handed in and cannot be checked, with a refund of its whole price; idempotent.
+    """End a return whose clothes were handed in and cannot be checked, and refund its whole price.
 
-    IllegalTransition.
+    Idempotent. IllegalTransition.
     """
     if buying_return.is_given_up:
         return

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from libs.chassis.event_types import (
+    DoorUsed,
+    ReturnContactRecorded,
+    WorkOrderStateChanged,
+    WorkOrderStateChangedOrder,
+)
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from services.customer.buying_returns import checks, lifecycle
@@ -14,19 +18,19 @@ from services.customer.registry import registry
 
 
 @registry.handles("locker.door.used.v1")
-def apply_door_use_to_buying_return(event: Event) -> None:
+def apply_door_use_to_buying_return(event: Event[DoorUsed]) -> None:
     if event.data["order_id"].startswith(ID_PREFIX) and event.data["purpose"] == "deposit":
         lifecycle.apply_event(event.data["order_id"], "put_in_box")
 
 
 @registry.handles("admin.work_order.state_changed.v1")
-def apply_work_to_buying_returns(event: Event) -> None:
+def apply_work_to_buying_returns(event: Event[WorkOrderStateChanged]) -> None:
     data = event.data
 
-    def apply(order: dict[str, Any]) -> None:
+    def apply(order: WorkOrderStateChangedOrder) -> None:
         if data["kind"] == "collecting":
             lifecycle.apply_event(order["order_id"], "collect")
-        elif data["kind"] == "checking":
+        elif data["kind"] == "checking" and data["result"] is not None:
             results = {
                 product["product_id"]: ProductCheck(product["result"], product["reason"])
                 for product in order["products"]
@@ -38,5 +42,5 @@ def apply_work_to_buying_returns(event: Event) -> None:
 
 
 @registry.handles("admin.return_contact.recorded.v1")
-def decide_refund(event: Event) -> None:
+def decide_refund(event: Event[ReturnContactRecorded]) -> None:
     checks.decide_refund(event.data["return_id"], Money.from_dict(event.data["refund"]))

@@ -8,6 +8,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.event_types import ReturnBuyingOrderStateChanged
 from services.customer.buying_returns.tables import BuyingReturn
 from services.customer.registry import registry
 
@@ -25,15 +26,15 @@ def publish_new_version(buying_return: BuyingReturn) -> None:
 
 
 def _publish(buying_return: BuyingReturn, previous_state: str | None, at: datetime) -> None:
-    data = {
-        "return_id": buying_return.id,
-        "order_id": buying_return.order_id,
-        "buyer_id": buying_return.buyer_id,
-        "state": buying_return.state,
-        "previous_state": previous_state,
-        "product_ids": buying_return.product_ids,
-        "is_whole_order": buying_return.is_whole_order,
-        "items": [
+    data = ReturnBuyingOrderStateChanged(
+        return_id=buying_return.id,
+        order_id=buying_return.order_id,
+        buyer_id=buying_return.buyer_id,
+        state=buying_return.state,
+        previous_state=previous_state,
+        product_ids=buying_return.product_ids,
+        is_whole_order=buying_return.is_whole_order,
+        items=[
             {
                 "product_id": item.product_id,
                 "title": item.title,
@@ -42,13 +43,13 @@ def _publish(buying_return: BuyingReturn, previous_state: str | None, at: dateti
             }
             for item in buying_return.items
         ],
-        "price": buying_return.price.to_dict(),
-        "refund": buying_return.refund.to_dict() if buying_return.refund else None,
-        "is_given_up": buying_return.is_given_up,
-        "location_id": buying_return.location_id,
-        "location_name": buying_return.location_name,
-        "at": clock.rfc3339(at),
-    }
+        price=buying_return.price.to_dict(),
+        refund=buying_return.refund.to_dict() if buying_return.refund else None,
+        is_given_up=buying_return.is_given_up,
+        location_id=buying_return.location_id,
+        location_name=buying_return.location_name,
+        at=clock.rfc3339(at),
+    )
     registry.publish(
         "customer.return_buying_order.state_changed.v1",
         subject=buying_return.id,

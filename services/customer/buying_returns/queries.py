@@ -1,7 +1,7 @@
 """Returns of purchases read from the database: one of them, those of an order, or a page.
 
-An order and its returns change under the lock of the order: two returns of the same product, or a return and the end
-of the return window, exclude each other there.
+An order and its returns change under the lock of the order: two returns of the same product, or a return and the
+end of the return window, exclude each other there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The rules of returns of purchases inside the return window (stories rb-r-re-01 to rb-r-po-03).
 
-A return is checked as bad when one of its products is bad. What is good is refunded at the check; for the rest staff
-agree on a refund with the buyer, once.
+A return is checked as bad when one of its products is bad. What is good is refunded at the check; for the rest
+staff agree on a refund with the buyer, once.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class ReturnRequest:
 def require_returnable(order: BuyingOrder, now: datetime) -> None:
     """NotReturnable before the pick-up, ReturnWindowOver after the end of the window."""
     if order.state not in ("picked_up", "completed") or order.return_until is None:
-        raise NotReturnable(f"it is {order.state.replace('_', ' ')}; only an order that was picked up can be returned")
+        raise NotReturnable(
+            f"it is {order.state.replace('_', ' ')}; only an order that was picked up can be returned"
+        )
     if order.state == "completed" or order.return_until < now:
         raise ReturnWindowOver(f"it could be returned until {in_words(order.return_until, order.pickup_time_zone)}")
 

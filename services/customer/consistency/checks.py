@@ -1,4 +1,4 @@
-"""The checks of orders and returns that wait for an event of another domain: who knows of it, and what ends the wait."""
+"""The checks of orders and returns that wait for an event: which domain publishes it, and what ends the wait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from libs.chassis.consistency import Check, add_checks
 from libs.chassis.db import session
 from libs.chassis.events import Event, Handler
-from libs.chassis.service_client import Peer, peer
+from libs.chassis.service_client import peer
 from services.customer.buying_orders import events as buying_order_events
 from services.customer.buying_orders.lifecycle import end_without_hold
 from services.customer.buying_orders.tables import BuyingOrder, OrderRefund

@@ -69,7 +69,7 @@ class DonatingItem(Base):
 
 
 class DonatingPhoto(Base):
-    """A photo of a piece: announced with its `size` in bytes, then uploaded, with its width and height in pixels."""
+    """A photo of an item: announced with its `size` in bytes, then uploaded, with width and height in pixels."""
 
     __tablename__ = "donating_photos"
 

@@ -18,7 +18,9 @@ from services.customer.donation_returns.tables import DonationReturn
 
 def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     donor_id, order_id, return_id = principal().subject, body["order_id"], stable_id(ID_PREFIX)
-    with unit_of_work(reads_only=True):  # ends before other services are called, so that nothing is locked meanwhile
+    with unit_of_work(
+        reads_only=True
+    ):  # ends before other services are called, so that nothing is locked meanwhile
         order = donating_orders.get_own(order_id, donor_id)
         if queries.find(return_id) is None:
             donating_order_rules.LIFECYCLE.apply(order.state, "begin_return")

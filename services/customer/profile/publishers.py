@@ -10,7 +10,7 @@ MAX_NAME_LENGTH = 60
 
 
 def publish_changed(customer: Customer) -> None:
-    """Publish the body sizes and preferences; the row is locked, so that the time orders the events of a profile."""
+    """Publish the body sizes and preferences. The row is locked, so that the time orders a profile's events."""
     registry.publish(
         "customer.profile.changed.v1",
         subject=customer.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +28,11 @@ def get_or_create(customer_id: str) -> Customer:
     return customer
 
 
-def register(customer_id: str, full_name: str, consents: list[dict[str, Any]], at: datetime) -> Customer:
+def register(customer_id: str, full_name: str, consents: Sequence[Mapping[str, Any]], at: datetime) -> Customer:
     """Store the facts of a registration; what the customer has changed already stays."""
     customer = get_or_create(customer_id)
     customer.full_name = customer.full_name or full_name
-    customer.consents = consents
+    customer.consents = list(consents)
     customer.created_at = at
     return customer
 

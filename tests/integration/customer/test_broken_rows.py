@@ -6,11 +6,6 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import update
-
-from libs.chassis import db
-from libs.chassis.clock import now
-from services.customer import events as customer_events
 from services.customer.models import (
     BuyingOrder,
     DonatingItem,
@@ -19,6 +14,11 @@ from services.customer.models import (
     ReturnBuyingOrder,
     ReturnDonatingOrder,
 )
+from sqlalchemy import update
+
+from libs.chassis import db
+from libs.chassis.clock import now
+from services.customer import events as customer_events
 from tests.integration.customer import buying, test_donating
 from tests.integration.customer.buying import Ask
 from tests.integration.customer.conftest import ROSSIO, Neighbours

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from services.customer.models import BuyingOrder, ReturnedItem
 from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.customer.models import BuyingOrder, ReturnedItem
 from tests.integration.customer import buying
 from tests.integration.customer.buying import (
     COAT,

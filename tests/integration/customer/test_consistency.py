@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from services.customer.models import BuyingOrder, OrderRefund
 from sqlalchemy import select, update
 
 from libs.chassis import consistency, db
@@ -15,7 +16,6 @@ from libs.chassis.tables import OutboxRow
 from services.customer import order_attempts
 from services.customer.buying_orders import PickupLocation
 from services.customer.consistency import registry
-from services.customer.models import BuyingOrder, OrderRefund
 from tests.integration.customer import test_donating
 from tests.integration.customer.buying import (
     COAT,

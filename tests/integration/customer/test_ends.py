@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+from services.customer.models import BuyingOrder
 from sqlalchemy import select
 
 from libs.chassis import db
 from libs.chassis.deadlines import end_of_day
 from libs.chassis.tables import OutboxRow
 from services.customer import buying_orders, buying_returns
-from services.customer.models import BuyingOrder
 from tests.integration.customer import buying
 from tests.integration.customer.buying import COAT, HAT, SCOPES, TO_PICKED_UP, Ask, go, place, refusal
 from tests.integration.customer.conftest import TIME_ZONE, Neighbours

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from services.customer.return_checks import agreed_refund
+from services.customer.returned_items import good_items, paid_back_at_check
 
 from libs.chassis import clock
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict
 from services.customer import buying_returns
 from services.customer.buying_returns import AlreadyReturned, NotInOrder, NotReturnable, ReturnWindowOver, Wish
-from services.customer.return_checks import agreed_refund
-from services.customer.returned_items import good_items, paid_back_at_check
 from tests.unit.customer.orders import COAT, HAT, NOON, order, return_of
 
 SECOND = timedelta(seconds=1)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from services.customer.models import DonatingItem, DonatingOrder
 
 from libs.chassis import clock
 from libs.chassis.state_machine import IllegalTransition
 from services.customer import donating_orders
 from services.customer.donating_orders import ItemNotFound, OrderEmpty
-from services.customer.models import DonatingItem, DonatingOrder
 from tests.unit.customer.orders import NOON
 
 ROSSIO, GRACA = "loc_rossio", "loc_graca"
