@@ -48,7 +48,7 @@ def prepare(layout: Layout) -> None:
             if name == "admin":
                 importlib.import_module("services.admin.check_photos").photo_bucket().ensure()
             if name == "customer":
-                importlib.import_module("services.customer.donation_photos").photo_bucket().ensure()
+                importlib.import_module("services.customer.donating_orders.photos").photo_bucket().ensure()
             messaging.forget_queues()
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from services.customer.models import (
-    BuyingOrder,
-    BuyingOrderItem,
-    BuyingReturnTimelineEntry,
-    ReturnBuyingOrder,
-    ReturnedItem,
-)
+from services.customer.buying_orders.tables import BuyingOrder, BuyingOrderItem
+from services.customer.buying_returns.tables import BuyingReturn, BuyingReturnTimelineEntry, ReturnedItem
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 COAT, HAT = "prd_coat", "prd_hat"
@@ -25,9 +20,9 @@ def order(**changed: Any) -> BuyingOrder:
     return BuyingOrder(**facts, items=[BuyingOrderItem(product_id=product_id) for product_id in PRICES])
 
 
-def return_of(*product_ids: str, states: tuple[str, ...] = ("created",), **results: str) -> ReturnBuyingOrder:
+def return_of(*product_ids: str, states: tuple[str, ...] = ("created",), **results: str) -> BuyingReturn:
     """A return that passed through these states; `coat="good"` is the result of the check of the coat."""
-    return ReturnBuyingOrder(
+    return BuyingReturn(
         id="rbo_1",
         state=states[-1],
         currency="EUR",

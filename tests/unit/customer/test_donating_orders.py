@@ -6,13 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from services.customer.models import DonatingItem, DonatingOrder
 
-from libs.chassis import clock
 from libs.chassis.state_machine import IllegalTransition
-from services.customer import donating_orders
-from services.customer.donating_orders import ItemNotFound, OrderEmpty
-from tests.unit.customer.orders import NOON
+from services.customer.donating_orders.rules import ItemNotFound, OrderEmpty, get_item, has_story, needs_box
+from services.customer.donating_orders.tables import DonatingItem, DonatingOrder
+from tests.unit.customer.builders import NOON
 
 ROSSIO, GRACA = "loc_rossio", "loc_graca"
 
@@ -23,37 +21,36 @@ def donation(state: str, *stories: str | None, **changed: Any) -> DonatingOrder:
 
 
 @pytest.mark.parametrize(
-    ("held_for", "location_id", "needs_box"),
+    ("held_for", "location_id", "is_needed"),
     [(1, ROSSIO, False), (0, ROSSIO, True), (-1, ROSSIO, True), (-1, GRACA, True)],
 )
 def test_a_submitted_donation_keeps_its_box_while_it_is_held(
-    held_for: int, location_id: str, needs_box: bool
+    held_for: int, location_id: str, is_needed: bool
 ) -> None:
     submitted = donation("submitted", None, location_id=ROSSIO, held_until=NOON + timedelta(seconds=held_for))
-    with clock.freeze(NOON):
-        assert donating_orders.needs_box(submitted, location_id) is needs_box
+    assert needs_box(submitted, location_id, NOON) is is_needed
 
 
 def test_a_donation_does_not_move_to_another_location_while_its_box_is_held() -> None:
     submitted = donation("submitted", None, location_id=ROSSIO, held_until=NOON + timedelta(seconds=1))
-    with clock.freeze(NOON), pytest.raises(IllegalTransition):
-        donating_orders.needs_box(submitted, GRACA)
+    with pytest.raises(IllegalTransition):
+        needs_box(submitted, GRACA, NOON)
 
 
 def test_an_empty_draft_cannot_be_submitted() -> None:
     with pytest.raises(OrderEmpty):
-        donating_orders.needs_box(donation("draft"), ROSSIO)
-    assert donating_orders.needs_box(donation("draft", None), ROSSIO)
+        needs_box(donation("draft"), ROSSIO, NOON)
+    assert needs_box(donation("draft", None), ROSSIO, NOON)
 
 
 @pytest.mark.parametrize("state", ["cancelled", "deposited", "sold"])
 def test_what_is_no_draft_is_not_submitted(state: str) -> None:
     with pytest.raises(IllegalTransition):
-        donating_orders.needs_box(donation(state, None), ROSSIO)
+        needs_box(donation(state, None), ROSSIO, NOON)
 
 
 @pytest.mark.parametrize(
-    ("stories", "has_story"),
+    ("stories", "expected"),
     [
         ((), False),
         ((None,), False),
@@ -66,11 +63,11 @@ def test_what_is_no_draft_is_not_submitted(state: str) -> None:
         (("\u200bÉ",), True),
     ],
 )
-def test_only_a_real_text_is_a_story(stories: tuple[str | None, ...], has_story: bool) -> None:
-    assert donating_orders.has_story(donation("deposited", *stories)) is has_story
+def test_only_a_real_text_is_a_story(stories: tuple[str | None, ...], expected: bool) -> None:
+    assert has_story(donation("deposited", *stories)) is expected
 
 
 def test_an_item_is_found_in_its_own_order_only() -> None:
-    assert donating_orders.item_of(donation("draft", None, "A story"), "dit_1").story == "A story"
+    assert get_item(donation("draft", None, "A story"), "dit_1").story == "A story"
     with pytest.raises(ItemNotFound):
-        donating_orders.item_of(donation("draft", None), "dit_1")
+        get_item(donation("draft", None), "dit_1")

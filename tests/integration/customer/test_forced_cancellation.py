@@ -9,48 +9,57 @@ from typing import Any
 
 import httpx
 import pytest
-from services.customer.models import BuyingOrder
 from sqlalchemy import select
 
 from libs.chassis import db
 from libs.chassis.deadlines import end_of_day
 from libs.chassis.tables import OutboxRow
-from services.customer import buying_orders, buying_returns
-from tests.integration.customer import buying
-from tests.integration.customer.buying import COAT, HAT, SCOPES, TO_PICKED_UP, Ask, go, place, refusal
-from tests.integration.customer.conftest import TIME_ZONE, Neighbours
+from services.customer.buying_orders import lifecycle as buying_orders
+from services.customer.buying_returns import lifecycle as buying_returns
+from tests.integration.customer import buying_support as buying
+from tests.integration.customer.buying_support import (
+    COAT,
+    HAT,
+    SCOPES,
+    TO_PICKED_UP,
+    Send,
+    advance,
+    place,
+    problem_of,
+)
+from tests.integration.customer.conftest import TIME_ZONE, FakePeers
 from tests.support.harness import Harness
 
 IN_BOX = TO_PICKED_UP[:-1]
 
 
 @pytest.fixture
-def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+def ines(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("ines", SCOPES)
 
 
 @pytest.fixture
-def manager(customer: Harness) -> Ask:
+def manager(customer: Harness) -> Send:
     return customer.as_user("marta", "customer:buying-orders:give-up", "internal", roles=["manager"])
 
 
-def give_up(manager: Ask, thing: dict[str, str], **body: object) -> httpx.Response:
+def give_up(manager: Send, thing: dict[str, str], **body: object) -> httpx.Response:
     kind = "returns" if thing["id"].startswith("rbo") else "orders"
     path = f"/customer/v1/monitored-buying-{kind}/{thing['id']}/forced-cancellation"
     return manager("POST", path, json={"reason": "not found"} | body)
 
 
 @pytest.mark.story("b-po-02")
-def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: Harness, ines: Ask) -> None:
+def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: Harness, ines: Send) -> None:
     order = place(ines)
-    go(customer, order, *IN_BOX)
+    advance(customer, order, *IN_BOX)
     put_in_box = datetime.fromisoformat(buying.read(ines, order)["timeline"][-1]["at"])
     until = datetime.fromisoformat(buying.read(ines, order)["pick_up_until"])
     assert until == end_of_day(put_in_box, 7, TIME_ZONE)
-    buying.meet_deadlines(4)
+    buying.run_jobs_later(4)
     assert customer.published("customer.buying_order.pick_up_due.v1") == []
     for days in (6, 6.5, 7.5):
-        buying.meet_deadlines(days)
+        buying.run_jobs_later(days)
     [reminder] = customer.published("customer.buying_order.pick_up_due.v1")
     assert (reminder["order_id"], reminder["pick_up_until"]) == (
         order["id"],
@@ -58,7 +67,7 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
     )
     assert buying.read(ines, order)["state"] == "in_box", "the news that it was taken out may be late"
     for _ in range(2):
-        buying.meet_deadlines(9.01)
+        buying.run_jobs_later(9.01)
     assert (buying.read(ines, order)["state"], buying.read(ines, order)["cancel_reason"]) == (
         "cancelled",
         "not_picked_up",
@@ -66,72 +75,57 @@ def test_an_order_that_nobody_picks_up_is_told_of_once_then_goes_back(customer: 
     last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["previous_state"], last["state"], last["reason"]) == ("in_box", "cancelled", "not_picked_up")
     assert (last["product_ids"], last["missing_product_ids"]) == ([], [COAT, HAT]), "they are in the box still"
-    go(customer, order, "take_out")
+    advance(customer, order, "take_out")
     assert buying.read(ines, order)["state"] == "cancelled"
     [taken] = customer.published("customer.buying_order.picked_up_after_end.v1")
     assert (taken["order_id"], taken["buyer_id"]) == (order["id"], order["buyer_id"])
 
 
-def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    buying.meet_deadlines(9.01)
+def test_an_order_that_was_picked_up_in_time_stays_with_its_buyer(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    buying.run_jobs_later(9.01)
     assert buying.read(ines, order)["state"] == "picked_up"
     assert customer.published("customer.buying_order.pick_up_due.v1") == []
-
-
-def test_an_order_that_an_older_version_put_in_its_box_has_its_time_from_now_on(
-    customer: Harness, ines: Ask
-) -> None:
-    order = place(ines)
-    go(customer, order, *IN_BOX)
-    with db.unit_of_work() as opened:
-        opened.get_one(BuyingOrder, order["id"]).pick_up_until = None
-    buying.meet_deadlines(20)
-    assert buying.read(ines, order)["state"] == "in_box"
-    buying.meet_deadlines(26)
-    assert len(customer.published("customer.buying_order.pick_up_due.v1")) == 1
-    buying.meet_deadlines(29.01)
-    assert buying.read(ines, order)["state"] == "cancelled"
 
 
 @pytest.mark.story("mf-bo-02")
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("missing", [[], [HAT], [COAT, HAT]])
 def test_a_manager_gives_up_an_order_that_cannot_go_on(
-    customer: Harness, ines: Ask, manager: Ask, steps: int, missing: list[str]
+    customer: Harness, ines: Send, manager: Send, steps: int, missing: list[str]
 ) -> None:
     order = place(ines)
-    go(customer, order, *TO_PICKED_UP[:steps])
+    advance(customer, order, *TO_PICKED_UP[:steps])
     said = missing
     if buying.read(ines, order)["state"] in ("packed", "shipping", "in_box"):
         missing = [COAT, HAT]  # nobody sells what may be in a van or in a box, whatever is said
     for _ in range(2):
-        answer = give_up(manager, order, missing_product_ids=said)
-        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled"), answer.text
-        assert answer.json()["cancel_reason"] == "given_up"
-    told = [
+        response = give_up(manager, order, missing_product_ids=said)
+        assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
+        assert response.json()["cancel_reason"] == "given_up"
+    published = [
         move
         for move in customer.published("customer.buying_order.state_changed.v1")
         if move["state"] == "cancelled"
     ]
-    assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in told] == [
+    assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in published] == [
         ("given_up", [one for one in (COAT, HAT) if one not in missing], missing)
     ]
     entry = customer.published("customer.audit.recorded.v1")[0]
     assert (entry["action"], entry["target"]) == ("force_cancel_buying_order", order["id"])
     assert entry["after"] == {"state": "cancelled", "reason": "not found", "missing_product_ids": missing}
-    go(customer, order, *TO_PICKED_UP[1:])  # late news
+    advance(customer, order, *TO_PICKED_UP[1:])  # late news
     assert buying.read(ines, order)["state"] == "cancelled"
 
 
 @pytest.mark.parametrize("kind", ["return expires", "order is complete"])
 def test_one_that_cannot_end_holds_no_other_up(
-    customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch, kind: str
+    customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    module, name = (buying_returns, "happened") if kind == "return expires" else (buying_orders, "complete")
-    things = [buying.picked_up(customer, ines) for _ in range(3)]
+    module, name = (buying_returns, "apply_event") if kind == "return expires" else (buying_orders, "complete")
+    things = [buying.place_and_pick_up(customer, ines) for _ in range(3)]
     if kind == "return expires":
-        things = [buying.begun(ines, order) for order in things]
+        things = [buying.create_return(ines, order) for order in things]
     act: Callable[..., None] = getattr(module, name)
 
     def fail_once(thing: Any, *more: Any) -> None:
@@ -141,18 +135,20 @@ def test_one_that_cannot_end_holds_no_other_up(
 
     monkeypatch.setattr(module, name, fail_once)
     before = buying.read(ines, things[0])["state"]
-    buying.meet_deadlines(40)
+    buying.run_jobs_later(40)
     ended = "expired" if kind == "return expires" else "completed"
     assert [buying.read(ines, thing)["state"] for thing in things] == [before, ended, ended]
 
 
-def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harness, ines: Ask, manager: Ask) -> None:
-    unpaid, mine, called_off = place(ines, COAT), buying.picked_up(customer, ines, HAT), place(ines)
-    go(customer, called_off, "pay")
+def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(
+    customer: Harness, ines: Send, manager: Send
+) -> None:
+    unpaid, mine, called_off = place(ines, COAT), buying.place_and_pick_up(customer, ines, HAT), place(ines)
+    advance(customer, called_off, "pay")
     ines("POST", f"{buying.ORDERS}/{called_off['id']}/cancellation")
     for order in (unpaid, mine, called_off):
         before = buying.read(ines, order)
-        assert refusal(give_up(manager, order, missing_product_ids=[])) == (409, "illegal-transition")
+        assert problem_of(give_up(manager, order, missing_product_ids=[])) == (409, "illegal-transition")
         assert buying.read(ines, order) == before
     employee = customer.as_user("eva", "customer:buying-orders:monitor", "internal", roles=["employee"])
     assert give_up(employee, mine, missing_product_ids=[]).status_code == 403
@@ -161,40 +157,40 @@ def test_what_was_not_paid_or_is_with_its_buyer_is_not_given_up(customer: Harnes
     assert (strange.status_code, strange.json()["errors"][0]["pointer"]) == (422, "/missing_product_ids/0")
 
 
-def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harness, ines: Ask) -> None:
-    known, late = buying.picked_up(customer, ines, COAT), buying.picked_up(customer, ines, HAT)
-    handed_in, in_hand = buying.begun(ines, known), buying.begun(ines, late)
-    buying.door(customer, handed_in["id"], "deposit")
+def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harness, ines: Send) -> None:
+    known, late = buying.place_and_pick_up(customer, ines, COAT), buying.place_and_pick_up(customer, ines, HAT)
+    handed_in, in_hand = buying.create_return(ines, known), buying.create_return(ines, late)
+    buying.use_door(customer, handed_in["id"], "deposit")
     orders = [{"order_id": made["id"], "box_id": None, "tracking_code": None} for made in (in_hand, handed_in)]
     for _ in range(2):
         with pytest.raises(LookupError):
-            buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
-        assert buying.states(ines, handed_in) == ["created", "in_box", "collected"]
-        assert buying.states(ines, in_hand) == ["created"]
-    buying.door(customer, in_hand["id"], "deposit")
-    buying.work(customer, "collecting", "done", handed_in["id"], orders=orders)
-    assert buying.states(ines, in_hand) == ["created", "in_box", "collected"]
-    assert buying.told(customer, "return_buying_order").count(("in_box", "collected")) == 2
+            buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
+        assert buying.timeline_states(ines, handed_in) == ["created", "in_box", "collected"]
+        assert buying.timeline_states(ines, in_hand) == ["created"]
+    buying.use_door(customer, in_hand["id"], "deposit")
+    buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
+    assert buying.timeline_states(ines, in_hand) == ["created", "in_box", "collected"]
+    assert buying.published_transitions(customer, "return_buying_order").count(("in_box", "collected")) == 2
 
 
 @pytest.mark.story("mf-bo-03")
 @pytest.mark.parametrize("is_collected", [False, True])
 def test_a_return_that_is_lost_is_paid_back_whole_and_once(
-    customer: Harness, ines: Ask, manager: Ask, is_collected: bool
+    customer: Harness, ines: Send, manager: Send, is_collected: bool
 ) -> None:
-    order = buying.picked_up(customer, ines)
-    made = buying.begun(ines, order, COAT)
-    assert refusal(give_up(manager, made)) == (409, "illegal-transition")
-    buying.door(customer, made["id"], "deposit")
+    order = buying.place_and_pick_up(customer, ines)
+    made = buying.create_return(ines, order, COAT)
+    assert problem_of(give_up(manager, made)) == (409, "illegal-transition")
+    buying.use_door(customer, made["id"], "deposit")
     if is_collected:
-        buying.work(customer, "collecting", "done", made["id"])
+        buying.change_work(customer, "collecting", "done", made["id"])
     for _ in range(2):
         found = give_up(manager, made).json()
         assert (found["state"], found["refund"], found["is_given_up"]) == ("refund_decided", made["price"], True)
-    buying.work(customer, "collecting", "done", made["id"])
-    told = customer.published("customer.return_buying_order.state_changed.v1")[-1]
-    assert (told["state"], told["is_given_up"]) == ("refund_decided", True)
-    buying.refunded(customer, order, 2000, made["id"])
+    buying.change_work(customer, "collecting", "done", made["id"])
+    published = customer.published("customer.return_buying_order.state_changed.v1")[-1]
+    assert (published["state"], published["is_given_up"]) == ("refund_decided", True)
+    buying.complete_refund(customer, order, 2000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"
 
 
@@ -202,31 +198,35 @@ def test_a_return_that_is_lost_is_paid_back_whole_and_once(
 @pytest.mark.parametrize("is_paid_back", [False, True])
 @pytest.mark.parametrize("result", ["good", "bad"])
 def test_the_clothes_of_a_return_that_was_given_up_are_checked_when_they_are_found(
-    customer: Harness, ines: Ask, manager: Ask, is_paid_back: bool, result: str
+    customer: Harness, ines: Send, manager: Send, is_paid_back: bool, result: str
 ) -> None:
-    order = buying.picked_up(customer, ines)
-    made = buying.begun(ines, order)
-    buying.door(customer, made["id"], "deposit")
+    order = buying.place_and_pick_up(customer, ines)
+    made = buying.create_return(ines, order)
+    buying.use_door(customer, made["id"], "deposit")
     give_up(manager, made)
     if is_paid_back:
-        buying.refunded(customer, order, 4000, made["id"])
+        buying.complete_refund(customer, order, 4000, made["id"])
     state = buying.read(ines, made)["state"]
-    buying.work(customer, "collecting", "done", made["id"])
+    buying.change_work(customer, "collecting", "done", made["id"])
     for _ in range(2):
-        buying.check_pieces(customer, made, {COAT: "good", HAT: result})
-    buying.agreed(customer, made, 0)
+        buying.check_items(customer, made, {COAT: "good", HAT: result})
+    buying.agree_on_refund(customer, made, 0)
     found = buying.read(ines, made)
     assert (found["state"], found["refund"]) == (state, made["price"]), "all is paid back already"
     assert [item["result"] for item in found["items"]] == ["good", result]
-    told = customer.published("customer.return_buying_order.state_changed.v1")[-1]
-    assert (told["state"], told["previous_state"], told["is_given_up"]) == (state, state, True)
+    published = customer.published("customer.return_buying_order.state_changed.v1")[-1]
+    assert (
+        published["state"],
+        published["previous_state"],
+        published["is_given_up"],
+    ) == (state, state, True)
     versions, times = zip(*_versions_and_times("customer.return_buying_order.state_changed.v1"), strict=True)
     assert sorted(set(versions)) == list(versions), "each is news after the one before"
     assert sorted(times) == list(times)
-    assert [item["result"] for item in told["items"]] == ["good", result]
-    assert buying.told(customer, "return_buying_order").count((state, state)) == 1
+    assert [item["result"] for item in published["items"]] == ["good", result]
+    assert buying.published_transitions(customer, "return_buying_order").count((state, state)) == 1
     if not is_paid_back:
-        buying.refunded(customer, order, 4000, made["id"])
+        buying.complete_refund(customer, order, 4000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"
 
 

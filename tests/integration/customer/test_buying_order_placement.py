@@ -11,9 +11,11 @@ import pytest
 
 from libs.chassis import clock, db, idempotency
 from libs.chassis.clock import now, rfc3339
-from services.customer import buying_orders, order_attempts
-from services.customer import events as customer_events
-from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, Neighbours
+from libs.chassis.money import Money
+from services.customer.buying_orders import jobs, lifecycle, placements
+from services.customer.buying_orders.jobs import complete_interrupted_placements
+from services.customer.service_clients import HeldItem, Location
+from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, FakePeers
 from tests.support.harness import Harness, user_id
 
 COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
@@ -22,25 +24,25 @@ SCOPES = "customer:buying-orders customer:profile"
 NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
 
 ORDERS = "/customer/v1/buying-orders"
-Ask = Callable[..., httpx.Response]
+Send = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def ines(customer: Harness, neighbours: Neighbours) -> Callable[..., httpx.Response]:
+def ines(customer: Harness, peers: FakePeers) -> Callable[..., httpx.Response]:
     return customer.as_user("ines", SCOPES)
 
 
-def place(ask: Callable[..., httpx.Response], key: str = "order-key-1") -> dict[str, Any]:
-    answer = ask("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key=key)
-    assert answer.status_code == 201, answer.text
-    order: dict[str, Any] = answer.json()
+def place(send: Callable[..., httpx.Response], key: str = "order-key-1") -> dict[str, Any]:
+    response = send("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key=key)
+    assert response.status_code == 201, response.text
+    order: dict[str, Any] = response.json()
     return order
 
 
 def captured(order: dict[str, Any]) -> dict[str, Any]:
     paid_at = rfc3339(now())
     facts = {"payment_id": PAYMENT, "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    return facts | {"amount": order["total"], "captured_at": paid_at}
+    return facts | {"amount": order["total"], "captured_at": paid_at, "method": "card", "coins": None}
 
 
 def released(order: dict[str, Any]) -> dict[str, Any]:
@@ -68,50 +70,50 @@ def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ine
 
 
 @pytest.fixture
-def interrupted(ines: Ask, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch) -> str:
+def interrupted(ines: Send, peers: FakePeers, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of an order whose process was killed after shopping held its products, before it was stored."""
 
     def die(*_: Any) -> None:
         raise RuntimeError("the process dies here")
 
-    neighbours.are_products_unique = True
+    peers.are_products_unique = True
     with monkeypatch.context() as patch:
-        patch.setattr(buying_orders, "place", die)
+        patch.setattr(lifecycle, "place", die)
         patch.setattr(idempotency, "release", lambda _claim: None)  # a dead process releases nothing
         assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1").status_code == 500
-    [order_id] = neighbours.holds
+    [order_id] = peers.holds
     return order_id
 
 
 @pytest.mark.real_servers
 def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
-    ines: Ask, neighbours: Neighbours, interrupted: str
+    ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
     waiting = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
     assert (waiting.status_code, waiting.json()["type"].rpartition("/")[2]) == (409, "request-in-progress")
     seconds = int(waiting.headers["Retry-After"])
     assert 1 <= seconds <= 5
     later(seconds, lambda: place(ines))
-    held = [body["order_id"] for _, path, body in neighbours.asked if path == "/shopping/v1/holds"]
+    held = [body["order_id"] for _, path, body in peers.requests if path == "/shopping/v1/holds"]
     assert held == [interrupted] * 2
 
 
 def test_a_half_made_hold_that_shopping_refuses_makes_no_order(
-    ines: Ask, neighbours: Neighbours, interrupted: str
+    ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
-    neighbours.taken = [HAT]
-    later(9, customer_events.complete_interrupted_orders)
+    peers.unavailable_products = [HAT]
+    later(9, complete_interrupted_placements)
     assert ines("GET", ORDERS).json()["items"] == []
 
 
 @pytest.mark.real_servers
 def test_the_order_of_a_killed_request_is_placed_within_seconds(
-    customer: Harness, ines: Ask, interrupted: str
+    customer: Harness, ines: Send, interrupted: str
 ) -> None:
-    customer_events.complete_interrupted_orders()  # a request that is still running is left alone
+    complete_interrupted_placements()  # a request that is still running is left alone
     assert ines("GET", ORDERS).json()["items"] == []
     for _ in range(2):
-        later(9, customer_events.complete_interrupted_orders)
+        later(9, complete_interrupted_placements)
     refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
     assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
     order = ines("GET", f"{ORDERS}/{interrupted}").json()
@@ -120,72 +122,70 @@ def test_the_order_of_a_killed_request_is_placed_within_seconds(
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
 
 
-def test_a_new_key_finds_the_order_of_a_killed_request(ines: Ask, interrupted: str) -> None:
+def test_a_new_key_finds_the_order_of_a_killed_request(ines: Send, interrupted: str) -> None:
     refused = later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2"))
     assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
     assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed"
 
 
 def test_a_refused_request_leaves_one_that_is_still_running_alone(
-    ines: Ask, neighbours: Neighbours, interrupted: str
+    ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
-    neighbours.asked.clear()
+    peers.requests.clear()
     assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2").status_code == 409
-    assert "/shopping/v1/holds/" + interrupted not in [path for _, path, _ in neighbours.asked]
+    assert "/shopping/v1/holds/" + interrupted not in [path for _, path, _ in peers.requests]
     assert ines("GET", f"{ORDERS}/{interrupted}").status_code == 404, "its own request places it"
-    later(9, customer_events.complete_interrupted_orders)
+    later(9, complete_interrupted_placements)
     assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed", "its attempt is still noted"
 
 
-def test_a_refused_request_waits_for_few_interrupted_ones(
-    ines: Ask, neighbours: Neighbours, interrupted: str
-) -> None:
-    location = buying_orders.PickupLocation(ROSSIO, "Rossio")
+def test_a_refused_request_waits_for_few_interrupted_ones(ines: Send, peers: FakePeers, interrupted: str) -> None:
+    location = Location(ROSSIO, "Rossio", TIME_ZONE)
     for number in range(5):
-        order_attempts.begin(f"bor_{number:032}", user_id("ines"), location)
-    neighbours.asked.clear()
+        with db.unit_of_work():
+            placements.start(f"bor_{number:032}", user_id("ines"), location)
+    peers.requests.clear()
     assert later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")).status_code == 409
     looked_up = [
-        path for method, path, _ in neighbours.asked if (method, path[:19]) == ("GET", "/shopping/v1/holds/")
+        path for method, path, _ in peers.requests if (method, path[:19]) == ("GET", "/shopping/v1/holds/")
     ]
-    assert len(looked_up) == order_attempts.MOST_IN_REQUEST
+    assert len(looked_up) == jobs.BATCH_SIZE_IN_REQUEST
 
 
 @pytest.mark.real_servers
 def test_an_order_that_was_placed_meanwhile_is_the_answer(
-    customer: Harness, ines: Ask, monkeypatch: pytest.MonkeyPatch
+    customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job completes the order of a slow request just before that places it."""
-    placed, find = place(ines), buying_orders.find
+    placed, find = place(ines), lifecycle.find
     calls: list[str] = []
 
     def find_too_early(order_id: str, *, locked: bool = False) -> Any:
         calls.append(order_id)
         return None if len(calls) == 1 else find(order_id, locked=locked)
 
-    price = buying_orders.Money(2000, "EUR")
-    items = [buying_orders.HeldItem(COAT, "Coat", price)]
-    monkeypatch.setattr(buying_orders, "find", find_too_early)
+    items = [HeldItem(COAT, "Coat", Money(2000, "EUR"))]
+    monkeypatch.setattr(lifecycle, "find", find_too_early)
     with db.unit_of_work():
-        location = buying_orders.PickupLocation(ROSSIO, "Rossio")
-        order = buying_orders.place(placed["id"], user_id("ines"), items, location, now())
+        location = Location(ROSSIO, "Rossio", TIME_ZONE)
+        order = lifecycle.place(placed["id"], user_id("ines"), items, location, now())
         assert (order.id, order.total.amount) == (placed["id"], 4000)
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
 
 
 @pytest.mark.parametrize("state", ["released", None])
 def test_a_killed_request_without_a_hold_leaves_nothing(
-    customer: Harness, ines: Ask, neighbours: Neighbours, interrupted: str, state: str | None
+    customer: Harness, ines: Send, peers: FakePeers, interrupted: str, state: str | None
 ) -> None:
     if state is None:
-        neighbours.holds.clear()
+        peers.holds.clear()
     else:
-        neighbours.holds[interrupted]["state"] = state
-    later(9, customer_events.complete_interrupted_orders)
+        peers.holds[interrupted]["state"] = state
+    later(9, complete_interrupted_placements)
     assert ines("GET", ORDERS).json()["items"] == []
-    neighbours.asked.clear()
-    later(9, customer_events.complete_interrupted_orders)
-    assert neighbours.asked == []
+    peers.requests.clear()
+    later(9, complete_interrupted_placements)
+    assert peers.requests == []
 
 
 def later(seconds: float, act: Callable[[], Any]) -> Any:
@@ -196,39 +196,39 @@ def later(seconds: float, act: Callable[[], Any]) -> Any:
         return act()
 
 
-def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], neighbours: Neighbours) -> None:
-    neighbours.taken = [HAT]
-    answer = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
-    assert answer.status_code == 409
-    assert answer.json()["unavailable_product_ids"] == [HAT]
+def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], peers: FakePeers) -> None:
+    peers.unavailable_products = [HAT]
+    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert response.status_code == 409
+    assert response.json()["unavailable_product_ids"] == [HAT]
     assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
 
 
 def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Callable[..., Any]) -> None:
     seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
-    answer = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
-    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "price-changed")
-    assert answer.json()["total"] == {"amount": 4000, "currency": "EUR"}
+    response = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
+    assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (409, "price-changed")
+    assert response.json()["total"] == {"amount": 4000, "currency": "EUR"}
     assert customer.published("customer.buying_order.placed.v1") == []
-    agreed = NEW_ORDER | {"expected_total": answer.json()["total"]}
+    agreed = NEW_ORDER | {"expected_total": response.json()["total"]}
     assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
 
 
 def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
     wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
-    answer = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
+    response = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
 
 
 @pytest.mark.parametrize("service", ["locker", "shopping"])
 def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
-    ines: Callable[..., Any], neighbours: Neighbours, service: str
+    ines: Callable[..., Any], peers: FakePeers, service: str
 ) -> None:
-    neighbours.away = {service}
-    answer = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
-    assert answer.status_code == 503
-    assert int(answer.headers["Retry-After"]) > 0
-    neighbours.away = set()
+    peers.unavailable = {service}
+    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    peers.unavailable = set()
     assert place(ines)["state"] == "placed"
 
 
@@ -295,9 +295,9 @@ def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer
     consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
     registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}
     customer.deliver("auth.user.registered.v1", registered)
-    ask = customer.as_user("ines", SCOPES)
-    assert ask("GET", "/customer/v1/profile").json()["full_name"] == "Inês Costa"
-    changed = ask("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38"}}).json()
+    send = customer.as_user("ines", SCOPES)
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Inês Costa"
+    changed = send("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38"}}).json()
     assert (changed["body_sizes"], changed["full_name"], changed["consents"]) == (
         {"EU": "38"},
         "Inês Costa",
@@ -316,9 +316,9 @@ def test_a_changed_profile_is_told_whole_and_a_new_name_is_not(customer: Harness
 
 
 def test_a_profile_is_there_before_the_news_of_the_registration(customer: Harness) -> None:
-    ask = customer.as_user("early", SCOPES)
-    assert ask("GET", "/customer/v1/profile").json()["full_name"] == ""
-    ask("PATCH", "/customer/v1/profile", json={"full_name": "Own Choice"})
+    send = customer.as_user("early", SCOPES)
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == ""
+    send("PATCH", "/customer/v1/profile", json={"full_name": "Own Choice"})
     registered = {"user_id": user_id("early"), "full_name": "Registered Name", "consents": []}
     customer.deliver("auth.user.registered.v1", registered)
-    assert ask("GET", "/customer/v1/profile").json()["full_name"] == "Own Choice"
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Own Choice"

@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from libs.chassis import service_client
-from services.customer import events as customer_events
-from tests.integration.customer import buying, test_donating
-from tests.integration.customer.buying import Ask
-from tests.integration.customer.conftest import ROSSIO, Neighbours
-from tests.integration.customer.test_customer import later
+from services.customer.buying_orders.jobs import complete_interrupted_placements
+from tests.integration.customer import buying_support as buying
+from tests.integration.customer import test_donating_orders as donating
+from tests.integration.customer.buying_support import Send
+from tests.integration.customer.conftest import ROSSIO, FakePeers
+from tests.integration.customer.test_buying_order_placement import later
 from tests.support.harness import Harness
 
 DEADLINE_SECONDS = 0.1
@@ -30,7 +31,7 @@ class Hanging:
     services: set[str] = field(default_factory=set)
     requests: int = 0
 
-    def answer(self, usual: Callable[[httpx.Request], httpx.Response], request: httpx.Request) -> httpx.Response:
+    def respond(self, usual: Callable[[httpx.Request], httpx.Response], request: httpx.Request) -> httpx.Response:
         if request.url.host.partition(".")[0] not in self.services:
             return usual(request)
         self.requests += 1
@@ -39,76 +40,76 @@ class Hanging:
 
 
 @pytest.fixture
-def hanging(customer: Harness, neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+def hanging(customer: Harness, peers: FakePeers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
     monkeypatch.setattr(service_client, "TIMEOUT", httpx.Timeout(DEADLINE_SECONDS))
     with socket.create_server(("127.0.0.1", 0)) as server:  # it takes connections and never reads
-        made = Hanging(f"http://127.0.0.1:{server.getsockname()[1]}")
-        customer.play_peers(lambda request: made.answer(neighbours.answer, request))
-        yield made
+        services = Hanging(f"http://127.0.0.1:{server.getsockname()[1]}")
+        customer.play_peers(lambda request: services.respond(peers.respond, request))
+        yield services
 
 
 @pytest.fixture
-def ines(customer: Harness, hanging: Hanging) -> Ask:
-    return customer.as_user("ines", f"{buying.SCOPES} {test_donating.SCOPE}")
+def ines(customer: Harness, hanging: Hanging) -> Send:
+    return customer.as_user("ines", f"{buying.SCOPES} {donating.SCOPE}")
 
 
-def refused_soon(ask: Callable[[], httpx.Response]) -> None:
+def refused_soon(send: Callable[[], httpx.Response]) -> None:
     began = time.monotonic()
-    answer = ask()
+    response = send()
     assert time.monotonic() - began < 2
-    assert buying.refusal(answer) == (503, "service-unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    assert buying.problem_of(response) == (503, "service-unavailable")
+    assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("service", ["locker", "shopping"])
 def test_no_order_is_placed_or_reviewed_and_a_repeat_works(
-    customer: Harness, ines: Ask, hanging: Hanging, service: str
+    customer: Harness, ines: Send, hanging: Hanging, service: str
 ) -> None:
     hanging.services = {service}
-    key = buying.key()
+    key = buying.new_key()
     refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=key))
     assert ines("GET", buying.ORDERS).json()["items"] == []
     hanging.services = set()
-    customer.play_peers(Neighbours().answer)  # with closed circuits
+    customer.play_peers(FakePeers().respond)  # with closed circuits
     assert ines("POST", buying.ORDERS, json=NEW_ORDER, key=key).status_code == 201
 
 
 @pytest.mark.parametrize(("service", "steps"), [("shopping", 0), ("admin", 2)])
 def test_an_order_that_cannot_be_cancelled_now_stays_as_it_is(
-    customer: Harness, ines: Ask, hanging: Hanging, service: str, steps: int
+    customer: Harness, ines: Send, hanging: Hanging, service: str, steps: int
 ) -> None:
     order = buying.place(ines)
-    buying.go(customer, order, *buying.TO_PICKED_UP[:steps])
+    buying.advance(customer, order, *buying.TO_PICKED_UP[:steps])
     before = buying.read(ines, order)
     hanging.services = {service}
     refused_soon(lambda: ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation"))
     assert buying.read(ines, order) == before
 
 
-def test_no_donation_is_submitted_and_no_return_begun(customer: Harness, ines: Ask, hanging: Hanging) -> None:
-    order, donation = buying.picked_up(customer, ines), test_donating.drafted(ines)
+def test_no_donation_is_submitted_and_no_return_begun(customer: Harness, ines: Send, hanging: Hanging) -> None:
+    order, donation = buying.place_and_pick_up(customer, ines), donating.create_draft(ines)
     hanging.services = {"locker"}
-    refused_soon(lambda: test_donating.submit(ines, donation["id"]))
-    refused_soon(lambda: buying.return_of(ines, order))
-    assert test_donating.state_of(ines, donation["id"]) == "draft"
+    refused_soon(lambda: donating.submit(ines, donation["id"]))
+    refused_soon(lambda: buying.request_return(ines, order))
+    assert donating.state_of(ines, donation["id"]) == "draft"
     assert ines("GET", buying.RETURNS).json()["items"] == []
 
 
-def test_its_circuit_opens_and_nobody_waits_for_it_any_more(ines: Ask, hanging: Hanging) -> None:
+def test_its_circuit_opens_and_nobody_waits_for_it_any_more(ines: Send, hanging: Hanging) -> None:
     hanging.services = {"locker"}
     for _ in range(6):
-        refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.key()))
+        refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.new_key()))
     requests, began = hanging.requests, time.monotonic()
     for _ in range(5):
-        refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.key()))
+        refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.new_key()))
     assert hanging.requests == requests
     assert time.monotonic() - began < 5 * DEADLINE_SECONDS + 1
 
 
-def test_interrupted_orders_wait_for_shopping(ines: Ask, neighbours: Neighbours, hanging: Hanging) -> None:
+def test_interrupted_orders_wait_for_shopping(ines: Send, peers: FakePeers, hanging: Hanging) -> None:
     hanging.services = {"shopping"}
-    refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.key()))
+    refused_soon(lambda: ines("POST", buying.ORDERS, json=NEW_ORDER, key=buying.new_key()))
     began = time.monotonic()
-    later(9, customer_events.complete_interrupted_orders)
+    later(9, complete_interrupted_placements)
     assert time.monotonic() - began < 2
     assert ines("GET", buying.ORDERS).json()["items"] == []

@@ -15,10 +15,20 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.customer import buying_orders, buying_returns
-from tests.integration.customer import buying
-from tests.integration.customer.buying import COAT, HAT, ORDERS, RETURNS, SCOPES, TO_PICKED_UP, Ask, key
-from tests.integration.customer.conftest import ROSSIO, Neighbours
+from services.customer.buying_orders import queries as buying_orders
+from services.customer.buying_returns import queries as buying_returns
+from tests.integration.customer import buying_support as buying
+from tests.integration.customer.buying_support import (
+    COAT,
+    HAT,
+    ORDERS,
+    RETURNS,
+    SCOPES,
+    TO_PICKED_UP,
+    Send,
+    new_key,
+)
+from tests.integration.customer.conftest import ROSSIO, FakePeers
 from tests.support.harness import Harness, running
 from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN, ORDER_PATH, Step, states_of
 
@@ -32,32 +42,32 @@ class Purchases(RuleBasedStateMachine):
     """Two orders of one buyer, of a coat and a hat each; each step may be told again, or long before its time."""
 
     customer: Harness
-    neighbours: Neighbours
+    peers: FakePeers
     visited: set[str]
 
     @initialize()
     def begin(self) -> None:
         with db.unit_of_work() as session:
             session.execute(delete(OutboxRow))  # of the walk before
-        self.ask: Ask = self.customer.as_user(key(), SCOPES)
-        self.orders = [buying.place(self.ask) for _ in range(2)]
+        self.send: Send = self.customer.as_user(new_key(), SCOPES)
+        self.orders = [buying.place(self.send) for _ in range(2)]
         self.returns: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
         self.refund_ids: dict[str, str] = {}
 
-    def _asked(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
-        answer = self.ask(method, path, **arguments)
-        assert answer.status_code < 300 or answer.status_code in LEGAL_REFUSALS, answer.text
-        return dict(answer.json()) if answer.status_code < 300 else None
+    def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
+        response = self.send(method, path, **arguments)
+        assert response.status_code < 300 or response.status_code in LEGAL_REFUSALS, response.text
+        return dict(response.json()) if response.status_code < 300 else None
 
     @staticmethod
-    def _news(tell: Callable[..., None], *what: Any) -> None:
+    def _deliver(tell: Callable[..., None], *what: Any) -> None:
         """Something happened elsewhere; what comes before its time is tried again by the queue."""
         with suppress(LookupError):
             tell(*what)
 
     @rule(slot=SLOT, step=st.sampled_from(TO_PICKED_UP))
     def hear(self, slot: int, step: str) -> None:
-        self._news(buying.go, self.customer, self.orders[slot], step)
+        self._deliver(buying.advance, self.customer, self.orders[slot], step)
 
     @rule(slot=SLOT, steps=st.integers(1, 6))
     def go_the_usual_way(self, slot: int, steps: int) -> None:
@@ -65,32 +75,32 @@ class Purchases(RuleBasedStateMachine):
         now = self._states(self.orders[slot]["id"])[-1]
         if now in ORDER_PATH:
             for step in TO_PICKED_UP[ORDER_PATH.index(now) :][:steps]:
-                buying.go(self.customer, self.orders[slot], step)
+                buying.advance(self.customer, self.orders[slot], step)
 
     @rule(slot=SLOT, reason=st.sampled_from(["lapsed", "cancelled"]))
     def lose_the_hold(self, slot: int, reason: str) -> None:
         if self._states(self.orders[slot]["id"])[-1] != "paid":  # of a paid order it is sold, and not released
-            self._news(buying.lose_hold, self.customer, self.orders[slot], reason)
+            self._deliver(buying.lose_hold, self.customer, self.orders[slot], reason)
 
     @rule(slot=SLOT)
     def cancel(self, slot: int) -> None:
         order_id = self.orders[slot]["id"]
         # Admin says what it knows, which may be ahead of the news.
-        self.neighbours.is_shipped = self._states(order_id)[-1] in ("shipping", "in_box", "picked_up")
-        self._asked("POST", f"{ORDERS}/{order_id}/cancellation")
+        self.peers.is_shipping = self._states(order_id)[-1] in ("shipping", "in_box", "picked_up")
+        self._request("POST", f"{ORDERS}/{order_id}/cancellation")
 
     @rule(slot=SLOT, products=st.sampled_from([(), (COAT,), (HAT,), (COAT, HAT)]))
     def return_some(self, slot: int, products: tuple[str, ...]) -> None:
-        wanted: dict[str, Any] = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
-        wanted |= {"product_ids": list(products)} if products else {}
-        made = self._asked("POST", RETURNS, json=wanted, key=key())
+        body: dict[str, Any] = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
+        body |= {"product_ids": list(products)} if products else {}
+        made = self._request("POST", RETURNS, json=body, key=new_key())
         if made is not None:
             self.returns[slot].append(made)
 
     @rule(slot=SLOT, which=st.integers(0, 1))
     def give_the_return_up(self, slot: int, which: int) -> None:
         for made in self.returns[slot][which : which + 1]:
-            self._asked("POST", f"{RETURNS}/{made['id']}/cancellation")
+            self._request("POST", f"{RETURNS}/{made['id']}/cancellation")
 
     @rule(slot=SLOT, products=st.sampled_from([(), (COAT,), (HAT,)]), steps=st.integers(1, 5), result=RESULT)
     def buy_and_return(self, slot: int, products: tuple[str, ...], steps: int, result: str) -> None:
@@ -129,26 +139,26 @@ class Purchases(RuleBasedStateMachine):
         return_id, customer = made["id"], self.customer
         if what == "refund" and self._states(return_id)[-1] not in ("checked_good", "refund_decided"):
             return  # billing makes a refund when customer says that it is due
-        refund = buying.read(self.ask, made)["refund"]
+        refund = buying.read(self.send, made)["refund"]
         news: dict[str, Callable[[], None]] = {
-            "put_in": lambda: buying.door(customer, return_id, "deposit"),
-            "collect": lambda: buying.work(customer, "collecting", "done", return_id),
-            "good": lambda: buying.work(customer, "checking", "done", return_id, "good"),
-            "bad": lambda: buying.work(customer, "checking", "done", return_id, "bad"),
-            "agree": lambda: buying.agreed(customer, made, amount),
-            "refund": lambda: buying.refunded(
+            "put_in": lambda: buying.use_door(customer, return_id, "deposit"),
+            "collect": lambda: buying.change_work(customer, "collecting", "done", return_id),
+            "good": lambda: buying.change_work(customer, "checking", "done", return_id, "good"),
+            "bad": lambda: buying.change_work(customer, "checking", "done", return_id, "bad"),
+            "agree": lambda: buying.agree_on_refund(customer, made, amount),
+            "refund": lambda: buying.complete_refund(
                 customer,
                 self.orders[slot],
                 refund["amount"],
                 return_id,
-                self.refund_ids.setdefault(return_id, f"rfd_{key()}"),
+                self.refund_ids.setdefault(return_id, f"rfd_{new_key()}"),
             ),
         }
-        self._news(news[what])
+        self._deliver(news[what])
 
     @rule(days=st.sampled_from([9, 15]))
     def let_time_pass(self, days: int) -> None:
-        buying.meet_deadlines(after_days=days)
+        buying.run_jobs_later(after_days=days)
 
     @invariant()
     def each_went_only_where_it_can(self) -> None:
@@ -163,11 +173,11 @@ class Purchases(RuleBasedStateMachine):
         assert len(states) == len(set(states)), "no state twice"
         self.visited.update(states)
         id_name = "order_id" if what == "buying_order" else "return_id"
-        told = [
+        published = [
             (event["previous_state"], event["state"]) for event in self._told(what) if event[id_name] == some_id
         ]
-        begun = [(None, "created")] if what == "return_buying_order" else []
-        assert told == begun + [step for step in pairwise(states) if step[1] not in told_otherwise]
+        expected = [(None, "created")] if what == "return_buying_order" else []
+        assert published == expected + [step for step in pairwise(states) if step[1] not in told_otherwise]
 
     @invariant()
     def one_coat_comes_back_once(self) -> None:
@@ -185,7 +195,7 @@ class Purchases(RuleBasedStateMachine):
         for slot, order in enumerate(self.orders):
             with db.unit_of_work(reads_only=True):
                 found = buying_orders.get(order["id"])
-                due = sum(made.refund_amount or 0 for made in buying_returns.of_order(order["id"]))
+                due = sum(made.refund_amount or 0 for made in buying_returns.list_by_order(order["id"]))
                 paid = found.total_amount if found.payment_id else 0
                 assert sum(refund.amount for refund in found.refunds) <= due <= paid
                 assert found.state in ("picked_up", "completed") or not self.returns[slot]
@@ -231,9 +241,9 @@ class Purchases(RuleBasedStateMachine):
 
 def walk(database_url: str, walks: int) -> None:
     with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
-        neighbours = Neighbours()
-        harness.play_peers(neighbours.answer)
-        Purchases.customer, Purchases.neighbours, Purchases.visited = harness, neighbours, set()
+        peers = FakePeers()
+        harness.play_peers(peers.respond)
+        Purchases.customer, Purchases.peers, Purchases.visited = harness, peers, set()
         chosen = settings(
             max_examples=walks,
             stateful_step_count=20,

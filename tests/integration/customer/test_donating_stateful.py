@@ -15,10 +15,11 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.customer import donating_orders, donation_returns
-from tests.integration.customer import test_donating as donating
-from tests.integration.customer.conftest import ROSSIO, Neighbours
-from tests.integration.customer.test_donating import ORDERS, RETURNS, SCOPE, Ask, key
+from services.customer.donating_orders import queries as donating_orders
+from services.customer.donation_returns import queries as donation_returns
+from tests.integration.customer import test_donating_orders as donating
+from tests.integration.customer.conftest import ROSSIO, FakePeers
+from tests.integration.customer.test_donating_orders import ORDERS, RETURNS, SCOPE, Send, new_key
 from tests.support.harness import Harness, running
 from tests.support.order_lifecycle import DONATION, DONATION_AFTER_CANCELLED_RETURN, DONATION_RETURN, states_of
 
@@ -32,26 +33,26 @@ class Donations(RuleBasedStateMachine):
     """Two donations of one donor."""
 
     customer: Harness
-    neighbours: Neighbours
+    peers: FakePeers
     visited: set[str]
 
     @initialize()
     def begin(self) -> None:
         with db.unit_of_work() as session:
             session.execute(delete(OutboxRow))  # of the walk before
-        self.ask: Ask = self.customer.as_user(key(), SCOPE)
-        self.orders = [donating.drafted(self.ask) for _ in range(2)]
+        self.send: Send = self.customer.as_user(new_key(), SCOPE)
+        self.orders = [donating.create_draft(self.send) for _ in range(2)]
         self.returns: dict[int, str] = {}
-        self.neighbours.refuses_claims = None
+        self.peers.claim_refusal = None
 
-    def _asked(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
-        answer = self.ask(method, path, **arguments)
-        assert answer.status_code < 300 or answer.status_code in LEGAL_REFUSALS, answer.text
-        return dict(answer.json()) if answer.status_code < 300 else None
+    def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
+        response = self.send(method, path, **arguments)
+        assert response.status_code < 300 or response.status_code in LEGAL_REFUSALS, response.text
+        return dict(response.json()) if response.status_code < 300 else None
 
     @rule(slot=SLOT)
     def submit(self, slot: int) -> None:
-        self._asked("POST", f"{ORDERS}/{self.orders[slot]['id']}/submission", json={"location_id": ROSSIO})
+        self._request("POST", f"{ORDERS}/{self.orders[slot]['id']}/submission", json={"location_id": ROSSIO})
 
     @rule(slot=SLOT, steps=st.integers(1, 6), result=st.sampled_from(["good", "bad"]))
     def go_the_usual_way(self, slot: int, steps: int, result: str) -> None:
@@ -85,40 +86,40 @@ class Donations(RuleBasedStateMachine):
 
     @rule(slot=SLOT)
     def cancel(self, slot: int) -> None:
-        self._asked("POST", f"{ORDERS}/{self.orders[slot]['id']}/cancellation")
+        self._request("POST", f"{ORDERS}/{self.orders[slot]['id']}/cancellation")
 
     @rule(slot=SLOT)
     def ask_back(self, slot: int) -> None:
-        wanted = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
-        made = self._asked("POST", RETURNS, json=wanted, key=key())
+        body = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
+        made = self._request("POST", RETURNS, json=body, key=new_key())
         if made is not None:
             self.returns[slot] = made["id"]
 
     @rule(slot=SLOT)
     def give_the_return_up(self, slot: int) -> None:
         if slot in self.returns:
-            self._asked("POST", f"{RETURNS}/{self.returns[slot]}/cancellation")
+            self._request("POST", f"{RETURNS}/{self.returns[slot]}/cancellation")
 
     @rule(slot=SLOT, purpose=st.sampled_from(["deposit", "deposit", "withdraw"]))
     def use_a_door(self, slot: int, purpose: str) -> None:
-        self._news(donating.door, self.orders[slot], purpose)
+        self._deliver(donating.use_door, self.orders[slot], purpose)
 
     @rule(slot=SLOT)
     def collect(self, slot: int) -> None:
-        self._news(donating.work, "collecting", "done", self.orders[slot]["id"])
+        self._deliver(donating.change_work, "collecting", "done", self.orders[slot]["id"])
 
     @rule(slot=SLOT, result=st.sampled_from(["good", "good", "bad"]))
     def check(self, slot: int, result: str) -> None:
-        self._news(donating.work, "checking", "done", self.orders[slot]["id"], result)
+        self._deliver(donating.change_work, "checking", "done", self.orders[slot]["id"], result)
 
     @rule(slot=SLOT, what=st.sampled_from(["published", "sold"]))
     def sell(self, slot: int, what: str) -> None:
-        self._news(donating.product, what, self.orders[slot])
+        self._deliver(donating.publish_product_event, what, self.orders[slot])
 
     @rule(slot=SLOT)
     def hand_over(self, slot: int) -> None:
         with suppress(LookupError):
-            donating.handed_over(self.customer, self.orders[slot]["id"])
+            donating.record_handover(self.customer, self.orders[slot]["id"])
 
     @rule(slot=SLOT, what=st.sampled_from(["pay", "pack", "ship", "put_in", "take_out"]))
     def move_the_return(self, slot: int, what: str) -> None:
@@ -127,16 +128,16 @@ class Donations(RuleBasedStateMachine):
             return
         order = self.orders[slot]
         news: dict[str, Callable[[], None]] = {
-            "pay": lambda: donating.delivery_paid(self.customer, return_id),
-            "pack": lambda: donating.work(self.customer, "packing", "assigned", return_id),
-            "ship": lambda: donating.work(self.customer, "shipping", "in_progress", return_id),
-            "put_in": lambda: donating.door(self.customer, order, "ship", return_id),
-            "take_out": lambda: donating.door(self.customer, order, "pick_up", return_id),
+            "pay": lambda: donating.pay_delivery_fee(self.customer, return_id),
+            "pack": lambda: donating.change_work(self.customer, "packing", "assigned", return_id),
+            "ship": lambda: donating.change_work(self.customer, "shipping", "in_progress", return_id),
+            "put_in": lambda: donating.use_door(self.customer, order, "ship", return_id),
+            "take_out": lambda: donating.use_door(self.customer, order, "pick_up", return_id),
         }
         with suppress(LookupError):
             news[what]()
 
-    def _news(self, tell: Callable[..., None], *what: Any) -> None:
+    def _deliver(self, tell: Callable[..., None], *what: Any) -> None:
         """Something happened elsewhere; what comes before its time is tried again by the queue."""
         with suppress(LookupError):
             tell(self.customer, *what)
@@ -190,9 +191,9 @@ class Donations(RuleBasedStateMachine):
 
 def walk(database_url: str, walks: int) -> None:
     with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
-        neighbours = Neighbours()
-        harness.play_peers(neighbours.answer)
-        Donations.customer, Donations.neighbours, Donations.visited = harness, neighbours, set()
+        peers = FakePeers()
+        harness.play_peers(peers.respond)
+        Donations.customer, Donations.peers, Donations.visited = harness, peers, set()
         chosen = settings(
             max_examples=walks,
             stateful_step_count=20,
