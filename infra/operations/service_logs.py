@@ -19,9 +19,9 @@ from constructs import Construct
 from infra.environment import SERVICES
 from infra.names import logical
 from infra.operations.alarm import metric
-from infra.retention import kept
+from infra.retention import retention_days
 
-# What a service says when something is wrong: number, and the pattern of the line (libs/chassis/log_events.py).
+# The log events that alarms count: name, and the pattern of the line (libs/chassis/log_events.py).
 SIGNS: Mapping[str, str] = {
     "critical-lines": '{ $.level = "critical" }',
     "outbox-waits": '{ $.event = "outbox waits" }',
@@ -75,7 +75,7 @@ BUSINESS_EVENTS: tuple[str, ...] = (
 
 
 class ServiceLogsStack(Stack):
-    """Log groups, kept as long as the settings say, and the metric filters on them."""
+    """Log groups, retained as long as the settings require, and the metric filters on them."""
 
     def __init__(self, scope: Construct, id_: str, *, environment: str, log_days: int, **kwargs: Any) -> None:
         super().__init__(scope, id_, **kwargs)
@@ -86,7 +86,7 @@ class ServiceLogsStack(Stack):
                 self,
                 f"{service.capitalize()}Log",
                 log_group_name=f"/reclothes/{environment}/{service}",
-                retention=kept(log_days),
+                retention=retention_days(log_days),
                 encryption_key=key,
             )
             for service in SERVICES

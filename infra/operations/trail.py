@@ -17,7 +17,7 @@ from constructs import Construct
 from infra.edge.logs import log_bucket
 from infra.names import logical
 from infra.operations.alarm import Watch, metric
-from infra.retention import kept
+from infra.retention import retention_days
 
 # What a person has to look at: the kinds of alarm, the lines of the trail, and how many are too many.
 SIGNS = (
@@ -67,7 +67,7 @@ class TrailStack(Stack):
             self,
             "Log",
             log_group_name=f"/reclothes/{environment}/trail",
-            retention=kept(log_days),
+            retention=retention_days(log_days),
             encryption_key=key,
         )
         cloudtrail.Trail(

@@ -19,7 +19,7 @@ class HandoverRecorded(TypedDict):
     `admin.handover.recorded.v1`: Clothes that failed the check were handed over to a recycling factory.
     """
 
-    hand_over_id: str
+    handover_id: str
     factory_id: str
     factory_name: str
     order_ids: list[str]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = ROOT / "openapi" / "events"
 AUDIT_RECORDED = "audit.recorded.v1"  # every domain publishes it, as <domain>.audit.recorded.v1
-MOST_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
+MAX_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
 
 
 # One of `libs/chassis/event_types.py`.
@@ -41,7 +41,7 @@ class EventError(ValueError):
     """The event has no schema, belongs to another domain, or its data does not match its schema."""
 
 
-class Unfinished(LookupError):
+class PartiallyHandled(LookupError):
     """A handler did what it could of an event, which stays done, and must have the event again for the rest."""
 
 
@@ -152,7 +152,7 @@ class EventRegistry:
     def publish(self, event_type: str, *, subject: str, data: Mapping[str, Any], version: int = 1) -> None:
         """Add an event to the outbox in the current transaction.
 
-        Inside `collected()` the event goes to the caller instead. Raises EventError when `data` does not match the
+        Inside `collect()` the event goes to the caller instead. Raises EventError when `data` does not match the
         schema of the event type.
         """
         if event_type not in self.published:
@@ -178,8 +178,8 @@ class EventRegistry:
             collecting.append(document)
             return
         body = as_json(document)
-        if (size := len(body.encode())) > MOST_BYTES:
-            raise EventError(f"{event_type} of {subject} has {size} bytes; {MOST_BYTES} is the most")
+        if (size := len(body.encode())) > MAX_BYTES:
+            raise EventError(f"{event_type} of {subject} has {size} bytes; {MAX_BYTES} is the most")
         session().add(
             OutboxRow(
                 event_id=event_id,
@@ -202,7 +202,7 @@ _collecting: ContextVar[list[dict[str, Any]] | None] = ContextVar("collecting_ev
 
 
 @contextmanager
-def collected() -> Iterator[list[dict[str, Any]]]:
+def collect() -> Iterator[list[dict[str, Any]]]:
     """Inside, published events are added to the list and not to the outbox."""
     documents: list[dict[str, Any]] = []
     token = _collecting.set(documents)
@@ -239,7 +239,7 @@ def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
 
 def _handle_once(event: Event, handler: Handler) -> None:
     logs.bind(handler=handler.__name__)
-    unfinished: Unfinished | None = None
+    unfinished: PartiallyHandled | None = None
     try:
         with unit_of_work() as db:
             row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())
@@ -249,7 +249,7 @@ def _handle_once(event: Event, handler: Handler) -> None:
             db.flush()
             try:
                 handler(event)
-            except Unfinished as told:
+            except PartiallyHandled as told:
                 db.delete(row)
                 unfinished = told
     except IntegrityError:

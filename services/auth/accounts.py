@@ -36,7 +36,7 @@ def find(email: str) -> User | None:
 
 def _spellings(email: str) -> list[str]:
     """The normal form, then the one that accounts have whose address was not converted yet."""
-    return [email_addresses.comparable(email), email.strip().lower()]
+    return [email_addresses.normalize_for_lookup(email), email.strip().lower()]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def register(email: str, password: str, full_name: str, purposes: Iterable[str],
     if "terms" not in consents:
         detail = "the purpose 'terms' is needed to open an account"
         raise Unprocessable(detail, errors=[{"pointer": "/consents", "detail": detail}])
-    address = email_addresses.required(email)
+    address = email_addresses.require_valid(email)
     passwords.refuse_weak(password, address)
     password_hash = passwords.hash_password(password)
     known = find(email)

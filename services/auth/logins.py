@@ -25,7 +25,7 @@ class AccountForbidden(Forbidden):
 
 def log_in(user_name: str, password: str, kind: str, user_agent: str = "") -> sessions.Tokens:
     """Check the password and open a session for a user of `kind`; the same answer and time for an unknown user."""
-    email = email_addresses.comparable(user_name)
+    email = email_addresses.normalize_for_lookup(user_name)
     waits = login_throttle.count_try(kind, email)
     known = accounts.find_credentials(user_name, kind)
     session().commit()  # no transaction is open while the password is hashed

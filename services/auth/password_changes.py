@@ -51,7 +51,7 @@ def change(user_id: str, session_id: str | None, current: str, new: str) -> None
 
 def ask_for_link(email: str) -> None:
     """Note that somebody wants a link; a job looks whose address it is, so that the time tells nothing."""
-    email_addresses.required(email)
+    email_addresses.require_valid(email)
     session().add(LinkRequest(id=new_id("lnk"), email=email.strip()))
 
 

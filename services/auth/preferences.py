@@ -45,7 +45,7 @@ def of(user_id: str) -> NotificationPreferences:
 
 def choose_locale(user_id: str, tag: str) -> None:
     """Set the locale of amounts and dates, in its usual spelling; BadRequest for an unknown one."""
-    known = locales.known(tag)
+    known = locales.normalize_tag(tag)
     if known is None:
         detail = "this is no locale that we know"
         raise BadRequest(detail, errors=[{"pointer": "/locale", "detail": detail}])

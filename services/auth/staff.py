@@ -42,7 +42,7 @@ def read(user_id: str, *, for_update: bool = False) -> User:
 def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
     """An internal user who sets the first password by a mailed link; AddressTaken, or Unprocessable for a role."""
     names = _known(role_names)
-    address = email_addresses.required(email)
+    address = email_addresses.require_valid(email)
     if accounts.find(email) is not None:
         raise AddressTaken("use another address")
     try:

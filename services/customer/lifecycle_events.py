@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from libs.chassis.db import session
 from libs.chassis.event_types import WorkOrderStateChanged, WorkOrderStateChangedOrder
-from libs.chassis.events import Event, Unfinished
+from libs.chassis.events import Event, PartiallyHandled
 from libs.chassis.state_machine import EventTiming, StateMachine
 from services.customer.tables import HasTimeline
 
@@ -35,8 +35,8 @@ def apply_to_each_order(
 ) -> None:
     """Apply the event of a work order to each of its orders whose ids have this prefix.
 
-    An order that the event is too early for does not block the others: Unfinished at the end, so that the event is
-    delivered again.
+    An order that the event is too early for does not block the others: PartiallyHandled at the end, so that the
+    event is delivered again.
     """
     early = []
     for order in event.data["orders"]:
@@ -48,4 +48,4 @@ def apply_to_each_order(
         except LookupError as error:
             early.append(str(error))
     if early:
-        raise Unfinished("; ".join(early))
+        raise PartiallyHandled("; ".join(early))

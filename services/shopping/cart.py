@@ -101,7 +101,7 @@ def _with_products(customer_id: str, stored: StoredCart) -> Cart:
     """Joins the current facts of all products, with one query at most."""
     entries = stored.present_entries
     products = catalogue.find_products(entry.product_id for entry in entries) if entries else {}
-    items = skipped_items.readable(
+    items = skipped_items.read_valid(
         entries,
         lambda entry: _item(customer_id, entry, products.get(entry.product_id)),
         kind="cart item",

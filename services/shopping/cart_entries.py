@@ -79,7 +79,9 @@ def decoded(product_id: str, text: str) -> CartEntry:
 
 def decoded_entries(pairs: Iterable[tuple[str, str]]) -> Entries:
     """The entries of pairs of product id and stored form, without those that cannot be read."""
-    found = skipped_items.readable(pairs, lambda pair: decoded(*pair), kind="cart item", id_of=lambda pair: pair[0])
+    found = skipped_items.read_valid(
+        pairs, lambda pair: decoded(*pair), kind="cart item", id_of=lambda pair: pair[0]
+    )
     return {entry.product_id: entry for entry in found}
 
 

@@ -64,7 +64,7 @@ def send_cart(customer_id: str, cart: StoredCart) -> None:
 def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
     """The carts of a message by their customers; releases before this one sent one cart a message."""
     return dict(
-        skipped_items.readable(
+        skipped_items.read_valid(
             message.get("carts", [message]),
             lambda cart: (
                 cart["customer_id"],

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.chassis import skipped_items
-from libs.chassis.pagination import decode_cursor, encode_cursor, wrong_cursor
+from libs.chassis.pagination import decode_cursor, encode_cursor, invalid_cursor
 from services.shopping import page_memory, product_store, vocabulary
 from services.shopping.products import Document, Product, ProductNotFound, ProductState
 from services.shopping.search_terms import FACETS, alternatives_of_query, facet_term, size_term
@@ -96,7 +96,7 @@ def count_facets(wanted: ProductFilter) -> dict[str, Any]:
             searched_for = mended if number else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     counted = product_store.count_facets(query, MOST_COUNTED, MOST_VALUES)
-    values = skipped_items.readable(counted, _facet_value, kind="facet", id_of=lambda found: found["_id"])
+    values = skipped_items.read_valid(counted, _facet_value, kind="facet", id_of=lambda found: found["_id"])
     for name, value in values:
         if len(facets[name]) < MOST_VALUES_OF_FACET:
             facets[name].append(value)
@@ -164,12 +164,12 @@ def _read_cursor(cursor: str, of_list: str, sort: str) -> tuple[Document, str | 
     """What comes after the last product of the page before, and the words that were looked for instead of `q`."""
     value, product_id, searched_for = decode_cursor(cursor, 3, of_list=of_list)
     if not isinstance(product_id, str) or not isinstance(searched_for, str | None):
-        raise wrong_cursor()
+        raise invalid_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
         value = _moment(value)
     elif not isinstance(value, int):
-        raise wrong_cursor()
+        raise invalid_cursor()
     beyond = "$lt" if direction < 0 else "$gt"
     after = {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
     return after, searched_for
@@ -188,4 +188,4 @@ def _moment(milliseconds: Any) -> datetime:
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except (TypeError, ValueError, OverflowError):
-        raise wrong_cursor() from None
+        raise invalid_cursor() from None

@@ -92,7 +92,7 @@ GARMENTS = (
 
 def load() -> None:
     """Adds the demo products that are missing, with their pictures."""
-    photo_store.photo_bucket().ensure()
+    photo_store.photo_bucket().create_if_missing()
     products = list(_products())
     there = set(product_store.find_products(product["_id"] for product in products))
     missing = [(number, product) for number, product in enumerate(products) if product["_id"] not in there]

@@ -131,7 +131,7 @@ def unannounced_holds(decided_before: datetime, limit: int, besides: Sequence[st
     """Decided holds of which the products or the event may be missing, because a crash came in between."""
     unannounced = {"announced": False, "decided_at": {"$lt": decided_before}, "_id": {"$nin": list(besides)}}
     found = _holds().find(unannounced)
-    return skipped_items.readable(
+    return skipped_items.read_valid(
         found.sort("decided_at", ASCENDING).limit(limit),
         _hold_from_document,
         kind="hold",

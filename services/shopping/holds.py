@@ -187,7 +187,7 @@ def sweep() -> None:
     """Releases lapsed holds and finishes what a crash left unfinished."""
     now = clock.now()
     left_over = now - LEFT_OVER_AFTER
-    sweep_found = partial(jobs.for_each_found, job="sweep_holds")
+    sweep_found = partial(jobs.for_each_in_pages, job="sweep_holds")
     sweep_found(partial(hold_store.lapsed_order_ids, now, MOST_AT_ONCE), _release_if_lapsed, id_of=str)
     unannounced = partial(hold_store.unannounced_holds, left_over, MOST_AT_ONCE)
     sweep_found(unannounced, settle, id_of=lambda hold: hold.order_id)

@@ -156,7 +156,7 @@ def resume(product: Product, *, only_as_read: bool = False) -> Product:
 def publish_due() -> None:
     """Publishes the priced products whose time has come; one changed meanwhile waits for the next run."""
     due = partial(product_store.products_due_for_publication, clock.now(), MOST_AT_ONCE)
-    jobs.for_each_found(due, _publish_if_unchanged, job="publish_due_products", id_of=lambda product: product.id)
+    jobs.for_each_in_pages(due, _publish_if_unchanged, job="publish_due_products", id_of=lambda product: product.id)
 
 
 def _publish_if_unchanged(product: Product) -> None:

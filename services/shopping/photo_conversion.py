@@ -118,7 +118,7 @@ def _with_all_sizes(product_id: str, photo: Photo) -> Photo | None:
 
 
 def _content_of(product_id: str, photo: Photo) -> bytes | None:
-    content = photo_bucket().read_if_there(photo.key, MOST_BYTES)
+    content = photo_bucket().read_or_none(photo.key, MOST_BYTES)
     if content is None:
         get_logger(__name__).warning("photo has no file", product=product_id, photo=photo.id)
     return content

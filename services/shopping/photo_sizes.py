@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 
-from libs.chassis.images import scaled_down
+from libs.chassis.images import scale_down
 from services.shopping import photo_files, photo_store
 from services.shopping.products import Photo, PhotoSize
 
@@ -28,7 +28,7 @@ def shown_photo(product_id: str, photo_id: str, key: str, content_type: str, con
 
     Raises NotAnImage, PhotoStoreUnavailable.
     """
-    scaled = scaled_down(content, list(WIDTHS.values()), content_type)
+    scaled = scale_down(content, list(WIDTHS.values()), content_type)
     stem = f"{photo_store.SHOWN}{product_id}/{secrets.token_urlsafe(24)}"
     sizes = tuple(
         PhotoSize(name, f"{stem}-{name}.webp", one.width, one.height)

@@ -47,7 +47,7 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
             expires_at=moments.now() + FORM_VALID_FOR,
         )
     )
-    form = uploads.form_for(photo_store.photo_bucket(), upload)
+    form = uploads.create_form(photo_store.photo_bucket(), upload)
     return UploadTicket(photo_id, form, upload.expires_at)
 
 
@@ -63,7 +63,7 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
     if upload is None:
         raise PhotoNotFound(f"No upload {photo_id} was announced.")
     _require_room(product)
-    content = uploads.uploaded_content(photo_store.photo_bucket(), upload)
+    content = uploads.read_upload(photo_store.photo_bucket(), upload)
     photo = photo_sizes.shown_photo(product_id, photo_id, upload.key, upload.content_type, content)
     entry = announcements.audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
     changed = product_photos.add_photo(product_id, photo, entry, MOST_PHOTOS)

@@ -121,7 +121,7 @@ def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
 
 def readable(documents: Iterable[Document]) -> list[Product]:
     """The products of these documents, without those that cannot be read."""
-    return skipped_items.readable(
+    return skipped_items.read_valid(
         documents, product_from_document, kind="product", id_of=lambda document: document.get("_id")
     )
 

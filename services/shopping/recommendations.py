@@ -25,7 +25,7 @@ def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any
     Without own sizes all sizes are compared; without preferences it is the newest that counts.
     """
     taste = tastes.of_customer(customer_id)
-    ranked = skipped_items.readable(
+    ranked = skipped_items.read_valid(
         _fitting(taste),
         lambda product: (rank_of(product, taste.preferences), product),
         kind="product",
@@ -57,7 +57,7 @@ def _fitting(taste: tastes.Taste) -> list[Product]:
         query["search_terms"] = {"$in": sorted(facet_term("size", " ".join(size)) for size in wanted)}
     found = product_store.list_products(query, product_store.NEWEST, MOST_COMPARED)
     # The same number is another size of shoes than of clothes.
-    fitting = skipped_items.readable(
+    fitting = skipped_items.read_valid(
         found,
         lambda product: (not wanted or fits(product, own), product),
         kind="product",

@@ -226,10 +226,10 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
 
     factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
     made = scene.manager.call("POST", "/admin/v1/factories", json=factory, headers=idempotency_key(), expect=201)
-    hand_over = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
+    handover = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
     employee = scene.employee
-    employee.call("POST", "/admin/v1/hand-overs", json=hand_over, headers=idempotency_key(), expect=201)
-    again = refused(employee, "POST", "/admin/v1/hand-overs", 409, json=hand_over, headers=idempotency_key())
+    employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
+    again = refused(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert again == "not-for-recycling"
     donor.donation_in_state(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])

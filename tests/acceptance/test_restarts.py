@@ -137,7 +137,7 @@ def test_any_service_process_is_started_again_and_the_demo_passes(platform: Runn
 @pytest.mark.alone
 def test_any_store_and_gateway_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
     names = [process.name for process in processes.stores(platform.layout, ensure(platform.layout))]
-    for name in (*names, "external-gateway", "internal-gateway"):
+    for name in (*names, "external-gateway", "internal-gateway", "connection-limiter"):
         kill_and_wait(platform, name)
     wait_until_all_are_ready(platform)
     play_the_demo(platform)

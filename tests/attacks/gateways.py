@@ -109,8 +109,7 @@ def without_throttles(
     layout, admin = platform.layout, free_port()
     gate = OpenGate(name, free_port(), layout.ca_file)
     inputs = EnvoyInputs(
-        listen_host=HOST,
-        listen_port=gate.port,
+        listen=(HOST, gate.port),
         tls_cert=layout.secrets_dir / "server.pem",
         tls_key=layout.secrets_dir / "server-key.pem",
         ca_file=layout.ca_file,

@@ -16,7 +16,8 @@ from services.billing import ledger_check, money_check
 from services.billing.settings import BillingSettings
 from services.customer.buying_orders.tables import BuyingOrder
 from services.customer.buying_returns.tables import BuyingReturn
-from services.locker.models import Box, DoorRight
+from services.locker.boxes.tables import Box
+from services.locker.doors.tables import DoorRight
 from tools.local_platform.credentials import ensure
 from tools.local_platform.environment import of_service
 from tools.local_platform.layout import HOST, SERVICES, Layout

@@ -95,7 +95,7 @@ class BoxController:
         if not self.is_online:
             return []
         self._report()
-        self._ahead = self._ask("GET", "/locker/v1/controller/grants-ahead")["grants"]
+        self._ahead = self._ask("GET", "/locker/v1/controller/offline-grants")["grants"]
         fresh = self._ask("GET", "/locker/v1/controller/grants")["grants"]
         opened = [self.open(grant["text"]) for grant in fresh if not self._is_used(grant["grant_id"])]
         if opened:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from libs.chassis.deadlines import in_words
+from libs.chassis.deadlines import format_deadline
 from libs.chassis.money import Money
 from tools.box_simulator.controller import BoxController, Door, install
 from tools.demo.coat_picture import coat_picture
@@ -107,7 +107,7 @@ class Donation:
     def donor_submits_it(self) -> str:
         self.order = self.donor.submit_donation(self.order["id"], self.location_id)
         box = self.order["box"]
-        until = in_words(datetime.fromisoformat(box["held_until"]))
+        until = format_deadline(datetime.fromisoformat(box["held_until"]))
         return f"submits it to {PLACE}: box {box['label']} is held until {until}"
 
     def donor_opens_the_box(self) -> str:

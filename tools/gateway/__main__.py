@@ -109,10 +109,8 @@ def _rows(gateway: Gateway) -> list[tuple[str, ...]]:
 
 
 def _envoy(options: argparse.Namespace) -> int:
-    host, port = options.listen
     inputs = EnvoyInputs(
-        listen_host=host,
-        listen_port=port,
+        listen=options.listen,
         tls_cert=options.tls_cert,
         tls_key=options.tls_key,
         ca_file=options.ca_file,

@@ -18,7 +18,8 @@ PORT_OFFSETS = {
     "aws": 12,
     "localstripe": 13,
     "smtp": 14,
-    "external-gateway": 15,
+    "waf": 15,
+    "external-gateway": 16,
 }
 HOST = "127.0.0.1"
 
@@ -26,8 +27,8 @@ HOST = "127.0.0.1"
 @dataclass(frozen=True)
 class Layout:
     """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
-    those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
-    port, and the gateway one behind it. With `images`, a file that `tools.images` wrote, the services run from the
+    those servers instead of the embedded ones. With `waf` a web application firewall stands in front of the
+    external gateway. With `images`, a file that `tools.images` wrote, the services run from the
     root file systems of their images. `environment` is what the services are told they run in: in `production` they
     check no answer of theirs against the contract."""
 
@@ -54,13 +55,15 @@ class Layout:
         for name in (*GATEWAYS, *PORT_OFFSETS):
             if name == "valkey" and self.redis_url is not None:
                 continue
-            if name == "external-gateway" and not self.waf:
+            if name in ("waf", "external-gateway") and not self.waf:
                 continue
             yield name, self.port(name)
 
-    def gateway_port(self, gateway: str) -> int:
-        """Where the gateway itself listens: its public port, unless the firewall has that."""
-        return self.port("external-gateway" if gateway == "external" and self.waf else gateway)
+    def gateway_address(self, gateway: str) -> tuple[str, int] | Path:
+        """Where a gateway's Envoy listens: a socket for the connection limiter, or a port for the firewall."""
+        if gateway == "external" and self.waf:
+            return HOST, self.port("external-gateway")
+        return self.run_dir / f"{gateway}.sock"
 
     def url_of_gateway(self, gateway: str) -> str:
         return f"https://localhost:{self.port(gateway)}"

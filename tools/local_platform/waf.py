@@ -80,8 +80,9 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 def _of_layout(layout: Layout) -> dict[str, str]:
     return {
-        "listen_address": f"{HOST}:{layout.port('external')}",
-        "gateway_address": f"{HOST}:{layout.gateway_port('external')}",
+        "listen_address": f"{HOST}:{layout.port('waf')}",
+        "listen_host": HOST,
+        "gateway_address": f"{HOST}:{layout.port('external-gateway')}",
         "gateway_name": "localhost",
         "tls_cert": str(layout.secrets_dir / "server.pem"),
         "tls_key": str(layout.secrets_dir / "server-key.pem"),
@@ -96,7 +97,7 @@ def _of_gateway(gateway: Gateway) -> dict[str, str]:
     return {
         "tls_1_2_ciphers": ":".join(TLS_1_2_CIPHERS),
         "worker_connections": str(2 * limits.connections + 64),
-        "connections_per_address": str(max(limits.connections // 10, 1)),
+        "connections_per_address": str(limits.connections_per_address),
         "header_kilobytes": str(limits.header_kilobytes),
         "body_bytes": str(body_bytes),
         "field_bytes": str(longest_field_bytes(gateway)),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from libs.chassis.deadlines import in_words
+from libs.chassis.deadlines import format_deadline
 from libs.chassis.money import Money, sum_money
 from libs.chassis.problems import Conflict, Unprocessable
 from libs.chassis.state_machine import StateMachine
@@ -70,7 +70,8 @@ def require_returnable(order: BuyingOrder, now: datetime) -> None:
             f"it is {order.state.replace('_', ' ')}; only an order that was picked up can be returned"
         )
     if order.state == "completed" or order.return_until < now:
-        raise ReturnWindowOver(f"it could be returned until {in_words(order.return_until, order.pickup_time_zone)}")
+        deadline = format_deadline(order.return_until, order.pickup_time_zone)
+        raise ReturnWindowOver(f"it could be returned until {deadline}")
 
 
 def select_products(order: BuyingOrder, returns: Iterable[BuyingReturn], request: ReturnRequest) -> list[str]:

@@ -36,7 +36,7 @@ def announce(item: DonatingItem, photo_id: str, content_type: str, size: int) ->
 
 
 def build_upload_form(photo: DonatingPhoto) -> dict[str, Any]:
-    return uploads.form_for(photo_bucket(), photo)
+    return uploads.create_form(photo_bucket(), photo)
 
 
 def complete(item: DonatingItem, photo: DonatingPhoto) -> None:
@@ -46,7 +46,7 @@ def complete(item: DonatingItem, photo: DonatingPhoto) -> None:
     """
     if not photo.is_uploaded:
         _require_room(sum(existing.is_uploaded for existing in item.photos))
-        photo.width, photo.height = uploads.measured(photo_bucket(), photo)
+        photo.width, photo.height = uploads.measure_upload(photo_bucket(), photo)
 
 
 def _require_room(count: int) -> None:
@@ -68,7 +68,7 @@ def remove(item: DonatingItem, photo_id: str) -> None:
 
 def sign_url(photo: DonatingPhoto) -> str:
     """A URL at which the photo can be read for a quarter of an hour."""
-    return photo_bucket().presigned_address(photo.key, URL_VALID_SECONDS)
+    return photo_bucket().presigned_url(photo.key, URL_VALID_SECONDS)
 
 
 def photo_bucket() -> Bucket:

@@ -17,7 +17,7 @@ def browse_products(
 
     def page() -> dict[str, Any]:
         found = catalogue.browse(wanted, sort, limit, cursor)
-        return {**found, "items": skipped_items.shown(found["items"], ProductSchema().dump, kind="product")}
+        return {**found, "items": skipped_items.dump_valid(found["items"], ProductSchema().dump, kind="product")}
 
     return page_memory.remembered((wanted, sort, limit, cursor), page)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis import clock, skipped_items
-from libs.chassis.etags import etag_of, match_if_sent, require_match
+from libs.chassis.etags import etag_of, require_match, require_match_if_sent
 from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
 from services.shopping import inventory
@@ -17,7 +17,7 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 def list_inventory(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
     page = inventory.list_inventory(state, limit, cursor)
-    return {**page, "items": skipped_items.shown(page["items"], InventoryProductSchema().dump, kind="product")}
+    return {**page, "items": skipped_items.dump_valid(page["items"], InventoryProductSchema().dump, kind="product")}
 
 
 def create_product(body: dict[str, Any]) -> Answer:
@@ -45,17 +45,17 @@ def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Answ
     publish_at = (body or {}).get("publish_at")
     moment = clock.parse_optional(publish_at)
     product = inventory.get_product(product_id)
-    return _answer(inventory.publish(product, moment, only_as_read=match_if_sent(product.version)))
+    return _answer(inventory.publish(product, moment, only_as_read=require_match_if_sent(product.version)))
 
 
 def withdraw_product(product_id: str) -> Answer:
     product = inventory.get_product(product_id)
-    return _answer(inventory.withdraw(product, only_as_read=match_if_sent(product.version)))
+    return _answer(inventory.withdraw(product, only_as_read=require_match_if_sent(product.version)))
 
 
 def resume_product(product_id: str) -> Answer:
     product = inventory.get_product(product_id)
-    return _answer(inventory.resume(product, only_as_read=match_if_sent(product.version)))
+    return _answer(inventory.resume(product, only_as_read=require_match_if_sent(product.version)))
 
 
 def _answer(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Answer:

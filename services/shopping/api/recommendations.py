@@ -12,4 +12,4 @@ from services.shopping.schemas import ProductSchema
 
 def list_recommendations(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     page = recommendations.recommend(principal().subject, limit, cursor)
-    return {**page, "items": skipped_items.shown(page["items"], ProductSchema().dump, kind="product")}
+    return {**page, "items": skipped_items.dump_valid(page["items"], ProductSchema().dump, kind="product")}

@@ -108,7 +108,7 @@ def register(billing: Harness, *names: str) -> None:
 
 def hand_over(*order_ids: str) -> dict[str, Any]:
     return {
-        "hand_over_id": new_id("hov"),
+        "handover_id": new_id("hov"),
         "factory_id": "fac_" + "6" * 32,
         "factory_name": "Fibra Nova",
         "order_ids": list(order_ids),

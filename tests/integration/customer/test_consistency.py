@@ -387,7 +387,7 @@ def test_a_hand_over_whose_event_was_lost_recycles_the_donation(customer: Harnes
     donating.change_work(customer, "checking", "done", donation["id"], "bad")
     peer_states = lose_messages(customer)
     left: dict[str, Any] = {
-        "hand_over_id": "hov_" + "7" * 32,
+        "handover_id": "hov_" + "7" * 32,
         "factory_id": "fac_" + "6" * 32,
         "factory_name": "Fibra Nova",
     }

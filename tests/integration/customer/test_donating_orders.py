@@ -110,7 +110,7 @@ def publish_product_event(customer: Harness, what: str, order: dict[str, Any], i
 
 def record_handover(customer: Harness, *order_ids: str) -> None:
     factory = {"factory_id": "fac_" + "6" * 32, "factory_name": "Fibra Nova"}
-    data = {"hand_over_id": "hov_" + "7" * 32, "order_ids": list(order_ids), "at": rfc3339(now())}
+    data = {"handover_id": "hov_" + "7" * 32, "order_ids": list(order_ids), "at": rfc3339(now())}
     customer.deliver("admin.handover.recorded.v1", factory | data)
 
 
@@ -461,7 +461,7 @@ class TestPhotos:
     def customer(self, database_url: str, aws_endpoint: str) -> Iterator[Harness]:
         own = {"RECLOTHES_DATABASE_URL": database_url, "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint}
         with running("customer", own) as harness:
-            photos.photo_bucket().ensure()
+            photos.photo_bucket().create_if_missing()
             yield harness
 
     @staticmethod

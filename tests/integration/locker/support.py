@@ -48,7 +48,7 @@ class Place:
         return found
 
     def ahead(self) -> list[dict[str, Any]]:
-        path = "/locker/v1/controller/grants-ahead"
+        path = "/locker/v1/controller/offline-grants"
         found: list[dict[str, Any]] = self.controller("GET", path).json()["grants"]
         return found
 

@@ -13,8 +13,12 @@ from sqlalchemy.orm.exc import StaleDataError
 from libs.chassis import db, metrics
 from libs.chassis.clock import now
 from libs.chassis.problems import Unavailable
-from services.locker import boxes, packages
-from services.locker.models import Activity, Box, BoxRequest
+from services.locker.activity.tables import Activity
+from services.locker.boxes import storage
+from services.locker.boxes.tables import Box
+from services.locker.controllers import door_reports
+from services.locker.holds import box_holds, jobs
+from services.locker.holds.tables import BoxRequest
 from tests.integration.locker.support import (
     Place,
     cancelled,
@@ -40,16 +44,16 @@ def test_a_hold_that_cannot_be_released_blocks_no_others(
     others = [hold(empty_locker, place)[0] for _ in range(2)]
     with db.unit_of_work() as session:
         session.execute(update(Box).where(Box.state == "held").values(held_until=now() - timedelta(hours=1)))
-    free = boxes.free
+    free = storage.free
 
     def free_or_fail(box: Box) -> bool:
         if box.held_for_order_id == broken:
             raise ValueError("broken")
         return free(box)
 
-    monkeypatch.setattr(boxes, "free", free_or_fail)
+    monkeypatch.setattr(storage, "free", free_or_fail)
     before = failures_of("release overdue holds")
-    packages.release_overdue()
+    jobs.release_overdue_holds()
     assert failures_of("release overdue holds") == before + 1
     with db.unit_of_work(reads_only=True) as session:
         held = session.scalars(select(Box.held_for_order_id).where(Box.state == "held")).all()
@@ -64,17 +68,17 @@ def test_an_order_that_cannot_be_served_blocks_no_others(
     for order_id in (first, broken, waiting):
         paid(empty_locker, place, order_id)
     cancelled(empty_locker, place, first)
-    take = boxes.hold
+    take = box_holds.hold
 
     def hold_or_fail(order_id: str, location_id: str) -> Box:
         if order_id == broken:
             raise ValueError("broken")
         return take(order_id, location_id)
 
-    monkeypatch.setattr(boxes, "hold", hold_or_fail)
-    before = failures_of("serve waiting orders")
-    packages.serve_waiting()
-    assert failures_of("serve waiting orders") == before + 1
+    monkeypatch.setattr(box_holds, "hold", hold_or_fail)
+    before = failures_of("serve box requests")
+    jobs.serve_box_requests()
+    assert failures_of("serve box requests") == before + 1
     with db.unit_of_work(reads_only=True) as session:
         assert session.scalars(select(Box.held_for_order_id)).all() == [waiting]
         assert session.scalars(select(BoxRequest.order_id)).all() == [broken]
@@ -94,7 +98,7 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_the_next_ones_count(
 
     before = failures_of("controller events")
     with monkeypatch.context() as patch:
-        patch.setattr(packages, "door_closed", fail)
+        patch.setattr(door_reports, "apply_closed_door", fail)
         answer = place.report(opened, closed)
     assert (answer.status_code, answer.json()["next_sequence"]) == (200, 3)
     assert failures_of("controller events") == before + 1
@@ -130,7 +134,7 @@ def test_an_event_that_meets_a_passing_fault_is_taken_when_it_is_sent_again(
         raise fault
 
     with monkeypatch.context() as patch:
-        patch.setattr(packages, "door_closed", fail)
+        patch.setattr(door_reports, "apply_closed_door", fail)
         assert place.report(opened, closed).status_code >= 400
     assert place.report(opened, closed).status_code == 200
     assert place.state_of(held.json()["box_id"]) == "occupied"

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from libs.chassis import clock, db
-from services.locker import packages, thresholds
-from services.locker.models import Box
+from services.locker.boxes.tables import Box
+from services.locker.doors.tables import DoorRight
+from services.locker.holds import jobs
+from services.locker.locations.jobs import request_overdue_collections
 from tests.integration.locker.support import (
     Ask,
     Place,
@@ -91,7 +93,7 @@ def test_a_cancelled_order_waits_for_no_box(empty_locker: Harness) -> None:
     cancelled(empty_locker, place, second)
     cancelled(empty_locker, place, first)
     with db.unit_of_work():
-        packages.serve_waiting()
+        jobs.serve_box_requests()
     assert boxes(place) == ["free"]
 
 
@@ -105,7 +107,7 @@ def test_a_box_that_was_waited_for_opens_for_whoever_has_the_work_now(empty_lock
     work_order(empty_locker, "shipping", "open", place, None, (second, None), version=3)
     cancelled(empty_locker, place, first)
     with db.unit_of_work():
-        packages.serve_waiting()
+        jobs.serve_box_requests()
     assert boxes(place) == ["held"]
     assert refusal(open_doors(paulo, place, order_id=second)) == (404, "nothing-to-open")
     work_order(empty_locker, "shipping", "assigned", place, "rita", (second, None), version=4)
@@ -181,8 +183,6 @@ def test_a_return_that_is_given_up_frees_its_box(
 
 
 def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    from services.locker.models import DoorRight
-
     return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
     return_moved(empty_locker, return_id, "created")
     over = clock.now() - timedelta(seconds=1)
@@ -191,7 +191,7 @@ def test_a_box_of_a_return_is_not_opened_after_its_time(empty_locker: Harness, p
         session.execute(update(Box).where(Box.held_for_order_id == return_id).values(held_until=over))
     assert refusal(open_doors(ines, place, order_id=return_id)) == (409, "hold-expired")
     with db.unit_of_work():
-        packages.release_overdue()
+        jobs.release_overdue_holds()
     assert set(boxes(place)) == {"free"}
     assert refusal(open_doors(ines, place, order_id=return_id)) == (404, "nothing-to-open")
 
@@ -205,7 +205,7 @@ def test_a_package_under_way_keeps_its_box_until_its_order_ends(empty_locker: Ha
         with db.unit_of_work() as session:
             session.execute(update(Box).values(held_until=clock.now() - timedelta(seconds=1)))
         with db.unit_of_work():
-            packages.release_overdue()
+            jobs.release_overdue_holds()
     put_in(empty_locker, place, order_id)
     assert sorted(boxes(place)) == ["free", "free", "occupied"]
 
@@ -220,14 +220,11 @@ def test_a_deposit_does_not_wait_for_strangers_to_fill_the_location(
 ) -> None:
     place = make_place(empty_locker, boxes=3, threshold=3)
     first, _ = deposit(empty_locker, place)
-    with db.unit_of_work() as session:
-        session.execute(update(Box).values(waiting_since=None))  # as an older version leaves it
     begin = clock.now()
 
     def asked_after(days: float) -> list[list[str]]:
         monkeypatch.setattr(clock, "now", lambda: begin + timedelta(days=days))
-        with db.unit_of_work():
-            thresholds.check_waiting()
+        request_overdue_collections()
         told = empty_locker.published("locker.location.threshold_reached.v1")
         return [[found["order_id"] for found in event["deposits"]] for event in told]
 

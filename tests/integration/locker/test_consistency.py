@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from libs.chassis import clock, db
 from libs.chassis.tables import InboxRow
-from services.locker.consistency import registry
+from services.locker.registry import registry
 from tests.integration.locker.support import Place, deposit, hold, make_place, new_id, paid
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, attempted, compare, reported

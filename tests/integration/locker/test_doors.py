@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from libs.chassis import clock, db, door_grants
-from services.locker import packages
-from services.locker.models import Box, DoorRight, Location
+from services.locker.boxes.tables import Box
+from services.locker.doors.tables import DoorRight
+from services.locker.holds import jobs
+from services.locker.locations.tables import Location
 from tests.integration.locker import support
 from tests.integration.locker.support import (
     Ask,
@@ -146,7 +148,7 @@ def test_an_expired_hold_is_released_and_opens_nothing(empty_locker: Harness, pl
         session.execute(update(DoorRight).values(valid_until=past))
     assert refusal(open_doors(ines, place)) == (409, "hold-expired")
     with db.unit_of_work():
-        packages.release_overdue()
+        jobs.release_overdue_holds()
     assert place.state_of(held.json()["box_id"]) == "free"
     assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
     assert hold(empty_locker, place, order_id=order_id)[1].status_code == 200
@@ -264,7 +266,7 @@ def test_a_package_waits_until_a_box_is_free(empty_locker: Harness, paulo: Ask) 
     assert refusal(open_doors(paulo, place)) == (404, "nothing-to-open")
     donation_moved(empty_locker, order_id, "cancelled", "submitted")
     with db.unit_of_work():
-        packages.serve_waiting()
+        jobs.serve_box_requests()
     [opening] = open_doors(paulo, place).json()["openings"]
     assert opening["order_id"] == return_id
 

@@ -17,9 +17,10 @@ from sqlalchemy import delete, select
 
 from libs.chassis import clock, db
 from libs.chassis.tables import OutboxRow
-from services.locker import packages
-from services.locker.door_rights import PURPOSES
-from services.locker.models import Box, DoorRight, UsedCode
+from services.locker.boxes.tables import Box
+from services.locker.doors.rules import IS_OCCUPIED_AFTER
+from services.locker.doors.tables import DoorRight, UsedCode
+from services.locker.holds import jobs
 from tests.integration.locker import support
 from tests.integration.locker.support import Place, make_place, open_doors, person
 from tests.support.harness import Harness, running
@@ -198,8 +199,8 @@ class Doors(RuleBasedStateMachine):
     @rule()
     def let_jobs_run(self) -> None:
         with db.unit_of_work():
-            packages.serve_waiting()
-            packages.release_overdue()
+            jobs.serve_box_requests()
+            jobs.release_overdue_holds()
 
     @invariant()
     def boxes_are_as_they_are(self) -> None:
@@ -263,11 +264,11 @@ def walk(database_url: str, walks: int, least_uses: int) -> None:
             suppress_health_check=list(HealthCheck),
         )
         run_state_machine_as_test(Doors, settings=chosen)
-        assert min(Doors.uses[use] for use in (*PURPOSES, "after its end")) >= least_uses, Doors.uses
+        assert min(Doors.uses[use] for use in (*IS_OCCUPIED_AFTER, "after its end")) >= least_uses, Doors.uses
 
 
 def test_no_short_walk_opens_a_door_to_the_wrong_person(database_url: str) -> None:
-    walk(database_url, walks=6, least_uses=1)
+    walk(database_url, walks=10, least_uses=1)
 
 
 @pytest.mark.real_servers(only=True)

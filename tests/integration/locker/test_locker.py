@@ -14,8 +14,10 @@ from libs.chassis import clock, db
 from libs.chassis.clock import rfc3339
 from libs.chassis.deadlines import end_of_day
 from libs.chassis.pagination import encode_cursor
-from services.locker import demo, packages
-from services.locker.models import Box, BoxRequest
+from services.locker import demo
+from services.locker.boxes.tables import Box
+from services.locker.holds import deliveries, jobs
+from services.locker.holds.tables import BoxRequest
 from tests.integration.admin.test_admin import PAID
 from tests.support.harness import Harness, running
 
@@ -141,15 +143,12 @@ def test_an_order_waits_at_a_full_location_until_a_box_is_free(locker: Harness) 
         session.execute(full.values(state="occupied"))
     locker.deliver("customer.buying_order.paid.v1", paid(location["id"]))
     assert locker.published("locker.box.held.v1") == []
-    job = locker.service.events.jobs[0]
-    with db.unit_of_work():
-        job.run()
+    jobs.serve_box_requests()
     assert locker.published("locker.box.held.v1") == []
     with db.unit_of_work() as session:
         session.execute(full.values(state="free"))
     for _ in range(2):
-        with db.unit_of_work():
-            job.run()
+        jobs.serve_box_requests()
     assert len(locker.published("locker.box.held.v1")) == 1
 
 
@@ -163,7 +162,7 @@ def test_a_full_location_does_not_hold_up_the_others(locker: Harness) -> None:
         late = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
         session.add(late)
     with db.unit_of_work():
-        packages.serve_waiting()
+        jobs.serve_box_requests()
     assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
 
 
@@ -178,7 +177,7 @@ def test_who_waits_longest_gets_the_first_free_box(locker: Harness) -> None:
         box = session.scalars(select(Box).where(Box.location_id == location["id"])).first()
         assert box is not None
         box.state = "free"
-    packages.serve_waiting()
+    jobs.serve_box_requests()
     assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
 
 
@@ -246,7 +245,7 @@ def test_a_manager_takes_a_box_out_of_service_and_back(locker: Harness) -> None:
 def test_a_held_box_is_not_taken_out_of_service(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work():
-        box = packages.hold_for_package(f"bor_{7:032x}", location["id"])
+        box = deliveries.hold_for_package(f"bor_{7:032x}", location["id"])
     assert box is not None
     ask = locker.as_user("manager", "locker:boxes:write", "internal")
     answer = ask("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})

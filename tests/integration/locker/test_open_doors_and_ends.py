@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from libs.chassis import clock, db
-from services.locker import packages
-from services.locker.models import Box
+from services.locker.boxes.tables import Box
+from services.locker.holds import jobs
 from tests.integration.locker.support import (
     Ask,
     Place,
@@ -87,7 +87,7 @@ def let_holds_lapse() -> None:
     with db.unit_of_work() as session:
         session.execute(update(Box).values(held_until=clock.now() - timedelta(seconds=1)))
     with db.unit_of_work():
-        packages.release_overdue()
+        jobs.release_overdue_holds()
 
 
 def make_return(locker: Harness, place: Place) -> str:
@@ -295,7 +295,7 @@ class TestTheBoxIsSomebodyElsesByNow:
         collected = door_of(empty_locker, place, "rita", return_id, "internal")
         place.use(collected.grant_id, False)
         with db.unit_of_work():
-            packages.serve_waiting()
+            jobs.serve_box_requests()
         assert door_of(empty_locker, place, "paulo", order_id, "internal").box_id == door.box_id
 
     def test_a_box_that_was_filled_by_somebody_else_keeps_that_package(self, empty_locker: Harness) -> None:

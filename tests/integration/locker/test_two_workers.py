@@ -10,8 +10,11 @@ import pytest
 from sqlalchemy import event, select, text
 
 from libs.chassis import db
-from services.locker import boxes, door_rights, packages
-from services.locker.models import BoxRequest, DoorRight
+from services.locker.boxes import storage
+from services.locker.doors import rights
+from services.locker.doors.tables import DoorRight
+from services.locker.holds import deliveries, jobs
+from services.locker.holds.tables import BoxRequest
 from tests.integration.locker.support import (
     Place,
     cancelled,
@@ -74,7 +77,7 @@ def test_work_that_is_taken_back_before_its_box_is_given_opens_no_door(
         event.listen(db.engine(), "after_cursor_execute", take_back)
         try:
             with db.unit_of_work():
-                packages.serve_waiting()
+                jobs.serve_box_requests()
         finally:
             event.remove(db.engine(), "after_cursor_execute", take_back)
     assert told
@@ -89,7 +92,7 @@ def test_work_that_is_taken_back_while_its_box_is_given_opens_no_door(
     place, order_id = waiting
     with ThreadPoolExecutor(1) as worker:
         with db.unit_of_work():
-            packages.serve_order(order_id)
+            deliveries.serve_request(order_id)
             taken = (empty_locker, "shipping", "open", place, None, (order_id, None))
             busy = worker.submit(work_order, *taken)
             wait_for_a_lock(busy)
@@ -108,7 +111,7 @@ def test_an_order_that_another_worker_has_served_is_passed_over(
 
         def serve() -> None:
             with db.unit_of_work():
-                packages.serve_waiting()
+                jobs.serve_box_requests()
 
         def serve_first(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             if "FROM box_requests" in statement and not served:
@@ -134,11 +137,11 @@ def test_whoever_gives_a_right_waits_for_the_door_that_closes(empty_locker: Harn
     work_order(empty_locker, "shipping", "assigned", place, "paulo", (order_id, None))
     with ThreadPoolExecutor(1) as worker:
         with db.unit_of_work() as session:
-            boxes.lock(_box_of(order_id))
+            storage.lock(_box_of(order_id))
             busy = worker.submit(work_order, empty_locker, "shipping", "assigned", place, "rita", (order_id, None))
             wait_for_a_lock(busy)
             for right_id in session.scalars(select(DoorRight.id).where(DoorRight.order_id == order_id)).all():
-                door_rights.lock(right_id)
+                rights.lock(right_id)
         busy.result()
     paulo, rita = (person(empty_locker, name, "internal") for name in ("paulo", "rita"))
     assert refusal(open_doors(paulo, place, order_id=order_id)) == NOTHING
@@ -169,6 +172,6 @@ def test_a_return_that_ends_in_the_moment_its_door_opens_is_put_in(empty_locker:
 
 def _box_of(order_id: str) -> str:
     with db.unit_of_work(reads_only=True):
-        box = boxes.box_of_order(order_id)
+        box = storage.lock_by_order(order_id)
         assert box is not None
         return box.id

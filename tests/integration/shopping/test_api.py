@@ -72,7 +72,7 @@ class Api:
 def api(provisioned: ShoppingSettings) -> Iterator[Api]:
     key = ECKey.generate_key("P-256", {"kid": "k"})
     security.use_keys({"k": key})
-    photo_store.photo_bucket().ensure()
+    photo_store.photo_bucket().create_if_missing()
     yield Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
     security.use_keys(None)
 

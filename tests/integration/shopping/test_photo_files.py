@@ -41,7 +41,7 @@ pytestmark = pytest.mark.story("d-po-06")
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_store.photo_bucket().ensure()
+    photo_store.photo_bucket().create_if_missing()
     with security.use_principal(MANAGER):
         yield
 
@@ -169,7 +169,7 @@ def test_files_of_a_removed_photo_are_deleted_in_the_end(
     assert len(public_files(product)) == 3
     photo_files.delete_due()
     assert public_files(product) == set()
-    assert photo_store.photo_bucket().size_of(photo.key) is None
+    assert photo_store.photo_bucket().get_size(photo.key) is None
 
 
 def test_the_losing_one_of_two_completions_leaves_no_files(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_the_losing_one_of_two_completions_leaves_no_files(draft: Maker, monkeyp
     delete_due_later()
     assert public_files(product) == shown_files(product)
     [photo] = inventory.get_product(product.id).photos
-    assert photo_store.photo_bucket().size_of(photo.key) is not None
+    assert photo_store.photo_bucket().get_size(photo.key) is not None
 
 
 def test_a_completion_that_finds_the_product_full_leaves_no_files(
@@ -250,7 +250,7 @@ def test_a_file_that_cannot_be_deleted_blocks_no_other(draft: Maker, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "delete", refuse_one)
         photo_files.delete_due()
-    assert photo_store.photo_bucket().size_of("products/x") is None
+    assert photo_store.photo_bucket().get_size("products/x") is None
     assert [entry["at"] > clock.now() for entry in stored(product)["files_to_delete"]] == [True] * 3
     delete_due_later()
     assert "products/refused" not in str(stored(product)["files_to_delete"])

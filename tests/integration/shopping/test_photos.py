@@ -35,8 +35,8 @@ pytestmark = pytest.mark.story("d-po-06")
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_store.photo_bucket().ensure()
-    photo_store.photo_bucket().ensure()
+    photo_store.photo_bucket().create_if_missing()
+    photo_store.photo_bucket().create_if_missing()
     with security.use_principal(MANAGER):
         yield
 
@@ -140,7 +140,7 @@ def test_another_size_than_announced_is_refused(draft: Maker) -> None:
 
 def test_the_form_limits_size_and_type() -> None:
     upload = photo_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
-    form = uploads.form_for(photo_store.photo_bucket(), upload)
+    form = uploads.create_form(photo_store.photo_bucket(), upload)
     policy = _policy(form["fields"]["policy"])
     assert ["content-length-range", 1, 10] in policy["conditions"]
     assert {"Content-Type": "image/png"} in policy["conditions"]
@@ -195,8 +195,8 @@ def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
         photos.remove_photo(product.id, removed.id)
     assert photo_ids(product) == [kept.id]
     bucket = photo_store.photo_bucket()
-    assert [bucket.size_of(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
-    assert bucket.size_of(kept.key) is not None
+    assert [bucket.get_size(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
+    assert bucket.get_size(kept.key) is not None
     [entry] = audit_entries("remove_photo")
     assert (entry["before"], entry["after"]) == ({"photo_ids": [kept.id, removed.id]}, {"photo_ids": [kept.id]})
     with pytest.raises(PhotoNotFound), db.unit_of_work():
@@ -329,6 +329,6 @@ def test_photos_of_older_releases_are_converted_once_and_a_broken_document_stops
     [photo] = inventory.get_product(good.id).photos
     assert (photo.id, photo.width, len(photo.sizes)) == (id_of("pho", "a"), 60, 3)
     assert photo.key.startswith("originals/")
-    assert [photo_store.photo_bucket().size_of(key) for key in old_keys] == [None, None]
+    assert [photo_store.photo_bucket().get_size(key) for key in old_keys] == [None, None]
     assert inventory.get_product(good.id).version == before.version
     assert photo_conversion.convert_photos(0) == []
