@@ -52,7 +52,7 @@ OWN_SIGNS: Mapping[str, Sign] = {
     "payment-discrepancies": Sign(
         "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
     ),
-    "refused-recipients": Sign("auth", '{ $.event = "recipient refused" }'),
+    "refused-recipients": Sign("auth", '{ $.event = "recipient rejected" }'),
     "no-free-box": Sign("locker", '{ $.event = "no free box" }'),
 }
 

@@ -320,14 +320,14 @@ class People:
     def _shut(self, door: Door, *, is_occupied: bool) -> None:
         """Closed, and told as soon as somebody listens."""
         try:
-            self._scene.controller.shut(door, is_occupied=is_occupied)
+            self._scene.controller.close_door(door, is_occupied=is_occupied)
         except (UnexpectedAnswer, httpx.TransportError):
             patiently(self._scene.controller.sync)
 
     def _ask_for_collection(self) -> bool:
         """The controller's next news is the moment to look at what waits in the boxes."""
         self._scene.controller.go_offline()
-        patiently(self._scene.controller.come_back)
+        patiently(self._scene.controller.go_online)
         return False
 
 

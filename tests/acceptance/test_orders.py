@@ -82,7 +82,7 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     there = {"code": elsewhere.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=there) == "nothing-to-open"
     [door] = scene.open_soon(buyer, order["id"])
-    scene.controller.shut(door, is_occupied=False)
+    scene.controller.close_door(door, is_occupied=False)
     again = {"code": scene.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=again) == "nothing-to-open"
     done = buyer.order_in_state(order["id"], "picked_up")

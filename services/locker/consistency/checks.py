@@ -17,7 +17,7 @@ from services.locker.boxes.tables import Box
 from services.locker.doors.events import publish_door_used
 from services.locker.doors.tables import DoorRight
 from services.locker.holds import box_holds, events
-from services.locker.locations.collections import request_due_collection
+from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
 from services.locker.registry import registry
 

@@ -40,7 +40,7 @@ def ines(customer: Harness, peers: FakePeers) -> Send:
 
 @pytest.fixture
 def manager(customer: Harness) -> Send:
-    return customer.as_user("marta", "customer:buying-orders:give-up", "internal", roles=["manager"])
+    return customer.as_user("marta", "customer:buying-orders:force-cancel", "internal", roles=["manager"])
 
 
 def give_up(manager: Send, thing: dict[str, str], **body: object) -> httpx.Response:
