@@ -31,7 +31,7 @@ def ines(customer: Harness, neighbours: Neighbours) -> Ask:
 
 @pytest.fixture
 def manager(customer: Harness) -> Ask:
-    return customer.as_user("marta", "customer:buying-orders:give-up", "internal", roles=["manager"])
+    return customer.as_user("marta", "customer:buying-orders:force-cancel", "internal", roles=["manager"])
 
 
 def give_up(manager: Ask, thing: dict[str, str], **body: object) -> httpx.Response:
