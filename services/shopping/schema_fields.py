@@ -13,7 +13,8 @@ class Time(fields.Field[Any]):
     """RFC 3339 in UTC, or null."""
 
     def _serialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str | None:
-        return rfc3339(value)
+        text: str | None = rfc3339(value)
+        return text
 
 
 class Money(fields.Field[Any]):

@@ -48,7 +48,9 @@ def prepare(layout: Layout) -> None:
             if name == "admin":
                 importlib.import_module("services.admin.checks.photos").photo_bucket().create_if_missing()
             if name == "customer":
-                importlib.import_module("services.customer.donation_photos").photo_bucket().create_if_missing()
+                importlib.import_module(
+                    "services.customer.donating_orders.photos"
+                ).photo_bucket().create_if_missing()
             messaging.forget_queues()
 
 
