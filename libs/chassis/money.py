@@ -11,6 +11,7 @@ from typing import Any
 from babel.numbers import parse_pattern
 from iso4217 import Currency
 
+from libs.chassis.event_types import Money as MoneyData
 from libs.chassis.locales import DEFAULT_LOCALE, babel_locale
 
 # Decimals of the minor unit (ISO 4217). Gold, XXX and the like have none and are no currency of prices. Babel's own
@@ -38,7 +39,7 @@ class Money:
             raise ValueError(f"cannot add {other.currency} to {self.currency}")
         return Money(self.amount + other.amount, self.currency)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MoneyData:
         return {"amount": self.amount, "currency": self.currency}
 
     @classmethod

@@ -13,4 +13,5 @@ class Timestamp(fields.Field[Any]):
     """A time as RFC 3339 text in UTC, or null."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return rfc3339(value)
+        text: str | None = rfc3339(value)
+        return text
