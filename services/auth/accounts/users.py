@@ -10,6 +10,7 @@ from sqlalchemy.orm import lazyload
 from libs.chassis import clock, email_addresses
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
+from libs.chassis.problems import NotFound
 from services.auth.accounts.tables import User
 from services.auth.passwords import hashing
 from services.auth.roles.tables import UserRole
@@ -23,6 +24,14 @@ def find_by_email(email: str) -> User | None:
     address = email_addresses.normalize_for_lookup(email)
     user = session().scalar(select(User).where(User.email == address).options(lazyload(User.roles)))
     return user if user is not None and user.email == address else None
+
+
+def get(user_id: str, kind: str, *, for_update: bool = False) -> User:
+    """Get a user of `kind`; NotFound for a user of the other kind, too."""
+    user = session().get(User, user_id, with_for_update=for_update)
+    if user is None or user.kind != kind:
+        raise NotFound
+    return user
 
 
 def lock_if_password_unchanged(user: User, checked_hash: str, password: str) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Select, select
 
 from libs.chassis import audit
-from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.problems import Conflict
 from services.auth.accounts import users
 from services.auth.accounts.tables import User
 from services.auth.customers.rules import LIFECYCLE
@@ -23,17 +22,9 @@ def select_customers(email: str | None, state: str | None) -> Select[User]:
     return customers if state is None else customers.where(User.state == state)
 
 
-def get(user_id: str, *, for_update: bool = False) -> User:
-    """Get a customer; NotFound for an internal user, too."""
-    user = session().get(User, user_id, with_for_update=for_update)
-    if user is None or user.kind != "customer":
-        raise NotFound
-    return user
-
-
 def suspend(user_id: str, reason: str) -> User:
     """Block log-ins and revoke all sessions immediately. Suspending again replaces the reason."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "customer", for_update=True)
     before = {"state": user.state}
     user.state, user.suspension_reason = LIFECYCLE.apply(user.state, "suspend"), reason
     user.version += 1
@@ -45,7 +36,7 @@ def suspend(user_id: str, reason: str) -> User:
 
 def reinstate(user_id: str) -> User:
     """Let a suspended customer log in again."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "customer", for_update=True)
     before = {"state": user.state}
     user.state, user.suspension_reason = LIFECYCLE.apply(user.state, "reinstate"), None
     user.version += 1
@@ -55,7 +46,7 @@ def reinstate(user_id: str) -> User:
 
 def reset_password(user_id: str) -> None:
     """Void the password, revoke all sessions and mail a link to set a new password."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "customer", for_update=True)
     if user.state != "active":
         raise Conflict(f"this account is {user.state}")
     changes.reset_by_staff(user)

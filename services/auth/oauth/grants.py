@@ -36,24 +36,6 @@ class S256CodeChallenge(CodeChallenge):  # type: ignore[misc]
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
 
-@dataclass(frozen=True)
-class StoredCode:
-    """A row of `authorization_codes` with the interface that Authlib needs."""
-
-    row: AuthorizationCode
-    code_challenge_method: str = "S256"
-
-    @property
-    def code_challenge(self) -> str:
-        return self.row.code_challenge
-
-    def get_redirect_uri(self) -> str:
-        return self.row.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.row.scope
-
-
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
 
@@ -70,30 +52,30 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             )
         )
 
-    def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
+    def query_authorization_code(self, code: str, client: RegisteredClient) -> AuthorizationCode | None:
         """Find an unused code of this client. Reuse of a code revokes its session (RFC 9700, 4.5)."""
-        row = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
-        if row is None or row.client_id != client.client_id or row.expires_at <= clock.now():
+        stored = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
+        if stored is None or stored.client_id != client.client_id or stored.expires_at <= clock.now():
             return None
-        if row.session_id is None:
-            return StoredCode(row)
-        if revocation.revoke_sessions(Session.id == row.session_id):
-            user = session().get_one(User, row.user_id)
-            audit_trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{row.session_id}")
+        if stored.session_id is None:
+            return stored
+        if revocation.revoke_sessions(Session.id == stored.session_id):
+            user = session().get_one(User, stored.user_id)
+            audit_trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{stored.session_id}")
         return None
 
-    def authenticate_user(self, authorization_code: StoredCode) -> User | None:
-        user = session().get(User, authorization_code.row.user_id)
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User | None:
+        user = session().get(User, authorization_code.user_id)
         return user if user is not None and user.state == "active" else None
 
     def generate_token(self, user: User, scope: str, **_: Any) -> dict[str, Any]:
         tokens = issuing.open_session(user, client=self.request.client.row, scope=scope)
-        self.request.authorization_code.row.session_id = tokens.session.id
+        self.request.authorization_code.session_id = tokens.session.id
         after = {"client_id": tokens.session.client_id}
         audit_trail.record(user, "log_in_application", f"/auth/v1/sessions/{tokens.session.id}", after)
         return _render(tokens)
 
-    def delete_authorization_code(self, authorization_code: StoredCode) -> None:
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Keep the code with its session until it expires, so that reuse is detected."""
 
 

@@ -107,13 +107,10 @@ def token_response() -> flask.Response:
     return response
 
 
-def introspection_response() -> flask.Response:
-    response: flask.Response = _introspection_server().create_endpoint_response("introspection")
-    return response
-
-
-def revocation_response() -> flask.Response:
-    response: flask.Response = _server().create_endpoint_response("revocation")
+def endpoint_response(name: str) -> flask.Response:
+    """Respond to an introspection or revocation request that Flask handles."""
+    server = _introspection_server() if name == "introspection" else _server()
+    response: flask.Response = server.create_endpoint_response(name)
     return response
 
 

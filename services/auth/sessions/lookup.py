@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, select, update
 
@@ -16,21 +16,6 @@ from services.auth.sessions.tables import Session
 from services.auth.settings import auth_settings
 
 LAST_SEEN_PRECISION = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class ActiveSession:
-    """What an access token stands for, and until when. `is_last_seen_outdated`: the last use should be stored."""
-
-    session_id: str
-    subject: str
-    kind: str
-    gateway: str
-    client_id: str | None
-    roles: tuple[str, ...]
-    scopes: tuple[str, ...]
-    expires_at: datetime
-    is_last_seen_outdated: bool
 
 
 def get_active(session_id: str | None) -> Session:
@@ -53,23 +38,31 @@ def select_of_user(user_id: str) -> Select[Session]:
     )
 
 
-def find_active(token_hash: str) -> ActiveSession | None:
+def find_active(token_hash: str) -> Session | None:
     """Find the session of a valid access token; None when the token is unknown, expired, revoked or idle."""
     auth_session = session().scalar(select(Session).where(Session.token_hash == token_hash))
-    if auth_session is None or not is_active(auth_session):
-        return None
-    user, client = auth_session.user, auth_session.client
-    return ActiveSession(
-        session_id=auth_session.id,
-        subject=user.id if user else str(auth_session.client_id),
-        kind=user.kind if user else "machine",
-        gateway=GATEWAY_OF_KIND[user.kind] if user else (client.gateway if client else ""),
-        client_id=auth_session.client_id,
-        roles=tuple(user.role_names) if user else (),
-        scopes=find_scopes(auth_session),
-        expires_at=min(auth_session.expires_at, auth_session.access_expires_at),
-        is_last_seen_outdated=clock.now() - auth_session.last_seen_at > LAST_SEEN_PRECISION,
-    )
+    return auth_session if auth_session is not None and is_active(auth_session) else None
+
+
+def find_gateway(auth_session: Session) -> str:
+    """Return the gateway at which the tokens of the session are valid."""
+    if auth_session.user is not None:
+        return GATEWAY_OF_KIND[auth_session.user.kind]
+    return auth_session.client.gateway if auth_session.client else ""
+
+
+def build_claims(auth_session: Session) -> dict[str, Any]:
+    """Return the claims of a JWT for the session, as `jwts.sign` takes them."""
+    user, client_id = auth_session.user, auth_session.client_id
+    return {
+        "subject": user.id if user else str(client_id),
+        "kind": user.kind if user else "machine",
+        "roles": user.role_names if user else [],
+        "scopes": find_scopes(auth_session),
+        "session_expires_at": min(auth_session.expires_at, auth_session.access_expires_at),
+        "sid": auth_session.id,
+        "gateway": find_gateway(auth_session),
+    } | ({"client_id": client_id} if client_id else {})
 
 
 def find_scopes(auth_session: Session) -> tuple[str, ...]:
@@ -79,6 +72,11 @@ def find_scopes(auth_session: Session) -> tuple[str, ...]:
         auth_session.client.scopes if auth_session.client else None,
         auth_session.scope.split() if auth_session.scope is not None else None,
     )
+
+
+def is_last_use_outdated(auth_session: Session) -> bool:
+    """Return whether the use of the session should be stored; it is stored once a minute at most."""
+    return clock.now() - auth_session.last_seen_at > LAST_SEEN_PRECISION
 
 
 def store_last_use(session_id: str) -> None:

@@ -5,8 +5,5 @@ from libs.chassis.state_machine import StateMachine
 LIFECYCLE = StateMachine(
     name="internal user",
     initial="invited",
-    transitions={
-        "activate": {"invited": "active"},
-        "remove": {"invited": "removed", "active": "removed"},
-    },
+    transitions={"activate": {"invited": "active"}, "remove": {"invited": "removed", "active": "removed"}},
 )

@@ -110,22 +110,13 @@ end
 def _load(token_hash: str, gateway: str, permissions: str) -> tuple[CachedSession, str | None]:
     """Sign a JWT for the session in the database. A token at the wrong gateway is rejected, so it is not cached."""
     with unit_of_work(reads_only=True):
-        active = lookup.find_active(token_hash)
-    if active is None or active.gateway != gateway:
-        raise _token_not_valid()
-    client = {"client_id": active.client_id} if active.client_id else {}
-    jwt, seconds = jwts.sign(
-        subject=active.subject,
-        kind=active.kind,
-        roles=active.roles,
-        scopes=active.scopes,
-        session_expires_at=active.expires_at,
-        sid=active.session_id,
-        gateway=gateway,
-        **client,
-    )
-    loaded = CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions)
-    return loaded, active.session_id if active.is_last_seen_outdated else None
+        auth_session = lookup.find_active(token_hash)
+        if auth_session is None or lookup.find_gateway(auth_session) != gateway:
+            raise _token_not_valid()
+        claims = lookup.build_claims(auth_session)
+        used_session = auth_session.id if lookup.is_last_use_outdated(auth_session) else None
+    jwt, seconds = jwts.sign(**claims)
+    return CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions), used_session
 
 
 def _store_last_use(session_id: str) -> None:
