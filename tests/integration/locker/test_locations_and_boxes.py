@@ -1,4 +1,4 @@
-"""Locker on both databases: locations, boxes, and the hold of a box for a package."""
+"""Locations, boxes, and holds of boxes for packages, with the demo data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def locations(locker: Harness, **query: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.real_servers
-def test_locations_are_open_to_everybody_and_sorted_by_name(locker: Harness) -> None:
+def test_locations_are_public_and_sorted_by_name(locker: Harness) -> None:
     names = [item["name"] for item in locations(locker)]
     assert names == sorted(names)
     assert len(names) == len(demo.PLACES)
@@ -46,18 +46,18 @@ def test_the_demo_data_is_loaded_once(locker: Harness) -> None:
     assert len(locations(locker)) == len(demo.PLACES)
 
 
-def test_the_nearest_location_comes_first_with_its_free_boxes(locker: Harness) -> None:
-    found = locations(locker, near_lat=38.7135, near_lon=-9.1390)
-    assert found[0]["name"] == "Rossio"
-    assert found[0]["distance_m"] < 100
-    assert found[0]["free_boxes"] == 16
-    distances = [item["distance_m"] for item in found]
+def test_the_nearest_location_is_first_and_has_its_number_of_free_boxes(locker: Harness) -> None:
+    nearest = locations(locker, near_lat=38.7135, near_lon=-9.1390)
+    assert nearest[0]["name"] == "Rossio"
+    assert nearest[0]["distance_m"] < 100
+    assert nearest[0]["free_boxes"] == 16
+    distances = [item["distance_m"] for item in nearest]
     assert distances == sorted(distances)
 
 
 @pytest.mark.parametrize("query", [{}, {"near_lat": 38.7, "near_lon": -9.1}])
 @pytest.mark.real_servers
-def test_pages_hold_every_location_once(locker: Harness, query: dict[str, float]) -> None:
+def test_pages_contain_each_location_once(locker: Harness, query: dict[str, float]) -> None:
     seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
@@ -73,10 +73,10 @@ def test_pages_hold_every_location_once(locker: Harness, query: dict[str, float]
     "query",
     [{"near_lat": 38.7}, {"near_lon": 1}, {"near_lat": 91, "near_lon": 0}, {"cursor": "nonsense"}, {"x": 1}],
 )
-def test_a_bad_question_is_told_where_and_why(locker: Harness, query: dict[str, Any]) -> None:
-    answer = locker.client.get("/locker/v1/locations", params=query)
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["pointer"].startswith("query/")
+def test_an_invalid_query_is_rejected_with_a_pointer(locker: Harness, query: dict[str, Any]) -> None:
+    response = locker.client.get("/locker/v1/locations", params=query)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["pointer"].startswith("query/")
 
 
 @pytest.mark.parametrize(
@@ -89,121 +89,120 @@ def test_a_bad_question_is_told_where_and_why(locker: Harness, query: dict[str, 
         ({}, ["\ud800", "loc_1"]),
     ],
 )
-def test_the_cursor_of_another_list_is_refused(locker: Harness, query: dict[str, Any], values: list[Any]) -> None:
-    answer = locker.client.get("/locker/v1/locations", params={**query, "cursor": encode_cursor(values)})
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["pointer"] == "query/cursor"
+def test_the_cursor_of_another_list_is_rejected(locker: Harness, query: dict[str, Any], values: list[Any]) -> None:
+    response = locker.client.get("/locker/v1/locations", params={**query, "cursor": encode_cursor(values)})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["pointer"] == "query/cursor"
 
 
 @pytest.mark.parametrize("query", [{}, {"near_lat": 38.7, "near_lon": -9.1}])
-def test_a_longer_page_takes_no_more_statements(locker: Harness, query: dict[str, Any]) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_page(locker: Harness, query: dict[str, Any]) -> None:
     statements: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def record(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         statements.append(statement)
 
-    event.listen(db.engine(), "before_cursor_execute", note)
+    event.listen(db.engine(), "before_cursor_execute", record)
     counts = []
     for limit in (1, 12):
         statements.clear()
         assert len(locations(locker, **query, limit=limit)) == limit
         counts.append(len(statements))
-    event.remove(db.engine(), "before_cursor_execute", note)
-    # A frame that has not enough grows, four times at most.
+    event.remove(db.engine(), "before_cursor_execute", record)
+    # The radius of the search grows four times at most.
     assert 0 < counts[0] <= counts[1] <= counts[0] + (3 if query else 0)
 
 
-def test_one_location(locker: Harness) -> None:
-    known = locations(locker)[0]
-    assert locker.client.get(f"/locker/v1/locations/{known['id']}").json() == known
+def test_a_location_is_read_by_id(locker: Harness) -> None:
+    location = locations(locker)[0]
+    assert locker.client.get(f"/locker/v1/locations/{location['id']}").json() == location
     assert locker.client.get(f"/locker/v1/locations/loc_{'0' * 32}").status_code == 404
 
 
-def paid(location_id: str, number: int = 1) -> dict[str, Any]:
+def paid_order(location_id: str, number: int = 1) -> dict[str, Any]:
     return PAID | {"pickup_location_id": location_id, "order_id": f"bor_{number:032x}"}
 
 
-def test_a_paid_order_holds_one_box_at_its_location(locker: Harness) -> None:
+def test_a_paid_order_holds_one_box_at_its_pickup_location(locker: Harness) -> None:
     location = locations(locker)[0]
     for _ in range(2):
-        locker.deliver("customer.buying_order.paid.v1", paid(location["id"]))
-    ask = locker.as_user("employee", "locker:boxes:read", "internal")
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"]))
+    client = locker.as_user("employee", "locker:boxes:read", "internal")
     query = {"location_id": location["id"], "state": "held"}
-    [box] = ask("GET", "/locker/v1/boxes", params=query).json()["items"]
+    [box] = client("GET", "/locker/v1/boxes", params=query).json()["items"]
     assert box["held_for_order_id"] == f"bor_{1:032x}"
     assert box["held_until"] == rfc3339(end_of_day(clock.now(), 7, location["time_zone"]))
     assert locations(locker)[0]["free_boxes"] == location["free_boxes"] - 1
     assert len(locker.published("locker.box.held.v1")) == 1
 
 
-def test_an_order_waits_at_a_full_location_until_a_box_is_free(locker: Harness) -> None:
+def test_an_order_waits_at_a_full_location_for_a_free_box(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work() as session:
-        full = update(Box).where(Box.location_id == location["id"])
-        session.execute(full.values(state="occupied"))
-    locker.deliver("customer.buying_order.paid.v1", paid(location["id"]))
+        boxes = update(Box).where(Box.location_id == location["id"])
+        session.execute(boxes.values(state="occupied"))
+    locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"]))
     assert locker.published("locker.box.held.v1") == []
     jobs.serve_box_requests()
     assert locker.published("locker.box.held.v1") == []
     with db.unit_of_work() as session:
-        session.execute(full.values(state="free"))
+        session.execute(boxes.values(state="free"))
     for _ in range(2):
         jobs.serve_box_requests()
     assert len(locker.published("locker.box.held.v1")) == 1
 
 
-def test_a_full_location_does_not_hold_up_the_others(locker: Harness) -> None:
+def test_a_full_location_does_not_block_the_others(locker: Harness) -> None:
     full, other = locations(locker)[:2]
     with db.unit_of_work() as session:
         session.execute(update(Box).where(Box.location_id == full["id"]).values(state="occupied"))
         for number in range(60):
             row = BoxRequest(order_id=f"bor_{number:032x}", location_id=full["id"], requested_at=clock.now())
             session.add(row)
-        late = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
-        session.add(late)
-    with db.unit_of_work():
-        jobs.serve_box_requests()
-    assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
+        last = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
+        session.add(last)
+    jobs.serve_box_requests()
+    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
 
 
-def test_who_waits_longest_gets_the_first_free_box(locker: Harness) -> None:
+def test_the_order_that_has_waited_longest_gets_the_first_free_box(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work() as session:
-        everything = update(Box).where(Box.location_id == location["id"])
-        session.execute(everything.values(state="occupied"))
+        boxes = update(Box).where(Box.location_id == location["id"])
+        session.execute(boxes.values(state="occupied"))
     for number in (3, 1, 2):
-        locker.deliver("customer.buying_order.paid.v1", paid(location["id"], number))
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], number))
     with db.unit_of_work() as session:
         box = session.scalars(select(Box).where(Box.location_id == location["id"])).first()
         assert box is not None
         box.state = "free"
     jobs.serve_box_requests()
-    assert [told["order_id"] for told in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
+    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
 
 
 @pytest.mark.real_servers
-def test_a_location_has_no_label_twice(locker: Harness) -> None:
+def test_a_label_is_unique_at_a_location(locker: Harness) -> None:
     location_id = locations(locker)[0]["id"]
     with pytest.raises(IntegrityError), db.unit_of_work() as session:
         session.add(Box(id=f"box_{1:032x}", location_id=location_id, label="A1", state="free"))
 
 
-def test_boxes_are_paged_and_each_is_there_once(locker: Harness) -> None:
+def test_pages_contain_each_box_once(locker: Harness) -> None:
     location = locations(locker)[0]
-    ask = locker.as_user("employee", "locker:boxes:read", "internal")
+    client = locker.as_user("employee", "locker:boxes:read", "internal")
     seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
         query = {"location_id": location["id"], "limit": 5, **cursor}
-        answer = ask("GET", "/locker/v1/boxes", params=query).json()
-        seen += [box["id"] for box in answer["items"]]
-        if answer["next_cursor"] is None:
+        response = client("GET", "/locker/v1/boxes", params=query).json()
+        seen += [box["id"] for box in response["items"]]
+        if response["next_cursor"] is None:
             break
-        cursor = {"cursor": answer["next_cursor"]}
+        cursor = {"cursor": response["next_cursor"]}
     assert len(seen) == len(set(seen)) == location["free_boxes"]
 
 
-def test_boxes_are_for_the_staff(locker: Harness) -> None:
+def test_only_staff_reads_and_changes_boxes(locker: Harness) -> None:
     assert locker.client.get("/locker/v1/boxes").status_code == 401
     assert locker.as_user("buyer", "customer:profile")("GET", "/locker/v1/boxes").status_code == 403
     employee = locker.as_user("employee", "locker:boxes:read", "internal")
@@ -211,12 +210,12 @@ def test_boxes_are_for_the_staff(locker: Harness) -> None:
 
 
 @pytest.mark.real_servers
-def test_many_orders_at_once_get_a_box_each(locker: Harness) -> None:
+def test_concurrent_orders_get_a_box_each(locker: Harness) -> None:
     location = locations(locker)[0]
     count = location["free_boxes"]
 
     def deliver(number: int) -> None:
-        locker.deliver("customer.buying_order.paid.v1", paid(location["id"], number))
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], number))
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(deliver, range(count)))
@@ -225,28 +224,28 @@ def test_many_orders_at_once_get_a_box_each(locker: Harness) -> None:
     assert locations(locker)[0]["free_boxes"] == 0
 
 
-def test_a_manager_takes_a_box_out_of_service_and_back(locker: Harness) -> None:
-    ask = locker.as_user("manager", "locker:boxes:read locker:boxes:write", "internal")
-    box = ask("GET", "/locker/v1/boxes", params={"state": "free", "limit": 1}).json()["items"][0]
+def test_a_manager_takes_a_box_out_of_service_and_puts_it_back(locker: Harness) -> None:
+    client = locker.as_user("manager", "locker:boxes:read locker:boxes:write", "internal")
+    box = client("GET", "/locker/v1/boxes", params={"state": "free", "limit": 1}).json()["items"][0]
     path = f"/locker/v1/boxes/{box['id']}"
-    assert ask("PATCH", path, json={"state": "out_of_service"}).status_code == 422
-    assert ask("PATCH", path, json={"state": "out_of_service", "reason": "  "}).status_code == 400
-    out = ask("PATCH", path, json={"state": "out_of_service", "reason": "The door jams"}).json()
+    assert client("PATCH", path, json={"state": "out_of_service"}).status_code == 422
+    assert client("PATCH", path, json={"state": "out_of_service", "reason": "  "}).status_code == 400
+    out = client("PATCH", path, json={"state": "out_of_service", "reason": "The door jams"}).json()
     assert (out["state"], out["out_of_service_reason"]) == ("out_of_service", "The door jams")
-    assert ask("PATCH", path, json={"state": "free"}).json()["state"] == "free"
-    assert ask("PATCH", path, json={"state": "free"}).status_code == 409
-    told = locker.published("locker.audit.recorded.v1")
-    assert [(entry["action"], entry["target"]) for entry in told] == [("update_box", box["id"])] * 2
-    assert told[0]["before"] == told[1]["after"] == {"state": "free", "reason": None}
-    assert told[0]["after"] == told[1]["before"] == {"state": "out_of_service", "reason": "The door jams"}
-    assert ask("PATCH", f"/locker/v1/boxes/box_{'0' * 32}", json={"state": "free"}).status_code == 404
+    assert client("PATCH", path, json={"state": "free"}).json()["state"] == "free"
+    assert client("PATCH", path, json={"state": "free"}).status_code == 409
+    audited = locker.published("locker.audit.recorded.v1")
+    assert [(entry["action"], entry["target"]) for entry in audited] == [("update_box", box["id"])] * 2
+    assert audited[0]["before"] == audited[1]["after"] == {"state": "free", "reason": None}
+    assert audited[0]["after"] == audited[1]["before"] == {"state": "out_of_service", "reason": "The door jams"}
+    assert client("PATCH", f"/locker/v1/boxes/box_{'0' * 32}", json={"state": "free"}).status_code == 404
 
 
-def test_a_held_box_is_not_taken_out_of_service(locker: Harness) -> None:
+def test_a_held_box_cannot_be_taken_out_of_service(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work():
         box = deliveries.hold_for_package(f"bor_{7:032x}", location["id"])
     assert box is not None
-    ask = locker.as_user("manager", "locker:boxes:write", "internal")
-    answer = ask("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})
-    assert answer.status_code == 409
+    client = locker.as_user("manager", "locker:boxes:write", "internal")
+    response = client("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})
+    assert response.status_code == 409
