@@ -8,15 +8,19 @@ from sqlalchemy import select
 
 from libs.chassis.consistency import Check, Knowledge, add_checks, stuck_before
 from libs.chassis.db import session
+from libs.chassis.event_types import BuyingOrderStateChanged
 from libs.chassis.events import Event
 from libs.chassis.service_client import peer
 from services.admin.packages import packages
 from services.admin.recycling import handovers
+from services.admin.recycling.events import publish_handover
 from services.admin.registry import registry
 from services.admin.returns import contacts
+from services.admin.returns.events import publish_return_contact
 from services.admin.returns.tables import BuyingReturn
-from services.admin.work import stops, work_orders
+from services.admin.work import stops
 from services.admin.work.events import stop_cancelled_buying_order
+from services.admin.work.publishers import publish_state, publish_stop
 from services.admin.work.rules import UNFINISHED_STATES
 from services.admin.work.tables import IncludedOrder, WorkOrder
 
@@ -38,8 +42,8 @@ def find_unfinished_buying_orders(after: str, limit: int) -> Sequence[str]:
     return session().scalars(unfinished.distinct().order_by(IncludedOrder.order_id).limit(limit)).all()
 
 
-def _is_cancellation(event: Event) -> bool:
-    return bool(event.data["state"] == "cancelled")
+def _is_cancellation(event: Event[BuyingOrderStateChanged]) -> bool:
+    return event.data["state"] == "cancelled"
 
 
 @registry.describes("dor", "rdo", "bor", "rbo")
@@ -49,22 +53,22 @@ def describe_work(order_id: str) -> Knowledge:
     ids = [order.work_order_id for order in included if order.removed_at is None]
     current = select(WorkOrder).where(WorkOrder.id.in_(ids)).order_by(WorkOrder.created_at, WorkOrder.id)
     for work_order in session().scalars(current):
-        work_orders.publish_state(work_order, None, only_order=order_id)
+        publish_state(work_order, None, only_order=order_id)
     _publish_decisions(order_id)
-    is_stopped = order_id.startswith("bor_") and stops.is_stopped(order_id)
-    if is_stopped:
-        stops.publish_stop(order_id)
-    return Knowledge.KNOWN if included or is_stopped else Knowledge.UNKNOWN
+    stopped = stops.find(order_id) if order_id.startswith("bor_") else None
+    if stopped is not None:
+        publish_stop(stopped)
+    return Knowledge.KNOWN if included or stopped else Knowledge.UNKNOWN
 
 
 def _publish_decisions(order_id: str) -> None:
     """Publish what was agreed on bad clothes of a return, and that an order left for a factory."""
     contact, buying_return = contacts.find(order_id), session().get(BuyingReturn, order_id)
     if contact is not None and buying_return is not None:
-        contacts.publish(contact, buying_return)
+        publish_return_contact(contact, buying_return, contacts.whole_refund(contact, buying_return))
     package = packages.find_by_order(order_id)
     if package is not None and package.handover_id is not None:
-        handovers.publish(handovers.get(package.handover_id), [order_id])
+        publish_handover(handovers.get(package.handover_id), [order_id])
 
 
 add_checks(

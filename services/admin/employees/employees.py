@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from libs.chassis import audit
 from libs.chassis.db import session
+from libs.chassis.event_types import StaffChanged
 from libs.chassis.problems import NotFound
 from services.admin.employees.rules import can_do
 from services.admin.employees.tables import Employee
@@ -16,17 +17,15 @@ from services.admin.work.rules import ACTIVE_STATES, KINDS
 from services.admin.work.tables import WorkOrder
 
 
-def update_from_auth(
-    user_id: str, *, full_name: str, roles: Sequence[str], state: str, event_at: datetime
-) -> Employee | None:
+def update_from_auth(data: StaffChanged, event_at: datetime) -> Employee | None:
     """Store what auth published about an internal user; None when a newer event was applied before."""
-    employee = session().get(Employee, user_id, with_for_update=True)
+    employee = session().get(Employee, data["user_id"], with_for_update=True)
     if employee is None:
-        employee = Employee(id=user_id, areas=[], kinds=None)
+        employee = Employee(id=data["user_id"], areas=[], kinds=None)
         session().add(employee)
     elif event_at < employee.last_event_at:
         return None
-    employee.full_name, employee.roles, employee.state = full_name, list(roles), state
+    employee.full_name, employee.roles, employee.state = data["full_name"], data["roles"], data["state"]
     employee.last_event_at = event_at
     session().flush()
     return employee

@@ -10,9 +10,9 @@ from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from services.admin.packages.tables import Package
+from services.admin.recycling.events import publish_handover
 from services.admin.recycling.rules import require_recyclable
 from services.admin.recycling.tables import Factory, Handover
-from services.admin.registry import registry
 
 
 class FactoryClosed(Conflict):
@@ -45,7 +45,7 @@ def record(handover_id: str, factory_id: str, package_ids: Sequence[str], note: 
     handover.packages = packages
     session().flush()
     order_ids = [package.order_id for package in packages]
-    publish(handover, order_ids)
+    publish_handover(handover, order_ids)
     audit.record("record_handover", handover.id, after={"factory": factory.id, "orders": order_ids})
     return handover
 
@@ -81,15 +81,3 @@ def _lock_recyclable(package_ids: Sequence[str]) -> list[Package]:
 
 def _unknown(pointer: str, detail: str) -> UnknownInHandover:
     return UnknownInHandover(detail, errors=[{"pointer": pointer, "detail": detail}])
-
-
-def publish(handover: Handover, order_ids: Sequence[str]) -> None:
-    """Publish that these of its orders have left for a factory."""
-    data = {
-        "handover_id": handover.id,
-        "factory_id": handover.factory_id,
-        "factory_name": handover.factory_name,
-        "order_ids": list(order_ids),
-        "at": clock.rfc3339(handover.created_at),
-    }
-    registry.publish("admin.handover.recorded.v1", subject=handover.id, data=data)

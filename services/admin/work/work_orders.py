@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import select
 
@@ -17,7 +16,7 @@ from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound
 from libs.chassis.state_machine import IllegalTransition
-from services.admin.registry import registry
+from services.admin.work.publishers import publish_state
 from services.admin.work.rules import LIFECYCLE, require_own
 from services.admin.work.tables import IncludedOrder, Location, WorkOrder
 
@@ -139,36 +138,3 @@ def work_location(location_id: str, location_name: str | None = None) -> WorkLoc
     if location is None:
         return WorkLocation(location_id, location_name)
     return WorkLocation(location_id, location_name or location.name, location.area, location.deliveryman_id)
-
-
-def publish_state(work_order: WorkOrder, previous: str | None, *, only_order: str | None = None) -> None:
-    """Publish the state of a work order, with its orders or only one of them."""
-    orders = work_order.remaining_orders or work_order.orders
-    if only_order is not None:
-        orders = [order for order in work_order.orders if order.order_id == only_order]
-    data = {
-        "work_order_id": work_order.id,
-        "kind": work_order.kind,
-        "state": work_order.state,
-        "previous_state": previous,
-        "assignee_id": work_order.assignee_id,
-        "location_id": work_order.location_id,
-        "location_name": work_order.location_name,
-        "orders": [_event_order(order) for order in orders],
-        "result": work_order.result,
-        "reason": work_order.reason,
-        "at": clock.rfc3339(work_order.changed_at),
-    }
-    registry.publish(
-        "admin.work_order.state_changed.v1", subject=work_order.id, data=data, version=work_order.version
-    )
-
-
-def _event_order(order: IncludedOrder) -> dict[str, Any]:
-    checked = [product for product in order.contents if "result" in product]
-    return {
-        "order_id": order.order_id,
-        "box_id": order.box_id,
-        "tracking_code": order.package.tracking_code if order.package else None,
-        "products": [{name: product[name] for name in ("product_id", "result", "reason")} for product in checked],
-    }
