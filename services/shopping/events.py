@@ -54,12 +54,12 @@ def sell_again_what_was_cancelled(event: Event) -> None:
         sold_products.came_back(data["order_id"], missing, data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
+@registry.handles("customer.buying_return.state_changed.v1")
 def follow_return(event: Event) -> None:
     data, state = event.data, event.data["state"]
     results = _results_of(data)
     good, bad = ([one for one, found in results.items() if found == result] for result in ("good", "bad"))
-    if data.get("is_given_up", False):  # older news has none
+    if data.get("is_force_cancelled", False):  # older news has none
         there = [product_id for product_id in data["product_ids"] if product_id not in bad]
         sold_products.came_back(data["order_id"], there, data["return_id"])
         sold_products.found_bad(data["order_id"], bad)
@@ -76,7 +76,7 @@ def _results_of(data: dict[str, Any]) -> dict[str, str | None]:
     """What the check of each product gave; older news has no items, and tells of the whole by its state."""
     if "items" in data:
         return {item["product_id"]: item["result"] for item in data["items"]}
-    was_checked = not data.get("is_given_up", False)
+    was_checked = not data.get("is_force_cancelled", False)
     return dict.fromkeys(data["product_ids"], WHOLE_RESULTS.get(data["state"]) if was_checked else None)
 
 

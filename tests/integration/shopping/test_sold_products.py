@@ -79,7 +79,7 @@ def test_what_is_not_in_the_warehouse_is_sold_until_staff_have_it(sold: Product,
     for _ in range(2):
         if is_return:
             facts = {"return_id": RETURN, "order_id": ORDER, "product_ids": [sold.id]}
-            tell(events.follow_return, state="refund_decided", is_given_up=True, **facts)
+            tell(events.follow_return, state="refund_decided", is_force_cancelled=True, **facts)
         else:
             facts = {"order_id": ORDER, "product_ids": [], "missing_product_ids": [sold.id]}
             tell(events.sell_again_what_was_cancelled, state="cancelled", reason="not_picked_up", **facts)
@@ -198,7 +198,7 @@ def test_what_is_found_bad_after_its_return_was_given_up_is_recycled(
 ) -> None:
     coat, hat = two_sold
     if before != "unknown":
-        came_back("refund_decided", (coat, None), (hat, None), is_given_up=True)
+        came_back("refund_decided", (coat, None), (hat, None), is_force_cancelled=True)
     if before not in ("known", "unknown"):
         resume(hat)
     if before in ("on sale", "sold again"):
@@ -207,8 +207,8 @@ def test_what_is_found_bad_after_its_return_was_given_up_is_recycled(
     if before == "sold again":
         sell(hat, OTHER)
     for _ in range(2):
-        came_back(state, (coat, "good"), (hat, "bad"), is_given_up=True)
-    came_back("refund_decided", (coat, None), (hat, None), is_given_up=True)  # older news
+        came_back(state, (coat, "good"), (hat, "bad"), is_force_cancelled=True)
+    came_back("refund_decided", (coat, None), (hat, None), is_force_cancelled=True)  # older news
     assert now(hat).state is (ProductState.SOLD if before == "sold again" else ProductState.RECYCLED)
     assert len(outbox("shopping.product.withdrawn.v1")) == (before == "on sale")
     assert resume(coat).state is ProductState.DRAFT
