@@ -48,7 +48,7 @@ class Stores:
 
     def products(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The documents of products, by id."""
-        fields = {"state": 1, "hold": 1, "price": 1, "came_back_with": 1}
+        fields = {"state": 1, "hold": 1, "price": 1, "sale_ended_by": 1}
         found = self._shop["products"].find({"_id": {"$in": list(ids)}}, fields)
         return {document["_id"]: document for document in found}
 
