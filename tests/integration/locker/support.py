@@ -217,7 +217,7 @@ def deliver_donation_return(locker: Harness, return_id: str, site: Site, donor: 
         "location_name": "Rossio",
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_donating_order.state_changed.v1", data)
+    locker.deliver("customer.donation_return.state_changed.v1", data)
 
 
 def deliver_order_paid(locker: Harness, site: Site, order_id: str) -> None:
@@ -269,4 +269,4 @@ def deliver_purchase_return_state(locker: Harness, return_id: str, state: str) -
         "location_name": None,
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_buying_order.state_changed.v1", data)
+    locker.deliver("customer.buying_return.state_changed.v1", data)
