@@ -185,8 +185,8 @@ class People:
         """A piece that is back is resumed, priced and published; one that is on sale gets another price."""
         found = self._stores.products(self.products)
         drafts = [name for name, one in found.items() if one["state"] in ("draft", "priced")]
-        back = [name for name, one in found.items() if one["state"] == "sold" and one.get("came_back_with")]
-        back = [name for name in back if not self._is_away(found[name]["came_back_with"])]
+        back = [name for name, one in found.items() if one["state"] == "sold" and one.get("sale_ended_by")]
+        back = [name for name in back if not self._is_away(found[name]["sale_ended_by"])]
         if back:
             product_id = self._random.choice(sorted(back))
             self.say(f"the employee resumes {product_id}")
@@ -200,11 +200,11 @@ class People:
             return False
         return True
 
-    def _is_away(self, came_back_with: str) -> bool:
+    def _is_away(self, sale_ended_by: str) -> bool:
         """Whether the clothes are in a box, or in a package that nobody has checked."""
         for order in self.orders.values():
             parcels = {order.id: order.parcel} | {made.id: made.parcel for made in order.returns.values()}
-            parcel = parcels.get(came_back_with)
+            parcel = parcels.get(sale_ended_by)
             if parcel is not None:
                 return parcel.place != "elsewhere"
         return False
