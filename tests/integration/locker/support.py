@@ -201,7 +201,7 @@ def return_made(locker: Harness, return_id: str, place: Place, donor: str = "ine
         "location_name": "Rossio",
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_donating_order.state_changed.v1", data)
+    locker.deliver("customer.donation_return.state_changed.v1", data)
 
 
 def paid(locker: Harness, place: Place, order_id: str) -> None:
@@ -253,7 +253,7 @@ def return_moved(locker: Harness, return_id: str, state: str) -> None:
         "location_name": None,
         "at": clock.rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_buying_order.state_changed.v1", data)
+    locker.deliver("customer.buying_return.state_changed.v1", data)
 
 
 def boxes(place: Place) -> list[str]:

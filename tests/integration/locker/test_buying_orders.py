@@ -172,7 +172,7 @@ def test_a_return_is_put_in_its_box_and_collected_with_donations(empty_locker: H
 
 
 @pytest.mark.parametrize("state", ["cancelled", "expired"])
-def test_a_return_that_is_given_up_frees_its_box(
+def test_a_return_that_is_cancelled_frees_its_box(
     empty_locker: Harness, place: Place, ines: Ask, state: str
 ) -> None:
     return_id, _ = hold(empty_locker, place, order_id=new_id("rbo"))
