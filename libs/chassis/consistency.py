@@ -70,8 +70,8 @@ class Check:
     peer: Callable[[], Peer]
     find: Callable[[str, int], Sequence[str]]
     handlers: Mapping[str, Handler]
-    decides: Callable[[Event], bool] = _always
-    justifies: Callable[[Event], bool] = _never
+    decides: Callable[[Event[Any]], bool] = _always
+    justifies: Callable[[Event[Any]], bool] = _never
     unknown: Callable[[str], None] | None = None
     may_be_unknown: bool = False
     resend: Callable[[str], None] | None = None

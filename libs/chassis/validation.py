@@ -39,7 +39,9 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=FORMATS)
+        # Connexion adds all components to each schema, although every reference is resolved.
+        resolved = {name: value for name, value in schema.items() if name != "components"}
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(resolved), validate_formats=True, formats=FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
 

@@ -50,7 +50,7 @@ ON_THE_WAY = {
     "customer.buying_order.paid.v1",
     "customer.buying_order.pick_up_due.v1",
     "customer.buying_order.placed.v1",
-    "customer.return_buying_order.state_changed.v1",
+    "customer.buying_return.state_changed.v1",
     "locker.box.held.v1",
     "locker.door.used.v1",
     "locker.location.threshold_reached.v1",

@@ -18,8 +18,8 @@ import yaml
 from sqlalchemy import create_engine, update
 
 from libs.chassis import clock
-from services.auth.models import Session
-from services.auth.tokens import ACCESS_PREFIX, hash_of
+from services.auth.sessions.tables import Session
+from services.auth.tokens.opaque import ACCESS_PREFIX, hash_token
 from tests.attacks.gateways import OpenGate
 from tests.security.forgeries import Forger
 from tests.security.matrix import PLACES, SERVICE
@@ -228,7 +228,8 @@ class Town:
         engine = create_engine(self.platform.layout.database_url("auth"))
         ended = {"access_expires_at": clock.now() - timedelta(minutes=1)}
         with engine.begin() as connection:
-            changed = connection.execute(update(Session).where(Session.token_hash == hash_of(token)).values(ended))
+            expire = update(Session).where(Session.token_hash == hash_token(token)).values(ended)
+            changed = connection.execute(expire)
         engine.dispose()
         assert changed.rowcount == 1
 

@@ -162,7 +162,7 @@ def demo(run_dir: Path) -> None:
 @click.option("--location", default="Rossio", show_default=True, help="Which location's boxes.")
 @click.option("--list", "only_list", is_flag=True, help="List the locations instead.")
 def box(run_dir: Path, location: str, only_list: bool) -> None:
-    """Be the box controller of a location: its QR code on the screen, its doors by typed commands."""
+    """Act as the box controller of a location: show its QR code, and open and close its doors by commands."""
     from tools.box_simulator import screen
 
     layout = saved(run_dir)
