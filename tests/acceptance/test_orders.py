@@ -120,7 +120,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
-    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "given_up")
+    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
     assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
 
     def refunded() -> Json | None:

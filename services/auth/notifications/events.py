@@ -15,15 +15,15 @@ from libs.chassis.event_types import (
     BuyingOrderPaid,
     BuyingOrderPickUpDue,
     BuyingOrderStateChanged,
+    BuyingReturnStateChanged,
     CouponIssued,
     DonatingOrderStateChanged,
+    DonationReturnStateChanged,
     FeeDue,
     PaymentVoided,
     PayoutDue,
     PayoutVoided,
     RefundCompleted,
-    ReturnBuyingOrderStateChanged,
-    ReturnDonatingOrderStateChanged,
     WorkOrderStateChanged,
 )
 from libs.chassis.events import Event
@@ -89,10 +89,10 @@ def remind_of_pick_up(event: Event[BuyingOrderPickUpDue]) -> None:
     notify(event.data["buyer_id"], template, f"{template}-{event.data['order_id']}", event.data)
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
-def notify_return_state(event: Event[ReturnBuyingOrderStateChanged]) -> None:
+@registry.handles("customer.buying_return.state_changed.v1")
+def notify_return_state(event: Event[BuyingReturnStateChanged]) -> None:
     data = event.data
-    is_force_cancelled = data["state"] == "refund_decided" and data["is_given_up"]
+    is_force_cancelled = data["state"] == "refund_decided" and data["is_force_cancelled"]
     template = "return-force-cancelled" if is_force_cancelled else RETURN_TEMPLATES.get(data["state"])
     if template is None:
         return
@@ -119,8 +119,8 @@ def notify_donation_state(event: Event[DonatingOrderStateChanged]) -> None:
     notify(data["donor_id"], template, dedupe_id, data)
 
 
-@registry.handles("customer.return_donating_order.state_changed.v1")
-def notify_donation_return_state(event: Event[ReturnDonatingOrderStateChanged]) -> None:
+@registry.handles("customer.donation_return.state_changed.v1")
+def notify_donation_return_state(event: Event[DonationReturnStateChanged]) -> None:
     if template := DONATION_RETURN_TEMPLATES.get(event.data["state"]):
         notify(event.data["donor_id"], template, f"{template}-{event.data['return_id']}", event.data)
 

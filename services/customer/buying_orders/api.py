@@ -111,7 +111,7 @@ def force_cancel_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, 
     if errors:
         raise Unprocessable(errors=errors)
     before = order.state
-    missing = lifecycle.force_cancel(order, "given_up", missing=missing)
+    missing = lifecycle.force_cancel(order, "force_cancelled", missing=missing)
     if order.state != before:
         after = {"state": order.state, "reason": body["reason"], "missing_product_ids": missing}
         audit.record("force_cancel_buying_order", order.id, before={"state": before}, after=after)

@@ -85,8 +85,8 @@ def cancel(order: BuyingOrder) -> None:
 def force_cancel(order: BuyingOrder, reason: str, *, missing: Collection[str]) -> Collection[str]:
     """Cancel an order that cannot go on and refund its buyer; idempotent. IllegalTransition.
 
-    `reason`: `not_picked_up` or `given_up`. `missing`: its products that were reported as not in the warehouse.
-    Returns the products that count as missing.
+    `reason`: `not_picked_up` or `force_cancelled`. `missing`: its products that are reported as not in the
+    warehouse. Returns the products that count as missing.
     """
     if order.state == "cancelled" and order.cancel_reason is not None:
         return missing

@@ -47,7 +47,7 @@ class BuyingOrder(HasTimeline, Base):
     """The deadline for taking it out of its box; None before it is in the box."""
     pick_up_reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_reason: Mapped[str | None] = mapped_column(String(20))
-    """`not_picked_up` or `given_up`; None when its buyer or its payment ended it."""
+    """`not_picked_up` or `force_cancelled`; None when its buyer or its payment ended it."""
     return_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """The end of the return window; None before it is picked up."""
     version: Mapped[int] = mapped_column(Integer, default=1)

@@ -45,7 +45,7 @@ def record_check(return_id: str, result: str, products: Mapping[str, ProductChec
         apply_transition(due, transition)
         if result == "good":
             _end_with_refund(due)
-    elif buying_return is not None and buying_return.is_given_up and not _is_checked(buying_return):
+    elif buying_return is not None and buying_return.is_force_cancelled and not _is_checked(buying_return):
         _record_results(buying_return, result, products)
         publish_new_version(buying_return)
 
@@ -65,10 +65,10 @@ def force_cancel(buying_return: BuyingReturn) -> None:
 
     Idempotent. IllegalTransition.
     """
-    if buying_return.is_given_up:
+    if buying_return.is_force_cancelled:
         return
     LIFECYCLE.apply(buying_return.state, "force_cancel")
-    buying_return.is_given_up, buying_return.refund_amount = True, buying_return.price_amount
+    buying_return.is_force_cancelled, buying_return.refund_amount = True, buying_return.price_amount
     apply_transition(buying_return, "force_cancel")
     _end_with_refund(buying_return)
 

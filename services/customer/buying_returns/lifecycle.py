@@ -135,6 +135,6 @@ def is_sold_for_good(order_id: str, product_id: str) -> bool:
     returned = {
         item.product_id
         for existing in list_by_order(order_id)
-        for item in (existing.items if existing.is_given_up else good_items(existing))
+        for item in (existing.items if existing.is_force_cancelled else good_items(existing))
     }
     return product_id not in returned

@@ -42,7 +42,7 @@ class BuyingReturn(HasTimeline, Base):
     currency: Mapped[str] = mapped_column(String(3))
     refund_amount: Mapped[int | None] = mapped_column(BigInteger)
     """What the buyer gets back in all; None until it is decided."""
-    is_given_up: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_force_cancelled: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether it ended without a check of the clothes; they may be found and checked later."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)

@@ -15,14 +15,14 @@ def resell_cancelled_order(event: Event) -> None:
         buyer_returns.end_sale(data["order_id"], data["missing_product_ids"], data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
+@registry.handles("customer.buying_return.state_changed.v1")
 def apply_return(event: Event) -> None:
     data, state = event.data, event.data["state"]
     order_id, return_id = data["order_id"], data["return_id"]
     good, bad = (
         [item["product_id"] for item in data["items"] if item["result"] == result] for result in ("good", "bad")
     )
-    if data["is_given_up"]:
+    if data["is_force_cancelled"]:
         others = [product_id for product_id in data["product_ids"] if product_id not in bad]
         buyer_returns.end_sale(order_id, others, return_id)
         buyer_returns.recycle_bad(order_id, bad)

@@ -72,11 +72,11 @@ def return_state_changed(buyer_id: str, state: str, refund: int | None = None, *
         "previous_state": "created",
         "price": price,
         "refund": None if refund is None else {"amount": refund, "currency": "EUR"},
-        "is_given_up": False,
+        "is_force_cancelled": False,
         "location_name": "Rossio",
         "items": [item],
     }
-    return example_data("customer.return_buying_order.state_changed.v1") | data | changes
+    return example_data("customer.buying_return.state_changed.v1") | data | changes
 
 
 def test_a_paid_order_sends_one_receipt_to_the_account_and_by_mail(verified: People) -> None:
@@ -180,7 +180,7 @@ def test_a_buyer_is_notified_of_the_refund_decided_after_a_bad_check(
 ) -> None:
     [buyer_id] = verified.ids()
     data = return_state_changed(buyer_id, "refund_decided", amount)
-    verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
+    verified.auth.deliver("customer.buying_return.state_changed.v1", data)
     [mail] = [mail for mail in verified.mails() if "return" in mail.subject]
     assert text in mail.text
 
@@ -195,7 +195,7 @@ def test_a_buyer_is_notified_which_items_are_bad_and_of_the_refund_for_the_other
     ]
     for state, refund in (("checked_bad", None), ("refund_decided", 5900)):
         data = return_state_changed(buyer_id, state, refund, items=items)
-        verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
+        verified.auth.deliver("customer.buying_return.state_changed.v1", data)
     told = {mail.subject: mail.text for mail in verified.mails()}
     checked = told["We found damage on your return"]
     assert (
@@ -241,11 +241,11 @@ def test_a_donor_is_notified_once_of_each_state_of_a_donation(people: People, st
 @pytest.mark.parametrize("state", sorted(events.DONATION_RETURN_TEMPLATES))
 def test_a_donor_is_notified_of_each_state_of_a_return(people: People, state: str) -> None:
     demo.load()
-    data = example_data("customer.return_donating_order.state_changed.v1") | {
+    data = example_data("customer.donation_return.state_changed.v1") | {
         "donor_id": demo.user_id("donor@reclothes.example"),
         "state": state,
     }
-    people.auth.deliver("customer.return_donating_order.state_changed.v1", data)
+    people.auth.deliver("customer.donation_return.state_changed.v1", data)
     [mail] = people.mails()
     assert "Rossio" in mail.text
 
@@ -294,7 +294,7 @@ def test_a_buyer_is_notified_once_of_each_state(verified: People) -> None:
         for state in ("packing", "packed", "shipping", "in_box", "picked_up", "completed"):
             deliver("customer.buying_order.state_changed.v1", order_state_changed(buyer_id, state))
         for state in ("created", "in_box", "collected", "checked_bad", "refund_decided"):
-            deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, state))
+            deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, state))
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [item["template"] for item in reversed(listed)] == [
@@ -319,8 +319,8 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     other = "bor_" + "8" * 32
     unpaid = order_state_changed(buyer_id, "cancelled", previous_state="placed", payment_id=None, order_id=other)
     deliver("customer.buying_order.state_changed.v1", unpaid)
-    deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
-    deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, "expired"))
+    deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
+    deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "expired"))
     refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
     refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
     for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
@@ -345,11 +345,11 @@ def test_a_buyer_is_notified_of_the_pick_up_deadline_and_of_the_reason_for_cance
         waits = order_state_changed(buyer_id, "in_box", pick_up_until=due["pick_up_until"])
         deliver("customer.buying_order.state_changed.v1", waits)
         deliver("customer.buying_order.pick_up_due.v1", due)
-        for number, reason in enumerate(("not_picked_up", "given_up")):
+        for number, reason in enumerate(("not_picked_up", "force_cancelled")):
             ended = order_state_changed(buyer_id, "cancelled", reason=reason, order_id=f"bor_{number:032x}")
             deliver("customer.buying_order.state_changed.v1", ended)
-        lost = return_state_changed(buyer_id, "refund_decided", 4900, is_given_up=True)
-        deliver("customer.return_buying_order.state_changed.v1", lost)
+        lost = return_state_changed(buyer_id, "refund_decided", 4900, is_force_cancelled=True)
+        deliver("customer.buying_return.state_changed.v1", lost)
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [
