@@ -21,7 +21,6 @@ DRAIN_SECONDS = 240.0  # a message that failed often is redelivered after minute
 READS = 3  # the state may change between two requests: a violation is one that every read finds
 SOLD_STATES = {"paid", "packing", "packed", "shipping", "in_box", "picked_up", "completed"}
 NOT_RETURNED_STATES = {"created", "cancelled", "expired"}
-TAKEN = {"captured", "refunding", "refunded"}
 PRODUCT_STATES = {"draft", "priced", "published", "held", "sold", "recycled"}
 
 
