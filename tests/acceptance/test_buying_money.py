@@ -128,7 +128,7 @@ def test_a_payout_is_due_after_the_return_window_and_void_when_the_product_is_re
     purchase_return = buyer.return_purchase(order["id"], site.location_id)
     site.record_check(site.collect_return(buyer, purchase_return), "good")
     wait_for_payout("void")
-    assert "€19.60 is not paid out" in donor.told("payout-void", donation["id"])["text"]
+    assert "€19.60 will not be paid out" in donor.told("payout-voided", donation["id"])["text"]
 
 
 def test_only_a_manager_lists_payment_discrepancies(buyer: Customer, manager: Staff, employee: Staff) -> None:

@@ -239,7 +239,7 @@ def test_bad_clothes_are_recycled_and_the_donor_gets_a_coupon(donor: Customer, s
     assert problem == "not-for-recycling"
     donor.donation_in_state(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
-    assert donor.told("coupon-given")
+    assert donor.told("coupon-issued")
     query = {"limit": 100}
     [monitored] = [
         found
@@ -347,7 +347,7 @@ def test_a_donation_is_returned_to_its_donor(donor: Customer, new_customer: Cust
     site.empty_box(donor, donation_return["id"])
     donor.return_in_state(donation_return["id"], "returned")
     assert donor.donation_in_state(order["id"], "returned")
-    assert donor.told("donation-return-taken-out")
+    assert donor.told("donation-return-picked-up")
     wait_for("the rewards to be reversed", lambda: True if sum(donor.coins().values()) == 0 else None)
     balance = donor.call("GET", "/billing/v1/coins").json()
     assert (balance["balance"], balance["debt"]) == (0, 0)

@@ -25,7 +25,7 @@ from tests.support.disturber import Disturber
 from tests.support.platform import RunningPlatform
 from tests.support.stores import Stores
 from tools.demo.people import Actor, Customer, Mailbox, Staff, idempotency_key, verification_token, wait_for
-from tools.local_platform.layout import SERVICES
+from tools.project import SERVICES
 
 SEED = int(os.environ.get("WALK_SEED") or 8)
 STEPS = int(os.environ.get("WALK_STEPS") or 200)
