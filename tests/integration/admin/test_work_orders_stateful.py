@@ -1,4 +1,4 @@
-"""Stateful test of work orders: staff scan, fail and finish, are hired and removed, and donors cancel, in any order."""
+"""Stateful test of work orders: staff scan, fail and finish, come and go, and donors cancel, in any order."""
 
 from __future__ import annotations
 
