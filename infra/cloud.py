@@ -1,4 +1,4 @@
-"""Everything that stands in the networks or before them: one environment's stacks beside those of the network."""
+"""All stacks of one environment except those of the network."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 
 
 class SettingsError(ValueError):
-    """A settings file says something that cannot be; the message names file and field."""
+    """A settings file is invalid; the message names file and field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ def load(name: str) -> Environment:
 
 
 def parse(name: str, fields: Mapping[str, Any]) -> Environment:
-    """An environment from the fields of its file; KeyError and ValueError say what is wrong."""
+    """An environment from the fields of its file; KeyError or ValueError name what is wrong."""
     first_zone, second_zone = fields["zones"]
     found = Environment(
         name=name,

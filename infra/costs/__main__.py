@@ -1,4 +1,4 @@
-"""`python -m infra.costs`: writes docs/costs.md from the templates; `--check` only says whether it is current."""
+"""`python -m infra.costs`: writes docs/costs.md from the templates; `--check` only tests whether it is current."""
 
 # ruff: noqa: T201 a command prints
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 2
     if checking and PAGE.read_text() != wanted:
-        print(f"{PAGE} is not current; `make infra-costs` writes it anew", file=sys.stderr)
+        print(f"{PAGE} is not current; `make infra-costs` regenerates it", file=sys.stderr)
         return 1
     if not checking:
         PAGE.write_text(wanted)

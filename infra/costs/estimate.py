@@ -1,4 +1,4 @@
-"""What an environment costs in a month: counted in its templates, at prices.yaml, used as usage.yaml says."""
+"""The monthly cost of an environment: resources of its templates, prices.yaml and the usage in usage.yaml."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from infra.environment import SERVICES
 
 FOLDER = Path(__file__).parent
 KOPS = FOLDER.parents[0] / "kops" / "environments"
-# As tools/release/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
+# As tools/deployment/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
 MACHINE_GIGABYTES, ETCD_GIGABYTES = 40, 2 * 20
 Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One sum: so many of something at a price (US dollars a month)."""
+    """One line of the estimate: a quantity at a unit price (US dollars a month)."""
 
     part: str
     what: str
@@ -155,7 +155,7 @@ RULES = (
     _each("operations", "dashboards", "AWS::CloudWatch::Dashboard", monthly, "dashboard"),
     _each("operations", "numbers from logs", "AWS::Logs::MetricFilter", monthly, "own_metric"),
 )
-# What people call the things that are paid for by use.
+# Display names of what is billed by usage.
 USED = {
     "million_gateway_requests": ("edge", "million requests of the gateways"),
     "million_firewall_requests": ("edge", "million requests seen by the web ACL"),

@@ -19,7 +19,7 @@ from constructs import Construct
 from infra.data.secrets import UserSecret
 from infra.names import group_id, logical, subnet_ids
 from infra.network.service_network import ServiceNetwork
-from infra.retention import kept
+from infra.retention import retention_days
 
 PORT = 6379
 # What a client of the services may say in any case; nothing that reads or changes the server.
@@ -68,7 +68,7 @@ class Cache(Construct):
             self,
             "Log",
             log_group_name=f"/aws/elasticache/{self.name}",
-            retention=kept(log_days),
+            retention=retention_days(log_days),
             encryption_key=key,
         )
         self.group = self._replication_group(network, size, key, log.log_group_name)

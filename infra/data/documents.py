@@ -14,7 +14,7 @@ from constructs import Construct
 from infra.data.secrets import UserSecret
 from infra.names import group_id, subnet_ids
 from infra.network.service_network import ServiceNetwork
-from infra.retention import kept
+from infra.retention import retention_days
 
 PORT = 27017
 
@@ -49,7 +49,11 @@ class DocumentDatabase(Construct):
         for kind in ("audit", "profiler"):
             name = f"/aws/docdb/{self.name}/{kind}"
             logs.LogGroup(
-                self, f"{kind.capitalize()}Log", log_group_name=name, retention=kept(log_days), encryption_key=key
+                self,
+                f"{kind.capitalize()}Log",
+                log_group_name=name,
+                retention=retention_days(log_days),
+                encryption_key=key,
             )
         self.master = UserSecret(
             self,

@@ -14,7 +14,7 @@ from constructs import Construct
 from infra.data.secrets import UserSecret
 from infra.names import group_id, subnet_ids
 from infra.network.service_network import ServiceNetwork
-from infra.retention import kept
+from infra.retention import retention_days
 
 ENGINE_VERSION = "8.4.7"
 FAMILY = "mysql8.4"
@@ -149,7 +149,7 @@ class RelationalDatabase(Construct):
                 self,
                 f"{kind.capitalize()}Log",
                 log_group_name=f"/aws/rds/instance/{self.name}/{kind}",
-                retention=kept(days),
+                retention=retention_days(days),
                 encryption_key=key,
             )
 

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.names import group_id, subnet_ids
 from infra.network.service_network import ServiceNetwork
-from infra.retention import kept
+from infra.retention import retention_days
 
 CODE = Path(__file__).resolve().parents[2] / "tools" / "gateway" / "amazon" / "authorizer.py"
 RUNTIME = "python3.14"
@@ -39,7 +39,11 @@ class Authorizer(Construct):
     ) -> None:
         super().__init__(scope, id_)
         log = logs.LogGroup(
-            self, "Log", log_group_name=f"/aws/lambda/{name}", retention=kept(log_days), encryption_key=log_key
+            self,
+            "Log",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=retention_days(log_days),
+            encryption_key=log_key,
         )
         role = iam.Role(self, "ExecutionRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log.grant_write(role)

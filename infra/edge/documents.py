@@ -14,7 +14,7 @@ _PLACEHOLDER = re.compile(r"\$\{([A-Za-z:]+)\}")
 
 @dataclass(frozen=True)
 class GatewayInputs:
-    """What the project says of one gateway: the document, and the settings of its stage."""
+    """The import document of one gateway, and the settings of its stage."""
 
     name: str
     text: str

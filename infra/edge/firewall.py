@@ -1,4 +1,4 @@
-"""The web ACL before the external gateway: Amazon's rule groups, address lists, and what the stage settings say.
+"""The web ACL in front of the external gateway: Amazon's rule groups, address lists and the stage's limits.
 
 Rates and body lengths are those of `gateway-config/external.yaml`; `infra/inputs.py` wrote them down by operation.
 """
@@ -16,7 +16,7 @@ from constructs import Construct
 
 from infra.edge.patterns import longer_than, paths_pattern
 from infra.names import logical
-from infra.retention import kept
+from infra.retention import retention_days
 
 Rule = waf.CfnWebACL.RuleProperty
 Statement = waf.CfnWebACL.StatementProperty
@@ -39,7 +39,7 @@ MANAGED: Sequence[tuple[str, Mapping[str, str]]] = (
 
 
 class Firewall(Construct):
-    """A web ACL and its log, in which no token stands."""
+    """A web ACL and its log, which contains no token."""
 
     def __init__(
         self,
@@ -98,7 +98,11 @@ class Firewall(Construct):
 
     def _log(self, days: int, key: kms.IKey) -> None:
         group = logs.LogGroup(
-            self, "Log", log_group_name=f"aws-waf-logs-{self.name}", retention=kept(days), encryption_key=key
+            self,
+            "Log",
+            log_group_name=f"aws-waf-logs-{self.name}",
+            retention=retention_days(days),
+            encryption_key=key,
         )
         arn = Stack.of(self).format_arn(service="logs", resource=f"log-group:{group.log_group_name}")
         waf.CfnLoggingConfiguration(
@@ -114,7 +118,7 @@ class Firewall(Construct):
 
 
 def rate_of(rate: Mapping[str, Any], stage: Mapping[str, Any]) -> Statement:
-    """One address may ask so often in five minutes for the operations of one throttle class."""
+    """The rate limit of one throttle class: requests per address in five minutes."""
     asked_for = [
         (operation["httpMethod"], operation["resourcePath"])
         for operation in stage["methodSettings"]
@@ -153,7 +157,7 @@ def _body_longer_than(most: int) -> Statement:
 
 
 def _operation_in(operations: Sequence[tuple[str, str]]) -> Statement:
-    """Whether one of these (method, path) is asked for."""
+    """Whether the request is one of these (method, path)."""
     paths: dict[str, list[str]] = {}
     for method, path in operations:
         paths.setdefault(method, []).append(path)

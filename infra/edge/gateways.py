@@ -24,7 +24,7 @@ from infra.edge.proofs import GatewayProofs
 from infra.keys import key_of_logs
 from infra.network.data_flow import AUTHORIZER_OWNER
 from infra.network.service_network import ServiceNetwork
-from infra.retention import kept
+from infra.retention import retention_days
 
 # One line a request; no header, no query: tokens and names stand there.
 ACCESS_LOG_FORMAT = {
@@ -46,7 +46,7 @@ PLAN_REQUESTS_A_DAY = 100_000
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """What one environment says of its gateways: which proof they show, and how much they are given."""
+    """The settings of an environment for its gateways: their proof header and their limits."""
 
     proof: str
     authorizer_concurrency: int
@@ -132,7 +132,7 @@ class GatewayStack(Stack):
             self,
             "AccessLog",
             log_group_name=f"/reclothes/gateways/{self.name}",
-            retention=kept(log_days),
+            retention=retention_days(log_days),
             encryption_key=self._log_key,
         )
         self.authorizer_failures = self._count_failures(log)
@@ -155,7 +155,7 @@ class GatewayStack(Stack):
         )
 
     def _count_failures(self, log: logs.LogGroup) -> cloudwatch.Metric:
-        """How often auth could not be asked. (Lambda counts every refused token as an error of the function.)"""
+        """How often auth could not be called. (Lambda counts every refused token as an error of the function.)"""
         logs.CfnMetricFilter(
             self,
             "AuthorizerFailures",

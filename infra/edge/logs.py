@@ -9,7 +9,7 @@ from constructs import Construct
 
 
 def log_bucket(scope: Construct, id_: str, name: str, *, days: int, by_acl: bool = False) -> s3.Bucket:
-    """A closed bucket for access logs, emptied after so many days; `by_acl` for a writer that needs an ACL."""
+    """A private bucket for access logs that expire after `days`; `by_acl` for a writer that needs an ACL."""
     bucket = s3.Bucket(
         scope,
         id_,

@@ -1,4 +1,4 @@
-"""The public zone of an environment and the certificates of what stands in it."""
+"""The public zone of an environment and the certificates of its hosts."""
 
 from __future__ import annotations
 

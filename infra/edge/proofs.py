@@ -60,7 +60,7 @@ class GatewayProofs(Construct):
         }
 
     def value(self, gateway: str, version: str) -> str:
-        """A reference that CloudFormation resolves by itself."""
+        """A dynamic reference that CloudFormation resolves."""
         return f"{{{{resolve:secretsmanager:{self._secrets[gateway, version].ref}:SecretString:proof}}}}"
 
     def values(self, gateway: str) -> list[str]:

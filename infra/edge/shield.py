@@ -14,9 +14,9 @@ from infra.names import logical
 
 
 class ShieldStack(Stack):
-    """Made only where the settings say `shield_advanced`: it binds the account to a subscription for a year.
+    """Created only where the settings have `shield_advanced`: it commits the account to a subscription for a year.
 
-    The subscription itself is bought by hand. Shield has none for an API Gateway; the web ACL stands there.
+    The subscription itself is bought by hand. Shield does not protect an API Gateway; the web ACL does.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ class SitesStack(Stack):
             remove_headers=["Server"],
         )
         errors = []
-        if site.is_application:  # an address inside the application is answered by its one page
+        if site.is_application:  # every path of the application gets its single page
             errors = [
                 cloudfront.ErrorResponse(
                     http_status=403,

@@ -1,4 +1,4 @@
-"""Topics, queues and subscriptions, as the services' own event declarations say (see `infra/inputs.py`).
+"""Topics, queues and subscriptions, from the services' own event declarations (see `infra/inputs.py`).
 
 The local platform makes the same by `libs/chassis/topology.py`; `infra/tests/test_messaging.py` compares the two.
 """
@@ -41,7 +41,7 @@ class MessagingStack(Stack):
             description="Encrypts topics and queues",
             enable_key_rotation=True,
         )
-        # SNS writes into encrypted queues by itself (SNS developer guide, "Enabling server-side encryption").
+        # SNS writes to encrypted queues directly (SNS developer guide, "Enabling server-side encryption").
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("sns.amazonaws.com")],

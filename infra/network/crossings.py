@@ -1,7 +1,7 @@
 """What crosses from one subnet into another for each flow of the design: what access lists have to let through.
 
 An access list is stateless. So each crossing needs four entries: out of the first subnet, into the second one, and
-the answer's way back to the ports that the caller may have taken.
+the response back to the caller's ephemeral ports.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The designed data flow: who calls whom, on which ports. The networks let through this and nothing else.
 
-`infra/tests/designed_flow.tsv` says the same a second time, by hand; the proof holds the templates against that.
+`infra/tests/designed_flow.tsv` states the same independently, by hand; the proof compares the templates with it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ PEERS: dict[str, tuple[str, ...]] = {
 }
 # Admin's ElastiCache has the copy of the system settings, which all services read.
 SETTINGS_OWNER = "admin"
-# The internal gateway's door stands in this service's network.
+# The endpoint of the internal gateway is in this service's network.
 ENTRY_OWNER = "admin"
-# The gateways' authorizers run here, since they ask auth about every token.
+# The gateways' authorizers run here, since they call auth for every token.
 AUTHORIZER_OWNER = "auth"
 
 # What each service keeps where (infra/data makes the stores).
@@ -41,11 +41,11 @@ STORES: dict[str, tuple[int, ...]] = {
 }
 
 Ports = tuple[int, int]
-# Where a connection's own port lies: Linux takes the first ones by itself, and the cluster translates no addresses;
+# Ephemeral ports: Linux uses the first range, and the cluster translates no addresses;
 # load balancers, NAT gateways, functions and the company's machines may take any unprivileged one.
 NODE_PORTS: Ports = (32768, 60999)
 CLIENT_PORTS: Ports = (1024, 65535)
-# What the nodes of one cluster say to each other: names, the API server, kubelets, pods, the overlay network.
+# Traffic between the nodes of one cluster: names, the API server, kubelets, pods, the overlay network.
 CLUSTER: tuple[tuple[str, Ports], ...] = (
     ("tcp", (DNS, DNS)),
     ("tcp", (HTTPS, HTTPS)),
@@ -53,7 +53,7 @@ CLUSTER: tuple[tuple[str, Ports], ...] = (
     ("udp", (DNS, DNS)),
     ("udp", CLIENT_PORTS),
 )
-# What the door of the internal gateway answers: the gateway itself, and names of the internal zone.
+# What the endpoint of the internal gateway serves: the gateway itself, and names of the internal zone.
 DOOR: tuple[tuple[str, Ports], ...] = (("tcp", (HTTPS, HTTPS)), ("tcp", (DNS, DNS)), ("udp", (DNS, DNS)))
 
 

@@ -21,7 +21,7 @@ from infra.network.flow_logs import encrypted_log_group
 from infra.network.groups import NOTHING, ROLE_TAG, allow, let_in
 from infra.network.service_network import ZONES, ServiceNetwork
 
-# The resolver's address in each subnet, which phones and the company's own resolver are told.
+# The resolver's address in each subnet, which phones and the company's own resolver use.
 RESOLVER_NUMBER = 10
 AMAZON_ASN = 64512
 COMPANY_ASN = 65000
@@ -77,7 +77,7 @@ class EntryStack(Stack):
         return endpoint
 
     def _make_zone(self, networks: Mapping[str, ServiceNetwork]) -> route53.CfnHostedZone:
-        """The zone of the internal names: the networks know it, and who asks the internal resolver."""
+        """The zone of the internal names: visible to the networks and to clients of the internal resolver."""
         return route53.CfnHostedZone(
             self,
             "InternalZone",

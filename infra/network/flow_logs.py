@@ -1,4 +1,4 @@
-"""Flow logs: who talked to whom, and what was refused, encrypted and kept for a while."""
+"""Flow logs: accepted and rejected connections, encrypted and retained for some days."""
 
 from __future__ import annotations
 

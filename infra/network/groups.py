@@ -1,6 +1,6 @@
 """The three security groups of a network. They name each other; ranges stand only where Amazon takes no group.
 
-Groups are stateful: an answer needs no rule. A group of another network can be named in an inbound rule only
+Groups are stateful: a response needs no rule. A group of another network can be named in an inbound rule only
 (Transit Gateway guide, "Security group referencing"), so outbound rules to peers name the peer's tier.
 """
 

@@ -1,7 +1,7 @@
 """Which addresses the tiers of a service network have.
 
 A tier is one block, halved between the two zones, so that a rule about it needs one range and no more. No tier's
-block has another tier as its twin: a range that is one bit too wide is seen to be wrong.
+block has another tier next to it: a range that is one bit too wide is detected.
 """
 
 from __future__ import annotations

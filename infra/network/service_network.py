@@ -1,6 +1,6 @@
 """The network of one service: a VPC of its own with its tiers, their routes, access lists, groups and endpoints.
 
-What lies between two networks is in `transit.py`, what lies between admin's network and the company in `entry.py`.
+Connections between networks are in `transit.py`, those between admin's network and the company in `entry.py`.
 """
 
 from __future__ import annotations

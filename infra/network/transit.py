@@ -1,7 +1,7 @@
 """The Transit Gateway: the only way from one service's network into another's, and only between those that talk.
 
-Each network has a route table of its own there, with static routes to the very tiers it calls or answers, and no
-propagation: what is not written here has no way.
+Each network has its own route table there, with static routes to exactly the tiers that it calls or responds to,
+and no propagation: without an entry here there is no route.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Alarms(Construct):
         self._environment, self._urgent, self._notice = environment, urgent, notice
 
     def ring(self, watch: Watch) -> cloudwatch.Alarm:
-        """An alarm that also says when it is over."""
+        """An alarm that also notifies when it is over."""
         alarm = cloudwatch.Alarm(
             self,
             logical(f"{watch.kind}-{watch.subject}"),
@@ -74,7 +74,7 @@ def metric(
     minutes: int = 5,
     label: str | None = None,
 ) -> cloudwatch.Metric:
-    """A metric over so many minutes."""
+    """A metric over a number of minutes."""
     return cloudwatch.Metric(
         namespace=namespace,
         metric_name=name,

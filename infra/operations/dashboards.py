@@ -14,7 +14,7 @@ from infra.edge.balancer import BalancerStack
 from infra.edge.gateways import GatewayStack
 from infra.messaging.stack import MessagingStack
 from infra.operations.alarm import metric
-from infra.operations.service_logs import SIGNS, ServiceLogsStack
+from infra.operations.service_logs import LOG_EVENTS, ServiceLogsStack
 
 WIDTH = 8  # three graphs a row
 
@@ -60,12 +60,16 @@ def _requests(balancer: BalancerStack) -> list[cloudwatch.IWidget]:
         metric("AWS/ApplicationELB", "TargetResponseTime", whole, statistic=statistic, label=statistic)
         for statistic in ("p50", "p95", "p99")
     ]
-    answers = [
+    responses = [
         metric("AWS/ApplicationELB", f"HTTPCode_Target_{kind}_Count", whole, label=kind)
         for kind in ("2XX", "4XX", "5XX")
     ]
-    asked = metric("AWS/ApplicationELB", "RequestCount", whole, label="requests")
-    return [_graph("Requests", asked), _graph("Answers", *answers), _graph("Seconds to answer", *seconds)]
+    requests = metric("AWS/ApplicationELB", "RequestCount", whole, label="requests")
+    return [
+        _graph("Requests", requests),
+        _graph("Responses", *responses),
+        _graph("Response time, seconds", *seconds),
+    ]
 
 
 def _database(stack: DataStack) -> list[cloudwatch.IWidget]:
@@ -80,7 +84,7 @@ def _database(stack: DataStack) -> list[cloudwatch.IWidget]:
 
 
 def _signs(logs: ServiceLogsStack, service: str) -> cloudwatch.IWidget:
-    return _graph("What the logs say", *(logs.signs[sign, service].with_(label=sign) for sign in SIGNS))
+    return _graph("Log events", *(logs.log_events[event, service].with_(label=event) for event in LOG_EVENTS))
 
 
 def _messages(messaging: MessagingStack, service: str) -> list[cloudwatch.IWidget]:
@@ -98,14 +102,14 @@ def _messages(messaging: MessagingStack, service: str) -> list[cloudwatch.IWidge
 
 def _gateway(stack: GatewayStack) -> list[cloudwatch.IWidget]:
     dimensions = {"ApiName": stack.name, "Stage": stack.stage.stage_name or ""}
-    asked = metric("AWS/ApiGateway", "Count", dimensions, statistic="SampleCount", label="requests")
+    requests = metric("AWS/ApiGateway", "Count", dimensions, statistic="SampleCount", label="requests")
     refused = [metric("AWS/ApiGateway", name, dimensions, label=name) for name in ("4XXError", "5XXError")]
     slow = [
         metric("AWS/ApiGateway", "Latency", dimensions, statistic=statistic, label=statistic)
         for statistic in ("p50", "p95", "p99")
     ]
     graphs = [
-        _graph(f"{stack.gateway}: requests", asked),
+        _graph(f"{stack.gateway}: requests", requests),
         _graph(f"{stack.gateway}: refused and failed", *refused),
         _graph(f"{stack.gateway}: milliseconds", *slow),
     ]

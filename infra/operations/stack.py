@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.operations.alarm import Alarms, Watch
 from infra.operations.people import PeopleStack
 
-# At how much of the budget people are told: spent, or about to be by the end of the month.
+# Percentages of the budget that cause a notification: actual or forecast for the month.
 TOLD_AT = ((50, "ACTUAL"), (80, "ACTUAL"), (100, "ACTUAL"), (100, "FORECASTED"))
 
 
@@ -42,7 +42,7 @@ class BudgetStack(Stack):
         self, scope: Construct, id_: str, *, environment: str, people: PeopleStack, dollars: int, **kwargs: Any
     ) -> None:
         super().__init__(scope, id_, **kwargs)
-        told = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=people.notice.topic_arn)
+        subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=people.notice.topic_arn)
         budgets.CfnBudget(
             self,
             "Month",
@@ -61,7 +61,7 @@ class BudgetStack(Stack):
                         threshold=percent,
                         threshold_type="PERCENTAGE",
                     ),
-                    subscribers=[told],
+                    subscribers=[subscriber],
                 )
                 for percent, kind in TOLD_AT
             ],

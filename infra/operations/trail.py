@@ -17,10 +17,10 @@ from constructs import Construct
 from infra.edge.logs import log_bucket
 from infra.names import logical
 from infra.operations.alarm import Watch, metric
-from infra.retention import kept
+from infra.retention import retention_days
 
 # What a person has to look at: the kinds of alarm, the lines of the trail, and how many are too many.
-SIGNS = (
+PATTERNS = (
     (
         "root-used",
         '{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS '
@@ -67,7 +67,7 @@ class TrailStack(Stack):
             self,
             "Log",
             log_group_name=f"/reclothes/{environment}/trail",
-            retention=kept(log_days),
+            retention=retention_days(log_days),
             encryption_key=key,
         )
         cloudtrail.Trail(
@@ -146,7 +146,7 @@ class TrailStack(Stack):
         )
 
     def _filters(self, group: logs.LogGroup) -> None:
-        for name, pattern, _ in SIGNS:
+        for name, pattern, _ in PATTERNS:
             logs.CfnMetricFilter(
                 self,
                 f"{logical(name)}Filter",
@@ -161,6 +161,6 @@ class TrailStack(Stack):
 
     def watches(self) -> Iterator[Watch]:
         """What the trail rings for."""
-        for name, _, most in SIGNS:
+        for name, _, most in PATTERNS:
             counted: cloudwatch.Metric = metric(self._namespace, name)
             yield Watch(name, "account", counted, most, urgent=name in ("root-used", "trail-changed"))

@@ -23,8 +23,8 @@ ENOUGH_PACKETS = 100_000
 def of_gateway(stack: GatewayStack) -> Iterator[Watch]:
     dimensions = {"ApiName": stack.name, "Stage": stack.stage.stage_name or ""}
     failed = metric("AWS/ApiGateway", "5XXError", dimensions)
-    asked = metric("AWS/ApiGateway", "Count", dimensions, statistic="SampleCount")
-    share = ratio(failed, asked, ENOUGH_REQUESTS, "answers with 5xx, in percent")
+    requests = metric("AWS/ApiGateway", "Count", dimensions, statistic="SampleCount")
+    share = ratio(failed, requests, ENOUGH_REQUESTS, "5xx responses, percent")
     slow = metric("AWS/ApiGateway", "Latency", dimensions, statistic="p99")
     yield Watch("gateway-errors", stack.gateway, share, 2, periods=2, urgent=True)
     yield Watch("gateway-latency", stack.gateway, slow, 2000, periods=3)
@@ -42,8 +42,8 @@ def of_balancer(stack: BalancerStack) -> Iterator[Watch]:
     whole = {"LoadBalancer": stack.load_balancer.attr_load_balancer_full_name}
     targets = whole | {"TargetGroup": stack.targets.attr_target_group_full_name}
     failed = metric("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", whole)
-    asked = metric("AWS/ApplicationELB", "RequestCount", whole)
-    share = ratio(failed, asked, ENOUGH_REQUESTS, "answers with 5xx, in percent")
+    requests = metric("AWS/ApplicationELB", "RequestCount", whole)
+    share = ratio(failed, requests, ENOUGH_REQUESTS, "5xx responses, percent")
     slow = metric("AWS/ApplicationELB", "TargetResponseTime", whole, statistic="p95")
     healthy = metric("AWS/ApplicationELB", "HealthyHostCount", targets, statistic="Minimum", minutes=1)
     refused = metric("AWS/ApplicationELB", "HTTP_Fixed_Response_Count", whole)
@@ -114,7 +114,7 @@ def of_certificates(arns: Mapping[str, str]) -> Iterator[Watch]:
 
 
 def of_network(network: ServiceNetwork) -> Iterator[Watch]:
-    """The ways out: each NAT gateway has so many ports for one destination, and should lose no packet."""
+    """NAT gateways: ports per destination are limited, and no packet should be dropped."""
     for letter, gateway in zip(ZONES, network.nat_gateways, strict=False):
         subject = f"{network.service}-{letter.lower()}"
         dimensions = {"NatGatewayId": gateway.ref}
@@ -136,7 +136,7 @@ def _dropped(dimensions: dict[str, str]) -> cloudwatch.MathExpression:
 
 
 def of_nodes(environment: str, service: str, cluster: str) -> Iterator[Watch]:
-    """The fullest disk of a cluster's machines, as the agent of infra/kops/node-metrics.yaml tells it.
+    """The fullest disk of a cluster's machines, as reported by the agent of infra/kops/node-metrics.yaml.
 
     Kubernetes itself clears away images from 85 % on; what is above that for long does not get less by itself.
     """
@@ -162,9 +162,9 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
         "discrepancies": 0,
         "database-away": 10,
     }
-    for (sign, service), count in stack.signs.items():
-        urgent = sign in ("critical-lines", "database-away")
-        yield Watch(sign, service, count, most[sign], urgent=urgent)
+    for (event, service), count in stack.log_events.items():
+        urgent = event in ("critical-lines", "database-away")
+        yield Watch(event, service, count, most[event], urgent=urgent)
     own = {
         "ledger-faults": 0,
         "provider-away": 10,
@@ -172,5 +172,5 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
         "refused-recipients": 20,
         "no-free-box": 20,
     }
-    for name, count in stack.own_signs.items():
+    for name, count in stack.service_log_events.items():
         yield Watch(name, "platform", count, own[name], urgent=name in ("ledger-faults", "provider-away"))

@@ -1,4 +1,4 @@
-"""What access lists, groups and route tables say about one packet."""
+"""How access lists, groups and route tables treat one packet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from infra.reachability.ports import PortSpace
 
 
 class Filters:
-    """Answers for one port space, kept by the rules themselves, so that many networks can share them."""
+    """Results for one port space, cached by rule, so that many networks can share them."""
 
     def __init__(self, space: PortSpace) -> None:
         self.space = space

@@ -133,7 +133,7 @@ def _worse_endpoints(resource: Resource) -> Iterator[tuple[str, Resource]]:
 
 
 def _propagations(resources: Resources) -> Iterator[Mutant]:
-    """A network that tells a table of the Transit Gateway its whole range."""
+    """A network that propagates its whole range to a table of the Transit Gateway."""
     tables = [one.id for one in resources.values() if one.type == "AWS::EC2::TransitGatewayRouteTable"]
     attachments = [one.id for one in resources.values() if one.type == "AWS::EC2::TransitGatewayAttachment"]
     for table in tables:

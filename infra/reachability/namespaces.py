@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv4Network
 from infra.reachability.network import ANYWHERE, Network, Route, Rule
 from infra.reachability.places import Actor, Place
 
-# Where a namespace finds its neighbour; the neighbour's Ethernet address is set, so nothing is ever asked.
+# Where a namespace finds its neighbour; the neighbour's Ethernet address is set, so no ARP request is ever sent.
 NEIGHBOUR = "169.254.1.1"
 OUTSIDE = ("internet", "s3", "company")
 
@@ -132,7 +132,7 @@ class Topology:
             f"addr add {self._nat_address(subnet)}/32 dev {interface}",
             f"route add default via {NEIGHBOUR} dev {interface} onlink",
         ]
-        # Only what comes from inside is passed on; the answer comes back by the connection that was noted.
+        # Only what comes from inside is passed on; the response is matched to the tracked connection.
         inside = self._network.vpcs[vpc][1]
         space.rules += [
             "add table ip nat",
@@ -261,7 +261,7 @@ class Topology:
         return ["{ " + ", ".join(members) + " }"] if members else []
 
     def build(self) -> None:
-        """Make everything; CalledProcessError says which command did not work."""
+        """Make everything; CalledProcessError names the command that failed."""
         names = [space.name for space in self.spaces.values()]
         _ip_batch([f"netns add {name}" for name in names])
         _ip_batch(
@@ -335,6 +335,6 @@ def _ip_batch(commands: Iterable[str]) -> None:
 
 
 def _run(command: list[str], given: str = "") -> None:
-    answer = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
-    if answer.returncode:
-        raise RuntimeError(f"{' '.join(command[:4])}: {answer.stderr.strip()}")
+    completed = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
+    if completed.returncode:
+        raise RuntimeError(f"{' '.join(command[:4])}: {completed.stderr.strip()}")

@@ -15,12 +15,12 @@ Bounds = tuple[int, int]
 
 
 class PortSpace:
-    """All sets of ports that can be told apart with the bounds of these rules."""
+    """All sets of ports that can be distinguished by the bounds of these rules."""
 
     def __init__(self, ranges: Iterable[Bounds]) -> None:
         cuts = {0, PORTS}
         for low, high in ranges:
-            # One more on each side, so that a rule that is one port too wide can be told from the right one.
+            # One more on each side, so that a rule that is one port too wide differs from the right one.
             cuts |= {cut for cut in (low - 1, low, high + 1, high + 2) if 0 <= cut <= PORTS}
         self._cuts = sorted(cuts)
         self._spans = len(self._cuts) - 1

@@ -1,10 +1,10 @@
 """Runs inside one namespace: listens on all ports of the probe, then tries all its targets at once.
 
-The standard library alone, since it is started once for each namespace. It is told what to do as JSON on standard
-input and answers on standard output: "ready", then the targets that it reached.
+The standard library alone, since it is started once for each namespace. It reads its task as JSON from standard
+input and writes to standard output: "ready", then the targets that it reached.
 """
 
-# ruff: noqa: S104, T201 all addresses of a namespace that has none but its own; answers are printed
+# ruff: noqa: S104, T201 all addresses of a namespace that has none but its own; results are printed
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Target = tuple[str, str, int]
 
 
 def listen(tcp: list[int], udp: list[int]) -> None:
-    """Take connections and answer datagrams until the process ends."""
+    """Accept connections and echo datagrams until the process ends."""
     for port in tcp:
         server = socket.create_server(("0.0.0.0", port), backlog=512)
         threading.Thread(target=_accept, args=(server,), daemon=True).start()
@@ -79,12 +79,12 @@ def _begin(calling: socket.socket, protocol: str, address: str, port: int) -> bo
 
 
 def main() -> None:
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
-    listen(told["tcp"], told["udp"])
+    task: dict[str, Any] = json.loads(sys.stdin.readline())
+    listen(task["tcp"], task["udp"])
     print("ready", flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        found = reach([(one[0], one[1], one[2]) for one in asked["targets"]], asked["seconds"])
+        request = json.loads(line)
+        found = reach([(one[0], one[1], one[2]) for one in request["targets"]], request["seconds"])
         print(json.dumps(found), flush=True)
 
 

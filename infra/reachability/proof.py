@@ -1,7 +1,7 @@
 """Holds the network of the templates against the designed data flow.
 
 Two things are proven. Together: each pair of actors can open exactly the ports that the design gives it, and
-answers come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs
+responses come back. And each layer for itself (routes, access lists, groups): it lets through what the design needs
 of it and nothing more, so that a hole in one is seen though another one is still in front of it.
 """
 
@@ -155,15 +155,15 @@ class Proof:
         if reply is None:
             yield "no way back"
             return
-        answers = self._space.set_of(flow.protocol, flow.caller_ports)
-        for leg, ports in ((way, self._space.set_of(flow.protocol, flow.ports)), (reply, answers)):
+        replies = self._space.set_of(flow.protocol, flow.caller_ports)
+        for leg, ports in ((way, self._space.set_of(flow.protocol, flow.ports)), (reply, replies)):
             for check in leg.checks:
                 # Behind a NAT gateway the internet sees the gateway, which takes any unprivileged port.
                 is_outer = leg is reply and leg.kind == "nat" and check is leg.checks[0]
                 needed = self._space.set_of(flow.protocol, (1024, 65535)) if is_outer else ports
                 self._list_needs[check.access_list, check.outbound, check.far] |= needed
                 if needed & ~self._of_list(check.access_list, check.outbound, check.far):
-                    yield f"{flow.protocol}: {check.access_list} does not let the answer through"
+                    yield f"{flow.protocol}: {check.access_list} does not let the response through"
             for table, place in leg.lookups:
                 self._route_needs[table, place] = self._ways.lookup(table, place)
         for group in source.groups:

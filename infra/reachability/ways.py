@@ -1,4 +1,4 @@
-"""The way of a packet from one place to another: which tables are asked, which access lists it crosses."""
+"""The path of a packet from one place to another: the route tables and access lists on it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Check:
 
 @dataclass
 class Leg:
-    """One direction of a way. `kind` is what it goes by; `lookups` are the tables and what they were asked for."""
+    """One direction of a path; `lookups` are the tables and the addresses looked up in them."""
 
     kind: str = "local"
     checks: list[Check] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Ways:
         return leg if follow(leg, route, source, target) else None
 
     def reply(self, call: Leg, source: Place, target: Place) -> Leg | None:
-        """The way of the answer to a call; it has to be of the same kind, or firewalls would see half of it."""
+        """The path of the response to a call; it has to be of the same kind, or firewalls would see half of it."""
         if call.kind == "nat":
             return self._reply_by_nat(call, source, target)
         if call.kind == "endpoint":
@@ -87,7 +87,7 @@ class Ways:
         return back if back and back.kind == call.kind else None
 
     def _cross(self, leg: Leg, left: str | None, right: str | None, source: Place, target: Place) -> None:
-        """Out of one subnet and into another one; None is the outside, and within a subnet no list is asked."""
+        """Out of one subnet and into another one; None is the outside, and within a subnet no list applies."""
         if left == right:
             return
         for subnet, outbound, far in ((left, True, target), (right, False, source)):

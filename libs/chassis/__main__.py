@@ -79,13 +79,13 @@ def main() -> None:
     elif arguments.command == "relay":
         worker.run(service.events, consume=False, with_relay=True)
     elif arguments.command == "discrepancies":
-        for discrepancy in discrepancies.listed():
+        for discrepancy in discrepancies.list_reported():
             print(json.dumps(discrepancy))  # noqa: T201
     elif arguments.replay:
         count = dead_letters.replay(service.events, None if arguments.replay == "all" else arguments.replay)
         print(f"{count} sent back")  # noqa: T201
     else:
-        for letter in dead_letters.listed(service.events):
+        for letter in dead_letters.list_messages(service.events):
             print(json.dumps(letter))  # noqa: T201
 
 

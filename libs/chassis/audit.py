@@ -8,8 +8,8 @@ from typing import Any
 from libs.chassis import clock, events, logs
 from libs.chassis.security import principal
 
-# Both values and what is around them fit into one event (events.MOST_BYTES).
-MOST_BYTES = 28_000
+# Both values and what is around them fit into one event (events.MAX_BYTES).
+MAX_BYTES = 28_000
 CUT_TO_CHARACTERS = (1_000, 200, 40)
 _recorded: ContextVar[list[str] | None] = ContextVar("audit_recorded", default=None)
 source_address: ContextVar[str] = ContextVar("source_address", default="")
@@ -19,7 +19,7 @@ def record(action: str, target: str, before: Any = None, after: Any = None) -> N
     """Add an entry to the audit trail; it is written if, and only if, the current unit of work commits.
 
     `before` and `after` are JSON values of what changed, without secrets and without personal data. Long texts of
-    one that has more than MOST_BYTES are cut and followed by their length.
+    one that has more than MAX_BYTES are cut and followed by their length.
     """
     from libs.chassis.service import running_service
 
@@ -43,11 +43,11 @@ def record(action: str, target: str, before: Any = None, after: Any = None) -> N
 
 
 def _fitting(value: Any) -> Any:
-    """The value in at most MOST_BYTES of JSON."""
+    """The value in at most MAX_BYTES of JSON."""
     for longest in (None, *CUT_TO_CHARACTERS):
         fitting = value if longest is None else _cut(value, longest)
         size = len(events.as_json(fitting).encode())
-        if size <= MOST_BYTES:
+        if size <= MAX_BYTES:
             return fitting
     return {"omitted_bytes": size}
 

@@ -20,15 +20,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import is_disconnect, unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.service_client import Peer, ServiceProblem, ServiceUnavailable
 
 # Younger states may just be in transit.
 STUCK_AFTER = timedelta(seconds=20)
 SECONDS = 10
 BATCH_SIZE = 50  # the most that the contract accepts in one request
-MOST_SUBJECTS = 500  # of one check in one run; the next run asks about the others first
-MOST_FOUND = 20_000  # of one check in one run; the next run continues after them
+MAX_SUBJECTS = 500  # of one check in one run; the next run asks about the others first
+MAX_FOUND = 20_000  # of one check in one run; the next run continues after them
 
 
 class Knowledge(StrEnum):
@@ -70,8 +70,8 @@ class Check:
     peer: Callable[[], Peer]
     find: Callable[[str, int], Sequence[str]]
     handlers: Mapping[str, Handler]
-    decides: Callable[[Event], bool] = _always
-    justifies: Callable[[Event], bool] = _never
+    decides: Callable[[Event[Any]], bool] = _always
+    justifies: Callable[[Event[Any]], bool] = _never
     unknown: Callable[[str], None] | None = None
     may_be_unknown: bool = False
     resend: Callable[[str], None] | None = None
@@ -98,7 +98,7 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
         except (ServiceUnavailable, ServiceProblem) as error:  # an older release of the peer has no such operation
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
-            logs.get_logger(__name__).error(Sign.CHECK_FAILED, check=check.name, exc_info=error)
+            logs.get_logger(__name__).error(LogEvent.CHECK_FAILED, check=check.name, exc_info=error)
 
 
 @dataclass
@@ -112,10 +112,10 @@ class _Progress:
     def find(self, check: Check) -> None:
         """Look for the subjects after the cursor: new ones are noted as never asked, ended ones are dropped."""
         start, found = self.cursor, set[str]()
-        while len(found) < MOST_FOUND:
-            page = check.find(self.cursor, MOST_SUBJECTS)
+        while len(found) < MAX_FOUND:
+            page = check.find(self.cursor, MAX_SUBJECTS)
             found.update(page)
-            self.cursor = page[-1] if len(page) == MOST_SUBJECTS else ""
+            self.cursor = page[-1] if len(page) == MAX_SUBJECTS else ""
             if not self.cursor:
                 self.is_whole = True
                 break
@@ -127,7 +127,7 @@ class _Progress:
 
     def due(self) -> list[str]:
         """The subjects to ask about in this run: those never asked about, then those asked the longest ago."""
-        return sorted(self.asked_at, key=lambda one: (self.asked_at[one], one))[:MOST_SUBJECTS]
+        return sorted(self.asked_at, key=lambda one: (self.asked_at[one], one))[:MAX_SUBJECTS]
 
     def all_asked_since(self) -> datetime:
         """Since when each subject that is stuck has been asked about."""
@@ -154,7 +154,7 @@ def run(check: Check) -> None:
         for item in _ask(check.peer(), batch):
             _treat(check, item)
         progress.asked_at.update(dict.fromkeys(batch, clock.now()))
-    discrepancies.forget_ended(check.name, before=progress.all_asked_since())
+    discrepancies.delete_ended(check.name, before=progress.all_asked_since())
 
 
 def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
@@ -188,7 +188,9 @@ def _treat(check: Check, item: dict[str, Any]) -> None:
         if type(error) is LookupError:  # the event comes too early for the state
             detail = str(error)
         else:
-            logs.get_logger(__name__).error(Sign.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error)
+            logs.get_logger(__name__).error(
+                LogEvent.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error
+            )
     if detail is not None:
         _note(check, subject, detail)
 
@@ -197,7 +199,7 @@ def _note(check: Check, subject: str, detail: str) -> None:
     """Count the attempt; another worker that counts it at the same moment is no fault of the check."""
     try:
         with unit_of_work():
-            discrepancies.note(check.name, subject, detail)
+            discrepancies.record_attempt(check.name, subject, detail)
     except SQLAlchemyError as error:
         if is_disconnect(error):
             raise
@@ -212,7 +214,7 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
     if knowledge is Knowledge.FAILED:
         return "the peer could not read what it knows of it"
     if knowledge is Knowledge.UNKNOWN:
-        if check.unknown is not None and _is_time_to_act(discrepancies.attempts_of(check.name, subject)):
+        if check.unknown is not None and _is_time_to_act(discrepancies.count_attempts(check.name, subject)):
             check.unknown(subject)
         return None if check.may_be_unknown else "the peer does not know it"
     received = [Event.from_document(document) for document in item["events"]]
@@ -223,7 +225,7 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
         return f"applied {', '.join(event.type for event in deciding)}"
     if check.resend is None or any(map(check.justifies, received)):
         return None
-    if discrepancies.attempts_of(check.name, subject) < discrepancies.REPORT_AFTER_ATTEMPTS:
+    if discrepancies.count_attempts(check.name, subject) < discrepancies.REPORT_AFTER_ATTEMPTS:
         check.resend(subject)
     return "the peer has not acted on it"
 
@@ -241,12 +243,12 @@ def describe_states(registry: EventRegistry, subjects: Sequence[str]) -> dict[st
 def _describe(registry: EventRegistry, subject: str) -> dict[str, Any]:
     describe = registry.descriptions.get(subject.partition("_")[0])
     knowledge = Knowledge.UNKNOWN
-    with events.collected() as documents:
+    with events.collect() as documents:
         try:
             with unit_of_work(reads_only=True):
                 knowledge = describe(subject) if describe is not None else Knowledge.UNKNOWN
         except Exception as error:  # one subject that cannot be described does not block the others
             documents.clear()
             knowledge = Knowledge.FAILED
-            logs.get_logger(__name__).error(Sign.NOT_DESCRIBED, subject=subject, exc_info=error)
+            logs.get_logger(__name__).error(LogEvent.NOT_DESCRIBED, subject=subject, exc_info=error)
     return {"subject": subject, "knowledge": str(knowledge), "events": documents}

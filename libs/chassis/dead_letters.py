@@ -11,12 +11,12 @@ from libs.chassis.events import EventRegistry
 HIDDEN_SECONDS = 60
 
 
-def queues_of(registry: EventRegistry) -> list[str]:
+def queue_names(registry: EventRegistry) -> list[str]:
     """The full names of the service's queues."""
     return list(topology.describe(registry).queues)
 
 
-def bury(queue: str, body: str | bytes) -> None:
+def put(queue: str, body: str | bytes) -> None:
     """Put a message that nothing can be made of among the dead letters of a queue, without more tries."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
     topology.aws("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=text)
@@ -61,10 +61,10 @@ def describe(message: dict[str, Any]) -> dict[str, Any]:
     return {"message_id": message["MessageId"], "event_id": content.get("id")} | attributes
 
 
-def listed(registry: EventRegistry) -> list[dict[str, Any]]:
+def list_messages(registry: EventRegistry) -> list[dict[str, Any]]:
     """All dead letters of the service; they stay where they are."""
     found = []
-    for queue in queues_of(registry):
+    for queue in queue_names(registry):
         for message in _receive_all(queue):
             found.append({"queue": queue} | describe(message))
             _show_again(queue, message)
@@ -74,7 +74,7 @@ def listed(registry: EventRegistry) -> list[dict[str, Any]]:
 def replay(registry: EventRegistry, which: str | None = None) -> int:
     """Send dead letters (all, or the one with this event id or message id) to their queue again; how many."""
     sqs, count = topology.aws("sqs"), 0
-    for queue in queues_of(registry):
+    for queue in queue_names(registry):
         for message in _receive_all(queue):
             known = describe(message)
             if which not in (None, known["event_id"], known["message_id"]):

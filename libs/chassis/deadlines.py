@@ -41,7 +41,7 @@ class Deadline:
         return f"{words} ({city} time)"
 
 
-def in_words(moment: datetime, time_zone: str = DEFAULT_TIME_ZONE) -> str:
+def format_deadline(moment: datetime, time_zone: str = DEFAULT_TIME_ZONE) -> str:
     """A deadline for people whose locale is not known."""
     return Deadline(moment, time_zone).format()
 

@@ -12,21 +12,21 @@ from sqlalchemy import select
 
 from libs.chassis import clock, logs, metrics
 from libs.chassis.db import session, unit_of_work
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.tables import DiscrepancyRow
 
 REPORT_AFTER_ATTEMPTS = 3
 ENDED_AFTER = timedelta(minutes=2)
-MOST_AT_ONCE = 200
+BATCH_SIZE = 200
 
 
-def attempts_of(check: str, subject: str) -> int:
+def count_attempts(check: str, subject: str) -> int:
     """How many repairs of the subject did not end its state."""
     row = session().get(DiscrepancyRow, (check, subject))
     return 0 if row is None else row.attempts
 
 
-def note(check: str, subject: str, detail: str) -> None:
+def record_attempt(check: str, subject: str, detail: str) -> None:
     """Count an attempt to repair the subject, and report the subject when there were enough."""
     moment = clock.now()
     row = session().get(DiscrepancyRow, (check, subject), with_for_update=True)
@@ -41,25 +41,25 @@ def note(check: str, subject: str, detail: str) -> None:
     metrics.CONSISTENCY.labels(check, outcome).inc()
     facts = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
     if outcome == "reported":
-        logs.get_logger(__name__).error(Sign.DOMAINS_DISAGREE, **facts)
+        logs.get_logger(__name__).error(LogEvent.DOMAINS_DISAGREE, **facts)
     else:
         logs.get_logger(__name__).warning("stuck state", **facts)
 
 
-def forget_ended(check: str, *, before: datetime) -> None:
+def delete_ended(check: str, *, before: datetime) -> None:
     """Delete the rows of states that the check has not found for a while, nor since `before`."""
     ended = select(DiscrepancyRow).where(
         DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < min(before, clock.now() - ENDED_AFTER)
     )
     with unit_of_work() as db:
-        for row in db.scalars(ended.limit(MOST_AT_ONCE)).all():
+        for row in db.scalars(ended.limit(BATCH_SIZE)).all():
             db.delete(row)
             outcome = "repaired" if row.reported_at is None else "ended"
             metrics.CONSISTENCY.labels(check, outcome).inc()
             logs.get_logger(__name__).info("stuck state ended", check=check, subject=row.subject, outcome=outcome)
 
 
-def listed() -> list[dict[str, Any]]:
+def list_reported() -> list[dict[str, Any]]:
     """The discrepancies that were reported and have not ended, oldest first."""
     reported = select(DiscrepancyRow).where(DiscrepancyRow.reported_at.is_not(None))
     with unit_of_work(reads_only=True) as db:

@@ -65,7 +65,7 @@ def _is_down(url: str, topology: Any) -> bool:
 
 @lru_cache(maxsize=4)
 def _circuit(_url: str) -> circuit_breaker.Circuit:
-    return circuit_breaker.breaker("document database", is_away)
+    return circuit_breaker.breaker("document database", is_unavailable)
 
 
 # Failures of the server (MongoDB, error_codes.yml); those of connections and elections have classes of their own.
@@ -105,7 +105,7 @@ _OUTAGES = frozenset(
 )
 
 
-def is_away(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Whether DocumentDB fails to do what it was rightly asked: no connection, no primary, a full disk, a panic.
 
     Its client is not loaded for the question.

@@ -50,7 +50,7 @@ def is_valid(text: str) -> bool:
     return True
 
 
-def required(text: str, pointer: str = "/email") -> str:
+def require_valid(text: str, pointer: str = "/email") -> str:
     """The normalised address; BadRequest with `pointer` for anything else."""
     try:
         return normalize(text)
@@ -58,7 +58,7 @@ def required(text: str, pointer: str = "/email") -> str:
         raise BadRequest(f"{pointer}: {error}", errors=[{"pointer": pointer, "detail": str(error)}]) from None
 
 
-def comparable(text: str) -> str:
+def normalize_for_lookup(text: str) -> str:
     """What an account is searched by: the normalised address, or the text itself when it is none."""
     trimmed = text.strip()
     try:

@@ -22,7 +22,7 @@ def require_match(version: int) -> None:
         raise PreconditionFailed(f"it is at {etag_of(version)} now; read it again and repeat your change")
 
 
-def match_if_sent(version: int) -> bool:
+def require_match_if_sent(version: int) -> bool:
     """Like `require_match` where the contract leaves the header to the client; whether it was sent."""
     if "If-Match" not in request.headers:
         return False

@@ -7,16 +7,17 @@ it on. Delivery is at least once; a handler runs in one transaction with its inb
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import jsonschema_rs
 from sqlalchemy.exc import IntegrityError
+from typing_extensions import TypeVar
 
 from libs.chassis import clock, logs, tracing
 from libs.chassis.db import session, unit_of_work
@@ -28,19 +29,24 @@ if TYPE_CHECKING:
     from libs.chassis.consistency import Check, Describe
 
 SCHEMAS = ROOT / "openapi" / "events"
-MOST_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
+AUDIT_RECORDED = "audit.recorded.v1"  # every domain publishes it, as <domain>.audit.recorded.v1
+MAX_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
+
+
+# One of `libs/chassis/event_types.py`.
+Data = TypeVar("Data", bound=Mapping[str, Any], default=dict[str, Any])
 
 
 class EventError(ValueError):
-    """An event that was not declared, or whose data does not match its schema."""
+    """The event has no schema, belongs to another domain, or its data does not match its schema."""
 
 
-class Unfinished(LookupError):
+class PartiallyHandled(LookupError):
     """A handler did what it could of an event, which stays done, and must have the event again for the rest."""
 
 
 @dataclass(frozen=True)
-class Event:
+class Event(Generic[Data]):
     """A received event. `version` orders the events of one subject."""
 
     id: str
@@ -48,14 +54,14 @@ class Event:
     source: str
     subject: str
     time: str
-    data: dict[str, Any]
+    data: Data
     version: int = 1
     traceparent: str | None = None
     request_id: str | None = None
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Event:
-        """From CloudEvents JSON; KeyError when an attribute is missing."""
+    def from_document(cls, document: dict[str, Any]) -> Event[Data]:
+        """Read CloudEvents JSON. Raises KeyError when an attribute is missing."""
         return cls(
             id=document["id"],
             type=document["type"],
@@ -69,7 +75,7 @@ class Event:
         )
 
 
-Handler = Callable[[Event], None]
+Handler = Callable[[Event[Any]], None]
 QueueHandler = Callable[[dict[str, Any]], None]
 
 
@@ -87,19 +93,17 @@ class EventRegistry:
     """One service's events, work queues and periodic jobs."""
 
     domain: str
-    published: set[str] = field(default_factory=set)
     handlers: dict[str, list[Handler]] = field(default_factory=dict)
     queues: dict[str, QueueHandler] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     descriptions: dict[str, Describe] = field(default_factory=dict)
 
-    def publishes(self, *types: str) -> None:
-        """Declare event types of this domain."""
-        for event_type in types:
-            if not event_type.startswith(f"{self.domain}."):
-                raise EventError(f"{self.domain} cannot publish {event_type}: another domain's event")
-            self.published.add(event_type)
+    @cached_property
+    def published(self) -> frozenset[str]:
+        """The event types of this domain: those with a schema in `openapi/events/`, and its audit events."""
+        own = {path.stem for path in SCHEMAS.glob(f"{self.domain}.*.json")}
+        return frozenset(own | {f"{self.domain}.{AUDIT_RECORDED}"})
 
     def handles(self, event_type: str) -> Callable[[Handler], Handler]:
         """Run the decorated function for each event of this type, once."""
@@ -145,13 +149,14 @@ class EventRegistry:
 
         return register
 
-    def publish(self, event_type: str, *, subject: str, data: dict[str, Any], version: int = 1) -> None:
-        """Add an event to the outbox in the current transaction; EventError when it breaks its declaration.
+    def publish(self, event_type: str, *, subject: str, data: Mapping[str, Any], version: int = 1) -> None:
+        """Add an event to the outbox in the current transaction.
 
-        Inside `collected()` the event goes to the caller instead.
+        Inside `collect()` the event goes to the caller instead. Raises EventError when `data` does not match the
+        schema of the event type.
         """
         if event_type not in self.published:
-            raise EventError(f"{self.domain} does not declare {event_type}")
+            raise EventError(f"{self.domain} has no event {event_type}. Add openapi/events/{event_type}.json.")
         _check(event_type, data)
         event_id = new_id("evt")
         document = {
@@ -173,8 +178,8 @@ class EventRegistry:
             collecting.append(document)
             return
         body = as_json(document)
-        if (size := len(body.encode())) > MOST_BYTES:
-            raise EventError(f"{event_type} of {subject} has {size} bytes; {MOST_BYTES} is the most")
+        if (size := len(body.encode())) > MAX_BYTES:
+            raise EventError(f"{event_type} of {subject} has {size} bytes; {MAX_BYTES} is the most")
         session().add(
             OutboxRow(
                 event_id=event_id,
@@ -197,7 +202,7 @@ _collecting: ContextVar[list[dict[str, Any]] | None] = ContextVar("collecting_ev
 
 
 @contextmanager
-def collected() -> Iterator[list[dict[str, Any]]]:
+def collect() -> Iterator[list[dict[str, Any]]]:
     """Inside, published events are added to the list and not to the outbox."""
     documents: list[dict[str, Any]] = []
     token = _collecting.set(documents)
@@ -209,7 +214,7 @@ def collected() -> Iterator[list[dict[str, Any]]]:
 
 def schema_file(event_type: str) -> Path:
     """The schema of an event's data; all `<domain>.audit.recorded.v1` share one."""
-    name = "audit.recorded.v1" if event_type.endswith(".audit.recorded.v1") else event_type
+    name = AUDIT_RECORDED if event_type.endswith(f".{AUDIT_RECORDED}") else event_type
     return SCHEMAS / f"{name}.json"
 
 
@@ -219,7 +224,7 @@ def _validator(event_type: str) -> Any:
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
-def _check(event_type: str, data: dict[str, Any]) -> None:
+def _check(event_type: str, data: Mapping[str, Any]) -> None:
     for error in _validator(event_type).iter_errors(data):
         where = "/".join(map(str, error.instance_path))
         raise EventError(f"{event_type}: data/{where}: {error.message}")
@@ -234,7 +239,7 @@ def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
 
 def _handle_once(event: Event, handler: Handler) -> None:
     logs.bind(handler=handler.__name__)
-    unfinished: Unfinished | None = None
+    unfinished: PartiallyHandled | None = None
     try:
         with unit_of_work() as db:
             row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())
@@ -244,7 +249,7 @@ def _handle_once(event: Event, handler: Handler) -> None:
             db.flush()
             try:
                 handler(event)
-            except Unfinished as told:
+            except PartiallyHandled as told:
                 db.delete(row)
                 unfinished = told
     except IntegrityError:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 # A small file can unpack to a huge picture (a "decompression bomb"). With Pillow 13 decoding takes up to 9 bytes
 # for a pixel of a PNG, 18 of a WebP and 8 of a progressive JPEG; any other JPEG is decoded at a fraction of its
 # size. So one picture takes less than 225 MB. Cameras give up to 50 million pixels, as plain JPEG.
-MOST_PIXELS = {"JPEG": 50_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_500_000}
+MAX_PIXELS = {"JPEG": 50_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_500_000}
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values for a quarter turn
 # How much higher than wide a picture of one of our sizes may be; WebP takes 16,383 pixels at most.
-MOST_HEIGHT_BY_WIDTH = 4
+MAX_HEIGHT_BY_WIDTH = 4
 # One picture at a time in each process, whatever the number of requests: the memory is for one.
 _DECODING = threading.Lock()
 # All others have a palette, or one bit for a pixel, and cannot be scaled smoothly.
@@ -51,10 +51,10 @@ def measure_image(content: bytes, content_type: str) -> tuple[int, int]:
     return size
 
 
-def scaled_down(content: bytes, widths: Sequence[int], content_type: str | None = None) -> list[Scaled]:
+def scale_down(content: bytes, widths: Sequence[int], content_type: str | None = None) -> list[Scaled]:
     """The picture as 8-bit sRGB WebP in each of these widths (pixels), never larger than it is, turned upright.
 
-    One that is more than MOST_HEIGHT_BY_WIDTH times as high as wide is made narrower. What a camera writes beside
+    One that is more than MAX_HEIGHT_BY_WIDTH times as high as wide is made narrower. What a camera writes beside
     the picture (place, owner) is left behind. Raises NotAnImage.
     """
     formats = [FORMATS[content_type]] if content_type else list(FORMATS.values())
@@ -92,8 +92,8 @@ def _require_few_pixels(opened: Image) -> None:
     kind = "JPEG" if opened.format == "MPO" else str(opened.format)
     if kind == "JPEG" and opened.info.get("progressive"):
         kind = "progressive JPEG"
-    if opened.width * opened.height > MOST_PIXELS[kind]:
-        raise NotAnImage(f"It has more than {MOST_PIXELS[kind]} pixels, which is the most for a {kind}.")
+    if opened.width * opened.height > MAX_PIXELS[kind]:
+        raise NotAnImage(f"It has more than {MAX_PIXELS[kind]} pixels, which is the most for a {kind}.")
 
 
 def _reduced(image: Image, size: tuple[int, int]) -> Image:
@@ -147,5 +147,5 @@ def _scaled(image: Image, width: int) -> Scaled:
 
 
 def _size_at(size: tuple[int, int], width: int) -> tuple[int, int]:
-    factor = min(1.0, width / size[0], width * MOST_HEIGHT_BY_WIDTH / size[1])
+    factor = min(1.0, width / size[0], width * MAX_HEIGHT_BY_WIDTH / size[1])
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))

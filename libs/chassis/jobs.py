@@ -11,10 +11,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from libs.chassis import documents, logs, metrics
 from libs.chassis.db import unit_of_work
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.problems import Unavailable
 
-MOST_PAGES = 10  # of items that a run goes through when some of each page fail
+MAX_PAGES = 10  # of items that a run goes through when some of each page fail
 
 Item = TypeVar("Item")
 
@@ -27,10 +27,10 @@ def for_each(job: str, due: Select[str], act: Callable[[str], None]) -> None:
         with unit_of_work(reads_only=True) as db:
             return db.scalars(due.where(id_column.not_in(seen)) if seen else due).all()
 
-    for_each_found(find, act, job=job, id_of=str)
+    for_each_in_pages(find, act, job=job, id_of=str)
 
 
-def for_each_found(
+def for_each_in_pages(
     find: Callable[[Sequence[str]], Sequence[Item]],
     act: Callable[[Item], object],
     *,
@@ -43,14 +43,16 @@ def for_each_found(
     behind are reached.
     """
     seen: list[str] = []
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = find(seen)
         seen.extend(map(id_of, page))
-        if not each(page, act, job=job, id_of=id_of):
+        if not process_each(page, act, job=job, id_of=id_of):
             return
 
 
-def each(items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_of: Callable[[Item], str]) -> int:
+def process_each(
+    items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_of: Callable[[Item], str]
+) -> int:
     """Act on each item in a unit of work of its own; how many failed.
 
     What fails is logged with its id and counted. Raises what concerns all items: a store that is unavailable.
@@ -71,7 +73,7 @@ def each(items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_o
 def report_failure(job: str, item_id: str, error: Exception) -> None:
     """Log and count an item that a job could not process."""
     metrics.JOB_ITEMS_FAILED.labels(job).inc()
-    logs.get_logger(__name__).error(Sign.ITEM_FAILED, job=job, id=item_id, exc_info=error)
+    logs.get_logger(__name__).error(LogEvent.ITEM_FAILED, job=job, id=item_id, exc_info=error)
 
 
 def concerns_all(error: BaseException) -> bool:
@@ -81,7 +83,7 @@ def concerns_all(error: BaseException) -> bool:
     """
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error.orig, ConnectionError) or _is_lost(error.orig)
-    return type(error) is Unavailable or isinstance(error, PoolTimeout) or documents.is_away(error)
+    return type(error) is Unavailable or isinstance(error, PoolTimeout) or documents.is_unavailable(error)
 
 
 def _is_lost(error: BaseException | None) -> bool:

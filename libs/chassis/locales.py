@@ -10,13 +10,13 @@ from itertools import islice
 from babel import Locale, UnknownLocaleError
 
 DEFAULT_LOCALE = "en"
-MOST_WISHES = 10  # of one Accept-Language header
+MAX_TAGS = 10  # of one Accept-Language header
 # Babel's reader also takes file names of POSIX (de_DE.UTF-8@euro) and the name of the data without a language.
 _TAG = re.compile(r"(?!root)[a-z]{2,4}(-[a-z0-9]{2,8}){0,3}", re.ASCII | re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
-def known(tag: str) -> str | None:
+def normalize_tag(tag: str) -> str | None:
     """The usual spelling of a tag, such as `pt-PT` for `PT-pt`; None when Babel does not know the locale."""
     if not _TAG.fullmatch(tag):
         return None
@@ -28,22 +28,22 @@ def known(tag: str) -> str | None:
 
 def is_locale(tag: str) -> bool:
     """Whether a text is the BCP 47 tag of a locale that Babel knows."""
-    return known(tag) is not None
+    return normalize_tag(tag) is not None
 
 
-def best_match(wished: Iterable[str]) -> str:
-    """The first locale that Babel knows of those wished, best first; `en` without any.
+def best_match(tags: Iterable[str]) -> str:
+    """The first locale that Babel knows of those tags, best first; `en` without any.
 
     A tag is shortened from its end until it is known: `de-XX` means `de` (lookup of RFC 4647, 3.4).
     """
-    for tag in islice(wished, MOST_WISHES):
+    for tag in islice(tags, MAX_TAGS):
         parts = tag.split("-")[:5]
         for length in range(len(parts), 0, -1):
-            if found := known("-".join(parts[:length])):
+            if found := normalize_tag("-".join(parts[:length])):
                 return found
     return DEFAULT_LOCALE
 
 
 def babel_locale(tag: str) -> Locale:
     """Babel's data of a locale; those of `en` for a tag that it does not know, or no longer."""
-    return Locale.parse(known(tag) or DEFAULT_LOCALE, sep="-")
+    return Locale.parse(normalize_tag(tag) or DEFAULT_LOCALE, sep="-")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Sign(StrEnum):
+class LogEvent(StrEnum):
     """The `event` of a log line that says that something is wrong."""
 
     JOB_FAILED = "job failed"

@@ -30,23 +30,23 @@ class Bucket:
 
     name: str
 
-    def presigned_form(self, key: str, content_type: str, most_bytes: int, seconds: int) -> dict[str, Any]:
+    def presigned_form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> dict[str, Any]:
         """The `url` and `fields` of an S3 POST that takes exactly this key and type, up to this size."""
         form = s3_client().generate_presigned_post(
             Bucket=self.name,
             Key=key,
             Fields={"Content-Type": content_type},
-            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, most_bytes]],
+            Conditions=[{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
             ExpiresIn=seconds,
         )
         return {"url": form["url"], "fields": form["fields"]}
 
-    def presigned_address(self, key: str, seconds: int) -> str:
+    def presigned_url(self, key: str, seconds: int) -> str:
         """Where whoever has this address can read the file for so long; made without the network."""
         where = {"Bucket": self.name, "Key": key}
         return s3_client().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds)
 
-    def size_of(self, key: str) -> int | None:
+    def get_size(self, key: str) -> int | None:
         """The size in bytes of the file under this key; None when nothing was uploaded."""
         from botocore.exceptions import ClientError
 
@@ -58,14 +58,14 @@ class Bucket:
                 return None
             raise
 
-    def read(self, key: str, most_bytes: int) -> bytes:
+    def read(self, key: str, max_bytes: int) -> bytes:
         """The file's bytes, at most this many."""
         with _answering():
-            return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(most_bytes)
+            return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(max_bytes)
 
-    def read_if_there(self, key: str, most_bytes: int) -> bytes | None:
+    def read_or_none(self, key: str, max_bytes: int) -> bytes | None:
         """The file's bytes, at most this many; None when there is no such file."""
-        return None if self.size_of(key) is None else self.read(key, most_bytes)
+        return None if self.get_size(key) is None else self.read(key, max_bytes)
 
     def delete(self, key: str) -> None:
         """Deletes the file; one that is not there is no error."""
@@ -77,7 +77,7 @@ class Bucket:
         with _answering():
             s3_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type, **more)
 
-    def ensure(self) -> None:
+    def create_if_missing(self) -> None:
         """Makes the bucket where no infrastructure code made it (the local platform and tests)."""
         from botocore.exceptions import ClientError
 

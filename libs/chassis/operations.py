@@ -53,7 +53,7 @@ class Operation:
         """The arguments with their texts in the normal form that was checked."""
         schemas = self.texts
         return {
-            name: text_normalization.normalised(schemas[name], value) if name in schemas else value
+            name: text_normalization.normalise_value(schemas[name], value) if name in schemas else value
             for name, value in arguments.items()
         }
 
@@ -223,7 +223,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, DBAPIError | PoolTimeout) and db.is_disconnect(error):
         logs.get_logger(__name__).error("database away", reason=type(error).__name__)
         return Unavailable("the database is away for now; nothing was changed")
-    if documents.is_away(error):
+    if documents.is_unavailable(error):
         logs.get_logger(__name__).error("document database away", reason=type(error).__name__)
         return Unavailable("the document database is away for now; repeat the request in a moment")
     logs.get_logger(__name__).error(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import logs, metrics
 from libs.chassis.db import unit_of_work
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.skipped_items import ITEM_FAULTS
 from libs.chassis.tables import OutboxRow
 
@@ -70,7 +70,7 @@ def _readable(ids: Sequence[int]) -> list[WaitingEvent]:
                 raise
             park({one: f"{UNREADABLE}: {type(error).__name__}"})
             metrics.EVENTS.labels("out", UNREADABLE, UNREADABLE).inc()
-            logs.get_logger("relay").error(Sign.EVENT_PARKED, outbox_id=one, reason=type(error).__name__)
+            logs.get_logger("relay").error(LogEvent.EVENT_PARKED, outbox_id=one, reason=type(error).__name__)
     return events
 
 

@@ -32,7 +32,7 @@ from libs.chassis.tables import OutboxRow
 BATCH = 10  # the most that SNS takes in one PublishBatch
 BATCH_BYTES = 250_000  # the same for the sum of its messages: 256 KiB
 BUSY_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 10.0
 LOOK_SECONDS = 5.0
 REFUSED_SECONDS = 30.0
 SWEEP_SECONDS = 3600.0
@@ -85,7 +85,7 @@ class Relay:
                 self._do_what_is_due()
                 pause = 0.0 if self.send_batch() else BUSY_SECONDS
             except Exception as error:
-                pause = min(max(pause, BUSY_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
+                pause = min(max(pause, BUSY_SECONDS) * 2, MAX_PAUSE_SECONDS)
                 self._log.warning("outbox waits", reason=type(error).__name__, next_try_s=round(pause, 1))
             self._stop.wait(pause)
 

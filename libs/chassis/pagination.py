@@ -65,10 +65,10 @@ def decode_cursor(
             raise ValueError("another list's cursor")
         return found
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        raise wrong_cursor() from None
+        raise invalid_cursor() from None
 
 
-def wrong_cursor() -> BadRequest:
+def invalid_cursor() -> BadRequest:
     """The refusal of a cursor that this list did not make."""
     error = {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
     return BadRequest("the cursor is not one of this list", errors=[error])

@@ -13,7 +13,7 @@ TYPE_BASE = "https://docs.reclothes.example/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 
-MOST_ERRORS = 20  # as openapi/components/schemas.yaml has it
+MAX_ERRORS = 20  # as openapi/components/schemas.yaml has it
 
 
 class Problem(Exception):
@@ -51,7 +51,7 @@ class Problem(Exception):
         if instance:
             document["instance"] = f"urn:reclothes:request:{instance}"
         if self.errors:
-            document["errors"] = [dict(error) for error in self.errors[:MOST_ERRORS]]
+            document["errors"] = [dict(error) for error in self.errors[:MAX_ERRORS]]
         return document | self.extensions
 
 

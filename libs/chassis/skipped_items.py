@@ -9,7 +9,7 @@ from connexion.context import operation
 from sqlalchemy.exc import DataError, IntegrityError, MultipleResultsFound, NoResultFound
 
 from libs.chassis import metrics, validation
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.logs import get_logger
 
 Stored = TypeVar("Stored")
@@ -32,14 +32,14 @@ ITEM_FAULTS = (
 _item_schemas: dict[int, tuple[Any, dict[str, Any]]] = {}
 
 
-def note(kind: str, item_id: str, reason: Exception | str) -> None:
+def report(kind: str, item_id: str, reason: Exception | str) -> None:
     """Log and count one item (`kind`, its id) that is left out."""
     metrics.ROWS_OMITTED.labels(kind).inc()
     trace = {"exc_info": reason} if isinstance(reason, Exception) else {}
-    get_logger(__name__).error(Sign.ITEM_OMITTED, kind=kind, item=item_id, reason=str(reason)[:300], **trace)
+    get_logger(__name__).error(LogEvent.ITEM_OMITTED, kind=kind, item=item_id, reason=str(reason)[:300], **trace)
 
 
-def readable(
+def read_valid(
     items: Iterable[Stored], read: Callable[[Stored], Read], *, kind: str, id_of: Callable[[Stored], Any]
 ) -> list[Read]:
     """What `read` makes of each item, without those for which it fails."""
@@ -48,7 +48,7 @@ def readable(
         try:
             found.append(read(item))
         except ITEM_FAULTS as error:
-            note(kind, str(id_of(item)), error)
+            report(kind, str(id_of(item)), error)
     return found
 
 
@@ -56,7 +56,7 @@ def _id_of(item: Any) -> Any:
     return getattr(item, "id", "unknown")
 
 
-def shown(
+def dump_valid(
     items: Iterable[Stored],
     dump: Callable[[Stored], Any],
     *,
@@ -79,7 +79,7 @@ def shown(
             raise ValueError(str(faults))
         return dumped
 
-    return readable(items, checked, kind=kind, id_of=id_of)
+    return read_valid(items, checked, kind=kind, id_of=id_of)
 
 
 def item_schema() -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ def _row(key: InstrumentedAttribute[Any], keys: Row[Any]) -> Any:
     except DBAPIError:
         raise
     except Exception as error:
-        skipped_items.note(key.class_.__tablename__, str(keys[-1]), error)
+        skipped_items.report(key.class_.__tablename__, str(keys[-1]), error)
         return keys
 
 
@@ -40,4 +40,4 @@ def dumped(rows: Sequence[Any], key: InstrumentedAttribute[Any], dump: Callable[
     """The rows as the contract shows them, without those that `dump` or the contract refuses."""
     readable = [row for row in rows if not isinstance(row, Row)]
     table = key.class_.__tablename__
-    return skipped_items.shown(readable, dump, kind=table, id_of=lambda row: getattr(row, key.key))
+    return skipped_items.dump_valid(readable, dump, kind=table, id_of=lambda row: getattr(row, key.key))

@@ -24,14 +24,14 @@ CURRENCY = "billing.currency"
 class SystemSetting:
     """A setting's name, default (which gives its type), meaning with its unit, and what it can be.
 
-    A number lies from `least` to `most`; a text is one of `choices`.
+    A number lies from `minimum` to `maximum`; a text is one of `choices`.
     """
 
     name: str
     default: int | str | bool
     description: str
-    least: int = 0
-    most: int = 1_000_000
+    minimum: int = 0
+    maximum: int = 1_000_000
     choices: frozenset[str] = frozenset()
 
     def accepts(self, value: Any) -> bool:
@@ -40,7 +40,7 @@ class SystemSetting:
             return False
         if isinstance(value, str):
             return value in self.choices
-        return isinstance(value, bool) or self.least <= value <= self.most
+        return isinstance(value, bool) or self.minimum <= value <= self.maximum
 
     @property
     def expected(self) -> str:
@@ -48,7 +48,7 @@ class SystemSetting:
         if isinstance(self.default, bool):
             return "true or false"
         if isinstance(self.default, int):
-            return f"a whole number from {self.least} to {self.most}"
+            return f"a whole number from {self.minimum} to {self.maximum}"
         return f"one of {len(self.choices)} codes, such as {self.default}"
 
 
@@ -56,50 +56,53 @@ CATALOGUE: dict[str, SystemSetting] = {
     setting.name: setting
     for setting in (
         SystemSetting(CURRENCY, "EUR", "Currency of all prices (ISO 4217)", choices=frozenset(MINOR_UNIT_DIGITS)),
-        SystemSetting("billing.reward_deposit_coins", 50, "Coins for a deposit; 0 gives none", most=100_000),
+        SystemSetting("billing.reward_deposit_coins", 50, "Coins for a deposit; 0 gives none", maximum=100_000),
         SystemSetting(
-            "billing.reward_first_donation_coins", 100, "Coins for the first donation; 0 gives none", most=100_000
+            "billing.reward_first_donation_coins",
+            100,
+            "Coins for the first donation; 0 gives none",
+            maximum=100_000,
         ),
         SystemSetting(
-            "billing.reward_story_coins", 30, "Coins for a donation with a story; 0 gives none", most=100_000
+            "billing.reward_story_coins", 30, "Coins for a donation with a story; 0 gives none", maximum=100_000
         ),
         SystemSetting(
             "billing.reward_checked_bad_coins",
             20,
             "Coins for a donation checked as bad; 0 gives none",
-            most=100_000,
+            maximum=100_000,
         ),
         SystemSetting(
-            "billing.reward_published_coins", 40, "Coins for a donation put on sale; 0 gives none", most=100_000
+            "billing.reward_published_coins", 40, "Coins for a donation put on sale; 0 gives none", maximum=100_000
         ),
         SystemSetting(
-            "billing.reward_pick_up_coins", 20, "Coins for picking up a purchase; 0 gives none", most=100_000
+            "billing.reward_pick_up_coins", 20, "Coins for picking up a purchase; 0 gives none", maximum=100_000
         ),
         SystemSetting(
             "billing.reward_first_purchase_coins",
             100,
             "Coins for the first purchase that is picked up; 0 gives none",
-            most=100_000,
+            maximum=100_000,
         ),
         SystemSetting(
             "billing.coupon_value",
             500,
             "Value of the coupon for a recycled donation, in minor units; 0 gives none",
-            most=100_000,
+            maximum=100_000,
         ),
         SystemSetting("billing.coupon_valid_days", 180, "How long a coupon is valid, in days", 1, 3650),
         SystemSetting(
             "billing.occupation_fee",
             300,
             "Fee for cancelling a deposited donation, in minor units; 0 is free",
-            most=100_000,
+            maximum=100_000,
         ),
         SystemSetting(
-            "billing.delivery_fee", 450, "Fee for returning a donation, in minor units; 0 is free", most=100_000
+            "billing.delivery_fee", 450, "Fee for returning a donation, in minor units; 0 is free", maximum=100_000
         ),
         SystemSetting("billing.coin_value", 1, "What a coin pays of an order or a fee, in minor units", 1, 10_000),
         SystemSetting(
-            "billing.donor_share_percent", 40, "The donor's share of a sale, in percent; 0 gives none", most=100
+            "billing.donor_share_percent", 40, "The donor's share of a sale, in percent; 0 gives none", maximum=100
         ),
         SystemSetting(
             "shopping.hold_minutes", 15, "How long an unpaid order holds its products, in minutes", 1, 1440

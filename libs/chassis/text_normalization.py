@@ -38,7 +38,7 @@ def _is_invisible(character: str) -> bool:
     return unicodedata.category(character) in _INVISIBLE_CATEGORIES or "\ufe00" <= character <= "\ufe0f"
 
 
-def normalised(schema: dict[str, Any], value: Any) -> Any:
+def normalise_value(schema: dict[str, Any], value: Any) -> Any:
     """`value` with the texts that its OpenAPI schema declares in normal form; anything else stays as it is."""
     known = _normalisers.get(id(schema))
     if known is None:
@@ -80,24 +80,24 @@ def _of_object(own: dict[str, Normaliser], others: Normaliser | None) -> Normali
     return of
 
 
-def unstorable(value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+def find_unstorable(value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
     """Where a JSON value holds what no store keeps: the NUL character, half of a surrogate pair."""
     if isinstance(value, str):
-        if fault := unstorable_character(value):
+        if fault := describe_unstorable(value):
             yield {"pointer": pointer or "/", "detail": fault}
     elif isinstance(value, dict):
         for name, part in value.items():
             below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            if fault := unstorable_character(name):
+            if fault := describe_unstorable(name):
                 yield {"pointer": pointer or "/", "detail": f"a name {fault}"}
             else:
-                yield from unstorable(part, below)
+                yield from find_unstorable(part, below)
     elif isinstance(value, list):
         for number, part in enumerate(value):
-            yield from unstorable(part, f"{pointer}/{number}")
+            yield from find_unstorable(part, f"{pointer}/{number}")
 
 
-def unstorable_character(text: str) -> str | None:
+def describe_unstorable(text: str) -> str | None:
     """What is wrong with a text that no store keeps; None for any other."""
     if "\0" in text:
         return "holds the NUL character"

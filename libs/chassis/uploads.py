@@ -35,7 +35,7 @@ class UploadMismatch(Unprocessable):
     title = "The uploaded file is not the one that was announced"
 
 
-class Promise(Protocol):
+class AnnouncedFile(Protocol):
     """A file that may be uploaded: key, type and size (bytes) as they were announced."""
 
     @property
@@ -51,25 +51,25 @@ def new_key(folder: str, content_type: str) -> str:
     return f"{folder}/{secrets.token_urlsafe(24)}.{ENDINGS[content_type]}"
 
 
-def form_for(bucket: Bucket, promise: Promise) -> dict[str, object]:
+def create_form(bucket: Bucket, announced: AnnouncedFile) -> dict[str, object]:
     """The form with which exactly this file can be uploaded, for FORM_VALID_FOR."""
     seconds = int(FORM_VALID_FOR.total_seconds())
-    return bucket.presigned_form(promise.key, promise.content_type, promise.size, seconds)
+    return bucket.presigned_form(announced.key, announced.content_type, announced.size, seconds)
 
 
-def measured(bucket: Bucket, promise: Promise) -> tuple[int, int]:
+def measure_upload(bucket: Bucket, announced: AnnouncedFile) -> tuple[int, int]:
     """Width and height in pixels of what was uploaded, decoded in full.
 
     Raises PhotoNotUploaded, UploadMismatch, NotAnImage, PhotoStoreUnavailable.
     """
-    return measure_image(uploaded_content(bucket, promise), promise.content_type)
+    return measure_image(read_upload(bucket, announced), announced.content_type)
 
 
-def uploaded_content(bucket: Bucket, promise: Promise) -> bytes:
+def read_upload(bucket: Bucket, announced: AnnouncedFile) -> bytes:
     """The file that was announced. Raises PhotoNotUploaded, UploadMismatch, PhotoStoreUnavailable."""
-    size = bucket.size_of(promise.key)
+    size = bucket.get_size(announced.key)
     if size is None:
         raise PhotoNotUploaded("Upload the file with the form first.")
-    if size != promise.size:
-        raise UploadMismatch(f"{size} bytes were uploaded, {promise.size} were announced.")
-    return bucket.read(promise.key, promise.size)
+    if size != announced.size:
+        raise UploadMismatch(f"{size} bytes were uploaded, {announced.size} were announced.")
+    return bucket.read(announced.key, announced.size)

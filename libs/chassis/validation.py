@@ -28,7 +28,7 @@ from libs.chassis.deadlines import is_time_zone
 from libs.chassis.locales import is_locale
 from libs.chassis.logs import get_logger
 from libs.chassis.money import is_currency
-from libs.chassis.problems import MOST_ERRORS, BadRequest, Problem, UnsupportedMediaType
+from libs.chassis.problems import MAX_ERRORS, BadRequest, Problem, UnsupportedMediaType
 
 VIOLATION = "response violates the contract"  # the alarm `contract-violations` looks for it
 FORM = "application/x-www-form-urlencoded"
@@ -39,7 +39,9 @@ def compiled(schema: dict[str, Any]) -> Any:
     """The compiled validator of an OpenAPI 3.0 schema; the schema object is kept, so its id stays its own."""
     found = _compiled.get(id(schema))
     if found is None:
-        validator = jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=FORMATS)
+        # Connexion adds all components to each schema, although every reference is resolved.
+        resolved = {name: value for name, value in schema.items() if name != "components"}
+        validator = jsonschema_rs.Draft4Validator(to_json_schema(resolved), validate_formats=True, formats=FORMATS)
         found = _compiled[id(schema)] = (schema, validator)
     return found[1]
 
@@ -93,7 +95,7 @@ def faults(validator: Any, value: Any, prefix: str = "") -> list[dict[str, str]]
             path.append(missing.strip('"'))
         pointer = prefix + "".join(f"/{part}" for part in path)
         found.append({"pointer": pointer or "/", "detail": shortened(_message(error))})
-        if len(found) == MOST_ERRORS:
+        if len(found) == MAX_ERRORS:
             break
     return found
 
@@ -154,7 +156,7 @@ class FormValidator(FormDataValidator):
     def _validate(self, body: Any) -> None:
         if self._strict_validation:
             self._validate_params_strictly(body)
-        found = list(text_normalization.unstorable(body))
+        found = list(text_normalization.find_unstorable(body))
         if found:
             raise BadRequest(_summary(found), errors=found)
         refuse_faults(self._schema, body)
@@ -162,7 +164,7 @@ class FormValidator(FormDataValidator):
 
 def refuse_faults(schema: dict[str, Any], body: Any) -> None:
     """BadRequest when the normal form of a body, which its handler gets, does not match its schema."""
-    found = faults(compiled(schema), text_normalization.normalised(schema, body))
+    found = faults(compiled(schema), text_normalization.normalise_value(schema, body))
     if found:
         raise BadRequest(_summary(found), errors=found)
 
@@ -175,7 +177,7 @@ def _loads(text: str) -> Any:
     value = json.loads(
         text, object_pairs_hook=_no_duplicates, parse_constant=_not_a_number, parse_float=_finite_number
     )
-    if "\\u" in text and (found := list(itertools.islice(text_normalization.unstorable(value), MOST_ERRORS))):
+    if "\\u" in text and (found := list(itertools.islice(text_normalization.find_unstorable(value), MAX_ERRORS))):
         raise BadRequest(_summary(found), errors=found)
     return value
 
@@ -255,11 +257,13 @@ class ParametersValidator(ParameterValidator):
         pointer = f"{place}/{parameter['name']}"
         if value is None:
             return [{"pointer": pointer, "detail": "missing"}] if parameter.get("required") else []
-        if isinstance(value, str) and (fault := text_normalization.unstorable_character(value)):
+        if isinstance(value, str) and (fault := text_normalization.describe_unstorable(value)):
             return [{"pointer": pointer, "detail": fault}]
         schema = parameter["schema"]
         return faults(
-            compiled(schema), text_normalization.normalised(schema, value) if place == "query" else value, pointer
+            compiled(schema),
+            text_normalization.normalise_value(schema, value) if place == "query" else value,
+            pointer,
         )
 
 

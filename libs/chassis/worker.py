@@ -22,16 +22,16 @@ from opentelemetry.trace import SpanKind
 from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, outbox_relay, topology, tracing
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry, Job
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 from libs.chassis.settings import settings
 
-LONGEST_DELAY_SECONDS = 300
+MAX_DELAY_SECONDS = 300
 STOP_SECONDS = 5.0
 
 
 def retry_delay(receives: int) -> int:
     """Seconds until a message that failed comes back: 1, 2, 4, … with jitter, five minutes at most."""
-    longest: int = min(2 ** (receives - 1), LONGEST_DELAY_SECONDS)
+    longest: int = min(2 ** (receives - 1), MAX_DELAY_SECONDS)
     return max(1, round(longest * random.uniform(0.75, 1.25)))  # noqa: S311 jitter, not a secret
 
 
@@ -79,7 +79,7 @@ class QueueConsumer:
         started = time.perf_counter()
         content = _content_of(message)
         if content is None:
-            dead_letters.bury(self._queue, _received(message)["Body"])
+            dead_letters.put(self._queue, _received(message)["Body"])
             metrics.EVENTS.labels("in", self._queue, "buried").inc()
             message.ack()
             self._log.error("message", queue=self._queue, outcome="not a JSON object; moved to the dead letters")
@@ -166,7 +166,7 @@ class Scheduler:
             with unit_of_work():
                 self._job.run()
         except Exception as error:
-            self._log.error(Sign.JOB_FAILED, job=self._job.name, exc_info=error)
+            self._log.error(LogEvent.JOB_FAILED, job=self._job.name, exc_info=error)
 
 
 def threads_of(registry: EventRegistry, stop: threading.Event) -> list[threading.Thread]:

@@ -14,17 +14,3 @@ import services.billing.settlement.jobs  # noqa: F401
 from services.billing.registry import registry
 
 __all__ = ["registry"]
-
-registry.publishes(
-    "billing.payment.authorized.v1",
-    "billing.payment.captured.v1",
-    "billing.payment.voided.v1",
-    "billing.refund.completed.v1",
-    "billing.coins.recorded.v1",
-    "billing.coupon.issued.v1",
-    "billing.fee.due.v1",
-    "billing.fee.paid.v1",
-    "billing.payout.due.v1",
-    "billing.payout.voided.v1",
-    "billing.audit.recorded.v1",
-)

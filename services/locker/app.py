@@ -1,10 +1,10 @@
-"""The locker service: drop-off locations and their boxes."""
+"""The locker service: drop-off locations, their boxes, and who may open them."""
 
 from __future__ import annotations
 
 from libs.chassis.service import Service
-from services.locker.consistency import registry
-from services.locker.models import Base
+from services.locker.events import registry
 from services.locker.settings import LockerSettings
+from services.locker.tables import Base
 
 service = Service(name="locker", settings_class=LockerSettings, metadata=Base.metadata, events=registry)

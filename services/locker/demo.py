@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from libs.chassis.db import session, unit_of_work
-from services.locker.models import Box, Location
+from services.locker.boxes.tables import Box
+from services.locker.locations.tables import Location
 
 HOURS = "Mo-Su 06:00-24:00"
 # name, street, postal code, latitude, longitude, boxes

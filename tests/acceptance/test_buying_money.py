@@ -37,7 +37,7 @@ def pay_with_coins(buyer: Customer, order_id: str, *, expect: int = 201) -> Json
 def refund_of(buyer: Customer, order_id: str) -> Json:
     def read() -> Json | None:
         found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order_id}).json()["items"]
-        return found[0] if found and found[0]["state"] == "made" else None
+        return found[0] if found and found[0]["state"] == "completed" else None
 
     return wait_for(f"the refund of {order_id}", read)
 
@@ -151,7 +151,7 @@ def test_clothes_that_are_taken_after_their_order_was_given_up_are_for_a_manager
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "Nobody heard of the box", "missing_product_ids": [coat_id]}
     scene.manager.call("POST", path, json=body)
-    scene.controller.shut(door, is_occupied=False)
+    scene.controller.close_door(door, is_occupied=False)
 
     def found() -> Json | None:
         query = {"state": "open"}
@@ -159,7 +159,7 @@ def test_clothes_that_are_taken_after_their_order_was_given_up_are_for_a_manager
         return next((one for one in listed if one["subject"] == order["id"]), None)
 
     finding = wait_for("the finding", found)
-    assert finding["kind"] == "taken_after_end"
+    assert finding["kind"] == "picked_up_after_end"
     path = f"/billing/v1/payment-discrepancies/{finding['id']}/closure"
     note = {"note": "She pays for it in the shop"}
     scene.employee.call("POST", path, json=note, expect=403)

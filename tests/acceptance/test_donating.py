@@ -87,7 +87,7 @@ def test_the_door_opens_for_this_donor_and_this_order_only(
 
     [door] = scene.open(donor, order["id"], code)
     assert refused(donor, "POST", openings, 409, json={"code": code}) == "code-used"
-    scene.controller.shut(door, is_occupied=True)
+    scene.controller.close_door(door, is_occupied=True)
     donor.donation_in_state(order["id"], "deposited")
     assert donor.told("donation-deposited", order["id"])
     mailbox.wait_for_mail(donor.user_name, "donation")
@@ -129,7 +129,7 @@ def test_a_full_location_is_collected_by_its_deliveryman(
     doors = scene.open(paulo)
     assert len(doors) == 2
     for door in doors:
-        scene.controller.shut(door, is_occupied=False)
+        scene.controller.close_door(door, is_occupied=False)
 
     first, second = (package["tracking_code"] for package in packages)
     wrong = first[:-1] + str((int(first[-1]) + 1) % 10)
@@ -226,10 +226,10 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
 
     factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
     made = scene.manager.call("POST", "/admin/v1/factories", json=factory, headers=idempotency_key(), expect=201)
-    hand_over = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
+    handover = {"factory_id": made.json()["id"], "package_ids": [package["id"]]}
     employee = scene.employee
-    employee.call("POST", "/admin/v1/hand-overs", json=hand_over, headers=idempotency_key(), expect=201)
-    again = refused(employee, "POST", "/admin/v1/hand-overs", 409, json=hand_over, headers=idempotency_key())
+    employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
+    again = refused(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert again == "not-for-recycling"
     donor.donation_in_state(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
@@ -331,7 +331,7 @@ def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCu
     paulo.scan(packed["tracking_code"])
     donor.return_in_state(made["id"], "shipping")
     [door] = scene.open_soon(paulo, made["id"])
-    scene.controller.shut(door, is_occupied=True)
+    scene.controller.close_door(door, is_occupied=True)
     donor.return_in_state(made["id"], "in_box")
     assert donor.told("donation-return-in-box")
     wait_for("the shipping order to be done", lambda: paulo.call("GET", path).json()["state"] == "done" or None)
@@ -379,15 +379,15 @@ def test_a_box_without_a_network_opens_for_the_days_work_and_tells_it_later(dono
     scene.controller.sync()
     scene.controller.go_offline()
     with pytest.raises(GrantRefused):
-        scene.controller.open_ahead("q3zV8m2Kd7R1x0bN5sT9pA")
+        scene.controller.open_offline("q3zV8m2Kd7R1x0bN5sT9pA")
     key = paulo.call("GET", "/locker/v1/day-key").json()["key"]
-    [door] = scene.controller.open_ahead(key)
-    scene.controller.shut(door, is_occupied=False)
+    [door] = scene.controller.open_offline(key)
+    scene.controller.close_door(door, is_occupied=False)
     with pytest.raises(GrantRefused):
-        scene.controller.open_ahead(key)
-    assert scene.controller.unsent == 3, "offline, opened, closed"
-    scene.controller.come_back()
-    assert scene.controller.unsent == 0
+        scene.controller.open_offline(key)
+    assert scene.controller.unsent_events == 3, "offline, opened, closed"
+    scene.controller.go_online()
+    assert scene.controller.unsent_events == 0
     package = paulo.create_package(order["id"])
     paulo.scan(package["tracking_code"])
     donor.donation_in_state(order["id"], "collected")

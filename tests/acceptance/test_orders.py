@@ -82,7 +82,7 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     there = {"code": elsewhere.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=there) == "nothing-to-open"
     [door] = scene.open_soon(buyer, order["id"])
-    scene.controller.shut(door, is_occupied=False)
+    scene.controller.close_door(door, is_occupied=False)
     again = {"code": scene.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=again) == "nothing-to-open"
     done = buyer.order_in_state(order["id"], "picked_up")
@@ -120,7 +120,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
-    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "given_up")
+    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
     assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
 
     def refunded() -> Json | None:
@@ -273,7 +273,7 @@ def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
 
     def refunds() -> list[int]:
         found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": made["order_id"]}).json()["items"]
-        return sorted(one["amount"]["amount"] for one in found if one["state"] == "made")
+        return sorted(one["amount"]["amount"] for one in found if one["state"] == "completed")
 
     assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
     shown = buyer.purchase_return_in_state(made["id"], "checked_bad")

@@ -21,9 +21,9 @@ from tools.demo import story
 from tools.demo.people import wait_for
 from tools.local_platform import processes
 from tools.local_platform.credentials import ensure
-from tools.local_platform.layout import SERVICES
 from tools.local_platform.readiness import is_ready
 from tools.local_platform.supervision import control
+from tools.project import SERVICES
 
 
 def states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:
@@ -137,7 +137,7 @@ def test_any_service_process_is_started_again_and_the_demo_passes(platform: Runn
 @pytest.mark.alone
 def test_any_store_and_gateway_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
     names = [process.name for process in processes.stores(platform.layout, ensure(platform.layout))]
-    for name in (*names, "external-gateway", "internal-gateway"):
+    for name in (*names, "external-gateway", "internal-gateway", "connection-limiter"):
         kill_and_wait(platform, name)
     wait_until_all_are_ready(platform)
     play_the_demo(platform)

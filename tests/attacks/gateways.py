@@ -19,10 +19,11 @@ import yaml
 
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
-from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR, GatewayName, envoy_command, write_envoy_config
+from tools.gateway.build import CONFIG_DIR, GatewayName, envoy_command, write_envoy_config
 from tools.gateway.config import SCHEMA_FILE
 from tools.gateway.inputs import EnvoyInputs
-from tools.local_platform.layout import HOST, SERVICES
+from tools.local_platform.layout import HOST
+from tools.project import CONTRACTS, SERVICES
 
 UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
 _ALL_BUT_YAML = shutil.ignore_patterns("node_modules", "*.json")
@@ -99,18 +100,17 @@ def without_throttles(
     document["throttles"] = {
         throttle: dict.fromkeys(rates, UNLIMITED) for throttle, rates in document["throttles"].items()
     }
-    contracts_dir = CONTRACTS_DIR
+    contracts_dir = CONTRACTS
     if more is not None:
         document["operations"] |= more.operations
-        contracts_dir = shutil.copytree(CONTRACTS_DIR, folder / "openapi", ignore=_ALL_BUT_YAML)
+        contracts_dir = shutil.copytree(CONTRACTS, folder / "openapi", ignore=_ALL_BUT_YAML)
         shutil.copy(more.contract, contracts_dir / f"{more.name}.yaml")
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
     shutil.copy(CONFIG_DIR / SCHEMA_FILE, folder)
     layout, admin = platform.layout, free_port()
     gate = OpenGate(name, free_port(), layout.ca_file)
     inputs = EnvoyInputs(
-        listen_host=HOST,
-        listen_port=gate.port,
+        listen=(HOST, gate.port),
         tls_cert=layout.secrets_dir / "server.pem",
         tls_key=layout.secrets_dir / "server-key.pem",
         ca_file=layout.ca_file,

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,10 +23,11 @@ from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
 from tools.demo.people import wait_for
-from tools.local_platform import waf, waf_packages
-from tools.local_platform.layout import PORT_OFFSETS, ROOT, Layout
+from tools.local_platform import gateway_files, waf, waf_packages
+from tools.local_platform.layout import PORT_OFFSETS, Layout
 from tools.local_platform.processes import gateways
 from tools.local_platform.readiness import is_ready
+from tools.project import ROOT
 
 
 @contextmanager
@@ -36,14 +37,17 @@ def firewall(platform: RunningPlatform, gate: OpenGate, folder: Path) -> Iterato
     layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)
     shutil.copytree(platform.layout.secrets_dir, layout.secrets_dir)
     waf.write(layout, waf_packages.ensure())
-    [own] = [process for process in gateways(layout) if process.name == "waf"]
-    process = subprocess.Popen(own.command, cwd=ROOT, env=own.environment, stdout=subprocess.DEVNULL)
-    try:
-        wait_for("the firewall", lambda: True if is_ready(layout, own) else None)
+    gateway_files.write_connection_limiter(layout)
+    needed = [process for process in gateways(layout) if process.name in ("connection-limiter", "waf")]
+    with ExitStack() as stack:
+        for process in needed:
+            running_process = subprocess.Popen(
+                process.command, cwd=ROOT, env=process.environment, stdout=subprocess.DEVNULL
+            )
+            stack.callback(running_process.wait, 10)
+            stack.callback(running_process.terminate)
+        wait_for("the firewall", lambda: all(is_ready(layout, process) for process in needed) or None)
         yield layout.url_of_gateway("external")
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:

@@ -50,8 +50,7 @@ def amazon(gateway: GatewayName, tmp_path_factory: pytest.TempPathFactory) -> di
 def envoy(gateway: GatewayName, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("envoy") / "envoy.json"
     inputs = EnvoyInputs(
-        listen_host="127.0.0.1",
-        listen_port=8443,
+        listen=("127.0.0.1", 8443),
         tls_cert=Path("cert.pem"),
         tls_key=Path("key.pem"),
         ca_file=Path("ca.pem"),

@@ -66,7 +66,7 @@ def compare(registry: EventRegistry, *, runs: int = 1, after: timedelta = LATER)
 
 def reported() -> dict[tuple[str, str], str]:
     """The detail of each discrepancy that operators see, by check and subject."""
-    return {(found["check"], found["subject"]): found["detail"] for found in discrepancies.listed()}
+    return {(found["check"], found["subject"]): found["detail"] for found in discrepancies.list_reported()}
 
 
 def attempted() -> set[tuple[str, str]]:

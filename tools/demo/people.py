@@ -23,7 +23,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 DEMO_PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
-MAX_TRIES = 4
+RETRY_SECONDS = 20.0
 MAX_PAUSE_SECONDS = 5.0
 
 
@@ -99,13 +99,12 @@ class Actor:
     ) -> httpx.Response:
         """Send a request; repeat one that is idempotent after 503 (RFC 9110, 9.2.2), as its `Retry-After` says."""
         is_idempotent = method != "POST" or "Idempotency-Key" in headers
-        tries = MAX_TRIES if is_idempotent and not is_503_expected else 1
-        for number in range(1, tries + 1):
+        deadline = time.monotonic() + (RETRY_SECONDS if is_idempotent and not is_503_expected else 0)
+        while True:
             response = self._client.request(method, path, headers=headers, **arguments)
-            if response.status_code != 503 or number == tries:
-                break
+            if response.status_code != 503 or time.monotonic() > deadline:
+                return response
             time.sleep(min(float(response.headers.get("retry-after", 1)), MAX_PAUSE_SECONDS))
-        return response
 
     def log_in(self) -> Json:
         """Log in with user name and password (c-02, c-05, c-07, c-09, c-11); keeps the access token."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from libs.chassis.deadlines import in_words
+from libs.chassis.deadlines import format_deadline
 from tools.demo.donation import Donation
 from tools.demo.people import Actor, Customer, Json, Staff, wait_for
 
@@ -53,7 +53,9 @@ class Delivery:
     def buyer_takes_it_out(self) -> str:
         label = self._use_door(self.buyer, is_occupied=False)
         order = self.buyer.order_in_state(self.order_id, "picked_up")
-        until = in_words(datetime.fromisoformat(order["return_until"]), order["pickup_location"]["time_zone"])
+        until = format_deadline(
+            datetime.fromisoformat(order["return_until"]), order["pickup_location"]["time_zone"]
+        )
         return f"scans the code: {label} opens, the coat is out; it can be returned until {until}"
 
     def manager_sees_the_order_whole(self) -> str:
@@ -81,5 +83,5 @@ class Delivery:
         path = "/locker/v1/door-rights"
         wait_for("the right to the door", lambda: person.call("GET", path, params=query).json()["items"] or None)
         door = self.donation.open_door(person, self.order_id)
-        self.donation.box.shut(door, is_occupied=is_occupied)
+        self.donation.box.close_door(door, is_occupied=is_occupied)
         return door.label

@@ -1,4 +1,4 @@
-"""What the surroundings tell the builder: addresses, certificates and where to log."""
+"""The environment of one gateway process: addresses, certificates and the access log."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ STDOUT = "stdout"
 
 @dataclass(frozen=True)
 class EnvoyInputs:
-    """Where a gateway listens and whom it speaks to.
+    """Where a gateway listens and which servers it calls.
 
-    `upstreams` maps each service of the contracts to its host and port; the certificate that a service shows must
-    come from `ca_file` and name that host. `admin` is the path of a unix socket, or a port on the loopback address.
-    `access_log` is a file, or "stdout". `trusted_hops` is how many proxies of ours stand before the gateway: each
-    has set or appended to X-Forwarded-For, and the client's address is read from there. Where it is not 0, nobody
-    but these proxies may reach the listener.
+    `listen` is a host and a port, or a unix socket on which the connection limiter states each client's address in
+    a PROXY protocol header. `upstreams` maps each service of the contracts to its host and port; the service's
+    certificate must be issued by `ca_file` and name that host. `admin` is a unix socket, or a port on the loopback
+    address. `access_log` is a file, or "stdout". `trusted_hops` is the number of our own HTTP proxies in front of
+    the gateway: each sets or extends X-Forwarded-For, from which the client's address is then read. If it is not
+    0, only these proxies may be able to reach the listener.
     """
 
-    listen_host: str
-    listen_port: int
+    listen: tuple[str, int] | Path
     tls_cert: Path
     tls_key: Path
     ca_file: Path

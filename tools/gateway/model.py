@@ -58,6 +58,7 @@ class Limits:
     """What one gateway process takes at most."""
 
     connections: int
+    connections_per_address: int
     requests_per_service: int
     header_kilobytes: int
     headers: int

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
+from tools.local_platform import ports
+from tools.local_platform.ports import HOST
+from tools.project import SERVICES
+
 GATEWAYS = ("external", "internal")
 PORT_OFFSETS = {
     **{service: number for number, service in enumerate(SERVICES, start=1)},
@@ -18,16 +19,18 @@ PORT_OFFSETS = {
     "aws": 12,
     "localstripe": 13,
     "smtp": 14,
-    "external-gateway": 15,
+    "waf": 15,
+    "external-gateway": 16,
 }
-HOST = "127.0.0.1"
+
+__all__ = ["GATEWAYS", "HOST", "Layout"]
 
 
 @dataclass(frozen=True)
 class Layout:
     """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
-    those servers instead of the embedded ones. With `waf` a web application firewall has the external gateway's
-    port, and the gateway one behind it. With `images`, a file that `tools.images` wrote, the services run from the
+    those servers instead of the embedded ones. With `waf` a web application firewall stands in front of the
+    external gateway. With `images`, a file that `tools.images` wrote, the services run from the
     root file systems of their images. `environment` is what the services are told they run in: in `production` they
     check no answer of theirs against the contract."""
 
@@ -54,13 +57,15 @@ class Layout:
         for name in (*GATEWAYS, *PORT_OFFSETS):
             if name == "valkey" and self.redis_url is not None:
                 continue
-            if name == "external-gateway" and not self.waf:
+            if name in ("waf", "external-gateway") and not self.waf:
                 continue
             yield name, self.port(name)
 
-    def gateway_port(self, gateway: str) -> int:
-        """Where the gateway itself listens: its public port, unless the firewall has that."""
-        return self.port("external-gateway" if gateway == "external" and self.waf else gateway)
+    def gateway_address(self, gateway: str) -> tuple[str, int] | Path:
+        """Where a gateway's Envoy listens: a socket for the connection limiter, or a port for the firewall."""
+        if gateway == "external" and self.waf:
+            return HOST, self.port("external-gateway")
+        return self.run_dir / f"{gateway}.sock"
 
     def url_of_gateway(self, gateway: str) -> str:
         return f"https://localhost:{self.port(gateway)}"
@@ -151,7 +156,7 @@ class Layout:
 
     def on_free_ports(self) -> Layout:
         """The same platform on ports that are free now (for tests)."""
-        base = _free_base()
+        base = ports.free_range()
         return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
 
 
@@ -160,22 +165,3 @@ def _make_private(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_base() -> int:
-    import secrets
-
-    while True:
-        base = 20000 + secrets.randbelow(350) * 30
-        if all(port_is_free(base + offset) for offset in range(25)):
-            return base

@@ -7,16 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 
-from tools.gateway.build import GATEWAYS, write_envoy_config
-from tools.gateway.inputs import EnvoyInputs
 from tools.local_platform import (
     credentials,
     environment,
     from_images,
+    gateway_files,
     host_checks,
     layout_json,
     processes,
@@ -25,11 +23,12 @@ from tools.local_platform import (
     waf,
     waf_packages,
 )
-from tools.local_platform.layout import HOST, ROOT, SERVICES, Layout
-from tools.local_platform.problems import DidNotStart
+from tools.local_platform.errors import DidNotStart
+from tools.local_platform.layout import Layout
 from tools.local_platform.readiness import log_tail, wait_until_ready
 from tools.local_platform.store_watch import StoreWatch
 from tools.local_platform.supervision import Supervisor
+from tools.project import ROOT, SERVICES
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -73,7 +72,7 @@ class Platform:
         layout = self.layout
         for service in SERVICES:
             layout.heartbeat(service).unlink(missing_ok=True)
-        _write_gateways(layout)
+        gateway_files.write(layout)
         if layout.waf:
             self._progress("Web application firewall …")
             waf.write(layout, waf_packages.ensure())
@@ -174,19 +173,3 @@ def _stop(*_: object) -> None:
 def _ignore_stop_signals() -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _write_gateways(layout: Layout) -> None:
-    for gateway in GATEWAYS:
-        inputs = EnvoyInputs(
-            listen_host=HOST,
-            listen_port=layout.gateway_port(gateway),
-            tls_cert=layout.secrets_dir / "server.pem",
-            tls_key=layout.secrets_dir / "server-key.pem",
-            ca_file=layout.ca_file,
-            upstreams={service: (HOST, layout.port(service)) for service in SERVICES},
-            jwt_issuer=layout.url_of_gateway("external"),
-            admin=Path(f"{layout.run_dir}/{gateway}-admin.sock"),
-            trusted_hops=1 if gateway == "external" and layout.waf else 0,
-        )
-        write_envoy_config(gateway, layout.config_dir / f"{gateway}.json", inputs)

@@ -7,10 +7,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.gateway import connection_limiter
 from tools.gateway.build import envoy_command
 from tools.local_platform import environment, from_images
 from tools.local_platform.credentials import Credentials
-from tools.local_platform.layout import GATEWAYS, HOST, SERVICES, Layout
+from tools.local_platform.layout import GATEWAYS, HOST, Layout
+from tools.project import SERVICES
 
 
 @dataclass(frozen=True)
@@ -141,17 +143,23 @@ def _chassis(layout: Layout, image: from_images.Unpacked | None, *arguments: str
 
 
 def gateways(layout: Layout) -> list[Process]:
-    found = []
+    """Envoy for each gateway, the connection limiter in front of both, and the firewall if there is one."""
+    found = [_connection_limiter(layout)]
     for gateway in GATEWAYS:
         command = tuple(envoy_command(layout.config_dir / f"{gateway}.json"))
         name = f"{gateway}-gateway"
-        port = layout.gateway_port(gateway)
+        port = layout.port(gateway)
         found.append(Process(name, "gateways", command, environment.basic(), port, https_path="/"))
     return [*found, _waf(layout)] if layout.waf else found
 
 
+def _connection_limiter(layout: Layout) -> Process:
+    command = connection_limiter.command(layout.config_dir / connection_limiter.CONFIG_FILE, layout.run_dir)
+    return Process("connection-limiter", "gateways", tuple(command), environment.basic(), layout.port("external"))
+
+
 def _waf(layout: Layout) -> Process:
-    """The firewall before the external gateway; it is ready when an answer of the gateway comes through it."""
+    """The firewall in front of the external gateway; it is ready when a response of the gateway passes it."""
     command = _python(
         "-m", "tools.local_platform.waf_launcher", str(layout.config_dir / "waf"), str(layout.waf_dir)
     )

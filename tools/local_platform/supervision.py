@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import resource
 import shlex
 import signal
 import subprocess
@@ -15,12 +16,14 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from tools.local_platform.layout import ROOT, Layout
-from tools.local_platform.problems import DidNotStart
+from tools.local_platform.errors import DidNotStart
+from tools.local_platform.layout import Layout
 from tools.local_platform.processes import Process
+from tools.project import ROOT
 
 GROUP_PRIORITIES = {"stores": 100, "services": 200, "gateways": 300}
 END_SECONDS = 12
+NEEDED_FILES = 8192
 PR_SET_PDEATHSIG = 1
 
 
@@ -32,7 +35,7 @@ def write_config(layout: Layout, processes: Sequence[Process]) -> Path:
     log, run, socket = (
         _no_expansion(str(path)) for path in (layout.log_dir, layout.run_dir, layout.control_socket)
     )
-    parts = [_HEAD.format(socket=socket, log=log, run=run)]
+    parts = [_HEAD.format(socket=socket, log=log, run=run, files=open_files())]
     parts += [_program(layout, process) for process in processes]
     for group, priority in GROUP_PRIORITIES.items():
         members = ",".join(process.name for process in processes if process.group == group)
@@ -56,11 +59,17 @@ logfile_backups=1
 umask=077
 pidfile={run}/supervisor.pid
 childlogdir={log}
-minfds=1024
+minfds={files}
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
+
+
+def open_files() -> int:
+    """Return the limit of open files for all processes, which the connection limiter needs most of."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return NEEDED_FILES if allowed == resource.RLIM_INFINITY else min(NEEDED_FILES, allowed)
 
 
 def _program(layout: Layout, process: Process) -> str:

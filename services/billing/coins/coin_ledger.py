@@ -19,7 +19,7 @@ from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, Unprocessable
-from services.billing.coins import events
+from services.billing.coins import publishers
 from services.billing.coins.accounts import lock_accounts
 from services.billing.coins.rules import balanced_entries, split_credit, split_take_back
 from services.billing.coins.tables import CoinAccount, CoinEntry, CoinRecord
@@ -137,7 +137,7 @@ def _record(
         CoinEntry(record_id=record.id, account_id=account_id, coins=coins) for account_id, coins in entries.items()
     )
     session().flush()
-    events.publish_recorded(record)
+    publishers.publish_recorded(record)
     return record
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from libs.chassis.consistency import Check, add_checks, stuck_before
 from libs.chassis.db import session
 from libs.chassis.service_client import peer
-from services.billing.payments.events import publish_authorized
+from services.billing.payments.publishers import publish_authorized
 from services.billing.payments.store import find_live_payment
 from services.billing.payments.tables import Payment
 from services.billing.purchases import events as purchase_events

@@ -8,14 +8,14 @@ from sqlalchemy import ColumnElement, select
 
 from libs.chassis.consistency import Knowledge
 from libs.chassis.db import session
-from services.billing.fees.events import publish_paid
+from services.billing.fees.publishers import publish_paid
 from services.billing.fees.tables import Fee
-from services.billing.payments.events import publish_authorized, publish_captured, publish_voided
+from services.billing.payments.publishers import publish_authorized, publish_captured, publish_voided
 from services.billing.payments.rules import IN_PROGRESS, SALE_NOT_PAID
 from services.billing.payments.store import find_sale_payment
 from services.billing.payments.tables import Payment
 from services.billing.reconciliation import payment_discrepancies
-from services.billing.refunds.events import publish_completed
+from services.billing.refunds.publishers import publish_completed
 from services.billing.refunds.tables import Refund
 from services.billing.registry import registry
 

@@ -15,7 +15,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, Unprocessable
 from libs.chassis.system_settings import setting
 from services.billing.coins.coin_ledger import require_customer
-from services.billing.coupons import events
+from services.billing.coupons import publishers
 from services.billing.coupons.codes import new_code, read_code
 from services.billing.coupons.rules import LIFECYCLE
 from services.billing.coupons.tables import Coupon
@@ -74,7 +74,7 @@ def _issue(coupon_id: str, key: str, person_id: str, value: Money, valid_days: i
     )
     session().add(coupon)
     session().flush()
-    events.publish_issued(coupon)
+    publishers.publish_issued(coupon)
     return coupon
 
 

@@ -14,7 +14,7 @@ from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
-from services.billing.fees import events
+from services.billing.fees import publishers
 from services.billing.fees.rules import LIFECYCLE, coin_price
 from services.billing.fees.tables import Fee
 
@@ -42,7 +42,7 @@ def charge_fee(kind: str, order_id: str, payer_id: str) -> None:
         changed_at=now,
     )
     session().add(fee)
-    events.publish_due(fee)
+    publishers.publish_due(fee)
     if amount == 0:
         mark_paid(fee, now)
 
@@ -71,4 +71,4 @@ def lock_fee_of_order(order_id: str) -> Fee | None:
 def mark_paid(fee: Fee, paid_at: datetime) -> None:
     fee.change_state("paid")
     fee.paid_at = paid_at
-    events.publish_paid(fee)
+    publishers.publish_paid(fee)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from libs.chassis import clock
 from services.billing.coins import coin_ledger
 from services.billing.ledger import money_ledger
-from services.billing.payments import events
+from services.billing.payments import publishers
 from services.billing.payments.purpose import Purpose, lock_payment
 from services.billing.payments.rules import AWAITING_BANK, LIFECYCLE, ORDER_NOT_KEPT, RELEASABLE, void_reason
 from services.billing.payments.store import find_live_payment
@@ -58,7 +58,7 @@ def _mark_authorized(payment: Payment, purpose: Purpose) -> None:
     if not purpose.is_open:
         release(payment, purpose)
     elif purpose.waits_for_sale:
-        events.publish_authorized(payment)
+        publishers.publish_authorized(payment)
     else:
         payment.change_state("capturing")
         payment.settle_at = clock.now() + CAPTURED_BY_REQUEST_WITHIN

@@ -12,7 +12,7 @@ from typing import Any
 from libs.chassis import clock
 from libs.chassis.db import session
 from services.billing.coins import coin_ledger
-from services.billing.payments import events
+from services.billing.payments import publishers
 from services.billing.payments.lifecycle import mark_captured, mark_failed, release
 from services.billing.payments.payable import Payable
 from services.billing.payments.purpose import Purpose, lock_payment, lock_purpose
@@ -50,7 +50,7 @@ def pay_with_coins(payment_id: str, payable: Payable) -> Payment:
     session().add(payment)
     payment.change_state("authorized")
     if purpose.waits_for_sale:
-        events.publish_authorized(payment)
+        publishers.publish_authorized(payment)
     else:
         payment.change_state("capturing")
         mark_captured(payment, purpose)

@@ -13,13 +13,13 @@ from libs.chassis.problems import Conflict
 from services.billing.fees import charging
 from services.billing.fees.tables import Fee
 from services.billing.ledger.money_ledger import FEES, SALES
-from services.billing.payments import events
+from services.billing.payments import publishers
 from services.billing.payments.rules import REPLACED, SALE_NOT_PAID, VOID_REASONS
 from services.billing.payments.tables import Payment
 from services.billing.purchases.store import lock_purchase
 from services.billing.purchases.tables import Purchase
 from services.billing.reconciliation import payment_discrepancies
-from services.billing.refunds.events import publish_completed
+from services.billing.refunds.publishers import publish_completed
 from services.billing.refunds.tables import Refund
 
 
@@ -49,13 +49,13 @@ class OrderPurpose:
             raise OrderNotPayable("the order has ended")
 
     def on_captured(self, payment: Payment) -> None:
-        events.publish_captured(payment)
+        publishers.publish_captured(payment)
 
     def on_voided(self, payment: Payment, reason_code: str) -> None:
         if reason_code == SALE_NOT_PAID:
             report_unpaid_sale(payment)
         elif payment.failure_code != REPLACED:
-            events.publish_voided(payment, reason_code)
+            publishers.publish_voided(payment, reason_code)
 
     def on_refund_started(self) -> None:
         """The order is cancelled already."""
@@ -118,4 +118,4 @@ def lock_payment(payment: Payment) -> Purpose:
 def report_unpaid_sale(payment: Payment) -> None:
     """Report and publish that products were sold whose payment cannot be captured."""
     payment_discrepancies.report(SALE_NOT_PAID, payment.id, VOID_REASONS[SALE_NOT_PAID], payment_id=payment.id)
-    events.publish_voided(payment, SALE_NOT_PAID)
+    publishers.publish_voided(payment, SALE_NOT_PAID)

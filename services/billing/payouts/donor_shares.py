@@ -18,7 +18,7 @@ from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
 from services.billing.ledger import money_ledger
-from services.billing.payouts import events
+from services.billing.payouts import publishers
 from services.billing.payouts.rules import LIFECYCLE, donor_share
 from services.billing.payouts.tables import Payout
 from services.billing.purchases.tables import Purchase
@@ -73,7 +73,7 @@ def make_payouts_due(purchase: Purchase) -> None:
     for payout in _lock_prepared(purchase.order_id, Payout.product_id.in_(purchase.kept_product_ids)):
         payout.change_state("due")
         money_ledger.record_share_due(payout)
-        events.publish_due(payout)
+        publishers.publish_due(payout)
 
 
 def void_payouts(buying_order_id: str) -> None:
@@ -89,7 +89,7 @@ def void_payouts_of_products(buying_order_id: str, product_ids: Collection[str])
 def _void(payouts: Collection[Payout]) -> None:
     for payout in payouts:
         payout.change_state("void")
-        events.publish_voided(payout)
+        publishers.publish_voided(payout)
 
 
 def _lock_prepared(buying_order_id: str, *conditions: ColumnElement[bool]) -> Collection[Payout]:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from libs.chassis.event_types import (
+    BuyingOrderExpired,
+    BuyingOrderPickedUpAfterEnd,
+    BuyingOrderStateChanged,
+    BuyingReturnStateChanged,
+    HoldReleased,
+    HoldSold,
+)
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from services.billing.payments import lifecycle
@@ -13,17 +21,17 @@ from services.billing.registry import registry
 
 
 @registry.handles("shopping.hold.sold.v1")
-def capture_payment(event: Event) -> None:
+def capture_payment(event: Event[HoldSold]) -> None:
     sales.capture_payment(event.data["order_id"])
 
 
 @registry.handles("shopping.hold.released.v1")
-def release_payment(event: Event) -> None:
+def release_payment(event: Event[HoldReleased]) -> None:
     lifecycle.release_live_payment(event.data["order_id"])
 
 
 @registry.handles("customer.buying_order.state_changed.v1")
-def follow_order(event: Event) -> None:
+def follow_order(event: Event[BuyingOrderStateChanged]) -> None:
     """Refund a cancelled order; reward a picked-up one; owe donors their shares of a completed one."""
     data = event.data
     if data["state"] == "cancelled":
@@ -37,17 +45,17 @@ def follow_order(event: Event) -> None:
 
 
 @registry.handles("customer.buying_order.expired.v1")
-def end_expired_order(event: Event) -> None:
+def end_expired_order(event: Event[BuyingOrderExpired]) -> None:
     sales.end_purchase(event.data["order_id"])
 
 
 @registry.handles("customer.buying_order.picked_up_after_end.v1")
-def report_pick_up_after_end(event: Event) -> None:
+def report_pick_up_after_end(event: Event[BuyingOrderPickedUpAfterEnd]) -> None:
     sales.report_pick_up_after_end(event.data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
-def follow_return(event: Event) -> None:
+@registry.handles("customer.buying_return.state_changed.v1")
+def follow_return(event: Event[BuyingReturnStateChanged]) -> None:
     data = event.data
     returns.refund_return(
         PurchaseReturn(
@@ -56,6 +64,6 @@ def follow_return(event: Event) -> None:
             state=data["state"],
             product_ids=data["product_ids"],
             refund=Money.from_dict(data["refund"]) if data["refund"] is not None else None,
-            good_products=good_products(data["state"], data["items"], is_refunded_whole=data["is_given_up"]),
+            good_products=good_products(data["state"], data["items"], is_refunded_whole=data["is_force_cancelled"]),
         )
     )

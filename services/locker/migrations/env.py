@@ -1,6 +1,6 @@
-"""Alembic's entry."""
+"""Alembic's entry point."""
 
 from libs.chassis.migrations import run_env
-from services.locker.models import Base
+from services.locker.tables import Base
 
 run_env(Base.metadata)

@@ -19,7 +19,8 @@ from libs.chassis.service import NAMES
 from libs.chassis.settings import ROOT
 from libs.chassis.system_settings import publish_settings, setting
 from libs.chassis.tables import OutboxRow
-from services.admin import packing_orders, settings_store
+from services.admin.system_settings import store
+from services.admin.work import packing_orders, work_orders
 from tests.support.harness import Harness, running, user_id
 
 ORDER = "bor_" + "1" * 32
@@ -71,7 +72,8 @@ def test_an_unknown_packing_order_is_404(admin: Harness) -> None:
 def test_packing_orders_are_paged_newest_first(admin: Harness) -> None:
     for number in range(5):
         with db.unit_of_work():
-            packing_orders.create(f"bor_{number:032x}", PAID["items"], LOCATION)  # type: ignore[arg-type]
+            location = work_orders.work_location(LOCATION)
+            packing_orders.create_for_buying_order(f"bor_{number:032x}", PAID["items"], location)  # type: ignore[arg-type]
     ask = admin.as_user("employee", "admin:packing-orders", "internal")
     seen, cursor = [], None
     for _ in range(3):
@@ -108,7 +110,7 @@ def test_an_emptied_cache_gets_the_settings_back(admin: Harness) -> None:
 def test_a_cache_that_contradicts_the_database_is_put_right(admin: Harness) -> None:
     publish_settings({"shopping.hold_minutes": 99})
     with db.unit_of_work():
-        settings_store.copy_all()
+        store.copy_all()
     assert setting("shopping.hold_minutes") == 15
 
 
@@ -153,7 +155,7 @@ def test_two_managers_at_once_lose_no_change_silently(admin: Harness) -> None:
     told = [entry["after"]["value"] for entry in admin.published("admin.audit.recorded.v1")]
     assert sorted(told) == [value for value, status in zip(values, statuses, strict=True) if status == 200]
     with db.unit_of_work(reads_only=True):
-        now = settings_store.get("shopping.hold_minutes")
+        now = store.get("shopping.hold_minutes")
         assert (now.version, now.value) == (len(told), told[-1])
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import insert, text
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.admin import events as admin_events
-from services.admin.models import AuditEntry
+from services.admin.audit.tables import AuditEntry
+from services.admin.work import jobs
 from tests.integration.admin.support import Ask, collect, fill, hire, moves, new_id
 from tests.support.harness import Harness, user_id
 
@@ -51,7 +51,7 @@ def test_the_audit_trail_leaves_out_a_broken_entry(admin: Harness, changed: dict
     [
         ("work_orders", "state", "id", "lost"),
         ("work_orders", "photo_keys", "id", "{"),
-        ("orders_at_work", "contents", "work_order_id", "{"),
+        ("included_orders", "contents", "work_order_id", "{"),
     ],
 )
 def test_lists_of_work_orders_leave_out_a_broken_one(
@@ -87,6 +87,6 @@ def test_a_broken_work_order_blocks_the_assignment_of_no_other(admin: Harness, m
     before = counted("job_items_failed", job="assign_open_work_orders")
     hire(admin, "rui", "deliveryman")
     with db.unit_of_work():
-        admin_events.assign_open_work_orders()
+        jobs.assign_open_work_orders()
     assert counted("job_items_failed", job="assign_open_work_orders") == before + 2
     assert [manager("GET", f"/admin/v1/work-orders/{one}").json()["state"] for one in ids[1:]] == ["assigned"] * 2

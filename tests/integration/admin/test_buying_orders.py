@@ -15,6 +15,12 @@ from tests.integration.admin.support import LOCATION, Ask, fill, hire, new_id, p
 from tests.support.harness import Harness, user_id
 
 CONTACTS = "/admin/v1/return-contacts"
+COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
+
+
+def piece(product_id: str, amount: int) -> dict[str, Any]:
+    price = {"amount": amount, "currency": "EUR"}
+    return {"product_id": product_id, "title": "Wool coat", "price": price, "result": None}
 
 
 def paid(admin: Harness, order_id: str) -> None:
@@ -44,7 +50,9 @@ def return_moved(admin: Harness, return_id: str, state: str = "created", **chang
         "buyer_id": user_id("ines"),
         "state": state,
         "previous_state": None,
-        "product_ids": [new_id("prd")],
+        "product_ids": [COAT],
+        "items": [piece(COAT, 4900)],
+        "is_force_cancelled": False,
         "is_whole_order": True,
         "price": {"amount": 4900, "currency": "EUR"},
         "refund": None,
@@ -52,7 +60,7 @@ def return_moved(admin: Harness, return_id: str, state: str = "created", **chang
         "location_name": "Rossio",
         "at": clock.rfc3339(clock.now()),
     }
-    admin.deliver("customer.return_buying_order.state_changed.v1", data | changed)
+    admin.deliver("customer.buying_return.state_changed.v1", data | changed)
 
 
 def contact(return_id: str, amount: int = 2500, **changed: Any) -> dict[str, Any]:
@@ -133,9 +141,9 @@ def test_the_news_of_a_cancellation_ends_work_that_came_to_be_at_the_moment_of_t
         "at": clock.rfc3339(clock.now()),
     }
     for _ in range(2):
-        admin.deliver("customer.buying_order.state_changed.v1", data | {"reason": "given_up"})
+        admin.deliver("customer.buying_order.state_changed.v1", data | {"reason": "force_cancelled"})
     ended = the_own(eva, "packing")
-    assert (ended["state"], ended["reason"]) == ("failed", "a manager gave the order up")
+    assert (ended["state"], ended["reason"]) == ("failed", "a manager cancelled the order")
     paid(admin, order_id)
     assert the_own(eva, "packing")["state"] == "failed"
 
@@ -191,24 +199,20 @@ def test_a_wrong_decision_is_refused_and_says_why(admin: Harness, eva: Ask, rui:
     assert admin.published("admin.return_contact.recorded.v1") == []
 
 
-COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
-
-
-def piece(product_id: str, amount: int) -> dict[str, Any]:
-    price = {"amount": amount, "currency": "EUR"}
-    return {"product_id": product_id, "title": "Wool coat", "price": price, "result": None}
-
-
 TWO_PIECES = {
     "product_ids": [COAT, HAT],
     "items": [piece(COAT, 4000), piece(HAT, 900)],
-    "is_given_up": False,
+    "is_force_cancelled": False,
 }
 
 
 def to_check(admin: Harness, eva: Ask, rui: Ask, return_id: str, **facts: Any) -> str:
     """A return that was collected and scanned by who checks it: the path of its result."""
     return_moved(admin, return_id, **facts)
+    return scanned_for_check(admin, eva, rui, return_id)
+
+
+def scanned_for_check(admin: Harness, eva: Ask, rui: Ask, return_id: str) -> str:
     fill(admin, return_id)
     [package] = support.collect(rui, [return_id])
     work_order = scan(eva, package["tracking_code"]).json()
@@ -308,19 +312,19 @@ def test_only_returns_are_checked_piece_by_piece(admin: Harness, eva: Ask, rui: 
     assert told["orders"][0]["products"] == []
 
 
-def test_what_older_news_does_not_tell_is_asked_for_or_checked_as_a_whole(
+def test_a_return_that_is_not_known_yet_is_checked_as_a_whole_or_later(
     admin: Harness, eva: Ask, rui: Ask, decides: Ask
 ) -> None:
-    return_id = new_id("rbo")
-    path = to_check(admin, eva, rui, return_id, product_ids=[COAT, HAT])
-    by_piece = {"products": checks(coat="good", hat="bad")}
-    assert problem(eva("POST", path, json=by_piece)) == (409, "contents-unknown")
+    early, late = new_id("rbo"), new_id("rbo")
+    by_product = {"products": checks(coat="good", hat="bad")}
+    path = scanned_for_check(admin, eva, rui, early)
+    assert problem(eva("POST", path, json=by_product)) == (409, "contents-unknown")
     assert eva("POST", path, json={"result": "bad"}).status_code == 200
-    assert decides("POST", CONTACTS, json=contact(return_id, 4900), key=uuid.uuid4().hex).status_code == 201
-    other = new_id("rbo")
-    path = to_check(admin, eva, rui, other, product_ids=[COAT, HAT])
-    return_moved(admin, other, "collected", **TWO_PIECES)
-    assert eva("POST", path, json=by_piece).status_code == 200
+    return_moved(admin, early, "collected", **TWO_PIECES)
+    assert decides("POST", CONTACTS, json=contact(early, 4900), key=uuid.uuid4().hex).status_code == 201
+    path = scanned_for_check(admin, eva, rui, late)
+    return_moved(admin, late, "collected", **TWO_PIECES)
+    assert eva("POST", path, json=by_product).status_code == 200
 
 
 @pytest.mark.story("mf-bo-03")
@@ -329,26 +333,26 @@ def test_there_is_nothing_to_agree_on_for_a_return_that_was_given_up(
 ) -> None:
     return_id = new_id("rbo")
     path = to_check(admin, eva, rui, return_id, **TWO_PIECES)
-    return_moved(admin, return_id, "refund_decided", **TWO_PIECES | {"is_given_up": True})
+    return_moved(admin, return_id, "refund_decided", **TWO_PIECES | {"is_force_cancelled": True})
     return_moved(admin, return_id, "collected", **TWO_PIECES)  # older news
     found = eva("POST", path, json={"products": checks(coat="good", hat="bad")})
     assert found.status_code == 200, "it was found, and is checked all the same"
     answer = decides("POST", CONTACTS, json=contact(return_id, 100), key=uuid.uuid4().hex)
-    assert problem(answer) == (409, "return-given-up")
+    assert problem(answer) == (409, "return-force-cancelled")
     assert admin.published("admin.return_contact.recorded.v1") == []
 
 
 def test_bad_returns_leave_for_the_factory_like_bad_donations(admin: Harness, eva: Ask, rui: Ask) -> None:
     return_id = come_back(admin, eva, rui, "bad")
-    hand_over_all(admin, eva)
+    handover_all(admin, eva)
     assert admin.published("admin.handover.recorded.v1")[0]["order_ids"] == [return_id]
 
 
-def hand_over_all(admin: Harness, eva: Ask) -> None:
+def handover_all(admin: Harness, eva: Ask) -> None:
     """The one bad package leaves for a factory."""
     manager = admin.as_user("marta", "admin:factories:write", "internal", roles=["manager"])
     wanted = {"name": "Fibra Nova", "address": "Porto"}
     factory = manager("POST", "/admin/v1/factories", json=wanted, key=uuid.uuid4().hex).json()
     [package] = eva("GET", "/admin/v1/bad-packages", params={"is_handed_over": "false"}).json()["items"]
     body = {"factory_id": factory["id"], "package_ids": [package["id"]]}
-    assert eva("POST", "/admin/v1/hand-overs", json=body, key=uuid.uuid4().hex).status_code == 201
+    assert eva("POST", "/admin/v1/handovers", json=body, key=uuid.uuid4().hex).status_code == 201

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from libs.chassis import object_store, settings
-from services.admin import check_photos
+from services.admin.checks import photos
 from tests.integration.admin.support import Ask, collect, fill, hire, new_id, own, problem, scan, the_own
 from tests.support.harness import Harness, running
 
@@ -26,7 +26,7 @@ def admin(database_url: str, aws_endpoint: str) -> Iterator[Harness]:
         "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint,
     }
     with running("admin", own_settings) as harness:
-        check_photos.photo_bucket().ensure()
+        photos.photo_bucket().create_if_missing()
         yield harness
 
 
@@ -112,21 +112,21 @@ def test_a_photo_of_another_check_is_unknown(admin: Harness, check: Check) -> No
 def test_photos_have_limits_of_size_type_and_number(check: Check) -> None:
     assert problem(check.announce(size=10 * 1024 * 1024 + 1)) == (400, "bad-request")
     assert problem(check.announce(content_type="image/svg+xml")) == (400, "bad-request")
-    for _ in range(check_photos.MOST_PHOTOS):
+    for _ in range(photos.MAX_PHOTOS):
         assert check.announce().status_code == 201
     assert problem(check.announce()) == (409, "too-many-photos")
 
 
 def test_what_was_not_uploaded_in_time_does_not_count(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_photos, "FORM_VALID_FOR", timedelta(seconds=-1))
-    for _ in range(check_photos.MOST_PHOTOS + 1):
+    monkeypatch.setattr(photos, "FORM_VALID_FOR", timedelta(seconds=-1))
+    for _ in range(photos.MAX_PHOTOS + 1):
         assert check.announce().status_code == 201
 
 
 def test_the_limit_of_photos_is_checked_when_they_are_shown(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     photo_ids = [check.upload(picture()) for _ in range(3)]
     assert problem(check.record(check.upload(picture()[:-30]))) == (422, "not-an-image")
-    monkeypatch.setattr(check_photos, "MOST_PHOTOS", 2)
+    monkeypatch.setattr(photos, "MAX_PHOTOS", 2)
     assert problem(check.record(*photo_ids)) == (409, "too-many-photos")
     assert check.record(*photo_ids[:2]).status_code == 200
 

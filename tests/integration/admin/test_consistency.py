@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import delete
 
 from libs.chassis import db
-from services.admin.consistency import registry
-from services.admin.models import OrderAtWork, WorkOrder
+from services.admin.registry import registry
+from services.admin.work.tables import IncludedOrder, WorkOrder
 from tests.integration.admin.support import LOCATION, hire, new_id, the_own
-from tests.integration.admin.test_buying_orders import CONTACTS, come_back, contact, hand_over_all, paid, stop
+from tests.integration.admin.test_buying_orders import CONTACTS, come_back, contact, handover_all, paid, stop
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, compare, reported
 
@@ -43,9 +43,9 @@ def test_customer_can_read_the_work_on_an_order(admin: Harness) -> None:
     for one in (order_id, lost):
         paid(admin, one)
     with db.unit_of_work() as session:
-        of_lost = OrderAtWork.order_id == lost
-        work_order_id = session.query(OrderAtWork.work_order_id).filter(of_lost).scalar()
-        session.execute(delete(OrderAtWork).where(of_lost))
+        of_lost = IncludedOrder.order_id == lost
+        work_order_id = session.query(IncludedOrder.work_order_id).filter(of_lost).scalar()
+        session.execute(delete(IncludedOrder).where(of_lost))
         session.execute(delete(WorkOrder).where(WorkOrder.id == work_order_id))
     customer = admin.as_user("customer", "admin:states", kind="service")
     wanted = {"subjects": [order_id, lost]}
@@ -94,6 +94,6 @@ def test_customer_can_read_what_was_agreed_on_a_return_and_that_it_left(admin: H
     assert decides("POST", CONTACTS, json=contact(return_id, 100), key=new_id("key")).status_code == 201
     [agreed] = admin.published("admin.return_contact.recorded.v1")
     assert described() == [agreed]
-    hand_over_all(admin, eva)
+    handover_all(admin, eva)
     [left] = admin.published("admin.handover.recorded.v1")
     assert described() == [agreed, left]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from libs.chassis import database_rights
 from libs.chassis.migrations import migrate
-from services.admin.models import Base
+from services.admin.tables import Base
 from tests.support import servers
 
 ENTRY = (

@@ -114,9 +114,9 @@ def make_bad(admin: Harness, rui: Ask, eva: Ask, result: str = "bad") -> dict[st
     return package
 
 
-def hand_over(ask: Ask, factory_id: str, *package_ids: str, key: str | None = None) -> httpx.Response:
+def handover(ask: Ask, factory_id: str, *package_ids: str, key: str | None = None) -> httpx.Response:
     body = {"factory_id": factory_id, "package_ids": list(package_ids), "note": "Two bags"}
-    return ask("POST", "/admin/v1/hand-overs", json=body, key=key or uuid.uuid4().hex)
+    return ask("POST", "/admin/v1/handovers", json=body, key=key or uuid.uuid4().hex)
 
 
 def test_bad_packages_leave_for_a_factory_once(admin: Harness, rui: Ask, eva: Ask, factory: dict[str, Any]) -> None:
@@ -124,21 +124,21 @@ def test_bad_packages_leave_for_a_factory_once(admin: Harness, rui: Ask, eva: As
     make_bad(admin, rui, eva, "good")
     waiting = eva("GET", "/admin/v1/bad-packages").json()["items"]
     assert [package["id"] for package in waiting] == [package["id"] for package in packages]
-    answer = hand_over(eva, factory["id"], *(package["id"] for package in packages), key="hand-over-1")
+    answer = handover(eva, factory["id"], *(package["id"] for package in packages), key="handover-1")
     assert answer.status_code == 201
     recorded = answer.json()
     assert (recorded["factory_name"], recorded["recorded_by"]) == ("Fibra Nova", user_id("eva"))
-    again = hand_over(eva, factory["id"], *(package["id"] for package in packages), key="hand-over-1")
+    again = handover(eva, factory["id"], *(package["id"] for package in packages), key="handover-1")
     assert again.json() == recorded
     [told] = admin.published("admin.handover.recorded.v1")
     assert sorted(told["order_ids"]) == sorted(package["order_id"] for package in packages)
-    assert (told["factory_id"], told["hand_over_id"]) == (factory["id"], recorded["id"])
+    assert (told["factory_id"], told["handover_id"]) == (factory["id"], recorded["id"])
     assert eva("GET", "/admin/v1/bad-packages").json()["items"] == []
     gone = eva("GET", "/admin/v1/bad-packages", params={"is_handed_over": "true"}).json()["items"]
-    assert {package["hand_over_id"] for package in gone} == {recorded["id"]}
-    assert eva("GET", "/admin/v1/hand-overs").json()["items"] == [recorded]
+    assert {package["handover_id"] for package in gone} == {recorded["id"]}
+    assert eva("GET", "/admin/v1/handovers").json()["items"] == [recorded]
     assert eva("GET", answer.headers["Location"]).json() == recorded
-    assert eva("GET", f"/admin/v1/hand-overs/{new_id('hov')}").status_code == 404
+    assert eva("GET", f"/admin/v1/handovers/{new_id('hov')}").status_code == 404
 
 
 def test_what_cannot_leave_stays_with_all_that_was_to_go_with_it(
@@ -149,22 +149,22 @@ def test_what_cannot_leave_stays_with_all_that_was_to_go_with_it(
     fill(admin, donation)
     [unchecked] = collect(rui, [donation])
     for other in (good, unchecked):
-        assert problem(hand_over(eva, factory["id"], bad["id"], other["id"])) == (409, "not-for-recycling")
-    unknown = hand_over(eva, factory["id"], bad["id"], new_id("pkg"))
-    assert problem(unknown) == (422, "unknown-in-hand-over")
+        assert problem(handover(eva, factory["id"], bad["id"], other["id"])) == (409, "not-for-recycling")
+    unknown = handover(eva, factory["id"], bad["id"], new_id("pkg"))
+    assert problem(unknown) == (422, "unknown-in-handover")
     assert unknown.json()["errors"][0]["pointer"] == "/package_ids/1"
-    assert problem(hand_over(eva, new_id("fac"), bad["id"])) == (422, "unknown-in-hand-over")
-    assert hand_over(eva, factory["id"]).status_code == 400
+    assert problem(handover(eva, new_id("fac"), bad["id"])) == (422, "unknown-in-handover")
+    assert handover(eva, factory["id"]).status_code == 400
     assert admin.published("admin.handover.recorded.v1") == []
-    assert hand_over(eva, factory["id"], bad["id"]).status_code == 201
-    assert problem(hand_over(eva, factory["id"], bad["id"])) == (409, "not-for-recycling")
+    assert handover(eva, factory["id"], bad["id"]).status_code == 201
+    assert problem(handover(eva, factory["id"], bad["id"])) == (409, "not-for-recycling")
 
 
 @pytest.mark.real_servers
-def test_two_hand_overs_of_one_package_at_once(admin: Harness, rui: Ask, eva: Ask, factory: dict[str, Any]) -> None:
+def test_two_handovers_of_one_package_at_once(admin: Harness, rui: Ask, eva: Ask, factory: dict[str, Any]) -> None:
     bad = make_bad(admin, rui, eva)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: hand_over(eva, factory["id"], bad["id"]), range(4)))
+        answers = list(pool.map(lambda _: handover(eva, factory["id"], bad["id"]), range(4)))
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert len(admin.published("admin.handover.recorded.v1")) == 1
 
@@ -197,7 +197,7 @@ def test_a_manager_keeps_the_factories(
     assert eva("PATCH", path, json={"is_active": True}).status_code == 403
     assert eva("GET", f"/admin/v1/factories/{new_id('fac')}").status_code == 404
     bad = make_bad(admin, rui, eva)
-    assert problem(hand_over(eva, factory["id"], bad["id"])) == (409, "factory-closed")
+    assert problem(handover(eva, factory["id"], bad["id"])) == (409, "factory-closed")
     audits = [entry["action"] for entry in admin.published("admin.audit.recorded.v1")]
     assert audits.count("update_factory") == 2
 

@@ -13,7 +13,9 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.admin.models import Employee, OrderAtWork, Package, WithdrawnOrder, WorkOrder
+from services.admin.employees.tables import Employee
+from services.admin.packages.tables import Package
+from services.admin.work.tables import IncludedOrder, StoppedOrder, WorkOrder
 from tests.integration.admin.support import SCOPES, Ask, fill, hire, move_donation, new_id, scan
 from tests.support.harness import Harness, user_id
 from tests.support.order_lifecycle import WORK_ORDER
@@ -27,7 +29,7 @@ EXPECTED = {200, 201, 403, 404, 409, 422}
 def begin_anew() -> None:
     """Forget the walk before."""
     with db.unit_of_work() as session:
-        for model in (OrderAtWork, Package, WorkOrder, Employee, WithdrawnOrder, OutboxRow):
+        for model in (IncludedOrder, Package, WorkOrder, Employee, StoppedOrder, OutboxRow):
             session.execute(delete(model))
 
 
@@ -171,7 +173,7 @@ class WorkOrderWalk(RuleBasedStateMachine):
     def teardown(self) -> None:
         """What is done has all its codes scanned; nobody who left has work."""
         for item in self.manager("GET", "/admin/v1/work-orders", params={"limit": 100}).json()["items"]:
-            live = [order for order in item["orders"] if order["dropped_at"] is None]
+            live = [order for order in item["orders"] if order["removed_at"] is None]
             if item["state"] == "done":
                 assert live
                 assert all(order["scanned_at"] for order in live)

@@ -431,12 +431,20 @@ def test_the_work_of_somebody_who_leaves_goes_to_somebody_else(admin: Harness, r
 def test_a_manager_sets_areas_and_kinds_of_work(admin: Harness, rui: Ask, manager: Ask, donation: str) -> None:
     fill(admin, donation)
     [listed] = manager("GET", "/admin/v1/employees").json()["items"]
-    assert (listed["full_name"], listed["kinds"], listed["at_work"]) == ("Rui", ["collecting", "shipping"], 1)
+    assert (listed["full_name"], listed["kinds"], listed["active_work_orders"]) == (
+        "Rui",
+        ["collecting", "shipping"],
+        1,
+    )
     changed = put_work(manager, "rui", ["Centro"], ["shipping"])
     assert (changed["areas"], changed["kinds"], changed["are_kinds_by_role"]) == (["Centro"], ["shipping"], False)
     assert own(rui, "collecting") == [], "it waits for somebody else"
     back = put_work(manager, "rui", [])
-    assert (back["kinds"], back["are_kinds_by_role"], back["at_work"]) == (["collecting", "shipping"], True, 1)
+    assert (back["kinds"], back["are_kinds_by_role"], back["active_work_orders"]) == (
+        ["collecting", "shipping"],
+        True,
+        1,
+    )
     assert the_own(rui, "collecting")["state"] == "assigned"
     path = f"/admin/v1/employees/{user_id('nobody')}"
     assert manager("GET", path).status_code == 404
@@ -464,7 +472,7 @@ def test_a_cancelled_donation_leaves_the_collecting_order(admin: Harness, rui: A
     fill(admin, donation, other)
     for state, previous in (("cancelling", "deposited"), ("cancelled", "cancelling")):
         move_donation(admin, donation, state, previous)
-    dropped = {order["order_id"]: order["dropped_at"] for order in the_own(rui, "collecting")["orders"]}
+    dropped = {order["order_id"]: order["removed_at"] for order in the_own(rui, "collecting")["orders"]}
     assert dropped[donation] is not None
     assert dropped[other] is None
     refused = rui("POST", "/admin/v1/packages", json={"order_id": donation}, key=uuid.uuid4().hex)

@@ -20,8 +20,10 @@ CALLS = ("create", "confirm", "read", "capture", "cancel", "refund")
 
 @dataclass
 class FakeProvider:
-    """`loses`: the "request" or the "response" of the next call, or "nothing". `confirmed_as`: the status of the next
-    confirmed intent, or "declined". `refuses`: "capture", "refund" or "nothing"."""
+    """`loses`: the "request" or the "response" of the next call, or "nothing".
+
+    `confirmed_as`: the status of the next confirmed intent, or "declined". `refuses`: "capture", "refund" or "nothing".
+    """
 
     intents: dict[str, Intent] = field(default_factory=dict)
     refunds: dict[str, ProviderRefund] = field(default_factory=dict)

@@ -132,11 +132,11 @@ class Shop:
             "is_whole_order": products == order.products,
             "price": euros(sum(prices[one] for one in products)),
             "refund": None if refund is None else euros(refund),
-            "is_given_up": False,
+            "is_force_cancelled": False,
             "items": [],
             "at": rfc3339(now()),
         }
-        self.billing.deliver("customer.return_buying_order.state_changed.v1", data | LOCATION | changed)
+        self.billing.deliver("customer.buying_return.state_changed.v1", data | LOCATION | changed)
 
     @staticmethod
     def checked(order: Order, *results: str) -> list[dict[str, Any]]:

@@ -112,7 +112,7 @@ def move_donation(billing: Harness, state: str, **more: Any) -> None:
 
 
 def move_return(billing: Harness, state: str, **more: Any) -> None:
-    billing.deliver("customer.return_donating_order.state_changed.v1", return_event(state, **more))
+    billing.deliver("customer.donation_return.state_changed.v1", return_event(state, **more))
 
 
 def register(billing: Harness, *names: str) -> None:
@@ -123,7 +123,7 @@ def register(billing: Harness, *names: str) -> None:
 
 def hand_over(*order_ids: str) -> dict[str, Any]:
     return {
-        "hand_over_id": new_id("hov"),
+        "handover_id": new_id("hov"),
         "factory_id": "fac_" + "6" * 32,
         "factory_name": "Fibra Nova",
         "order_ids": list(order_ids),

@@ -1,5 +1,7 @@
-"""Stateful test: after any sequence of payments, lost calls and changes of the donation, a fee is paid at most once,
-and a payment of a fee that is no longer needed is refunded in the end."""
+"""Stateful test of fees with any sequence of payments, lost calls and changes of the donation.
+
+A fee is paid at most once, and a payment of a fee that is no longer needed is refunded in the end.
+"""
 
 from __future__ import annotations
 

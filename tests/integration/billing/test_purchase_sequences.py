@@ -1,5 +1,8 @@
-"""Stateful test: after any sequence of payments, cancellations, sales, pick-ups and returns, with late, duplicate and
-reordered events and lost calls of the provider, coins and money balance, and nothing is captured or refunded twice."""
+"""Stateful test of purchases with any sequence of payments, cancellations, sales, pick-ups and returns, with late,
+duplicate and reordered events, and with lost calls of the provider.
+
+Coins and money always balance, and nothing is captured or refunded twice.
+"""
 
 from __future__ import annotations
 

@@ -306,8 +306,8 @@ def test_a_sale_that_is_told_again_after_all_its_money_went_back_changes_nothing
 def test_a_return_that_was_given_up_is_refunded_once_whatever_its_check_says_later(shop: Shop, state: str) -> None:
     order = shop.order()
     payment_id = buy(shop, order)
-    shop.change_return(order, "refund_decided", order.products, order.total, is_given_up=True)
-    found = {"is_given_up": True, "items": shop.checked(order, "good", "bad")}
+    shop.change_return(order, "refund_decided", order.products, order.total, is_force_cancelled=True)
+    found = {"is_force_cancelled": True, "items": shop.checked(order, "good", "bad")}
     shop.change_return(order, state, order.products, order.total, **found)
     settle_now()
     assert [one.amount for one in shop.refunds_of(payment_id)] == [order.total]
@@ -416,7 +416,7 @@ def test_a_sale_whose_money_cannot_be_taken_is_told_and_found(billing: Harness, 
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
 
 
-def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
+def test_a_sale_whose_capture_the_bank_refuses_is_force_cancelled_and_found(
     billing: Harness, shop: Shop, provider: FakeProvider
 ) -> None:
     provider.refuses = "capture"
@@ -435,7 +435,7 @@ def test_a_sale_whose_capture_the_bank_refuses_is_given_up_and_found(
     assert (found["kind"], found["payment_id"]) == ("sale_not_paid", payment_id)
 
 
-def test_a_sale_that_is_heard_of_after_its_payment_was_voided_is_given_up(billing: Harness, shop: Shop) -> None:
+def test_a_sale_after_its_payment_was_voided_is_reported_as_unpaid(billing: Harness, shop: Shop) -> None:
     order = shop.order()
     payment_id = shop.pay(order).json()["id"]
     give_up_at_provider(payment_id)

@@ -29,7 +29,6 @@ class Note(Base):
 
 
 registry = EventRegistry("notes")
-registry.publishes("notes.audit.recorded.v1")
 made: list[str] = []  # the ids that create_note was given, also when it failed
 
 

@@ -166,7 +166,7 @@ def test_a_photo_store_that_does_not_answer_is_not_called_again(
     with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
         object_store.s3_client.cache_clear()
         bucket = Bucket("photos")
-        assert seconds_of(lambda: bucket.size_of("a"), PhotoStoreUnavailable) < 4
+        assert seconds_of(lambda: bucket.get_size("a"), PhotoStoreUnavailable) < 4
         assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreUnavailable) < IMMEDIATELY
     object_store.s3_client.cache_clear()
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from libs.chassis import clock, consistency, db, discrepancies, service_client
-from libs.chassis.consistency import BATCH_SIZE, MOST_SUBJECTS, Check, Knowledge
+from libs.chassis.consistency import BATCH_SIZE, MAX_SUBJECTS, Check, Knowledge
 from libs.chassis.events import Event, EventRegistry
 from libs.chassis.service_client import peer
 from libs.chassis.tables import ChassisBase, DiscrepancyRow
 
 EVENT = "locker.door.used.v1"
-SUBJECTS = [f"bor_{number:032}" for number in range(MOST_SUBJECTS + 10)]
+SUBJECTS = [f"bor_{number:032}" for number in range(MAX_SUBJECTS + 10)]
 
 
 @pytest.fixture(autouse=True)
@@ -59,14 +59,14 @@ def test_a_run_asks_in_batches_and_the_next_run_continues(batches: list[list[str
     repaired: list[str] = []
     registry = registry_of(check("all", repaired.append, find=find))
     consistency.compare_with_other_domains(registry)
-    assert [len(batch) for batch in batches] == [BATCH_SIZE] * (MOST_SUBJECTS // BATCH_SIZE)
+    assert [len(batch) for batch in batches] == [BATCH_SIZE] * (MAX_SUBJECTS // BATCH_SIZE)
     consistency.compare_with_other_domains(registry)
     assert repaired[: len(SUBJECTS)] == [*SUBJECTS]
-    assert repaired[len(SUBJECTS) :] == SUBJECTS[: MOST_SUBJECTS - 10], "those asked the longest ago"
+    assert repaired[len(SUBJECTS) :] == SUBJECTS[: MAX_SUBJECTS - 10], "those asked the longest ago"
 
 
 def test_a_new_subject_is_asked_about_in_the_next_run_however_many_wait_rightly(batches: list[list[str]]) -> None:
-    waiting = [f"bor_{number:032}" for number in range(5 * MOST_SUBJECTS)]
+    waiting = [f"bor_{number:032}" for number in range(5 * MAX_SUBJECTS)]
     registry = registry_of(
         check(
             "many", lambda _subject: None, find=lambda after, limit: [one for one in waiting if one > after][:limit]
@@ -76,7 +76,7 @@ def test_a_new_subject_is_asked_about_in_the_next_run_however_many_wait_rightly(
     batches.clear()
     for _ in range(4):
         consistency.compare_with_other_domains(registry)
-    assert {one for batch in batches for one in batch} == set(waiting[MOST_SUBJECTS:])
+    assert {one for batch in batches for one in batch} == set(waiting[MAX_SUBJECTS:])
     waiting.append("bor_new")
     batches.clear()
     consistency.compare_with_other_domains(registry)
@@ -92,7 +92,7 @@ def test_a_discrepancy_is_kept_until_its_subject_has_been_asked_about_again() ->
             consistency.compare_with_other_domains(registry)
         with db.unit_of_work(reads_only=True) as session:
             kept = set(session.scalars(select(DiscrepancyRow.subject)))
-        assert kept >= set(SUBJECTS[:MOST_SUBJECTS])
+        assert kept >= set(SUBJECTS[:MAX_SUBJECTS])
 
 
 @pytest.mark.parametrize("knowledge", ["unknown", "failed"])
@@ -106,7 +106,7 @@ def test_a_subject_that_the_peer_does_not_know_or_cannot_read_is_reported(
     for registry in (by_default, excused):
         for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
             consistency.compare_with_other_domains(registry)
-    found = {one["check"] for one in discrepancies.listed()}
+    found = {one["check"] for one in discrepancies.list_reported()}
     assert found == ({"default"} if knowledge == "unknown" else {"default", "excused"})
 
 
@@ -152,7 +152,7 @@ def test_a_subject_that_the_peer_refuses_is_reported_and_blocks_no_other(monkeyp
     for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
         consistency.compare_with_other_domains(registry)
     assert set(repaired) == set(SUBJECTS[:BATCH_SIZE]) - {refused}
-    details = {one["subject"]: one["detail"] for one in discrepancies.listed()}
+    details = {one["subject"]: one["detail"] for one in discrepancies.list_reported()}
     assert "could not read" in details[refused]
 
 
@@ -161,20 +161,19 @@ def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> 
     registry = registry_of(check("stuck", lambda _subject: None, find=lambda _after, _limit: stuck))
     for _ in range(2):
         consistency.compare_with_other_domains(registry)
-    assert discrepancies.listed() == []
+    assert discrepancies.list_reported() == []
     for _ in range(3):
         consistency.compare_with_other_domains(registry)
-    [first, second] = discrepancies.listed()
+    [first, second] = discrepancies.list_reported()
     assert (first["subject"], second["subject"], first["attempts"]) == (*stuck, 5)
     stuck = stuck[1:]
     with clock.freeze(clock.now() + discrepancies.ENDED_AFTER + timedelta(seconds=1)):
         consistency.compare_with_other_domains(registry)
-    assert [found["subject"] for found in discrepancies.listed()] == stuck
+    assert [found["subject"] for found in discrepancies.list_reported()] == stuck
 
 
 def test_a_description_is_made_by_the_code_that_publishes_and_adds_nothing_to_the_outbox() -> None:
     registry = EventRegistry("locker")
-    registry.publishes(EVENT)
     right = {"right_id": "rgt_" + "1" * 32, "purpose": "deposit", "order_id": "dor_" + "1" * 32}
     right |= {"person_id": "usr_" + "1" * 32, "location_id": "loc_" + "1" * 32, "location_name": "Rossio"}
     data = right | {"box_id": "box_" + "1" * 32, "is_occupied": True, "at": clock.rfc3339(clock.now())}

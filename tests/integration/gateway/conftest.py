@@ -57,10 +57,13 @@ def start_gateway(
     """Start a gateway of one's own, with another configuration or other upstreams."""
     started: list[Envoy] = []
 
-    def start(*, config: dict[str, Any] | None = None, auth_port: int = 0, shop_port: int = 0) -> Envoy:
+    def start(
+        *, config: dict[str, Any] | None = None, auth_port: int = 0, shop_port: int = 0, limited: bool = False
+    ) -> Envoy:
         example = Example(tmp_path)
         example.config |= config or {}
-        envoy = Envoy(tmp_path, example.write(), certificates, auth_port or auth.port, shop_port or shop.port)
+        ports = (auth_port or auth.port, shop_port or shop.port)
+        envoy = Envoy(tmp_path, example.write(), certificates, *ports, limited=limited)
         started.append(envoy)
         return envoy
 

@@ -18,8 +18,11 @@ import trustme
 
 from tests.integration.gateway.stubs import ISSUER
 from tests.unit.gateway.example import Example
-from tools.gateway.build import envoy_command, write_envoy_config
+from tools.gateway import connection_limiter
+from tools.gateway.build import envoy_command, read_gateway, write_envoy_config
+from tools.gateway.connection_limiter import LimitedGateway
 from tools.gateway.inputs import EnvoyInputs
+from tools.local_platform.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,6 @@ class Certificates:
         return ssl.create_default_context(cafile=self.ca_file)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def _events(speaker: h2.connection.H2Connection, connection: ssl.SSLSocket) -> Iterator[h2.events.Event]:
     """What the other side says until it ends the one stream or the connection."""
     while received := connection.recv(65536):
@@ -70,14 +66,21 @@ class Envoy:
     """One gateway on a free port, ended by `stop()`."""
 
     def __init__(
-        self, folder: Path, example: Example, certificates: Certificates, auth_port: int, shop_port: int
+        self,
+        folder: Path,
+        example: Example,
+        certificates: Certificates,
+        auth_port: int,
+        shop_port: int,
+        *,
+        limited: bool = False,
     ) -> None:
         self.certificates = certificates
         self.port = free_port()
+        socket_path = folder / "gateway.sock"
         self.access_log = folder / "access.log"
         inputs = EnvoyInputs(
-            listen_host="127.0.0.1",
-            listen_port=self.port,
+            listen=socket_path if limited else ("127.0.0.1", self.port),
             tls_cert=certificates.cert,
             tls_key=certificates.key,
             ca_file=certificates.ca_file,
@@ -91,7 +94,14 @@ class Envoy:
             "external", config, inputs, config_dir=example.config_dir, contracts_dir=example.contracts_dir
         )
         self._log = (folder / "envoy.log").open("w+")
-        self._process = subprocess.Popen(envoy_command(config), stdout=self._log, stderr=self._log)
+        commands = [envoy_command(config)]
+        if limited:
+            gateway = read_gateway("external", example.config_dir, example.contracts_dir)
+            limiter_config = folder / connection_limiter.CONFIG_FILE
+            public = LimitedGateway(gateway, ("127.0.0.1", self.port), socket_path)
+            connection_limiter.write_config(limiter_config, [public])
+            commands.append(connection_limiter.command(limiter_config, folder))
+        self._processes = [subprocess.Popen(each, stdout=self._log, stderr=self._log) for each in commands]
         self.client = self.new_client()
         self._wait(f"http://127.0.0.1:{inputs.admin}/ready")
 
@@ -137,19 +147,21 @@ class Envoy:
 
     def stop(self) -> None:
         self.client.close()
-        self._process.terminate()
-        self._process.wait(10)
+        for process in self._processes:
+            process.terminate()
+            process.wait(10)
         self._log.close()
 
     def _wait(self, ready_url: str) -> None:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if any(process.poll() is not None for process in self._processes):
                 self._log.seek(0)
                 raise RuntimeError(f"Envoy ended: {self._log.read()[-3000:]}")
             try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 if httpx.get(ready_url).status_code == 200:
                     return
-            except httpx.TransportError:
+            except (OSError, httpx.TransportError):
                 time.sleep(0.05)
         raise TimeoutError("Envoy was not ready in 20 s")

@@ -13,6 +13,7 @@ import pytest
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
 from tests.integration.gateway.stubs import StubServer, echo
+from tests.unit.gateway.example import CONFIG
 
 GOOD = {"authorization": "Bearer good"}
 
@@ -149,8 +150,7 @@ def test_a_body_that_does_not_arrive_is_waited_for_only_so_long(gateway: Envoy, 
 
 
 def test_no_more_connections_are_taken_than_the_gateway_can_bear(start_gateway: StartGateway) -> None:
-    limits = {"connections": 3, "requests_per_service": 64, "header_kilobytes": 8, "headers": 40}
-    gateway = start_gateway(config={"limits": limits})
+    gateway = start_gateway(config={"limits": CONFIG["limits"] | {"connections": 3}})
     context = gateway.certificates.client_context()
     taken = []
     for _ in range(3):

@@ -73,9 +73,6 @@ class Platform:
     locker: EventRegistry = field(default_factory=lambda: EventRegistry("locker"))
     admin: EventRegistry = field(default_factory=lambda: EventRegistry("admin"))
 
-    def __post_init__(self) -> None:
-        self.locker.publishes(HELD)
-
     def provision(self) -> None:
         for registry in (self.locker, self.admin):
             topology.ensure_topology(registry)

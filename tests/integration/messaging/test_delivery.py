@@ -121,7 +121,6 @@ def test_each_handler_of_an_event_has_its_own_transaction(platform: Platform) ->
 
 
 def test_only_the_types_that_a_service_handles_come_to_it(quick_platform: Platform) -> None:
-    quick_platform.locker.publishes("locker.audit.recorded.v1")
     quick_platform.handle_by_effect()
     quick_platform.provision()
     arn = topology.topic_arn(topology.topic_name("locker"), "locker")

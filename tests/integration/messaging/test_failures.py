@@ -37,18 +37,18 @@ def test_a_handler_that_goes_on_failing_ends_in_the_dead_letters_and_can_be_repl
     event = document(1)
     platform.put(event)
     with platform.working():
-        (letter,) = eventually(lambda: dead_letters.listed(platform.admin), "the dead letter", 60)
+        (letter,) = eventually(lambda: dead_letters.list_messages(platform.admin), "the dead letter", 60)
         assert receives == [1, 2, 3]
         assert effects() == []
         assert letter["event_id"] == json.loads(event)["id"]
         assert letter["queue"] == topology.queue_name("admin")
         assert (letter["type"], letter["subject"]) == (HELD, "s")
-        assert dead_letters.listed(platform.admin) == [letter]
+        assert dead_letters.list_messages(platform.admin) == [letter]
         broken[0] = False
         assert dead_letters.replay(platform.admin, "evt_of_something_else") == 0
         assert dead_letters.replay(platform.admin, letter["event_id"]) == 1
         eventually(effects, "the effect of the replayed event")
-    assert dead_letters.listed(platform.admin) == []
+    assert dead_letters.list_messages(platform.admin) == []
     assert effects() == [data(1)["box_id"]]
 
 
@@ -57,9 +57,9 @@ def test_all_dead_letters_of_all_queues_are_replayed(quick_platform: Platform) -
     quick_platform.handle_by_effect()
     quick_platform.provision()
     for number in range(12):
-        dead_letters.bury(topology.queue_name("admin"), document(number))
-    dead_letters.bury(topology.queue_name("admin", "carts"), '{"message": {}}')
-    assert len(dead_letters.listed(quick_platform.admin)) == 13
+        dead_letters.put(topology.queue_name("admin"), document(number))
+    dead_letters.put(topology.queue_name("admin", "carts"), '{"message": {}}')
+    assert len(dead_letters.list_messages(quick_platform.admin)) == 13
     assert dead_letters.replay(quick_platform.admin) == 13
     with quick_platform.working():
         eventually(lambda: len(effects()) == 12, "all events")
@@ -75,7 +75,7 @@ def test_what_is_no_json_object_is_a_dead_letter_at_once_and_holds_nothing_up(
     quick_platform.put(document(1))
     with quick_platform.working():
         eventually(effects, "the event behind it")
-        eventually(lambda: dead_letters.listed(quick_platform.admin), "the dead letter")
+        eventually(lambda: dead_letters.list_messages(quick_platform.admin), "the dead letter")
         eventually(lambda: quick_platform.waiting_in("inbox") == (0, 0), "an empty queue")
 
 
@@ -87,7 +87,7 @@ def test_an_event_without_its_attributes_is_kept_for_a_person(
     quick_platform.provision()
     quick_platform.put(json.dumps({"type": HELD, "data": {}}))
     with quick_platform.working():
-        (letter,) = eventually(lambda: dead_letters.listed(quick_platform.admin), "the dead letter")
+        (letter,) = eventually(lambda: dead_letters.list_messages(quick_platform.admin), "the dead letter")
     assert letter["event_id"] is None
     assert dead_letters.replay(quick_platform.admin, letter["message_id"]) == 1
 

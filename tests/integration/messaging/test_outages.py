@@ -28,7 +28,7 @@ def platform(
     """With an emulator of its own, and relays that look after the topology often."""
     monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0.3)
     monkeypatch.setattr(outbox_relay, "LATE_SUBSCRIBERS_SECONDS", 3.0)
-    monkeypatch.setattr(outbox_relay, "LONGEST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(outbox_relay, "MAX_PAUSE_SECONDS", 1.0)
     made = Platform()
     made.handle_by_effect()
     with process(f"sqlite:///{tmp_path / 'test.db'}", emulator.url, valkey_server, made.admin):

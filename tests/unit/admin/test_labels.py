@@ -9,8 +9,8 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageEnhance
 
-from services.admin import labels, tracking_codes
-from services.admin.labels import DOTS_PER_MM, HEIGHT_MM, WIDTH_MM
+from services.admin.packages import labels, tracking_codes
+from services.admin.packages.labels import DOTS_PER_MM, HEIGHT_MM, WIDTH_MM
 
 BOTH = {(zxingcpp.BarcodeFormat.Code128), (zxingcpp.BarcodeFormat.QRCode)}
 

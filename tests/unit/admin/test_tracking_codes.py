@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.admin import tracking_codes
-from services.admin.tracking_codes import MistypedCode
+from services.admin.packages import tracking_codes
+from services.admin.packages.tracking_codes import MistypedCode
 
 CODES = st.builds(tracking_codes.new_code)
 
@@ -15,14 +15,14 @@ CODES = st.builds(tracking_codes.new_code)
 @given(CODES)
 def test_a_code_is_read_as_people_and_scanners_give_it(code: str) -> None:
     for typed in (code, code.lower(), tracking_codes.for_people(code), f" {code}\n", code.replace("RC", "RC-")):
-        assert tracking_codes.read(typed) == code
+        assert tracking_codes.parse(typed) == code
 
 
 @given(CODES, st.integers(2, 13), st.integers(1, 9))
 def test_every_single_wrong_digit_is_found(code: str, position: int, by: int) -> None:
     wrong = str((int(code[position]) + by) % 10)
     with pytest.raises(MistypedCode, match="check digit"):
-        tracking_codes.read(code[:position] + wrong + code[position + 1 :])
+        tracking_codes.parse(code[:position] + wrong + code[position + 1 :])
 
 
 @given(CODES, st.integers(2, 12))
@@ -30,10 +30,10 @@ def test_every_swap_of_neighbours_is_found(code: str, position: int) -> None:
     left, right = code[position], code[position + 1]
     swapped = code[:position] + right + left + code[position + 2 :]
     if left == right:
-        assert tracking_codes.read(swapped) == code
+        assert tracking_codes.parse(swapped) == code
         return
     with pytest.raises(MistypedCode, match="check digit"):
-        tracking_codes.read(swapped)
+        tracking_codes.parse(swapped)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_every_swap_of_neighbours_is_found(code: str, position: int) -> None:
 )
 def test_what_has_not_the_form_of_a_code_is_refused(typed: str) -> None:
     with pytest.raises(MistypedCode, match="digits"):
-        tracking_codes.read(typed)
+        tracking_codes.parse(typed)
 
 
 def test_codes_differ() -> None:

@@ -1,4 +1,4 @@
-"""Auth's settings for what reads them; no file, server or database is needed here."""
+"""Settings of the auth service for unit tests; they need no file, server or database."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(autouse=True)
-def chosen(monkeypatch: pytest.MonkeyPatch) -> AuthSettings:
-    """A process that has read auth's settings."""
+def auth_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configure the process as an auth service."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    read = AuthSettings.from_environment()
-    monkeypatch.setattr(settings, "_running", read)
-    return read
+    monkeypatch.setattr(settings, "_running", AuthSettings.from_environment())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from libs.chassis import events
-from libs.chassis.audit import MOST_BYTES, _fitting
+from libs.chassis.audit import MAX_BYTES, _fitting
 
 
 def size(value: Any) -> int:
@@ -29,7 +29,7 @@ def test_long_texts_are_cut_and_say_how_long_they_were() -> None:
     "value", [{str(number): "😀" * 200 for number in range(60)}, {"a": [{"b": "\u0001" * 5000}] * 20}]
 )
 def test_many_texts_fit_too(value: Any) -> None:
-    assert size(_fitting(value)) <= MOST_BYTES
+    assert size(_fitting(value)) <= MAX_BYTES
 
 
 def test_what_cannot_be_cut_says_how_large_it_was() -> None:

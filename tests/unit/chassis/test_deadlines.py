@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.deadlines import Deadline, end_of_day, in_words, is_time_zone
+from libs.chassis.deadlines import Deadline, end_of_day, format_deadline, is_time_zone
 
 LISBON, AZORES, KIRITIMATI = "Europe/Lisbon", "Atlantic/Azores", "Pacific/Kiritimati"
 ZONES = st.sampled_from([LISBON, AZORES, KIRITIMATI, "Africa/Cairo", "America/Havana", "America/Sao_Paulo", "UTC"])
@@ -71,7 +71,7 @@ def test_people_read_day_time_and_zone_as_their_locale_writes_them(
 
 def test_a_deadline_for_an_unknown_reader_is_in_the_default_locale() -> None:
     moment = datetime(2026, 12, 14, 12, tzinfo=UTC)
-    assert in_words(moment) == Deadline(moment).format("en")
+    assert format_deadline(moment) == Deadline(moment).format("en")
 
 
 @pytest.mark.parametrize("name", ["", "Lisbon", "europe/lisbon", "Europe/Lisbon ", "../etc/passwd", "WET/Lisbon"])

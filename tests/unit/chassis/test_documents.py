@@ -6,7 +6,7 @@ import pytest
 from pymongo import errors
 
 from libs.chassis import documents
-from libs.chassis.documents import is_away
+from libs.chassis.documents import is_unavailable
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from libs.chassis.documents import is_away
     ],
 )
 def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
-    assert is_away(error)
+    assert is_unavailable(error)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
     ],
 )
 def test_a_fault_of_ours_is_not(error: Exception) -> None:
-    assert not is_away(error)
+    assert not is_unavailable(error)
 
 
 def test_a_write_is_acknowledged_when_it_is_durable() -> None:

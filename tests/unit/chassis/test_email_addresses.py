@@ -25,7 +25,7 @@ from libs.chassis.validation import compiled, faults
 )
 def test_an_address_has_one_form(text: str, address: str) -> None:
     assert email_addresses.is_valid(text)
-    assert email_addresses.required(text) == email_addresses.comparable(f" {text} ") == address
+    assert email_addresses.require_valid(text) == email_addresses.normalize_for_lookup(f" {text} ") == address
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_address_has_one_form(text: str, address: str) -> None:
 )
 def test_what_is_no_address_is_refused_with_a_pointer(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        email_addresses.required(text, "/email")
+        email_addresses.require_valid(text, "/email")
     assert caught.value.errors is not None
     assert caught.value.errors[0]["pointer"] == "/email"
     schema = {"type": "object", "properties": {"email": {"type": "string", "format": "email"}}}
@@ -69,7 +69,7 @@ def test_a_stored_display_name_is_taken_off() -> None:
 
 
 def test_what_is_no_address_is_still_searched_for() -> None:
-    assert email_addresses.comparable(" Inés@Example.org ") == "inés@example.org"
+    assert email_addresses.normalize_for_lookup(" Inés@Example.org ") == "inés@example.org"
 
 
 @settings(deadline=None)
@@ -78,5 +78,9 @@ def test_what_is_no_address_is_still_searched_for() -> None:
     st.from_regex(r"[A-Za-z0-9]{1,20}(\.[A-Za-z]{2,10}){1,3}", fullmatch=True),
 )
 def test_a_normal_form_stays_as_it_is(local: str, domain: str) -> None:
-    address = email_addresses.comparable(f"{local}@{domain}")
-    assert email_addresses.comparable(address) == address == email_addresses.comparable(address.upper())
+    address = email_addresses.normalize_for_lookup(f"{local}@{domain}")
+    assert (
+        email_addresses.normalize_for_lookup(address)
+        == address
+        == email_addresses.normalize_for_lookup(address.upper())
+    )

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from libs.chassis import images
-from libs.chassis.images import NotAnImage, measure_image, scaled_down
+from libs.chassis.images import NotAnImage, measure_image, scale_down
 
 
 def picture(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
@@ -49,12 +49,12 @@ def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: 
     with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
         measure_image(content, f"image/{kind.lower()}")
     with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
-        scaled_down(content, [20])
+        scale_down(content, [20])
 
 
 @pytest.mark.parametrize("is_progressive", [False, True])
 def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(images.MOST_PIXELS, "progressive JPEG", 47)
+    monkeypatch.setitem(images.MAX_PIXELS, "progressive JPEG", 47)
     content = io.BytesIO()
     Image.new("RGB", (6, 8)).save(content, "JPEG", progressive=is_progressive)
     if is_progressive:
@@ -80,7 +80,7 @@ def test_a_picture_is_reduced_before_its_colours_are_converted(
     monkeypatch.setattr(images, "_in_srgb", converted)
     content = io.BytesIO()
     Image.new(mode, (400, 300)).save(content, kind)
-    scaled_down(content.getvalue(), [20, 40])
+    scale_down(content.getvalue(), [20, 40])
     assert sizes == [(40, 30)]
 
 
@@ -92,7 +92,7 @@ def test_a_long_jpeg_is_decoded_at_a_fraction_of_its_size(monkeypatch: pytest.Mo
         return reduce(image, size)
 
     monkeypatch.setattr(images, "_reduced", reduced)
-    scaled_down(picture("JPEG", (4000, 200)), [400])
+    scale_down(picture("JPEG", (4000, 200)), [400])
     assert sizes == [(500, 25)]
 
 
@@ -106,11 +106,11 @@ def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(images, "_reduced", reduced)
     with ThreadPoolExecutor(2) as pool:
-        assert len(list(pool.map(scaled_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
+        assert len(list(pool.map(scale_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
 
 
 def test_a_picture_is_made_smaller_in_each_width_and_keeps_its_shape() -> None:
-    made = scaled_down(picture("PNG", (400, 300)), [40, 200, 1000])
+    made = scale_down(picture("PNG", (400, 300)), [40, 200, 1000])
     assert [(one.width, one.height) for one in made] == [(40, 30), (200, 150), (400, 300)]
     for one in made:
         assert measure_image(one.content, "image/webp") == (one.width, one.height)
@@ -119,7 +119,7 @@ def test_a_picture_is_made_smaller_in_each_width_and_keeps_its_shape() -> None:
 def test_a_see_through_picture_stays_so() -> None:
     content = io.BytesIO()
     Image.new("RGBA", (40, 30), (0, 0, 255, 0)).save(content, "PNG")
-    [made] = scaled_down(content.getvalue(), [20])
+    [made] = scale_down(content.getvalue(), [20])
     with Image.open(io.BytesIO(made.content)) as image:
         assert image.convert("RGBA").getpixel((5, 5))[3] == 0
 
@@ -129,7 +129,7 @@ def test_a_picture_is_measured_as_it_is_shown() -> None:
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (60, 40)).save(content, "JPEG", exif=exif)
     assert measure_image(content.getvalue(), "image/jpeg") == (40, 60)
-    [made] = scaled_down(content.getvalue(), [20])
+    [made] = scale_down(content.getvalue(), [20])
     assert (made.width, made.height) == (20, 30)
 
 
@@ -137,13 +137,13 @@ def test_a_picture_is_measured_as_it_is_shown() -> None:
     ("size", "scaled"), [((750, 15000), (240, 4800)), ((15000, 750), (1200, 60)), ((1, 9000), (1, 4800))]
 )
 def test_a_very_long_picture_fits_the_limits_of_the_format(size: tuple[int, int], scaled: tuple[int, int]) -> None:
-    [made] = scaled_down(picture("PNG", size), [1200])
+    [made] = scale_down(picture("PNG", size), [1200])
     with Image.open(io.BytesIO(made.content)) as image:
         assert image.size == scaled == (made.width, made.height)
 
 
 def pixel_of(content: bytes) -> tuple[int, ...]:
-    [made] = scaled_down(content, [20])
+    [made] = scale_down(content, [20])
     with Image.open(io.BytesIO(made.content)) as image:
         assert "icc_profile" not in image.info
         found = image.convert("RGB").getpixel((5, 5))
@@ -211,10 +211,10 @@ def test_the_first_half_of_a_picture_is_refused(kind: str) -> None:
     with pytest.raises(NotAnImage):
         measure_image(truncated(kind), f"image/{kind.lower()}")
     with pytest.raises(NotAnImage):
-        scaled_down(truncated(kind), [20])
+        scale_down(truncated(kind), [20])
 
 
 @pytest.mark.parametrize("content", [b"no picture", picture("PNG", (50, 50))[:80]])
 def test_what_cannot_be_read_to_its_end_is_not_made_smaller(content: bytes) -> None:
     with pytest.raises(NotAnImage):
-        scaled_down(content, [20])
+        scale_down(content, [20])

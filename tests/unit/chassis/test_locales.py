@@ -1,4 +1,4 @@
-"""Which locales are known, and which one a reader gets."""
+"""Which locales are normalize_tag, and which one a reader gets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.chassis.clock import now
 from libs.chassis.deadlines import Deadline
-from libs.chassis.locales import MOST_WISHES, best_match, is_locale, known
+from libs.chassis.locales import MAX_TAGS, best_match, is_locale, normalize_tag
 from libs.chassis.money import Money
 
 
@@ -17,7 +17,7 @@ from libs.chassis.money import Money
     ("tag", "usual"), [("en", "en"), ("PT-pt", "pt-PT"), ("zh-TW", "zh-Hant-TW"), ("SR-latn-rs", "sr-Latn-RS")]
 )
 def test_a_locale_is_kept_in_its_usual_spelling(tag: str, usual: str) -> None:
-    assert known(tag) == usual == known(usual)
+    assert normalize_tag(tag) == usual == normalize_tag(usual)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_only_tags_that_babel_knows_are_locales(tag: str) -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_locale_or_is_not(tag: str) -> None:
-    usual = known(tag)
-    assert usual is None or (known(usual) == usual and len(usual) <= 35)
+    usual = normalize_tag(tag)
+    assert usual is None or (normalize_tag(usual) == usual and len(usual) <= 35)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_any_text_is_a_locale_or_is_not(tag: str) -> None:
         (["tlh", "pt-PT", "de"], "pt-PT"),
         (["de-XX-x-own"], "de"),
         (["zh-Hant-HK-x-own"], "zh-Hant-HK"),
-        (["tlh"] * MOST_WISHES + ["de"], "en"),
+        (["tlh"] * MAX_TAGS + ["de"], "en"),
     ],
 )
 def test_a_reader_gets_the_first_known_locale_of_those_wished(wished: list[str], locale: str) -> None:
@@ -52,6 +52,6 @@ def test_every_locale_of_babel_writes_an_amount_and_a_deadline() -> None:
     moment, amount = now(), Money(490_000, "HUF")
     for identifier in locale_identifiers():
         tag = identifier.replace("_", "-")
-        assert known(tag) == tag
+        assert normalize_tag(tag) == tag
         assert amount.format(tag)
         assert "(Lisbon time)" in Deadline(moment).format(tag)

@@ -20,14 +20,14 @@ def read(value: str) -> int:
 
 def test_what_cannot_be_read_is_left_out_and_counted() -> None:
     before = count()
-    assert skipped_items.readable(["5", "x", "0", "2"], read, kind="test", id_of=str) == [2, 5]
+    assert skipped_items.read_valid(["5", "x", "0", "2"], read, kind="test", id_of=str) == [2, 5]
     assert count() == before + 2
 
 
 def test_a_store_that_is_down_concerns_all_items() -> None:
     with pytest.raises(Unavailable):
-        skipped_items.readable(["5", "down"], read, kind="test", id_of=str)
+        skipped_items.read_valid(["5", "down"], read, kind="test", id_of=str)
 
 
 def test_outside_a_request_each_item_only_has_to_be_dumped() -> None:
-    assert skipped_items.shown(["5", "x"], read, kind="test") == [2]
+    assert skipped_items.dump_valid(["5", "x"], read, kind="test") == [2]

@@ -17,8 +17,7 @@ def example(tmp_path: Path) -> Example:
 def inputs(tmp_path: Path) -> EnvoyInputs:
     services = ("auth", "shop", "customer", "shopping", "billing", "admin", "locker")
     return EnvoyInputs(
-        listen_host="127.0.0.1",
-        listen_port=8443,
+        listen=("127.0.0.1", 8443),
         tls_cert=tmp_path / "cert.pem",
         tls_key=tmp_path / "key.pem",
         ca_file=tmp_path / "ca.pem",

@@ -65,7 +65,13 @@ CONFIG: Json = {
         "service_connect_seconds": 1,
         "service_answer_seconds": 5,
     },
-    "limits": {"connections": 50, "requests_per_service": 64, "header_kilobytes": 8, "headers": 40},
+    "limits": {
+        "connections": 50,
+        "connections_per_address": 40,
+        "requests_per_service": 64,
+        "header_kilobytes": 8,
+        "headers": 40,
+    },
     "throttles": {
         "wide": {"per_address": WIDE, "per_token": WIDE},
         "tight_address": {"per_address": {"requests_per_second": 0.2, "burst": 3}},

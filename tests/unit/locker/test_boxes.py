@@ -1,4 +1,4 @@
-"""The states of a box, and which moves staff make by hand."""
+"""The lifecycle of a box."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import itertools
 
 import pytest
 
-from services.locker.boxes import MOVES, can_change_by_hand
-from services.locker.locations import Point, point_of
+from services.locker.boxes.rules import LIFECYCLE
 
-LEGAL = {
-    ("free", "held"),  # for the package of an order
-    ("held", "occupied"),  # the package is put in
-    ("held", "free"),  # the order is cancelled
-    ("occupied", "free"),  # the package is taken out
-    ("free", "out_of_service"),
-    ("out_of_service", "free"),
+EXPECTED = {
+    ("free", "hold"): "held",
+    ("held", "fill"): "occupied",
+    ("held", "free"): "free",  # the order was cancelled, or the hold is overdue
+    ("occupied", "free"): "free",
+    ("free", "take_out_of_service"): "out_of_service",
+    ("out_of_service", "return_to_service"): "free",
+    # A controller reports clothes in a box that was not held for them.
+    ("free", "fill"): "occupied",
+    ("out_of_service", "fill"): "occupied",
+    ("free", "block"): "out_of_service",
+    ("held", "block"): "out_of_service",
+    ("out_of_service", "block"): "out_of_service",
 }
-BY_HAND = {("free", "out_of_service"), ("out_of_service", "free")}
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.product(MOVES, repeat=2)))
-def test_a_box_goes_only_where_the_rules_say(before: str, after: str) -> None:
-    assert (after in MOVES[before]) == ((before, after) in LEGAL)
-    assert can_change_by_hand(before, after) == ((before, after) in BY_HAND)
+@pytest.mark.parametrize(("state", "transition"), list(itertools.product(LIFECYCLE.states, LIFECYCLE.transitions)))
+def test_a_box_allows_exactly_the_expected_transitions(state: str, transition: str) -> None:
+    assert LIFECYCLE.transitions[transition].get(state) == EXPECTED.get((state, transition))
 
 
-def test_a_point_needs_both_its_numbers() -> None:
-    assert point_of(None, None) is None
-    assert point_of(0.0, 0.0) == Point(0.0, 0.0)
+def test_staff_cannot_take_a_held_or_occupied_box_out_of_service() -> None:
+    assert LIFECYCLE.sources("take_out_of_service") == ["free"]
+    assert LIFECYCLE.sources("return_to_service") == ["out_of_service"]

@@ -21,8 +21,12 @@ MAX_SOCKET_PATH_BYTES = 107  # unix(7)
 def bootstrap(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
     """The configuration of one Envoy process; raises GatewayConfigError when the inputs cannot work."""
     problems = [f"no upstream for {service}" for service in gateway.services if service not in inputs.upstreams]
-    if isinstance(inputs.admin, Path) and len(str(inputs.admin).encode()) > MAX_SOCKET_PATH_BYTES:
-        problems.append(f"{inputs.admin} is too long for a unix socket ({MAX_SOCKET_PATH_BYTES} bytes)")
+    sockets = [address for address in (inputs.listen, inputs.admin) if isinstance(address, Path)]
+    problems += [
+        f"{path} is too long for a unix socket ({MAX_SOCKET_PATH_BYTES} bytes)"
+        for path in sockets
+        if len(str(path).encode()) > MAX_SOCKET_PATH_BYTES
+    ]
     if problems:
         raise GatewayConfigError(f"inputs of the {gateway.name} gateway", problems)
     return {

@@ -26,7 +26,7 @@ ACCESS_TOKEN = "access token"  # noqa: S105 a name
 def http_filters(gateway: Gateway, inputs: EnvoyInputs) -> list[dict[str, Any]]:
     """The chain of HTTP filters. Exchange and JWT hold for every route that does not switch them off."""
     return [
-        _filter("rbac", "RBAC", _allowed_sources(gateway, inputs)),
+        _filter("rbac", "RBAC", _allowed_sources(gateway)),
         _filter("cors", "Cors", {}),
         _filter("header_mutation", "HeaderMutation", _mutations()),
         _filter("lua", "Lua", request_context()),
@@ -43,12 +43,10 @@ def _filter(name: str, message: str, config: dict[str, Any]) -> dict[str, Any]:
     return {"name": f"envoy.filters.http.{name}", "typed_config": typed_config}
 
 
-def _allowed_sources(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    # The address of the connection, unless that is a proxy of ours.
-    address = "remote_ip" if inputs.trusted_hops else "direct_remote_ip"
+def _allowed_sources(gateway: Gateway) -> dict[str, Any]:
     networks = [ipaddress.ip_network(source) for source in gateway.source_ranges]
     sources = [
-        {address: {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}}
+        {"remote_ip": {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}}
         for network in networks
     ]
     policy = {"permissions": [{"any": True}], "principals": sources}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tools.gateway.envoy.filters import http_filters
@@ -38,10 +39,20 @@ def listener(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
     }
     return {
         "name": gateway.name,
-        "address": {"socket_address": {"address": inputs.listen_host, "port_value": inputs.listen_port}},
         "per_connection_buffer_limit_bytes": BUFFER_BYTES,
         "filter_chains": [chain],
-    }
+    } | _address(inputs)
+
+
+def _address(inputs: EnvoyInputs) -> dict[str, Any]:
+    if isinstance(inputs.listen, Path):
+        proxy_protocol = {"@type": f"{_CORE}.filters.listener.proxy_protocol.v3.ProxyProtocol"}
+        return {
+            "address": {"pipe": {"path": str(inputs.listen), "mode": 0o600}},
+            "listener_filters": [{"name": "envoy.filters.listener.proxy_protocol", "typed_config": proxy_protocol}],
+        }
+    host, port = inputs.listen
+    return {"address": {"socket_address": {"address": host, "port_value": port}}}
 
 
 def _connection_manager(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:

@@ -1,0 +1,20 @@
+"""The lifecycle of a box."""
+
+from __future__ import annotations
+
+from libs.chassis.state_machine import StateMachine
+
+LIFECYCLE = StateMachine(
+    name="box",
+    initial="free",
+    transitions={
+        "hold": {"free": "held"},
+        # A controller's report of clothes in the box is a fact, whatever was expected of the box.
+        "fill": {"held": "occupied", "free": "occupied", "out_of_service": "occupied"},
+        "free": {"held": "free", "occupied": "free"},
+        "take_out_of_service": {"free": "out_of_service"},
+        "return_to_service": {"out_of_service": "free"},
+        # Clothes that belong to no hold are in the box; staff has to look at it.
+        "block": {"free": "out_of_service", "held": "out_of_service", "out_of_service": "out_of_service"},
+    },
+)

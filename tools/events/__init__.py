@@ -1,0 +1,1 @@
+"""What is generated from the schemas of the events in `openapi/events/`."""
