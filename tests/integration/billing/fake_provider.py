@@ -22,7 +22,7 @@ CALLS = ("create", "confirm", "read", "capture", "cancel", "refund")
 class FakeProvider:
     """`loses`: the "request" or the "response" of the next call, or "nothing".
 
-    `confirmed_as`: the status of the next confirmed intent, or "declined". `refuses`: "capture", "refund" or "nothing".
+    `confirmed_as`: the status of the next confirmed intent, or "declined". `refuses`: "capture" or "refund".
     """
 
     intents: dict[str, Intent] = field(default_factory=dict)
