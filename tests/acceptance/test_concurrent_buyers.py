@@ -1,8 +1,7 @@
-"""Two hundred buyers, twenty unique coats, all trying to buy all: domain rules 1 and 2, through the gateway.
+"""Two hundred buyers each try to buy all of twenty unique coats: each coat is sold once and paid once.
 
-Some pay with coins, the others by card.
-
-The services of the platform have two web processes each, so that nothing in one process can decide a race.
+Some pay with coins, the others by card. Each service of the platform has two web processes, so that nothing inside
+one process can serialize the requests.
 """
 
 from __future__ import annotations
@@ -32,82 +31,82 @@ from tools.demo.people import (
     wait_for,
 )
 
-BUYERS, COATS, AT_ONCE = 200, 20, 24
+BUYERS, COATS, THREADS = 200, 20, 24
 WITH_COINS, COINS = 60, 40_000
 PAUSES = (1, 2, 4, 8)
 
 
 @pytest.fixture(scope="module")
-def gate(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
-    """The external gateway without its throttles: all buyers come from one address."""
-    with without_throttles(platform, "external", tmp_path_factory.mktemp("race") / "gate") as gate:
-        yield gate
+def gateway(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
+    """The external gateway without throttles, because all buyers have one address."""
+    with without_throttles(platform, "external", tmp_path_factory.mktemp("race") / "gateway") as gateway:
+        yield gateway
 
 
 @pytest.fixture
-def buyers(gate: OpenGate, platform: RunningPlatform, pool: ThreadPoolExecutor) -> Iterator[list[Customer]]:
-    """Registered, confirmed, logged in."""
+def buyers(gateway: OpenGate, platform: RunningPlatform, pool: ThreadPoolExecutor) -> Iterator[list[Customer]]:
+    """Customers who are verified and logged in."""
     mailbox, run = Mailbox(platform.maildir), uuid.uuid4().hex[:8]
-    made = [
-        Customer(gate.url, gate.ca_file, f"racer.{run}.{number}@race.example", f"pass-{uuid.uuid4().hex}")
+    buyers = [
+        Customer(gateway.url, gateway.ca_file, f"racer.{run}.{number}@race.example", f"pass-{uuid.uuid4().hex}")
         for number in range(BUYERS)
     ]
-    list(pool.map(lambda buyer: buyer.register("Rita Racer"), made))
-    mails = wait_for("a mail to each buyer", lambda: _mails(mailbox, made), seconds=120)
+    list(pool.map(lambda buyer: buyer.register("Rita Racer"), buyers))
+    mails = wait_for("a mail to each buyer", lambda: _verification_mails(mailbox, buyers), seconds=120)
 
-    def enter(buyer: Customer) -> None:
+    def log_in(buyer: Customer) -> None:
         buyer.confirm_email(verification_token(mails[buyer.user_name]))
         buyer.log_in()
 
-    list(pool.map(enter, made))
-    yield made
-    for buyer in made:
+    list(pool.map(log_in, buyers))
+    yield buyers
+    for buyer in buyers:
         buyer.close()
 
 
-def _mails(mailbox: Mailbox, buyers: list[Customer]) -> dict[str, str] | None:
-    wanted = {buyer.user_name for buyer in buyers}
-    found = {address: text for address, text in mailbox.all_mails("confirm") if address in wanted}
-    return found if found.keys() == wanted else None
+def _verification_mails(mailbox: Mailbox, buyers: list[Customer]) -> dict[str, str] | None:
+    addresses = {buyer.user_name for buyer in buyers}
+    mails = {address: text for address, text in mailbox.all_mails("confirm") if address in addresses}
+    return mails if mails.keys() == addresses else None
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         yield pool
 
 
 @dataclass
 class Race:
-    """What happened to each try of a buyer to get a coat."""
+    """The results of all attempts to buy a coat."""
 
     location_id: str
     payers_with_coins: set[str]
-    answers: Counter[str] = field(default_factory=Counter)
-    repeated: int = 0
+    results: Counter[str] = field(default_factory=Counter)
+    retries: int = 0
     orders: list[tuple[Customer, Json]] = field(default_factory=list)
 
     def run(self, buyer: Customer, coats: list[str]) -> None:
         for coat_id in random.sample(coats, len(coats)):
             try:
                 order = self._place(buyer, coat_id)
-            except UnexpectedAnswer as refused:
-                self.answers[_reason(refused)] += 1
+            except UnexpectedAnswer as error:
+                self.results[_reason(error)] += 1
             else:
-                self.answers["placed"] += 1
+                self.results["placed"] += 1
                 self.orders.append((buyer, order))
                 self._pay(buyer, order)
 
     def _place(self, buyer: Customer, coat_id: str) -> Json:
-        """As a client does: a 503 of a busy service is repeated with the same key, and nothing is done twice."""
+        """Place an order; a 503 is retried with the same idempotency key."""
         key = idempotency_key()
         for pause in PAUSES:
             try:
                 return buyer.place_order([coat_id], self.location_id, key=key)
-            except UnexpectedAnswer as refused:
-                if refused.response.status_code != 503:
+            except UnexpectedAnswer as error:
+                if error.response.status_code != 503:
                     raise
-            self.repeated += 1
+            self.retries += 1
             time.sleep(pause)
         return buyer.place_order([coat_id], self.location_id, key=key)
 
@@ -119,17 +118,17 @@ class Race:
             buyer.pay(order["id"], buyer.card())
 
 
-def _reason(refused: UnexpectedAnswer) -> str:
-    """'product-unavailable' for the clear 409 of a loser, else the whole answer."""
-    response = refused.response
+def _reason(error: UnexpectedAnswer) -> str:
+    """'product-unavailable' for the expected 409, otherwise the whole response."""
+    response = error.response
     slug = response.json().get("type", "").rpartition("/")[2]
-    return slug if (response.status_code, slug) == (409, "product-unavailable") else str(refused)
+    return slug if (response.status_code, slug) == (409, "product-unavailable") else str(error)
 
 
 @pytest.mark.real_servers(only=True)
 @pytest.mark.alone
 @pytest.mark.timeout(900)
-def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
+def test_each_of_twenty_coats_is_sold_to_one_of_two_hundred_buyers(
     platform: RunningPlatform,
     published_coat: Callable[..., str],
     buyers: list[Customer],
@@ -146,13 +145,15 @@ def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
     list(pool.map(lambda buyer: race.run(buyer, list(prices)), buyers))
     seconds = time.monotonic() - started
 
-    assert race.answers == {"placed": COATS, "product-unavailable": BUYERS * COATS - COATS}
+    assert race.results == {"placed": COATS, "product-unavailable": BUYERS * COATS - COATS}
     sold = Counter(item["product_id"] for _, order in race.orders for item in order["items"])
-    assert sold == Counter(dict.fromkeys(prices, 1)), "each coat once"
+    assert sold == Counter(dict.fromkeys(prices, 1)), "each coat is sold once"
     paid = [wait_for_paid(buyer, order) for buyer, order in race.orders]
     assert sum(order["total"]["amount"] for order in paid) == sum(prices.values())
     payments = [
-        payment for buyer in {id(one): one for one, _ in race.orders}.values() for payment in payments_of(buyer)
+        payment
+        for buyer in {id(buyer): buyer for buyer, _ in race.orders}.values()
+        for payment in list_payments(buyer)
     ]
     assert {payment["order_id"] for payment in payments} == {order["id"] for order in paid}
     assert Counter(payment["state"] for payment in payments) == {"captured": COATS}
@@ -163,18 +164,18 @@ def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
     for buyer in coin_buyers:
         left = buyer.call("GET", "/billing/v1/coins").json()
         assert left == {"balance": COINS - spent[buyer.user_name], "debt": 0}
-    wait_for("no authorisation to be left over", lambda: True if not uncaptured(platform) else None)
-    wait_for("no hold to be left over", lambda: True if not open_holds(platform, list(prices)) else None)
+    wait_for("no authorized payment to be left", lambda: True if count_authorized(platform) == 0 else None)
+    wait_for("no active hold to be left", lambda: True if count_active_holds(platform, list(prices)) == 0 else None)
     for coat_id in prices:
         product = manager.call("GET", f"/shopping/v1/inventory/{coat_id}").json()
         assert product["state"] == "sold"
 
     stores = request.node.callspec.params["stack"]
     for name, figure in (
-        ("tries", BUYERS * COATS),
+        ("attempts", BUYERS * COATS),
         ("sales", COATS),
-        ("conflicts", race.answers["product-unavailable"]),
-        ("repeated after a 503", race.repeated),
+        ("conflicts", race.results["product-unavailable"]),
+        ("retries after a 503", race.retries),
         ("milliseconds", round(seconds * 1000)),
     ):
         record_property(f"race on {stores}, {name}", figure)
@@ -189,20 +190,20 @@ def give_coins(manager: Staff, buyer: Customer) -> None:
     manager.call("POST", "/billing/v1/coin-records", json=body, headers=idempotency_key(), expect=201)
 
 
-def payments_of(buyer: Customer) -> list[Json]:
-    found: list[Json] = buyer.call("GET", "/billing/v1/payments", params={"limit": 100}).json()["items"]
-    return [payment | {"buyer": buyer.user_name} for payment in found]
+def list_payments(buyer: Customer) -> list[Json]:
+    payments: list[Json] = buyer.call("GET", "/billing/v1/payments", params={"limit": 100}).json()["items"]
+    return [payment | {"buyer": buyer.user_name} for payment in payments]
 
 
-def uncaptured(platform: RunningPlatform) -> int:
-    """Cards whose money is set aside and neither taken nor given back, at the provider itself."""
+def count_authorized(platform: RunningPlatform) -> int:
+    """The number of payments at the provider that are authorized and neither captured nor voided."""
     url = f"http://127.0.0.1:{platform.layout.port('localstripe')}/v1/payment_intents"
-    found = httpx.get(url, params={"limit": 100}, headers={"Authorization": "Bearer sk_test_12345"})
-    return sum(intent["status"] == "requires_capture" for intent in found.raise_for_status().json()["data"])
+    response = httpx.get(url, params={"limit": 100}, headers={"Authorization": "Bearer sk_test_12345"})
+    return sum(intent["status"] == "requires_capture" for intent in response.raise_for_status().json()["data"])
 
 
-def open_holds(platform: RunningPlatform, coats: list[str]) -> int:
-    """Holds that are still to be decided, counted in the database of documents itself."""
+def count_active_holds(platform: RunningPlatform, coats: list[str]) -> int:
+    """The number of active holds of these coats in the document database."""
     url = f"mongodb://127.0.0.1:{platform.layout.port('secantus')}/shopping"
     with pymongo.MongoClient(url) as client:
         holds = client.get_default_database()["holds"]

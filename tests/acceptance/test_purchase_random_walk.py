@@ -1,7 +1,7 @@
-"""Buyers and staff at random over cart, order, payment, cancellation and return, on a day when events are late,
-come twice and overtake each other: the rules of `domain.md` hold at every step, and everything comes to its end.
+"""A random walk over carts, orders, payments, cancellations and returns, while events are delayed, duplicated and
+reordered: the invariants of purchases hold at every step, and every order and return reaches a final state.
 
-`WALK_SEED` chooses another walk (its choices, not the timing of the services), `WALK_STEPS` says how long it is.
+`WALK_SEED` chooses another walk (its choices, not the timing of the services), `WALK_STEPS` its length.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.purchase_rules import Quiet, Rules
-from tests.acceptance.purchase_walk import Walk
-from tests.acceptance.scene import Scene, make_scene
+from tests.acceptance.purchase_invariants import MessageDrain, PurchaseInvariants
+from tests.acceptance.purchase_random_walk import PurchaseRandomWalk
+from tests.acceptance.site import Site, create_site
 from tests.attacks.gateways import without_throttles
 from tests.support.disturber import Disturber
 from tests.support.platform import RunningPlatform
@@ -31,8 +31,8 @@ SEED = int(os.environ.get("WALK_SEED") or 8)
 STEPS = int(os.environ.get("WALK_STEPS") or 200)
 BUYERS, COINS, PRODUCTS, BOXES = 4, 30_000, 8, 6
 CHECK_ALL_EVERY = 6
-END_SECONDS, LONGEST_SECONDS = 300.0, 60 + 4 * STEPS
-ON_THE_WAY = {
+FINISH_SECONDS, MAX_SECONDS = 300.0, 60 + 4 * STEPS
+EXPECTED_EVENTS = {
     "admin.audit.recorded.v1",
     "admin.packing_order.created.v1",
     "admin.return_contact.recorded.v1",
@@ -65,8 +65,8 @@ pytestmark = [pytest.mark.real_servers(only=True), pytest.mark.alone]
 
 
 @pytest.fixture
-def wide(platform: RunningPlatform, tmp_path: Path) -> Iterator[RunningPlatform]:
-    """The platform behind gateways without throttles: all people come from one address."""
+def unthrottled(platform: RunningPlatform, tmp_path: Path) -> Iterator[RunningPlatform]:
+    """The platform behind gateways without throttles, because all requests come from one address."""
     with (
         without_throttles(platform, "external", tmp_path / "external") as external,
         without_throttles(platform, "internal", tmp_path / "internal") as internal,
@@ -89,41 +89,46 @@ def stores(platform: RunningPlatform) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def scene(wide: RunningPlatform, people: list[Actor]) -> Iterator[Scene]:
+def site(unthrottled: RunningPlatform, people: list[Actor]) -> Iterator[Site]:
     def staff(role: str) -> Staff:
-        person = Staff(wide.internal_url, wide.ca_file, f"{role}@reclothes.example")
+        person = Staff(unthrottled.internal_url, unthrottled.ca_file, f"{role}@reclothes.example")
         people.append(person)
         person.log_in()
         return person
 
-    scene = make_scene(wide, staff, f"Walk {uuid.uuid4().hex[:8]}", BOXES)
-    yield scene
-    scene.controller.close()
+    site = create_site(unthrottled, staff, f"PurchaseRandomWalk {uuid.uuid4().hex[:8]}", BOXES)
+    yield site
+    site.controller.close()
 
 
 @pytest.fixture
 def buyers(
-    wide: RunningPlatform, disturber: Disturber, mailbox: Mailbox, scene: Scene, people: list[Actor]
+    unthrottled: RunningPlatform, disturber: Disturber, mailbox: Mailbox, site: Site, people: list[Actor]
 ) -> list[Customer]:
-    """Registered while events are disturbed already, each with coins."""
+    """Register the buyers while events are disturbed already, and assign coins to each."""
     run = uuid.uuid4().hex[:8]
-    made = [
-        Customer(wide.external_url, wide.ca_file, f"walker.{run}.{number}@walk.example", f"pass-{run}-{number}")
+    buyers = [
+        Customer(
+            unthrottled.external_url,
+            unthrottled.ca_file,
+            f"walker.{run}.{number}@walk.example",
+            f"pass-{run}-{number}",
+        )
         for number in range(BUYERS)
     ]
-    people.extend(made)
-    for buyer in made:
+    people.extend(buyers)
+    for buyer in buyers:
         buyer.register("Wanda Walker")
-    for buyer in made:
+    for buyer in buyers:
         buyer.confirm_email(verification_token(mailbox.wait_for_mail(buyer.user_name, "confirm")))
         buyer.log_in()
-        give_coins = partial(_give_coins, scene.manager, buyer.user_id)
-        wait_for(f"an account of {buyer.user_name}", give_coins, 60)
-    return made
+        assign_coins = partial(_assign_coins, site.manager, buyer.user_id)
+        wait_for(f"an account of {buyer.user_name}", assign_coins, 60)
+    return buyers
 
 
-def _give_coins(manager: Staff, person_id: str) -> bool | None:
-    """None until billing has heard of the buyer."""
+def _assign_coins(manager: Staff, person_id: str) -> bool | None:
+    """Assign coins; None until billing has received the registration of the buyer."""
     body = {"person_id": person_id, "coins": COINS, "note": "for the walk"}
     key = idempotency_key()
     return (
@@ -133,65 +138,65 @@ def _give_coins(manager: Staff, person_id: str) -> bool | None:
 
 
 @pytest.mark.timeout(1800)
-def test_whatever_happens_in_whatever_order_each_has_what_is_theirs_in_the_end(
+def test_orders_money_and_products_are_consistent_at_every_step_and_at_the_end(
     platform: RunningPlatform,
     disturber: Disturber,
     buyers: list[Customer],
-    scene: Scene,
+    site: Site,
     stores: Stores,
     record_property: Callable[[str, object], None],
 ) -> None:
     print(f"WALK_SEED={SEED} WALK_STEPS={STEPS}")
-    critical, quiet = _critical(platform), Quiet(stores, disturber)
-    walk = Walk(SEED, scene, buyers, stores, disturber)
-    rules = Rules(walk, scene, stores, platform.layout.stripe_url, COINS)
+    critical, drain = _read_critical_lines(platform), MessageDrain(stores, disturber)
+    walk = PurchaseRandomWalk(SEED, site, buyers, stores, disturber)
+    invariants = PurchaseInvariants(walk, site, stores, platform.layout.stripe_url, COINS)
     with closing(walk):
-        began = time.monotonic()
-        walk.stock(PRODUCTS)
-        _go(walk, rules, disturber, began + LONGEST_SECONDS)
+        started = time.monotonic()
+        walk.publish_products(PRODUCTS)
+        _run(walk, invariants, disturber, started + MAX_SECONDS)
         disturber.calm_down()
-        walk.finish(END_SECONDS)
-        quiet.wait()
+        walk.finish(FINISH_SECONDS)
+        drain.wait()
         disturber.bring_everything_again()
-        quiet.wait()
-        rules.check_end()
-        seconds = time.monotonic() - began
-    assert _critical(platform) - critical == set()
+        drain.wait()
+        invariants.check_end()
+        seconds = time.monotonic() - started
+    assert _read_critical_lines(platform) - critical == set()
     times = disturber.times()
-    for name, (count, came, least) in times.items():
-        print(f"{name}: {count} events came {came} times, each at least {least} times")
-        assert least >= 2, name
+    for name, (count, deliveries, minimum) in times.items():
+        print(f"{name}: {count} events, {deliveries} deliveries, at least {minimum} of each event")
+        assert minimum >= 2, name
     figures = {
         "orders": len(walk.orders),
         "steps": walk.steps,
-        "requests refused": walk.refused,
-        "checks": rules.checks,
+        "rejected requests": walk.rejections,
+        "checks": invariants.checks,
         "events": sum(count for count, _, _ in times.values()),
-        "times that they came": sum(came for _, came, _ in times.values()),
-        "messages kept back": disturber.kept_back.total(),
+        "deliveries": sum(deliveries for _, deliveries, _ in times.values()),
+        "delayed messages": disturber.kept_back.total(),
         "pauses of workers": disturber.pauses.total(),
         "seconds": round(seconds),
     }
     for name, figure in figures.items():
         print(f"{name}: {figure}")
-        record_property(f"walk of purchases, {name}", figure)
+        record_property(f"random walk of purchases, {name}", figure)
 
 
-def _go(walk: Walk, rules: Rules, disturber: Disturber, until: float) -> None:
-    """So many steps, and until each kind of event has come."""
+def _run(walk: PurchaseRandomWalk, invariants: PurchaseInvariants, disturber: Disturber, until: float) -> None:
+    """Take STEPS steps, and more until each type of event was published."""
     checked = 0
-    while walk.steps < STEPS or not disturber.types >= ON_THE_WAY:
-        assert time.monotonic() < until, ON_THE_WAY - disturber.types
+    while walk.steps < STEPS or not disturber.types >= EXPECTED_EVENTS:
+        assert time.monotonic() < until, EXPECTED_EVENTS - disturber.types
         walk.step()
         disturber.check()
-        rules.check_products()
+        invariants.check_products()
         if walk.steps >= checked + CHECK_ALL_EVERY:
             checked = walk.steps
-            rules.check_all()
+            invariants.check_all()
 
 
-def _critical(platform: RunningPlatform) -> set[str]:
-    """What the services and their workers have called critical."""
+def _read_critical_lines(platform: RunningPlatform) -> set[str]:
+    """The critical log lines of the services and their workers."""
     return {
         line
         for service in SERVICES
