@@ -17,7 +17,7 @@ from infra.operations import service_logs
 from infra.reachability.resources import Resource, load
 from infra.tests.support import ENVIRONMENTS
 from infra.tests.templates import properties, template
-from libs.chassis.log_events import Sign
+from libs.chassis.log_events import LogEvent
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "docs" / "operations" / "alarms.md"
@@ -146,13 +146,13 @@ def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) ->
 
 def test_each_sign_of_a_fault_that_services_write_is_counted() -> None:
     counted = re.findall(r'\$\.event = "([^"]*)"', "\n".join(service_logs.SIGNS.values()))
-    assert set(Sign) <= set(counted)
+    assert set(LogEvent) <= set(counted)
 
 
 def test_a_sign_is_written_by_its_name_alone() -> None:
     files = [file for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py")]
     code = {file: file.read_text() for file in files if file.name != "log_events.py"}
-    assert [(file.name, sign) for file, text in code.items() for sign in Sign if f'"{sign}"' in text] == []
+    assert [(file.name, sign) for file, text in code.items() for sign in LogEvent if f'"{sign}"' in text] == []
 
 
 def test_the_business_is_counted_by_events_that_are_published() -> None:

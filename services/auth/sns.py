@@ -6,7 +6,7 @@ import json
 
 from botocore.exceptions import ClientError
 
-from libs.chassis import topology
+from libs.chassis import aws
 from libs.chassis.problems import Unprocessable
 from services.auth.settings import auth_settings
 
@@ -27,7 +27,7 @@ def send_sms(phone_number: str, subject: str, text: str) -> None:
     said = text if subject in text else f"{subject}. {text}"
     kind = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
     try:
-        topology.aws("sns").publish(PhoneNumber=phone_number, Message=said[:SMS_LENGTH], MessageAttributes=kind)
+        aws.client("sns").publish(PhoneNumber=phone_number, Message=said[:SMS_LENGTH], MessageAttributes=kind)
     except ClientError as error:
         raise _as_gone(error) from None
 
@@ -41,7 +41,7 @@ def send_push(endpoint_arn: str, subject: str, text: str) -> None:
         "APNS": json.dumps({"aps": {"alert": alert}}),
     }
     try:
-        topology.aws("sns").publish(TargetArn=endpoint_arn, MessageStructure="json", Message=json.dumps(shapes))
+        aws.client("sns").publish(TargetArn=endpoint_arn, MessageStructure="json", Message=json.dumps(shapes))
     except ClientError as error:
         raise _as_gone(error) from None
 
@@ -51,7 +51,7 @@ def add_device(platform: str, device_token: str) -> str:
     application = auth_settings().push_application_arns.get(platform)
     if application is None:
         raise PushNotOffered(f"there is no application for {platform}")
-    answer = topology.aws("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=device_token)
+    answer = aws.client("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=device_token)
     return str(answer["EndpointArn"])
 
 

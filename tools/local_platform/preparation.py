@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import click
 
-from libs.chassis import messaging, service, topology
+from libs.chassis import aws, service
 from libs.chassis.migrations import migrate
 from libs.chassis.service import Service
 from libs.chassis.settings import settings
-from tools.local_platform import credentials, environment
+from tools.local_platform import credentials, environment, messaging_resources
 from tools.local_platform.layout import SERVICES, Layout
 
 
@@ -40,7 +40,7 @@ def prepare(layout: Layout) -> None:
     for name in SERVICES:
         with acting_as(layout, name) as started:
             migrate(name, settings().database_url)
-            topology.ensure_topology(started.events)
+            messaging_resources.create_topology(started.events)
             if name == "auth":
                 _make_push_application()
             if name == "shopping":
@@ -49,13 +49,12 @@ def prepare(layout: Layout) -> None:
                 importlib.import_module("services.admin.checks.photos").photo_bucket().create_if_missing()
             if name == "customer":
                 importlib.import_module("services.customer.donation_photos").photo_bucket().create_if_missing()
-            messaging.forget_queues()
 
 
 def _make_push_application() -> None:
     """What SNS has in production for Google's service, which needs a key of ours there."""
     key = {"PlatformCredential": "local"}
-    sns = topology.aws("sns")
+    sns = aws.client("sns")
     sns.create_platform_application(Name=environment.PUSH_APPLICATION, Platform="GCM", Attributes=key)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis import db, events
+from libs.chassis import db, inbox
 from tests.integration.admin.support import (
     Ask,
     check,
@@ -462,7 +462,7 @@ def test_what_auth_said_earlier_changes_nothing_later(admin: Harness, manager: A
         "time": "2020-01-01T00:00:00.000000Z",
         "data": {"user_id": user_id("rui"), "full_name": "Old", "roles": [], "state": "invited"},
     }
-    events.dispatch(admin.service.events, document)
+    inbox.dispatch(admin.service.events, document)
     employee = manager("GET", f"/admin/v1/employees/{user_id('rui')}").json()
     assert (employee["full_name"], employee["state"]) == ("Rui", "active")
 

@@ -13,22 +13,14 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from libs.chassis import (
-    cache,
-    db,
-    messaging,
-    object_store,
-    security,
-    service,
-    settings,
-    system_settings,
-    topology,
-)
+from libs.chassis import db, security, service, settings
 from libs.chassis.money import Money
+from libs.chassis.runtime import new_runtime
 from libs.chassis.tables import OutboxRow
 from services.shopping import app, cart_sender, cart_store, inventory, page_memory
 from services.shopping.products import Product
 from services.shopping.settings import ShoppingSettings
+from tools.local_platform import messaging_resources
 
 
 def id_of(prefix: str, name: str) -> str:
@@ -53,7 +45,7 @@ FACTS = {
 def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
     """Shopping's domain with these servers, migrated and provisioned."""
     run = uuid.uuid4().hex[:10]
-    with pytest.MonkeyPatch.context() as patch:
+    with new_runtime(), pytest.MonkeyPatch.context() as patch:
         environment = {
             "RECLOTHES_ENVIRONMENT": "test",
             "RECLOTHES_RESOURCE_PREFIX": f"test-{run}",
@@ -71,14 +63,11 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         for name, value in environment.items():
             patch.setenv(name, value)
         chosen = ShoppingSettings.from_environment()
-        for memory in (topology.aws, messaging._queue_url, object_store.s3_client, cache._client):
-            memory.cache_clear()
         settings.use_settings(chosen)
         service.use_service(app.service)
         patch.setattr(cart_store, "_changed_without_cache", set())
         patch.setattr(cart_sender, "_queue_away_until", float("-inf"))
         patch.setattr(page_memory, "_cache_away_until", float("-inf"))
-        system_settings.forget()
         app.ensure_indexes()
         yield chosen
         db.engine().dispose()
@@ -101,7 +90,7 @@ def shopping(database_url: str, redis_url: str, mongo_url: str, aws_endpoint: st
 @pytest.fixture
 def provisioned(shopping: ShoppingSettings) -> ShoppingSettings:
     """Shopping with its topics and queues too."""
-    topology.ensure_topology(app.service.events)
+    messaging_resources.create_topology(app.service.events)
     return shopping
 
 

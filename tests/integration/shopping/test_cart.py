@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from libs.chassis import clock, db
 from libs.chassis.cache import redis_client
-from libs.chassis.events import dispatch
+from libs.chassis.inbox import dispatch
 from libs.chassis.money import Money
 from services.shopping import cart, cart_rows, cart_store, holds, inventory, page_memory, product_store
 from services.shopping.cart import Cart, CartFull

@@ -17,7 +17,7 @@ from kombu import Queue
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import cache, clock, db, messaging, settings, topology, worker
+from libs.chassis import aws, cache, clock, db, messaging, settings, topology, worker
 from services.shopping import cart, cart_rows, cart_sender, cart_store, holds
 from services.shopping.cart_entries import MOST_TAKEN_OUT, CartChange
 from services.shopping.events import persist_carts, registry
@@ -26,6 +26,7 @@ from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
 from tests.integration.shopping.servers import CacheServer, Link
 from tests.support.servers import need, valkey
+from tools.local_platform import messaging_resources
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.story("b-pr-02")
@@ -60,7 +61,7 @@ def shop(
     urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
     monkeypatch.setitem(cache._OPTIONS, "socket_timeout", 0.3)  # a hanging cache is tried several times
     with running_shopping(**urls, aws_endpoint=endpoint) as chosen:
-        topology.ensure_topology(registry)
+        messaging_resources.create_topology(registry)
         yield chosen
 
 
@@ -271,7 +272,6 @@ def test_queue_stopped(
     coat, hat = published(), published()
     put(coat)
     queue_link.cut()
-    messaging.forget_queues()
     put(hat)
     remove(coat)
     assert shown() == saved() == [hat.id], "saved without the queue"
@@ -296,7 +296,6 @@ def test_queue_stopped_and_then_the_cache_hanging(
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     queue_link.cut()
-    messaging.forget_queues()
     put(coat)
     put(hat)
     redis.hang()
@@ -358,7 +357,7 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     coat = published()
     put(coat)
     url = topology.queue_url(topology.queue_name("shopping", "cart"))
-    topology.aws("sqs").purge_queue(QueueUrl=url)
+    aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(cart_store.send_unsaved)
         assert saved() == [], "it is not late yet"

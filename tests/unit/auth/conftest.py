@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from libs.chassis import settings
+from libs.chassis.runtime import new_runtime
 from services.auth.settings import AuthSettings
 
 ENVIRONMENT = {
@@ -25,10 +28,11 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(autouse=True)
-def chosen(monkeypatch: pytest.MonkeyPatch) -> AuthSettings:
+def chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[AuthSettings]:
     """A process that has read auth's settings."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    read = AuthSettings.from_environment()
-    monkeypatch.setattr(settings, "_running", read)
-    return read
+    with new_runtime():
+        read = AuthSettings.from_environment()
+        settings.use_settings(read)
+        yield read
