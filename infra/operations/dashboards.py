@@ -14,7 +14,7 @@ from infra.edge.balancer import BalancerStack
 from infra.edge.gateways import GatewayStack
 from infra.messaging.stack import MessagingStack
 from infra.operations.alarm import metric
-from infra.operations.service_logs import SIGNS, ServiceLogsStack
+from infra.operations.service_logs import LOG_EVENTS, ServiceLogsStack
 
 WIDTH = 8  # three graphs a row
 
@@ -84,7 +84,7 @@ def _database(stack: DataStack) -> list[cloudwatch.IWidget]:
 
 
 def _signs(logs: ServiceLogsStack, service: str) -> cloudwatch.IWidget:
-    return _graph("Log events", *(logs.signs[sign, service].with_(label=sign) for sign in SIGNS))
+    return _graph("Log events", *(logs.log_events[event, service].with_(label=event) for event in LOG_EVENTS))
 
 
 def _messages(messaging: MessagingStack, service: str) -> list[cloudwatch.IWidget]:

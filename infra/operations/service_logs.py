@@ -22,7 +22,7 @@ from infra.operations.alarm import metric
 from infra.retention import retention_days
 
 # The log events that alarms count: name, and the pattern of the line (libs/chassis/log_events.py).
-SIGNS: Mapping[str, str] = {
+LOG_EVENTS: Mapping[str, str] = {
     "critical-lines": '{ $.level = "critical" }',
     "outbox-waits": '{ $.event = "outbox waits" }',
     "failed-jobs": '{ $.event = "job failed" || $.event = "item of job failed" }',
@@ -39,21 +39,21 @@ SIGNS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A number that only one service's lines have."""
+class ServiceLogEvent:
+    """A log event that only one service writes."""
 
     service: str
     pattern: str
 
 
-OWN_SIGNS: Mapping[str, Sign] = {
-    "ledger-faults": Sign("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
-    "provider-away": Sign("billing", '{ $.event = "payment provider away" }'),
-    "payment-discrepancies": Sign(
+SERVICE_LOG_EVENTS: Mapping[str, ServiceLogEvent] = {
+    "ledger-faults": ServiceLogEvent("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
+    "provider-away": ServiceLogEvent("billing", '{ $.event = "payment provider away" }'),
+    "payment-discrepancies": ServiceLogEvent(
         "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
     ),
-    "refused-recipients": Sign("auth", '{ $.event = "recipient refused" }'),
-    "no-free-box": Sign("locker", '{ $.event = "no free box" }'),
+    "refused-recipients": ServiceLogEvent("auth", '{ $.event = "recipient rejected" }'),
+    "no-free-box": ServiceLogEvent("locker", '{ $.event = "no free box" }'),
 }
 
 # What the business is seen by: each event that a relay has sent is a line of its publisher.
@@ -91,12 +91,14 @@ class ServiceLogsStack(Stack):
             )
             for service in SERVICES
         }
-        self.signs = {
-            (sign, service): self._count(service, f"{service}-{sign}", pattern)
+        self.log_events = {
+            (event, service): self._count(service, f"{service}-{event}", pattern)
             for service in SERVICES
-            for sign, pattern in SIGNS.items()
+            for event, pattern in LOG_EVENTS.items()
         }
-        self.own_signs = {name: self._count(sign.service, name, sign.pattern) for name, sign in OWN_SIGNS.items()}
+        self.service_log_events = {
+            name: self._count(event.service, name, event.pattern) for name, event in SERVICE_LOG_EVENTS.items()
+        }
         self.business = {event: self._sent(event) for event in BUSINESS_EVENTS}
 
     def _make_key(self) -> kms.Key:

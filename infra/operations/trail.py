@@ -20,7 +20,7 @@ from infra.operations.alarm import Watch, metric
 from infra.retention import retention_days
 
 # What a person has to look at: the kinds of alarm, the lines of the trail, and how many are too many.
-SIGNS = (
+PATTERNS = (
     (
         "root-used",
         '{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS '
@@ -146,7 +146,7 @@ class TrailStack(Stack):
         )
 
     def _filters(self, group: logs.LogGroup) -> None:
-        for name, pattern, _ in SIGNS:
+        for name, pattern, _ in PATTERNS:
             logs.CfnMetricFilter(
                 self,
                 f"{logical(name)}Filter",
@@ -161,6 +161,6 @@ class TrailStack(Stack):
 
     def watches(self) -> Iterator[Watch]:
         """What the trail rings for."""
-        for name, _, most in SIGNS:
+        for name, _, most in PATTERNS:
             counted: cloudwatch.Metric = metric(self._namespace, name)
             yield Watch(name, "account", counted, most, urgent=name in ("root-used", "trail-changed"))

@@ -162,9 +162,9 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
         "discrepancies": 0,
         "database-away": 10,
     }
-    for (sign, service), count in stack.signs.items():
-        urgent = sign in ("critical-lines", "database-away")
-        yield Watch(sign, service, count, most[sign], urgent=urgent)
+    for (event, service), count in stack.log_events.items():
+        urgent = event in ("critical-lines", "database-away")
+        yield Watch(event, service, count, most[event], urgent=urgent)
     own = {
         "ledger-faults": 0,
         "provider-away": 10,
@@ -172,5 +172,5 @@ def of_logs(stack: ServiceLogsStack) -> Iterator[Watch]:
         "refused-recipients": 20,
         "no-free-box": 20,
     }
-    for name, count in stack.own_signs.items():
+    for name, count in stack.service_log_events.items():
         yield Watch(name, "platform", count, own[name], urgent=name in ("ledger-faults", "provider-away"))

@@ -133,10 +133,10 @@ def test_the_disks_of_every_cluster_are_watched_by_the_number_that_its_machines_
         assert alarm["TreatMissingData"] == "breaching"
 
 
-OWN_PATTERNS = [sign.pattern for sign in service_logs.OWN_SIGNS.values()]
+OWN_PATTERNS = [event.pattern for event in service_logs.SERVICE_LOG_EVENTS.values()]
 
 
-@pytest.mark.parametrize("pattern", [*service_logs.SIGNS.values(), *OWN_PATTERNS])
+@pytest.mark.parametrize("pattern", [*service_logs.LOG_EVENTS.values(), *OWN_PATTERNS])
 def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) -> None:
     """What a filter looks for stands in the code; a filter for something else would stay silent for ever."""
     code = "\n".join(file.read_text() for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py"))
@@ -145,14 +145,14 @@ def test_what_is_counted_in_the_logs_is_what_the_services_write(pattern: str) ->
 
 
 def test_each_sign_of_a_fault_that_services_write_is_counted() -> None:
-    counted = re.findall(r'\$\.event = "([^"]*)"', "\n".join(service_logs.SIGNS.values()))
+    counted = re.findall(r'\$\.event = "([^"]*)"', "\n".join(service_logs.LOG_EVENTS.values()))
     assert set(LogEvent) <= set(counted)
 
 
 def test_a_sign_is_written_by_its_name_alone() -> None:
     files = [file for folder in ("libs", "services") for file in (ROOT / folder).rglob("*.py")]
     code = {file: file.read_text() for file in files if file.name != "log_events.py"}
-    assert [(file.name, sign) for file, text in code.items() for sign in LogEvent if f'"{sign}"' in text] == []
+    assert [(file.name, event) for file, text in code.items() for event in LogEvent if f'"{event}"' in text] == []
 
 
 def test_the_business_is_counted_by_events_that_are_published() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import overload
 
 # MariaDB's DATETIME begins in year 1000; the year 9999 is left for time zones and deadlines counted from a time.
 EARLIEST = datetime(1000, 1, 2, tzinfo=UTC)
@@ -33,6 +34,14 @@ def freeze(moment: datetime) -> Iterator[None]:
         yield
     finally:
         _frozen.reset(token)
+
+
+@overload
+def rfc3339(moment: datetime) -> str: ...
+
+
+@overload
+def rfc3339(moment: datetime | None) -> str | None: ...
 
 
 def rfc3339(moment: datetime | None) -> str | None:

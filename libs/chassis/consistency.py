@@ -70,11 +70,11 @@ class Check:
     peer: Callable[[], Peer]
     find: Callable[[str, int], Sequence[str]]
     handlers: Mapping[str, Handler]
-    decides: Callable[[Event], bool] = _always
-    justifies: Callable[[Event], bool] = _never
-    unknown: Callable[[str], None] | None = None
+    decides: Callable[[Event[Any]], bool] = _always
+    justifies: Callable[[Event[Any]], bool] = _never
+    unknown: Callable[[str], object] | None = None
     may_be_unknown: bool = False
-    resend: Callable[[str], None] | None = None
+    resend: Callable[[str], object] | None = None
 
 
 def stuck_before() -> datetime:

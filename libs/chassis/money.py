@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from babel.numbers import parse_pattern
 from iso4217 import Currency
 
+from libs.chassis.event_types import Money as MoneyData
 from libs.chassis.locales import DEFAULT_LOCALE, babel_locale
 
 # Decimals of the minor unit (ISO 4217). Gold, XXX and the like have none and are no currency of prices. Babel's own
@@ -38,11 +39,11 @@ class Money:
             raise ValueError(f"cannot add {other.currency} to {self.currency}")
         return Money(self.amount + other.amount, self.currency)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> MoneyData:
         return {"amount": self.amount, "currency": self.currency}
 
     @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Money:
+    def from_dict(cls, value: Mapping[str, Any]) -> Money:
         return cls(int(value["amount"]), str(value["currency"]))
 
     def format(self, locale: str = DEFAULT_LOCALE) -> str:

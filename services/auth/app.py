@@ -6,18 +6,19 @@ from typing import Any
 
 from libs.chassis.service import Service
 from services.auth.events import registry
-from services.auth.models import Base
 from services.auth.settings import AuthSettings
+from services.auth.tables import Base
 
 
-def make_exchange() -> Any:
-    """The exchange of tokens, which only the web process needs; SettingsError when it could not sign or serve."""
-    from services.auth import service_clients, signing_keys
-    from services.auth.exchange import exchange
+def make_token_exchange() -> Any:
+    """Return the token exchange, which only the web process serves; SettingsError without keys or clients."""
+    from services.auth.oauth import service_clients
+    from services.auth.tokens.signing_keys import load_signing_keys
+    from services.auth.tokens.token_exchange import exchange_token
 
-    signing_keys.signing_keys()
-    service_clients.check()
-    return exchange
+    load_signing_keys()
+    service_clients.check_file()
+    return exchange_token
 
 
 service = Service(
@@ -25,5 +26,5 @@ service = Service(
     settings_class=AuthSettings,
     metadata=Base.metadata,
     events=registry,
-    asgi_mounts={"/exchange": make_exchange},
+    asgi_mounts={"/exchange": make_token_exchange},
 )

@@ -6,35 +6,38 @@ import uuid
 
 from libs.chassis import clock
 from libs.chassis.db import session, unit_of_work
-from services.auth import accounts, passwords
-from services.auth.models import User, UserRole
+from services.auth.accounts import users
+from services.auth.accounts.events import publish_registered
+from services.auth.accounts.tables import User
+from services.auth.passwords import hashing
+from services.auth.roles.tables import UserRole
+from services.auth.staff.events import publish_staff_changed
 
 PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
-STAFF = {"manager": "manager", "employee": "employee", "deliveryman": "deliveryman"}
+STAFF_ROLES = ("manager", "employee", "deliveryman")
 CUSTOMERS = {"donor": "Dona Donor", "buyer": "Bento Buyer", "buyer2": "Bia Buyer"}
 
 
 def user_id(email: str) -> str:
-    """The id of a demo account, the same on every machine."""
+    """Return the id of a demo account, which is the same on every machine."""
     return "usr_" + uuid.uuid5(uuid.NAMESPACE_URL, f"https://reclothes.example/users/{email}").hex
 
 
 def load() -> None:
-    """Add the demo accounts that are missing."""
+    """Create the demo accounts that do not exist yet."""
     with unit_of_work():
-        password_hash = passwords.hash_password(PASSWORD)
-        for name, role in STAFF.items():
-            hired = _add(f"{name}@reclothes.example", "internal", role, password_hash)
-            if hired is not None:
-                accounts.announce_staff(hired)
+        password_hash = hashing.hash_password(PASSWORD)
+        for role in STAFF_ROLES:
+            if employee := _create(role, "internal", role, password_hash, full_name=role.title()):
+                publish_staff_changed(employee)
         for name, full_name in CUSTOMERS.items():
-            added = _add(f"{name}@reclothes.example", "customer", "customer", password_hash)
-            if added is not None:
-                accounts.announce(added, full_name, ["terms"])
+            if customer := _create(name, "customer", "customer", password_hash):
+                publish_registered(customer, full_name, ["terms"])
 
 
-def _add(email: str, kind: str, role: str, password_hash: str) -> User | None:
-    if accounts.find(email) is not None:
+def _create(name: str, kind: str, role: str, password_hash: str, full_name: str | None = None) -> User | None:
+    email = f"{name}@reclothes.example"
+    if users.find_by_email(email) is not None:
         return None
     user = User(
         id=user_id(email),
@@ -43,7 +46,7 @@ def _add(email: str, kind: str, role: str, password_hash: str) -> User | None:
         password_hash=password_hash,
         state="active",
         created_at=clock.now(),
-        full_name=email.partition("@")[0].title() if kind == "internal" else None,
+        full_name=full_name,
         version=1,
         roles=[],
     )

@@ -1,4 +1,4 @@
-"""The auth service's registry of events; `events.py` fills it."""
+"""The event registry of the auth service; importing `events.py` fills it."""
 
 from libs.chassis.events import EventRegistry
 

@@ -1,4 +1,4 @@
-"""The customer service's registry of events; `events.py` fills it."""
+"""The customer service's registry of events, jobs and checks; the modules that `events.py` imports fill it."""
 
 from libs.chassis.events import EventRegistry
 

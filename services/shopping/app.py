@@ -6,17 +6,21 @@ from pymongo.errors import PyMongoError
 
 from libs.chassis.logs import get_logger
 from libs.chassis.service import Service
-from services.shopping import consistency, hold_store, models, photo_store, product_store, vocabulary
+from services.shopping import events, tables
+from services.shopping.holds.hold_store import ensure_hold_indexes
+from services.shopping.photos.upload_store import ensure_upload_indexes
+from services.shopping.products.product_store import ensure_product_indexes
+from services.shopping.search.spelling import ensure_spelling_indexes
 from services.shopping.settings import ShoppingSettings
 
 
 def ensure_indexes() -> None:
-    """Makes the indexes of DocumentDB that are not there yet; without DocumentDB the next start does it."""
+    """Create the missing indexes of DocumentDB; while it is unavailable, the next start does."""
     try:
-        product_store.ensure_product_indexes()
-        vocabulary.ensure_vocabulary_indexes()
-        hold_store.ensure_hold_indexes()
-        photo_store.ensure_upload_indexes()
+        ensure_product_indexes()
+        ensure_spelling_indexes()
+        ensure_hold_indexes()
+        ensure_upload_indexes()
     except PyMongoError as error:
         get_logger(__name__).warning("indexes not checked", reason=type(error).__name__)
 
@@ -24,9 +28,9 @@ def ensure_indexes() -> None:
 service = Service(
     name="shopping",
     settings_class=ShoppingSettings,
-    metadata=models.Base.metadata,
-    events=consistency.registry,
+    metadata=tables.Base.metadata,
+    events=events.registry,
     on_start=ensure_indexes,
-    # Products are in DocumentDB and carts in ElastiCache: to browse and to fill a cart needs no MySQL.
+    # Products are in DocumentDB and carts in ElastiCache, so browsing and carts work without the database.
     works_without_database=True,
 )

@@ -1,4 +1,4 @@
-"""The registry of events, apart from `events.py` so that the domain can publish and be handled by it."""
+"""The event registry, apart from events.py so that the modules of each noun can register with it."""
 
 from __future__ import annotations
 

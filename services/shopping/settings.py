@@ -1,4 +1,4 @@
-"""The shopping service's own settings."""
+"""Settings of the shopping service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from libs.chassis.settings import ServiceSettings, settings_as
 
 @dataclass(frozen=True, kw_only=True)
 class ShoppingSettings(ServiceSettings):
-    """`photo_base_url` is what a photo's public address begins with (CloudFront; locally the emulator)."""
+    """`photo_base_url` is the prefix of a photo's public URL (CloudFront; locally the emulator)."""
 
     service: ClassVar[str] = "shopping"
 

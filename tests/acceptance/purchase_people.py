@@ -185,8 +185,8 @@ class People:
         """A piece that is back is resumed, priced and published; one that is on sale gets another price."""
         found = self._stores.products(self.products)
         drafts = [name for name, one in found.items() if one["state"] in ("draft", "priced")]
-        back = [name for name, one in found.items() if one["state"] == "sold" and one.get("came_back_with")]
-        back = [name for name in back if not self._is_away(found[name]["came_back_with"])]
+        back = [name for name, one in found.items() if one["state"] == "sold" and one.get("sale_ended_by")]
+        back = [name for name in back if not self._is_away(found[name]["sale_ended_by"])]
         if back:
             product_id = self._random.choice(sorted(back))
             self.say(f"the employee resumes {product_id}")
@@ -200,11 +200,11 @@ class People:
             return False
         return True
 
-    def _is_away(self, came_back_with: str) -> bool:
+    def _is_away(self, sale_ended_by: str) -> bool:
         """Whether the clothes are in a box, or in a package that nobody has checked."""
         for order in self.orders.values():
             parcels = {order.id: order.parcel} | {made.id: made.parcel for made in order.returns.values()}
-            parcel = parcels.get(came_back_with)
+            parcel = parcels.get(sale_ended_by)
             if parcel is not None:
                 return parcel.place != "elsewhere"
         return False
@@ -320,14 +320,14 @@ class People:
     def _shut(self, door: Door, *, is_occupied: bool) -> None:
         """Closed, and told as soon as somebody listens."""
         try:
-            self._scene.controller.shut(door, is_occupied=is_occupied)
+            self._scene.controller.close_door(door, is_occupied=is_occupied)
         except (UnexpectedAnswer, httpx.TransportError):
             patiently(self._scene.controller.sync)
 
     def _ask_for_collection(self) -> bool:
         """The controller's next news is the moment to look at what waits in the boxes."""
         self._scene.controller.go_offline()
-        patiently(self._scene.controller.come_back)
+        patiently(self._scene.controller.go_online)
         return False
 
 

@@ -509,7 +509,7 @@ class Walk(People):
     def _came_back(self) -> list[str]:
         """Pieces that an employee has to resume."""
         found = self._stores.products(self.products)
-        return [name for name, one in found.items() if one["state"] == "sold" and one.get("came_back_with")]
+        return [name for name, one in found.items() if one["state"] == "sold" and one.get("sale_ended_by")]
 
 
 def _verdict(way: str, product_ids: list[str]) -> tuple[list[str], Json]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.platform import RunningPlatform
-from tools.box_simulator.controller import BoxController, Door, install
+from tools.box_simulator.controller import BoxController, Door, register_controller
 from tools.demo.people import Actor, Customer, Json, Staff, idempotency_key, wait_for
 
 COAT = {"category": "coats", "size": "M", "condition": "good"}
@@ -46,7 +46,7 @@ class Scene:
         order = donor.begin_donation(*(items or (COAT,)))
         donor.submit_donation(order["id"], self.location_id)
         [door] = self.open(donor, order["id"])
-        self.controller.shut(door, is_occupied=True)
+        self.controller.close_door(door, is_occupied=True)
         return donor.donation_in_state(order["id"], "deposited")
 
     def collect(self, donor: Customer, order_id: str) -> Json:
@@ -61,7 +61,7 @@ class Scene:
     def empty_box(self, person: Actor, order_id: str) -> None:
         """Open the box of an order as soon as the right is there, and leave it empty."""
         for door in self.open_soon(person, order_id):
-            self.controller.shut(door, is_occupied=False)
+            self.controller.close_door(door, is_occupied=False)
 
     def open_soon(self, person: Actor, order_id: str) -> list[Door]:
         """Wait for the right to open, which comes with an event, then open."""
@@ -131,7 +131,7 @@ class Scene:
         self.deliveryman.scan(package["tracking_code"])
         buyer.order_in_state(order_id, "shipping")
         [door] = self.open_soon(self.deliveryman, order_id)
-        self.controller.shut(door, is_occupied=True)
+        self.controller.close_door(door, is_occupied=True)
         return buyer.order_in_state(order_id, "in_box")
 
     def deliver(self, buyer: Customer, *product_ids: str) -> Json:
@@ -144,7 +144,7 @@ class Scene:
     def take_back(self, buyer: Customer, made: Json) -> Json:
         """The buyer puts a return into its box, the deliveryman collects it: the package."""
         [door] = self.open_soon(buyer, made["id"])
-        self.controller.shut(door, is_occupied=True)
+        self.controller.close_door(door, is_occupied=True)
         buyer.purchase_return_in_state(made["id"], "in_box")
         self.give_work("collecting", made["id"], self.deliveryman)
         package = self.deliveryman.create_package(made["id"])
@@ -190,7 +190,7 @@ def make_scene(
     location: Json = manager.call(
         "POST", "/locker/v1/locations", json=body | facts, headers=idempotency_key(), expect=201
     ).json()
-    client_id, secret = install(manager, location["id"])
+    client_id, secret = register_controller(manager, location["id"])
     controller = BoxController(platform.external_url, platform.ca_file, client_id, secret)
     controller.connect()
     return Scene(location, controller, staff("employee"), manager, deliveryman)

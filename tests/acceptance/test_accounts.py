@@ -47,26 +47,26 @@ def audit_entry(manager: Staff, action: str, target: str, after: Json) -> Json:
 
 @pytest.mark.story("mf-eu-01")
 @pytest.mark.story("mf-eu-02")
-def test_a_forbidden_customer_is_out_at_once_until_resumed(
+def test_a_suspended_customer_is_locked_out_until_reinstated(
     new_customer: MakeCustomer, employee: Staff, manager: Staff
 ) -> None:
     customer = new_customer()
     user_id = customer.user_id
     found = employee.call("GET", "/auth/v1/customers", params={"email": customer.user_name}).json()["items"]
     assert [one["id"] for one in found] == [user_id]
-    prohibition = f"/auth/v1/customers/{user_id}/prohibition"
-    employee.call("PUT", prohibition, json={"reason": "Sold things that were not theirs."})
+    suspension = f"/auth/v1/customers/{user_id}/suspension"
+    employee.call("PUT", suspension, json={"reason": "Sold things that were not theirs."})
 
     customer.call("GET", "/customer/v1/profile", expect=401)
     customer.refresh(expect=401)
     credentials = {"user_name": customer.user_name, "password": customer.password}
     refused = customer.call("POST", customer.login_path, json=credentials, anonymous=True, expect=403).json()
-    assert refused["type"].endswith("/account-forbidden")
+    assert refused["type"].endswith("/account-suspended")
     assert "Sold things that were not theirs." in refused["detail"]
-    entry = audit_entry(manager, "forbid_customer", user_id, {"state": "forbidden"})
+    entry = audit_entry(manager, "suspend_customer", user_id, {"state": "suspended"})
     assert entry["before"]["state"] == "active"
 
-    employee.call("DELETE", prohibition)
+    employee.call("DELETE", suspension)
     customer.log_in()
     customer.call("GET", "/customer/v1/profile")
 

@@ -151,7 +151,7 @@ def test_clothes_that_are_taken_after_their_order_was_given_up_are_for_a_manager
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "Nobody heard of the box", "missing_product_ids": [coat_id]}
     scene.manager.call("POST", path, json=body)
-    scene.controller.shut(door, is_occupied=False)
+    scene.controller.close_door(door, is_occupied=False)
 
     def found() -> Json | None:
         query = {"state": "open"}

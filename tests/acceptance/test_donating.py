@@ -87,7 +87,7 @@ def test_the_door_opens_for_this_donor_and_this_order_only(
 
     [door] = scene.open(donor, order["id"], code)
     assert refused(donor, "POST", openings, 409, json={"code": code}) == "code-used"
-    scene.controller.shut(door, is_occupied=True)
+    scene.controller.close_door(door, is_occupied=True)
     donor.donation_in_state(order["id"], "deposited")
     assert donor.told("donation-deposited", order["id"])
     mailbox.wait_for_mail(donor.user_name, "donation")
@@ -129,7 +129,7 @@ def test_a_full_location_is_collected_by_its_deliveryman(
     doors = scene.open(paulo)
     assert len(doors) == 2
     for door in doors:
-        scene.controller.shut(door, is_occupied=False)
+        scene.controller.close_door(door, is_occupied=False)
 
     first, second = (package["tracking_code"] for package in packages)
     wrong = first[:-1] + str((int(first[-1]) + 1) % 10)
@@ -331,7 +331,7 @@ def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCu
     paulo.scan(packed["tracking_code"])
     donor.return_in_state(made["id"], "shipping")
     [door] = scene.open_soon(paulo, made["id"])
-    scene.controller.shut(door, is_occupied=True)
+    scene.controller.close_door(door, is_occupied=True)
     donor.return_in_state(made["id"], "in_box")
     assert donor.told("donation-return-in-box")
     wait_for("the shipping order to be done", lambda: paulo.call("GET", path).json()["state"] == "done" or None)
@@ -379,15 +379,15 @@ def test_a_box_without_a_network_opens_for_the_days_work_and_tells_it_later(dono
     scene.controller.sync()
     scene.controller.go_offline()
     with pytest.raises(GrantRefused):
-        scene.controller.open_ahead("q3zV8m2Kd7R1x0bN5sT9pA")
+        scene.controller.open_offline("q3zV8m2Kd7R1x0bN5sT9pA")
     key = paulo.call("GET", "/locker/v1/day-key").json()["key"]
-    [door] = scene.controller.open_ahead(key)
-    scene.controller.shut(door, is_occupied=False)
+    [door] = scene.controller.open_offline(key)
+    scene.controller.close_door(door, is_occupied=False)
     with pytest.raises(GrantRefused):
-        scene.controller.open_ahead(key)
-    assert scene.controller.unsent == 3, "offline, opened, closed"
-    scene.controller.come_back()
-    assert scene.controller.unsent == 0
+        scene.controller.open_offline(key)
+    assert scene.controller.unsent_events == 3, "offline, opened, closed"
+    scene.controller.go_online()
+    assert scene.controller.unsent_events == 0
     package = paulo.create_package(order["id"])
     paulo.scan(package["tracking_code"])
     donor.donation_in_state(order["id"], "collected")

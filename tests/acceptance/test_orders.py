@@ -82,7 +82,7 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     there = {"code": elsewhere.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=there) == "nothing-to-open"
     [door] = scene.open_soon(buyer, order["id"])
-    scene.controller.shut(door, is_occupied=False)
+    scene.controller.close_door(door, is_occupied=False)
     again = {"code": scene.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=again) == "nothing-to-open"
     done = buyer.order_in_state(order["id"], "picked_up")
@@ -120,7 +120,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
-    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "given_up")
+    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
     assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
 
     def refunded() -> Json | None:

@@ -14,12 +14,14 @@ from libs.chassis import clock, db, settings
 from libs.chassis.tables import OutboxRow
 from services.billing import ledger_check, money_check
 from services.billing.settings import BillingSettings
-from services.customer.models import BuyingOrder, ReturnBuyingOrder
+from services.customer.buying_orders.tables import BuyingOrder
+from services.customer.buying_returns.tables import BuyingReturn
 from services.locker.boxes.tables import Box
 from services.locker.doors.tables import DoorRight
 from tools.local_platform.credentials import ensure
 from tools.local_platform.environment import of_service
-from tools.local_platform.layout import HOST, SERVICES, Layout
+from tools.local_platform.layout import HOST, Layout
+from tools.project import SERVICES
 
 WAITS_SECONDS = 30  # for a worker that was stopped in the middle of a transaction
 A_MOMENT = timedelta(seconds=1)
@@ -47,7 +49,7 @@ class Stores:
 
     def products(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The documents of products, by id."""
-        fields = {"state": 1, "hold": 1, "price": 1, "came_back_with": 1}
+        fields = {"state": 1, "hold": 1, "price": 1, "sale_ended_by": 1}
         found = self._shop["products"].find({"_id": {"$in": list(ids)}}, fields)
         return {document["_id"]: document for document in found}
 
@@ -98,7 +100,7 @@ class Stores:
     def let_deposit_end(self, return_id: str) -> None:
         """Nobody put the return into the box that is held for it."""
         past = clock.now() - A_MOMENT
-        self._change("customer", ReturnBuyingOrder, ReturnBuyingOrder.id == return_id, deposit_until=past)
+        self._change("customer", BuyingReturn, BuyingReturn.id == return_id, deposit_until=past)
         self._change("locker", DoorRight, DoorRight.order_id == return_id, valid_until=past)
         held = (Box.held_for_order_id == return_id, Box.state == "held")
         self._change("locker", Box, *held, held_until=past)

@@ -1,4 +1,4 @@
-"""The terminal screen of a simulated box controller: its QR code, its doors, and what one can do with them."""
+"""The terminal screen of a simulated box controller: its QR code, its doors, and commands for them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rich.table import Table
 from rich.text import Text
 
 from libs.chassis.door_grants import GrantRefused
-from tools.box_simulator.controller import BoxController, Door, install
-from tools.demo.people import Staff, UnexpectedAnswer
+from tools.box_simulator.controller import BoxController, Door, register_controller
+from tools.demo.people import Json, Staff, UnexpectedAnswer
 from tools.local_platform.layout import Layout
 
 HELP = (
-    "full A3: close A3 on clothes   empty A3: close it with nothing in it   key …: a phone shows its day key\n"
-    "offline: pull the network plug   online: put it back   quit"
+    "full A3: close A3 with clothes in it   empty A3: close it empty   key …: show the day key of a phone\n"
+    "offline: disconnect the network   online: connect it again   quit"
 )
 
 
 class Screen:
-    """Turns typed lines into what happens at a location, and draws what there is to see."""
+    """Draws the state of a controller and runs the commands that are typed."""
 
     def __init__(self, controller: BoxController, console: Console) -> None:
         self._controller = controller
@@ -36,54 +36,53 @@ class Screen:
         self._drawn = ""
         self.message = "Scan the code with the app to open your box."
         self._commands: dict[str, Callable[[str], str]] = {
-            "full": lambda label: self._shut(label, is_occupied=True),
-            "empty": lambda label: self._shut(label, is_occupied=False),
-            "key": self._show_key,
+            "full": lambda label: self._close(label, is_occupied=True),
+            "empty": lambda label: self._close(label, is_occupied=False),
+            "key": self._open_offline,
             "offline": self._go_offline,
-            "online": self._come_back,
+            "online": self._go_online,
         }
 
     def tick(self) -> None:
-        """Ask the platform what is to be opened; a fault of the network is shown, and tried again."""
+        """Synchronize with the platform; a network error is displayed, and the next tick tries again."""
         try:
             opened = self._controller.sync()
         except (httpx.HTTPError, UnexpectedAnswer) as error:
-            self.message = (
-                f"The platform cannot be reached ({type(error).__name__}); {self._controller.unsent} waiting"
-            )
+            unsent = self._controller.unsent_events
+            self.message = f"The platform cannot be reached ({type(error).__name__}); {unsent} events are waiting."
             return
-        except GrantRefused as refused:
-            self.message = str(refused)
+        except GrantRefused as error:
+            self.message = str(error)
             return
         if opened:
             self.message = f"Open: {_labels(opened)}"
 
-    def obey(self, line: str) -> bool:
-        """Do what was typed; False for `quit`."""
+    def run_command(self, line: str) -> bool:
+        """Run a command that was typed; False for `quit`."""
         word, _, rest = line.strip().partition(" ")
         if word in ("quit", "q"):
             return False
         if word:
             command = self._commands.get(word)
             try:
-                self.message = command(rest.strip()) if command else f"{word!r} is nothing I know"
+                self.message = command(rest.strip()) if command else f"{word!r} is not a command."
             except (GrantRefused, ValueError) as error:
                 self.message = str(error)
         return True
 
     def draw(self) -> None:
-        """Draw anew if there is anything new to see."""
-        seen = f"{self._controller.code()}{self.message}{self._controller.unsent}{self._controller.doors}"
-        if seen == self._drawn:
+        """Draw the screen again if it has changed."""
+        content = f"{self._controller.code()}{self.message}{self._controller.unsent_events}{self._controller.doors}"
+        if content == self._drawn:
             return
-        self._drawn = seen
+        self._drawn = content
         if self._console.is_terminal:
             self._console.clear()
-        self._console.print(self._picture())
+        self._console.print(self._render())
 
-    def _picture(self) -> Group:
+    def _render(self) -> Group:
         controller = self._controller
-        network = "" if controller.is_online else f"  (no network, {controller.unsent} events waiting)"
+        network = "" if controller.is_online else f"  (no network, {controller.unsent_events} events waiting)"
         table = Table(box=None, padding=(0, 2), show_header=False)
         for door in controller.doors.values():
             state = "OPEN" if door.grant_id else "full" if door.is_occupied else "empty"
@@ -99,23 +98,23 @@ class Screen:
             Text(HELP, style="dim"),
         )
 
-    def _shut(self, label: str, *, is_occupied: bool) -> str:
+    def _close(self, label: str, *, is_occupied: bool) -> str:
         for door in self._controller.doors.values():
             if door.label.casefold() == label.casefold():
-                self._controller.shut(door, is_occupied=is_occupied)
+                self._controller.close_door(door, is_occupied=is_occupied)
                 return f"{door.label} is closed, {'full' if is_occupied else 'empty'}."
-        return f"there is no box {label!r} here"
+        return f"This location has no box {label!r}."
 
-    def _show_key(self, key: str) -> str:
-        return f"Open: {_labels(self._controller.open_ahead(key))}"
+    def _open_offline(self, day_key: str) -> str:
+        return f"Open: {_labels(self._controller.open_offline(day_key))}"
 
     def _go_offline(self, _: str) -> str:
         self._controller.go_offline()
-        return "The network is gone. Deliverymen can show their day key."
+        return "The network is disconnected. Deliverymen can show their day key."
 
-    def _come_back(self, _: str) -> str:
-        self._controller.come_back()
-        return "The network is back, and everything is told."
+    def _go_online(self, _: str) -> str:
+        self._controller.go_online()
+        return "The network is connected, and all events were sent."
 
 
 def _labels(doors: list[Door]) -> str:
@@ -123,14 +122,14 @@ def _labels(doors: list[Door]) -> str:
 
 
 def run(layout: Layout, location_name: str, console: Console) -> int:
-    """Be the controller of a location until `quit`; the exit code."""
+    """Act as the controller of a location until `quit`; return the exit code."""
     manager = Staff(layout.url_of_gateway("internal"), layout.ca_file, "manager@reclothes.example")
     manager.log_in()
-    location = _find(manager, location_name)
+    location = _find_location(manager, location_name)
     if location is None:
-        console.print(f"There is no location {location_name!r}; `--list` shows those that there are.")
+        console.print(f"There is no location {location_name!r}. Run `reclothes box --list` to list all locations.")
         return 2
-    controller = _controller(layout, manager, location["id"], location["controller_id"])
+    controller = _load_controller(layout, manager, location["id"], location["controller_id"])
     manager.close()
     controller.connect()
     _loop(Screen(controller, console))
@@ -139,11 +138,12 @@ def run(layout: Layout, location_name: str, console: Console) -> int:
 
 
 def show_locations(layout: Layout, console: Console) -> int:
-    """List the locations by name."""
+    """Print the locations by name."""
     manager = Staff(layout.url_of_gateway("internal"), layout.ca_file, "manager@reclothes.example")
     manager.log_in()
-    for found in _locations(manager):
-        console.print(f"{found['name']}: {found['boxes']['free']} boxes free, {found['boxes']['occupied']} full")
+    for location in _list_locations(manager):
+        boxes = location["boxes"]
+        console.print(f"{location['name']}: {boxes['free']} boxes free, {boxes['occupied']} occupied")
     manager.close()
     return 0
 
@@ -155,46 +155,41 @@ def _loop(screen: Screen) -> None:
         ready, _, _ = select.select([sys.stdin], [], [], 1.0)
         if ready:
             line = sys.stdin.readline()
-            if not line or not screen.obey(line):
+            if not line or not screen.run_command(line):
                 return
 
 
-def _locations(manager: Staff) -> list[dict[str, dict[str, int]]]:
-    found, cursor = [], None
+def _list_locations(manager: Staff) -> list[Json]:
+    locations, cursor = [], None
     while True:
         query = {"limit": 100} | ({"cursor": cursor} if cursor else {})
         page = manager.call("GET", "/locker/v1/occupancies", params=query).json()
-        found += page["items"]
+        locations += page["items"]
         cursor = page["next_cursor"]
         if cursor is None:
-            return found
+            return locations
 
 
-def _find(manager: Staff, name: str) -> dict[str, str] | None:
-    for found in _locations(manager):
-        if str(found["name"]).casefold() == name.casefold():
-            return dict(found)  # type: ignore[arg-type]
+def _find_location(manager: Staff, name: str) -> Json | None:
+    for location in _list_locations(manager):
+        if location["name"].casefold() == name.casefold():
+            return location
     return None
 
 
-def _controller(layout: Layout, manager: Staff, location_id: str, controller_id: str | None) -> BoxController:
-    """The location's controller with the credentials of the last time, or installed anew."""
+def _load_controller(layout: Layout, manager: Staff, location_id: str, controller_id: str | None) -> BoxController:
+    """The controller of the location with its stored credentials; registered again if there are none."""
     folder = layout.run_dir / "boxes"
     folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / f"{location_id}.json"
-    kept = json.loads(file.read_text()) if file.exists() else None
-    if kept is None or kept["client_id"] != controller_id:
-        client_id, secret = install(manager, location_id)
-        kept = {"client_id": client_id, "secret": secret}
-        _write_private(file, json.dumps(kept))
-        (folder / f"{location_id}.memory").unlink(missing_ok=True)
-    return BoxController(
-        layout.url_of_gateway("external"),
-        layout.ca_file,
-        kept["client_id"],
-        kept["secret"],
-        folder / f"{location_id}.memory",
-    )
+    file, state_file = folder / f"{location_id}.json", folder / f"{location_id}.state"
+    credentials = json.loads(file.read_text()) if file.exists() else None
+    if credentials is None or credentials["client_id"] != controller_id:
+        client_id, secret = register_controller(manager, location_id)
+        credentials = {"client_id": client_id, "secret": secret}
+        _write_private(file, json.dumps(credentials))
+        state_file.unlink(missing_ok=True)
+    url = layout.url_of_gateway("external")
+    return BoxController(url, layout.ca_file, credentials["client_id"], credentials["secret"], state_file)
 
 
 def _write_private(path: Path, text: str) -> None:

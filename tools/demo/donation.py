@@ -9,7 +9,7 @@ from pathlib import Path
 
 from libs.chassis.deadlines import format_deadline
 from libs.chassis.money import Money
-from tools.box_simulator.controller import BoxController, Door, install
+from tools.box_simulator.controller import BoxController, Door, register_controller
 from tools.demo.coat_picture import coat_picture
 from tools.demo.people import Actor, Customer, Json, Staff, idempotency_key, wait_for
 
@@ -62,7 +62,7 @@ class Donation:
         self.deliveryman.log_in()
         self.location_id = self._find_location() or self._create_location()
         url, ca_file = self._gateway
-        self._box = BoxController(url, ca_file, *install(self.manager, self.location_id))
+        self._box = BoxController(url, ca_file, *register_controller(self.manager, self.location_id))
         self.box.connect()
         return f"gives {PLACE} a box controller, an OAuth client of its own ({len(self.box.doors)} boxes)"
 
@@ -112,7 +112,7 @@ class Donation:
 
     def donor_opens_the_box(self) -> str:
         door = self.open_door(self.donor, self.order["id"])
-        self.box.shut(door, is_occupied=True)
+        self.box.close_door(door, is_occupied=True)
         self.donor.donation_in_state(self.order["id"], "deposited")
         return f"scans the code on the screen ({self.box.code()[:12]}…): {door.label} opens, the coat is in"
 
@@ -144,11 +144,11 @@ class Donation:
         self.box.sync()
         self.box.go_offline()
         key = self.deliveryman.call("GET", "/locker/v1/day-key").json()["key"]
-        doors = self.box.open_ahead(key)
+        doors = self.box.open_offline(key)
         for door in doors:
-            self.box.shut(door, is_occupied=False)
-        kept = self.box.unsent
-        self.box.come_back()
+            self.box.close_door(door, is_occupied=False)
+        kept = self.box.unsent_events
+        self.box.go_online()
         return f"loses its network, opens {len(doors)} door by a day key, and tells {kept} events later"
 
     def deliveryman_scans_the_package(self) -> str:

@@ -83,5 +83,5 @@ class Delivery:
         path = "/locker/v1/door-rights"
         wait_for("the right to the door", lambda: person.call("GET", path, params=query).json()["items"] or None)
         door = self.donation.open_door(person, self.order_id)
-        self.donation.box.shut(door, is_occupied=is_occupied)
+        self.donation.box.close_door(door, is_occupied=is_occupied)
         return door.label

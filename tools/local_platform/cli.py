@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from tools.local_platform.layout import ROOT, Layout
+from tools.errors import ToolError
+from tools.local_platform.layout import Layout
 from tools.local_platform.layout_json import saved
-from tools.local_platform.problems import CannotRun
+from tools.project import ROOT
 
 # Connexion imports what Starlette will give up.
 warnings.filterwarnings("ignore", message="Using `httpx` with")
@@ -39,7 +40,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except CannotRun as reason:
+        except ToolError as reason:
             Console(stderr=True).print(
                 f"[red]Cannot run:[/] {escape(str(reason))}", highlight=False, soft_wrap=True
             )
@@ -161,7 +162,7 @@ def demo(run_dir: Path) -> None:
 @click.option("--location", default="Rossio", show_default=True, help="Which location's boxes.")
 @click.option("--list", "only_list", is_flag=True, help="List the locations instead.")
 def box(run_dir: Path, location: str, only_list: bool) -> None:
-    """Be the box controller of a location: its QR code on the screen, its doors by typed commands."""
+    """Act as the box controller of a location: show its QR code, and open and close its doors by commands."""
     from tools.box_simulator import screen
 
     layout = saved(run_dir)

@@ -16,10 +16,10 @@ from libs.chassis import clock
 from libs.chassis.db import unit_of_work
 from libs.chassis.service import running_service
 from libs.chassis.tables import OutboxRow
-from tools.local_platform.layout import SERVICES
 from tools.local_platform.layout_json import saved
 from tools.local_platform.messaging_resources import create_topology
 from tools.local_platform.preparation import acting_as
+from tools.project import SERVICES
 
 # Longer than the emulator is unavailable. Inboxes ignore what was not lost.
 REPUBLISH = timedelta(minutes=10)

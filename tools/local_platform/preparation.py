@@ -18,7 +18,8 @@ from libs.chassis.migrations import migrate
 from libs.chassis.service import Service
 from libs.chassis.settings import settings
 from tools.local_platform import credentials, environment, messaging_resources
-from tools.local_platform.layout import SERVICES, Layout
+from tools.local_platform.layout import Layout
+from tools.project import SERVICES
 
 
 @contextmanager
@@ -44,11 +45,13 @@ def prepare(layout: Layout) -> None:
             if name == "auth":
                 _make_push_application()
             if name == "shopping":
-                importlib.import_module("services.shopping.photo_store").photo_bucket().create_if_missing()
+                importlib.import_module("services.shopping.photos.photo_files").photo_bucket().create_if_missing()
             if name == "admin":
                 importlib.import_module("services.admin.checks.photos").photo_bucket().create_if_missing()
             if name == "customer":
-                importlib.import_module("services.customer.donation_photos").photo_bucket().create_if_missing()
+                importlib.import_module(
+                    "services.customer.donating_orders.photos"
+                ).photo_bucket().create_if_missing()
 
 
 def _make_push_application() -> None:

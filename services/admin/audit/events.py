@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.event_types import AuditRecorded
 from libs.chassis.events import Event
 from libs.chassis.service import NAMES
 from services.admin.audit.tables import AuditEntry
 from services.admin.registry import registry
 
 
-def add_audit_entry(event: Event) -> None:
+def add_audit_entry(event: Event[AuditRecorded]) -> None:
     """Idempotent: the id of the entry is derived from that of the event."""
     data = event.data
     entry_id = "aud_" + event.id.removeprefix("evt_")

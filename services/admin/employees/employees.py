@@ -9,34 +9,30 @@ from sqlalchemy import func, select
 
 from libs.chassis import audit
 from libs.chassis.db import session
-from libs.chassis.problems import NotFound
+from libs.chassis.event_types import StaffChanged
+from libs.chassis.queries import get_row
 from services.admin.employees.rules import can_do
 from services.admin.employees.tables import Employee
 from services.admin.work.rules import ACTIVE_STATES, KINDS
 from services.admin.work.tables import WorkOrder
 
 
-def update_from_auth(
-    user_id: str, *, full_name: str, roles: Sequence[str], state: str, event_at: datetime
-) -> Employee | None:
+def update_from_auth(data: StaffChanged, event_at: datetime) -> Employee | None:
     """Store what auth published about an internal user; None when a newer event was applied before."""
-    employee = session().get(Employee, user_id, with_for_update=True)
+    employee = session().get(Employee, data["user_id"], with_for_update=True)
     if employee is None:
-        employee = Employee(id=user_id, areas=[], kinds=None)
+        employee = Employee(id=data["user_id"], areas=[], kinds=None)
         session().add(employee)
     elif event_at < employee.last_event_at:
         return None
-    employee.full_name, employee.roles, employee.state = full_name, list(roles), state
+    employee.full_name, employee.roles, employee.state = data["full_name"], data["roles"], data["state"]
     employee.last_event_at = event_at
     session().flush()
     return employee
 
 
 def get(employee_id: str) -> Employee:
-    employee = session().get(Employee, employee_id)
-    if employee is None:
-        raise NotFound("there is no such employee")
-    return employee
+    return get_row(Employee, employee_id, "there is no such employee")
 
 
 def set_work(employee_id: str, areas: Sequence[str], kinds: Sequence[str] | None) -> Employee:

@@ -8,11 +8,12 @@ from sqlalchemy import select
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.queries import get_row
 from services.admin.packages.tables import Package
+from services.admin.recycling.events import publish_handover
 from services.admin.recycling.rules import require_recyclable
 from services.admin.recycling.tables import Factory, Handover
-from services.admin.registry import registry
 
 
 class FactoryClosed(Conflict):
@@ -45,16 +46,13 @@ def record(handover_id: str, factory_id: str, package_ids: Sequence[str], note: 
     handover.packages = packages
     session().flush()
     order_ids = [package.order_id for package in packages]
-    publish(handover, order_ids)
+    publish_handover(handover, order_ids)
     audit.record("record_handover", handover.id, after={"factory": factory.id, "orders": order_ids})
     return handover
 
 
 def get(handover_id: str) -> Handover:
-    handover = session().get(Handover, handover_id)
-    if handover is None:
-        raise NotFound("there is no such handover")
-    return handover
+    return get_row(Handover, handover_id, "there is no such handover")
 
 
 def _require_active_factory(factory_id: str) -> Factory:
@@ -81,15 +79,3 @@ def _lock_recyclable(package_ids: Sequence[str]) -> list[Package]:
 
 def _unknown(pointer: str, detail: str) -> UnknownInHandover:
     return UnknownInHandover(detail, errors=[{"pointer": pointer, "detail": detail}])
-
-
-def publish(handover: Handover, order_ids: Sequence[str]) -> None:
-    """Publish that these of its orders have left for a factory."""
-    data = {
-        "handover_id": handover.id,
-        "factory_id": handover.factory_id,
-        "factory_name": handover.factory_name,
-        "order_ids": list(order_ids),
-        "at": clock.rfc3339(handover.created_at),
-    }
-    registry.publish("admin.handover.recorded.v1", subject=handover.id, data=data)

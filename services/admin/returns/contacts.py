@@ -7,10 +7,11 @@ from sqlalchemy import select
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.money import Money
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.queries import get_row
 from services.admin.packages import packages
-from services.admin.registry import registry
 from services.admin.returns import returns
+from services.admin.returns.events import publish_return_contact
 from services.admin.returns.rules import Agreement, validate_agreement
 from services.admin.returns.tables import BuyingReturn, ReturnContact
 from services.admin.work.tables import IncludedOrder
@@ -57,7 +58,7 @@ def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
     )
     session().add(contact)
     session().flush()
-    publish(contact, buying_return)
+    publish_return_contact(contact, buying_return, whole_refund(contact, buying_return))
     after = {"channel": contact.channel, "refund": contact.refund.to_dict()}
     audit.record("record_return_contact", contact.return_id, after=after)
     return contact
@@ -78,10 +79,7 @@ def find(return_id: str) -> ReturnContact | None:
 
 
 def get(return_id: str) -> ReturnContact:
-    contact = find(return_id)
-    if contact is None:
-        raise NotFound("nothing was recorded for such a return")
-    return contact
+    return get_row(ReturnContact, return_id, "nothing was recorded for such a return")
 
 
 def _good_products(return_id: str) -> list[str]:
@@ -95,16 +93,6 @@ def _good_products(return_id: str) -> list[str]:
     ]
 
 
-def publish(contact: ReturnContact, buying_return: BuyingReturn) -> None:
-    """Publish the whole refund: what was agreed, and the price of the good products."""
-    good = returns.price_of(buying_return, _good_products(contact.return_id))
-    data = {
-        "return_id": contact.return_id,
-        "order_id": buying_return.order_id,
-        "contacted_at": clock.rfc3339(contact.contacted_at),
-        "channel": contact.channel,
-        "refund": (contact.refund + good).to_dict(),
-        "decided_by": contact.decided_by,
-        "at": clock.rfc3339(contact.recorded_at),
-    }
-    registry.publish("admin.return_contact.recorded.v1", subject=contact.return_id, data=data)
+def whole_refund(contact: ReturnContact, buying_return: BuyingReturn) -> Money:
+    """What was agreed on the bad products, and the price of the good ones."""
+    return contact.refund + returns.price_of(buying_return, _good_products(contact.return_id))

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from libs.chassis.db import session
+from libs.chassis.event_types import BuyingReturnStateChanged
 from libs.chassis.money import Money
 from services.admin.returns.tables import BuyingReturn
 
 
-def update_from_customer(
-    return_id: str,
-    *,
-    order_id: str,
-    buyer_id: str,
-    price: Money,
-    items: Sequence[dict[str, Any]],
-    is_force_cancelled: bool,
-) -> None:
-    """Store a return; one that is force-cancelled stays so, in whatever order the events arrive."""
-    buying_return = session().get(BuyingReturn, return_id)
+def update_from_customer(data: BuyingReturnStateChanged) -> None:
+    """Store a return. One that was force-cancelled stays so, in whatever order the events arrive."""
+    buying_return = session().get(BuyingReturn, data["return_id"])
     if buying_return is None:
         buying_return = BuyingReturn(
-            id=return_id,
-            order_id=order_id,
-            buyer_id=buyer_id,
-            price_amount=price.amount,
-            currency=price.currency,
-            items=[{name: item[name] for name in ("product_id", "title", "price")} for item in items],
+            id=data["return_id"],
+            order_id=data["order_id"],
+            buyer_id=data["buyer_id"],
+            price_amount=data["price"]["amount"],
+            currency=data["price"]["currency"],
+            items=[
+                {"product_id": item["product_id"], "title": item["title"], "price": item["price"]}
+                for item in data["items"]
+            ],
             is_force_cancelled=False,
         )
         session().add(buying_return)
-    buying_return.is_force_cancelled = buying_return.is_force_cancelled or is_force_cancelled
+    buying_return.is_force_cancelled = buying_return.is_force_cancelled or data["is_force_cancelled"]
     session().flush()
 
 

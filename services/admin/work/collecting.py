@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.event_types import LocationThresholdReached, LocationThresholdReachedDeposit
 from services.admin.work import assignment, stops, work_orders
 from services.admin.work.rules import UNFINISHED_STATES, included_order
-from services.admin.work.tables import Location
-from services.admin.work.work_orders import OrderToInclude, WorkLocation
+from services.admin.work.tables import IncludedOrder, Location
+from services.admin.work.work_orders import WorkLocation
 
 
-@dataclass(frozen=True)
-class Deposit:
-    order_id: str
-    box_id: str
-
-
-def create(location: WorkLocation, deposits: Sequence[Deposit]) -> None:
+def create(location: WorkLocation, deposits: Sequence[LocationThresholdReachedDeposit]) -> None:
     """Create a collecting order of the deposits that are not stopped and that no other one includes."""
     orders = [
-        OrderToInclude(deposit.order_id, box_id=deposit.box_id)
+        IncludedOrder(order_id=deposit["order_id"], box_id=deposit["box_id"])
         for deposit in deposits
-        if not _is_stopped(deposit.order_id) and work_orders.lock_by_order("collecting", deposit.order_id) is None
+        if not _is_stopped(deposit["order_id"])
+        and work_orders.lock_by_order("collecting", deposit["order_id"]) is None
     ]
     if orders:
         assignment.create_assigned("collecting", orders, location)
@@ -36,16 +31,16 @@ def _is_stopped(order_id: str) -> bool:
     return not order_id.startswith("bor_") and stops.is_stopped(order_id)
 
 
-def update_location(location: WorkLocation, event_at: datetime) -> None:
+def update_location(data: LocationThresholdReached, event_at: datetime) -> None:
     """Store the area and the deliveryman of a location, unless a newer event was applied before."""
-    stored = session().get(Location, location.location_id)
-    if stored is None:
-        stored = Location(id=location.location_id)
-        session().add(stored)
-    elif event_at < stored.last_event_at:
+    location = session().get(Location, data["location_id"])
+    if location is None:
+        location = Location(id=data["location_id"])
+        session().add(location)
+    elif event_at < location.last_event_at:
         return
-    stored.name, stored.area = location.location_name or "", location.area
-    stored.deliveryman_id, stored.last_event_at = location.deliveryman_id, event_at
+    location.name, location.area = data["location_name"], data["area"]
+    location.deliveryman_id, location.last_event_at = data["deliveryman_id"], event_at
     session().flush()
 
 

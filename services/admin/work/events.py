@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from libs.chassis import clock
+from libs.chassis.event_types import (
+    BuyingOrderPaid,
+    BuyingOrderStateChanged,
+    DonatingOrderStateChanged,
+    DonationReturnStateChanged,
+    DoorUsed,
+    LocationThresholdReached,
+)
 from libs.chassis.events import Event
 from services.admin.registry import registry
 from services.admin.work import collecting, packing_orders, progress, stops, work_orders
-from services.admin.work.collecting import Deposit
 from services.admin.work.work_orders import WorkLocation
+
+# By the reason why a buying order was cancelled.
+STOP_REASONS: dict[str | None, str] = {
+    "not_picked_up": "nobody picked the order up",
+    "force_cancelled": "a manager cancelled the order",
+}
 
 
 @registry.handles("locker.location.threshold_reached.v1")
-def create_collecting_order(event: Event) -> None:
+def create_collecting_order(event: Event[LocationThresholdReached]) -> None:
     data = event.data
     location = WorkLocation(data["location_id"], data["location_name"], data["area"], data["deliveryman_id"])
-    collecting.update_location(location, clock.parse_rfc3339(event.time))
-    collecting.create(location, [Deposit(deposit["order_id"], deposit["box_id"]) for deposit in data["deposits"]])
+    collecting.update_location(data, clock.parse_rfc3339(event.time))
+    collecting.create(location, data["deposits"])
 
 
 @registry.handles("locker.door.used.v1")
-def record_door_use(event: Event) -> None:
+def record_door_use(event: Event[DoorUsed]) -> None:
     data = event.data
     if data["purpose"] == "ship" and data["is_occupied"]:
         progress.complete_shipping(data["order_id"])
@@ -28,7 +41,7 @@ def record_door_use(event: Event) -> None:
 
 
 @registry.handles("customer.buying_order.paid.v1")
-def create_packing_order(event: Event) -> None:
+def create_packing_order(event: Event[BuyingOrderPaid]) -> None:
     data = event.data
     if not stops.is_stopped(data["order_id"]):
         location = work_orders.work_location(data["pickup_location_id"], data["pickup_location_name"])
@@ -36,15 +49,14 @@ def create_packing_order(event: Event) -> None:
 
 
 @registry.handles("customer.buying_order.state_changed.v1")
-def stop_cancelled_buying_order(event: Event) -> None:
-    reasons = {"not_picked_up": "nobody picked the order up", "given_up": "a manager cancelled the order"}
+def stop_cancelled_buying_order(event: Event[BuyingOrderStateChanged]) -> None:
     if event.data["state"] == "cancelled":
-        reason = reasons.get(event.data["reason"], stops.CANCELLED_BY_BUYER)
+        reason = STOP_REASONS.get(event.data["reason"], stops.CANCELLED_BY_BUYER)
         stops.stop_buying_order(event.data["order_id"], reason)
 
 
 @registry.handles("customer.donating_order.state_changed.v1")
-def stop_cancelled_donation(event: Event) -> None:
+def stop_cancelled_donation(event: Event[DonatingOrderStateChanged]) -> None:
     """A cancelled donation is not collected; one that goes back to its donor is not checked."""
     order_id, state = event.data["order_id"], event.data["state"]
     if state in ("cancelling", "cancelled"):
@@ -55,8 +67,8 @@ def stop_cancelled_donation(event: Event) -> None:
         stops.restore(order_id, "checking")
 
 
-@registry.handles("customer.return_donating_order.state_changed.v1")
-def pack_returned_donation(event: Event) -> None:
+@registry.handles("customer.donation_return.state_changed.v1")
+def pack_returned_donation(event: Event[DonationReturnStateChanged]) -> None:
     """A return is packed once its delivery is paid, unless it is cancelled."""
     data = event.data
     return_id = data["return_id"]

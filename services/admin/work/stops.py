@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.problems import Conflict
-from services.admin.registry import registry
 from services.admin.work import assignment, progress, work_orders
+from services.admin.work.publishers import publish_stop
 from services.admin.work.rules import UNFINISHED_STATES, included_order, is_in_transit
 from services.admin.work.tables import StoppedOrder
 
@@ -30,33 +30,31 @@ def stop_for_buyer(order_id: str) -> None:
     shipping = work_orders.lock_by_order("shipping", order_id)
     if shipping is not None and is_in_transit(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
-    stop_buying_order(order_id, CANCELLED_BY_BUYER)
-    publish_stop(order_id)
+    publish_stop(stop_buying_order(order_id, CANCELLED_BY_BUYER))
 
 
-def stop_buying_order(order_id: str, reason: str) -> None:
+def stop_buying_order(order_id: str, reason: str) -> StoppedOrder:
     """Stop the packing and shipping of a cancelled buying order, wherever its package is."""
-    stop(order_id, ["packing", "shipping"], reason)
+    return stop(order_id, ["packing", "shipping"], reason)
 
 
-def stop(order_id: str, kinds: Sequence[str], reason: str) -> None:
+def stop(order_id: str, kinds: Sequence[str], reason: str) -> StoppedOrder:
     """Remove an order from its work orders of these kinds, unless it was collected already."""
-    if not is_stopped(order_id):
-        session().add(StoppedOrder(id=order_id, stopped_at=clock.now()))
+    stopped = find(order_id)
+    if stopped is None:
+        stopped = StoppedOrder(id=order_id, stopped_at=clock.now())
+        session().add(stopped)
     for kind in kinds:
         remove(order_id, kind, reason, unless_collected=kind == "collecting")
+    return stopped
 
 
 def is_stopped(order_id: str) -> bool:
-    return session().get(StoppedOrder, order_id) is not None
+    return find(order_id) is not None
 
 
-def publish_stop(order_id: str) -> None:
-    """Publish that nobody packs or ships a buying order any more; nothing while its work continues."""
-    stopped = session().get(StoppedOrder, order_id)
-    if stopped is not None:
-        data = {"order_id": order_id, "at": clock.rfc3339(stopped.stopped_at)}
-        registry.publish("admin.work.stopped.v1", subject=order_id, data=data)
+def find(order_id: str) -> StoppedOrder | None:
+    return session().get(StoppedOrder, order_id)
 
 
 def remove(order_id: str, kind: str, reason: str, *, unless_collected: bool = False) -> None:

@@ -6,9 +6,7 @@ admin.work_order.state_changed.v1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
@@ -16,20 +14,11 @@ from libs.chassis import clock
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from libs.chassis.state_machine import IllegalTransition
-from services.admin.registry import registry
+from services.admin.work.publishers import publish_state
 from services.admin.work.rules import LIFECYCLE, require_own
 from services.admin.work.tables import IncludedOrder, Location, WorkOrder
-
-
-@dataclass(frozen=True)
-class OrderToInclude:
-    """A customer's order that a new work order includes; `contents` are its products."""
-
-    order_id: str
-    box_id: str | None = None
-    donation_id: str | None = None
-    contents: Sequence[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class WorkLocation:
     deliveryman_id: str | None = None
 
 
-def create(kind: str, orders: Sequence[OrderToInclude], location: WorkLocation | None) -> WorkOrder:
+def create(kind: str, orders: list[IncludedOrder], location: WorkLocation | None) -> WorkOrder:
     """Create an open work order; no other one of its kind may include any of the orders."""
     now = clock.now()
     work_order = WorkOrder(
@@ -51,21 +40,13 @@ def create(kind: str, orders: Sequence[OrderToInclude], location: WorkLocation |
     if location is not None:
         work_order.location_id, work_order.location_name = location.location_id, location.location_name
         work_order.area, work_order.deliveryman_id = location.area, location.deliveryman_id
-    work_order.orders = [
-        IncludedOrder(
-            position=position,
-            order_id=order.order_id,
-            kind=kind,
-            donation_id=order.donation_id,
-            box_id=order.box_id,
-            contents=list(order.contents),
-        )
-        for position, order in enumerate(orders)
-    ]
+    for position, order in enumerate(orders):
+        order.position, order.kind = position, kind
+    work_order.orders = orders
     session().add(work_order)
     session().flush()
-    for included in work_order.orders:
-        session().refresh(included, ["package"])
+    for order in orders:
+        session().refresh(order, ["package"])
     publish_state(work_order, None)
     return work_order
 
@@ -105,15 +86,12 @@ def _clear_scans(work_order: WorkOrder) -> None:
 
 
 def get(work_order_id: str) -> WorkOrder:
-    return _require(session().get(WorkOrder, work_order_id))
+    return get_row(WorkOrder, work_order_id, "there is no such work order")
 
 
 def lock(work_order_id: str) -> WorkOrder:
     """Lock a work order and read its present state; NotFound."""
-    return _require(locked_scalar(select(WorkOrder).where(WorkOrder.id == work_order_id)))
-
-
-def _require(work_order: WorkOrder | None) -> WorkOrder:
+    work_order = locked_scalar(select(WorkOrder).where(WorkOrder.id == work_order_id))
     if work_order is None:
         raise NotFound("there is no such work order")
     return work_order
@@ -139,36 +117,3 @@ def work_location(location_id: str, location_name: str | None = None) -> WorkLoc
     if location is None:
         return WorkLocation(location_id, location_name)
     return WorkLocation(location_id, location_name or location.name, location.area, location.deliveryman_id)
-
-
-def publish_state(work_order: WorkOrder, previous: str | None, *, only_order: str | None = None) -> None:
-    """Publish the state of a work order, with its orders or only one of them."""
-    orders = work_order.remaining_orders or work_order.orders
-    if only_order is not None:
-        orders = [order for order in work_order.orders if order.order_id == only_order]
-    data = {
-        "work_order_id": work_order.id,
-        "kind": work_order.kind,
-        "state": work_order.state,
-        "previous_state": previous,
-        "assignee_id": work_order.assignee_id,
-        "location_id": work_order.location_id,
-        "location_name": work_order.location_name,
-        "orders": [_event_order(order) for order in orders],
-        "result": work_order.result,
-        "reason": work_order.reason,
-        "at": clock.rfc3339(work_order.changed_at),
-    }
-    registry.publish(
-        "admin.work_order.state_changed.v1", subject=work_order.id, data=data, version=work_order.version
-    )
-
-
-def _event_order(order: IncludedOrder) -> dict[str, Any]:
-    checked = [product for product in order.contents if "result" in product]
-    return {
-        "order_id": order.order_id,
-        "box_id": order.box_id,
-        "tracking_code": order.package.tracking_code if order.package else None,
-        "products": [{name: product[name] for name in ("product_id", "result", "reason")} for product in checked],
-    }

@@ -1,6 +1,6 @@
-"""Alembic's entry."""
+"""Entry point of Alembic."""
 
 from libs.chassis.migrations import run_env
-from services.auth.models import Base
+from services.auth.tables import Base
 
 run_env(Base.metadata)

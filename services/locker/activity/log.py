@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from libs.chassis import clock, logs
+from libs.chassis import logs
 from libs.chassis.db import session
-from libs.chassis.ids import new_id
 from services.locker.activity.tables import Activity
 
+COLUMNS = ("box_id", "order_id", "person_id", "at")
 
-def record(
-    kind: str,
-    location_id: str,
-    *,
-    box_id: str | None = None,
-    order_id: str | None = None,
-    person_id: str | None = None,
-    at: datetime | None = None,
-    **details: Any,
-) -> None:
-    """Add an entry to the log; `at` is the time of the activity, if that was not now."""
-    session().add(
-        Activity(
-            id=new_id("act"),
-            location_id=location_id,
-            box_id=box_id,
-            kind=kind,
-            order_id=order_id,
-            person_id=person_id,
-            details=details,
-            at=at or clock.now(),
-        )
-    )
+
+def record(kind: str, location_id: str, **fields: Any) -> None:
+    """Add an entry to the log.
+
+    `box_id`, `order_id`, `person_id` and `at` (when it happened, if not now) are columns; other fields are details.
+    """
+    columns = {name: fields.pop(name) for name in COLUMNS if name in fields}
+    session().add(Activity(kind=kind, location_id=location_id, details=fields, **columns))
 
 
 def record_anomaly(location_id: str, reason: str, **fields: Any) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.chassis import clock
 from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.ids import new_id
 from services.locker.tables import Base
 
 
@@ -22,11 +24,11 @@ class Activity(Base):
         Index("ix_activity_at", "at", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: new_id("act"))
     location_id: Mapped[str] = mapped_column(String(36))
     box_id: Mapped[str | None] = mapped_column(String(36))
     kind: Mapped[str] = mapped_column(String(30))
     order_id: Mapped[str | None] = mapped_column(String(36))
     person_id: Mapped[str | None] = mapped_column(String(36))
     details: Mapped[Any] = mapped_column(Json)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

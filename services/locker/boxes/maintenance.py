@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
-from libs.chassis.ids import new_id
 from libs.chassis.problems import Unprocessable
 from libs.chassis.security import principal
 from libs.chassis.state_machine import IllegalTransition
@@ -48,11 +47,7 @@ def _service_state(box: Box) -> dict[str, str | None]:
 def _open_record(box: Box, reason: str, person_id: str) -> None:
     box.out_of_service_reason = reason
     log.record("out_of_service", box.location_id, box_id=box.id, person_id=person_id)
-    session().add(
-        MaintenanceRecord(
-            id=new_id("mnt"), box_id=box.id, reason=reason, opened_by=person_id, opened_at=clock.now()
-        )
-    )
+    session().add(MaintenanceRecord(box_id=box.id, reason=reason, opened_by=person_id))
 
 
 def _close_records(box: Box, person_id: str) -> None:

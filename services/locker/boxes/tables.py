@@ -7,7 +7,10 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.chassis import clock
 from libs.chassis.db import UtcDateTime
+from libs.chassis.ids import new_id
+from services.locker.boxes.rules import LIFECYCLE
 from services.locker.tables import Base
 
 
@@ -22,10 +25,10 @@ class Box(Base):
         Index("ix_boxes_state", "state", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: new_id("box"))
     location_id: Mapped[str] = mapped_column(ForeignKey("locations.id"))
     label: Mapped[str] = mapped_column(String(20))
-    state: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20), default=LIFECYCLE.initial)
     held_for_order_id: Mapped[str | None] = mapped_column(String(36), unique=True)
     """The order for which the box is held, or whose package is in it."""
     held_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -51,10 +54,10 @@ class MaintenanceRecord(Base):
         Index("ix_maintenance_records_opened_at", "opened_at", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: new_id("mnt"))
     box_id: Mapped[str] = mapped_column(ForeignKey("boxes.id"))
     reason: Mapped[str] = mapped_column(String(300))
     opened_by: Mapped[str] = mapped_column(String(36))
-    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     closed_by: Mapped[str | None] = mapped_column(String(36))
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

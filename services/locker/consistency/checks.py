@@ -17,7 +17,7 @@ from services.locker.boxes.tables import Box
 from services.locker.doors.events import publish_door_used
 from services.locker.doors.tables import DoorRight
 from services.locker.holds import box_holds, events
-from services.locker.locations.collections import request_due_collection
+from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
 from services.locker.registry import registry
 
@@ -96,7 +96,7 @@ add_checks(
         handlers={
             "customer.donating_order.state_changed.v1": release_cancelled_donation,
             "customer.buying_order.state_changed.v1": events.cancel_delivery_of_cancelled_order,
-            "customer.return_buying_order.state_changed.v1": events.apply_state_of_return,
+            "customer.buying_return.state_changed.v1": events.apply_state_of_return,
         },
         decides=_has_ended,
         unknown=box_holds.release,

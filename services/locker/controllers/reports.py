@@ -22,7 +22,7 @@ from services.locker.activity import log
 from services.locker.controllers.door_reports import apply_event
 from services.locker.controllers.rules import digest_of, is_next, time_of
 from services.locker.controllers.tables import ControllerEvent
-from services.locker.locations.collections import request_due_collection
+from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
 
 SEEN_INTERVAL = timedelta(seconds=15)
@@ -56,16 +56,16 @@ def receive_events(location: Location, events: Sequence[dict[str, Any]]) -> int:
 
 
 def _receive(location: Location, event: dict[str, Any]) -> None:
-    sequence, digest, now = event["sequence"], digest_of(event), clock.now()
+    sequence, digest = event["sequence"], digest_of(event)
     is_old = sequence <= location.last_sequence
     stored = session().get(ControllerEvent, (location.id, sequence)) if is_old else None
     if not is_next(sequence, location.last_sequence + 1, digest, stored.digest if stored else None):
         return
-    session().add(ControllerEvent(location_id=location.id, sequence=sequence, digest=digest, received_at=now))
+    session().add(ControllerEvent(location_id=location.id, sequence=sequence, digest=digest))
     location.last_sequence = sequence
     try:
         with session().begin_nested():
-            apply_event(location, event, time_of(event, now))
+            apply_event(location, event, time_of(event, clock.now()))
             session().flush()
     except Exception as error:
         if _is_transient(error):

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.chassis import clock
 from libs.chassis.db import UtcDateTime
 from services.locker.tables import Base
 
@@ -19,4 +20,4 @@ class ControllerEvent(Base):
     location_id: Mapped[str] = mapped_column(ForeignKey("locations.id"), primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     digest: Mapped[str] = mapped_column(String(64))
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

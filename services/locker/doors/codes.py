@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from sqlalchemy import delete
-
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.door_codes import CODE_STEP_SECONDS, DoorCode, is_genuine, key_of_location, read_code
@@ -13,8 +9,6 @@ from libs.chassis.problems import Conflict, Unprocessable
 from services.locker.doors.rules import is_code_current
 from services.locker.doors.tables import DoorRight, UsedCode
 from services.locker.settings import locker_settings
-
-RETENTION = timedelta(hours=1)
 
 
 class CodeUnknown(Unprocessable):
@@ -49,9 +43,4 @@ def was_used(code: DoorCode, right: DoorRight) -> bool:
 
 
 def mark_used(code: DoorCode, right: DoorRight) -> None:
-    session().add(UsedCode(right_id=right.id, step=code.step, used_at=clock.now()))
-
-
-def delete_old_codes() -> None:
-    """Delete used codes that have expired long ago."""
-    session().execute(delete(UsedCode).where(UsedCode.used_at < clock.now() - RETENTION))
+    session().add(UsedCode(right_id=right.id, step=code.step))

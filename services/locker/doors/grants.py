@@ -15,9 +15,8 @@ from sqlalchemy import select
 from libs.chassis import clock, door_grants
 from libs.chassis.db import session
 from libs.chassis.door_grants import GrantClaims
-from libs.chassis.ids import new_id
 from libs.chassis.runtime import per_process
-from services.locker.doors.grant_rules import LIFECYCLE, VALID_FOR, end_of_day
+from services.locker.doors.grant_rules import VALID_FOR, end_of_day
 from services.locker.doors.rules import OFFLINE_PURPOSES
 from services.locker.doors.tables import DoorRight, Grant
 from services.locker.locations.tables import Location
@@ -33,14 +32,11 @@ def issue(right: DoorRight) -> Grant:
 
 def _issue(right: DoorRight, expires_at: datetime, *, is_offline: bool) -> Grant:
     grant = Grant(
-        id=new_id("grt"),
         right_id=right.id,
         location_id=right.location_id,
         box_id=right.box_id,
         person_id=right.person_id,
         is_offline=is_offline,
-        state=LIFECYCLE.initial,
-        issued_at=clock.now(),
         expires_at=expires_at,
     )
     session().add(grant)

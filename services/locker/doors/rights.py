@@ -8,7 +8,6 @@ from sqlalchemy import select, update
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from libs.chassis.ids import new_id
 from services.locker.boxes.tables import Box
 from services.locker.doors import grant_rules
 from services.locker.doors.rules import IS_OCCUPIED_AFTER, LIFECYCLE
@@ -26,15 +25,12 @@ def issue(purpose: str, order_id: str, person_id: str, box: Box, valid_until: da
         if other.purpose == purpose:
             _end(other, "void")
     right = DoorRight(
-        id=new_id("rgt"),
         purpose=purpose,
-        state=LIFECYCLE.initial,
         order_id=order_id,
         person_id=person_id,
         location_id=box.location_id,
         box_id=box.id,
         valid_until=valid_until,
-        created_at=clock.now(),
     )
     session().add(right)
     session().flush()

@@ -7,7 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.chassis import clock
 from libs.chassis.db import UtcDateTime
+from libs.chassis.ids import new_id
+from services.locker.doors import grant_rules, rules
 from services.locker.tables import Base
 
 
@@ -22,15 +25,15 @@ class DoorRight(Base):
         Index("ix_door_rights_box_id", "box_id", "state"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: new_id("rgt"))
     purpose: Mapped[str] = mapped_column(String(10))
-    state: Mapped[str] = mapped_column(String(6))
+    state: Mapped[str] = mapped_column(String(6), default=rules.LIFECYCLE.initial)
     order_id: Mapped[str] = mapped_column(String(36))
     person_id: Mapped[str] = mapped_column(String(36))
     location_id: Mapped[str] = mapped_column(String(36))
     box_id: Mapped[str] = mapped_column(ForeignKey("boxes.id"))
     valid_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -43,15 +46,15 @@ class Grant(Base):
         Index("ix_grants_right_id", "right_id", "state"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: new_id("grt"))
     right_id: Mapped[str] = mapped_column(ForeignKey("door_rights.id"))
     location_id: Mapped[str] = mapped_column(String(36))
     box_id: Mapped[str] = mapped_column(String(36))
     person_id: Mapped[str] = mapped_column(String(36))
     is_offline: Mapped[bool] = mapped_column(Boolean)
     """Valid for the day and encrypted for the person, so that it works while the location has no network."""
-    state: Mapped[str] = mapped_column(String(6))
-    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(6), default=grant_rules.LIFECYCLE.initial)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -64,4 +67,4 @@ class UsedCode(Base):
     right_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     step: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """The time step of the code, see `libs/chassis/door_codes.py`."""
-    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

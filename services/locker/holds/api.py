@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.clock import rfc3339
+from libs.chassis.db import session
+from libs.chassis.problems import NotFound
 from services.locker.holds.deposits import hold_for_deposit
-from services.locker.locations.search import get_location
+from services.locker.locations.tables import Location
 
 
 def hold_box(body: dict[str, Any]) -> dict[str, Any]:
-    location = get_location(body["location_id"]).location
+    location = session().get(Location, body["location_id"])
+    if location is None:
+        raise NotFound
     box = hold_for_deposit(body["order_id"], body["person_id"], location.id)
     return {
         "box_id": box.id,

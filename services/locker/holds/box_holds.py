@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
-
 from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.deadlines import end_of_day
@@ -14,8 +12,6 @@ from services.locker.boxes import storage
 from services.locker.boxes.tables import Box
 from services.locker.doors import rights
 from services.locker.locations.tables import Location
-
-BATCH_SIZE = 100
 
 
 class LocationFull(Conflict):
@@ -51,13 +47,3 @@ def release(order_id: str) -> None:
     rights.void_by_order(order_id)
     storage.free(box)
     log.record("released", box.location_id, box_id=box.id, order_id=order_id)
-
-
-def select_overdue() -> Select[str]:
-    """The ids of boxes whose hold has ended."""
-    overdue = select(Box.id).where(Box.state == "held", Box.held_until < clock.now())
-    return overdue.order_by(Box.id).limit(BATCH_SIZE)
-
-
-def is_overdue(box: Box) -> bool:
-    return box.state == "held" and box.held_until is not None and box.held_until < clock.now()

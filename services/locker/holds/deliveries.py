@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from libs.chassis import clock, logs
 from libs.chassis.db import locked_scalar, session
@@ -12,8 +12,6 @@ from services.locker.boxes.tables import Box
 from services.locker.doors import rights
 from services.locker.holds import box_holds
 from services.locker.holds.tables import BoxRequest, Delivery
-
-BATCH_SIZE = 50
 
 
 def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None = None) -> Box | None:
@@ -41,7 +39,7 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
 
 def _wait_for_box(request: BoxRequest | None, order_id: str, location_id: str, deliveryman_id: str | None) -> None:
     if request is None:
-        request = BoxRequest(order_id=order_id, location_id=location_id, requested_at=clock.now())
+        request = BoxRequest(order_id=order_id, location_id=location_id)
         session().add(request)
         logs.get_logger(__name__).warning("no free box", location_id=location_id, order_id=order_id)
     request.deliveryman_id = deliveryman_id or request.deliveryman_id
@@ -50,13 +48,6 @@ def _wait_for_box(request: BoxRequest | None, order_id: str, location_id: str, d
 def lock_request(order_id: str) -> BoxRequest | None:
     """Lock the request of an order for a box. It is locked before boxes and rights."""
     return locked_scalar(select(BoxRequest).where(BoxRequest.order_id == order_id))
-
-
-def select_servable_requests() -> Select[str]:
-    """The orders that wait at a location which has a free box by now, longest waiting first."""
-    free = select(Box.id).where(Box.location_id == BoxRequest.location_id, Box.state == "free")
-    waiting = select(BoxRequest.order_id).where(free.exists())
-    return waiting.order_by(BoxRequest.requested_at).limit(BATCH_SIZE)
 
 
 def serve_request(order_id: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from libs.chassis import clock
 from libs.chassis.db import UtcDateTime
 from services.locker.tables import Base
 
@@ -19,7 +20,7 @@ class BoxRequest(Base):
 
     order_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     location_id: Mapped[str] = mapped_column(String(36))
-    requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    requested_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     deliveryman_id: Mapped[str | None] = mapped_column(String(36))
     """The deliveryman who puts the package into the box, once there is one."""
 

@@ -17,14 +17,14 @@ def list_locations(
 ) -> dict[str, Any]:
     point = search.parse_point(near_lat, near_lon)
     if point is None:
-        locations, next_cursor = search.list_by_name(limit, cursor)
+        locations, next_cursor = occupancy.list_by_name(limit, cursor)
     else:
         locations, next_cursor = search.list_by_distance(point, limit, cursor)
     return {"items": LocationSchema(many=True).dump(locations), "next_cursor": next_cursor}
 
 
 def get_location(location_id: str) -> dict[str, Any]:
-    return dict(LocationSchema().dump(search.get_location(location_id)))
+    return dict(LocationSchema().dump(occupancy.get_occupancy(location_id)))
 
 
 def create_location(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -39,8 +39,8 @@ def change_location(location_id: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_occupancies(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
-    page = occupancy.list_occupancies(limit, cursor)
-    return page | {"items": OccupancySchema(many=True).dump(page["items"])}
+    occupancies, next_cursor = occupancy.list_by_name(limit, cursor)
+    return {"items": OccupancySchema(many=True).dump(occupancies), "next_cursor": next_cursor}
 
 
 def get_occupancy(location_id: str) -> dict[str, Any]:

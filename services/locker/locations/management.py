@@ -9,11 +9,9 @@ from sqlalchemy import select
 
 from libs.chassis import audit
 from libs.chassis.db import session
-from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
-from services.locker.boxes.rules import LIFECYCLE
 from services.locker.boxes.tables import Box
-from services.locker.locations.collections import request_due_collection
+from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
 
 
@@ -29,9 +27,7 @@ def create_location(location_id: str, values: Mapping[str, Any], labels: Sequenc
     location = Location(id=location_id, **values)
     session().add(location)
     session().flush()
-    session().add_all(
-        Box(id=new_id("box"), location_id=location_id, label=label, state=LIFECYCLE.initial) for label in labels
-    )
+    session().add_all(Box(location_id=location_id, label=label) for label in labels)
     audit.record("create_location", location_id, after={**values, "boxes": len(labels)})
     return location
 

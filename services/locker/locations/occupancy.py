@@ -1,8 +1,8 @@
-"""How full locations are: their boxes by state (story mf-dob-01)."""
+"""Locations with their boxes by state, as customers and staff see them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,40 +14,35 @@ from libs.chassis.problems import NotFound
 from services.locker.boxes.tables import Box
 from services.locker.locations.tables import Location
 
-BY_NAME: Any = [(Location.name, "asc"), (Location.id, "asc")]
-
 
 @dataclass(frozen=True)
 class Occupancy:
-    """A location with the number of its boxes by state."""
+    """A location, the number of its boxes by state, and its distance from the point of a search."""
 
     location: Location
     boxes: Mapping[str, int]
-
-
-def list_occupancies(limit: int, cursor: str | None) -> dict[str, Any]:
-    """A page of all locations by name."""
-    found = page(select(Location), order_by=BY_NAME, limit=limit, cursor=cursor, dump=lambda location: location)
-    return found | {"items": _occupancies(found["items"])}
+    distance_m: int | None = None
 
 
 def get_occupancy(location_id: str) -> Occupancy:
     location = session().get(Location, location_id)
     if location is None:
         raise NotFound
-    return _occupancies([location])[0]
+    return count_boxes([(location, None)])[0]
 
 
-def count_boxes(location_ids: Iterable[str]) -> dict[str, dict[str, int]]:
-    """The number of boxes by location and state."""
-    counts: dict[str, dict[str, int]] = {location_id: {} for location_id in location_ids}
+def list_by_name(limit: int, cursor: str | None) -> tuple[list[Occupancy], str | None]:
+    """A page of locations, and the cursor of the next page."""
+    by_name: Any = [(Location.name, "asc"), (Location.id, "asc")]
+    found = page(select(Location), order_by=by_name, limit=limit, cursor=cursor, dump=lambda location: location)
+    return count_boxes([(location, None) for location in found["items"]]), found["next_cursor"]
+
+
+def count_boxes(locations: Sequence[tuple[Location, int | None]]) -> list[Occupancy]:
+    """The occupancy of each location; the locations come with their distance."""
+    session().flush()
+    counts: dict[str, dict[str, int]] = {location.id: {} for location, _ in locations}
     query = select(Box.location_id, Box.state, func.count().label("boxes")).where(Box.location_id.in_(list(counts)))
     for row in session().execute(query.group_by(Box.location_id, Box.state)):
         counts[row.location_id][row.state] = row.boxes
-    return counts
-
-
-def _occupancies(locations: Sequence[Location]) -> list[Occupancy]:
-    session().flush()
-    counts = count_boxes(location.id for location in locations)
-    return [Occupancy(location, counts[location.id]) for location in locations]
+    return [Occupancy(location, counts[location.id], distance) for location, distance in locations]

@@ -1,8 +1,8 @@
-"""Alembic's entry for shopping's relational tables."""
+"""The entry point of Alembic for the tables of shopping."""
 
 from __future__ import annotations
 
 from libs.chassis.migrations import run_env
-from services.shopping.models import Base
+from services.shopping.tables import Base
 
 run_env(Base.metadata)

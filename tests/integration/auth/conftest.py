@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from libs.chassis.cache import redis_client
-from services.auth import signing_keys
+from services.auth.tokens import signing_keys
 from tests.integration.auth.people import People
 from tests.support.harness import Harness, running
 
@@ -17,7 +17,7 @@ from tests.support.harness import Harness, running
 def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
     """The environment of an auth service whose files are in `folder`."""
     keys = folder / "keys"
-    signing_keys.make_key(keys)
+    signing_keys.create_key(keys)
     clients = folder / "clients.json"
     clients.write_text(json.dumps({"customer": {"secret": "s3cret", "scopes": ["shopping:holds"]}}))
     return {

@@ -12,8 +12,11 @@ from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import select
 
 from libs.chassis import db, security
-from services.auth import demo, password_changes, signing_keys
-from services.auth.models import OutgoingMessage, User
+from services.auth import demo
+from services.auth.accounts.tables import User
+from services.auth.notifications.tables import OutgoingMessage
+from services.auth.passwords import jobs as password_jobs
+from services.auth.tokens import signing_keys
 from tests.support.harness import KEY, Harness
 
 EMAIL, PASSWORD = "Ines@Example.org", "correct-horse-battery"
@@ -60,7 +63,7 @@ class People:
         swapped = self.swap(token, f"/exchange/{gateway}/auth/v1/{path}")
         if swapped.status_code != 200:
             return swapped
-        own: dict[str, ECKey] = {str(key.kid): key for key in signing_keys.signing_keys().every}
+        own: dict[str, ECKey] = {str(key.kid): key for key in signing_keys.load_signing_keys().all_keys}
         security.use_keys(own | {"test": KEY})
         headers = {"Authorization": swapped.headers["authorization"]} | more.pop("headers", {})
         if method == "POST":
@@ -86,7 +89,7 @@ class People:
         """Ask for a link to set the password; the job that looks whose address it is runs right after."""
         answer = self.post("password-resets", {"email": email})
         with db.unit_of_work():
-            password_changes.send_links()
+            password_jobs.send_password_links()
         return answer
 
     def link_token(self, which: int = -1) -> str:

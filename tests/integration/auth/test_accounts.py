@@ -12,8 +12,10 @@ from sqlalchemy import func, select, update
 from libs.chassis import db
 from libs.chassis.clock import freeze, now
 from libs.chassis.system_settings import publish_settings
-from services.auth import accounts, demo, messages
-from services.auth.models import OneTimeToken, User
+from services.auth import demo
+from services.auth.accounts import users
+from services.auth.accounts.tables import OneTimeToken, User
+from services.auth.notifications import outgoing_messages
 from tests.integration.auth.people import EMAIL, PASSWORD, People, slug
 
 
@@ -79,10 +81,10 @@ def test_whoever_began_with_somebody_elses_address_gains_nothing(people: People)
 def test_nobody_can_fill_a_mailbox(people: People) -> None:
     for _ in range(8):
         assert people.register().status_code == 202
-    assert len(people.mails()) == messages.MOST_AN_HOUR
+    assert len(people.mails()) == outgoing_messages.MAX_PER_HOUR
     with freeze(now() + timedelta(minutes=61)):
         people.register()
-        assert len(people.mails()) == messages.MOST_AN_HOUR + 1
+        assert len(people.mails()) == outgoing_messages.MAX_PER_HOUR + 1
 
 
 @pytest.mark.real_servers
@@ -90,8 +92,8 @@ def test_two_registrations_at_the_same_moment_make_one_account(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people.register()
-    answers: list[Callable[[str], User | None]] = [lambda _: None, accounts.find]
-    monkeypatch.setattr(accounts, "find", lambda email: answers.pop(0)(email))
+    answers: list[Callable[[str], User | None]] = [lambda _: None, users.find_by_email]
+    monkeypatch.setattr(users, "find_by_email", lambda email: answers.pop(0)(email))
     assert people.register().status_code == 202
     assert number_of_users() == 1
     assert len(people.mails()) == 2
@@ -101,7 +103,7 @@ def test_two_registrations_at_the_same_moment_make_one_account(
 def test_an_address_that_only_looks_like_another_is_another(verified: People) -> None:
     for lookalike in ("Inés@Example.org", "\u0131nes@example.org", "ines\u00ad@example.org"):
         with db.unit_of_work():
-            assert accounts.find(lookalike) is None
+            assert users.find_by_email(lookalike) is None
         assert verified.log_in(lookalike).status_code == 401
 
 

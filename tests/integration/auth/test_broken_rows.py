@@ -11,8 +11,13 @@ from sqlalchemy import select, text, update
 
 from libs.chassis import db, messaging, metrics
 from libs.chassis.clock import freeze, now
-from services.auth import demo, messages, password_changes
-from services.auth.models import LinkRequest, Notification, OutgoingMessage, Session, User
+from services.auth import demo
+from services.auth.accounts.tables import User
+from services.auth.notifications import jobs
+from services.auth.notifications.tables import Notification, OutgoingMessage
+from services.auth.passwords import changes
+from services.auth.passwords.tables import PasswordResetRequest
+from services.auth.sessions.tables import Session
 from tests.integration.auth.people import EMAIL, People
 
 
@@ -51,15 +56,15 @@ def store_messages(*recipients: str) -> None:
 
 def test_a_message_that_sns_refuses_blocks_no_others(people: People, sent: list[str]) -> None:
     store_messages("broken@example.org", "ines@example.org", "rui@example.org")
-    before = failures_of("give messages to SNS")
-    messages.give_to_sns()
+    before = failures_of("dispatch messages")
+    jobs.dispatch_messages()
     assert sent == ["ines@example.org", "rui@example.org"]
-    assert failures_of("give messages to SNS") == before + 1
-    messages.give_to_sns()
-    assert failures_of("give messages to SNS") == before + 1, "it waits for its next attempt"
+    assert failures_of("dispatch messages") == before + 1
+    jobs.dispatch_messages()
+    assert failures_of("dispatch messages") == before + 1, "it waits for its next attempt"
     with freeze(now() + timedelta(seconds=31)):
-        messages.give_to_sns()
-    assert failures_of("give messages to SNS") == before + 2
+        jobs.dispatch_messages()
+    assert failures_of("dispatch messages") == before + 2
 
 
 @pytest.mark.parametrize(
@@ -78,22 +83,22 @@ def test_while_sns_is_down_every_message_waits(
 
     monkeypatch.setattr(messaging, "notify", down)
     store_messages("ines@example.org", "rui@example.org")
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     assert asked == ["ines@example.org"]
     assert {row.attempts for row in people.mails()} == {0}
 
 
 def test_a_link_request_that_fails_blocks_no_others(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    send = password_changes._send_link
+    send = changes.mail_reset_link
 
     def send_or_fail(email: str) -> None:
         if email == "broken@example.org":
             raise ValueError("broken")
         send(email)
 
-    monkeypatch.setattr(password_changes, "_send_link", send_or_fail)
+    monkeypatch.setattr(changes, "mail_reset_link", send_or_fail)
     with db.unit_of_work() as session:
-        session.add(LinkRequest(id="lnk_0", email="broken@example.org"))
+        session.add(PasswordResetRequest(id="lnk_0", email="broken@example.org"))
     before = failures_of("send password links")
     verified.ask_for_link(EMAIL)
     assert "new password" in verified.mails()[-1].subject

@@ -14,8 +14,12 @@ from libs.chassis import db
 from libs.chassis.cache import redis_client
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
-from services.auth import demo, exchange, session_cache, tokens
-from services.auth.models import Session, User, UserRole
+from services.auth import demo
+from services.auth.accounts.tables import User
+from services.auth.roles.tables import UserRole
+from services.auth.sessions import cache
+from services.auth.sessions.tables import Session
+from services.auth.tokens import opaque, token_exchange
 from tests.integration.auth.people import GATEWAY, People
 from tests.support.harness import ISSUER
 
@@ -125,16 +129,16 @@ def test_a_load_under_way_cannot_bring_an_ended_session_back(
     verified: People, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exchange has read the database; the session ends; then the exchange writes its copy."""
-    write = exchange._write_cache
+    write = token_exchange._write_cache
 
     async def log_out_comes_first(token_hash: str, *arguments: Any, **more: Any) -> None:
-        session_cache.apply([token_hash])
+        cache.apply([token_hash])
         await write(token_hash, *arguments, **more)
 
-    monkeypatch.setattr(exchange, "_write_cache", log_out_comes_first)
+    monkeypatch.setattr(token_exchange, "_write_cache", log_out_comes_first)
     assert verified.swap(token).status_code == 200, "this request was before the log-out"
     monkeypatch.undo()
-    assert redis_client().get(session_cache.key_of(tokens.hash_of(token))) == session_cache.TOMBSTONE
+    assert redis_client().get(cache.key_of(opaque.hash_token(token))) == cache.TOMBSTONE
     assert verified.swap(token).status_code == 401
 
 
@@ -143,13 +147,13 @@ def test_a_renewal_under_way_cannot_bring_an_ended_session_back(
     verified: People, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verified.swap(token)
-    write = exchange._write_cache
+    write = token_exchange._write_cache
 
     async def log_out_comes_first(token_hash: str, *arguments: Any, **more: Any) -> None:
-        session_cache.apply([token_hash])
+        cache.apply([token_hash])
         await write(token_hash, *arguments, **more)
 
-    monkeypatch.setattr(exchange, "_write_cache", log_out_comes_first)
+    monkeypatch.setattr(token_exchange, "_write_cache", log_out_comes_first)
     with freeze(now() + timedelta(seconds=250)):
         verified.swap(token)
     monkeypatch.undo()
@@ -158,7 +162,7 @@ def test_a_renewal_under_way_cannot_bring_an_ended_session_back(
 
 @pytest.mark.real_servers
 def test_a_copy_of_another_version_of_the_service_is_replaced(verified: People, token: str) -> None:
-    key = session_cache.key_of(tokens.hash_of(token))
+    key = cache.key_of(opaque.hash_token(token))
     redis_client().set(key, json.dumps({"kind": "customer", "more": 1}))
     assert verified.swap(token).status_code == 200
     assert "jwt" in str(redis_client().get(key))

@@ -17,8 +17,9 @@ from aiosmtpd.controller import Controller
 from libs.chassis import db, messaging, worker
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
-from services.auth import events, housekeeping, mail_server, messages
-from services.auth.models import OutgoingMessage
+from services.auth import retention
+from services.auth.notifications import events, jobs, mail_server, outgoing_messages
+from services.auth.notifications.tables import OutgoingMessage
 from tests.integration.auth.conftest import variables
 from tests.integration.auth.people import EMAIL, People
 from tests.support import servers
@@ -71,8 +72,8 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 def test_a_mail_is_given_once_and_delivered_once(people: People, given: list[Any], post: Post) -> None:
     people.register()
-    messages.give_to_sns()
-    messages.give_to_sns()
+    jobs.dispatch_messages()
+    jobs.dispatch_messages()
     assert len(given) == 1
     for _ in range(2):
         events.deliver_mail(given[0])
@@ -87,7 +88,7 @@ def test_a_link_is_neither_in_the_queue_nor_kept_after_delivery(
 ) -> None:
     people.register()
     token = people.link_token()
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     assert token not in str(given)
     events.deliver_mail(given[0])
     assert people.mails()[0].text == ""
@@ -99,18 +100,18 @@ def test_what_is_not_delivered_is_given_again_later_and_later(people: People, gi
     moment = now()
     for after, expected in ((0, 1), (29, 1), (31, 2), (80, 2), (92, 3)):
         with freeze(moment + timedelta(seconds=after)):
-            messages.give_to_sns()
+            jobs.dispatch_messages()
         assert len(given) == expected, f"after {after} s"
     events.deliver_mail(given[0])
     with freeze(moment + timedelta(days=1)):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert len(given) == 3
 
 
 def test_a_mail_that_nobody_takes_is_given_up_after_days(people: People, given: list[Any]) -> None:
     people.register()
     with freeze(now() + timedelta(days=4)):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert given == []
 
 
@@ -125,20 +126,21 @@ def test_without_sns_mails_wait(people: People, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(messaging, "notify", away)
     moment = now()
     with freeze(moment):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     monkeypatch.setattr(messaging, "notify", takes)
     with freeze(moment + timedelta(seconds=6)):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert {mail["recipient"] for mail in given} == {"ines@example.org", "rui@example.org"}
 
 
 @pytest.mark.real_servers
 def test_of_two_workers_one_gives_a_mail(people: People, given: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     people.register()
-    seen_by_both = messages._due()
-    monkeypatch.setattr(messages, "_due", lambda: seen_by_both)
-    messages.give_to_sns()
-    messages.give_to_sns()
+    with db.unit_of_work(reads_only=True):
+        seen_by_both = outgoing_messages.list_due()
+    monkeypatch.setattr(outgoing_messages, "list_due", lambda: seen_by_both)
+    jobs.dispatch_messages()
+    jobs.dispatch_messages()
     assert len(given) == 1
 
 
@@ -150,37 +152,38 @@ def test_while_one_worker_delivers_another_one_keeps_off(people: People, monkeyp
 
     def deliver(*mail: str) -> None:
         delivered.append(mail)
-        with pytest.raises(messages.MailBusy):
-            messages.deliver(mail_id)
+        with pytest.raises(outgoing_messages.AlreadyClaimed):
+            events.deliver_mail({"dedupe_id": mail_id})
 
     monkeypatch.setattr(mail_server, "deliver", deliver)
-    messages.deliver(mail_id)
+    events.deliver_mail({"dedupe_id": mail_id})
     assert len(delivered) == 1
 
 
 def test_a_worker_that_died_on_the_way_holds_no_mail_for_long(people: People, post: Post) -> None:
     people.register()
     mail_id = people.mails()[0].id
-    assert messages._claim(mail_id) is not None
-    with pytest.raises(messages.MailBusy):
-        messages.deliver(mail_id)
+    with db.unit_of_work():
+        assert outgoing_messages.claim(mail_id) is not None
+    with pytest.raises(outgoing_messages.AlreadyClaimed):
+        events.deliver_mail({"dedupe_id": mail_id})
     with freeze(now() + timedelta(minutes=3)):
-        messages.deliver(mail_id)
+        events.deliver_mail({"dedupe_id": mail_id})
     assert len(post.taken) == 1
 
 
 def test_a_mail_server_that_is_away_is_asked_again_and_named_without_addresses(people: People, post: Post) -> None:
     people.register()
     mail_id = people.mails()[0].id
-    with overridden(smtp_url="smtp://127.0.0.1:9"), pytest.raises(mail_server.MailServerAway) as caught:
-        messages.deliver(mail_id)
+    with overridden(smtp_url="smtp://127.0.0.1:9"), pytest.raises(mail_server.MailServerUnavailable) as caught:
+        events.deliver_mail({"dedupe_id": mail_id})
     assert str(caught.value) == "ConnectionRefusedError"
     post.refusal = "451 4.3.0 greylisted ines@example.org"
-    with pytest.raises(mail_server.MailServerAway) as caught:
-        messages.deliver(mail_id)
+    with pytest.raises(mail_server.MailServerUnavailable) as caught:
+        events.deliver_mail({"dedupe_id": mail_id})
     assert "ines" not in str(caught.value)
     post.refusal = ""
-    messages.deliver(mail_id)
+    events.deliver_mail({"dedupe_id": mail_id})
     assert len(post.taken) == 1
 
 
@@ -189,27 +192,27 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
 ) -> None:
     people.register()
     post.refusal = "550 5.1.1 unknown"
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     events.deliver_mail(given[0])
     with freeze(now() + timedelta(days=1)):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert (len(given), people.mails()[0].delivered_at) == (1, None)
 
 
 def test_an_unknown_mail_goes_to_the_dead_letters(people: People) -> None:
     with pytest.raises(LookupError):
-        messages.deliver("verify-unknown")
+        events.deliver_mail({"dedupe_id": "verify-unknown"})
 
 
 @pytest.mark.real_servers
-def test_what_is_over_is_forgotten(verified: People) -> None:
+def test_expired_rows_are_deleted_after_their_retention_period(verified: People) -> None:
     verified.log_in()
     verified.log_in(password="wrong-password")
     with freeze(now() + timedelta(days=29)), db.unit_of_work():
-        housekeeping.forget_what_is_over()
+        retention.delete_expired_rows()
     assert len(verified.mails()) == 1
     with freeze(now() + timedelta(days=61)), db.unit_of_work():
-        housekeeping.forget_what_is_over()
+        retention.delete_expired_rows()
     assert verified.mails() == []
     assert verified.log_in().status_code == 201
 

@@ -8,7 +8,10 @@ import pytest
 
 from libs.chassis import db
 from libs.chassis.clock import freeze, now
-from services.auth import customers, demo, messages, password_changes, passwords
+from services.auth import demo
+from services.auth.customers import administration
+from services.auth.notifications import outgoing_messages
+from services.auth.passwords import changes, hashing
 from tests.integration.auth.people import EMAIL, PASSWORD, People, slug
 
 NEW = "sunny-teapot-marathon"
@@ -37,14 +40,14 @@ def test_a_change_that_staff_overtook_changes_nothing(
     verified: People, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thief with a session and the password must not undo that staff voided both."""
-    hash_password = passwords.hash_password
+    hash_password = hashing.hash_password
 
     def staff_are_faster(password: str) -> str:
         with db.unit_of_work():
-            password_changes.reset_for(customers.read(verified.ids()[0], for_update=True))
+            changes.reset_by_staff(administration.get(verified.ids()[0], for_update=True))
         return hash_password(password)
 
-    monkeypatch.setattr(passwords, "hash_password", staff_are_faster)
+    monkeypatch.setattr(hashing, "hash_password", staff_are_faster)
     body = {"current_password": PASSWORD, "new_password": NEW}
     answer = verified.ask(token, "PUT", "password", json=body)
     assert (answer.status_code, slug(answer)) == (403, "wrong-password")
@@ -99,9 +102,9 @@ def test_nobody_learns_whether_an_address_has_an_account(verified: People) -> No
 
 
 def test_nobody_can_fill_a_mailbox_with_links(verified: People) -> None:
-    for _ in range(messages.MOST_AN_HOUR + 3):
+    for _ in range(outgoing_messages.MAX_PER_HOUR + 3):
         assert verified.ask_for_link(EMAIL).status_code == 202
-    assert len(verified.mails()) == messages.MOST_AN_HOUR
+    assert len(verified.mails()) == outgoing_messages.MAX_PER_HOUR
 
 
 def test_staff_get_no_link_at_the_external_gateway(people: People) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from libs.chassis import messaging
 from libs.chassis.clock import freeze, now
-from services.auth import demo, messages, sns
+from services.auth import demo
+from services.auth.notifications import jobs, outgoing_messages, sns
 from tests.integration.auth.people import People, slug
 
 PHONE = "+351912345678"
@@ -27,8 +29,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
 
     monkeypatch.setattr(sns, "send_sms", keep("sms"))
     monkeypatch.setattr(sns, "send_push", keep("push"))
-    monkeypatch.setattr(sns, "add_device", lambda platform, token: f"arn:{platform}:{token}")
-    monkeypatch.setattr(messages.messaging, "notify", lambda *given: kept.append((given[0], given[1], given[2])))
+    monkeypatch.setattr(sns, "create_endpoint", lambda platform, token: f"arn:{platform}:{token}")
+    monkeypatch.setattr(messaging, "notify", lambda *given: kept.append((given[0], given[1], given[2])))
     return kept
 
 
@@ -40,7 +42,7 @@ def buyer(people: People) -> str:
 
 
 def code_in(sent: list[tuple[str, str, str]]) -> str:
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     found = re.search(r"[0-9]{6}", sent[-1][2])
     assert found
     return found.group()
@@ -82,7 +84,7 @@ def test_sms_need_a_confirmed_number(people: People, buyer: str, sent: list[Any]
     assert slug(people.ask(buyer, "PUT", f"{SETTINGS}/phone-number", json={"code": code})) == "code-not-valid"
     assert people.ask(buyer, "PUT", f"{SETTINGS}/preferences", json=wanted).status_code == 200
     order_expires(people)
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     assert [one[:2] for one in sent[1:]] == [("sms", PHONE)], "by SMS and by nothing else"
     people.ask(buyer, "DELETE", f"{SETTINGS}/phone-number")
     assert people.ask(buyer, "GET", SETTINGS).json()["preferences"]["sms"] is False
@@ -99,7 +101,7 @@ def test_a_code_cannot_be_guessed(people: People, buyer: str, sent: list[Any]) -
 
 
 def test_a_code_ends_after_ten_minutes_and_nobody_gets_many(people: People, buyer: str, sent: list[Any]) -> None:
-    for _ in range(messages.MOST_AN_HOUR):
+    for _ in range(outgoing_messages.MAX_PER_HOUR):
         asked = people.ask(buyer, "POST", f"{SETTINGS}/phone-confirmations", json={"phone_number": PHONE})
         assert asked.status_code == 202
     refused = people.ask(buyer, "POST", f"{SETTINGS}/phone-confirmations", json={"phone_number": PHONE})
@@ -111,10 +113,10 @@ def test_a_code_ends_after_ten_minutes_and_nobody_gets_many(people: People, buye
 
 @pytest.mark.real_servers
 def test_nobody_sends_codes_to_many_numbers(people: People, buyer: str) -> None:
-    numbers = [f"+35191234567{number}" for number in range(messages.MOST_AN_HOUR + 1)]
+    numbers = [f"+35191234567{number}" for number in range(outgoing_messages.MAX_PER_HOUR + 1)]
     paths = f"{SETTINGS}/phone-confirmations"
     statuses = [people.ask(buyer, "POST", paths, json={"phone_number": number}).status_code for number in numbers]
-    assert statuses == [202] * messages.MOST_AN_HOUR + [429]
+    assert statuses == [202] * outgoing_messages.MAX_PER_HOUR + [429]
 
 
 def test_each_device_is_told_once_for_one_event(people: People, buyer: str, sent: list[Any]) -> None:
@@ -124,8 +126,8 @@ def test_each_device_is_told_once_for_one_event(people: People, buyer: str, sent
         assert people.ask(buyer, "POST", f"{SETTINGS}/devices", json=body).status_code == 201
     for _ in range(2):
         order_expires(people)
-    messages.give_to_sns()
-    messages.give_to_sns()
+    jobs.dispatch_messages()
+    jobs.dispatch_messages()
     told = sorted(one[:2] for one in sent)
     assert told == [
         ("email", "buyer@reclothes.example"),
@@ -158,7 +160,7 @@ def test_a_device_that_is_gone_holds_nothing_up(
 
     monkeypatch.setattr(sns, "send_push", gone)
     order_expires(people)
-    messages.give_to_sns()
+    jobs.dispatch_messages()
     assert [one[0] for one in sent] == ["email"]
     assert all(one.due_at is None for one in people.mails() if one.channel == "push")
 
@@ -171,10 +173,10 @@ def test_while_sns_is_away_sms_wait(people: People, buyer: str, sent: list[Any],
 
     with monkeypatch.context() as patch:
         patch.setattr(sns, "send_sms", away)
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert sent == []
     with freeze(now() + timedelta(seconds=6)):
-        messages.give_to_sns()
+        jobs.dispatch_messages()
     assert [one[0] for one in sent] == ["sms"]
     assert people.mails()[-1].text == "", "the code is not kept"
 
@@ -182,4 +184,4 @@ def test_while_sns_is_away_sms_wait(people: People, buyer: str, sent: list[Any],
 def test_a_platform_without_an_application_is_refused(people: People, buyer: str) -> None:
     body = {"platform": "apns", "device_token": "phone-phone-phone"}
     answer = people.ask(buyer, "POST", f"{SETTINGS}/devices", json=body)
-    assert (answer.status_code, slug(answer)) == (422, "push-not-offered")
+    assert (answer.status_code, slug(answer)) == (422, "push-not-supported")

@@ -10,8 +10,10 @@ from sqlalchemy import select, update
 
 from libs.chassis import db
 from libs.chassis.clock import freeze, now
-from services.auth import demo, successors, tokens
-from services.auth.models import RefreshToken, Session
+from services.auth import demo
+from services.auth.sessions import rules
+from services.auth.sessions.tables import RefreshToken, Session
+from services.auth.tokens import opaque
 from tests.integration.auth.people import People, slug
 
 
@@ -39,7 +41,7 @@ def test_a_refresh_gives_new_tokens_and_ends_the_old_ones(verified: People, open
 
 
 def refresh_after_grace(people: People, token: str) -> tuple[int, dict[str, str]]:
-    with freeze(now() + successors.GRACE + timedelta(seconds=1)):
+    with freeze(now() + rules.REFRESH_GRACE_PERIOD + timedelta(seconds=1)):
         return refresh(people, token)
 
 
@@ -68,7 +70,7 @@ def test_two_tabs_that_refresh_at_the_same_moment_get_the_same_tokens(
         assert first[name] == second[name]
     assert verified.swap(first["access_token"]).status_code == 200
     with db.unit_of_work(reads_only=True) as session:
-        kept = [row for row in session.scalars(select(RefreshToken.successor)) if row is not None]
+        kept = [row for row in session.scalars(select(RefreshToken.replacement)) if row is not None]
     assert len(kept) == 1
     assert first["access_token"] not in kept[0], "the database alone does not have the tokens"
 
@@ -101,7 +103,7 @@ def test_the_other_sessions_of_the_person_live_on(verified: People, opened: dict
 def test_only_the_hash_of_a_refresh_token_is_kept(verified: People, opened: dict[str, str]) -> None:
     with db.unit_of_work(reads_only=True) as session:
         kept = session.scalars(select(RefreshToken.token_hash)).one()
-    assert kept == tokens.hash_of(opened["refresh_token"])
+    assert kept == opaque.hash_token(opened["refresh_token"])
 
 
 def test_after_log_out_nothing_can_be_renewed(verified: People, opened: dict[str, str]) -> None:

@@ -13,8 +13,9 @@ from joserfc.jwk import ECKey, KeySet
 
 from libs.chassis.cache import redis_client
 from libs.chassis.settings import SettingsError, overridden, settings_as
-from services.auth import app, signing_keys
+from services.auth import app
 from services.auth.settings import AuthSettings
+from services.auth.tokens import signing_keys
 from tests.integration.auth.people import People, slug
 from tests.support.harness import Harness
 
@@ -85,7 +86,7 @@ def test_only_the_public_parts_of_keys_are_published(auth: Harness) -> None:
 
 def test_a_new_key_is_published_first_and_signs_later(verified: People, token: str) -> None:
     old = verified.swap(token)
-    path = signing_keys.make_key(settings_as(AuthSettings).signing_keys_dir)
+    path = signing_keys.create_key(settings_as(AuthSettings).signing_keys_dir)
     published = {key["kid"] for key in verified.auth.client.get("/auth/v1/jwks").json()["keys"]}
     assert len(published) == 2
 
@@ -106,7 +107,7 @@ def test_a_new_key_is_published_first_and_signs_later(verified: People, token: s
 
 
 def _every_key() -> KeySet:
-    return KeySet(list(signing_keys.signing_keys().every))
+    return KeySet(list(signing_keys.load_signing_keys().all_keys))
 
 
 def test_a_broken_key_file_stops_nothing(verified: People, token: str) -> None:
@@ -121,11 +122,11 @@ def test_without_keys_or_clients_the_service_does_not_start(auth: Harness, tmp_p
     empty = tmp_path / "empty"
     empty.mkdir()
     with overridden(signing_keys_dir=empty), pytest.raises(SettingsError, match="AUTH_SIGNING_KEYS_DIR"):
-        app.make_exchange()
+        app.make_token_exchange()
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"customer": {"scopes": ["do-not-show"]}}')
     for path in (wrong, tmp_path / "missing.json"):
         with overridden(service_clients_file=path), pytest.raises(SettingsError) as caught:
-            app.make_exchange()
+            app.make_token_exchange()
         assert "AUTH_SERVICE_CLIENTS_FILE" in str(caught.value)
         assert "do-not-show" not in str(caught.value)

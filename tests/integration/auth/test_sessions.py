@@ -13,18 +13,13 @@ from libs.chassis import db
 from libs.chassis.cache import redis_client
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
-from services.auth import (
-    customers,
-    demo,
-    login_throttle,
-    password_changes,
-    passwords,
-    revocations,
-    session_cache,
-    sessions,
-    tokens,
-)
-from services.auth.models import CacheChange, Session, User
+from services.auth import demo
+from services.auth.accounts.tables import User
+from services.auth.customers import administration
+from services.auth.passwords import changes, hashing
+from services.auth.sessions import cache, jobs, login_throttle, revocation
+from services.auth.sessions.tables import Session, SessionCacheUpdate
+from services.auth.tokens import opaque
 from tests.integration.auth.people import EMAIL, People, slug
 
 
@@ -39,13 +34,13 @@ def test_an_unknown_user_and_a_wrong_password_get_the_same_answer(verified: Peop
 
 def test_an_unknown_user_costs_one_password_hash_too(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str] = []
-    verify = passwords.verify
+    verify = hashing.verify
 
     def noted(known: str, given: str) -> bool:
         checked.append(known)
         return verify(known, given)
 
-    monkeypatch.setattr(passwords, "verify", noted)
+    monkeypatch.setattr(hashing, "verify", noted)
     verified.log_in("nobody@example.org")
     verified.log_in(password="wrong-password")
     decoy, real = (known.rpartition("$")[0].rpartition("$")[0] for known in checked)
@@ -88,7 +83,7 @@ def test_who_has_many_addresses_in_one_network_waits_all_the_same(
     people: People, monkeypatch: pytest.MonkeyPatch, addresses: list[str], is_one: bool
 ) -> None:
     """Whoever is given one IPv6 network has 2^64 addresses to try passwords from."""
-    monkeypatch.setattr(login_throttle, "FREE_FAILURES_OF_ADDRESS", 4)
+    monkeypatch.setattr(login_throttle, "FREE_FAILURES_PER_ADDRESS", 4)
     statuses = []
     with freeze(now()):
         for number in range(6):
@@ -107,14 +102,14 @@ def test_a_password_that_is_voided_while_it_is_checked_opens_nothing(
     verified: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Staff end all sessions; a log-in with the old password that is under way must not come after that."""
-    verify = passwords.verify
+    verify = hashing.verify
 
     def staff_are_faster(known: str, given: str) -> bool:
         with db.unit_of_work():
-            password_changes.reset_for(customers.read(verified.ids()[0], for_update=True))
+            changes.reset_by_staff(administration.get(verified.ids()[0], for_update=True))
         return verify(known, given)
 
-    monkeypatch.setattr(passwords, "verify", staff_are_faster)
+    monkeypatch.setattr(hashing, "verify", staff_are_faster)
     answer = verified.log_in()
     assert (answer.status_code, slug(answer)) == (401, "wrong-credentials")
     with db.unit_of_work(reads_only=True) as session:
@@ -127,14 +122,14 @@ def test_a_password_that_is_voided_while_it_is_checked_opens_nothing(
 def test_an_account_that_is_closed_while_its_password_is_hashed_anew_stays_closed(
     verified: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hash_password = passwords.hash_password
+    hash_password = hashing.hash_password
 
     def staff_are_faster(password: str) -> str:
         with db.unit_of_work() as session:
-            session.execute(update(User).values(state="forbidden"))
+            session.execute(update(User).values(state="suspended"))
         return hash_password(password)
 
-    monkeypatch.setattr(passwords, "hash_password", staff_are_faster)
+    monkeypatch.setattr(hashing, "hash_password", staff_are_faster)
     with overridden(argon2_time_cost=2):
         assert verified.log_in().status_code == 401
     with db.unit_of_work(reads_only=True) as session:
@@ -145,13 +140,13 @@ def test_an_account_that_is_closed_while_its_password_is_hashed_anew_stays_close
 def test_two_log_ins_that_renew_the_hash_at_the_same_moment_both_succeed(
     verified: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hash_password, both_verified = passwords.hash_password, threading.Barrier(2)
+    hash_password, both_verified = hashing.hash_password, threading.Barrier(2)
 
     def hash_after_both(password: str) -> str:
         both_verified.wait(10)
         return hash_password(password)
 
-    monkeypatch.setattr(passwords, "hash_password", hash_after_both)
+    monkeypatch.setattr(hashing, "hash_password", hash_after_both)
     with overridden(argon2_time_cost=2), ThreadPoolExecutor(2) as pool:
         statuses = [answer.status_code for answer in pool.map(lambda _: verified.log_in(), range(2))]
     monkeypatch.undo()
@@ -163,16 +158,16 @@ def test_two_log_ins_that_renew_the_hash_at_the_same_moment_both_succeed(
 def test_a_password_that_is_replaced_while_it_is_checked_opens_nothing(
     verified: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verify, replaced = passwords.verify, []
+    verify, replaced = hashing.verify, []
 
     def replaced_meanwhile(known: str, given: str) -> bool:
         if not replaced:
-            replaced.append(passwords.hash_password("sunny-teapot-marathon"))
+            replaced.append(hashing.hash_password("sunny-teapot-marathon"))
             with db.unit_of_work() as session:
                 session.execute(update(User).values(password_hash=replaced[0]))
         return verify(known, given)
 
-    monkeypatch.setattr(passwords, "verify", replaced_meanwhile)
+    monkeypatch.setattr(hashing, "verify", replaced_meanwhile)
     assert verified.log_in().status_code == 401
 
 
@@ -181,7 +176,7 @@ def test_many_tries_at_the_same_moment_gain_nothing(verified: People, monkeypatc
     """Passwords are looked at only after the tries before them are counted."""
     checked: list[str] = []
     all_are_here = threading.Event()
-    verify = passwords.verify
+    verify = hashing.verify
 
     def slow(known: str, given: str) -> bool:
         checked.append(given)
@@ -190,7 +185,7 @@ def test_many_tries_at_the_same_moment_gain_nothing(verified: People, monkeypatc
         all_are_here.wait(10)
         return verify(known, given)
 
-    monkeypatch.setattr(passwords, "verify", slow)
+    monkeypatch.setattr(hashing, "verify", slow)
     with freeze(now()), ThreadPoolExecutor(12) as pool:
         tries = [pool.submit(verified.log_in, EMAIL, f"wrong-password-{number}") for number in range(12)]
         statuses = sorted(one.result().status_code for one in tries)
@@ -206,14 +201,14 @@ def test_nobody_outside_can_make_staff_wait(people: People) -> None:
 
 
 def test_too_many_at_once_are_told_to_come_back(verified: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "LONGEST_WAIT_SECONDS", 0.05)
-    taken = [passwords._AT_ONCE.acquire() for _ in range(4)]
+    monkeypatch.setattr(hashing, "MAX_WAIT_SECONDS", 0.05)
+    taken = [hashing.slots().acquire() for _ in range(4)]
     try:
         answer = verified.log_in()
     finally:
         for _ in taken:
-            passwords._AT_ONCE.release()
-    assert (answer.status_code, slug(answer)) == (503, "too-many-at-once")
+            hashing.slots().release()
+    assert (answer.status_code, slug(answer)) == (503, "too-many-logins")
     assert verified.log_in().status_code == 201
 
 
@@ -234,7 +229,7 @@ def test_a_password_hash_is_renewed_when_the_parameters_change(verified: People)
 def test_only_the_hash_of_an_access_token_is_kept(token: str) -> None:
     with db.unit_of_work(reads_only=True) as session:
         kept = session.scalars(select(Session.token_hash)).one()
-    assert kept == tokens.hash_of(token) != token
+    assert kept == opaque.hash_token(token) != token
 
 
 def test_each_log_in_has_its_own_token_and_log_out_ends_one(verified: People, token: str) -> None:
@@ -255,7 +250,7 @@ def test_a_repeated_log_out_is_no_error(verified: People, token: str) -> None:
     session_id = verified.claims_of(verified.swap(token))["sid"]
     for known in (session_id, session_id, "ses_" + "0" * 32):
         with db.unit_of_work():
-            sessions.log_out(known)
+            revocation.log_out(known)
     assert verified.swap(token).status_code == 401
 
 
@@ -266,12 +261,14 @@ def test_a_log_out_while_the_cache_is_away_is_told_to_it_later(verified: People,
     with overridden(redis_url="redis://127.0.0.1:9/0"):
         assert verified.log_out(token).status_code == 204
         assert verified.swap(token).status_code == 401, "the database knows already"
-        revocations.apply_waiting()
-    assert redis_client().get(session_cache.key_of(tokens.hash_of(token))) != session_cache.TOMBSTONE
-    revocations.apply_waiting()
+        with db.unit_of_work():
+            jobs.update_session_cache()
+    assert redis_client().get(cache.key_of(opaque.hash_token(token))) != cache.TOMBSTONE
+    with db.unit_of_work():
+        jobs.update_session_cache()
     assert verified.swap(token).status_code == 401
     with db.unit_of_work(reads_only=True) as session:
-        assert session.scalars(select(CacheChange)).all() == [], "told, and forgotten"
+        assert session.scalars(select(SessionCacheUpdate)).all() == [], "told, and forgotten"
 
 
 def test_a_session_tells_who_it_belongs_to_until_it_ends(verified: People, token: str) -> None:
@@ -283,7 +280,7 @@ def test_a_session_tells_who_it_belongs_to_until_it_ends(verified: People, token
         {"id": claims["sub"], "kind": "customer", "roles": ["customer"]},
     )
     with db.unit_of_work():
-        sessions.log_out(claims["sid"])
+        revocation.log_out(claims["sid"])
     assert ask("GET", "/auth/v1/session").status_code == 404
 
 
@@ -308,7 +305,7 @@ def test_who_comes_and_goes_and_who_is_refused_is_in_the_audit_trail(people: Peo
 
 def test_a_forbidden_user_cannot_log_in(verified: People, token: str) -> None:
     with db.unit_of_work() as session:
-        session.execute(update(User).values(state="forbidden"))
+        session.execute(update(User).values(state="suspended"))
     assert verified.swap(token).status_code == 401
-    assert slug(verified.log_in()) == "account-forbidden"
+    assert slug(verified.log_in()) == "account-suspended"
     assert verified.log_in(password="wrong-password").status_code == 401, "told only to who knows the password"

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from libs.chassis import aws
 from libs.chassis.settings import overridden
-from services.auth import sns
+from services.auth.notifications import sns
 from tests.support.harness import Harness
 
 PHONE = "+351912345678"
@@ -41,9 +41,9 @@ def test_an_sms_is_short_and_says_what_it_is_about(endpoint: str) -> None:
 
 
 def test_a_device_is_known_by_one_address_and_takes_messages(application: str) -> None:
-    arn = sns.add_device("fcm", "phone-phone-phone")
-    assert sns.add_device("fcm", "phone-phone-phone") == arn
-    assert sns.add_device("fcm", "tablet-tablet-tab") != arn
+    arn = sns.create_endpoint("fcm", "phone-phone-phone")
+    assert sns.create_endpoint("fcm", "phone-phone-phone") == arn
+    assert sns.create_endpoint("fcm", "tablet-tablet-tab") != arn
     sns.send_push(arn, "Your receipt", "Thank you.")
 
 

@@ -1,4 +1,4 @@
-"""Customer in this process on both databases; shopping and locker are played."""
+"""Customer in this process on both databases; shopping and locker are fake_peers."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ TIME_ZONE = "Atlantic/Azores"
 COAT = "prd_" + "1" * 32
 
 
-class Neighbours:
-    """Shopping and locker, as they answer when all is well, and what they were asked."""
+class FakePeers:
+    """Shopping, locker and admin as they usually respond, and the requests that they received."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, Any]] = []
-        self.taken: list[str] = []
-        self.away: set[str] = set()
-        self.is_full = self.is_sold = self.is_shipped = False
-        self.refuses_claims: str | None = None
+        self.requests: list[tuple[str, str, Any]] = []
+        self.unavailable_products: list[str] = []
+        self.unavailable: set[str] = set()
+        self.is_location_full = self.is_hold_sold = self.is_shipping = False
+        self.claim_refusal: str | None = None
         self.box_held_for = timedelta(days=7)
         self.holds: dict[str, dict[str, Any]] = {}
-        """The holds of shopping by order id."""
+        """The holds of shopping, by order id."""
         self.are_products_unique = False
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else None
-        self.asked.append((request.method, request.url.path, body))
+        self.requests.append((request.method, request.url.path, body))
         service = request.url.host.partition(".")[0]
-        if service in self.away:
-            raise httpx.ConnectError("away", request=request)
+        if service in self.unavailable:
+            raise httpx.ConnectError("unavailable", request=request)
         if request.url.path == "/locker/v1/holds":
             return self._box(body)
         if request.url.path == "/admin/v1/work-stops":
-            return self._refused("shipping-began") if self.is_shipped else httpx.Response(204)
+            return self._refused("shipping-began") if self.is_shipping else httpx.Response(204)
         if request.url.path == "/shopping/v1/quotes":
             return self._quote(body)
         if request.method == "GET" and request.url.path.startswith("/shopping/v1/holds/"):
             hold = self.holds.get(request.url.path.rpartition("/")[2])
             return httpx.Response(200, json=hold) if hold else self._refused("hold-not-found", 404)
         if request.method == "DELETE" and request.url.path.startswith("/shopping/v1/holds/"):
-            return self._refused("hold-sold") if self.is_sold else httpx.Response(204)
+            return self._refused("hold-sold") if self.is_hold_sold else httpx.Response(204)
         if service == "locker":
             return self._location(request.url.path.rpartition("/")[2])
         if request.url.path.startswith("/shopping/v1/return-claims"):
@@ -62,23 +62,28 @@ class Neighbours:
 
     def _quote(self, body: dict[str, Any]) -> httpx.Response:
         price = {"amount": 2000, "currency": "EUR"}
-        there = [found for found in body["product_ids"] if found not in self.taken]
-        items = [{"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in there]
-        gone = sorted(set(body["product_ids"]) - set(there))
-        return httpx.Response(200, json={"items": items, "unavailable_product_ids": gone})
+        available = [
+            product_id for product_id in body["product_ids"] if product_id not in self.unavailable_products
+        ]
+        items = [
+            {"product_id": product_id, "title": f"Piece {product_id[-1]}", "price": price}
+            for product_id in available
+        ]
+        unavailable = sorted(set(body["product_ids"]) - set(available))
+        return httpx.Response(200, json={"items": items, "unavailable_product_ids": unavailable})
 
     def _box(self, body: dict[str, Any]) -> httpx.Response:
         if body["location_id"] != ROSSIO:
             return httpx.Response(404, json={"type": "x/not-found", "title": "no", "detail": "no"})
-        if self.is_full:
+        if self.is_location_full:
             return httpx.Response(409, json={"type": "x/location-full", "title": "full", "detail": "full"})
         place = {"location_id": ROSSIO, "location_name": "Rossio", "box_id": BOX, "box_label": "A3"}
         return httpx.Response(200, json=place | {"held_until": rfc3339(now() + self.box_held_for)})
 
     def _claim(self, body: dict[str, Any] | None) -> httpx.Response:
-        if body is not None and self.refuses_claims:
+        if body is not None and self.claim_refusal:
             return httpx.Response(
-                409, json={"type": f"x/{self.refuses_claims}", "title": "no", "detail": "The coat is gone."}
+                409, json={"type": f"x/{self.claim_refusal}", "title": "no", "detail": "The coat is gone."}
             )
         return httpx.Response(204)
 
@@ -89,9 +94,9 @@ class Neighbours:
         return httpx.Response(200, json={"id": ROSSIO, "name": "Rossio", "time_zone": TIME_ZONE})
 
     def _hold(self, body: dict[str, Any]) -> httpx.Response:
-        gone = [product_id for product_id in body["product_ids"] if product_id in self.taken]
-        if gone:
-            problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": gone}
+        unavailable = [product_id for product_id in body["product_ids"] if product_id in self.unavailable_products]
+        if unavailable:
+            problem = {"type": "x/product-unavailable", "detail": "gone", "unavailable_product_ids": unavailable}
             return httpx.Response(409, json=problem)
         price = {"amount": 2000, "currency": "EUR"}
         total = price | {"amount": 2000 * len(body["product_ids"])}
@@ -99,7 +104,8 @@ class Neighbours:
             problem = {"type": "x/price-changed", "detail": "They cost more now.", "total": total}
             return httpx.Response(409, json=problem)
         items = [
-            {"product_id": found, "title": f"Piece {found[-1]}", "price": price} for found in body["product_ids"]
+            {"product_id": product_id, "title": f"Piece {product_id[-1]}", "price": price}
+            for product_id in body["product_ids"]
         ]
         others = self.holds.keys() - {body["order_id"]}
         if self.are_products_unique and others:
@@ -124,7 +130,7 @@ def customer(database_url: str) -> Iterator[Harness]:
 
 
 @pytest.fixture
-def neighbours(customer: Harness) -> Neighbours:
-    played = Neighbours()
-    customer.play_peers(played.answer)
-    return played
+def peers(customer: Harness) -> FakePeers:
+    fake_peers = FakePeers()
+    customer.play_peers(fake_peers.respond)
+    return fake_peers

@@ -11,35 +11,35 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.customer.models import BuyingOrder, ReturnedItem
-from tests.integration.customer import buying
-from tests.integration.customer.buying import (
+from services.customer.buying_orders.tables import BuyingOrder
+from tests.integration.customer import buying_support as buying
+from tests.integration.customer.buying_support import (
     COAT,
     HAT,
     RETURNS,
     SCOPES,
-    Ask,
-    agreed,
-    begun,
-    check,
-    door,
-    go,
-    key,
+    Send,
+    advance,
+    agree_on_refund,
+    change_work,
+    complete_refund,
+    create_return,
+    deposit_and_check,
+    new_key,
     place,
+    problem_of,
     read,
-    refunded,
-    refusal,
-    return_of,
-    work,
+    request_return,
+    use_door,
 )
-from tests.integration.customer.conftest import BOX, ROSSIO, Neighbours
+from tests.integration.customer.conftest import BOX, ROSSIO, FakePeers
 from tests.support.harness import Harness, user_id
 
 WAY = ["created", "in_box", "collected"]
 
 
 @pytest.fixture
-def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+def ines(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("ines", SCOPES)
 
 
@@ -50,112 +50,116 @@ def end_window(order_id: str) -> None:
 
 
 @pytest.mark.story("rb-r-re-01")
-def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Ask, neighbours: Neighbours) -> None:
-    order = buying.picked_up(customer, ines)
-    answer = return_of(ines, order, COAT, reason="Too small")
-    made = answer.json()
-    assert answer.headers["location"] == f"{RETURNS}/{made['id']}"
+def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Send, peers: FakePeers) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    response = request_return(ines, order, COAT, reason="Too small")
+    made = response.json()
+    assert response.headers["location"] == f"{RETURNS}/{made['id']}"
     assert (made["state"], made["price"]["amount"], made["refund"]) == ("created", 2000, None)
     assert (made["box"], made["location"]["id"]) == ({"id": BOX, "label": "A3"}, ROSSIO)
     assert (made["is_whole_order"], made["reason"]) == (False, "Too small")
-    asked = [body for _, path, body in neighbours.asked if path == "/locker/v1/holds"]
-    assert asked == [
+    requests = [body for _, path, body in peers.requests if path == "/locker/v1/holds"]
+    assert requests == [
         {"order_id": made["id"], "person_id": user_id("ines"), "location_id": ROSSIO, "purpose": "deposit"}
     ]
     assert read(ines, made) == made
-    assert begun(ines, order)["items"][0]["product_id"] == HAT, "without products: what is left"
+    assert create_return(ines, order)["items"][0]["product_id"] == HAT, "without products: what is left"
     listed = ines("GET", RETURNS, params={"order_id": order["id"], "state": "created"}).json()["items"]
     assert len(listed) == 2
     theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
     assert theirs.status_code == 404
-    told = customer.published("customer.return_buying_order.state_changed.v1")[0]
-    assert (told["previous_state"], told["price"]["amount"], told["product_ids"]) == (None, 2000, [COAT])
+    published = customer.published("customer.buying_return.state_changed.v1")[0]
+    assert (
+        published["previous_state"],
+        published["price"]["amount"],
+        published["product_ids"],
+    ) == (None, 2000, [COAT])
 
 
-def test_the_same_key_begins_one_return(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    wanted = {"order_id": order["id"], "location_id": ROSSIO}
-    first, again = (ines("POST", RETURNS, json=wanted, key="return-key-1") for _ in range(2))
+def test_the_same_key_begins_one_return(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    body = {"order_id": order["id"], "location_id": ROSSIO}
+    first, again = (ines("POST", RETURNS, json=body, key="return-key-1") for _ in range(2))
     assert (first.status_code, first.json()) == (201, again.json())
     assert len(ines("GET", RETURNS).json()["items"]) == 1
 
 
-def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Ask, neighbours: Neighbours) -> None:
+def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Send, peers: FakePeers) -> None:
     order = place(ines)
     for step in ("pay", "pack", "packed", "ship", "put_in"):
-        go(customer, order, step)
-        assert refusal(return_of(ines, order)) == (409, "illegal-transition")
-    go(customer, order, "take_out")
-    assert refusal(return_of(ines, order, "prd_" + "9" * 32)) == (422, "not-in-order")
-    assert refusal(return_of(ines, order, location_id="loc_" + "9" * 32)) == (422, "unknown-location")
-    neighbours.is_full = True
-    assert refusal(return_of(ines, order)) == (409, "location-full")
-    neighbours.is_full, neighbours.away = False, {"locker"}
-    assert return_of(ines, order).status_code == 503
-    neighbours.away = set()
-    assert return_of(customer.as_user("rui", SCOPES), order).status_code == 404
+        advance(customer, order, step)
+        assert problem_of(request_return(ines, order)) == (409, "illegal-transition")
+    advance(customer, order, "take_out")
+    assert problem_of(request_return(ines, order, "prd_" + "9" * 32)) == (422, "not-in-order")
+    assert problem_of(request_return(ines, order, location_id="loc_" + "9" * 32)) == (422, "unknown-location")
+    peers.is_location_full = True
+    assert problem_of(request_return(ines, order)) == (409, "location-full")
+    peers.is_location_full, peers.unavailable = False, {"locker"}
+    assert request_return(ines, order).status_code == 503
+    peers.unavailable = set()
+    assert request_return(customer.as_user("rui", SCOPES), order).status_code == 404
     assert ines("GET", RETURNS).json()["items"] == []
-    begun(ines, order, COAT)
-    assert refusal(return_of(ines, order, COAT)) == (409, "already-returned")
-    begun(ines, order)
-    assert refusal(return_of(ines, order)) == (409, "already-returned")
+    create_return(ines, order, COAT)
+    assert problem_of(request_return(ines, order, COAT)) == (409, "already-returned")
+    create_return(ines, order)
+    assert problem_of(request_return(ines, order)) == (409, "already-returned")
 
 
-def test_a_return_comes_too_late_after_its_window(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
+def test_a_return_comes_too_late_after_its_window(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
     end_window(order["id"])
-    assert refusal(return_of(ines, order)) == (409, "return-window-over")
-    buying.meet_deadlines(after_days=0)
+    assert problem_of(request_return(ines, order)) == (409, "return-window-over")
+    buying.run_jobs_later(after_days=0)
     assert read(ines, order)["state"] == "completed"
-    assert refusal(return_of(ines, order)) == (409, "return-window-over")
+    assert problem_of(request_return(ines, order)) == (409, "return-window-over")
 
 
 @pytest.mark.story("rb-r-po-03")
-def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order)
-    check(customer, made, "good")
+def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    made = create_return(ines, order)
+    deposit_and_check(customer, made, "good")
     assert read(ines, made)["refund"] == {"amount": 4000, "currency": "EUR"}
     for _ in range(2):
-        refunded(customer, order, 4000, made["id"], "rfd_" + "7" * 32)
-    assert buying.states(ines, made) == [*WAY, "checked_good", "completed"]
+        complete_refund(customer, order, 4000, made["id"], "rfd_" + "7" * 32)
+    assert buying.timeline_states(ines, made) == [*WAY, "checked_good", "completed"]
     [refund] = read(ines, order)["refunds"]
     assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4000)
-    told = customer.published("customer.return_buying_order.state_changed.v1")
-    assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in told] == [
+    published = customer.published("customer.buying_return.state_changed.v1")
+    assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in published] == [
         ("created", None),
         ("in_box", None),
         ("collected", None),
         ("checked_good", 4000),
         ("completed", 4000),
     ]
-    assert all(move["is_whole_order"] for move in told)
+    assert all(move["is_whole_order"] for move in published)
 
 
 @pytest.mark.story("rb-r-po-02")
 @pytest.mark.parametrize("amount", [0, 1500])
-def test_of_bad_clothes_staff_decides_what_is_paid_back(customer: Harness, ines: Ask, amount: int) -> None:
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order)
-    check(customer, made, "bad")
+def test_of_bad_clothes_staff_decides_what_is_paid_back(customer: Harness, ines: Send, amount: int) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    made = create_return(ines, order)
+    deposit_and_check(customer, made, "bad")
     assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
     for _ in range(2):
-        agreed(customer, made, amount)
+        agree_on_refund(customer, made, amount)
     assert read(ines, made)["refund"]["amount"] == amount
     if amount:
         assert read(ines, made)["state"] == "refund_decided"
-        refunded(customer, order, amount, made["id"])
-    assert buying.states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+        complete_refund(customer, order, amount, made["id"])
+    assert buying.timeline_states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
 
 
-def results(ask: Ask, made: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    return [(item["product_id"], item["result"], item["reason"]) for item in read(ask, made)["items"]]
+def results(send: Send, made: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    return [(item["product_id"], item["result"], item["reason"]) for item in read(send, made)["items"]]
 
 
-def collected(customer: Harness, ines: Ask, order: dict[str, Any]) -> dict[str, Any]:
-    made = begun(ines, order)
-    door(customer, made["id"], "deposit")
-    work(customer, "collecting", "done", made["id"])
+def collected(customer: Harness, ines: Send, order: dict[str, Any]) -> dict[str, Any]:
+    made = create_return(ines, order)
+    use_door(customer, made["id"], "deposit")
+    change_work(customer, "collecting", "done", made["id"])
     return made
 
 
@@ -163,168 +167,158 @@ def collected(customer: Harness, ines: Ask, order: dict[str, Any]) -> dict[str, 
 @pytest.mark.parametrize("agreed_on", [500])
 @pytest.mark.parametrize("is_good_paid_first", [True, False])
 def test_the_good_piece_of_a_return_does_not_wait_for_what_is_agreed_on_the_bad_one(
-    customer: Harness, ines: Ask, agreed_on: int, is_good_paid_first: bool
+    customer: Harness, ines: Send, agreed_on: int, is_good_paid_first: bool
 ) -> None:
-    order = buying.picked_up(customer, ines)
+    order = buying.place_and_pick_up(customer, ines)
     made = collected(customer, ines, order)
     assert results(ines, made) == [(COAT, None, None), (HAT, None, None)]
     for _ in range(2):
-        buying.check_pieces(customer, made, {COAT: "good", HAT: "bad"})
+        buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
     assert results(ines, made) == [(COAT, "good", None), (HAT, "bad", "Torn")]
     assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
-    checked = customer.published("customer.return_buying_order.state_changed.v1")[-1]
+    checked = customer.published("customer.buying_return.state_changed.v1")[-1]
     assert [(item["price"]["amount"], item["result"]) for item in checked["items"]] == [
         (2000, "good"),
         (2000, "bad"),
     ]
     if is_good_paid_first:
-        refunded(customer, order, 2000, made["id"])
+        complete_refund(customer, order, 2000, made["id"])
         assert read(ines, made)["state"] == "checked_bad"
-    agreed(customer, made, 2000 + agreed_on)
+    agree_on_refund(customer, made, 2000 + agreed_on)
     assert read(ines, made)["refund"]["amount"] == 2000 + agreed_on
     for amount in ([] if is_good_paid_first else [2000]) + ([agreed_on] if agreed_on else []):
         assert read(ines, made)["state"] == "refund_decided", "not before all is paid back"
-        refunded(customer, order, amount, made["id"])
-    assert buying.states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+        complete_refund(customer, order, amount, made["id"])
+    assert buying.timeline_states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
 
 
-def test_a_return_that_an_older_version_paid_back_at_once_is_completed(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
+def test_one_refund_of_the_whole_amount_completes_a_return(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
     made = collected(customer, ines, order)
-    buying.check_pieces(customer, made, {COAT: "good", HAT: "bad"})
-    agreed(customer, made, 2500)
-    refunded(customer, order, 2500, made["id"])
+    buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
+    agree_on_refund(customer, made, 2500)
+    complete_refund(customer, order, 2500, made["id"])
     assert read(ines, made)["state"] == "completed"
 
 
 @pytest.mark.parametrize(("second", "state"), [("good", "checked_good"), ("bad", "checked_bad")])
 def test_pieces_that_are_all_alike_are_like_one_result(
-    customer: Harness, ines: Ask, second: str, state: str
+    customer: Harness, ines: Send, second: str, state: str
 ) -> None:
-    order = buying.picked_up(customer, ines)
+    order = buying.place_and_pick_up(customer, ines)
     made = collected(customer, ines, order)
-    buying.check_pieces(customer, made, {COAT: second, HAT: second})
+    buying.check_items(customer, made, {COAT: second, HAT: second})
     assert read(ines, made)["state"] == state
     if second == "bad":
-        agreed(customer, made, 1500)
-    refunded(customer, order, read(ines, made)["refund"]["amount"], made["id"])
+        agree_on_refund(customer, made, 1500)
+    complete_refund(customer, order, read(ines, made)["refund"]["amount"], made["id"])
     assert read(ines, made)["state"] == "completed"
 
 
-def test_a_check_that_an_older_version_heard_of_counts_for_all_pieces(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order)
-    check(customer, made, "bad")
-    with db.unit_of_work() as session:
-        session.execute(update(ReturnedItem).values(check_result=None))
-    assert results(ines, made) == [(COAT, "bad", None), (HAT, "bad", None)]
-    agreed(customer, made, 1500)
-    refunded(customer, order, 1500, made["id"])
-    assert read(ines, made)["state"] == "completed"
-
-
-def test_more_than_was_paid_is_never_decided(customer: Harness, ines: Ask) -> None:
-    made = begun(ines, buying.picked_up(customer, ines), COAT)
+def test_more_than_was_paid_is_never_decided(customer: Harness, ines: Send) -> None:
+    made = create_return(ines, buying.place_and_pick_up(customer, ines), COAT)
     with pytest.raises(LookupError):
-        agreed(customer, made, 100)
-    check(customer, made, "bad")
+        agree_on_refund(customer, made, 100)
+    deposit_and_check(customer, made, "bad")
     with pytest.raises(ValueError, match="more than was paid"):
-        agreed(customer, made, 2001)
+        agree_on_refund(customer, made, 2001)
     assert read(ines, made)["state"] == "checked_bad"
 
 
-def test_what_is_paid_back_already_is_the_least_that_is_decided(customer: Harness, ines: Ask) -> None:
-    """An older version of admin tells what is agreed on the bad piece alone, and once only."""
-    order = buying.picked_up(customer, ines)
+def test_an_agreed_refund_is_at_least_what_was_refunded_at_the_check(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
     made = collected(customer, ines, order)
-    buying.check_pieces(customer, made, {COAT: "good", HAT: "bad"})
-    agreed(customer, made, 500)
+    buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
+    agree_on_refund(customer, made, 500)
     assert read(ines, made)["refund"]["amount"] == 2000
-    refunded(customer, order, 2000, made["id"])
+    complete_refund(customer, order, 2000, made["id"])
     assert read(ines, made)["state"] == "completed"
 
 
-def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order)
+def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    made = create_return(ines, order)
     path = f"{RETURNS}/{made['id']}/cancellation"
     assert customer.as_user("rui", SCOPES)("POST", path).status_code == 404
     for _ in range(2):
         assert ines("POST", path).json()["state"] == "cancelled"
-    assert buying.told(customer, "return_buying_order") == [(None, "created"), ("created", "cancelled")]
-    again = begun(ines, order)
-    door(customer, again["id"], "deposit")
-    assert refusal(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-transition")
+    assert buying.published_transitions(customer, "buying_return") == [
+        (None, "created"),
+        ("created", "cancelled"),
+    ]
+    again = create_return(ines, order)
+    use_door(customer, again["id"], "deposit")
+    assert problem_of(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-transition")
 
 
-def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    given_up = begun(ines, order)
+def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    given_up = create_return(ines, order)
     ines("POST", f"{RETURNS}/{given_up['id']}/cancellation")
-    other = begun(ines, order, COAT)
-    door(customer, given_up["id"], "deposit")
+    other = create_return(ines, order, COAT)
+    use_door(customer, given_up["id"], "deposit")
     assert read(ines, given_up)["state"] == "in_box"
     assert read(ines, other)["state"] == "cancelled", "the coat is in the first box"
-    door(customer, other["id"], "deposit")
+    use_door(customer, other["id"], "deposit")
     assert read(ines, other)["state"] == "cancelled", "one coat comes back once"
 
 
-def test_a_return_that_is_never_put_in_the_box_expires(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order)
-    buying.meet_deadlines(after_days=6)
+def test_a_return_that_is_never_put_in_the_box_expires(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    made = create_return(ines, order)
+    buying.run_jobs_later(after_days=6)
     assert read(ines, made)["state"] == "created"
     for _ in range(2):
-        buying.meet_deadlines(after_days=8)
-    assert buying.states(ines, made) == ["created", "expired"]
+        buying.run_jobs_later(after_days=8)
+    assert buying.timeline_states(ines, made) == ["created", "expired"]
     assert read(ines, order)["state"] == "picked_up"
 
 
 def test_an_order_waits_for_a_return_that_is_open_and_keeps_what_was_not_returned(
-    customer: Harness, ines: Ask, neighbours: Neighbours
+    customer: Harness, ines: Send, peers: FakePeers
 ) -> None:
-    neighbours.box_held_for = timedelta(days=30)
-    order = buying.picked_up(customer, ines)
-    made = begun(ines, order, COAT)
-    buying.meet_deadlines(after_days=20)
+    peers.box_held_for = timedelta(days=30)
+    order = buying.place_and_pick_up(customer, ines)
+    made = create_return(ines, order, COAT)
+    buying.run_jobs_later(after_days=20)
     assert read(ines, order)["state"] == "picked_up"
-    door(customer, made["id"], "deposit")
-    buying.meet_deadlines(after_days=20)
+    use_door(customer, made["id"], "deposit")
+    buying.run_jobs_later(after_days=20)
     last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["state"], last["product_ids"]) == ("completed", [HAT])
-    work(customer, "collecting", "done", made["id"])
-    work(customer, "checking", "done", made["id"], "good")
+    change_work(customer, "collecting", "done", made["id"])
+    change_work(customer, "checking", "done", made["id"], "good")
     assert read(ines, made)["state"] == "checked_good"
 
 
 def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
-    customer: Harness, ines: Ask
+    customer: Harness, ines: Send
 ) -> None:
-    order = buying.picked_up(customer, ines)
+    order = buying.place_and_pick_up(customer, ines)
     for product_id in (COAT, HAT):
-        check(customer, begun(ines, order, product_id), "good")
-    told = customer.published("customer.return_buying_order.state_changed.v1")
-    assert [m["is_whole_order"] for m in told if m["state"] == "checked_good"] == [False, True]
-    buying.meet_deadlines(after_days=15)
+        deposit_and_check(customer, create_return(ines, order, product_id), "good")
+    published = customer.published("customer.buying_return.state_changed.v1")
+    assert [m["is_whole_order"] for m in published if m["state"] == "checked_good"] == [False, True]
+    buying.run_jobs_later(after_days=15)
     last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["state"], last["product_ids"]) == ("completed", [])
-    buying.picked_up(customer, ines, COAT)
+    buying.place_and_pick_up(customer, ines, COAT)
     assert customer.published("customer.buying_order.state_changed.v1")[-1]["is_first"]
 
 
 @pytest.mark.real_servers
-def test_two_returns_of_one_coat_at_once_are_one(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines, COAT)
+def test_two_returns_of_one_coat_at_once_are_one(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines, COAT)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: return_of(ines, order), range(4)))
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+        responses = list(pool.map(lambda _: request_return(ines, order), range(4)))
+    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
 
 
 @pytest.mark.story("mf-bo-03")
-def test_staff_monitors_returns(customer: Harness, ines: Ask) -> None:
-    first = begun(ines, buying.picked_up(customer, ines, COAT))
-    second = begun(ines, buying.picked_up(customer, ines, HAT))
-    check(customer, second, "bad")
+def test_staff_monitors_returns(customer: Harness, ines: Send) -> None:
+    first = create_return(ines, buying.place_and_pick_up(customer, ines, COAT))
+    second = create_return(ines, buying.place_and_pick_up(customer, ines, HAT))
+    deposit_and_check(customer, second, "bad")
     staff = customer.as_user("employee", "customer:buying-orders:monitor", "internal", roles=["employee"])
     path = "/customer/v1/monitored-buying-returns"
 
@@ -344,9 +338,9 @@ def test_staff_monitors_returns(customer: Harness, ines: Ask) -> None:
     )
 
 
-def test_a_return_key_of_another_return_is_refused(customer: Harness, ines: Ask) -> None:
-    order = buying.picked_up(customer, ines)
-    used = key()
+def test_a_return_key_of_another_return_is_refused(customer: Harness, ines: Send) -> None:
+    order = buying.place_and_pick_up(customer, ines)
+    used = new_key()
     for product_id, status in ((COAT, 201), (HAT, 422)):
-        wanted = {"order_id": order["id"], "location_id": ROSSIO, "product_ids": [product_id]}
-        assert ines("POST", RETURNS, json=wanted, key=used).status_code == status
+        body = {"order_id": order["id"], "location_id": ROSSIO, "product_ids": [product_id]}
+        assert ines("POST", RETURNS, json=body, key=used).status_code == status

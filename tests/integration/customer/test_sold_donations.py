@@ -7,30 +7,30 @@ from typing import Any
 
 import pytest
 
-from tests.integration.customer import buying
-from tests.integration.customer import test_donating as donating
-from tests.integration.customer.buying import SCOPES, Ask, go, place
-from tests.integration.customer.conftest import Neighbours
+from tests.integration.customer import buying_support as buying
+from tests.integration.customer import test_donating_orders as donating
+from tests.integration.customer.buying_support import SCOPES, Send, advance, place
+from tests.integration.customer.conftest import FakePeers
 from tests.support.harness import Harness
 
 
 @pytest.fixture
-def donor(customer: Harness, neighbours: Neighbours) -> Ask:
+def donor(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("tom", donating.SCOPE)
 
 
 @pytest.fixture
-def ines(customer: Harness, neighbours: Neighbours) -> Ask:
+def ines(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("ines", SCOPES)
 
 
 @pytest.fixture
-def listed(customer: Harness, donor: Ask) -> dict[str, Any]:
+def listed(customer: Harness, donor: Send) -> dict[str, Any]:
     """A donation of two pieces that are on sale."""
-    donation = donating.collected(customer, donor, donating.COAT, donating.COAT)
-    donating.work(customer, "checking", "done", donation["id"], "good")
+    donation = donating.create_collected(customer, donor, donating.COAT, donating.COAT)
+    donating.change_work(customer, "checking", "done", donation["id"], "good")
     for item in range(2):
-        donating.product(customer, "published", donation, item)
+        donating.publish_product_event(customer, "published", donation, item)
     return donation
 
 
@@ -46,22 +46,22 @@ def sold(customer: Harness, donation: dict[str, Any], item: int, order: dict[str
     customer.deliver("shopping.product.sold.v1", data)
 
 
-def seen(ask: Ask, donation: dict[str, Any]) -> tuple[str, list[bool]]:
-    found = ask("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
+def seen(send: Send, donation: dict[str, Any]) -> tuple[str, list[bool]]:
+    found = send("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
     return found["state"], [item["is_sold"] for item in found["items"]]
 
 
 @pytest.mark.story("d-po-09")
 def test_a_piece_is_sold_when_its_buyer_has_paid(
-    customer: Harness, donor: Ask, ines: Ask, listed: dict[str, Any]
+    customer: Harness, donor: Send, ines: Send, listed: dict[str, Any]
 ) -> None:
     first, second, unpaid = (place(ines, piece(listed, item)) for item in (0, 1, 1))
     sold(customer, listed, 0, first)
     assert seen(donor, listed) == ("listed", [False, False]), "the money is not taken yet"
-    go(customer, first, "pay")
+    advance(customer, first, "pay")
     assert seen(donor, listed) == ("listed", [True, False])
     sold(customer, listed, 1, unpaid)
-    go(customer, second, "pay")
+    advance(customer, second, "pay")
     sold(customer, listed, 1, second)
     assert seen(donor, listed) == ("sold", [True, True])
 
@@ -69,7 +69,7 @@ def test_a_piece_is_sold_when_its_buyer_has_paid(
 @pytest.mark.story("rd-r-re-01")
 @pytest.mark.parametrize("end", ["cancelled", "returned", "returned bad"])
 def test_what_comes_back_good_is_not_sold_any_more(
-    customer: Harness, donor: Ask, ines: Ask, listed: dict[str, Any], end: str
+    customer: Harness, donor: Send, ines: Send, listed: dict[str, Any], end: str
 ) -> None:
     whole = place(ines, piece(listed, 0), piece(listed, 1))
     for item in range(2):
@@ -87,38 +87,38 @@ def test_what_comes_back_good_is_not_sold_any_more(
         return
     assert seen(donor, listed) == ("listed", [False, False])
     again = place(ines, piece(listed, 0), piece(listed, 1))
-    go(customer, again, "pay")
+    advance(customer, again, "pay")
     assert seen(donor, listed) == ("sold", [True, True])
     moves = customer.published("customer.donating_order.state_changed.v1")
     assert [move["state"] for move in moves if move["order_id"] == listed["id"]][-4:] == [
         *("listed", "sold", "listed", "sold"),
     ]
     give_up_before_shipping(customer, ines, again)
-    wanted = {"order_id": listed["id"], "location_id": buying.ROSSIO}
-    answer = donor("POST", "/customer/v1/donation-returns", json=wanted, key=buying.key())
-    assert answer.status_code == 201, "the donor is not locked out"
+    body = {"order_id": listed["id"], "location_id": buying.ROSSIO}
+    response = donor("POST", "/customer/v1/donation-returns", json=body, key=buying.new_key())
+    assert response.status_code == 201, "the donor is not locked out"
 
 
-def give_up_before_shipping(customer: Harness, ines: Ask, order: dict[str, Any]) -> None:
-    go(customer, order, "pay")
+def give_up_before_shipping(customer: Harness, ines: Send, order: dict[str, Any]) -> None:
+    advance(customer, order, "pay")
     assert ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation").status_code == 200
 
 
-def give_back(customer: Harness, ines: Ask, order: dict[str, Any], result: str) -> None:
-    go(customer, order, *buying.TO_PICKED_UP)
-    buying.check(customer, buying.begun(ines, order), result)
+def give_back(customer: Harness, ines: Send, order: dict[str, Any], result: str) -> None:
+    advance(customer, order, *buying.TO_PICKED_UP)
+    buying.deposit_and_check(customer, buying.create_return(ines, order), result)
 
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_refund_is_shown_once_whichever_of_two_is_heard_of_first(
-    customer: Harness, ines: Ask, late: bool
+    customer: Harness, ines: Send, late: bool
 ) -> None:
     order = place(ines)
-    go(customer, order, "pay")
+    advance(customer, order, "pay")
     came_back, instead = "rfd_" + "1" * 32, "rfd_" + "2" * 32
     news: list[Callable[[], None]] = [
-        lambda: buying.refunded(customer, order, 4000, refund_id=came_back),
-        lambda: buying.refunded(customer, order, 4000, refund_id=instead, replaces=came_back),
+        lambda: buying.complete_refund(customer, order, 4000, refund_id=came_back),
+        lambda: buying.complete_refund(customer, order, 4000, refund_id=instead, replaces=came_back),
     ]
     for tell in [*(reversed(news) if late else news), *news]:
         tell()

@@ -13,7 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from services.auth import signing_keys
+from services.auth.tokens import signing_keys
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
 from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Answer, Authorizer, Seen, StubServer

@@ -13,12 +13,13 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from libs.chassis import db, security, service, settings
+from libs.chassis import db, runtime, security, service, settings
 from libs.chassis.money import Money
-from libs.chassis.runtime import new_runtime
 from libs.chassis.tables import OutboxRow
-from services.shopping import app, cart_sender, cart_store, inventory, page_memory
-from services.shopping.products import Product
+from services.shopping import app
+from services.shopping.cart import cart_queue, cart_store
+from services.shopping.inventory import staff_actions
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tools.local_platform import messaging_resources
 
@@ -45,7 +46,7 @@ FACTS = {
 def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
     """Shopping's domain with these servers, migrated and provisioned."""
     run = uuid.uuid4().hex[:10]
-    with new_runtime(), pytest.MonkeyPatch.context() as patch:
+    with runtime.new_runtime(), pytest.MonkeyPatch.context() as patch:
         environment = {
             "RECLOTHES_ENVIRONMENT": "test",
             "RECLOTHES_RESOURCE_PREFIX": f"test-{run}",
@@ -66,8 +67,7 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         settings.use_settings(chosen)
         service.use_service(app.service)
         patch.setattr(cart_store, "_changed_without_cache", set())
-        patch.setattr(cart_sender, "_queue_away_until", float("-inf"))
-        patch.setattr(page_memory, "_cache_away_until", float("-inf"))
+        patch.setattr(cart_queue, "_queue_away_until", float("-inf"))
         app.ensure_indexes()
         yield chosen
         db.engine().dispose()
@@ -100,7 +100,7 @@ def draft() -> Callable[..., Product]:
 
     def make(**facts: Any) -> Product:
         with security.use_principal(MANAGER), db.unit_of_work():
-            return inventory.create_draft(f"prd_{uuid.uuid4().hex}", {**FACTS, **facts})
+            return staff_actions.create_draft(f"prd_{uuid.uuid4().hex}", {**FACTS, **facts})
 
     return make
 
@@ -112,7 +112,7 @@ def published(draft: Callable[..., Product]) -> Callable[..., Product]:
     def make(price: int = 4900, **facts: Any) -> Product:
         product = draft(**facts)
         with security.use_principal(MANAGER), db.unit_of_work():
-            return inventory.publish(inventory.set_price(product, Money(price, "EUR")))
+            return staff_actions.publish(staff_actions.set_price(product, Money(price, "EUR")))
 
     return make
 

@@ -11,9 +11,12 @@ from sqlalchemy import select
 
 from libs.chassis import clock, db, security
 from libs.chassis.money import Money
-from services.shopping import anonymous_carts, cart, cart_rows, cart_store, holds, inventory
-from services.shopping.models import CartItemRow, CartRow
-from services.shopping.products import Product
+from services.shopping.cart import anonymous_carts, cart_rows, cart_store, carts
+from services.shopping.cart.tables import CartItemRow, CartRow
+from services.shopping.holds import creation
+from services.shopping.inventory import staff_actions
+from services.shopping.products import product_store
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import MANAGER, id_of
 
@@ -26,13 +29,13 @@ def visitor_with(*products: Product) -> str:
     """The token of a cart with these in it."""
     token = anonymous_carts.start().cart_token
     for product in products:
-        put(anonymous_carts.id_of(token), product)
+        put(anonymous_carts.cart_id(token), product)
     return token
 
 
 def put(cart_id: str, product: Product) -> None:
     with db.unit_of_work():
-        cart.put_item(cart_id, product.id)
+        carts.add_item(cart_id, product.id)
 
 
 def merge(token: str) -> anonymous_carts.MergedCart:
@@ -42,7 +45,7 @@ def merge(token: str) -> anonymous_carts.MergedCart:
 
 def content_of(cart_id: str) -> list[str]:
     with db.unit_of_work():
-        return [item.product_id for item in cart.get_cart(cart_id).items]
+        return [item.product_id for item in carts.get_cart(cart_id).items]
 
 
 def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Maker) -> None:
@@ -53,7 +56,7 @@ def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Ma
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, both.id, new.id]
     assert merged.left_out == []
-    assert content_of(anonymous_carts.id_of(token)) == []
+    assert content_of(anonymous_carts.cart_id(token)) == []
     again = merge(token)
     assert (again.cart.version, len(again.cart.items)) == (merged.cart.version, 3)
 
@@ -62,9 +65,9 @@ def test_what_changed_meanwhile_is_told_after_the_merge(published: Maker) -> Non
     repriced, sold = published(4900), published(2000)
     token = visitor_with(repriced, sold)
     with security.use_principal(MANAGER), db.unit_of_work():
-        inventory.set_price(inventory.get_product(repriced.id), Money(3900, "EUR"))
+        staff_actions.set_price(product_store.get_product(repriced.id), Money(3900, "EUR"))
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
     told = {item.product_id: (item.changed, item.price.amount) for item in merge(token).cart.items}
     assert told == {repriced.id: ("repriced", 3900), sold.id: ("held", 2000)}
 
@@ -78,18 +81,18 @@ def test_what_has_no_room_stays_with_the_visitor(published: Maker, monkeypatch: 
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, first.id]
     assert merged.left_out == [second.id]
-    assert content_of(anonymous_carts.id_of(token)) == [second.id]
+    assert content_of(anonymous_carts.cart_id(token)) == [second.id]
 
 
 def test_a_token_is_in_no_store(published: Maker, shopping: ShoppingSettings) -> None:
     token = visitor_with(published())
     with db.unit_of_work():
-        cart_store.send_unsaved()
+        cart_store.resend_unsaved_carts()
     cache = redis.Redis.from_url(str(shopping.redis_url))
     names = [name.decode() for name in cache.scan_iter()]
-    assert f"cart:{anonymous_carts.id_of(token)}" in names
+    assert f"cart:{anonymous_carts.cart_id(token)}" in names
     assert not [name for name in names if token in name]
-    assert token not in anonymous_carts.id_of(token)
+    assert token not in anonymous_carts.cart_id(token)
 
 
 def test_two_tokens_are_two_carts_and_cannot_be_guessed(published: Maker) -> None:
@@ -97,7 +100,7 @@ def test_two_tokens_are_two_carts_and_cannot_be_guessed(published: Maker) -> Non
     other = anonymous_carts.start().cart_token
     assert len(other) == len(token) == 47
     assert other != token
-    assert content_of(anonymous_carts.id_of(other)) == []
+    assert content_of(anonymous_carts.cart_id(other)) == []
 
 
 @pytest.mark.real_servers
@@ -105,17 +108,17 @@ def test_an_anonymous_cart_ends_and_a_customers_does_not(published: Maker, monke
     coat = published()
     token = visitor_with(coat)
     put(BUYER, coat)
-    visitor_id = anonymous_carts.id_of(token)
+    visitor_id = anonymous_carts.cart_id(token)
     for cart_id in (visitor_id, BUYER):
         with db.unit_of_work():
             cart_rows.merge_cart(cart_id, cart_store.apply_changes(cart_id))
     with db.unit_of_work():
-        anonymous_carts.forget_expired()
+        anonymous_carts.delete_expired()
     assert kept() == {visitor_id, BUYER}
     later = clock.now() + anonymous_carts.KEPT_UNCHANGED + timedelta(minutes=1)
     monkeypatch.setattr(anonymous_carts.clock, "now", lambda: later)
     with db.unit_of_work():
-        anonymous_carts.forget_expired()
+        anonymous_carts.delete_expired()
     assert kept() == {BUYER}
 
 

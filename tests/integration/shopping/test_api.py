@@ -17,8 +17,11 @@ from starlette.testclient import TestClient
 
 from libs.chassis import circuit_breaker, clock, db, security, settings
 from libs.chassis.app import create_app
-from services.shopping import app, inventory, page_memory, photo_store, product_store
-from services.shopping.products import Product
+from services.shopping import app
+from services.shopping.inventory import api as inventory_api
+from services.shopping.photos import photo_files
+from services.shopping.products import product_store, revision
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import FACTS, id_of, outbox
 from tests.integration.shopping.test_photos import picture
@@ -72,7 +75,7 @@ class Api:
 def api(provisioned: ShoppingSettings) -> Api:
     key = ECKey.generate_key("P-256", {"kid": "k"})
     security.use_keys({"k": key})
-    photo_store.photo_bucket().create_if_missing()
+    photo_files.photo_bucket().create_if_missing()
     return Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
 
 
@@ -153,15 +156,15 @@ def test_who_changes_a_product_between_reading_and_publishing_it_is_seen(
 ) -> None:
     product = published()
     path = f"/shopping/v1/inventory/{product.id}"
-    get = inventory.get_product
+    get = product_store.get_product
 
     def get_and_lose(product_id: str) -> Product:
         read = get(product_id)
-        monkeypatch.setattr(inventory, "get_product", get)
+        monkeypatch.setattr(inventory_api, "get_product", get)
         api.call("PATCH", path, EMPLOYEE, json={"title": "Other"}, headers={"If-Match": f'"{read.version}"'})
         return read
 
-    monkeypatch.setattr(inventory, "get_product", get_and_lose)
+    monkeypatch.setattr(inventory_api, "get_product", get_and_lose)
     api.call("DELETE", f"{path}/publication", MANAGER, headers={"If-Match": f'"{product.version}"'}, expect=412)
     assert api.call("DELETE", f"{path}/publication", MANAGER).json()["state"] == "withdrawn"
 
@@ -209,7 +212,7 @@ def test_a_product_that_breaks_the_contract_is_left_out_of_lists(
     ]
     for product, fields in zip(broken, faults, strict=True):
         product_store.products_collection().update_one({"_id": product.id}, {"$set": fields})
-    page_memory.forget()
+    revision.replace_revision()
     for path, scope in (
         ("/shopping/v1/products", None),
         ("/shopping/v1/inventory", EMPLOYEE),

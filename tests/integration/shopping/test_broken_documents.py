@@ -10,20 +10,19 @@ import pytest
 
 from libs.chassis import clock, db, metrics, security
 from libs.chassis.money import Money
-from services.shopping import (
-    announcements,
-    catalogue,
-    hold_store,
-    holds,
-    inventory,
-    product_store,
-    recommendations,
-    term_conversion,
-)
-from services.shopping.api.catalogue import browse_products
-from services.shopping.api.inventory import list_inventory
-from services.shopping.hold_store import HoldState
-from services.shopping.products import Product, ProductNotFound
+from services.shopping.catalogue import browsing
+from services.shopping.catalogue.api import browse_products
+from services.shopping.holds import creation, hold_store, settlement
+from services.shopping.holds import jobs as hold_jobs
+from services.shopping.holds.jobs import settle_holds
+from services.shopping.holds.rules import HoldState
+from services.shopping.inventory import staff_actions
+from services.shopping.inventory.api import list_inventory
+from services.shopping.inventory.jobs import publish_due_products
+from services.shopping.products import product_store, search_index
+from services.shopping.products.jobs import publish_left_over_entries
+from services.shopping.products.rules import Product, ProductNotFound
+from services.shopping.recommendations import selection
 from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of, outbox
 
 Maker = Callable[..., Product]
@@ -60,7 +59,7 @@ def test_a_broken_product_is_left_out_of_every_list(published: Maker, fields: di
     assert [item["id"] for item in browse_products()["items"]] == [last.id, first.id]
     assert {item["id"] for item in list_inventory()["items"]} == {last.id, first.id}
     with db.unit_of_work(reads_only=True):
-        page = recommendations.recommend(id_of("usr", "buyer"), 10, None)
+        page = selection.recommend(id_of("usr", "buyer"), 10, None)
     assert {first.id, last.id} <= {product.id for product in page["items"]}
     assert omitted("product") > before
 
@@ -74,7 +73,7 @@ def test_pages_go_on_after_a_broken_product(published: Maker) -> None:
     shown = [item["id"] for item in first["items"] + second["items"]]
     assert shown == [products[4].id, products[3].id, products[0].id]
     assert second["next_cursor"] is None
-    for read in (catalogue.get_product, inventory.get_product):
+    for read in (browsing.get_product, product_store.get_product):
         with pytest.raises(ProductNotFound):
             read(products[1].id)
 
@@ -83,42 +82,42 @@ def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> N
     broken, held = published(), published()
     for number, product in enumerate((broken, held)):
         with db.unit_of_work():
-            holds.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [product.id])
-    hold_store._holds().update_one({"_id": id_of("bor", "0")}, {"$set": {"items": "none"}})
+            creation.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [product.id])
+    hold_store.holds_collection().update_one({"_id": id_of("bor", "0")}, {"$set": {"items": "none"}})
     due = []
     for _ in range(2):
         with db.unit_of_work():
-            priced = inventory.set_price(draft(), Money(4900, "EUR"))
-            due.append(inventory.publish(priced, clock.now() + timedelta(minutes=1)))
+            priced = staff_actions.set_price(draft(), Money(4900, "EUR"))
+            due.append(staff_actions.publish(priced, clock.now() + timedelta(minutes=1)))
     damage(due[0], title=None)
     with clock.freeze(clock.now() + timedelta(minutes=16)):
         for _ in range(2):
             with db.unit_of_work():
-                holds.sweep()
-                inventory.publish_due()
-    assert holds.get_hold(id_of("bor", "1")).state is HoldState.RELEASED
-    assert inventory.get_product(held.id).is_available
-    assert inventory.get_product(due[1].id).is_available
+                settle_holds()
+                publish_due_products()
+    assert settlement.get_hold(id_of("bor", "1")).state is HoldState.RELEASED
+    assert product_store.get_product(held.id).is_available
+    assert product_store.get_product(due[1].id).is_available
 
 
 def test_holds_that_cannot_be_released_keep_the_sweeper_from_none_behind_them(
     published: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holds, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(hold_jobs, "BATCH_SIZE", 1)
     for number in range(3):
         with db.unit_of_work():
-            holds.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
-    release = holds._release_if_lapsed
+            creation.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
+    release = settlement.release_if_lapsed
 
     def fails_for_first_two(order_id: str) -> None:
         if order_id != id_of("bor", "2"):
             raise ValueError(order_id)
         release(order_id)
 
-    monkeypatch.setattr(holds, "_release_if_lapsed", fails_for_first_two)
+    monkeypatch.setattr(hold_jobs, "release_if_lapsed", fails_for_first_two)
     with clock.freeze(clock.now() + timedelta(minutes=16)), db.unit_of_work():
-        holds.sweep()
-    assert holds.get_hold(id_of("bor", "2")).state is HoldState.RELEASED
+        settle_holds()
+    assert settlement.get_hold(id_of("bor", "2")).state is HoldState.RELEASED
 
 
 def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
@@ -126,27 +125,27 @@ def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
     for product in (broken, coat):
         damage(product, search_terms=[], terms_version=1)
     damage(broken, description=5)
-    reports = {report["product"]: report for report in term_conversion.convert_terms()}
+    reports = {report["product"]: report for report in search_index.rebuild_search_index()}
     assert ("failed" in reports[broken.id], "failed" in reports[coat.id]) == (True, False)
-    assert term_conversion.convert_terms() == []
+    assert search_index.rebuild_search_index() == []
     assert [item["id"] for item in browse_products(q="coat")["items"]] == [coat.id]
 
 
 def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None:
     product, other = draft(), draft()
     poison = {"id": "evt_poison", "at": clock.now(), "event_type": "shopping.unknown.v1"}
-    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
     for one in (product, other):
         with dying_before_commit():
-            inventory.edit(inventory.get_product(one.id), {"title": "Red coat"})
+            staff_actions.edit(product_store.get_product(one.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
-            announcements.announce_left_over()
+            publish_left_over_entries()
     edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
     assert {entry["target"] for entry in edits} == {product.id, other.id}
     stored = product_store.products_collection().find_one({"_id": product.id}) or {}
-    assert stored["announcements"] == []
-    assert [entry["id"] for entry in stored["failed_announcements"]] == ["evt_poison"]
+    assert stored["outbox"] == []
+    assert [entry["id"] for entry in stored["failed_outbox"]] == ["evt_poison"]
 
 
 @pytest.mark.parametrize(
@@ -154,15 +153,15 @@ def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None
 )
 def test_an_announcement_without_time_or_id_is_set_aside(draft: Maker, poison: dict[str, Any]) -> None:
     product = draft()
-    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"announcements": poison}})
+    product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
     with dying_before_commit():
-        inventory.edit(inventory.get_product(product.id), {"title": "Red coat"})
+        staff_actions.edit(product_store.get_product(product.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
-            announcements.announce_left_over()
+            publish_left_over_entries()
     stored = product_store.products_collection().find_one({"_id": product.id}) or {}
-    assert stored["announcements"] == []
-    [failed] = stored["failed_announcements"]
+    assert stored["outbox"] == []
+    [failed] = stored["failed_outbox"]
     assert failed.keys() == poison.keys()
     edits = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == "edit_product"]
     assert [entry["target"] for entry in edits] == [product.id]
@@ -180,7 +179,7 @@ def test_the_longest_texts_of_the_contract_are_stored_and_audited(draft: Maker, 
     product = draft(**texts)
     changed = {name: value for name, value in texts.items() if name != "title"}
     with db.unit_of_work():
-        edited = inventory.edit(product, {**changed, "title": "Coat"})
+        edited = staff_actions.edit(product, {**changed, "title": "Coat"})
     assert (edited.title, edited.description) == ("Coat", letter * 4000)
     actions = [entry for entry in outbox("shopping.audit.recorded.v1") if entry["target"] == product.id]
     assert [entry["action"] for entry in actions] == ["create_product", "edit_product"]

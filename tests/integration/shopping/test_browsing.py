@@ -10,9 +10,12 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from libs.chassis import clock, db
-from services.shopping import catalogue, conversions, holds, product_store, term_conversion
-from services.shopping.catalogue import ProductFilter
-from services.shopping.products import Product
+from services.shopping import document_store, rebuild
+from services.shopping.catalogue import browsing
+from services.shopping.catalogue.browsing import ProductFilter
+from services.shopping.holds import creation, settlement
+from services.shopping.products import product_store, search_index
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of
 
@@ -34,7 +37,7 @@ def commands(shopping: ShoppingSettings, monkeypatch: pytest.MonkeyPatch) -> lis
 
     client: MongoClient[Any] = MongoClient(shopping.mongo_url, event_listeners=[Listener()])
     name = product_store.products_collection().database.name
-    monkeypatch.setattr(product_store, "mongo_database", lambda: client[name])
+    monkeypatch.setattr(document_store, "mongo_database", lambda: client[name])
     return seen
 
 
@@ -43,7 +46,7 @@ def ids(page: dict[str, Any]) -> list[str]:
 
 
 def browse(sort: str = "newest", **wanted: Any) -> list[str]:
-    return ids(catalogue.browse(ProductFilter(**wanted), sort, 100, None))
+    return ids(browsing.browse(ProductFilter(**wanted), sort, 100, None))
 
 
 def test_each_filter_and_their_combination(published: Maker) -> None:
@@ -89,13 +92,13 @@ def test_the_sort_orders(published: Maker) -> None:
 def test_pages_show_everything_once_while_things_are_sold(published: Maker, sort: str) -> None:
     products = [published(1000 + number // 3) for number in range(10)]
     expected = browse(sort)
-    first = catalogue.browse(ProductFilter(), sort, 4, None)
+    first = browsing.browse(ProductFilter(), sort, 4, None)
     sold_on_page_one, sold_on_page_two = expected[1], expected[5]
     for order_id, product_id in ((id_of("bor", "1"), sold_on_page_one), (id_of("bor", "2"), sold_on_page_two)):
         with db.unit_of_work():
-            holds.create_hold(order_id, id_of("usr", "a"), [product_id])
-    second = catalogue.browse(ProductFilter(), sort, 4, first["next_cursor"])
-    third = catalogue.browse(ProductFilter(), sort, 4, second["next_cursor"])
+            creation.create_hold(order_id, id_of("usr", "a"), [product_id])
+    second = browsing.browse(ProductFilter(), sort, 4, first["next_cursor"])
+    third = browsing.browse(ProductFilter(), sort, 4, second["next_cursor"])
     shown = ids(first) + ids(second) + ids(third)
     assert shown == [product_id for product_id in expected if product_id != sold_on_page_two]
     assert third["next_cursor"] is None
@@ -105,34 +108,34 @@ def test_pages_show_everything_once_while_things_are_sold(published: Maker, sort
 def test_the_last_page_has_no_cursor_even_when_it_is_full(published: Maker) -> None:
     for _ in range(4):
         published()
-    first = catalogue.browse(ProductFilter(), "newest", 2, None)
-    second = catalogue.browse(ProductFilter(), "newest", 2, first["next_cursor"])
+    first = browsing.browse(ProductFilter(), "newest", 2, None)
+    second = browsing.browse(ProductFilter(), "newest", 2, first["next_cursor"])
     assert (len(second["items"]), second["next_cursor"]) == (2, None)
 
 
 def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Maker) -> None:
     coat = published()
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
     assert browse() == []
-    assert catalogue.get_product(coat.id).state == "held"
+    assert browsing.get_product(coat.id).state == "held"
     with db.unit_of_work():
-        holds.decide_after_payment(id_of("bor", "1"), id_of("usr", "a"))
-    assert catalogue.get_product(coat.id).state == "sold"
+        settlement.settle_authorized_payment(id_of("bor", "1"), id_of("usr", "a"))
+    assert browsing.get_product(coat.id).state == "sold"
 
 
 def test_a_typing_error_is_mended_and_the_answer_says_so(published: Maker) -> None:
     coats = [published().id for _ in range(3)]
     published(title="Silk dress", category="dresses", description="Red.", brand="Ana")
     for typed in ("nawy coat", "lisbao"):
-        page = catalogue.browse(ProductFilter(q=typed), "newest", 2, None)
+        page = browsing.browse(ProductFilter(q=typed), "newest", 2, None)
         assert ids(page) == coats[:0:-1], typed
-        rest = catalogue.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
+        rest = browsing.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
         assert (ids(rest), rest["next_cursor"], rest["searched_for"]) == (coats[:1], None, page["searched_for"])
-    assert catalogue.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["searched_for"] == "navy coat"
-    right = catalogue.browse(ProductFilter(q="coat"), "newest", 2, None)
+    assert browsing.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["searched_for"] == "navy coat"
+    right = browsing.browse(ProductFilter(q="coat"), "newest", 2, None)
     assert right["searched_for"] is None
-    nothing = catalogue.browse(ProductFilter(q="zeppelin"), "newest", 2, None)
+    nothing = browsing.browse(ProductFilter(q="zeppelin"), "newest", 2, None)
     assert (nothing["items"], nothing["searched_for"]) == ([], None)
 
 
@@ -141,7 +144,7 @@ def test_facets_count_what_each_value_would_find(published: Maker) -> None:
     published(**women)
     published(**women, brand="LISBOA LÃ")
     published(**women, brand="Ana", colour="red", sizes=[{"system": "UK", "value": "12"}])
-    found = catalogue.count_facets(ProductFilter())
+    found = browsing.count_facets(ProductFilter())
     assert found["is_complete"] is True
     assert {one["value"]: one["count"] for one in found["facets"]["colour"]} == {"navy": 2, "red": 1}
     assert [one["count"] for one in found["facets"]["brand"]] == [2, 1]
@@ -149,26 +152,26 @@ def test_facets_count_what_each_value_would_find(published: Maker) -> None:
         for one in values:
             wanted = [one["value"]] if name == "size" else one["value"]
             assert len(browse(**{name: wanted})) == one["count"], (name, one)
-    narrowed = catalogue.count_facets(ProductFilter(colour="red"))["facets"]
+    narrowed = browsing.count_facets(ProductFilter(colour="red"))["facets"]
     assert [one["value"] for one in narrowed["brand"]] == ["Ana"]
-    none = catalogue.count_facets(ProductFilter(q="zeppelin"))
+    none = browsing.count_facets(ProductFilter(q="zeppelin"))
     assert (none["facets"]["brand"], none["searched_for"]) == ([], None)
 
 
 def test_facets_mend_a_typing_error_as_browsing_does(published: Maker) -> None:
     published(title="Navy wool coat")
     wanted = ProductFilter(q="navvy coat")
-    page, found = catalogue.browse(wanted, "newest", 20, None), catalogue.count_facets(wanted)
+    page, found = browsing.browse(wanted, "newest", 20, None), browsing.count_facets(wanted)
     assert page["searched_for"] == found["searched_for"] == "navy coat"
     assert found["facets"]["colour"] == [{"value": "navy", "count": len(page["items"])}]
-    assert catalogue.count_facets(ProductFilter(q="navy coat"))["searched_for"] is None
+    assert browsing.count_facets(ProductFilter(q="navy coat"))["searched_for"] is None
 
 
 def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "MOST_COUNTED", 2)
+    monkeypatch.setattr(browsing, "MAX_COUNTED", 2)
     for _ in range(3):
         published()
-    found = catalogue.count_facets(ProductFilter())
+    found = browsing.count_facets(ProductFilter())
     assert (found["is_complete"], found["facets"]["category"]) == (False, [{"value": "coats", "count": 2}])
 
 
@@ -177,13 +180,13 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
     old: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
     product_store.products_collection().update_one({"_id": coat.id}, old)
     assert browse(size=["UK 10"]) == []
-    [planned] = term_conversion.convert_terms(dry_run=True)
+    [planned] = search_index.rebuild_search_index(dry_run=True)
     assert planned["product"] == coat.id
     assert browse(size=["UK 10"]) == []
-    assert term_conversion.convert_terms() == [planned]
-    assert term_conversion.convert_terms() == []
+    assert search_index.rebuild_search_index() == [planned]
+    assert search_index.rebuild_search_index() == []
     assert browse(size=["UK 10"]) == [coat.id]
-    assert catalogue.count_facets(ProductFilter())["facets"]["colour"] == [{"value": "navy", "count": 1}]
+    assert browsing.count_facets(ProductFilter())["facets"]["colour"] == [{"value": "navy", "count": 1}]
     refreshed = product_store.find_product(coat.id)
     assert refreshed is not None
     assert (refreshed.version, refreshed.updated_at) == (coat.version, coat.updated_at)
@@ -194,20 +197,20 @@ def test_conversions_are_listed_before_they_are_run(
 ) -> None:
     coat = published()
     product_store.products_collection().update_one({"_id": coat.id}, {"$unset": {"terms_version": ""}})
-    monkeypatch.setattr(conversions, "start_process", lambda name: None)
-    report = {"conversion": "terms", "product": coat.id, "terms_version": None}
-    for arguments, expected in ((["--dry-run"], [report]), (["--only", "terms"], [report]), ([], [])):
-        monkeypatch.setattr("sys.argv", ["conversions", *arguments])
-        conversions.main()
+    monkeypatch.setattr(rebuild, "start_process", lambda name: None)
+    report = {"rebuild": "search-terms", "product": coat.id, "terms_version": None}
+    for arguments, expected in ((["--dry-run"], [report]), (["--only", "search-terms"], [report]), ([], [])):
+        monkeypatch.setattr("sys.argv", ["rebuild", *arguments])
+        rebuild.main()
         assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == expected
 
 
 @pytest.mark.parametrize(
     ("query", "order"),
     [
-        ({"state": "published"}, product_store.NEWEST),
+        ({"state": "published"}, product_store.NEWEST_FIRST),
         ({"state": "published"}, product_store.BY_PRICE),
-        ({"state": "published", "search_terms": "brand:x"}, product_store.NEWEST),
+        ({"state": "published", "search_terms": "brand:x"}, product_store.NEWEST_FIRST),
         ({"state": "published", "search_terms": "brand:x"}, product_store.BY_PRICE),
         ({"state": "draft"}, [("_id", -1)]),
         ({"state": "priced", "publish_at": {"$lte": clock.now()}}, [("publish_at", 1)]),
@@ -215,7 +218,7 @@ def test_conversions_are_listed_before_they_are_run(
         ({"photos_version": {"$in": [None, 1]}}, None),
         ({"files_to_delete.at": {"$lte": clock.now()}}, None),
         ({"unconfirmed_files.at": {"$lte": clock.now()}}, None),
-        ({"announcements.at": {"$lt": clock.now()}}, None),
+        ({"outbox.at": {"$lt": clock.now()}}, None),
         ({"donation.order_id": "dor_1"}, [("_id", 1)]),
     ],
 )
@@ -234,5 +237,5 @@ def test_a_page_is_one_query_however_long(published: Maker, commands: list[str])
     assert len(browse()) == 5
     assert commands == ["find"]
     commands.clear()
-    catalogue.count_facets(ProductFilter())
+    browsing.count_facets(ProductFilter())
     assert commands == ["aggregate", "aggregate"]

@@ -13,11 +13,13 @@ from libs.chassis import clock, db
 from libs.chassis.cache import redis_client
 from libs.chassis.inbox import dispatch
 from libs.chassis.money import Money
-from services.shopping import cart, cart_rows, cart_store, holds, inventory, page_memory, product_store
-from services.shopping.cart import Cart, CartFull
+from services.shopping.cart import cart_rows, cart_store, carts
+from services.shopping.cart.carts import Cart, CartFull
+from services.shopping.cart.tables import CartItemRow
 from services.shopping.events import registry
-from services.shopping.models import CartItemRow
-from services.shopping.products import Product, ProductNotFound, ProductUnavailable
+from services.shopping.holds import creation, settlement
+from services.shopping.products import product_store, revision
+from services.shopping.products.rules import Product, ProductNotFound, ProductUnavailable
 from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
@@ -27,28 +29,28 @@ ME, OTHER = id_of("usr", "me"), id_of("usr", "other")
 
 def read() -> Cart:
     with db.unit_of_work(reads_only=True):
-        return cart.get_cart(ME)
+        return carts.get_cart(ME)
 
 
 def put(product: Product) -> Cart:
     with db.unit_of_work():
-        return cart.put_item(ME, product.id)
+        return carts.add_item(ME, product.id)
 
 
 def remove(product: Product) -> Cart:
     with db.unit_of_work():
-        return cart.remove_item(ME, product.id)
+        return carts.remove_item(ME, product.id)
 
 
 def hold(product: Product, buyer_id: str) -> None:
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", product.id), buyer_id, [product.id])
+        creation.create_hold(id_of("bor", product.id), buyer_id, [product.id])
 
 
 def release(product: Product) -> None:
     """The buyer cancels the order."""
     with db.unit_of_work():
-        holds.release_hold(id_of("bor", product.id))
+        settlement.release_hold(id_of("bor", product.id))
 
 
 def placed(product: Product) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def test_the_cart_shows_what_became_of_its_products_and_todays_total(published: 
     now = read()
     assert what_changed(now) == [(True, None), (False, "held"), (True, "repriced")]
     assert now.total == Money(1800, "EUR"), "the price of today, of what can still be had"
-    accepted = put(inventory.get_product(repriced.id))
+    accepted = put(product_store.get_product(repriced.id))
     assert what_changed(accepted) == [(True, None), (False, "held"), (True, None)], "the buyer accepts it"
     assert kept.id in {item.product_id for item in now.items}
 
@@ -110,7 +112,7 @@ def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None
     gone = published(1000)
     put(gone)
     product_store.products_collection().delete_one({"_id": gone.id})
-    page_memory.forget()
+    revision.replace_revision()
     [item] = read().items
     assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
 
@@ -124,7 +126,7 @@ def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
         broken = update(CartItemRow).where(CartItemRow.product_id == gone.id)
         session.execute(broken.values(price_currency="", price_amount=-5))
     product_store.products_collection().delete_one({"_id": gone.id})
-    page_memory.forget()
+    revision.replace_revision()
     redis_client().flushdb()
     now = read()
     assert [item.product_id for item in now.items] == [coat.id]
@@ -133,7 +135,7 @@ def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
 
 def test_a_cart_has_a_limit(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"shopping.cart_max_items": 2, "billing.currency": "EUR"}
-    monkeypatch.setattr("services.shopping.cart_store.setting", limits.__getitem__)
+    monkeypatch.setattr("services.shopping.cart.cart_store.setting", limits.__getitem__)
     put(published())
     full = put(published())
     with pytest.raises(CartFull):
@@ -147,7 +149,7 @@ def test_reading_asks_for_all_products_in_one_query(published: Maker, monkeypatc
     asked: list[list[str]] = []
     find = product_store.find_products
     monkeypatch.setattr(product_store, "find_products", lambda ids: find(asked.append(list(ids)) or asked[-1]))
-    page_memory.forget()
+    revision.replace_revision()
     assert len(read().items) == 3
     assert len(asked) == 1
     read()

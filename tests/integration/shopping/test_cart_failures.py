@@ -18,10 +18,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from libs.chassis import aws, cache, clock, db, messaging, settings, topology, worker
-from services.shopping import cart, cart_rows, cart_sender, cart_store, holds
-from services.shopping.cart_entries import MOST_TAKEN_OUT, CartChange
-from services.shopping.events import persist_carts, registry
-from services.shopping.products import Product
+from services.shopping.cart import cart_queue, cart_rows, cart_store, carts
+from services.shopping.cart.events import save_carts
+from services.shopping.cart.rules import MAX_REMOVED, CartChange
+from services.shopping.events import registry
+from services.shopping.holds import creation, settlement
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
 from tests.integration.shopping.servers import CacheServer, Link
@@ -82,7 +84,7 @@ def worker_running() -> Iterator[None]:
     """The worker's consumer of the cart queue."""
     stop = threading.Event()
     name = topology.queue_name("shopping", "cart")
-    consumer = worker.QueueConsumer(name, worker._work_with(persist_carts), stop)
+    consumer = worker.QueueConsumer(name, worker._work_with(save_carts), stop)
     thread = threading.Thread(target=consumer.run, daemon=True)
     thread.start()
     yield
@@ -99,23 +101,23 @@ def work_off() -> None:
                 message = queue.get(timeout=0.1)
             except queue.Empty:
                 return
-            worker.handle_work(persist_carts, message.payload)
+            worker.handle_work(save_carts, message.payload)
             message.ack()
 
 
 def shown() -> list[str]:
     with db.unit_of_work(reads_only=True):
-        return [item.product_id for item in cart.get_cart(ME).items]
+        return [item.product_id for item in carts.get_cart(ME).items]
 
 
 def put(product: Product) -> None:
     with db.unit_of_work():
-        cart.put_item(ME, product.id)
+        carts.add_item(ME, product.id)
 
 
 def remove(product: Product) -> None:
     with db.unit_of_work():
-        cart.remove_item(ME, product.id)
+        carts.remove_item(ME, product.id)
 
 
 def saved() -> list[str]:
@@ -129,7 +131,7 @@ def as_another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
     def forget() -> None:
         monkeypatch.setattr(cart_store, "_changed_without_cache", set())
-        monkeypatch.setattr(cart_sender, "_queue_away_until", float("-inf"))
+        monkeypatch.setattr(cart_queue, "_queue_away_until", float("-inf"))
 
     return forget
 
@@ -137,6 +139,13 @@ def as_another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def run_job(job: Callable[[], None]) -> None:
     with db.unit_of_work():
         job()
+
+
+def update_cache_and_list_behind() -> list[str]:
+    """Run the job, which skips all carts while the circuit of the cache is open."""
+    run_job(cart_store.update_cache)
+    with db.unit_of_work(reads_only=True):
+        return cart_rows.list_customers_with_cache_behind(10)
 
 
 def eventually(read: Callable[[], object], expected: object) -> None:
@@ -236,7 +245,7 @@ def test_cache_hanging_for_one_process_only(
         assert shown() == [hat.id], "this process knows of its change"
         as_another_process()
         put(scarf)
-        run_job(cart_store.tell_cache)
+        run_job(cart_store.update_cache)
         assert shown() == [hat.id, scarf.id]
         eventually(saved, [hat.id, scarf.id])
 
@@ -250,19 +259,17 @@ def test_the_cache_is_told_of_what_was_changed_without_it(
     put(coat)
     redis.go_on()
     as_another_process()
-    run_job(cart_store.tell_cache)
+    eventually(update_cache_and_list_behind, [])
     with database_stopped():
-        assert shown() == [coat.id], "the cache alone has it now"
-    with db.unit_of_work(reads_only=True):
-        assert cart_rows.customers_with_cache_behind(10) == []
+        assert shown() == [coat.id], "only the cache has it now"
 
 
 def test_the_cache_is_not_told_while_it_is_away(published: Maker, redis: CacheServer) -> None:
     redis.kill()
     put(published())
-    run_job(cart_store.tell_cache)
+    run_job(cart_store.update_cache)
     with db.unit_of_work(reads_only=True):
-        assert cart_rows.customers_with_cache_behind(10) == [ME]
+        assert cart_rows.list_customers_with_cache_behind(10) == [ME]
     redis.start()
 
 
@@ -279,14 +286,14 @@ def test_queue_stopped(
     with database_stopped():
         put(coat)
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.send_unsaved)
+            run_job(cart_store.resend_unsaved_carts)
         assert shown() == [hat.id, coat.id]
     assert redis.client().zcard("carts:unsaved") == 1, "still to be saved"
     queue_link.join()
     as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.send_unsaved)
+            run_job(cart_store.resend_unsaved_carts)
         eventually(saved, [hat.id, coat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
@@ -304,7 +311,7 @@ def test_queue_stopped_and_then_the_cache_hanging(
     assert shown() == [hat.id, scarf.id]
     redis.go_on()
     as_another_process()
-    run_job(cart_store.tell_cache)
+    run_job(cart_store.update_cache)
     assert shown() == [hat.id, scarf.id]
 
 
@@ -322,7 +329,7 @@ def test_a_change_made_on_a_stale_copy_wins_when_the_cache_is_back(
     remove(hat)
     assert shown() == [coat.id], "the database has neither of the changes before"
     redis.go_on()
-    run_job(cart_store.tell_cache)
+    run_job(cart_store.update_cache)
     assert shown() == [coat.id]
 
 
@@ -335,14 +342,14 @@ def test_a_broken_cart_is_served_from_the_database_and_stops_no_other(published:
     broken = {"mapping": {coat.id: "no entry", id_of("prd", "x"): "1|1|1|x|y"}}
     redis.client().hset(f"cart:{ME}", **broken)  # type: ignore[arg-type]
     with db.unit_of_work():
-        cart.put_item(other, coat.id)
+        carts.add_item(other, coat.id)
     redis.client().zadd("carts:unsaved", {ME: 1})
     with clock.freeze(clock.now() + timedelta(seconds=11)):
-        run_job(cart_store.send_unsaved)
-        run_job(cart_store.tell_cache)
+        run_job(cart_store.resend_unsaved_carts)
+        run_job(cart_store.update_cache)
     message = {"carts": [{"customer_id": ME}, _message_of(other, coat)]}
     with db.unit_of_work():
-        cart_store.persist(message)
+        cart_store.save_carts(message)
     with db.unit_of_work(reads_only=True):
         assert [entry.product_id for entry in cart_rows.load_cart(other).present_entries] == [coat.id]
     assert shown() == [coat.id]
@@ -359,10 +366,10 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     url = topology.queue_url(topology.queue_name("shopping", "cart"))
     aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
-        run_job(cart_store.send_unsaved)
+        run_job(cart_store.resend_unsaved_carts)
         assert saved() == [], "it is not late yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.send_unsaved)
+            run_job(cart_store.resend_unsaved_carts)
         eventually(saved, [coat.id])
 
 
@@ -374,7 +381,7 @@ def test_database_stopped(published: Maker, redis: CacheServer) -> None:
         remove(coat)
         assert shown() == [hat.id]
         with pytest.raises(OperationalError), db.unit_of_work():
-            cart_store.persist({"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []})
+            cart_store.save_carts({"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []})
     with worker_running():
         eventually(saved, [hat.id])
 
@@ -415,13 +422,13 @@ def test_random_changes_through_random_single_failures(
                 put_in |= {product.id} - expected
                 expected.add(product.id)
         with db.unit_of_work():
-            cart.remove_ordered(ME, order_id, [ordered.id], placed_at)
+            carts.remove_ordered(ME, order_id, [ordered.id], placed_at)
         expected.difference_update({ordered.id} - put_in)
 
     for number in range(6):
         ordered, order_id = chance.choice(products), id_of("bor", str(number))
         with db.unit_of_work():
-            holds.create_hold(order_id, ME, [ordered.id])
+            creation.create_hold(order_id, ME, [ordered.id])
         placed_at = clock.now()
         time.sleep(0.002)
         trouble = chance.choice(["none", "cache", "queue", "database", "flush"])
@@ -443,11 +450,11 @@ def test_random_changes_through_random_single_failures(
             redis.empty()
         work_off()
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.send_unsaved)
-            run_job(cart_store.tell_cache)
+            run_job(cart_store.resend_unsaved_carts)
+            run_job(cart_store.update_cache)
         work_off()
         with db.unit_of_work():
-            holds.release_hold(order_id)
+            settlement.release_hold(order_id)
         assert (set(saved()), set(shown())) == (expected, expected), trouble
 
 
@@ -465,11 +472,11 @@ def test_first_changes_without_the_cache_by_many_processes_at_once(published: Ma
 def test_what_is_forgotten_leaves_the_database_too(published: Maker, redis: CacheServer) -> None:
     product = published()
     redis.kill()
-    for number in range(MOST_TAKEN_OUT + 3):
+    for number in range(MAX_REMOVED + 3):
         with db.unit_of_work():
             for present in (True, False):
                 change = CartChange(f"{product.id[:-3]}{number:03}", present, 1, "EUR")
-                cart_rows.change_cart(ME, [change], now_ms=number, most_items=50)
+                cart_rows.change_cart(ME, [change], now_ms=number, max_items=50)
     with db.unit_of_work(reads_only=True):
-        assert len(cart_rows.load_cart(ME).entries) == MOST_TAKEN_OUT
+        assert len(cart_rows.load_cart(ME).entries) == MAX_REMOVED
     redis.start()

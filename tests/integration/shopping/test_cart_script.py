@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from services.shopping import cart_cache
-from services.shopping.cart_entries import (
+from services.shopping.cart import cart_cache
+from services.shopping.cart.rules import (
     EMPTY_CART,
-    MOST_TAKEN_OUT,
+    MAX_REMOVED,
     CartChange,
     CartEntry,
     CartIsFull,
     StoredCart,
-    changed,
-    merged,
+    apply_changes,
+    merge,
 )
 from tests.integration.shopping.servers import CacheServer
 from tests.support.servers import need, valkey
@@ -55,7 +55,7 @@ def random_entry(chance: random.Random) -> CartEntry:
 
 def random_change(chance: random.Random) -> CartChange:
     if chance.random() < 0.4:
-        return CartChange(chance.choice("abcdef"), False, put_in_until_ms=chance.choice([0, chance.randint(1, 40)]))
+        return CartChange(chance.choice("abcdef"), False, added_until_ms=chance.choice([0, chance.randint(1, 40)]))
     return CartChange(chance.choice("abcdef"), True, chance.choice([5, 7]), "EUR")
 
 
@@ -71,13 +71,13 @@ def test_script_and_rules_agree_over_random_steps(
         if chance.random() < 0.4:
             entries = [random_entry(chance) for _ in range(chance.randint(0, 4))]
             other = StoredCart(chance.randint(0, step), chance.randint(0, 50), {e.product_id: e for e in entries})
-            model = merged(model, other)
+            model = merge(model, other)
             assert cart_cache.take_step(CUSTOMER, other=other, other_is_saved=True).cart == model
         else:
             changes = [random_change(chance) for _ in range(chance.randint(1, 3))]
-            took = cart_cache.take_step(CUSTOMER, changes=changes, most_items=4)
+            took = cart_cache.take_step(CUSTOMER, changes=changes, max_items=4)
             try:
-                after = changed(model, changes, now_ms=moment, most_items=4)
+                after = apply_changes(model, changes, now_ms=moment, max_items=4)
             except CartIsFull:
                 assert took.outcome == "full"
                 continue
@@ -91,20 +91,20 @@ def test_script_and_rules_forget_the_same_things_taken_out(
     server: CacheServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = EMPTY_CART
-    for number in range(MOST_TAKEN_OUT + 10):
+    for number in range(MAX_REMOVED + 10):
         at(monkeypatch, number)
         for change in (CartChange(f"p{number}", True, 1, "EUR"), CartChange(f"p{number}", False)):
-            model = changed(model, [change], now_ms=number, most_items=5)
-            took = cart_cache.take_step(CUSTOMER, changes=[change], most_items=5).cart
+            model = apply_changes(model, [change], now_ms=number, max_items=5)
+            took = cart_cache.take_step(CUSTOMER, changes=[change], max_items=5).cart
     assert took == model
-    assert len(model.entries) == MOST_TAKEN_OUT
+    assert len(model.entries) == MAX_REMOVED
 
 
 def test_a_copy_counts_only_after_a_check_on_this_run_of_the_server(server: CacheServer) -> None:
     put = [CartChange("a", True, 5, "EUR")]
-    assert cart_cache.take_step(CUSTOMER, changes=put, most_items=5, only_if_checked=True).outcome == "unchecked"
+    assert cart_cache.take_step(CUSTOMER, changes=put, max_items=5, only_if_checked=True).outcome == "unchecked"
     saved = StoredCart(3, 9, {"b": CartEntry("b", 2, True, 2, 7, "EUR")})
-    step = cart_cache.take_step(CUSTOMER, changes=put, most_items=5, other=saved, other_is_saved=True)
+    step = cart_cache.take_step(CUSTOMER, changes=put, max_items=5, other=saved, other_is_saved=True)
     assert (step.outcome, step.cart.version) == ("changed", 4)
     assert cart_cache.take_step(CUSTOMER, only_if_checked=True).outcome == "unchanged"
     server.take_snapshot()
@@ -118,8 +118,8 @@ def test_a_cart_is_unsaved_until_this_very_version_was_seen_saved(server: CacheS
     def unsaved() -> list[str]:
         return cart_cache.unsaved_customer_ids(older_than_ms=10**15, limit=10)
 
-    first = cart_cache.take_step(CUSTOMER, changes=[CartChange("a", True, 5, "EUR")], most_items=5).cart
-    second = cart_cache.take_step(CUSTOMER, changes=[CartChange("b", True, 5, "EUR")], most_items=5).cart
+    first = cart_cache.take_step(CUSTOMER, changes=[CartChange("a", True, 5, "EUR")], max_items=5).cart
+    second = cart_cache.take_step(CUSTOMER, changes=[CartChange("b", True, 5, "EUR")], max_items=5).cart
     assert unsaved() == [CUSTOMER]
     cart_cache.take_step(CUSTOMER, other=first, other_is_saved=True)
     assert unsaved() == [CUSTOMER]

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from libs.chassis import clock, consistency, service_client, settings, system_settings
-from services.shopping import hold_store
-from services.shopping.consistency import registry
-from services.shopping.products import Product
+from services.shopping.events import registry
+from services.shopping.holds import hold_store
+from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, outbox
 from tests.integration.shopping.test_holds import hold, payment_authorized, state
@@ -82,7 +82,7 @@ def test_billing_can_read_what_became_of_a_hold(published: Maker) -> None:
     for order_id in (sold, active, deleted):
         hold(order_id, published())
     payment_authorized(sold)
-    hold_store._holds().delete_one({"_id": deleted})
+    hold_store.holds_collection().delete_one({"_id": deleted})
     before = outbox(SOLD)
     items = consistency.describe_states(registry, [sold, active, deleted])["items"]
     assert [item["knowledge"] for item in items] == ["known", "known", "unknown"]

@@ -8,8 +8,10 @@ import pytest
 
 from libs.chassis import db, system_settings
 from libs.chassis.money import Money
-from services.shopping import cart, holds, product_store
-from services.shopping.products import Product, ProductUnavailable
+from services.shopping.cart import carts
+from services.shopping.holds import creation
+from services.shopping.products import product_store
+from services.shopping.products.rules import Product, ProductUnavailable
 from tests.integration.shopping.conftest import id_of
 
 pytestmark = pytest.mark.usefixtures("provisioned")
@@ -27,9 +29,9 @@ def test_the_currencies_of_all_prices_are_known(
     published: Callable[..., Product], draft: Callable[..., Product]
 ) -> None:
     draft()
-    assert product_store.price_currencies() == []
+    assert product_store.list_price_currencies() == []
     published(4900)
-    assert product_store.price_currencies() == ["EUR"]
+    assert product_store.list_price_currencies() == ["EUR"]
 
 
 def test_a_price_in_another_currency_can_neither_be_counted_nor_ordered(
@@ -37,13 +39,13 @@ def test_a_price_in_another_currency_can_neither_be_counted_nor_ordered(
 ) -> None:
     product = published(4900)
     with db.unit_of_work():
-        cart.put_item(ME, product.id)
+        carts.add_item(ME, product.id)
     use_currency("USD")
     with db.unit_of_work(reads_only=True):
-        read = cart.get_cart(ME)
-        quote = holds.quote([product.id])
+        read = carts.get_cart(ME)
+        quote = creation.quote([product.id])
     assert [(item.available, item.price) for item in read.items] == [(False, Money(4900, "EUR"))]
     assert read.total == Money(0, "USD")
-    assert (quote.items, quote.gone) == ([], [product.id])
+    assert (quote.items, quote.unavailable_product_ids) == ([], [product.id])
     with pytest.raises(ProductUnavailable), db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), ME, [product.id])
+        creation.create_hold(id_of("bor", "1"), ME, [product.id])

@@ -9,9 +9,12 @@ import httpx
 import pytest
 from PIL import Image
 
-from services.shopping import catalogue, demo, inventory, photo_conversion, photo_sizes, product_store
-from services.shopping.catalogue import ProductFilter
-from services.shopping.schemas import ProductSchema
+from services.shopping import demo
+from services.shopping.catalogue import browsing
+from services.shopping.catalogue.browsing import ProductFilter
+from services.shopping.photos import rebuild, renditions
+from services.shopping.products import product_store
+from services.shopping.products.schemas import ProductSchema
 
 pytestmark = pytest.mark.usefixtures("shopping")
 
@@ -41,21 +44,21 @@ def test_the_demo_fills_the_shop_once() -> None:
 
 def test_a_demo_product_has_its_page_and_its_picture(small_demo: None) -> None:
     demo.load()
-    [newest] = catalogue.browse(ProductFilter(), "newest", 1, None)["items"]
-    shown = ProductSchema().dump(catalogue.get_product(newest.id))
+    [newest] = browsing.browse(ProductFilter(), "newest", 1, None)["items"]
+    shown = ProductSchema().dump(browsing.get_product(newest.id))
     picture = httpx.get(shown["photos"][0]["url"])
     assert picture.headers["content-type"] == "image/jpeg"
     assert Image.open(io.BytesIO(picture.content)).size == (600, 800)
-    assert inventory.get_product(newest.id).photos[0].width == 600
+    assert product_store.get_product(newest.id).photos[0].width == 600
 
 
 def test_the_worker_makes_the_pictures_of_the_first_pages_in_all_sizes(small_demo: None) -> None:
     demo.load()
-    while photo_conversion.convert_photos():
+    while rebuild.rebuild_photos():
         pass
-    shown = catalogue.browse(ProductFilter(), "newest", demo.WITH_PHOTO_SIZES + 1, None)["items"]
+    shown = browsing.browse(ProductFilter(), "newest", demo.WITH_PHOTO_SIZES + 1, None)["items"]
     *first, next_one = [[size.name for size in product.photos[0].sizes] for product in shown]
-    assert first == [list(photo_sizes.WIDTHS)] * demo.WITH_PHOTO_SIZES
+    assert first == [list(renditions.WIDTHS)] * demo.WITH_PHOTO_SIZES
     assert next_one == ["large"]
 
 

@@ -13,11 +13,21 @@ import pytest
 from libs.chassis import clock, db
 from libs.chassis.inbox import dispatch
 from libs.chassis.money import Money
-from services.shopping import hold_store, holds, inventory, product_store
 from services.shopping.events import registry
-from services.shopping.hold_store import Hold, HoldState, ReleaseReason
-from services.shopping.holds import HoldEnded, HoldMismatch, HoldNotFound, HoldSold
-from services.shopping.products import Product, ProductState, ProductUnavailable
+from services.shopping.holds import creation, hold_store, settlement
+from services.shopping.holds.jobs import settle_holds
+from services.shopping.holds.rules import (
+    HeldItem,
+    Hold,
+    HoldEnded,
+    HoldMismatch,
+    HoldNotFound,
+    HoldSold,
+    HoldState,
+    ReleaseReason,
+)
+from services.shopping.products import product_store
+from services.shopping.products.rules import Product, ProductState, ProductUnavailable
 from tests.integration.shopping.conftest import dying_before_commit, id_of, outbox
 
 Maker = Callable[..., Product]
@@ -33,17 +43,17 @@ def after_expiry() -> Iterator[None]:
 
 def hold(order_id: str, *products: Product, buyer_id: str = id_of("usr", "a")) -> Hold:
     with db.unit_of_work():
-        return holds.create_hold(order_id, buyer_id, [product.id for product in products])
+        return creation.create_hold(order_id, buyer_id, [product.id for product in products])
 
 
 def release(order_id: str) -> None:
     with db.unit_of_work():
-        holds.release_hold(order_id)
+        settlement.release_hold(order_id)
 
 
 def sweep() -> None:
     with db.unit_of_work():
-        holds.sweep()
+        settle_holds()
 
 
 def payment_authorized(order_id: str, event_id: str = "evt_1") -> None:
@@ -58,7 +68,7 @@ def payment_authorized(order_id: str, event_id: str = "evt_1") -> None:
 
 
 def state(product: Product) -> str:
-    return str(inventory.get_product(product.id).state)
+    return str(product_store.get_product(product.id).state)
 
 
 def told(order_id: str, products: list[Product], **more: str) -> dict[str, object]:
@@ -74,7 +84,7 @@ def test_a_hold_keeps_all_products_for_the_order_until_its_time(published: Maker
     assert [item.product_id for item in held.items] == [coat.id, hat.id]
     assert timedelta(minutes=14) < held.until - clock.now() <= timedelta(minutes=15)
     assert (state(coat), state(hat)) == ("held", "held")
-    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "a"))
+    assert product_store.get_product(coat.id).belongs_to(id_of("usr", "a"))
 
 
 def test_the_same_order_again_gets_the_same_hold(published: Maker) -> None:
@@ -99,7 +109,7 @@ def test_what_an_own_open_order_holds_is_told_so(published: Maker) -> None:
     for wanted in ([theirs], [mine, theirs]):
         with pytest.raises(ProductUnavailable) as raised:
             hold(id_of("bor", "4"), *wanted)
-        assert "Somebody else" in raised.value.detail
+        assert "Another buyer" in raised.value.detail
 
 
 def test_it_is_all_or_nothing_and_says_what_is_gone(published: Maker, draft: Maker) -> None:
@@ -117,7 +127,7 @@ def test_losing_between_the_look_and_the_claim_gives_everything_back(
 ) -> None:
     products = sorted([published(), published()], key=lambda product: product.id)
     looked = product_store.find_products
-    rival = hold_store.Hold(
+    rival = Hold(
         id_of("bor", "rival"),
         id_of("usr", "b"),
         HoldState.ACTIVE,
@@ -125,19 +135,19 @@ def test_losing_between_the_look_and_the_claim_gives_everything_back(
         [_item(products[1])],
     )
     hold_store.insert_hold(rival)
-    holds._claim_all(rival)
+    creation._claim_products(rival)
     monkeypatch.setattr(product_store, "find_products", _first_then(products, looked))
     with pytest.raises(ProductUnavailable) as raised:
         hold(id_of("bor", "1"), *products)
     assert raised.value.extensions["unavailable_product_ids"] == [products[1].id]
     assert (state(products[0]), state(products[1])) == ("published", "held")
-    assert inventory.get_product(products[1].id).belongs_to(id_of("usr", "b"))
+    assert product_store.get_product(products[1].id).belongs_to(id_of("usr", "b"))
     assert outbox(RELEASED) == [], "nobody was ever told of the hold that was refused"
 
 
-def _item(product: Product) -> hold_store.HeldItem:
+def _item(product: Product) -> HeldItem:
     assert product.price is not None
-    return hold_store.HeldItem(product.id, product.title, product.price)
+    return HeldItem(product.id, product.title, product.price)
 
 
 def _first_then(products: list[Product], look: Callable[..., object]) -> Callable[..., object]:
@@ -174,9 +184,9 @@ def test_of_fifty_buyers_exactly_one_gets_each_product(published: Maker) -> None
         winners = [product_id for got in pool.map(try_all, range(50)) for product_id in got]
     assert sorted(winners) == sorted(product.id for product in products)
     for product in products:
-        mark = inventory.get_product(product.id).hold
+        mark = product_store.get_product(product.id).hold
         assert mark is not None
-        assert holds.get_hold(mark.order_id).buyer_id == mark.buyer_id
+        assert settlement.get_hold(mark.order_id).buyer_id == mark.buyer_id
 
 
 def test_of_fifty_orders_of_all_products_exactly_one_gets_them(published: Maker) -> None:
@@ -191,7 +201,7 @@ def test_of_fifty_orders_of_all_products_exactly_one_gets_them(published: Maker)
 
     with ThreadPoolExecutor(50) as pool:
         assert sum(pool.map(try_all, range(50))) == 1
-    orders = {inventory.get_product(product.id).hold.order_id for product in products}  # type: ignore[union-attr]
+    orders = {product_store.get_product(product.id).hold.order_id for product in products}  # type: ignore[union-attr]
     assert len(orders) == 1
     assert [state(product) for product in products] == ["held"] * 5
 
@@ -250,10 +260,10 @@ def test_the_next_buyer_need_not_wait_for_the_sweeper(published: Maker, after_ex
         hold(id_of("bor", "1"), coat)
     held = hold(id_of("bor", "2"), coat, buyer_id=id_of("usr", "b"))
     assert held.buyer_id == id_of("usr", "b")
-    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "b"))
+    assert product_store.get_product(coat.id).belongs_to(id_of("usr", "b"))
     assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="lapsed")]
     payment_authorized(id_of("bor", "1"))
-    assert inventory.get_product(coat.id).belongs_to(id_of("usr", "b"))
+    assert product_store.get_product(coat.id).belongs_to(id_of("usr", "b"))
     assert state(coat) == "held"
 
 
@@ -285,7 +295,7 @@ def test_a_payment_and_the_lapse_at_once_decide_one_of_the_two(published: Maker)
         for task in tasks:
             task.result()
     for number, product in enumerate(products):
-        decided = holds.get_hold(id_of("bor", f"{number}")).state
+        decided = settlement.get_hold(id_of("bor", f"{number}")).state
         assert state(product) == {"sold": "sold", "released": "published"}[decided]
 
 
@@ -306,9 +316,9 @@ def test_a_crash_after_the_decision_is_finished_by_the_sweeper(published: Maker,
     hold(id_of("bor", "1"), coat)
     with dying_before_commit():
         if decision == "sold":
-            holds.decide_after_payment(id_of("bor", "1"), id_of("usr", "a"))
+            settlement.settle_authorized_payment(id_of("bor", "1"), id_of("usr", "a"))
         else:
-            holds.release_hold(id_of("bor", "1"))
+            settlement.release_hold(id_of("bor", "1"))
     assert outbox(SOLD) + outbox(RELEASED) == []
     with later():
         sweep()
@@ -368,7 +378,7 @@ def test_a_claim_that_came_after_the_release_is_given_back(published: Maker) -> 
     assert hat.price is not None
     product_store.claim_product(coat.id, coat.price, holds_mark)
     with pytest.raises(HoldEnded), db.unit_of_work():
-        holds._claim_all(made)
+        creation._claim_products(made)
     assert state(coat) == "published"
     product_store.claim_product(coat.id, coat.price, holds_mark)
     product_store.claim_product(hat.id, hat.price, {**holds_mark, "order_id": id_of("bor", "none")})
@@ -381,17 +391,17 @@ def test_a_claim_that_came_after_the_sale_is_sold(published: Maker) -> None:
     coat = published()
     made = hold(id_of("bor", "1"), coat)
     hold_store.decide_sold(id_of("bor", "1"))
-    hold_store.mark_announced(id_of("bor", "1"))
+    hold_store.mark_published(id_of("bor", "1"))
     with clock.freeze(made.until + timedelta(minutes=1)):
         sweep()
     assert state(coat) == "sold"
-    assert inventory.get_product(coat.id).state is ProductState.SOLD
+    assert product_store.get_product(coat.id).state is ProductState.SOLD
 
 
 def test_a_refused_hold_answers_a_payment_with_released(published: Maker) -> None:
     coat = published()
     hold(id_of("bor", "1"), coat)
-    hold_store.decide_released(id_of("bor", "1"), ReleaseReason.REFUSED)
+    hold_store.decide_released(id_of("bor", "1"), ReleaseReason.REJECTED)
     payment_authorized(id_of("bor", "1"))
     assert outbox(RELEASED) == [told(id_of("bor", "1"), [coat], reason="lapsed")]
     assert state(coat) == "published"

@@ -10,12 +10,17 @@ import pytest
 from libs.chassis import clock, db, security
 from libs.chassis.money import Money
 from libs.chassis.problems import Unprocessable
-from services.shopping import announcements, catalogue, holds, inventory, product_store
-from services.shopping.catalogue import ProductFilter
-from services.shopping.products import (
-    IllegalTransition,
+from libs.chassis.state_machine import IllegalTransition
+from services.shopping.catalogue import browsing
+from services.shopping.catalogue.browsing import ProductFilter
+from services.shopping.holds import creation
+from services.shopping.inventory import staff_actions
+from services.shopping.inventory.jobs import publish_due_products
+from services.shopping.products import product_store
+from services.shopping.products.jobs import publish_left_over_entries
+from services.shopping.products.rules import (
     Product,
-    ProductChangedMeanwhile,
+    ProductChangedConcurrently,
     ProductNotFound,
     ProductState,
 )
@@ -33,33 +38,33 @@ def as_manager() -> Iterator[None]:
 
 def price(product: Product, amount: int) -> Product:
     with db.unit_of_work():
-        return inventory.set_price(product, Money(amount, "EUR"))
+        return staff_actions.set_price(product, Money(amount, "EUR"))
 
 
 def publish(product: Product, **more: object) -> Product:
     with db.unit_of_work():
-        return inventory.publish(product, **more)  # type: ignore[arg-type]
+        return staff_actions.publish(product, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.story("mf-op-01")
 def test_a_draft_has_no_price_and_nobody_sees_it(draft: Maker) -> None:
     product = draft()
     assert (product.state, product.price, product.version) == (ProductState.DRAFT, None, 1)
-    assert inventory.get_product(product.id).attributes == {"material": "wool"}
+    assert product_store.get_product(product.id).attributes == {"material": "wool"}
     with pytest.raises(ProductNotFound):
-        catalogue.get_product(product.id)
+        browsing.get_product(product.id)
     with pytest.raises(IllegalTransition):
         publish(product)
-    assert inventory.get_product(product.id).version == 1
+    assert product_store.get_product(product.id).version == 1
 
 
 def test_the_same_draft_made_twice_is_one_product(draft: Maker) -> None:
     with db.unit_of_work():
-        first = inventory.create_draft(id_of("prd", "same"), {"title": "A", **_facts()})
+        first = staff_actions.create_draft(id_of("prd", "same"), {"title": "A", **_facts()})
     with db.unit_of_work():
-        second = inventory.create_draft(id_of("prd", "same"), {"title": "A", **_facts()})
+        second = staff_actions.create_draft(id_of("prd", "same"), {"title": "A", **_facts()})
     assert first.id == second.id
-    assert len(inventory.list_inventory(None, 10, None)["items"]) == 1
+    assert len(staff_actions.list_inventory(None, 10, None)["items"]) == 1
 
 
 def _facts() -> dict[str, str]:
@@ -70,13 +75,13 @@ def _facts() -> dict[str, str]:
 def test_an_edit_is_searchable_at_once_and_the_second_editor_is_told(published: Maker) -> None:
     product = published()
     with db.unit_of_work():
-        edited = inventory.edit(product, {"title": "Velvet cape", "sizes": [{"system": "UK", "value": "12"}]})
+        edited = staff_actions.edit(product, {"title": "Velvet cape", "sizes": [{"system": "UK", "value": "12"}]})
     assert edited.version == product.version + 1
-    found = catalogue.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
+    found = browsing.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
     assert [item.id for item in found["items"]] == [product.id]
-    with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
-        inventory.edit(product, {"title": "Too late"})
-    assert inventory.get_product(product.id).title == "Velvet cape"
+    with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
+        staff_actions.edit(product, {"title": "Too late"})
+    assert product_store.get_product(product.id).title == "Velvet cape"
 
 
 @pytest.mark.story("d-po-07")
@@ -95,7 +100,7 @@ def test_every_price_change_is_announced_with_old_and_new_value(draft: Maker) ->
 
 def test_a_price_in_another_currency_is_refused(draft: Maker) -> None:
     with pytest.raises(Unprocessable) as raised, db.unit_of_work():
-        inventory.set_price(draft(), Money(100, "USD"))
+        staff_actions.set_price(draft(), Money(100, "USD"))
     assert raised.value.errors == [{"pointer": "/price/currency", "detail": "must be EUR"}]
 
 
@@ -103,15 +108,15 @@ def test_a_price_in_another_currency_is_refused(draft: Maker) -> None:
 @pytest.mark.story("mf-op-04")
 def test_publishing_and_withdrawing_shows_and_hides_and_tells(draft: Maker) -> None:
     product = publish(price(draft(), 4900))
-    assert catalogue.get_product(product.id).published_at is not None
+    assert browsing.get_product(product.id).published_at is not None
     with db.unit_of_work():
-        withdrawn = inventory.withdraw(product)
+        withdrawn = staff_actions.withdraw(product)
     with pytest.raises(ProductNotFound):
-        catalogue.get_product(product.id)
+        browsing.get_product(product.id)
     publish(withdrawn)
     assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id] * 2
     assert outbox("shopping.product.withdrawn.v1") == [{"product_id": product.id}]
-    assert inventory.get_product(product.id).announcements == []
+    assert product_store.get_product(product.id).outbox == []
 
 
 @pytest.mark.story("d-po-08")
@@ -120,18 +125,18 @@ def test_a_product_is_published_at_its_time_and_not_before(draft: Maker) -> None
     product = publish(price(draft(), 4900), publish_at=soon)
     assert (product.state, product.publish_at) == (ProductState.PRICED, _milliseconds(soon))
     _publish_due()
-    assert inventory.get_product(product.id).state is ProductState.PRICED
+    assert product_store.get_product(product.id).state is ProductState.PRICED
     with clock.freeze(soon + timedelta(seconds=1)):
         _publish_due()
         _publish_due()
-    published = inventory.get_product(product.id)
+    published = product_store.get_product(product.id)
     assert (published.state, published.publish_at) == (ProductState.PUBLISHED, None)
     assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id]
 
 
 def _publish_due() -> None:
     with db.unit_of_work():
-        inventory.publish_due()
+        publish_due_products()
 
 
 def _milliseconds(moment: object) -> object:
@@ -146,9 +151,9 @@ def test_a_time_in_the_past_publishes_now(draft: Maker) -> None:
 def test_what_a_crash_left_unannounced_is_announced_later_by_the_same_actor(draft: Maker) -> None:
     priced = price(draft(), 4900)
     with dying_before_commit():
-        inventory.publish(priced)
+        staff_actions.publish(priced)
     assert outbox("shopping.product.published.v1") == []
-    assert inventory.get_product(priced.id).state is ProductState.PUBLISHED
+    assert product_store.get_product(priced.id).state is ProductState.PUBLISHED
     _announce_left_over()
     assert outbox("shopping.product.published.v1") == [], "the request itself may still be at work"
     with clock.freeze(clock.now() + timedelta(seconds=30)), security.use_principal(None):
@@ -161,50 +166,50 @@ def test_what_a_crash_left_unannounced_is_announced_later_by_the_same_actor(draf
 
 def _announce_left_over() -> None:
     with db.unit_of_work():
-        announcements.announce_left_over()
+        publish_left_over_entries()
 
 
 def test_the_inventory_is_listed_by_state_and_page(draft: Maker, published: Maker) -> None:
     drafts = [draft().id for _ in range(3)]
     published()
-    first = inventory.list_inventory("draft", 2, None)
-    second = inventory.list_inventory("draft", 2, first["next_cursor"])
+    first = staff_actions.list_inventory("draft", 2, None)
+    second = staff_actions.list_inventory("draft", 2, first["next_cursor"])
     listed = [product.id for product in first["items"] + second["items"]]
     assert sorted(listed) == sorted(drafts)
     assert second["next_cursor"] is None
-    assert len(inventory.list_inventory(None, 100, None)["items"]) == 4
+    assert len(staff_actions.list_inventory(None, 100, None)["items"]) == 4
 
 
 def test_an_unknown_product_is_not_found() -> None:
     with pytest.raises(ProductNotFound):
-        inventory.get_product(id_of("prd", "unknown"))
+        product_store.get_product(id_of("prd", "unknown"))
     assert product_store.find_products([id_of("prd", "unknown")]) == {}
 
 
 def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None:
     seen = published()
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        inventory.withdraw(seen)
+        staff_actions.withdraw(seen)
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        inventory.withdraw(inventory.get_product(seen.id))
+        staff_actions.withdraw(product_store.get_product(seen.id))
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        inventory.set_price(inventory.get_product(seen.id), Money(1, "EUR"))
-    assert inventory.get_product(seen.id).state is ProductState.HELD
+        staff_actions.set_price(product_store.get_product(seen.id), Money(1, "EUR"))
+    assert product_store.get_product(seen.id).state is ProductState.HELD
 
 
 @pytest.mark.story("d-po-08")
 def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None:
     product = publish(price(draft(), 4900), publish_at=clock.now() + timedelta(hours=1))
     with security.use_principal(MANAGER), db.unit_of_work():
-        cancelled = inventory.withdraw(product)
+        cancelled = staff_actions.withdraw(product)
     assert (cancelled.state, cancelled.publish_at) == (ProductState.PRICED, None)
     entry = outbox("shopping.audit.recorded.v1")[-1]
     assert (entry["action"], entry["after"]) == ("withdraw_product", {"publish_at": None})
     assert entry["before"]["publish_at"] is not None
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        inventory.withdraw(cancelled)
+        staff_actions.withdraw(cancelled)
 
 
 @pytest.mark.story("mf-op-05")
@@ -212,8 +217,8 @@ def test_a_withdrawn_product_is_resumed_at_its_price_and_nothing_else_is(publish
     product = published(4900)
     with security.use_principal(MANAGER), db.unit_of_work():
         with pytest.raises(IllegalTransition):
-            inventory.resume(product)
-        resumed = inventory.resume(inventory.withdraw(product))
+            staff_actions.resume(product)
+        resumed = staff_actions.resume(staff_actions.withdraw(product))
     assert (resumed.state, resumed.price) == (ProductState.PUBLISHED, Money(4900, "EUR"))
     entry = outbox("shopping.audit.recorded.v1")[-1]
     assert (entry["action"], entry["before"], entry["after"]) == (

@@ -9,20 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from libs.chassis import clock, db, security
-from libs.chassis.object_store import Bucket, PhotoStoreUnavailable, s3_client
+from libs.chassis import aws, clock, db, security
+from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
 from libs.chassis.uploads import TooManyPhotos
-from services.shopping import (
-    inventory,
-    photo_conversion,
-    photo_files,
-    photo_sizes,
-    photo_store,
-    photos,
-    product_photos,
-    product_store,
-)
-from services.shopping.products import Photo, Product, ProductChangedMeanwhile
+from services.shopping.photos import photo_changes, photo_files, photo_store, rebuild, renditions
+from services.shopping.products import product_store
+from services.shopping.products.rules import Photo, Product, ProductChangedConcurrently
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of
 from tests.integration.shopping.test_photos import (
@@ -41,18 +33,18 @@ pytestmark = pytest.mark.story("d-po-06")
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_store.photo_bucket().create_if_missing()
+    photo_files.photo_bucket().create_if_missing()
     with security.use_principal(MANAGER):
         yield
 
 
 def public_files(product: Product) -> set[str]:
-    where = {"Bucket": photo_store.photo_bucket().name, "Prefix": f"products/{product.id}/"}
-    return {found["Key"] for found in s3_client().list_objects_v2(**where).get("Contents", [])}  # type: ignore[arg-type]
+    where = {"Bucket": photo_files.photo_bucket().name, "Prefix": f"products/{product.id}/"}
+    return {found["Key"] for found in aws.s3().list_objects_v2(**where).get("Contents", [])}  # type: ignore[arg-type]
 
 
 def shown_files(product: Product) -> set[str]:
-    shown = inventory.get_product(product.id).photos
+    shown = product_store.get_product(product.id).photos
     return {size.key for photo in shown for size in photo.sizes}
 
 
@@ -62,7 +54,7 @@ def stored(product: Product) -> dict[str, Any]:
 
 def delete_due_later() -> None:
     with clock.freeze(clock.now() + timedelta(minutes=11)):
-        photo_files.delete_due()
+        photo_files.delete_due_files()
 
 
 def refuse(*_arguments: Any) -> None:
@@ -76,9 +68,9 @@ def test_an_original_stays_not_public_when_its_deletion_failed(
     key = stored_by_an_older_release(product, picture(), "a")
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "delete", refuse)
-        photo_conversion.convert_photos()
+        rebuild.rebuild_photos()
     assert public_files(product) == {key, *shown_files(product)}
-    photo_files.delete_due()
+    photo_files.delete_due_files()
     assert public_files(product) == shown_files(product) != set()
     assert stored(product)["files_to_delete"] == stored(product)["unconfirmed_files"] == []
 
@@ -86,21 +78,21 @@ def test_an_original_stays_not_public_when_its_deletion_failed(
 def test_sizes_of_an_older_release_are_deleted_when_no_page_names_them(draft: Maker) -> None:
     product = draft()
     old = f"products/{product.id}/a-card.png"
-    photo_store.photo_bucket().write(old, picture(), "image/png")
+    photo_files.photo_bucket().write(old, picture(), "image/png")
     stored_by_an_older_release(
         product, picture(), "a", sizes=[{"name": "card", "key": old, "width": 60, "height": 80}]
     )
-    photo_conversion.convert_photos()
+    rebuild.rebuild_photos()
     assert public_files(product) == {old, *shown_files(product)}
     with clock.freeze(clock.now() + timedelta(minutes=61)):
-        photo_files.delete_due()
+        photo_files.delete_due_files()
     assert public_files(product) == shown_files(product)
 
 
 def test_a_photo_that_fails_is_converted_later_and_stops_no_other(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    product, make = draft(), photo_sizes.shown_photo
+    product, make = draft(), renditions.write_renditions
     for name in ("a", "b"):
         stored_by_an_older_release(product, picture(), name)
 
@@ -110,16 +102,16 @@ def test_a_photo_that_fails_is_converted_later_and_stops_no_other(
         return make(product_id, photo_id, *more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo_sizes, "shown_photo", fail)
-        [report] = photo_conversion.convert_photos()
+        patch.setattr(renditions, "write_renditions", fail)
+        [report] = rebuild.rebuild_photos()
     assert (report["failed"], report["photos"]) == ("MemoryError", [id_of("pho", "a"), id_of("pho", "b")])
     assert public_files(product) == shown_files(product), "no original is public, whether it can be decoded or not"
     assert len(shown_files(product)) == 3
-    assert photo_conversion.convert_photos() == [], "not before its time"
-    assert [one["product"] for one in photo_conversion.convert_photos(dry_run=True)] == [product.id]
+    assert rebuild.rebuild_photos() == [], "not before its time"
+    assert [one["product"] for one in rebuild.rebuild_photos(dry_run=True)] == [product.id]
     with clock.freeze(clock.now() + timedelta(minutes=3)):
-        photo_conversion.convert_photos()
-        photo_files.delete_due()
+        rebuild.rebuild_photos()
+        photo_files.delete_due_files()
     assert public_files(product) == shown_files(product)
     assert len(shown_files(product)) == 6
     assert "photos_attempts" not in stored(product)
@@ -136,10 +128,10 @@ def test_a_product_for_which_the_worker_is_killed_does_not_come_first_again(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo_sizes, "shown_photo", be_killed)
+        patch.setattr(renditions, "write_renditions", be_killed)
         with pytest.raises(SystemExit):
-            photo_conversion.convert_photos(1)
-    [report] = photo_conversion.convert_photos(1)
+            rebuild.rebuild_photos(1)
+    [report] = rebuild.rebuild_photos(1)
     killed = next(product for product in products if product.id != report["product"])
     assert stored(killed)["photos_attempts"] == 1
 
@@ -147,10 +139,10 @@ def test_a_product_for_which_the_worker_is_killed_does_not_come_first_again(
 def test_a_photo_too_large_to_decode_keeps_the_sizes_that_it_has(draft: Maker) -> None:
     product = draft()
     old = f"products/{product.id}/a-card.png"
-    photo_store.photo_bucket().write(old, picture(), "image/png")
+    photo_files.photo_bucket().write(old, picture(), "image/png")
     sizes = [{"name": "card", "key": old, "width": 60, "height": 80}]
     key = stored_by_an_older_release(product, picture()[:-30], "a", sizes=sizes)
-    photo_conversion.convert_photos()
+    rebuild.rebuild_photos()
     assert shown_files(product) == {old} == public_files(product)
     assert key not in public_files(product)
 
@@ -165,49 +157,49 @@ def test_files_of_a_removed_photo_are_deleted_in_the_end(
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "delete", refuse)
         with dying_before_commit() if fault == "the process dies" else db.unit_of_work():
-            photos.remove_photo(product.id, photo.id)
+            photo_changes.remove_photo(product.id, photo.id)
     assert len(public_files(product)) == 3
-    photo_files.delete_due()
+    photo_files.delete_due_files()
     assert public_files(product) == set()
-    assert photo_store.photo_bucket().get_size(photo.key) is None
+    assert photo_files.photo_bucket().get_size(photo.key) is None
 
 
 def test_the_losing_one_of_two_completions_leaves_no_files(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    product, make = draft(), photo_sizes.shown_photo
+    product, make = draft(), renditions.write_renditions
     ticket = ask(product, len(picture()))
     send(ticket, picture())
 
     def be_late(*arguments: Any) -> Photo:
         photo = make(*arguments)
-        monkeypatch.setattr(photo_sizes, "shown_photo", make)
+        monkeypatch.setattr(renditions, "write_renditions", make)
         complete(product, ticket)
         return photo
 
-    monkeypatch.setattr(photo_sizes, "shown_photo", be_late)
+    monkeypatch.setattr(renditions, "write_renditions", be_late)
     complete(product, ticket)
     assert len(public_files(product)) == 6
     delete_due_later()
     assert public_files(product) == shown_files(product)
-    [photo] = inventory.get_product(product.id).photos
-    assert photo_store.photo_bucket().get_size(photo.key) is not None
+    [photo] = product_store.get_product(product.id).photos
+    assert photo_files.photo_bucket().get_size(photo.key) is not None
 
 
 def test_a_completion_that_finds_the_product_full_leaves_no_files(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photos, "MOST_PHOTOS", 1)
-    product, make = draft(), photo_sizes.shown_photo
+    monkeypatch.setattr(photo_changes, "MAX_PHOTOS", 1)
+    product, make = draft(), renditions.write_renditions
     tickets = [ask(product, len(picture()), name=name) for name in ("1", "2")]
     for ticket in tickets:
         send(ticket, picture())
 
     def be_late(*arguments: Any) -> Photo:
         photo = make(*arguments)
-        monkeypatch.setattr(photo_sizes, "shown_photo", make)
+        monkeypatch.setattr(renditions, "write_renditions", make)
         complete(product, tickets[1])
         return photo
 
-    monkeypatch.setattr(photo_sizes, "shown_photo", be_late)
+    monkeypatch.setattr(renditions, "write_renditions", be_late)
     with pytest.raises(TooManyPhotos):
         complete(product, tickets[0])
     delete_due_later()
@@ -226,7 +218,7 @@ def test_a_completion_whose_process_dies_leaves_no_files_and_can_be_repeated(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(product_photos, "add_photo", die)
+        patch.setattr(photo_store, "add_photo", die)
         with pytest.raises(SystemExit):
             complete(product, ticket)
     complete(product, ticket)
@@ -239,7 +231,7 @@ def test_a_file_that_cannot_be_deleted_blocks_no_other(draft: Maker, monkeypatch
     product, delete = draft(), Bucket.delete
     past = clock.now() - timedelta(minutes=1)
     entries = ["no entry", {"at": past}, {"key": "products/refused", "at": past}, {"key": "products/x", "at": past}]
-    photo_store.photo_bucket().write("products/x", b"x", "image/png")
+    photo_files.photo_bucket().write("products/x", b"x", "image/png")
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"files_to_delete": entries}})
 
     def refuse_one(bucket: Bucket, key: str) -> None:
@@ -249,8 +241,8 @@ def test_a_file_that_cannot_be_deleted_blocks_no_other(draft: Maker, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(Bucket, "delete", refuse_one)
-        photo_files.delete_due()
-    assert photo_store.photo_bucket().get_size("products/x") is None
+        photo_files.delete_due_files()
+    assert photo_files.photo_bucket().get_size("products/x") is None
     assert [entry["at"] > clock.now() for entry in stored(product)["files_to_delete"]] == [True] * 3
     delete_due_later()
     assert "products/refused" not in str(stored(product)["files_to_delete"])
@@ -263,19 +255,19 @@ def test_another_order_of_photos_does_not_undo_their_conversion(
     product = draft()
     for name in ("a", "b"):
         stored_by_an_older_release(product, picture(), name)
-    read, change = inventory.get_product(product.id), inventory.audited_change
+    read, change = product_store.get_product(product.id), photo_changes.change
     ids = [photo.id for photo in read.photos]
 
     def convert_before(*arguments: Any, **more: Any) -> Product:
-        photo_conversion.convert_photos()
+        rebuild.rebuild_photos()
         return change(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(photos, "audited_change", convert_before)
-        with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
-            photos.reorder_photos(read, ids[::-1])
+        patch.setattr(photo_changes, "change", convert_before)
+        with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
+            photo_changes.reorder_photos(read, ids[::-1])
     assert len(shown_files(product)) == 6
     with db.unit_of_work():
-        photos.reorder_photos(read, ids[::-1])
+        photo_changes.reorder_photos(read, ids[::-1])
     assert photo_ids(product) == ids[::-1]
     assert len(shown_files(product)) == 6

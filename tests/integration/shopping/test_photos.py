@@ -14,18 +14,15 @@ from PIL import Image
 from libs.chassis import db, security, uploads
 from libs.chassis.images import NotAnImage
 from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
+from libs.chassis.state_machine import IllegalTransition
 from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, TooManyPhotos, UploadMismatch
-from services.shopping import (
-    inventory,
-    photo_conversion,
-    photo_store,
-    photos,
-    product_photos,
-    product_store,
-)
-from services.shopping.photos import MOST_PHOTOS, PhotosDiffer, UploadTicket, url_of_key
-from services.shopping.products import IllegalTransition, Photo, Product, ProductChangedMeanwhile
-from services.shopping.schemas import InventoryProductSchema, PhotoSchema
+from services.shopping.photos import photo_changes, photo_files, photo_store, rebuild, upload_store
+from services.shopping.photos.photo_changes import MAX_PHOTOS, PhotosDiffer, UploadTicket
+from services.shopping.photos.public_photos import url_of_key
+from services.shopping.photos.schemas import PhotoSchema
+from services.shopping.products import product_store
+from services.shopping.products.rules import Photo, Product, ProductChangedConcurrently
+from services.shopping.products.schemas import InventoryProductSchema
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import MANAGER, id_of, outbox
 
@@ -35,8 +32,8 @@ pytestmark = pytest.mark.story("d-po-06")
 
 @pytest.fixture(autouse=True)
 def bucket(shopping: ShoppingSettings) -> Iterator[None]:
-    photo_store.photo_bucket().create_if_missing()
-    photo_store.photo_bucket().create_if_missing()
+    photo_files.photo_bucket().create_if_missing()
+    photo_files.photo_bucket().create_if_missing()
     with security.use_principal(MANAGER):
         yield
 
@@ -49,7 +46,7 @@ def picture(kind: str = "PNG") -> bytes:
 
 def ask(product: Product, size: int, content_type: str = "image/png", name: str = "1") -> UploadTicket:
     with db.unit_of_work():
-        return photos.create_upload(product.id, id_of("pho", name), content_type, size)
+        return photo_changes.create_upload(product.id, id_of("pho", name), content_type, size)
 
 
 def send(ticket: UploadTicket, content: bytes, **fields: str) -> httpx.Response:
@@ -59,7 +56,7 @@ def send(ticket: UploadTicket, content: bytes, **fields: str) -> httpx.Response:
 
 def complete(product: Product, ticket: UploadTicket) -> Photo:
     with db.unit_of_work():
-        return photos.complete_upload(product.id, ticket.photo_id)
+        return photo_changes.complete_upload(product.id, ticket.photo_id)
 
 
 def added(product: Product, name: str, content: bytes | None = None) -> Photo:
@@ -70,7 +67,7 @@ def added(product: Product, name: str, content: bytes | None = None) -> Photo:
 
 
 def photo_ids(product: Product) -> list[str]:
-    return [photo.id for photo in inventory.get_product(product.id).photos]
+    return [photo.id for photo in product_store.get_product(product.id).photos]
 
 
 def audit_entries(action: str) -> list[dict[str, Any]]:
@@ -85,9 +82,9 @@ def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
     assert (photo.width, photo.height) == (60, 80)
     shown = PhotoSchema().dump(photo)
     assert httpx.get(shown["url"]).headers["content-type"] == "image/webp"
-    assert inventory.get_product(product.id).photos == [photo]
+    assert product_store.get_product(product.id).photos == [photo]
     assert complete(product, ticket) == photo
-    assert inventory.get_product(product.id).version == product.version + 1
+    assert product_store.get_product(product.id).version == product.version + 1
     [entry] = audit_entries("complete_photo_upload")
     assert entry["target"] == product.id
 
@@ -116,9 +113,9 @@ def test_what_was_not_uploaded_is_not_shown(draft: Maker) -> None:
     with pytest.raises(PhotoNotUploaded):
         complete(product, ask(product, 100))
     with pytest.raises(PhotoNotFound):
-        photos.complete_upload(product.id, id_of("pho", "unknown"))
+        photo_changes.complete_upload(product.id, id_of("pho", "unknown"))
     with pytest.raises(PhotoNotFound):
-        photos.complete_upload(draft().id, id_of("pho", "1"))
+        photo_changes.complete_upload(draft().id, id_of("pho", "1"))
 
 
 def test_what_is_no_picture_is_refused(draft: Maker) -> None:
@@ -127,7 +124,7 @@ def test_what_is_no_picture_is_refused(draft: Maker) -> None:
     send(ticket, content)
     with pytest.raises(NotAnImage):
         complete(product, ticket)
-    assert inventory.get_product(product.id).photos == []
+    assert product_store.get_product(product.id).photos == []
 
 
 def test_another_size_than_announced_is_refused(draft: Maker) -> None:
@@ -139,8 +136,8 @@ def test_another_size_than_announced_is_refused(draft: Maker) -> None:
 
 
 def test_the_form_limits_size_and_type() -> None:
-    upload = photo_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
-    form = uploads.create_form(photo_store.photo_bucket(), upload)
+    upload = upload_store.PhotoUpload("pho", "prd", "products/k.png", "image/png", 10, _no_time())
+    form = uploads.create_form(photo_files.photo_bucket(), upload)
     policy = _policy(form["fields"]["policy"])
     assert ["content-length-range", 1, 10] in policy["conditions"]
     assert {"Content-Type": "image/png"} in policy["conditions"]
@@ -162,7 +159,7 @@ def _policy(text: str) -> dict[str, Any]:
 def test_the_limit_of_photos_is_checked_when_an_upload_is_completed(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photos, "MOST_PHOTOS", 2)
+    monkeypatch.setattr(photo_changes, "MAX_PHOTOS", 2)
     product, content = draft(), picture()
     tickets = [ask(product, len(content), name=str(number)) for number in range(4)]
     for ticket in tickets:
@@ -175,7 +172,7 @@ def test_the_limit_of_photos_is_checked_when_an_upload_is_completed(
     assert len(audit_entries("complete_photo_upload")) == 2
     with pytest.raises(TooManyPhotos):
         ask(product, 100, name="new")
-    assert MOST_PHOTOS <= 20, "what the contract promises at most"
+    assert MAX_PHOTOS <= 20, "what the contract promises at most"
 
 
 def _outcome(product: Product, ticket: UploadTicket) -> str:
@@ -192,27 +189,27 @@ def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
     product = draft()
     kept, removed = added(product, "1"), added(product, "2")
     with db.unit_of_work():
-        photos.remove_photo(product.id, removed.id)
+        photo_changes.remove_photo(product.id, removed.id)
     assert photo_ids(product) == [kept.id]
-    bucket = photo_store.photo_bucket()
+    bucket = photo_files.photo_bucket()
     assert [bucket.get_size(key) for key in (removed.key, *(size.key for size in removed.sizes))] == [None] * 4
     assert bucket.get_size(kept.key) is not None
     [entry] = audit_entries("remove_photo")
     assert (entry["before"], entry["after"]) == ({"photo_ids": [kept.id, removed.id]}, {"photo_ids": [kept.id]})
     with pytest.raises(PhotoNotFound), db.unit_of_work():
-        photos.remove_photo(product.id, removed.id)
+        photo_changes.remove_photo(product.id, removed.id)
 
 
 @pytest.mark.story("mf-op-02")
 def test_photos_are_put_into_another_order(draft: Maker) -> None:
     product = draft()
     first, second = added(product, "1"), added(product, "2")
-    read = inventory.get_product(product.id)
+    read = product_store.get_product(product.id)
     for wrong in ([first.id], [first.id, first.id], [first.id, second.id, id_of("pho", "x")]):
         with pytest.raises(PhotosDiffer), db.unit_of_work():
-            photos.reorder_photos(read, wrong)
+            photo_changes.reorder_photos(read, wrong)
     with db.unit_of_work():
-        changed = photos.reorder_photos(read, [second.id, first.id])
+        changed = photo_changes.reorder_photos(read, [second.id, first.id])
     assert [photo.id for photo in changed.photos] == photo_ids(product) == [second.id, first.id]
     assert changed.photos == [second, first]
     [entry] = audit_entries("reorder_photos")
@@ -220,8 +217,8 @@ def test_photos_are_put_into_another_order(draft: Maker) -> None:
         {"photo_ids": [first.id, second.id]},
         {"photo_ids": [second.id, first.id]},
     )
-    with pytest.raises(ProductChangedMeanwhile), db.unit_of_work():
-        photos.reorder_photos(read, [first.id, second.id])
+    with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
+        photo_changes.reorder_photos(read, [first.id, second.id])
 
 
 def test_photos_of_a_held_product_stay(draft: Maker) -> None:
@@ -229,19 +226,19 @@ def test_photos_of_a_held_product_stay(draft: Maker) -> None:
     photo = added(product, "1")
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"state": "held"}})
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        photos.remove_photo(product.id, photo.id)
+        photo_changes.remove_photo(product.id, photo.id)
     with pytest.raises(IllegalTransition), db.unit_of_work():
-        photos.reorder_photos(inventory.get_product(product.id), [photo.id])
+        photo_changes.reorder_photos(product_store.get_product(product.id), [photo.id])
 
 
 def test_a_product_with_more_photos_than_the_contract_allows_is_shown_and_can_lose_some(draft: Maker) -> None:
     product = draft()
     photo = added(product, "1")
-    many = [{**product_photos.stored_photo(photo), "id": id_of("pho", str(number))} for number in range(21)]
+    many = [{**photo_store.photo_to_document(photo), "id": id_of("pho", str(number))} for number in range(21)]
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"photos": many}})
-    assert len(InventoryProductSchema().dump(inventory.get_product(product.id))["photos"]) == 20
+    assert len(InventoryProductSchema().dump(product_store.get_product(product.id))["photos"]) == 20
     with db.unit_of_work():
-        photos.remove_photo(product.id, many[0]["id"])
+        photo_changes.remove_photo(product.id, many[0]["id"])
     assert len(photo_ids(product)) == 20
 
 
@@ -298,7 +295,7 @@ def test_without_s3_an_upload_cannot_be_completed_and_can_be_later(
 def stored_by_an_older_release(product: Product, content: bytes, name: str, **more: Any) -> str:
     """A photo as releases before stored it: the original beside its sizes, which may be missing."""
     key = f"products/{product.id}/{name}.png"
-    photo_store.photo_bucket().write(key, content, "image/png")
+    photo_files.photo_bucket().write(key, content, "image/png")
     facts = {"key": key, "content_type": "image/png", "width": 1, "height": 1, **more}
     product_store.products_collection().update_one(
         {"_id": product.id},
@@ -314,21 +311,21 @@ def test_photos_of_older_releases_are_converted_once_and_a_broken_document_stops
     )
     old_keys = [stored_by_an_older_release(good, picture(), "a", sizes_wanted=True)]
     old_keys.append(stored_by_an_older_release(good, picture()[:-30], "b"))
-    before = inventory.get_product(good.id)
+    before = product_store.get_product(good.id)
     assert [InventoryProductSchema().dump(before)["photos"]] == [[]], "not published as it came"
-    planned = photo_conversion.convert_photos(0, dry_run=True)
+    planned = rebuild.rebuild_photos(0, dry_run=True)
     assert {report["product"] for report in planned} == {good.id, broken.id}
-    assert inventory.get_product(good.id) == before
-    done = {report["product"]: report for report in photo_conversion.convert_photos(0)}
+    assert product_store.get_product(good.id) == before
+    done = {report["product"]: report for report in rebuild.rebuild_photos(0)}
     assert done[good.id] == {
         "product": good.id,
         "photos": [id_of("pho", "a"), id_of("pho", "b")],
         "removed": [id_of("pho", "b")],
     }
     assert "failed" in done[broken.id]
-    [photo] = inventory.get_product(good.id).photos
+    [photo] = product_store.get_product(good.id).photos
     assert (photo.id, photo.width, len(photo.sizes)) == (id_of("pho", "a"), 60, 3)
     assert photo.key.startswith("originals/")
-    assert [photo_store.photo_bucket().get_size(key) for key in old_keys] == [None, None]
-    assert inventory.get_product(good.id).version == before.version
-    assert photo_conversion.convert_photos(0) == []
+    assert [photo_files.photo_bucket().get_size(key) for key in old_keys] == [None, None]
+    assert product_store.get_product(good.id).version == before.version
+    assert rebuild.rebuild_photos(0) == []

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from libs.chassis import db, inbox
-from services.shopping import holds, recommendations, tastes
 from services.shopping.events import registry
-from services.shopping.products import Product
+from services.shopping.holds import creation
+from services.shopping.products.rules import Product
+from services.shopping.recommendations import preferences, selection
 from tests.integration.shopping.conftest import id_of
 
 Maker = Callable[..., Product]
@@ -21,7 +22,7 @@ WOMEN = {"cut": "women"}
 
 def recommended(limit: int = 100, cursor: str | None = None) -> dict[str, Any]:
     with db.unit_of_work(reads_only=True):
-        return recommendations.recommend(BUYER, limit, cursor)
+        return selection.recommend(BUYER, limit, cursor)
 
 
 def ids(page: dict[str, Any]) -> list[str]:
@@ -70,7 +71,7 @@ def test_pages_show_everything_once_while_things_are_sold(published: Maker) -> N
     assert expected[:3] == [products[5].id, products[3].id, products[1].id]
     first = recommended(2)
     with db.unit_of_work():
-        holds.create_hold(id_of("bor", "1"), id_of("usr", "a"), [expected[0], expected[3]])
+        creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [expected[0], expected[3]])
     second = recommended(2, first["next_cursor"])
     third = recommended(2, second["next_cursor"])
     assert ids(first) + ids(second) + ids(third) == expected[:3] + expected[4:]
@@ -82,7 +83,7 @@ def test_the_newest_profile_counts_in_whatever_order_the_news_come() -> None:
     profile_changed(5, {"EU": "40"}, {})
     profile_changed(4, {"EU": "38"}, {"colour": "navy"})
     with db.unit_of_work(reads_only=True):
-        assert tastes.of_customer(BUYER) == tastes.Taste({"EU": "40"}, {})
+        assert preferences.get_preferences(BUYER) == preferences.Preferences({"EU": "40"}, {})
     profile_changed(6, {}, {})
     with db.unit_of_work(reads_only=True):
-        assert tastes.of_customer(BUYER) == tastes.Taste()
+        assert preferences.get_preferences(BUYER) == preferences.Preferences()

@@ -1,4 +1,4 @@
-"""Auth's settings for what reads them; no file, server or database is needed here."""
+"""Settings of the auth service for unit tests; they need no file, server or database."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(autouse=True)
-def chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[AuthSettings]:
-    """A process that has read auth's settings."""
+def auth_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Configure the process as an auth service."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     with new_runtime():
-        read = AuthSettings.from_environment()
-        settings.use_settings(read)
-        yield read
+        settings.use_settings(AuthSettings.from_environment())
+        yield

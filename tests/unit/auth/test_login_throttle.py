@@ -1,4 +1,4 @@
-"""How long somebody waits after failed log-ins, and whom an address counts for."""
+"""How long to wait after failed log-ins, and which subscriber an address belongs to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.auth import login_throttle
-from services.auth.login_throttle import failures_with_this, subscriber_of, wait_after
+from services.auth.sessions import login_throttle
+from services.auth.sessions.login_throttle import count_failures, find_subscriber, wait_after
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
     ("failures", "seconds"),
     [(0, None), (1, None), (5, None), (6, 2), (7, 4), (8, 8), (14, 512), (15, 900), (16, 900), (10_000, 900)],
 )
-def test_the_first_failures_are_free_and_each_further_one_doubles_the_wait(
+def test_the_first_failures_are_free_and_each_further_failure_doubles_the_wait(
     failures: int, seconds: int | None
 ) -> None:
     assert wait_after(failures) == (None if seconds is None else timedelta(seconds=seconds))
@@ -27,12 +27,12 @@ def test_the_first_failures_are_free_and_each_further_one_doubles_the_wait(
 @pytest.mark.parametrize(("failures", "seconds"), [(50, None), (51, 2), (52, 4)])
 def test_an_address_has_more_free_failures_than_an_account(failures: int, seconds: int | None) -> None:
     expected = None if seconds is None else timedelta(seconds=seconds)
-    assert wait_after(failures, login_throttle.FREE_FAILURES_OF_ADDRESS) == expected
+    assert wait_after(failures, login_throttle.FREE_FAILURES_PER_ADDRESS) == expected
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 100))
-def test_a_further_failure_never_shortens_the_wait(failures: int, free: int) -> None:
+def test_another_failure_never_shortens_the_wait(failures: int, free: int) -> None:
     waits = [wait_after(count, free) or timedelta() for count in (failures, failures + 1)]
     assert waits[0] <= waits[1] <= timedelta(minutes=15)
 
@@ -40,8 +40,8 @@ def test_a_further_failure_never_shortens_the_wait(failures: int, free: int) -> 
 @pytest.mark.parametrize(
     ("age", "failures"), [(timedelta(), 8), (timedelta(days=1), 8), (timedelta(days=1, microseconds=1), 1)]
 )
-def test_failures_count_for_a_day(age: timedelta, failures: int) -> None:
-    assert failures_with_this(7, NOW - age, NOW) == failures
+def test_failures_expire_after_a_day(age: timedelta, failures: int) -> None:
+    assert count_failures(7, NOW - age, NOW) == failures
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_failures_count_for_a_day(age: timedelta, failures: int) -> None:
         ("203.0.113.9:443", "203.0.113.9:443"),
     ],
 )
-def test_an_ipv6_subscriber_is_a_whole_network(address: str, subscriber: str) -> None:
-    assert subscriber_of(address) == subscriber
+def test_a_subscriber_is_an_ipv4_address_or_an_ipv6_network(address: str, subscriber: str) -> None:
+    assert find_subscriber(address) == subscriber

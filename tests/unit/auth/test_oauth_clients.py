@@ -1,4 +1,4 @@
-"""What an OAuth client may do: redirect URIs, scopes, grants and ways to authenticate."""
+"""What an OAuth client may do: redirect URIs, scopes, grants and authentication methods."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.auth.models import OAuthClient
-from services.auth.oauth_clients import RegisteredClient, is_safe_redirect_uri, redirect_uri_matches
-from services.auth.service_clients import ServiceClient
-from services.auth.tokens import hash_of
+from services.auth.oauth.clients import RegisteredClient
+from services.auth.oauth.rules import is_safe_redirect_uri, redirect_uri_matches
+from services.auth.oauth.service_clients import ServiceClient
+from services.auth.oauth.tables import OAuthClient
+from services.auth.tokens.opaque import hash_token
 
 
 @pytest.mark.parametrize(
@@ -61,28 +62,28 @@ def test_a_redirect_uri_is_https_or_on_a_loopback_address(uri: str, is_safe: boo
         ("http://127.0.0.1/cb", "no uri", False),
     ],
 )
-def test_only_the_port_of_a_loopback_address_is_chosen_at_request_time(
+def test_only_the_port_of_a_loopback_address_may_differ_from_the_registered_one(
     registered: str, requested: str, matches: bool
 ) -> None:
     assert redirect_uri_matches(registered, requested) is matches
 
 
 def client(**changes: Any) -> RegisteredClient:
-    facts = {
+    values = {
         "id": "cli_1",
         "kind": "public",
         "grant": "authorization_code",
         "scopes": ["b", "a"],
         "redirect_uris": [],
     }
-    return RegisteredClient(OAuthClient(**facts | changes))
+    return RegisteredClient(OAuthClient(**values | changes))
 
 
 @pytest.mark.parametrize(
-    ("asked", "allowed"), [(None, "a b"), ("", "a b"), ("a", "a"), ("b a", "a b"), ("a c", None), ("c", None)]
+    ("requested", "allowed"), [(None, "a b"), ("", "a b"), ("a", "a"), ("b a", "a b"), ("a c", None), ("c", None)]
 )
-def test_an_application_gets_only_scopes_that_it_registered(asked: str | None, allowed: str | None) -> None:
-    assert client().get_allowed_scope(asked) == allowed
+def test_an_application_gets_only_its_registered_scopes(requested: str | None, allowed: str | None) -> None:
+    assert client().get_allowed_scope(requested) == allowed
 
 
 @pytest.mark.parametrize(
@@ -97,12 +98,12 @@ def test_an_application_gets_only_scopes_that_it_registered(asked: str | None, a
         ("confidential", "client_secret_post", "introspection", True),
     ],
 )
-def test_a_client_that_has_a_secret_must_use_it(kind: str, method: str, endpoint: str, is_allowed: bool) -> None:
+def test_a_confidential_client_must_authenticate(kind: str, method: str, endpoint: str, is_allowed: bool) -> None:
     assert client(kind=kind).check_endpoint_auth_method(method, endpoint) is is_allowed
 
 
 @pytest.mark.parametrize(
-    ("grant", "asked", "is_allowed"),
+    ("grant", "requested", "is_allowed"),
     [
         ("authorization_code", "authorization_code", True),
         ("authorization_code", "refresh_token", True),
@@ -111,24 +112,24 @@ def test_a_client_that_has_a_secret_must_use_it(kind: str, method: str, endpoint
         ("client_credentials", "refresh_token", False),
     ],
 )
-def test_a_service_account_does_not_renew_its_session(grant: str, asked: str, is_allowed: bool) -> None:
-    assert client(grant=grant).check_grant_type(asked) is is_allowed
+def test_a_service_account_cannot_refresh_its_session(grant: str, requested: str, is_allowed: bool) -> None:
+    assert client(grant=grant).check_grant_type(requested) is is_allowed
     assert client(grant=grant).check_response_type("code") is (grant == "authorization_code")
     assert not client(grant=grant).check_response_type("token")
 
 
-def test_a_secret_is_compared_by_its_hash() -> None:
-    assert client(secret_hash=hash_of("rcs_x")).check_client_secret("rcs_x")
-    assert not client(secret_hash=hash_of("rcs_x")).check_client_secret("rcs_y")
+def test_a_client_secret_is_compared_by_its_hash() -> None:
+    assert client(secret_hash=hash_token("rcs_x")).check_client_secret("rcs_x")
+    assert not client(secret_hash=hash_token("rcs_x")).check_client_secret("rcs_y")
     assert not client(secret_hash=None).check_client_secret("")
 
 
-def test_our_own_service_gets_tokens_by_client_credentials_only() -> None:
-    own = ServiceClient("customer", "s3cret", frozenset({"b", "a"}))
-    assert [own.get_allowed_scope(asked) for asked in (None, "a", "a c", "c")] == ["a b", "a", "a", ""]
-    assert own.check_client_secret("s3cret")
-    assert not own.check_client_secret("s3cre")
-    assert own.check_grant_type("client_credentials")
-    assert not own.check_grant_type("authorization_code")
-    assert not own.check_redirect_uri("https://wardrobe.example/callback")
-    assert "s3cret" not in repr(own)
+def test_our_own_services_can_use_client_credentials_only() -> None:
+    service = ServiceClient("customer", "s3cret", frozenset({"b", "a"}))
+    assert [service.get_allowed_scope(requested) for requested in (None, "a", "a c", "c")] == ["a b", "a", "a", ""]
+    assert service.check_client_secret("s3cret")
+    assert not service.check_client_secret("s3cre")
+    assert service.check_grant_type("client_credentials")
+    assert not service.check_grant_type("authorization_code")
+    assert not service.check_redirect_uri("https://wardrobe.example/callback")
+    assert "s3cret" not in repr(service)

@@ -1,11 +1,10 @@
-"""Which passwords are refused, and that one password has one form."""
+"""Which passwords are rejected, and how passwords are normalised and hashed."""
 
 from __future__ import annotations
 
 import pytest
 
-from services.auth import passwords
-from services.auth.settings import AuthSettings
+from services.auth.passwords import hashing, rules
 
 
 @pytest.mark.parametrize(
@@ -23,9 +22,9 @@ from services.auth.settings import AuthSettings
         ("ines.costa", "it is your email address"),
     ],
 )
-def test_a_weak_password_is_refused_with_the_reason(password: str, reason: str) -> None:
-    with pytest.raises(passwords.WeakPassword) as caught:
-        passwords.refuse_weak(password, "ines.costa@example.org", pointer="/new_password")
+def test_a_weak_password_is_rejected_with_the_reason(password: str, reason: str) -> None:
+    with pytest.raises(rules.WeakPassword) as caught:
+        rules.require_strong(password, "ines.costa@example.org", pointer="/new_password")
     assert caught.value.errors is not None
     [error] = caught.value.errors
     assert error["pointer"] == "/new_password"
@@ -35,22 +34,22 @@ def test_a_weak_password_is_refused_with_the_reason(password: str, reason: str) 
 
 @pytest.mark.parametrize("password", ["correct-horse-battery", "sunny teapot", "ключ-от-квартиры", "aaaaaaaaab-c"])
 def test_a_password_that_is_hard_to_guess_is_accepted(password: str) -> None:
-    passwords.refuse_weak(password, "ines@example.org")
+    rules.require_strong(password, "ines@example.org")
 
 
-def test_the_same_letters_of_different_keyboards_are_one_password() -> None:
-    kept = passwords.hash_password("caf\u00e9-no-rossio")
-    assert passwords.verify(kept, "cafe\u0301-no-rossio")
-    assert not passwords.verify(kept, "cafe-no-rossio")
-    assert kept.startswith("$argon2id$v=19$m=64,t=1,p=1$")
+def test_different_encodings_of_the_same_letters_are_one_password() -> None:
+    password_hash = hashing.hash_password("caf\u00e9-no-rossio")
+    assert hashing.verify(password_hash, "cafe\u0301-no-rossio")
+    assert not hashing.verify(password_hash, "cafe-no-rossio")
+    assert password_hash.startswith("$argon2id$v=19$m=64,t=1,p=1$")
 
 
-@pytest.mark.parametrize("kept", ["", "no hash", "$argon2id$v=19$m=64,t=1,p=1$broken"])
-def test_a_broken_hash_matches_nothing(kept: str) -> None:
-    assert not passwords.verify(kept, "correct-horse-battery")
+@pytest.mark.parametrize("password_hash", ["", "no hash", "$argon2id$v=19$m=64,t=1,p=1$broken"])
+def test_a_malformed_hash_matches_no_password(password_hash: str) -> None:
+    assert not hashing.verify(password_hash, "correct-horse-battery")
 
 
-def test_a_hash_is_due_when_the_parameters_changed(chosen: AuthSettings) -> None:
-    kept = passwords.hash_password("correct-horse-battery")
-    assert not passwords.needs_rehash(kept)
-    assert passwords.needs_rehash(kept.replace("t=1", "t=2"))
+def test_a_hash_with_other_parameters_needs_a_rehash() -> None:
+    password_hash = hashing.hash_password("correct-horse-battery")
+    assert not hashing.needs_rehash(password_hash)
+    assert hashing.needs_rehash(password_hash.replace("t=1", "t=2"))

@@ -1,12 +1,12 @@
-"""Which permissions a kind of holder can have."""
+"""Which permissions each kind of holder can have."""
 
 from __future__ import annotations
 
 import pytest
 
 from libs.chassis.problems import Unprocessable
-from services.auth import scopes
-from services.auth.scopes import Permission
+from services.auth.roles import permissions
+from services.auth.roles.permissions import Permission
 
 CATALOGUE = {
     name: Permission(name, name, holders)
@@ -21,11 +21,11 @@ CATALOGUE = {
 
 @pytest.fixture(autouse=True)
 def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scopes, "catalogue", lambda: CATALOGUE)
+    monkeypatch.setattr(permissions, "load_catalogue", lambda: CATALOGUE)
 
 
 @pytest.mark.parametrize(
-    ("names", "holder", "wrong"),
+    ("names", "holder", "pointers"),
     [
         ([], "internal", []),
         (["auth:session", "auth:roles:write"], "internal", []),
@@ -36,12 +36,12 @@ def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         (["shopping:cart"], "machine", ["/scopes/0"]),
     ],
 )
-def test_a_permission_is_refused_for_whoever_cannot_hold_it(
-    names: list[str], holder: str, wrong: list[str]
+def test_a_permission_is_rejected_for_a_kind_of_holder_that_cannot_have_it(
+    names: list[str], holder: str, pointers: list[str]
 ) -> None:
-    if not wrong:
-        scopes.refuse_unholdable(names, holder, "/scopes")
+    if not pointers:
+        permissions.require_holdable(names, holder, "/scopes")
         return
     with pytest.raises(Unprocessable) as caught:
-        scopes.refuse_unholdable(names, holder, "/scopes")
-    assert [error["pointer"] for error in caught.value.errors or []] == wrong
+        permissions.require_holdable(names, holder, "/scopes")
+    assert [error["pointer"] for error in caught.value.errors or []] == pointers

@@ -7,15 +7,21 @@ import itertools
 import pytest
 
 from libs.chassis.state_machine import EventTiming, IllegalTransition, StateMachine
-from services.customer import buying_orders, buying_returns, donating_orders, donation_returns, events
+from services.customer.buying_orders import events as buying_order_events
+from services.customer.buying_orders import rules as buying_orders
+from services.customer.buying_returns import rules as buying_returns
+from services.customer.donating_orders import events as donating_order_events
+from services.customer.donating_orders import rules as donating_orders
+from services.customer.donation_returns import events as donation_return_events
+from services.customer.donation_returns import rules as donation_returns
 from tests.support import order_lifecycle
 from tests.support.order_lifecycle import Step, states_of
 
 LIFECYCLES = {
-    "bor": (buying_orders.MACHINE, order_lifecycle.BUYING_ORDER),
-    "rbo": (buying_returns.MACHINE, order_lifecycle.BUYING_RETURN),
-    "dor": (donating_orders.MACHINE, order_lifecycle.DONATION),
-    "rdo": (donation_returns.MACHINE, order_lifecycle.DONATION_RETURN),
+    "bor": (buying_orders.LIFECYCLE, order_lifecycle.BUYING_ORDER),
+    "rbo": (buying_returns.LIFECYCLE, order_lifecycle.BUYING_RETURN),
+    "dor": (donating_orders.LIFECYCLE, order_lifecycle.DONATION),
+    "rdo": (donation_returns.LIFECYCLE, order_lifecycle.DONATION_RETURN),
 }
 each_machine = pytest.mark.parametrize(("machine", "legal"), LIFECYCLES.values(), ids=LIFECYCLES)
 
@@ -66,18 +72,21 @@ def test_events_apply_wait_or_are_stale(kind: str, state: str, move: str, expect
     assert LIFECYCLES[kind][0].classify(state, move) == expected
 
 
-def test_events_of_doors_and_work_make_moves_that_exist() -> None:
-    by_door = [(kind, move) for (_, kind), move in events.MOVES_OF_DOORS.items()]
-    by_work = [(kind, move) for (_, kind, _), moves in events.MOVES_OF_WORK.items() for move in moves]
-    for kind, move in by_door + by_work:
-        assert move in LIFECYCLES[kind][0].transitions
+def test_doors_and_work_cause_transitions_of_the_lifecycles() -> None:
+    by_work = {transition for caused in buying_order_events.WORK_TRANSITIONS.values() for transition in caused}
+    assert {*buying_order_events.DOOR_TRANSITIONS.values(), *by_work} <= buying_orders.LIFECYCLE.transitions.keys()
+    assert {*donating_order_events.DOOR_TRANSITIONS.values()} <= donating_orders.LIFECYCLE.transitions.keys()
+    assert {
+        *donation_return_events.DOOR_TRANSITIONS.values(),
+        *donation_return_events.WORK_TRANSITIONS.values(),
+    } <= donation_returns.LIFECYCLE.transitions.keys()
 
 
 def test_a_buyer_cancels_until_the_order_is_shipped() -> None:
-    moves = buying_orders.MACHINE.transitions
+    moves = buying_orders.LIFECYCLE.transitions
     assert set(moves["cancel"]) == {"placed", "paid", "packing", "packed"}
-    assert set(moves["give_up"]) == {"paid", "packing", "packed", "shipping", "in_box"}
+    assert set(moves["force_cancel"]) == {"paid", "packing", "packed", "shipping", "in_box"}
 
 
 def test_only_what_may_be_in_a_van_is_missing_from_the_warehouse() -> None:
-    assert {"packed", "shipping", "in_box"} == buying_orders.OUT_OF_WAREHOUSE
+    assert {"packed", "shipping", "in_box"} == buying_orders.POSSIBLY_SHIPPED

@@ -1,4 +1,4 @@
-"""Products for tests of rules, without a store."""
+"""Products for unit tests."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from libs.chassis.money import Money
-from services.shopping.products import Product, ProductHold, ProductState
+from services.shopping.products.rules import Product, ProductHold, ProductState
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
-def product_with(product_id: str = "prd_1", **facts: Any) -> Product:
-    """A published coat of size EU 38 for 49 euros, except for these facts."""
+def product_with(product_id: str = "prd_1", **fields: Any) -> Product:
+    """A published coat of size EU 38 for 49 euros, with these fields replaced."""
     defaults: dict[str, Any] = {
         "version": 1,
         "state": ProductState.PUBLISHED,
@@ -33,10 +33,10 @@ def product_with(product_id: str = "prd_1", **facts: Any) -> Product:
         "created_at": NOW,
         "updated_at": NOW,
     }
-    return Product(id=product_id, **{**defaults, **facts})
+    return Product(id=product_id, **{**defaults, **fields})
 
 
-def held(product_id: str, order_id: str, buyer_id: str, until: datetime = NOW, **facts: Any) -> Product:
+def held(product_id: str, order_id: str, buyer_id: str, until: datetime = NOW, **fields: Any) -> Product:
     """A product that this order holds."""
-    state = facts.pop("state", ProductState.HELD)
-    return product_with(product_id, state=state, hold=ProductHold(order_id, buyer_id, until), **facts)
+    state = fields.pop("state", ProductState.HELD)
+    return product_with(product_id, state=state, hold=ProductHold(order_id, buyer_id, until), **fields)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.shopping import sizes
-from services.shopping.recommendations import fits, liking, rank_of
+from services.shopping.recommendations.rules import count_matching_preferences, fits, rank
+from services.shopping.search import sizes
 from tests.unit.shopping.factories import NOW, product_with
 
 
 @pytest.mark.parametrize(
-    ("preferences", "met"),
+    ("preferences", "count"),
     [
         ({}, 0),
         ({"colour": "navy"}, 1),
@@ -24,12 +24,12 @@ from tests.unit.shopping.factories import NOW, product_with
         ({"title": "Navy wool coat"}, 0),
     ],
 )
-def test_preferences_are_met_by_fields_and_attributes(preferences: dict[str, str], met: int) -> None:
-    assert liking(product_with(attributes={"material": "wool"}), preferences) == met
+def test_preferences_match_fields_and_attributes(preferences: dict[str, str], count: int) -> None:
+    assert count_matching_preferences(product_with(attributes={"material": "wool"}), preferences) == count
 
 
 @pytest.mark.parametrize(
-    ("facts", "fitting"),
+    ("facts", "is_fitting"),
     [
         ({}, True),
         ({"sizes": [{"system": "UK", "value": "10"}]}, True),
@@ -40,16 +40,18 @@ def test_preferences_are_met_by_fields_and_attributes(preferences: dict[str, str
         ({"category": "shoes", "sizes": [{"system": "US", "value": "8.5"}]}, True),
     ],
 )
-def test_own_sizes_fit_in_every_system_and_shoes_apart_from_clothes(facts: dict[str, Any], fitting: bool) -> None:
-    own = sizes.of_person({"EU": "38", "EU shoes": "39"})
-    assert fits(product_with(**{"attributes": {"cut": "women"}, **facts}), own) is fitting
+def test_own_sizes_fit_in_every_system_and_shoes_separately_from_clothes(
+    facts: dict[str, Any], is_fitting: bool
+) -> None:
+    own = sizes.sizes_of_person({"EU": "38", "EU shoes": "39"})
+    assert fits(product_with(**{"attributes": {"cut": "women"}, **facts}), own) is is_fitting
 
 
-def test_the_most_liked_come_first_then_the_newest_then_by_id() -> None:
-    liked = product_with("prd_liked", published_at=NOW - timedelta(days=9))
+def test_most_matching_preferences_come_first_then_the_newest_then_the_lowest_id() -> None:
+    matching = product_with("prd_matching", published_at=NOW - timedelta(days=9))
     newer = product_with("prd_newer", colour="red")
     same_b, same_a = (
         product_with(name, colour="red", published_at=NOW - timedelta(days=1)) for name in ("prd_b", "prd_a")
     )
-    ranked = sorted([same_b, newer, same_a, liked], key=lambda one: rank_of(one, {"colour": "navy"}))
-    assert ranked == [liked, newer, same_a, same_b]
+    ranked = sorted([same_b, newer, same_a, matching], key=lambda product: rank(product, {"colour": "navy"}))
+    assert ranked == [matching, newer, same_a, same_b]

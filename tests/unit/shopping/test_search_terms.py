@@ -1,4 +1,4 @@
-"""By which terms a product is found."""
+"""The terms by which a product is found."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.shopping.search_terms import (
-    alternatives_of_query,
+from services.shopping.search.terms import (
     facet_term,
-    facets_of,
+    product_facets,
+    product_terms,
+    query_terms,
     size_term,
-    terms_of,
-    words_of,
+    split_words,
 )
 
 COAT: dict[str, Any] = {
@@ -27,9 +27,9 @@ COAT: dict[str, Any] = {
 }
 
 
-def found_by(query: str, **facts: Any) -> bool:
-    terms = set(terms_of({**COAT, **facts}))
-    return all(terms & set(alternatives) for alternatives in alternatives_of_query(query))
+def is_found(query: str, **facts: Any) -> bool:
+    terms = set(product_terms({**COAT, **facts}))
+    return all(terms & set(alternatives) for alternatives in query_terms(query))
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def found_by(query: str, **facts: Any) -> bool:
     ],
 )
 def test_a_product_is_found_by_words_stems_and_prefixes(query: str) -> None:
-    assert found_by(query)
+    assert is_found(query)
 
 
 @pytest.mark.parametrize("query", ["trousers", "wool trousers", "oat", "pocke", "coatx"])
 def test_a_product_is_not_found_by_other_words(query: str) -> None:
-    assert not found_by(query)
+    assert not is_found(query)
 
 
 @pytest.mark.parametrize("word", ["windbreakerjacket", "Куртка", "Donaudampfschifffahrtsjacke", "coat"])
 def test_every_prefix_of_a_word_in_the_title_finds_it(word: str) -> None:
     for length in range(1, len(word) + 1):
-        assert found_by(word[:length], title=f"Navy {word}"), length
-    assert not found_by(f"{word}x"[:20] + "x", title=f"Navy {word}")
+        assert is_found(word[:length], title=f"Navy {word}"), length
+    assert not is_found(f"{word}x"[:20] + "x", title=f"Navy {word}")
 
 
 @pytest.mark.parametrize(
@@ -90,17 +90,17 @@ def test_every_prefix_of_a_word_in_the_title_finds_it(word: str) -> None:
         ("T-shirt", "tshirts"),
     ],
 )
-def test_words_are_found_in_every_script_and_spelling(title: str, query: str) -> None:
-    assert found_by(query, title=title)
+def test_words_match_in_every_script_and_spelling(title: str, query: str) -> None:
+    assert is_found(query, title=title)
 
 
 @pytest.mark.parametrize(("title", "query"), [("Crew-neck", "crewcut"), ("Пальто", "куртка"), ("Łódź", "lotz")])
-def test_other_words_are_not_found(title: str, query: str) -> None:
-    assert not found_by(query, title=title)
+def test_other_words_do_not_match(title: str, query: str) -> None:
+    assert not is_found(query, title=title)
 
 
 @pytest.mark.parametrize(
-    ("label", "wanted"),
+    ("label", "query"),
     [
         ("6,5", "UK 6,5"),
         ("6,5", "UK 6.5"),
@@ -110,16 +110,16 @@ def test_other_words_are_not_found(title: str, query: str) -> None:
         ("S,petite", "S , petite"),
     ],
 )
-def test_a_decimal_comma_is_a_point_and_another_comma_stays(label: str, wanted: str) -> None:
-    terms = terms_of({**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": label}]})
-    assert size_term(wanted) in terms
+def test_a_decimal_comma_equals_a_point_and_other_commas_stay(label: str, query: str) -> None:
+    terms = product_terms({**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": label}]})
+    assert size_term(query) in terms
     for other in ("UK 6", "5", "6", "S", "petite"):
         assert size_term(other) not in terms
 
 
-def test_a_half_size_is_found_in_other_systems_however_it_is_written() -> None:
+def test_a_half_size_is_found_in_other_systems_in_any_spelling() -> None:
     boots = {**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": "6,5"}]}
-    assert {size_term("EU 40"), size_term("US 9")} <= set(terms_of(boots))
+    assert {size_term("EU 40"), size_term("US 9")} <= set(product_terms(boots))
 
 
 @pytest.mark.parametrize(
@@ -135,41 +135,41 @@ def test_a_half_size_is_found_in_other_systems_however_it_is_written() -> None:
         ("condition", "very_good"),
     ],
 )
-def test_a_facet_is_found_however_it_is_written(facet: str, value: str) -> None:
-    assert facet_term(facet, value) in terms_of(COAT)
+def test_a_facet_is_found_in_any_spelling(facet: str, value: str) -> None:
+    assert facet_term(facet, value) in product_terms(COAT)
 
 
 @pytest.mark.parametrize(("facet", "value"), [("size", "3"), ("brand", "lisboa"), ("colour", "coats")])
-def test_a_facet_is_matched_whole_and_by_its_name(facet: str, value: str) -> None:
-    assert facet_term(facet, value) not in terms_of(COAT)
+def test_a_facet_matches_only_its_whole_value(facet: str, value: str) -> None:
+    assert facet_term(facet, value) not in product_terms(COAT)
 
 
-def test_only_stop_words_are_searched_as_they_are() -> None:
-    assert alternatives_of_query("the") == [["word:the"]]
-    assert alternatives_of_query("the the") == [["word:the"]]
+def test_a_query_of_stop_words_only_is_searched() -> None:
+    assert query_terms("the") == [["word:the"]]
+    assert query_terms("the the") == [["word:the"]]
 
 
-def test_a_query_of_signs_has_no_words() -> None:
-    assert words_of("!?…") == []
-    assert alternatives_of_query("!?…") == []
+def test_punctuation_has_no_words() -> None:
+    assert split_words("!?…") == []
+    assert query_terms("!?…") == []
 
 
-def test_a_long_query_is_cut() -> None:
-    assert len(alternatives_of_query(" ".join(f"word{n}" for n in range(50)))) == 8
+def test_a_long_query_is_truncated() -> None:
+    assert len(query_terms(" ".join(f"word{n}" for n in range(50)))) == 8
 
 
 @pytest.mark.parametrize("size", ["38", "EU 38", "eu:38", "UK 10", "us 6", "letter S", "letters s"])
 def test_a_product_is_found_by_its_size_in_every_system(size: str) -> None:
-    assert size_term(size) in terms_of(COAT)
+    assert size_term(size) in product_terms(COAT)
 
 
 @pytest.mark.parametrize("size", ["10", "UK 38", "letter M", "EU 40"])
 def test_a_product_is_not_found_by_another_size(size: str) -> None:
-    assert size_term(size) not in terms_of(COAT)
+    assert size_term(size) not in product_terms(COAT)
 
 
-def test_it_counts_in_a_facet_for_all_that_it_is_found_by() -> None:
-    facets = {facet["term"]: facet["label"] for facet in facets_of(COAT)}
+def test_a_product_counts_in_a_facet_for_all_that_it_is_is_found() -> None:
+    facets = {facet["term"]: facet["label"] for facet in product_facets(COAT)}
     assert facets["brand:lisboa la"] == "Lisboa Lã"
     assert [label for term, label in facets.items() if term.startswith("size:")] == [
         "EU 38",
@@ -177,4 +177,4 @@ def test_it_counts_in_a_facet_for_all_that_it_is_found_by() -> None:
         "UK 10",
         "US 6",
     ]
-    assert facets.keys() <= set(terms_of(COAT))
+    assert facets.keys() <= set(product_terms(COAT))

@@ -1,4 +1,4 @@
-"""Which sizes mean the same body, and what a customer's own sizes are."""
+"""Equivalent sizes, and how lists of sizes and a customer's sizes are read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shopping.sizes import listed, of_person, same_sizes
+from services.shopping.search.sizes import equivalent_sizes, sizes_of_person, split_list
 
 
 @pytest.mark.parametrize(
-    ("size", "same"),
+    ("size", "equivalent"),
     [
         (("EU", "38"), {("eu", "38"), ("uk", "10"), ("us", "6"), ("letter", "s")}),
         (("US", "6"), {("eu", "38"), ("uk", "10"), ("us", "6"), ("letter", "s")}),
@@ -21,27 +21,27 @@ from services.shopping.sizes import listed, of_person, same_sizes
         ),
     ],
 )
-def test_a_womans_size_in_other_systems(size: tuple[str, str], same: set[tuple[str, str]]) -> None:
-    assert same_sizes(*size, "clothes", "women") == same
+def test_a_womans_size_in_other_systems(size: tuple[str, str], equivalent: set[tuple[str, str]]) -> None:
+    assert equivalent_sizes(*size, "clothes", "women") == equivalent
 
 
-def test_a_mans_number_is_another_body_than_a_womans() -> None:
-    assert ("letter", "m") in same_sizes("EU", "48", "clothes", "men")
-    assert ("letter", "xl") in same_sizes("EU", "48", "clothes", "women")
-    assert {("letter", "m"), ("letter", "xl")} <= same_sizes("EU", "48", "clothes")
+def test_the_same_number_is_another_size_for_men() -> None:
+    assert ("letter", "m") in equivalent_sizes("EU", "48", "clothes", "men")
+    assert ("letter", "xl") in equivalent_sizes("EU", "48", "clothes", "women")
+    assert {("letter", "m"), ("letter", "xl")} <= equivalent_sizes("EU", "48", "clothes")
 
 
-def test_shoes_have_a_chart_of_their_own() -> None:
-    assert same_sizes("EU", "38", "shoes", "women") == {("eu", "38"), ("uk", "5"), ("us", "7.5")}
+def test_shoes_have_their_own_charts() -> None:
+    assert equivalent_sizes("EU", "38", "shoes", "women") == {("eu", "38"), ("uk", "5"), ("us", "7.5")}
 
 
-def test_what_is_in_no_chart_means_itself_only() -> None:
-    assert same_sizes("W", "31", "clothes") == {("w", "31")}
-    assert same_sizes("letter", "ONE", "clothes", "women") == {("letter", "one")}
+def test_a_size_that_no_chart_has_has_no_equivalents() -> None:
+    assert equivalent_sizes("W", "31", "clothes") == {("w", "31")}
+    assert equivalent_sizes("letter", "ONE", "clothes", "women") == {("letter", "one")}
 
 
-def test_a_persons_shoes_are_apart_from_the_clothes() -> None:
-    own = of_person({"EU": "38", "Shoes EU": "39", "letters": "M", "shoes": "40"})
+def test_a_persons_shoe_sizes_are_separate() -> None:
+    own = sizes_of_person({"EU": "38", "Shoes EU": "39", "letters": "M", "shoes": "40"})
     assert own["clothes"] == {("eu", "38"), ("letter", "m")}
     assert own["shoes"] == {("eu", "39"), ("eu", "40")}
 
@@ -66,10 +66,10 @@ def test_a_persons_shoes_are_apart_from_the_clothes() -> None:
         ("", []),
     ],
 )
-def test_a_list_of_sizes_is_read_with_quotes_and_half_sizes(text: str, sizes: list[str]) -> None:
-    assert listed(text) == sizes
+def test_a_list_of_sizes_may_have_quotes_and_half_sizes(text: str, sizes: list[str]) -> None:
+    assert split_list(text) == sizes
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_a_list_of_sizes_without_blanks(text: str) -> None:
-    assert all(size == size.strip() != "" for size in listed(text))
+def test_sizes_are_never_blank(text: str) -> None:
+    assert all(size == size.strip() != "" for size in split_list(text))

@@ -27,7 +27,7 @@ def test_a_chassis_module_is_tested_by_all_services() -> None:
         ("openapi/components/problems.yaml", {"tests/contract"}),
         ("gateway-config/external.yaml", {"tests/unit/gateway", "tests/integration/gateway"}),
         ("services/auth/migrations/versions/0001_first.py", {"tests/integration", "tests/integration/auth"}),
-        ("services/shopping/cart.lua", {"tests/integration/shopping"}),
+        ("services/shopping/cart/cart.lua", {"tests/integration/shopping"}),
         ("helm/service/values.yaml", {"tests/helm"}),
         ("openapi/events/customer.buying_order.placed.v1.json", {"tests/integration/shopping", "tests/contract"}),
         ("setup.cfg", {"tests/integration/auth", "tests/unit/chassis", "tests/helm"}),

@@ -1,71 +1,120 @@
-"""Users, roles, sessions, notifications, and the chassis's tables."""
+"""Create all tables, and the built-in roles with their permissions."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
-from libs.chassis.types import UtcDateTime
+from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.types import Json, UtcDateTime
 
 revision = "0001"
 down_revision = None
 
-
+EVERYBODY = ("auth:notifications", "auth:session")
 EMPLOYEE = (
+    *EVERYBODY,
+    "admin:checking-orders",
+    "admin:packages",
     "admin:packing-orders",
-    "auth:notifications",
-    "auth:session",
+    "admin:recycling",
+    "admin:return-contacts",
+    "auth:customers:read",
+    "auth:customers:write",
+    "billing:coupons:read",
+    "billing:payments:monitor",
     "customer:buying-orders:monitor",
+    "customer:donating-orders:monitor",
+    "customer:order-counts:read",
     "locker:boxes:read",
     "shopping:products:read",
     "shopping:products:write",
 )
-MANAGER_TOO = (
-    "admin:audit:read",
-    "admin:settings:read",
-    "admin:settings:write",
-    "locker:boxes:write",
-    "shopping:prices:write",
-    "shopping:products:publish",
-)
-CUSTOMER = (
-    "auth:notifications",
-    "auth:session",
-    "billing:payments",
-    "customer:buying-orders",
-    "customer:profile",
-    "shopping:cart",
-)
-DELIVERYMAN = (
-    "auth:notifications",
-    "auth:session",
-)
+PERMISSIONS = {
+    "customer": (
+        *EVERYBODY,
+        "auth:authorizations",
+        "billing:fees",
+        "billing:payments",
+        "billing:rewards",
+        "customer:buying-orders",
+        "customer:donating-orders",
+        "customer:profile",
+        "locker:doors",
+        "shopping:cart",
+    ),
+    "deliveryman": (
+        *EVERYBODY,
+        "admin:collecting-orders",
+        "admin:packages",
+        "admin:shipping-orders",
+        "locker:doors",
+    ),
+    "employee": EMPLOYEE,
+    "manager": (
+        *EMPLOYEE,
+        "admin:audit:read",
+        "admin:employees:read",
+        "admin:employees:write",
+        "admin:factories:write",
+        "admin:settings:read",
+        "admin:settings:write",
+        "admin:work-orders:monitor",
+        "admin:work-orders:write",
+        "auth:clients:read",
+        "auth:clients:write",
+        "auth:roles:read",
+        "auth:roles:write",
+        "auth:staff:read",
+        "auth:staff:write",
+        "billing:coupons:write",
+        "billing:payouts:read",
+        "billing:payouts:write",
+        "billing:reconciliation:read",
+        "billing:reconciliation:write",
+        "billing:refunds:write",
+        "billing:rewards:write",
+        "customer:buying-orders:force-cancel",
+        "customer:rankings:read",
+        "locker:activity:read",
+        "locker:boxes:write",
+        "locker:locations:write",
+        "shopping:prices:write",
+        "shopping:products:publish",
+    ),
+}
 ROLES = (
-    ("customer", "customer", CUSTOMER),
-    ("employee", "internal", EMPLOYEE),
-    ("manager", "internal", EMPLOYEE + MANAGER_TOO),
-    ("deliveryman", "internal", DELIVERYMAN),
+    ("customer", "customer", "Donors and buyers"),
+    ("deliveryman", "internal", "Collects and ships packages"),
+    ("employee", "internal", "Checks, packs and publishes clothes, and helps customers"),
+    ("manager", "internal", "Runs the business: people, roles, prices, settings"),
 )
 
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    op.create_table(
-        "outgoing_mails",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("recipient", sa.String(length=254), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("sent_at", UtcDateTime(), nullable=True),
-        sa.Column("delivered_at", UtcDateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("ix_outgoing_mails_sent_at", "outgoing_mails", ["sent_at", "created_at"], unique=False)
+    create_discrepancies(op)
+    _create_account_tables()
+    _create_oauth_tables()
+    _create_session_tables()
+    _create_notification_tables()
+    _insert_built_in_roles()
+
+
+def _create_account_tables() -> None:
     op.create_table(
         "roles",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("description", sa.String(length=200), nullable=False, server_default=""),
+        sa.Column("is_built_in", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "role_permissions",
+        sa.Column("role", sa.String(length=40), nullable=False),
+        sa.Column("permission", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["role"], ["roles.name"]),
+        sa.PrimaryKeyConstraint("role", "permission"),
     )
     op.create_table(
         "users",
@@ -75,9 +124,161 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=200), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("full_name", sa.String(length=120), nullable=True),
+        sa.Column("suspension_reason", sa.String(length=500), nullable=True),
+        sa.Column("phone_number", sa.String(length=16), nullable=True),
+        sa.Column("locale", sa.String(length=35), nullable=False, server_default="en"),
+        sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("email"),
     )
+    op.create_index("ix_users_kind_created_at", "users", ["kind", "created_at", "id"])
+    op.create_table(
+        "user_roles",
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("role", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["role"], ["roles.name"]),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("user_id", "role"),
+    )
+    op.create_index("ix_user_roles_role", "user_roles", ["role"])
+    op.create_table(
+        "one_time_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
+        sa.Column("password_hash", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("ix_one_time_tokens_expires_at", "one_time_tokens", ["expires_at"])
+    op.create_table(
+        "password_reset_requests",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+
+
+def _create_oauth_tables() -> None:
+    op.create_table(
+        "oauth_clients",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("gateway", sa.String(length=10), nullable=False),
+        sa.Column("grant_type", sa.String(length=20), nullable=False),
+        sa.Column("redirect_uris", Json(), nullable=False),
+        sa.Column("scopes", Json(), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("removed_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_oauth_clients_created_at", "oauth_clients", ["created_at", "id"])
+    op.create_table(
+        "authorization_codes",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("client_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("redirect_uri", sa.String(length=300), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("code_challenge", sa.String(length=43), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("session_id", sa.String(length=36), nullable=True),
+        sa.ForeignKeyConstraint(["client_id"], ["oauth_clients.id"]),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("code_hash"),
+    )
+    op.create_index("ix_authorization_codes_expires_at", "authorization_codes", ["expires_at"])
+
+
+def _create_session_tables() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=36), nullable=True),
+        sa.Column("client_id", sa.String(length=36), nullable=True),
+        sa.Column("scope", sa.Text(), nullable=True),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("last_seen_at", UtcDateTime(), nullable=False),
+        sa.Column("access_expires_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("user_agent", sa.String(length=200), nullable=False, server_default=""),
+        sa.Column("source_ip", sa.String(length=64), nullable=False, server_default=""),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.ForeignKeyConstraint(["client_id"], ["oauth_clients.id"], name="fk_sessions_client_id"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("token_hash"),
+    )
+    op.create_index("ix_sessions_user_id_created_at", "sessions", ["user_id", "created_at", "id"])
+    op.create_index("ix_sessions_client_id", "sessions", ["client_id"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("session_id", sa.String(length=36), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
+        sa.Column("replacement", sa.String(length=400), nullable=True),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"]),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
+    op.create_index("ix_refresh_tokens_expires_at", "refresh_tokens", ["expires_at"])
+    op.create_table(
+        "session_cache_updates",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "login_failures",
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(), nullable=False),
+        sa.Column("wait_until", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("key_hash"),
+    )
+    op.create_index("ix_login_failures_last_at", "login_failures", ["last_at"])
+
+
+def _create_notification_tables() -> None:
+    op.create_table(
+        "notification_preferences",
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("email", sa.Boolean(), nullable=False),
+        sa.Column("sms", sa.Boolean(), nullable=False),
+        sa.Column("push", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("user_id"),
+    )
+    op.create_table(
+        "phone_confirmations",
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("phone_number", sa.String(length=16), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("user_id"),
+    )
+    op.create_table(
+        "push_devices",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("platform", sa.String(length=10), nullable=False),
+        sa.Column("endpoint_arn", sa.String(length=255), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("endpoint_arn"),
+    )
+    op.create_index("ix_push_devices_user_id", "push_devices", ["user_id", "created_at", "id"])
     op.create_table(
         "notifications",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -87,90 +288,57 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("read_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "ix_notifications_user_id_created_at", "notifications", ["user_id", "created_at", "id"], unique=False
-    )
+    op.create_index("ix_notifications_user_id_created_at", "notifications", ["user_id", "created_at", "id"])
     op.create_table(
-        "one_time_tokens",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("purpose", sa.String(length=20), nullable=False),
-        sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.Column("used_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("token_hash"),
-    )
-    op.create_table(
-        "role_permissions",
-        sa.Column("role", sa.String(length=40), nullable=False),
-        sa.Column("permission", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["role"],
-            ["roles.name"],
-        ),
-        sa.PrimaryKeyConstraint("role", "permission"),
-    )
-    op.create_table(
-        "sessions",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        "outgoing_messages",
+        sa.Column("id", sa.String(length=100), nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False, server_default="email"),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("last_seen_at", UtcDateTime(), nullable=False),
-        sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.Column("revoked_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
+        sa.Column("due_at", UtcDateTime(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("token_hash"),
     )
-    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"], unique=False)
-    op.create_index("ix_sessions_user_id", "sessions", ["user_id"], unique=False)
-    op.create_table(
-        "user_roles",
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("role", sa.String(length=40), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["role"],
-            ["roles.name"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("user_id", "role"),
+    op.create_index("ix_outgoing_messages_due_at", "outgoing_messages", ["due_at"])
+    op.create_index("ix_outgoing_messages_recipient_created_at", "outgoing_messages", ["recipient", "created_at"])
+    op.create_index("ix_outgoing_messages_created_at", "outgoing_messages", ["created_at"])
+
+
+def _insert_built_in_roles() -> None:
+    """Insert the roles that ReClothes starts with; managers change them later."""
+    roles = sa.table(
+        "roles",
+        sa.column("name"),
+        sa.column("kind"),
+        sa.column("description"),
+        sa.column("is_built_in", sa.Boolean()),
     )
-
-    _insert_first_roles()
-
-
-def _insert_first_roles() -> None:
-    """The roles that ReClothes starts with; from then on they are rows that a manager changes."""
-    roles = sa.table("roles", sa.column("name"), sa.column("kind"))
+    op.bulk_insert(
+        roles,
+        [
+            {"name": name, "kind": kind, "description": description, "is_built_in": True}
+            for name, kind, description in ROLES
+        ],
+    )
     permissions = sa.table("role_permissions", sa.column("role"), sa.column("permission"))
-    op.bulk_insert(roles, [{"name": name, "kind": kind} for name, kind, _ in ROLES])
-    rows = [{"role": name, "permission": scope} for name, _, scopes in ROLES for scope in scopes]
+    rows = [{"role": role, "permission": scope} for role, scopes in PERMISSIONS.items() for scope in scopes]
     op.bulk_insert(permissions, rows)
 
 
 def downgrade() -> None:
-    op.drop_table("user_roles")
-    op.drop_table("sessions")
-    op.drop_table("role_permissions")
-    op.drop_table("one_time_tokens")
-    op.drop_table("notifications")
-    op.drop_table("users")
-    op.drop_table("roles")
-    op.drop_table("outgoing_mails")
+    for table in (
+        *("outgoing_messages", "notifications", "push_devices", "phone_confirmations", "notification_preferences"),
+        *("login_failures", "session_cache_updates", "refresh_tokens", "sessions"),
+        *("authorization_codes", "oauth_clients"),
+        *("password_reset_requests", "one_time_tokens", "user_roles", "users", "role_permissions", "roles"),
+        "discrepancies",
+    ):
+        op.drop_table(table)
     drop_chassis_tables(op)

@@ -1,11 +1,11 @@
-"""The persisted cart and the chassis's tables."""
+"""Saved carts, preferences of customers, and the chassis's tables."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
 
 revision = "0001"
 down_revision = None
@@ -15,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     create_chassis_tables(op)
+    create_discrepancies(op)
     op.create_table(
         "carts",
         sa.Column("customer_id", sa.String(64), primary_key=True),
@@ -23,6 +24,7 @@ def upgrade() -> None:
         sa.Column("cache_behind", sa.Boolean, nullable=False),
     )
     op.create_index("ix_carts_cache_behind", "carts", ["cache_behind"])
+    op.create_index("ix_carts_updated_at_ms", "carts", ["updated_at_ms"])
     op.create_table(
         "cart_items",
         sa.Column(
@@ -38,10 +40,20 @@ def upgrade() -> None:
         sa.Column("price_amount", sa.BigInteger, nullable=False),
         sa.Column("price_currency", sa.String(3), nullable=False),
     )
+    op.create_table(
+        "preferences",
+        sa.Column("customer_id", sa.String(36), primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("body_sizes", sa.JSON, nullable=False),
+        sa.Column("preferences", sa.JSON, nullable=False),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("preferences")
     op.drop_table("cart_items")
+    op.drop_index("ix_carts_updated_at_ms", "carts")
     op.drop_index("ix_carts_cache_behind", "carts")
     op.drop_table("carts")
+    op.drop_table("discrepancies")
     drop_chassis_tables(op)

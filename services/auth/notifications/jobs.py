@@ -1,0 +1,56 @@
+"""Dispatch outgoing messages to SNS. No transaction is open while SNS is called (docs/decisions/0003)."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import SQLAlchemyError
+
+from libs.chassis import jobs, logs, messaging
+from libs.chassis.db import unit_of_work
+from services.auth.notifications import outgoing_messages, sns
+from services.auth.notifications.tables import OutgoingMessage
+from services.auth.registry import registry
+
+
+@registry.every(seconds=0.5)
+def dispatch_messages() -> None:
+    """Dispatch the due messages, oldest first. An outage of SNS postpones all, any other error only one message."""
+    with unit_of_work(reads_only=True):
+        due = outgoing_messages.list_due()
+    for message in due:
+        with unit_of_work():
+            is_ours = outgoing_messages.schedule_next_attempt(message)
+        if not is_ours:
+            continue
+        try:
+            _dispatch(message)
+        except sns.RecipientGone as error:
+            logs.get_logger(__name__).warning("recipient gone", message=message.id, reason=str(error))
+            with unit_of_work():
+                outgoing_messages.mark_undeliverable(message.id)
+        except Exception as error:
+            if is_outage(error):
+                logs.get_logger(__name__).warning("messages postponed", reason=type(error).__name__)
+                with unit_of_work():
+                    outgoing_messages.postpone(message)
+                return
+            jobs.report_failure("dispatch messages", message.id, error)
+
+
+def _dispatch(message: OutgoingMessage) -> None:
+    if message.channel == "email":
+        # Without the text, which may hold a one-time link: queues keep messages for days.
+        messaging.notify("email", message.recipient, message.subject, "", message.id)
+        return
+    send = sns.send_sms if message.channel == "sms" else sns.send_push
+    send(message.recipient, message.subject, message.text)
+    with unit_of_work():
+        outgoing_messages.mark_delivered(message.id)
+
+
+def is_outage(error: Exception) -> bool:
+    """Return whether SNS accepts no message at all; any other error concerns one message only."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in error.response.get("Error", {}).get("Code", "")
+    return isinstance(error, BotoCoreError | OSError | SQLAlchemyError)

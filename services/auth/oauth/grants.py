@@ -1,0 +1,178 @@
+"""The grants of the authorization server, in Authlib's terms: code with PKCE, refresh, client credentials.
+
+Their tokens are those of our sessions, opaque and valid at the gateway of the client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from authlib.oauth2.rfc6749 import OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidScopeError
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant, RefreshTokenGrant
+from authlib.oauth2.rfc7636 import CodeChallenge
+from sqlalchemy import select
+
+from libs.chassis import clock
+from libs.chassis.db import session
+from services.auth import audit_trail
+from services.auth.accounts.tables import User
+from services.auth.oauth.clients import RegisteredClient
+from services.auth.oauth.tables import AuthorizationCode
+from services.auth.sessions import issuing, lookup, refreshing, revocation
+from services.auth.sessions.issuing import IssuedTokens
+from services.auth.sessions.rules import can_be_refreshed
+from services.auth.sessions.tables import RefreshToken, Session
+from services.auth.tokens import opaque
+
+CODE_SECONDS = 60
+CONFIDENTIAL = ["client_secret_basic", "client_secret_post"]
+ANY_CLIENT = ["none", *CONFIDENTIAL]
+
+
+class S256CodeChallenge(CodeChallenge):  # type: ignore[misc]
+    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
+
+
+@dataclass(frozen=True)
+class StoredCode:
+    """A row of `authorization_codes` with the interface that Authlib needs."""
+
+    row: AuthorizationCode
+    code_challenge_method: str = "S256"
+
+    @property
+    def code_challenge(self) -> str:
+        return self.row.code_challenge
+
+    def get_redirect_uri(self) -> str:
+        return self.row.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.row.scope
+
+
+class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
+
+    def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
+        session().add(
+            AuthorizationCode(
+                code_hash=opaque.hash_token(code),
+                client_id=request.client.client_id,
+                user_id=request.user.id,
+                redirect_uri=request.payload.redirect_uri,
+                scope=request.scope,
+                code_challenge=request.payload.data["code_challenge"],
+                expires_at=clock.now() + timedelta(seconds=CODE_SECONDS),
+            )
+        )
+
+    def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
+        """Find an unused code of this client. Reuse of a code revokes its session (RFC 9700, 4.5)."""
+        row = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
+        if row is None or row.client_id != client.client_id or row.expires_at <= clock.now():
+            return None
+        if row.session_id is None:
+            return StoredCode(row)
+        if revocation.revoke_sessions(Session.id == row.session_id):
+            user = session().get_one(User, row.user_id)
+            audit_trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{row.session_id}")
+        return None
+
+    def authenticate_user(self, authorization_code: StoredCode) -> User | None:
+        user = session().get(User, authorization_code.row.user_id)
+        return user if user is not None and user.state == "active" else None
+
+    def generate_token(self, user: User, scope: str, **_: Any) -> dict[str, Any]:
+        issued = issuing.open_session(user, client=self.request.client.row, scope=scope)
+        self.request.authorization_code.row.session_id = issued.session.id
+        after = {"client_id": issued.session.client_id}
+        audit_trail.record(user, "log_in_application", f"/auth/v1/sessions/{issued.session.id}", after)
+        return _render(issued)
+
+    def delete_authorization_code(self, authorization_code: StoredCode) -> None:
+        """Keep the code with its session until it expires, so that reuse is detected."""
+
+
+class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
+    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
+
+    def authenticate_refresh_token(self, refresh_token: str) -> StoredToken | None:
+        return find_token(refresh_token)
+
+    def authenticate_user(self, refresh_token: StoredToken) -> User | None:
+        return refresh_token.session.user
+
+    def generate_token(self, **_: Any) -> dict[str, Any]:
+        client_id = self.request.client.client_id
+        try:
+            return _render(refreshing.refresh(self.request.form["refresh_token"], "customer", client_id))
+        except refreshing.RefreshTokenNotValid as error:
+            raise InvalidGrantError(error.detail) from None
+
+    def revoke_old_credential(self, refresh_token: StoredToken) -> None:
+        """Do nothing: `refreshing.refresh` has marked the token as used."""
+
+
+class ServiceAccountGrant(ClientCredentialsGrant):  # type: ignore[misc]
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
+
+    def validate_requested_scope(self) -> None:
+        if self.request.client.get_allowed_scope(self.request.payload.scope) is None:
+            raise InvalidScopeError
+
+    def generate_token(self, **_: Any) -> dict[str, Any]:
+        client: RegisteredClient = self.request.client
+        scope = client.get_allowed_scope(self.request.payload.scope) or ""
+        issued = issuing.open_service_account_session(client.row, scope)
+        audit_trail.record_client(client.client_id, "log_in_service_account")
+        return _render(issued)
+
+
+def _render(issued: IssuedTokens) -> dict[str, Any]:
+    """Return the token response (RFC 6749, 5.1)."""
+    response: dict[str, Any] = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "scope": issued.session.scope or "",
+    }
+    return response | ({"refresh_token": issued.refresh_token} if issued.refresh_token else {})
+
+
+@dataclass(frozen=True)
+class StoredToken:
+    """An access or refresh token of a session with the interface that Authlib needs."""
+
+    session: Session
+    expires_at: datetime
+    is_usable: bool
+
+    def check_client(self, client: RegisteredClient) -> bool:
+        return self.session.client_id == client.client_id
+
+    def get_scope(self) -> str:
+        return self.session.scope or ""
+
+    def is_expired(self) -> bool:
+        return self.expires_at <= clock.now()
+
+    def is_revoked(self) -> bool:
+        return not self.is_usable
+
+
+def find_token(token: str) -> StoredToken | None:
+    """Find an access or refresh token in any state."""
+    token_hash = opaque.hash_token(token)
+    if token.startswith(opaque.REFRESH_PREFIX):
+        stored = session().get(RefreshToken, token_hash)
+        found = session().get(Session, stored.session_id) if stored else None
+        if stored is None or found is None:
+            return None
+        is_usable = stored.used_at is None and can_be_refreshed(found, clock.now())
+        return StoredToken(found, stored.expires_at, is_usable)
+    found = session().scalar(select(Session).where(Session.token_hash == token_hash))
+    return StoredToken(found, found.access_expires_at, lookup.is_active(found)) if found else None

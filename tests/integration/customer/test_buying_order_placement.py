@@ -1,0 +1,325 @@
+"""Customer on both databases: profiles, and buying orders with shopping and locker played by the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from libs.chassis import clock, db, idempotency
+from libs.chassis.clock import now, rfc3339
+from libs.chassis.money import Money
+from services.customer.buying_orders import jobs, lifecycle, placements
+from services.customer.buying_orders.jobs import complete_interrupted_placements
+from services.customer.buying_orders.queries import buying_orders
+from services.customer.service_clients import HeldItem, Location
+from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, FakePeers
+from tests.support.harness import Harness, user_id
+
+COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
+PAYMENT = "pay_" + "4" * 32
+SCOPES = "customer:buying-orders customer:profile"
+NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
+
+ORDERS = "/customer/v1/buying-orders"
+Send = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def ines(customer: Harness, peers: FakePeers) -> Callable[..., httpx.Response]:
+    return customer.as_user("ines", SCOPES)
+
+
+def place(send: Callable[..., httpx.Response], key: str = "order-key-1") -> dict[str, Any]:
+    response = send("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key=key)
+    assert response.status_code == 201, response.text
+    order: dict[str, Any] = response.json()
+    return order
+
+
+def captured(order: dict[str, Any]) -> dict[str, Any]:
+    paid_at = rfc3339(now())
+    facts = {"payment_id": PAYMENT, "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    return facts | {"amount": order["total"], "captured_at": paid_at, "method": "card", "coins": None}
+
+
+def released(order: dict[str, Any]) -> dict[str, Any]:
+    ids = [item["product_id"] for item in order["items"]]
+    return {"order_id": order["id"], "buyer_id": order["buyer_id"], "product_ids": ids, "reason": "lapsed"}
+
+
+def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    assert order["state"] == "placed"
+    assert order["total"] == {"amount": 4000, "currency": "EUR"}
+    assert order["pickup_location"] == {"id": ROSSIO, "name": "Rossio", "time_zone": TIME_ZONE}
+    assert [item["product_id"] for item in order["items"]] == [COAT, HAT]
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json() == order
+    [event] = customer.published("customer.buying_order.placed.v1")
+    assert event["product_ids"] == [COAT, HAT]
+
+
+def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ines: Callable[..., Any]) -> None:
+    assert place(ines) == place(ines)
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
+    other = {"product_ids": [HAT], "pickup_location_id": ROSSIO}
+    reused = ines("POST", "/customer/v1/buying-orders", json=other, key="order-key-1")
+    assert (reused.status_code, reused.json()["type"].rpartition("/")[2]) == (422, "idempotency-key-reused")
+
+
+@pytest.fixture
+def interrupted(ines: Send, peers: FakePeers, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of an order whose process was killed after shopping held its products, before it was stored."""
+
+    def die(*_: Any) -> None:
+        raise RuntimeError("the process dies here")
+
+    peers.are_products_unique = True
+    with monkeypatch.context() as patch:
+        patch.setattr(lifecycle, "place", die)
+        patch.setattr(idempotency, "release", lambda _claim: None)  # a dead process releases nothing
+        assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1").status_code == 500
+    [order_id] = peers.holds
+    return order_id
+
+
+@pytest.mark.real_servers
+def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
+    ines: Send, peers: FakePeers, interrupted: str
+) -> None:
+    waiting = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
+    assert (waiting.status_code, waiting.json()["type"].rpartition("/")[2]) == (409, "request-in-progress")
+    seconds = int(waiting.headers["Retry-After"])
+    assert 1 <= seconds <= 5
+    later(seconds, lambda: place(ines))
+    held = [body["order_id"] for _, path, body in peers.requests if path == "/shopping/v1/holds"]
+    assert held == [interrupted] * 2
+
+
+def test_a_half_made_hold_that_shopping_refuses_makes_no_order(
+    ines: Send, peers: FakePeers, interrupted: str
+) -> None:
+    peers.unavailable_products = [HAT]
+    later(9, complete_interrupted_placements)
+    assert ines("GET", ORDERS).json()["items"] == []
+
+
+@pytest.mark.real_servers
+def test_the_order_of_a_killed_request_is_placed_within_seconds(
+    customer: Harness, ines: Send, interrupted: str
+) -> None:
+    complete_interrupted_placements()  # a request that is still running is left alone
+    assert ines("GET", ORDERS).json()["items"] == []
+    for _ in range(2):
+        later(9, complete_interrupted_placements)
+    refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
+    assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
+    order = ines("GET", f"{ORDERS}/{interrupted}").json()
+    assert (order["state"], order["pickup_location"]["name"]) == ("placed", "Rossio")
+    assert later(9, lambda: place(ines))["id"] == interrupted
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
+
+
+def test_a_new_key_finds_the_order_of_a_killed_request(ines: Send, interrupted: str) -> None:
+    refused = later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2"))
+    assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
+    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed"
+
+
+def test_a_refused_request_leaves_one_that_is_still_running_alone(
+    ines: Send, peers: FakePeers, interrupted: str
+) -> None:
+    peers.requests.clear()
+    assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2").status_code == 409
+    assert "/shopping/v1/holds/" + interrupted not in [path for _, path, _ in peers.requests]
+    assert ines("GET", f"{ORDERS}/{interrupted}").status_code == 404, "its own request places it"
+    later(9, complete_interrupted_placements)
+    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed", "its attempt is still noted"
+
+
+def test_a_refused_request_waits_for_few_interrupted_ones(ines: Send, peers: FakePeers, interrupted: str) -> None:
+    location = Location(ROSSIO, "Rossio", TIME_ZONE)
+    for number in range(5):
+        with db.unit_of_work():
+            placements.start(f"bor_{number:032}", user_id("ines"), location)
+    peers.requests.clear()
+    assert later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")).status_code == 409
+    looked_up = [
+        path for method, path, _ in peers.requests if (method, path[:19]) == ("GET", "/shopping/v1/holds/")
+    ]
+    assert len(looked_up) == jobs.BATCH_SIZE_IN_REQUEST
+
+
+@pytest.mark.real_servers
+def test_an_order_that_was_placed_meanwhile_is_the_answer(
+    customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job completes the order of a slow request just before that places it."""
+    placed, find = place(ines), buying_orders.find
+    calls: list[str] = []
+
+    def find_too_early(order_id: str, *, locked: bool = False) -> Any:
+        calls.append(order_id)
+        return None if len(calls) == 1 else find(order_id, locked=locked)
+
+    items = [HeldItem(COAT, "Coat", Money(2000, "EUR"))]
+    monkeypatch.setattr(buying_orders, "find", find_too_early)
+    with db.unit_of_work():
+        location = Location(ROSSIO, "Rossio", TIME_ZONE)
+        order = lifecycle.place(placed["id"], user_id("ines"), items, location, now())
+        assert (order.id, order.total.amount) == (placed["id"], 4000)
+    assert len(customer.published("customer.buying_order.placed.v1")) == 1
+
+
+@pytest.mark.parametrize("state", ["released", None])
+def test_a_killed_request_without_a_hold_leaves_nothing(
+    customer: Harness, ines: Send, peers: FakePeers, interrupted: str, state: str | None
+) -> None:
+    if state is None:
+        peers.holds.clear()
+    else:
+        peers.holds[interrupted]["state"] = state
+    later(9, complete_interrupted_placements)
+    assert ines("GET", ORDERS).json()["items"] == []
+    peers.requests.clear()
+    later(9, complete_interrupted_placements)
+    assert peers.requests == []
+
+
+def later(seconds: float, act: Callable[[], Any]) -> Any:
+    """Act so many seconds later."""
+    moment = now() + timedelta(seconds=seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: moment)
+        return act()
+
+
+def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], peers: FakePeers) -> None:
+    peers.unavailable_products = [HAT]
+    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert response.status_code == 409
+    assert response.json()["unavailable_product_ids"] == [HAT]
+    assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
+
+
+def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Callable[..., Any]) -> None:
+    seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    response = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
+    assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (409, "price-changed")
+    assert response.json()["total"] == {"amount": 4000, "currency": "EUR"}
+    assert customer.published("customer.buying_order.placed.v1") == []
+    agreed = NEW_ORDER | {"expected_total": response.json()["total"]}
+    assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
+
+
+def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
+    wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
+    response = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
+
+
+@pytest.mark.parametrize("service", ["locker", "shopping"])
+def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
+    ines: Callable[..., Any], peers: FakePeers, service: str
+) -> None:
+    peers.unavailable = {service}
+    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    peers.unavailable = set()
+    assert place(ines)["state"] == "placed"
+
+
+def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    for _ in range(2):
+        customer.deliver("billing.payment.captured.v1", captured(order) | {"method": "coins", "coins": 4000})
+    paid = ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()
+    assert (paid["state"], paid["payment_id"]) == ("paid", PAYMENT)
+    assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
+    [event] = customer.published("customer.buying_order.paid.v1")
+    assert (event["pickup_location_name"], event["method"], event["coins"]) == ("Rossio", "coins", 4000)
+
+
+def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    for _ in range(2):
+        customer.deliver("shopping.hold.released.v1", released(order))
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "expired"
+    assert len(customer.published("customer.buying_order.expired.v1")) == 1
+
+
+def test_news_that_comes_too_late_changes_nothing(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    customer.deliver("billing.payment.captured.v1", captured(order))
+    customer.deliver("shopping.hold.released.v1", released(order))
+    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "paid"
+    other = place(ines, "order-key-2")
+    customer.deliver("shopping.hold.released.v1", released(other))
+    customer.deliver("billing.payment.captured.v1", captured(other))
+    assert ines("GET", f"/customer/v1/buying-orders/{other['id']}").json()["state"] == "expired"
+
+
+def test_money_for_an_order_that_is_not_known_yet_is_tried_again(
+    customer: Harness, ines: Callable[..., Any]
+) -> None:
+    unknown = place(ines) | {"id": "bor_" + "9" * 32}
+    with pytest.raises(LookupError):
+        customer.deliver("billing.payment.captured.v1", captured(unknown))
+
+
+def test_nobody_sees_another_buyers_order(customer: Harness, ines: Callable[..., Any]) -> None:
+    order = place(ines)
+    rui = customer.as_user("rui", SCOPES)
+    assert rui("GET", f"/customer/v1/buying-orders/{order['id']}").status_code == 404
+    assert rui("GET", "/customer/v1/buying-orders").json()["items"] == []
+
+
+def test_staff_sees_all_orders_and_filters_them(customer: Harness, ines: Callable[..., Any]) -> None:
+    orders = [place(ines, f"order-key-{number}") for number in range(3)]
+    customer.deliver("billing.payment.captured.v1", captured(orders[0]))
+    staff = customer.as_user("employee", "customer:buying-orders:monitor", "internal")
+    path = "/customer/v1/monitored-buying-orders"
+    listed = staff("GET", path).json()["items"]
+    assert [order["id"] for order in listed] == [order["id"] for order in reversed(orders)]
+    [paid] = staff("GET", path, params={"state": "paid", "buyer_id": user_id("ines")}).json()["items"]
+    assert paid["id"] == orders[0]["id"]
+    assert staff("GET", f"{path}/{orders[1]['id']}").json()["id"] == orders[1]["id"]
+    assert staff("GET", f"{path}/bor_{'9' * 32}").status_code == 404
+
+
+@pytest.mark.real_servers
+def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer: Harness) -> None:
+    consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
+    registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}
+    customer.deliver("auth.user.registered.v1", registered)
+    send = customer.as_user("ines", SCOPES)
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Inês Costa"
+    changed = send("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38"}}).json()
+    assert (changed["body_sizes"], changed["full_name"], changed["consents"]) == (
+        {"EU": "38"},
+        "Inês Costa",
+        consents,
+    )
+
+
+def test_a_changed_profile_is_told_whole_and_a_new_name_is_not(customer: Harness, ines: Callable[..., Any]) -> None:
+    ines("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38", "EU shoes": "39"}})
+    ines("PATCH", "/customer/v1/profile", json={"full_name": "Inês Costa"})
+    ines("PATCH", "/customer/v1/profile", json={"preferences": {"colour": "navy"}})
+    first, second = customer.published("customer.profile.changed.v1")
+    sizes = [{"name": "EU", "value": "38"}, {"name": "EU shoes", "value": "39"}]
+    assert first == {"customer_id": user_id("ines"), "body_sizes": sizes, "preferences": []}
+    assert second == first | {"preferences": [{"name": "colour", "value": "navy"}]}
+
+
+def test_a_profile_is_there_before_the_news_of_the_registration(customer: Harness) -> None:
+    send = customer.as_user("early", SCOPES)
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == ""
+    send("PATCH", "/customer/v1/profile", json={"full_name": "Own Choice"})
+    registered = {"user_id": user_id("early"), "full_name": "Registered Name", "consents": []}
+    customer.deliver("auth.user.registered.v1", registered)
+    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Own Choice"
