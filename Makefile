@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
+TOOLS := $(BIN)/python -W ignore -m tools
 RUN_OPTIONS ?=
 TEST_WORKERS ?= 2
 
@@ -102,24 +103,24 @@ lock: setup ## write requirements.lock anew from setup.cfg
 SERVICE_OPTION = $(if $(SERVICE),--service $(SERVICE))
 
 images: setup ## build the images without a Docker engine, as root; SERVICE=auth for one, FRESH=1 without the cache, REFRESH=1 with Debian's newest
-	@$(BIN)/python -W ignore -m tools.images build $(SERVICE_OPTION) $(if $(filter 1,$(FRESH)),--fresh) $(if $(filter 1,$(REFRESH)),--refresh-base)
+	@$(TOOLS).images build $(SERVICE_OPTION) $(if $(filter 1,$(FRESH)),--fresh) $(if $(filter 1,$(REFRESH)),--refresh-base)
 
 push-images: setup ## push the images to REGISTRY=host:port; TAG=… (default: the commit), SERVICE=auth for one
-	@$(BIN)/python -W ignore -m tools.images push $(SERVICE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))" $(if $(TAG),--tag $(TAG))
+	@$(TOOLS).images push $(SERVICE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))" $(if $(TAG),--tag $(TAG))
 
 demo-images: images ## play the demo on a platform that runs from the images, through a registry on this machine
-	@$(BIN)/python -W ignore -m tools.images demo
+	@$(TOOLS).images demo
 
 helm-render: setup ## write what releases would send to build/helm; ENV=dev SERVICE=auth TAG=… for one
-	@$(BIN)/python -W ignore -m tools.charts render $(SERVICE_OPTION) $(if $(ENV),--env $(ENV)) $(if $(TAG),--tag $(TAG))
+	@$(TOOLS).deployment render $(SERVICE_OPTION) $(if $(ENV),--env $(ENV)) $(if $(TAG),--tag $(TAG))
 
 helm-lint: setup checkov-setup ## lint the chart with all values, and scan what it renders
-	@$(BIN)/python -W ignore -m tools.charts lint
-	@$(BIN)/python -W ignore -m tools.charts render >/dev/null
+	@$(TOOLS).deployment lint
+	@$(TOOLS).deployment render >/dev/null
 	@.venv-checkov/bin/checkov --config-file helm/checkov.yaml --directory build/helm
 
 audit: setup ## look for known vulnerabilities in the locked packages (needs PyPI); fails for findings only
-	@$(BIN)/python -m tools.local_platform.audit
+	@$(TOOLS).checks vulnerabilities
 
 INFRA := .venv-infra/bin
 
@@ -145,64 +146,63 @@ infra-test: infra checkov-setup ## lint the templates, and prove who can reach w
 infra-costs: infra ## write docs/costs.md anew: what each environment costs in a month
 	@$(INFRA)/python -m infra.costs
 
-# From a commit to a release; docs/delivery.md tells it from the beginning. `python -m tools.release --help` has the rest.
-DELIVERY := $(BIN)/python -W ignore -m tools.release
+# From a commit to a release: see docs/delivery.md.
 SINCE_OPTION = $(if $(SINCE),--since $(SINCE))
 
 docs: setup ## write the documentation of both gateways, the events and the guides to build/docs
-	@$(DELIVERY) docs
+	@$(TOOLS).publishing docs
 
 sdk: setup ## make the Python and TypeScript SDKs of both gateways in build/sdk
-	@$(DELIVERY) sdk
+	@$(TOOLS).publishing sdk
 
 gateway-documents: setup ## write what Amazon API Gateway imports to build/gateways
 	@mkdir -p build/gateways
-	@for gateway in external internal; do $(BIN)/python -W ignore -m tools.gateway amazon $$gateway build/gateways/$$gateway.json \
+	@for gateway in external internal; do $(TOOLS).gateway amazon $$gateway build/gateways/$$gateway.json \
 	  --stage-settings build/gateways/$$gateway-stage.json || exit 1; echo build/gateways/$$gateway.json; done
 
 compatibility: setup ## what contracts and events break for callers of the last release; SINCE=commit for another one
-	@$(DELIVERY) compatibility $(SINCE_OPTION)
+	@$(TOOLS).checks compatibility $(SINCE_OPTION)
 
 migrations: setup ## whether the last release survives the new migrations; SINCE=commit for another one
-	@$(DELIVERY) migrations $(SINCE_OPTION)
+	@$(TOOLS).checks migrations $(SINCE_OPTION)
 
 jenkins-lint: setup ## lint the Jenkinsfile; installs Java from Debian when it may
-	@$(BIN)/python -m tools.release.jenkins_lint
+	@$(TOOLS).checks jenkinsfile
 
 sbom: setup ## list all locked packages as CycloneDX in build/sbom.cdx.json
 	@mkdir -p build && $(BIN)/cyclonedx-py requirements requirements.lock --output-reproducible --of JSON -o build/sbom.cdx.json
 	@echo build/sbom.cdx.json
 
 secrets: setup ## look for secrets in what git tracks
-	@$(DELIVERY) secrets
+	@$(TOOLS).checks secrets
 
 changed-images: setup ## build the images of services whose inputs have changed since SINCE (default: all)
-	@$(DELIVERY) build-images $(SINCE_OPTION)
+	@$(TOOLS).images build $(SINCE_OPTION)
 
 push-changed-images: setup ## push them to REGISTRY, each under the commit it is of
-	@$(DELIVERY) push-images $(SINCE_OPTION) --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))"
+	@$(TOOLS).images push $(SINCE_OPTION) --tag-by-inputs --registry "$(or $(REGISTRY),$(error say where to: REGISTRY=host:port))"
 
 registry-login: ## log in to REGISTRY with REGISTRY_USER and REGISTRY_PASSWORD of the environment
 	@printf %s "$$REGISTRY_PASSWORD" | buildah login --username "$$REGISTRY_USER" --password-stdin "$(or $(REGISTRY),$(error say where: REGISTRY=host))"
 
 deploy: setup ## bring ENV to the newest images; SERVICE=one of them, URL=gateway for a smoke test, PROMETHEUS=url, RENDERED=folder
-	@$(DELIVERY) deploy $(or $(ENV),$(error say where to: ENV=dev)) $(if $(SERVICE),--service $(SERVICE)) $(if $(RENDERED),--rendered $(RENDERED)) \
+	@$(TOOLS).deployment deploy $(or $(ENV),$(error say where to: ENV=dev)) $(if $(SERVICE),--service $(SERVICE)) $(if $(RENDERED),--rendered $(RENDERED)) \
 	  $(if $(URL),--smoke "$(MAKE) --no-print-directory smoke URL=$(URL)") $(if $(PROMETHEUS),--prometheus $(PROMETHEUS)) $(if $(HELM),--helm $(HELM))
 
 smoke: setup ## ask the platform at URL real things; CA=file, INTERNAL_URL=…, SMOKE_USER and SMOKE_PASSWORD in the environment
-	@$(DELIVERY) smoke $(or $(URL),$(error say whom: URL=https://…)) $(if $(CA),--ca-file $(CA)) $(if $(INTERNAL_URL),--internal-url $(INTERNAL_URL))
+	@$(TOOLS).deployment smoke $(or $(URL),$(error say whom: URL=https://…)) $(if $(CA),--ca-file $(CA)) $(if $(INTERNAL_URL),--internal-url $(INTERNAL_URL))
 
 smoke-here: setup ## the smoke test against a platform that it starts for that
-	@$(DELIVERY) smoke-here
+	@$(TOOLS).deployment smoke-here
 
 kops: setup ## write the clusters of ENV for kOps to build/kops; OUTPUTS=file of the infrastructure
-	@$(DELIVERY) clusters $(or $(ENV),$(error say of what: ENV=dev)) $(if $(OUTPUTS),--outputs $(OUTPUTS))
+	@$(TOOLS).deployment clusters $(or $(ENV),$(error say of what: ENV=dev)) $(if $(OUTPUTS),--outputs $(OUTPUTS))
 
 pipeline: setup ## run what Jenkins runs, once, here; ONLY=lint,docs SKIP=test KEEP_GOING=1 LIST=1
-	@$(DELIVERY) pipeline --only "$(ONLY)" --skip "$(SKIP)" $(if $(KEEP_GOING),--keep-going) $(if $(LIST),--list) $(if $(REGISTRY),--registry $(REGISTRY))
+	@$(TOOLS).release pipeline --only "$(ONLY)" --skip "$(SKIP)" $(if $(KEEP_GOING),--keep-going) $(if $(LIST),--list) $(if $(REGISTRY),--registry $(REGISTRY))
 
 release: setup ## show what the release VERSION=1.2.3 would be; CONFIRM=1 commits and tags it
-	@$(DELIVERY) release $(or $(VERSION),$(error say which: VERSION=1.2.3)) $(if $(filter 1,$(CONFIRM)),--confirm)
+	@$(TOOLS).release release $(or $(VERSION),$(error say which: VERSION=1.2.3)) $(if $(filter 1,$(CONFIRM)),--confirm)
 
 clean: ## remove what can be made again (not .run, which holds data)
 	rm -rf .venv .venv-infra .venv-checkov build infra/out openapi/node_modules tools/npm/*/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage

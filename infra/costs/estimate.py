@@ -15,7 +15,7 @@ from infra.environment import SERVICES
 
 FOLDER = Path(__file__).parent
 KOPS = FOLDER.parents[0] / "kops" / "environments"
-# As tools/release/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
+# As tools/deployment/clusters/manifests.py has them: a machine's own volume, and both of etcd on a control plane.
 MACHINE_GIGABYTES, ETCD_GIGABYTES = 40, 2 * 20
 Resource = Mapping[str, Any]
 

@@ -1,6 +1,6 @@
 """What the clusters of one environment share: kOps's state, the keys of service accounts, a key for volumes.
 
-The names of the outputs are those that `tools/release/clusters/outputs.py` reads.
+The names of the outputs are those that `tools/deployment/clusters/outputs.py` reads.
 """
 
 from __future__ import annotations

@@ -72,9 +72,9 @@ class Check:
     handlers: Mapping[str, Handler]
     decides: Callable[[Event[Any]], bool] = _always
     justifies: Callable[[Event[Any]], bool] = _never
-    unknown: Callable[[str], None] | None = None
+    unknown: Callable[[str], object] | None = None
     may_be_unknown: bool = False
-    resend: Callable[[str], None] | None = None
+    resend: Callable[[str], object] | None = None
 
 
 def stuck_before() -> datetime:

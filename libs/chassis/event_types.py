@@ -352,6 +352,34 @@ class BuyingOrderStateChanged(TypedDict):
     at: str
 
 
+class BuyingReturnStateChangedItem(TypedDict):
+    product_id: str
+    title: str
+    price: Money
+    result: str | None
+
+
+class BuyingReturnStateChanged(TypedDict):
+    """
+    `customer.buying_return.state_changed.v1`: A return of purchased products changed its state, or its check result arrived after its end.
+    """
+
+    return_id: str
+    order_id: str
+    buyer_id: str
+    state: str
+    previous_state: str | None
+    product_ids: list[str]
+    is_whole_order: bool
+    price: Money
+    refund: Money | None
+    is_force_cancelled: bool
+    location_id: str | None
+    location_name: str | None
+    at: str
+    items: list[BuyingReturnStateChangedItem]
+
+
 class DonatingOrderStateChanged(TypedDict):
     """
     `customer.donating_order.state_changed.v1`: A donating order changed its state.
@@ -366,6 +394,21 @@ class DonatingOrderStateChanged(TypedDict):
     has_story: bool
     is_first: bool
     item_ids: list[str]
+    at: str
+
+
+class DonationReturnStateChanged(TypedDict):
+    """
+    `customer.donation_return.state_changed.v1`: A return of a donation to its donor changed its state.
+    """
+
+    return_id: str
+    order_id: str
+    donor_id: str
+    state: str
+    previous_state: str | None
+    location_id: str
+    location_name: str
     at: str
 
 
@@ -387,49 +430,6 @@ class ProfileChanged(TypedDict):
     customer_id: str
     body_sizes: list[ProfileChangedBodySize]
     preferences: list[ProfileChangedPreference]
-
-
-class ReturnBuyingOrderStateChangedItem(TypedDict):
-    product_id: str
-    title: str
-    price: Money
-    result: str | None
-
-
-class ReturnBuyingOrderStateChanged(TypedDict):
-    """
-    `customer.return_buying_order.state_changed.v1`: A return of purchased products changed its state, or its check result arrived after its end.
-    """
-
-    return_id: str
-    order_id: str
-    buyer_id: str
-    state: str
-    previous_state: str | None
-    product_ids: list[str]
-    is_whole_order: bool
-    price: Money
-    refund: Money | None
-    is_given_up: bool
-    location_id: str | None
-    location_name: str | None
-    at: str
-    items: list[ReturnBuyingOrderStateChangedItem]
-
-
-class ReturnDonatingOrderStateChanged(TypedDict):
-    """
-    `customer.return_donating_order.state_changed.v1`: A return of a donation to its donor changed its state.
-    """
-
-    return_id: str
-    order_id: str
-    donor_id: str
-    state: str
-    previous_state: str | None
-    location_id: str
-    location_name: str
-    at: str
 
 
 class BoxHeld(TypedDict):

@@ -98,7 +98,7 @@ class ServiceSettings:
                 "ca_file": env.str("CA_FILE", None),
                 "log_level": env.str("LOG_LEVEL", "INFO"),
                 "otlp_endpoint": env.str("OTLP_ENDPOINT", None),
-                "contracts_dir": Path(env.str("CONTRACTS_DIR", str(ROOT / "openapi")) or ROOT / "openapi"),
+                "contracts_dir": Path(env.str("CONTRACTS", str(ROOT / "openapi")) or ROOT / "openapi"),
                 "heartbeat_file": env.str("HEARTBEAT_FILE", None),
                 "response_check_percent": env.float("RESPONSE_CHECK_PERCENT", 1.0, validate=Range(0, 100)),
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import services.admin.audit.events
-import services.admin.consistency.comparison
+import services.admin.consistency.checks
 import services.admin.employees.events
 import services.admin.returns.events
 import services.admin.system_settings.jobs

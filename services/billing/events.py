@@ -55,7 +55,7 @@ def find_taken_after_end(event: Event) -> None:
     buying.taken_after_end(event.data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
+@registry.handles("customer.buying_return.state_changed.v1")
 def follow_purchase_return(event: Event) -> None:
     data = event.data
     buying.return_moved(
@@ -75,7 +75,7 @@ def good_beside_bad(data: dict[str, Any]) -> dict[str, int]:
 
     A return that was given up was paid back whole, whatever its check says later.
     """
-    if data["state"] not in ("checked_bad", "refund_decided") or data.get("is_given_up", False):
+    if data["state"] not in ("checked_bad", "refund_decided") or data.get("is_force_cancelled", False):
         return {}
     return {
         item["product_id"]: int(item["price"]["amount"])
@@ -91,7 +91,7 @@ def follow_donation(event: Event) -> None:
     donations.donation_moved(move, has_story=data["has_story"], is_first=data["is_first"])
 
 
-@registry.handles("customer.return_donating_order.state_changed.v1")
+@registry.handles("customer.donation_return.state_changed.v1")
 def follow_return(event: Event) -> None:
     donations.return_moved(_move(event, event.data["return_id"]))
 

@@ -128,7 +128,7 @@ def test_a_share_waits_for_the_return_window_and_is_void_when_the_piece_comes_ba
     made = buyer.return_purchase(order["id"], scene.location_id)
     scene.check(scene.take_back(buyer, made), "good")
     payout_in("void")
-    assert "€19.60 is not paid out" in donor.told("payout-void", donation["id"])["text"]
+    assert "€19.60 will not be paid out" in donor.told("payout-voided", donation["id"])["text"]
 
 
 def test_staff_see_what_does_not_agree_with_the_provider_and_others_do_not(

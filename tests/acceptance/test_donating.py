@@ -233,7 +233,7 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
     assert again == "not-for-recycling"
     donor.donation_in_state(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
-    assert donor.told("coupon-given")
+    assert donor.told("coupon-issued")
     query = {"limit": 100}
     [seen] = [
         found
@@ -339,7 +339,7 @@ def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCu
     scene.empty_box(donor, made["id"])
     donor.return_in_state(made["id"], "returned")
     assert donor.donation_in_state(order["id"], "returned")
-    assert donor.told("donation-return-taken-out")
+    assert donor.told("donation-return-picked-up")
     wait_for("the rewards to be given back", lambda: True if sum(donor.coins().values()) == 0 else None)
     balance = donor.call("GET", "/billing/v1/coins").json()
     assert (balance["balance"], balance["debt"]) == (0, 0)

@@ -25,7 +25,7 @@ from tests.support.disturber import Disturber
 from tests.support.platform import RunningPlatform
 from tests.support.stores import Stores
 from tools.demo.people import Actor, Customer, Mailbox, Staff, idempotency_key, verification_token, wait_for
-from tools.local_platform.layout import SERVICES
+from tools.project import SERVICES
 
 SEED = int(os.environ.get("WALK_SEED") or 8)
 STEPS = int(os.environ.get("WALK_STEPS") or 200)
@@ -50,7 +50,7 @@ ON_THE_WAY = {
     "customer.buying_order.paid.v1",
     "customer.buying_order.pick_up_due.v1",
     "customer.buying_order.placed.v1",
-    "customer.return_buying_order.state_changed.v1",
+    "customer.buying_return.state_changed.v1",
     "locker.box.held.v1",
     "locker.door.used.v1",
     "locker.location.threshold_reached.v1",

@@ -15,19 +15,19 @@ import pytest
 from tests.acceptance.conftest import MakeCustomer
 from tests.support.platform import RunningPlatform
 from tools.demo.people import Customer
-from tools.release.sdk import build_sdk
-from tools.release.smoke import Account, Smoke
+from tools.deployment.smoke import Account, SmokeTest
+from tools.publishing.sdk import build_sdk
 
 
 def test_a_platform_that_is_up_passes_the_smoke_test(platform: RunningPlatform, new_customer: MakeCustomer) -> None:
     customer: Customer = new_customer(logged_in=False)
-    checks = Smoke(
+    checks = SmokeTest(
         platform.external_url,
         internal_url=platform.internal_url,
         ca_file=platform.ca_file,
         account=Account(customer.user_name, customer.password),
     )
-    assert [result for result in checks.run() if result.fault] == []
+    assert [result for result in checks.run() if result.problem] == []
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,9 @@ from tools.demo import story
 from tools.demo.people import wait_for
 from tools.local_platform import processes
 from tools.local_platform.credentials import ensure
-from tools.local_platform.layout import SERVICES
 from tools.local_platform.readiness import is_ready
 from tools.local_platform.supervision import control
+from tools.project import SERVICES
 
 
 def states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:

@@ -27,8 +27,8 @@ from tools.demo.people import wait_for
 from tools.gateway.build import read_gateway
 from tools.gateway.contracts import Operation
 from tools.local_platform import processes
-from tools.local_platform.layout import ROOT
 from tools.local_platform.readiness import is_ready
+from tools.project import ROOT
 
 SQL = (
     "' OR '1'='1",

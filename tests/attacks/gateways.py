@@ -19,10 +19,11 @@ import yaml
 
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
-from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR, GatewayName, envoy_command, write_envoy_config
+from tools.gateway.build import CONFIG_DIR, GatewayName, envoy_command, write_envoy_config
 from tools.gateway.config import SCHEMA_FILE
 from tools.gateway.inputs import EnvoyInputs
-from tools.local_platform.layout import HOST, SERVICES
+from tools.local_platform.layout import HOST
+from tools.project import CONTRACTS, SERVICES
 
 UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
 _ALL_BUT_YAML = shutil.ignore_patterns("node_modules", "*.json")
@@ -99,10 +100,10 @@ def without_throttles(
     document["throttles"] = {
         throttle: dict.fromkeys(rates, UNLIMITED) for throttle, rates in document["throttles"].items()
     }
-    contracts_dir = CONTRACTS_DIR
+    contracts_dir = CONTRACTS
     if more is not None:
         document["operations"] |= more.operations
-        contracts_dir = shutil.copytree(CONTRACTS_DIR, folder / "openapi", ignore=_ALL_BUT_YAML)
+        contracts_dir = shutil.copytree(CONTRACTS, folder / "openapi", ignore=_ALL_BUT_YAML)
         shutil.copy(more.contract, contracts_dir / f"{more.name}.yaml")
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
     shutil.copy(CONFIG_DIR / SCHEMA_FILE, folder)

@@ -38,8 +38,9 @@ from tests.attacks.boundaries import at_the_edge
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import OpenGate, fresh_address
 from tests.contract.documents import contract
-from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.build import GATEWAYS, read_gateway
 from tools.gateway.model import Exposed
+from tools.project import CONTRACTS
 
 MACHINE = "a service account"
 schemathesis.openapi.format("iso-4217", st.sampled_from(sorted(MINOR_UNIT_DIGITS)))
@@ -51,7 +52,7 @@ CALLERS = {
 }
 MACHINE_SCOPES = [
     scope
-    for scope, facts in yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text()).items()
+    for scope, facts in yaml.safe_load((CONTRACTS / "scopes.yaml").read_text()).items()
     if "machine" in facts["holders"]
 ]
 EXAMPLES = 4  # requests of each sort, where the caller is let in

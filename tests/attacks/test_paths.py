@@ -6,9 +6,10 @@ import pytest
 
 from tests.attacks.gateways import OpenGate, direct
 from tests.support.platform import RunningPlatform
-from tools.gateway.build import CONTRACTS_DIR, GatewayName, read_gateway
+from tools.gateway.build import GatewayName, read_gateway
 from tools.gateway.contracts import load_contracts
 from tools.local_platform.layout import HOST
+from tools.project import CONTRACTS
 
 INSIDE = [
     "/metrics",
@@ -52,7 +53,7 @@ def test_no_operation_is_reached_that_the_gateway_does_not_name(
     exposed = {(one.operation.method, one.operation.path) for one in read_gateway(name).exposed}
     client = request.getfixturevalue(name).client(token=buyer_token if name == "external" else manager_token)
     with client:
-        for operation in load_contracts(CONTRACTS_DIR).values():
+        for operation in load_contracts(CONTRACTS).values():
             if (operation.method, operation.path) in exposed:
                 continue
             path = operation.path.replace("{", "").replace("}", "")

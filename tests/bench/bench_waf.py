@@ -24,9 +24,10 @@ from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
 from tools.demo.people import wait_for
 from tools.local_platform import gateway_files, waf, waf_packages
-from tools.local_platform.layout import PORT_OFFSETS, ROOT, Layout
+from tools.local_platform.layout import PORT_OFFSETS, Layout
 from tools.local_platform.processes import gateways
 from tools.local_platform.readiness import is_ready
+from tools.project import ROOT
 
 
 @contextmanager

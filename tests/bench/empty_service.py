@@ -24,7 +24,8 @@ from tests.attacks.gateways import MoreService
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
 from tools.local_platform import credentials, environment
-from tools.local_platform.layout import HOST, ROOT
+from tools.local_platform.layout import HOST
+from tools.project import ROOT
 
 CONTRACT = Path(__file__).with_name("empty.yaml")
 

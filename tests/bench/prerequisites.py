@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
+from tools.errors import ToolError
 from tools.local_platform import waf_packages
 from tools.local_platform.debian import ensure_programs
-from tools.local_platform.problems import CannotRun
 
 PROGRAMS = {"wrk": "wrk"}
 
@@ -27,7 +27,7 @@ def require_firewall() -> None:
     """Fetch the firewall's programs; SystemExit with the reason where that is not possible."""
     try:
         waf_packages.ensure()
-    except CannotRun as reason:
+    except ToolError as reason:
         sys.exit(f"The benchmark of the firewall cannot run: {reason}")
 
 

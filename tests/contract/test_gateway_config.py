@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.build import GATEWAYS, read_gateway
 from tools.gateway.contracts import Operation, load_contracts
 from tools.gateway.model import Exposed, Gateway
+from tools.project import CONTRACTS
 
 DOMAINS = {"auth", "customer", "shopping", "billing", "admin", "locker"}
 
 
 @pytest.fixture(scope="module")
 def operations() -> Mapping[str, Operation]:
-    return load_contracts(CONTRACTS_DIR)
+    return load_contracts(CONTRACTS)
 
 
 @pytest.fixture(scope="module")

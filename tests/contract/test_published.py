@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from tools.gateway.build import GATEWAYS, GatewayName, read_gateway
-from tools.release.published import merged_document, published_documents
+from tools.publishing.contracts import merged_document, published_documents
 
 Json = dict[str, Any]
 

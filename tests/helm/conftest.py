@@ -8,17 +8,17 @@ import pytest
 
 from libs.chassis.service import NAMES
 from tests.helm.manifests import Release
-from tools.charts import releases
-from tools.charts.releases import ENVIRONMENTS
+from tools.deployment import charts
+from tools.deployment.charts import CHART_ENVIRONMENTS
 
-ALL = [(service, environment) for environment in ENVIRONMENTS for service in NAMES]
+ALL = [(service, environment) for environment in CHART_ENVIRONMENTS for service in NAMES]
 
 
 @pytest.fixture(scope="session")
 def rendered() -> dict[tuple[str, str], Release]:
     with ThreadPoolExecutor(4) as pool:
-        texts = pool.map(lambda pair: releases.render(*pair, "test-build"), ALL)
-    return {pair: Release(*pair, releases.documents(text)) for pair, text in zip(ALL, texts, strict=True)}
+        texts = pool.map(lambda pair: charts.render(*pair, "test-build"), ALL)
+    return {pair: Release(*pair, charts.documents(text)) for pair, text in zip(ALL, texts, strict=True)}
 
 
 @pytest.fixture(params=ALL, ids="-".join)

@@ -12,8 +12,8 @@ import yaml
 from libs.chassis.service import NAMES
 from libs.chassis.settings import ROOT
 from tests.helm.manifests import Release
-from tools.charts import releases
-from tools.charts.helm import HelmRefused
+from tools.deployment import charts
+from tools.errors import ToolError
 
 # The oldest Kubernetes that the chart takes, and the newest that there are schemas for here.
 VERSIONS = ("1.31", "1.35")
@@ -279,30 +279,30 @@ def test_what_is_not_named_is_refused(release: Release) -> None:
     ],
 )
 def test_values_that_cannot_be_right_are_refused(setting: str, complaint: str) -> None:
-    with pytest.raises(HelmRefused, match=f"(?i){complaint}"):
-        releases.render("auth", "prod", "build", "--set", setting)
+    with pytest.raises(ToolError, match=f"(?i){complaint}"):
+        charts.render("auth", "prod", "build", "--set", setting)
 
 
 def test_a_tag_that_moves_is_refused() -> None:
-    with pytest.raises(HelmRefused, match="image/tag"):
-        releases.render("auth", "prod", "latest")
+    with pytest.raises(ToolError, match="image/tag"):
+        charts.render("auth", "prod", "latest")
 
 
 def test_a_release_without_an_image_is_refused() -> None:
-    with pytest.raises(HelmRefused, match=r"which build shall run"):
-        releases.render("auth", "prod", "")
+    with pytest.raises(ToolError, match=r"which build shall run"):
+        charts.render("auth", "prod", "")
 
 
 def test_an_image_is_taken_by_its_digest() -> None:
     digest = "sha256:" + "a" * 64
-    documents = releases.documents(releases.render("auth", "prod", digest))
+    documents = charts.documents(charts.render("auth", "prod", digest))
     images = {pod["spec"]["containers"][0]["image"] for _, pod in Release("auth", "prod", documents).pods()}
     assert images == {f"333333333333.dkr.ecr.eu-central-1.amazonaws.com/reclothes/auth@{digest}"}
 
 
 def test_ranges_are_those_of_the_infrastructure() -> None:
     """Each service's network is a /16 beside the others, and its stores are where infra/network puts them."""
-    for environment in releases.ENVIRONMENTS:
+    for environment in charts.CHART_ENVIRONMENTS:
         text = (ROOT / f"helm/environments/{environment}/common.yaml").read_text()
         networks = yaml.safe_load(text)["networks"]
         first = ipaddress.ip_network(networks["auth"]["all"])

@@ -10,8 +10,9 @@ import pytest
 
 from tests.helm import fake_cluster
 from tests.helm.fake_cluster import Cluster
-from tools.charts.helm import HelmRefused, helm
-from tools.charts.releases import CHART, arguments_of
+from tools.deployment.charts import CHART, release_arguments
+from tools.deployment.helm import helm
+from tools.errors import ToolError
 
 Run = Callable[..., str]
 
@@ -32,7 +33,7 @@ def run(tmp_path: Path, cluster: Cluster) -> Run:
 
 def release(run: Run, tag: str, *more: str) -> str:
     waits = ("--wait", "--timeout", "30s", *more)
-    return run("upgrade", "--install", "locker", str(CHART), *arguments_of("locker", "prod", tag, *waits))
+    return run("upgrade", "--install", "locker", str(CHART), *release_arguments("locker", "prod", tag, *waits))
 
 
 def image_of(cluster: Cluster, kind: str, name: str) -> Any:
@@ -102,7 +103,7 @@ def test_the_life_of_a_release(cluster: Cluster, run: Run) -> None:
 def test_a_migration_that_fails_stops_the_upgrade(cluster: Cluster, run: Run) -> None:
     release(run, "one")
     cluster.failing_jobs = True
-    with pytest.raises(HelmRefused, match=r"(?i)pre-upgrade hooks failed"):
+    with pytest.raises(ToolError, match=r"(?i)pre-upgrade hooks failed"):
         release(run, "two")
     assert image_of(cluster, "Deployment", "locker") == "one"
     assert cluster.names("Job") == {"locker-migration"}, "it stays to be looked at"

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tools.errors import ToolError
 from tools.images import build, registry, rootfs
 from tools.images.build import Image, Source
+from tools.images.buildah import ensure_programs
 from tools.images.registry import Pushed
-from tools.images.tools import CannotBuild, ensure_programs
 from tools.local_platform.from_images import Unpacked
-from tools.local_platform.layout import Layout
 from tools.local_platform.test_servers import are_required
 
 SERVICES = ("locker", "billing")
@@ -35,7 +35,7 @@ def built(made_of: Source) -> dict[str, Image]:
         pytest.skip("images are built as root here")
     try:
         ensure_programs()
-    except CannotBuild as reason:
+    except ToolError as reason:
         if are_required():
             raise
         pytest.skip(str(reason))
@@ -44,8 +44,7 @@ def built(made_of: Source) -> dict[str, Image]:
 
 @pytest.fixture(scope="session")
 def pushed(built: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pushed]]:
-    layout = Layout(tmp_path_factory.mktemp("layout")).on_free_ports()
-    with registry.running(tmp_path_factory.mktemp("registry"), layout.port_base) as host:
+    with registry.running(tmp_path_factory.mktemp("registry")) as host:
         found = {service: registry.push(service, host, "test") for service in built}
         for one in found.values():
             registry.pull(one)

@@ -17,9 +17,9 @@ import pytest
 
 from tools.images import build, registry
 from tools.images.build import Image, Source
+from tools.images.buildah import buildah
 from tools.images.locks import FOLDER, requirements
 from tools.images.registry import Pushed
-from tools.images.tools import buildah
 from tools.local_platform import credentials, environment, from_images
 from tools.local_platform.from_images import USER, Unpacked
 from tools.local_platform.layout import HOST, Layout

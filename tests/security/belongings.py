@@ -17,9 +17,10 @@ from tests.acceptance.scene import COAT, Scene
 from tests.contract.documents import schemas_in
 from tests.security.requests import Example, declared, every_operation, example
 from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
-from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR
+from tools.gateway.build import CONFIG_DIR
 from tools.gateway.config import load_gateway
 from tools.gateway.contracts import Operation
+from tools.project import CONTRACTS
 
 ID_PATTERN = re.compile(r"\^([a-z]{3})_\[0-9a-f\]\{32\}\$")
 
@@ -89,7 +90,7 @@ def exposed_at(gateway: str) -> frozenset[Operation]:
 def ids_of_customers() -> list[Id]:
     """Every id that a customer can send with a token, but for those of things that are everybody's."""
     public = public_kinds()
-    holders = yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text())
+    holders = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
     reachable = [
         operation
         for operation in every_operation().values()

@@ -25,8 +25,9 @@ from tests.security.forgeries import Forger
 from tests.security.matrix import PLACES, SERVICE
 from tests.support.platform import RunningPlatform
 from tools.demo.people import Actor, Customer, Json, Mailbox, Staff, idempotency_key, verification_token
-from tools.gateway.build import CONTRACTS_DIR, GATEWAYS
+from tools.gateway.build import GATEWAYS
 from tools.local_platform import credentials
+from tools.project import CONTRACTS
 
 SESSION = "/auth/v1/session"
 CALLBACK = "https://wardrobe.example/callback"
@@ -86,7 +87,7 @@ class Town:
         listed = self.manager.call("GET", "/auth/v1/roles", params={"limit": 100}).json()["items"]
         self.scopes_of_role = {role["name"]: frozenset(role["permissions"]) for role in listed}
         self.internal_roles = [role["name"] for role in listed if role["kind"] == "internal"]
-        known = yaml.safe_load((CONTRACTS_DIR / "scopes.yaml").read_text())
+        known = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
         self.holders: dict[str, list[str]] = {scope: facts["holders"] for scope, facts in known.items()}
 
     def close(self) -> None:

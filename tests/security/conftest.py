@@ -14,7 +14,7 @@ from tests.security.matrix import SERVICE
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
 from tools.gateway.build import GATEWAYS
-from tools.local_platform.layout import SERVICES
+from tools.project import SERVICES
 
 __all__ = ["platform", "undisturbed"]
 

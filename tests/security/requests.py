@@ -13,14 +13,14 @@ import httpx
 
 from libs.chassis.idempotency import HEADER as IDEMPOTENCY_KEY
 from tests.contract.documents import contract
-from tools.gateway.build import CONTRACTS_DIR
 from tools.gateway.contracts import Operation, load_contracts
+from tools.project import CONTRACTS
 
 
 @lru_cache
 def every_operation() -> dict[str, Operation]:
     """All operations of all contracts by operationId."""
-    return load_contracts(CONTRACTS_DIR)
+    return load_contracts(CONTRACTS)
 
 
 def declared(operation: Operation) -> dict[str, Any]:

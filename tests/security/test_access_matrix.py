@@ -18,8 +18,9 @@ from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from tests.security.callers import Caller
 from tests.security.matrix import PLACES, SERVICE, Expected, every_row, expected, misfit
 from tests.security.requests import example
-from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, read_gateway
+from tools.gateway.build import GATEWAYS, read_gateway
 from tools.gateway.contracts import Operation
+from tools.project import CONTRACTS
 
 Clients = dict[tuple[str, str], httpx.Client]
 AT_ONCE = 4
@@ -69,7 +70,7 @@ def may_end_session(operation: Operation) -> bool:
 
 def test_no_operation_is_left_out() -> None:
     """Counted in the files as they are written, by no code that the matrix uses."""
-    written = "".join(file.read_text() for file in CONTRACTS_DIR.glob("*.yaml") if file.name != "asyncapi.yaml")
+    written = "".join(file.read_text() for file in CONTRACTS.glob("*.yaml") if file.name != "asyncapi.yaml")
     names = re.findall(r"^ +operationId: (\w+)$", written, re.MULTILINE)
     assert len(names) > 80
     assert sorted(NAMES) == sorted(f"{place}-{name}" for place in PLACES for name in names)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import grimp
 
-from tools.release.image_inputs import changed_files
-from tools.release.project import ROOT, SERVICES, ReleaseError, git
+from tools.errors import ToolError
+from tools.images.inputs import changed_files
+from tools.project import ROOT, SERVICES
+from tools.repository import git
 
 # Files that tests read without an import: pattern of changed files -> test folders or files.
 BY_FOLDER = (
@@ -34,7 +36,7 @@ BY_FOLDER = (
     ("services/*/migrations/*", ("tests/integration/test_migrations.py",)),
     ("helm/*", ("tests/helm",)),
     ("Makefile", ("tests/unit/release",)),
-    ("Jenkinsfile", ("tests/unit/release", "tests/integration/release")),
+    ("Jenkinsfile", ("tests/unit/release", "tests/integration/checks")),
 )
 LEFT_OUT = ("tests/acceptance", "tests/security", "tests/attacks", "tests/images")
 
@@ -98,7 +100,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         changed = changed_files(git("merge-base", options.since, "HEAD").strip())
-    except ReleaseError as error:
+    except ToolError as error:
         print(error, file=sys.stderr)
         return 2
     tests = selected(changed)

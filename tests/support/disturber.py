@@ -27,8 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from libs.chassis.topology import queue_name, topic_name
 from tools.demo.people import wait_for
 from tools.local_platform.environment import REGION, of_aws_clients
-from tools.local_platform.layout import SERVICES, Layout
+from tools.local_platform.layout import Layout
 from tools.local_platform.supervision import control
+from tools.project import SERVICES
 
 PREFIX = "reclothes"
 LATER = ((0.0, 0.5), (1.0, 4.0), (5.0, 25.0))  # seconds: at once, soon, or when all has moved on

@@ -14,7 +14,8 @@ from tests.support import servers
 from tests.support.layers import WAITED
 from tests.support.platform import QUICK_PASSWORDS, RunningPlatform, locked, running
 from tests.support.shared_platform import shared_platform
-from tools.local_platform.layout import SERVICES, Layout
+from tools.local_platform.layout import Layout
+from tools.project import SERVICES
 
 
 @pytest.fixture(scope="session")

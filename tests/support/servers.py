@@ -17,17 +17,11 @@ import pytest
 import redis
 
 from tools.local_platform import waf_packages
+from tools.local_platform.ports import HOST, free_port
 from tools.local_platform.processes import valkey_binary
 from tools.local_platform.test_servers import are_required, program
 
-HOST = "127.0.0.1"
 BIN = Path(sys.executable).parent
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
 
 
 def need(name: str, package: str) -> str:

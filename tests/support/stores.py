@@ -20,7 +20,8 @@ from services.locker.boxes.tables import Box
 from services.locker.doors.tables import DoorRight
 from tools.local_platform.credentials import ensure
 from tools.local_platform.environment import of_service
-from tools.local_platform.layout import HOST, SERVICES, Layout
+from tools.local_platform.layout import HOST, Layout
+from tools.project import SERVICES
 
 WAITS_SECONDS = 30  # for a worker that was stopped in the middle of a transaction
 A_MOMENT = timedelta(seconds=1)

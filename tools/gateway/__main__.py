@@ -13,7 +13,6 @@ from pathlib import Path
 from tools.gateway.amazon import Place
 from tools.gateway.build import (
     CONFIG_DIR,
-    CONTRACTS_DIR,
     GATEWAYS,
     envoy_command,
     read_gateway,
@@ -23,6 +22,7 @@ from tools.gateway.build import (
 from tools.gateway.errors import GatewayConfigError
 from tools.gateway.inputs import STDOUT, EnvoyInputs
 from tools.gateway.model import Gateway
+from tools.project import CONTRACTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.gateway", description=__doc__)
     parser.add_argument("--config-dir", type=Path, default=CONFIG_DIR, help="default: %(default)s")
-    parser.add_argument("--contracts-dir", type=Path, default=CONTRACTS_DIR, help="default: %(default)s")
+    parser.add_argument("--contracts-dir", type=Path, default=CONTRACTS, help="default: %(default)s")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     check = commands.add_parser("check", help="check both configurations against the contracts")

@@ -18,12 +18,10 @@ GatewayName = Literal["external", "internal"]
 GATEWAYS: tuple[GatewayName, ...] = get_args(GatewayName)
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG_DIR = ROOT / "gateway-config"
-CONTRACTS_DIR = ROOT / "openapi"
+CONTRACTS = ROOT / "openapi"
 
 
-def read_gateway(
-    gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS_DIR
-) -> Gateway:
+def read_gateway(gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS) -> Gateway:
     """One gateway, resolved against the contracts; raises GatewayConfigError when something does not fit."""
     return load_gateway(gateway, config_dir, load_contracts(contracts_dir))
 
@@ -34,7 +32,7 @@ def write_envoy_config(
     inputs: EnvoyInputs,
     *,
     config_dir: Path = CONFIG_DIR,
-    contracts_dir: Path = CONTRACTS_DIR,
+    contracts_dir: Path = CONTRACTS,
 ) -> None:
     """Write Envoy's configuration (JSON) of one gateway; raises GatewayConfigError when something does not fit."""
     document = bootstrap(read_gateway(gateway, config_dir, contracts_dir), inputs)
@@ -48,7 +46,7 @@ def write_amazon_documents(
     *,
     place: Place | None = None,
     config_dir: Path = CONFIG_DIR,
-    contracts_dir: Path = CONTRACTS_DIR,
+    contracts_dir: Path = CONTRACTS,
 ) -> None:
     """Write what Amazon API Gateway imports (JSON), and the settings of its stage if a file is named for them."""
     place = place or Place()

@@ -12,7 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tools.images.tools import CannotBuild, buildah, buildah_command, cache_folder, say
+from tools.errors import ToolError
+from tools.images.buildah import buildah, buildah_command, cache_folder, print_progress
 
 SUITE = "bookworm"
 EPOCH = 1_700_000_000
@@ -72,7 +73,7 @@ def _is_there(name: str) -> bool:
 
 
 def _make_base(name: str) -> None:
-    say("Making the base: Debian with Python (once, about a minute) …")
+    print_progress("Making the base: Debian with Python (once, about a minute) …")
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         tar = Path(folder) / "base.tar"
         command = [*_recipe(), str(tar)]
@@ -80,7 +81,7 @@ def _make_base(name: str) -> None:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)
         if answer.returncode != 0:
             told = "\n".join(answer.stderr.splitlines()[-8:])
-            raise CannotBuild(f"mmdebstrap could not make the base; is Debian to be reached?\n{told}")
+            raise ToolError(f"mmdebstrap could not make the base; is Debian to be reached?\n{told}")
         container = buildah("from", "scratch")
         buildah("add", container, str(tar), "/")
         _commit(container, name)

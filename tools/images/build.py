@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import configparser
 import json
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from libs.chassis.settings import ROOT
+from tools.errors import ToolError
 from tools.images import base, wheels
-from tools.images.tools import buildah, cache_folder, ensure_programs, say
+from tools.images.buildah import buildah, cache_folder, ensure_programs, print_progress
+from tools.project import version
+from tools.repository import git
 
 LABELS = "org.opencontainers.image"
 
@@ -45,18 +45,14 @@ class Source:
 
 
 def source() -> Source:
-    """The version of setup.cfg, and the commit with its time; a tree with changes is called so."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    revision = _git("rev-parse", "HEAD") or "unknown"
-    if _git("status", "--porcelain"):
+    """Return the version and the commit with its time; with uncommitted changes the revision ends in -dirty."""
+    try:
+        revision, epoch = git("log", "-1", "--format=%H %ct").split()
+    except ToolError:  # no repository
+        return Source(version(), "unknown", base.EPOCH)
+    if git("status", "--porcelain"):
         revision += "-dirty"
-    return Source(config["metadata"]["version"], revision, int(_git("log", "-1", "--format=%ct") or base.EPOCH))
-
-
-def _git(*arguments: str) -> str:
-    answer = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    return answer.stdout.strip()
+    return Source(version(), revision, int(epoch))
 
 
 def name_of(service: str) -> str:
@@ -90,7 +86,9 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
     options += ["--layers", *(["--no-cache"] if fresh else [])]
     buildah("bud", *options, "--tag", name_of(service), ".", log=cache_folder() / f"build-{service}.log")
     made = inspect(service)
-    say(f"{service}: {made.bytes / 1e6:.0f} MB, {len(made.layers)} layers, {time.monotonic() - started:.0f} s")
+    print_progress(
+        f"{service}: {made.bytes / 1e6:.0f} MB, {len(made.layers)} layers, {time.monotonic() - started:.0f} s"
+    )
     return made
 
 

@@ -13,8 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from libs.chassis.service import NAMES
-from libs.chassis.settings import ROOT
+from tools.project import ROOT, SERVICES
 
 FOLDER = ROOT / "tools" / "images" / "build_steps" / "locks"
 # Traces are sent in production, so the exporter is in every image.
@@ -49,7 +48,7 @@ def _write(name: str, text: str, blocks: dict[str, str]) -> None:
 def main() -> None:
     common = _with_extras(*COMMON_EXTRAS)
     _write("chassis", "What every service needs.", common)
-    for service in NAMES:
+    for service in SERVICES:
         everything = _with_extras(*COMMON_EXTRAS, service)
         own = {name: block for name, block in everything.items() if name not in common}
         _write(service, f"What {service} needs beside the chassis.", own)

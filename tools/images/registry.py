@@ -1,10 +1,8 @@
-"""A registry on this machine, which takes a push as ECR would: Debian's docker-registry on a loopback port."""
+"""Pushing images to a registry, and a registry on this machine (Debian's docker-registry) that replaces ECR."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +11,12 @@ from pathlib import Path
 import httpx
 import yaml
 
+from tools import subprocesses
+from tools.errors import ToolError
 from tools.images.build import name_of
-from tools.images.tools import CannotBuild, buildah
+from tools.images.buildah import buildah
 from tools.local_platform.debian import program
-from tools.local_platform.layout import HOST, port_is_free
+from tools.local_platform.ports import HOST, free_port
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 START_SECONDS = 15
@@ -65,41 +65,35 @@ def pull(pushed: Pushed) -> None:
 
 
 @contextmanager
-def running(folder: Path, port: int) -> Iterator[str]:
-    """A registry that keeps its images in `folder`; its host and port. It ends with the block."""
-    if not port_is_free(port):
-        raise CannotBuild(f"Port {port}, meant for the local registry, is in use; choose another one.")
-    command = [program("docker-registry") or "docker-registry", "serve", str(_write_config(folder, port))]
-    with (folder / "registry.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-            _wait(process, port, folder / "registry.log")
-            yield f"{HOST}:{port}"
-        finally:
-            process.terminate()
-            process.wait(10)
+def running(folder: Path) -> Iterator[str]:
+    """Run a registry that stores its images in `folder`; gives its host and port."""
+    if program("docker-registry") is None:
+        raise ToolError(
+            "docker-registry is not installed. Install it (Debian: `apt-get install docker-registry`), "
+            "or pass the host and port of another registry as REGISTRY."
+        )
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "registry.yml"
+    config.write_text(yaml.safe_dump(_configuration(folder, port)))
+    command = [str(program("docker-registry")), "serve", str(config)]
+    with subprocesses.running(
+        "The registry", command, folder / "registry.log", lambda: _responds(port), start_seconds=START_SECONDS
+    ):
+        yield f"{HOST}:{port}"
 
 
-def _write_config(folder: Path, port: int) -> Path:
-    config = {
+def _configuration(folder: Path, port: int) -> dict[str, object]:
+    return {
         "version": 0.1,
         "log": {"level": "warn"},
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
         "http": {"addr": f"{HOST}:{port}"},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "registry.yml"
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            httpx.get(f"http://{HOST}:{port}/v2/", timeout=1).raise_for_status()
-            return
-        except httpx.HTTPError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise CannotBuild(f"The registry did not start; see {log}.") from None
-            time.sleep(0.1)
+def _responds(port: int) -> bool:
+    try:
+        return httpx.get(f"http://{HOST}:{port}/v2/", timeout=1).is_success
+    except httpx.TransportError:
+        return False

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tools.images.tools import buildah
+from tools.images.buildah import buildah
 from tools.local_platform.from_images import Unpacked
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from libs.chassis.settings import ROOT
+from tools.errors import ToolError
+from tools.images.buildah import cache_folder, print_progress
 from tools.images.locks import FOLDER, requirements
-from tools.images.tools import CannotBuild, cache_folder, say
+from tools.project import ROOT
 
 # The base's Python and oldest C library; wheels for others are of no use in it.
 PYTHON = "3.11.2"
@@ -20,7 +21,7 @@ PLATFORMS = ("manylinux_2_36_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x
 
 
 def ensure() -> Path:
-    """The folder with the wheels that the locks name; CannotBuild when one is not to be had."""
+    """The folder with the wheels that the locks name; ToolError when one is not to be had."""
     folder = cache_folder() / "wheels"
     folder.mkdir(exist_ok=True)
     locks = sorted(FOLDER.glob("*.lock"))
@@ -28,7 +29,7 @@ def ensure() -> Path:
     wanted = hashlib.sha256(b"".join([PYTHON.encode(), *(path.read_bytes() for path in locks)])).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return folder
-    say("Fetching the wheels that are not in the cache yet …")
+    print_progress("Fetching the wheels that are not in the cache yet …")
     stamp.unlink(missing_ok=True)
     for lock in locks:
         _fetch(lock, folder)
@@ -64,4 +65,4 @@ def _fetch(lock: Path, folder: Path) -> None:
     )
     if answer.returncode != 0:
         told = "\n".join(answer.stderr.splitlines()[-8:])
-        raise CannotBuild(f"The wheels of {lock.name} could not be fetched:\n{told}")
+        raise ToolError(f"The wheels of {lock.name} could not be fetched:\n{told}")

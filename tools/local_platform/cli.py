@@ -10,9 +10,10 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from tools.local_platform.layout import ROOT, Layout
+from tools.errors import ToolError
+from tools.local_platform.layout import Layout
 from tools.local_platform.layout_json import saved
-from tools.local_platform.problems import CannotRun
+from tools.project import ROOT
 
 # Connexion imports what Starlette will give up.
 warnings.filterwarnings("ignore", message="Using `httpx` with")
@@ -39,7 +40,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except CannotRun as reason:
+        except ToolError as reason:
             Console(stderr=True).print(
                 f"[red]Cannot run:[/] {escape(str(reason))}", highlight=False, soft_wrap=True
             )

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tools.local_platform.layout import SERVICES, Layout
-from tools.local_platform.problems import DamagedFile
+from tools.local_platform.errors import DamagedFile
+from tools.local_platform.layout import Layout
+from tools.project import SERVICES
 
 CA_DAYS = 3650
 CERTIFICATE_DAYS = 397

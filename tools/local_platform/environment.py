@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from tools.local_platform.credentials import Credentials
-from tools.local_platform.layout import HOST, SERVICES, Layout
+from tools.local_platform.layout import HOST, Layout
+from tools.project import SERVICES
 
 PHOTO_BUCKET = "reclothes-photos"
 CHECK_PHOTO_BUCKET = "reclothes-check-photos"

@@ -6,7 +6,8 @@ from tools.gateway import connection_limiter
 from tools.gateway.build import GATEWAYS, read_gateway, write_envoy_config
 from tools.gateway.connection_limiter import LimitedGateway
 from tools.gateway.inputs import EnvoyInputs
-from tools.local_platform.layout import HOST, SERVICES, Layout
+from tools.local_platform.layout import HOST, Layout
+from tools.project import SERVICES
 
 
 def write(layout: Layout) -> None:

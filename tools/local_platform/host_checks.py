@@ -6,8 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.local_platform.layout import SERVICES, Layout, port_is_free
-from tools.local_platform.problems import DamagedFile, NoDiskSpace, PortTaken
+from tools.local_platform import ports
+from tools.local_platform.errors import DamagedFile, NoDiskSpace, PortInUse
+from tools.local_platform.layout import Layout
+from tools.project import SERVICES
 
 NEEDED_BYTES = 500 * 1024 * 1024
 PORT_OPTIONS = {"external": "--external-port", "internal": "--internal-port"}
@@ -17,7 +19,7 @@ def check(layout: Layout) -> None:
     """Check disk space and ports.
 
     Raises:
-        NoDiskSpace, PortTaken
+        NoDiskSpace, PortInUse
     """
     free = shutil.disk_usage(layout.run_dir).free
     if free < NEEDED_BYTES:
@@ -26,9 +28,9 @@ def check(layout: Layout) -> None:
             "Free some space or choose another directory with `--run-dir`."
         )
     for name, port in layout.used_ports():
-        if not port_is_free(port):
+        if not ports.is_free(port):
             option = PORT_OPTIONS.get(name, "--port-base")
-            raise PortTaken(
+            raise PortInUse(
                 f"Port {port} ({name}) is already in use. Stop the process that uses it, or pass `{option}`."
             )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
+from tools.local_platform import ports
+from tools.local_platform.ports import HOST
+from tools.project import SERVICES
+
 GATEWAYS = ("external", "internal")
 PORT_OFFSETS = {
     **{service: number for number, service in enumerate(SERVICES, start=1)},
@@ -21,7 +22,8 @@ PORT_OFFSETS = {
     "waf": 15,
     "external-gateway": 16,
 }
-HOST = "127.0.0.1"
+
+__all__ = ["GATEWAYS", "HOST", "Layout"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Layout:
 
     def on_free_ports(self) -> Layout:
         """The same platform on ports that are free now (for tests)."""
-        base = _free_base()
+        base = ports.free_range()
         return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
 
 
@@ -163,22 +165,3 @@ def _make_private(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_base() -> int:
-    import secrets
-
-    while True:
-        base = 20000 + secrets.randbelow(350) * 30
-        if all(port_is_free(base + offset) for offset in range(25)):
-            return base

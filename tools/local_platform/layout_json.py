@@ -7,8 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from tools.local_platform.errors import DamagedFile
 from tools.local_platform.layout import Layout
-from tools.local_platform.problems import DamagedFile
 
 VARIABLE = "RUNNER_LAYOUT"
 

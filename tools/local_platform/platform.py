@@ -23,11 +23,12 @@ from tools.local_platform import (
     waf,
     waf_packages,
 )
-from tools.local_platform.layout import ROOT, SERVICES, Layout
-from tools.local_platform.problems import DidNotStart
+from tools.local_platform.errors import DidNotStart
+from tools.local_platform.layout import Layout
 from tools.local_platform.readiness import log_tail, wait_until_ready
 from tools.local_platform.store_watch import StoreWatch
 from tools.local_platform.supervision import Supervisor
+from tools.project import ROOT, SERVICES
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

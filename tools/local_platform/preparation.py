@@ -18,7 +18,8 @@ from libs.chassis.migrations import migrate
 from libs.chassis.service import Service
 from libs.chassis.settings import settings
 from tools.local_platform import credentials, environment
-from tools.local_platform.layout import SERVICES, Layout
+from tools.local_platform.layout import Layout
+from tools.project import SERVICES
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from tools.gateway import connection_limiter
 from tools.gateway.build import envoy_command
 from tools.local_platform import environment, from_images
 from tools.local_platform.credentials import Credentials
-from tools.local_platform.layout import GATEWAYS, HOST, SERVICES, Layout
+from tools.local_platform.layout import GATEWAYS, HOST, Layout
+from tools.project import SERVICES
 
 
 @dataclass(frozen=True)

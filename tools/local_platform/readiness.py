@@ -10,8 +10,8 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Container, Sequence
 
+from tools.local_platform.errors import DidNotStart
 from tools.local_platform.layout import HOST, Layout
-from tools.local_platform.problems import DidNotStart
 from tools.local_platform.processes import Process
 from tools.local_platform.supervision import Supervisor
 

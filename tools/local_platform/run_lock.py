@@ -9,8 +9,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tools.local_platform.errors import AlreadyRunning
 from tools.local_platform.layout import Layout
-from tools.local_platform.problems import AlreadyRunning
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.local_platform.layout import ROOT
+from tools.project import ROOT
 
 STORIES = ROOT / "docs" / "stories.tsv"
 RESULTS = ROOT / ".run" / "test-results.json"

@@ -16,9 +16,10 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from tools.local_platform.layout import ROOT, Layout
-from tools.local_platform.problems import DidNotStart
+from tools.local_platform.errors import DidNotStart
+from tools.local_platform.layout import Layout
 from tools.local_platform.processes import Process
+from tools.project import ROOT
 
 GROUP_PRIORITIES = {"stores": 100, "services": 200, "gateways": 300}
 END_SECONDS = 12

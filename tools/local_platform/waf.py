@@ -15,13 +15,14 @@ from typing import Any
 from connexion.spec import Specification
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
-from tools.gateway.build import CONFIG_DIR, CONTRACTS_DIR, read_gateway
+from tools.gateway.build import CONFIG_DIR, read_gateway
 from tools.gateway.envoy.headers import DEFAULT_HEADERS, SECURITY_HEADERS
 from tools.gateway.envoy.listener import TLS_1_2_CIPHERS
 from tools.gateway.envoy.replies import REPLIES, Reply
 from tools.gateway.model import Gateway
 from tools.local_platform.layout import HOST, Layout
 from tools.local_platform.waf_packages import WafPrograms
+from tools.project import CONTRACTS
 
 OWN_RULES = CONFIG_DIR / "waf"
 # Left out of the core rule set: rules on reputation and floods, which need data and memory of clients, and those
@@ -130,13 +131,13 @@ def allowed_methods(gateway: Gateway) -> list[str]:
     return sorted({exposed.operation.method for exposed in gateway.exposed} | {"OPTIONS"})
 
 
-def request_media_types(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -> list[str]:
+def request_media_types(gateway: Gateway, contracts_dir: Path = CONTRACTS) -> list[str]:
     """The media types in which the gateway's operations take a body."""
     found = {name for operation in _declared(gateway, contracts_dir) for name in _content(operation)}
     return sorted(found)
 
 
-def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS_DIR) -> int:
+def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS) -> int:
     """The longest text that an operation takes as a parameter or in a field of its body, in bytes of UTF-8."""
     lengths = {length for operation in _declared(gateway, contracts_dir) for length in _lengths(operation)}
     return max(MOST_BYTES_OF_CHARACTER * max(lengths, default=0), LEAST_FIELD_BYTES)

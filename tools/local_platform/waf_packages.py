@@ -15,14 +15,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local_platform.problems import CannotRun
+from tools.errors import ToolError
 
 PACKAGES = ("nginx", "libnginx-mod-http-modsecurity", "modsecurity-crs")
 PREFIX = Path(sys.prefix) / "debian"
 SECONDS = 300
 
 
-class NoFirewall(CannotRun):
+class NoFirewall(ToolError):
     """The firewall's programs are not to be had here."""
 
     exit_code = 8

@@ -1,1 +1,1 @@
-"""From a commit to a release: checks, what is published, roll-outs (`python -m tools.release --help`)."""
+"""Creating a release, and the delivery pipeline on one machine."""

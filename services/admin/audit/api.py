@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from services.admin.audit.schemas import AuditEntrySchema
 from services.admin.audit.tables import AuditEntry
 
@@ -18,13 +19,7 @@ def list_audit_entries(
     action: str | None = None,
     target: str | None = None,
 ) -> dict[str, Any]:
-    statement = select(AuditEntry)
-    for column, value in (
-        (AuditEntry.actor_id, actor),
-        (AuditEntry.action, action),
-        (AuditEntry.target, target),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
+    filters = {AuditEntry.actor_id: actor, AuditEntry.action: action, AuditEntry.target: target}
+    statement = filter_by(select(AuditEntry), filters)
     newest_first: Any = [(AuditEntry.occurred_at, "desc"), (AuditEntry.id, "desc")]
     return page(statement, order_by=newest_first, limit=limit, cursor=cursor, dump=AuditEntrySchema().dump)

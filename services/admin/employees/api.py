@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from services.admin.employees import employees
 from services.admin.employees.schemas import EmployeeSchema
 from services.admin.employees.tables import Employee
@@ -14,9 +15,7 @@ from services.admin.work import assignment
 
 
 def list_employees(state: str | None = None, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
-    statement = select(Employee)
-    if state is not None:
-        statement = statement.where(Employee.state == state)
+    statement = filter_by(select(Employee), {Employee.state: state})
     by_name: Any = [(Employee.full_name, "asc"), (Employee.id, "asc")]
     return page(statement, order_by=by_name, limit=limit, cursor=cursor, dump=EmployeeSchema().dump)
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from libs.chassis import audit
 from libs.chassis.db import session
 from libs.chassis.event_types import StaffChanged
-from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from services.admin.employees.rules import can_do
 from services.admin.employees.tables import Employee
 from services.admin.work.rules import ACTIVE_STATES, KINDS
@@ -32,10 +32,7 @@ def update_from_auth(data: StaffChanged, event_at: datetime) -> Employee | None:
 
 
 def get(employee_id: str) -> Employee:
-    employee = session().get(Employee, employee_id)
-    if employee is None:
-        raise NotFound("there is no such employee")
-    return employee
+    return get_row(Employee, employee_id, "there is no such employee")
 
 
 def set_work(employee_id: str, areas: Sequence[str], kinds: Sequence[str] | None) -> Employee:

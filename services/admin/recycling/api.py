@@ -9,6 +9,7 @@ from sqlalchemy import select
 from libs.chassis.etags import etag_of, require_match_if_sent
 from libs.chassis.idempotency import stable_id
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from libs.chassis.security import principal
 from services.admin.recycling import factories, handovers
 from services.admin.recycling.schemas import FactorySchema, HandoverSchema
@@ -16,9 +17,7 @@ from services.admin.recycling.tables import Factory, Handover
 
 
 def list_factories(is_active: bool | None = None, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
-    statement = select(Factory)
-    if is_active is not None:
-        statement = statement.where(Factory.is_active == is_active)
+    statement = filter_by(select(Factory), {Factory.is_active: is_active})
     newest_first: Any = [(Factory.created_at, "desc"), (Factory.id, "desc")]
     return page(statement, order_by=newest_first, limit=limit, cursor=cursor, dump=FactorySchema().dump)
 

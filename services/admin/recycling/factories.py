@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from libs.chassis import audit, clock, email_addresses
 from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.problems import Conflict
+from libs.chassis.queries import get_row
 from services.admin.recycling.tables import Factory
 
 
@@ -33,10 +34,7 @@ def create(factory_id: str, name: str, address: str, email: str | None) -> Facto
 
 
 def get(factory_id: str) -> Factory:
-    factory = session().get(Factory, factory_id)
-    if factory is None:
-        raise NotFound("there is no such factory")
-    return factory
+    return get_row(Factory, factory_id, "there is no such factory")
 
 
 def update(factory: Factory, changes: dict[str, Any]) -> Factory:

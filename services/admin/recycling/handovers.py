@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.queries import get_row
 from services.admin.packages.tables import Package
 from services.admin.recycling.events import publish_handover
 from services.admin.recycling.rules import require_recyclable
@@ -51,10 +52,7 @@ def record(handover_id: str, factory_id: str, package_ids: Sequence[str], note: 
 
 
 def get(handover_id: str) -> Handover:
-    handover = session().get(Handover, handover_id)
-    if handover is None:
-        raise NotFound("there is no such handover")
-    return handover
+    return get_row(Handover, handover_id, "there is no such handover")
 
 
 def _require_active_factory(factory_id: str) -> Factory:

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.money import Money
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.queries import get_row
 from services.admin.packages import packages
 from services.admin.returns import returns
 from services.admin.returns.events import publish_return_contact
@@ -78,10 +79,7 @@ def find(return_id: str) -> ReturnContact | None:
 
 
 def get(return_id: str) -> ReturnContact:
-    contact = find(return_id)
-    if contact is None:
-        raise NotFound("nothing was recorded for such a return")
-    return contact
+    return get_row(ReturnContact, return_id, "nothing was recorded for such a return")
 
 
 def _good_products(return_id: str) -> list[str]:

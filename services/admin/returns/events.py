@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libs.chassis import clock
-from libs.chassis.event_types import ReturnBuyingOrderStateChanged, ReturnContactRecorded
+from libs.chassis.event_types import BuyingReturnStateChanged, ReturnContactRecorded
 from libs.chassis.events import Event
 from libs.chassis.money import Money
 from services.admin.registry import registry
@@ -11,8 +11,8 @@ from services.admin.returns import returns
 from services.admin.returns.tables import BuyingReturn, ReturnContact
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
-def update_buying_return(event: Event[ReturnBuyingOrderStateChanged]) -> None:
+@registry.handles("customer.buying_return.state_changed.v1")
+def update_buying_return(event: Event[BuyingReturnStateChanged]) -> None:
     returns.update_from_customer(event.data)
 
 

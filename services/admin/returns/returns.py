@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from libs.chassis.db import session
-from libs.chassis.event_types import ReturnBuyingOrderStateChanged
+from libs.chassis.event_types import BuyingReturnStateChanged
 from libs.chassis.money import Money
 from services.admin.returns.tables import BuyingReturn
 
 
-def update_from_customer(data: ReturnBuyingOrderStateChanged) -> None:
+def update_from_customer(data: BuyingReturnStateChanged) -> None:
     """Store a return. One that was force-cancelled stays so, in whatever order the events arrive."""
     buying_return = session().get(BuyingReturn, data["return_id"])
     if buying_return is None:
@@ -27,7 +27,7 @@ def update_from_customer(data: ReturnBuyingOrderStateChanged) -> None:
             is_force_cancelled=False,
         )
         session().add(buying_return)
-    buying_return.is_force_cancelled = buying_return.is_force_cancelled or data["is_given_up"]
+    buying_return.is_force_cancelled = buying_return.is_force_cancelled or data["is_force_cancelled"]
     session().flush()
 
 

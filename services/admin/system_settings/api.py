@@ -15,7 +15,7 @@ def list_system_settings() -> dict[str, Any]:
 
 
 def put_system_setting(name: str, body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    before = store.get(name)
-    require_match_if_sent(before.version)
-    after = store.put(before, body["value"], principal().subject)
-    return SystemSettingSchema().dump(after), 200, {"ETag": etag_of(after.version)}
+    setting = store.get(name)
+    require_match_if_sent(setting.version)
+    store.put(setting, body["value"], principal().subject)
+    return SystemSettingSchema().dump(setting), 200, {"ETag": etag_of(setting.version)}

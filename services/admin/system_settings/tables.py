@@ -12,8 +12,11 @@ from libs.chassis.db import Json, UtcDateTime
 from services.admin.tables import Base
 
 
-class StoredSetting(Base):
-    """A system setting that was changed from its default."""
+class SettingValue(Base):
+    """The value of a system setting. The database has those that were changed from their defaults.
+
+    `version` counts the changes.
+    """
 
     __tablename__ = "system_settings"
 

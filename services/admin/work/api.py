@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from libs.chassis.security import principal
 from services.admin.work import assignment, packing_orders, progress, stops, work_orders
 from services.admin.work.rules import require_own
@@ -22,8 +23,8 @@ class OwnWorkOrders:
     kind: str
 
     def list(self, state: str | None = None, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
-        own = select(WorkOrder).where(WorkOrder.assignee_id == principal().subject, WorkOrder.kind == self.kind)
-        return _page(own if state is None else own.where(WorkOrder.state == state), limit, cursor)
+        filters = {WorkOrder.assignee_id: principal().subject, WorkOrder.kind: self.kind, WorkOrder.state: state}
+        return _page(filter_by(select(WorkOrder), filters), limit, cursor)
 
     def get(self, work_order_id: str) -> dict[str, Any]:
         return _dump(require_own(work_orders.get(work_order_id), self.kind, principal().subject))
@@ -84,14 +85,8 @@ def list_work_orders(
     limit: int = 20,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    statement = select(WorkOrder)
-    for column, value in (
-        (WorkOrder.kind, kind),
-        (WorkOrder.state, state),
-        (WorkOrder.assignee_id, assignee_id),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
+    filters = {WorkOrder.kind: kind, WorkOrder.state: state, WorkOrder.assignee_id: assignee_id}
+    statement = filter_by(select(WorkOrder), filters)
     if order_id is not None:
         with_order = select(IncludedOrder.work_order_id).where(IncludedOrder.order_id == order_id)
         statement = statement.where(WorkOrder.id.in_(with_order))
@@ -107,9 +102,7 @@ def assign_work_order(work_order_id: str, body: dict[str, Any]) -> dict[str, Any
 
 
 def list_packing_orders(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
-    statement = packing_orders.select_all()
-    if state is not None:
-        statement = statement.where(WorkOrder.state == state)
+    statement = filter_by(packing_orders.select_all(), {WorkOrder.state: state})
     return _page(statement, limit, cursor, PackingOrderSchema().dump)
 
 

@@ -20,8 +20,8 @@ from services.admin.employees.rules import can_do
 from services.admin.employees.tables import Employee
 from services.admin.work import work_orders
 from services.admin.work.rules import ACTIVE_STATES
-from services.admin.work.tables import WorkOrder
-from services.admin.work.work_orders import OrderToInclude, WorkLocation
+from services.admin.work.tables import IncludedOrder, WorkOrder
+from services.admin.work.work_orders import WorkLocation
 
 CARRIED_KINDS = frozenset({"collecting", "shipping"})
 BATCH_SIZE = 100
@@ -31,7 +31,7 @@ class CannotDoThatWork(Unprocessable):
     slug, title = "cannot-do-that-work", "That person does not do this kind of work"
 
 
-def create_assigned(kind: str, orders: list[OrderToInclude], location: WorkLocation | None) -> WorkOrder:
+def create_assigned(kind: str, orders: list[IncludedOrder], location: WorkLocation | None) -> WorkOrder:
     """Create a work order and assign it, if somebody can do it."""
     work_order = work_orders.create(kind, orders, location)
     _assign_if_possible(work_order)

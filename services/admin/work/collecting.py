@@ -10,14 +10,14 @@ from libs.chassis.db import session
 from libs.chassis.event_types import LocationThresholdReached, LocationThresholdReachedDeposit
 from services.admin.work import assignment, stops, work_orders
 from services.admin.work.rules import UNFINISHED_STATES, included_order
-from services.admin.work.tables import Location
-from services.admin.work.work_orders import OrderToInclude, WorkLocation
+from services.admin.work.tables import IncludedOrder, Location
+from services.admin.work.work_orders import WorkLocation
 
 
 def create(location: WorkLocation, deposits: Sequence[LocationThresholdReachedDeposit]) -> None:
     """Create a collecting order of the deposits that are not stopped and that no other one includes."""
     orders = [
-        OrderToInclude(deposit["order_id"], box_id=deposit["box_id"])
+        IncludedOrder(order_id=deposit["order_id"], box_id=deposit["box_id"])
         for deposit in deposits
         if not _is_stopped(deposit["order_id"])
         and work_orders.lock_by_order("collecting", deposit["order_id"]) is None

@@ -7,9 +7,9 @@ from libs.chassis.event_types import (
     BuyingOrderPaid,
     BuyingOrderStateChanged,
     DonatingOrderStateChanged,
+    DonationReturnStateChanged,
     DoorUsed,
     LocationThresholdReached,
-    ReturnDonatingOrderStateChanged,
 )
 from libs.chassis.events import Event
 from services.admin.registry import registry
@@ -19,7 +19,7 @@ from services.admin.work.work_orders import WorkLocation
 # By the reason why a buying order was cancelled.
 STOP_REASONS: dict[str | None, str] = {
     "not_picked_up": "nobody picked the order up",
-    "given_up": "a manager cancelled the order",
+    "force_cancelled": "a manager cancelled the order",
 }
 
 
@@ -67,8 +67,8 @@ def stop_cancelled_donation(event: Event[DonatingOrderStateChanged]) -> None:
         stops.restore(order_id, "checking")
 
 
-@registry.handles("customer.return_donating_order.state_changed.v1")
-def pack_returned_donation(event: Event[ReturnDonatingOrderStateChanged]) -> None:
+@registry.handles("customer.donation_return.state_changed.v1")
+def pack_returned_donation(event: Event[DonationReturnStateChanged]) -> None:
     """A return is packed once its delivery is paid, unless it is cancelled."""
     data = event.data
     return_id = data["return_id"]

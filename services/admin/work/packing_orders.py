@@ -15,7 +15,7 @@ from libs.chassis.problems import NotFound
 from services.admin.work import assignment, work_orders
 from services.admin.work.publishers import publish_packing_order
 from services.admin.work.tables import IncludedOrder, WorkOrder
-from services.admin.work.work_orders import OrderToInclude, WorkLocation
+from services.admin.work.work_orders import WorkLocation
 
 
 def create_for_buying_order(
@@ -26,7 +26,9 @@ def create_for_buying_order(
     if existing is not None:
         return existing
     contents = [{"product_id": item["product_id"], "title": item["title"]} for item in items]
-    work_order = assignment.create_assigned("packing", [OrderToInclude(order_id, contents=contents)], location)
+    work_order = assignment.create_assigned(
+        "packing", [IncludedOrder(order_id=order_id, contents=contents)], location
+    )
     publish_packing_order(public_id(work_order), order_id)
     return work_order
 
@@ -34,7 +36,9 @@ def create_for_buying_order(
 def create_for_returned_donation(return_id: str, donation_id: str, location: WorkLocation) -> None:
     """Create the packing order of a donation that goes back to its donor (story rd-r-pa-01); idempotent."""
     if work_orders.lock_by_order("packing", return_id) is None:
-        assignment.create_assigned("packing", [OrderToInclude(return_id, donation_id=donation_id)], location)
+        assignment.create_assigned(
+            "packing", [IncludedOrder(order_id=return_id, donation_id=donation_id)], location
+        )
 
 
 def public_id(work_order: WorkOrder) -> str:

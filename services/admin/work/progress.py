@@ -5,14 +5,11 @@ A collected package is checked next, a packed one shipped.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from libs.chassis import audit, clock
 from services.admin.returns import returns
 from services.admin.work import assignment, work_orders
 from services.admin.work.rules import ACTIVE_STATES, is_collected, require_finishable
 from services.admin.work.tables import IncludedOrder, WorkOrder
-from services.admin.work.work_orders import OrderToInclude
 
 
 def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
@@ -64,10 +61,10 @@ def complete(work_order: WorkOrder) -> None:
     else:
         location = work_orders.work_location(work_order.location_id, work_order.location_name)
     for order in work_order.remaining_orders:
-        following = OrderToInclude(order.order_id, donation_id=order.donation_id, contents=order.contents)
+        following = IncludedOrder(order_id=order.order_id, donation_id=order.donation_id, contents=order.contents)
         if work_order.kind == "collecting":
-            contents = returns.find_contents(order.order_id) or order.contents
-            assignment.create_assigned("checking", [replace(following, contents=contents)], location)
+            following.contents = returns.find_contents(order.order_id) or order.contents
+            assignment.create_assigned("checking", [following], location)
         elif work_order.kind == "packing" and location is not None:
             assignment.create_assigned("shipping", [following], location)
 

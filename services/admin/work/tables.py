@@ -68,7 +68,7 @@ class IncludedOrder(Base):
     kind: Mapped[str] = mapped_column(String(10))
     donation_id: Mapped[str | None] = mapped_column(String(36))
     box_id: Mapped[str | None] = mapped_column(String(36))
-    contents: Mapped[Any] = mapped_column(Json)
+    contents: Mapped[Any] = mapped_column(Json, default=list)
     scanned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     box_emptied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,8 +6,7 @@ admin.work_order.state_changed.v1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
@@ -15,20 +14,11 @@ from libs.chassis import clock
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from libs.chassis.state_machine import IllegalTransition
 from services.admin.work.publishers import publish_state
 from services.admin.work.rules import LIFECYCLE, require_own
 from services.admin.work.tables import IncludedOrder, Location, WorkOrder
-
-
-@dataclass(frozen=True)
-class OrderToInclude:
-    """A customer's order that a new work order includes; `contents` are its products."""
-
-    order_id: str
-    box_id: str | None = None
-    donation_id: str | None = None
-    contents: Sequence[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -41,7 +31,7 @@ class WorkLocation:
     deliveryman_id: str | None = None
 
 
-def create(kind: str, orders: Sequence[OrderToInclude], location: WorkLocation | None) -> WorkOrder:
+def create(kind: str, orders: list[IncludedOrder], location: WorkLocation | None) -> WorkOrder:
     """Create an open work order; no other one of its kind may include any of the orders."""
     now = clock.now()
     work_order = WorkOrder(
@@ -50,21 +40,13 @@ def create(kind: str, orders: Sequence[OrderToInclude], location: WorkLocation |
     if location is not None:
         work_order.location_id, work_order.location_name = location.location_id, location.location_name
         work_order.area, work_order.deliveryman_id = location.area, location.deliveryman_id
-    work_order.orders = [
-        IncludedOrder(
-            position=position,
-            order_id=order.order_id,
-            kind=kind,
-            donation_id=order.donation_id,
-            box_id=order.box_id,
-            contents=list(order.contents),
-        )
-        for position, order in enumerate(orders)
-    ]
+    for position, order in enumerate(orders):
+        order.position, order.kind = position, kind
+    work_order.orders = orders
     session().add(work_order)
     session().flush()
-    for included in work_order.orders:
-        session().refresh(included, ["package"])
+    for order in orders:
+        session().refresh(order, ["package"])
     publish_state(work_order, None)
     return work_order
 
@@ -104,15 +86,12 @@ def _clear_scans(work_order: WorkOrder) -> None:
 
 
 def get(work_order_id: str) -> WorkOrder:
-    return _require(session().get(WorkOrder, work_order_id))
+    return get_row(WorkOrder, work_order_id, "there is no such work order")
 
 
 def lock(work_order_id: str) -> WorkOrder:
     """Lock a work order and read its present state; NotFound."""
-    return _require(locked_scalar(select(WorkOrder).where(WorkOrder.id == work_order_id)))
-
-
-def _require(work_order: WorkOrder | None) -> WorkOrder:
+    work_order = locked_scalar(select(WorkOrder).where(WorkOrder.id == work_order_id))
     if work_order is None:
         raise NotFound("there is no such work order")
     return work_order

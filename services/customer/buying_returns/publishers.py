@@ -8,7 +8,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from libs.chassis.event_types import ReturnBuyingOrderStateChanged
+from libs.chassis.event_types import BuyingReturnStateChanged
 from services.customer.buying_returns.tables import BuyingReturn
 from services.customer.registry import registry
 
@@ -26,7 +26,7 @@ def publish_new_version(buying_return: BuyingReturn) -> None:
 
 
 def _publish(buying_return: BuyingReturn, previous_state: str | None, at: datetime) -> None:
-    data = ReturnBuyingOrderStateChanged(
+    data = BuyingReturnStateChanged(
         return_id=buying_return.id,
         order_id=buying_return.order_id,
         buyer_id=buying_return.buyer_id,
@@ -45,13 +45,13 @@ def _publish(buying_return: BuyingReturn, previous_state: str | None, at: dateti
         ],
         price=buying_return.price.to_dict(),
         refund=buying_return.refund.to_dict() if buying_return.refund else None,
-        is_given_up=buying_return.is_given_up,
+        is_force_cancelled=buying_return.is_force_cancelled,
         location_id=buying_return.location_id,
         location_name=buying_return.location_name,
         at=clock.rfc3339(at),
     )
     registry.publish(
-        "customer.return_buying_order.state_changed.v1",
+        "customer.buying_return.state_changed.v1",
         subject=buying_return.id,
         data=data,
         version=buying_return.version,

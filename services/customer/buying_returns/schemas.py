@@ -26,6 +26,6 @@ class BuyingReturnSchema(Schema):
     box = fields.Function(lambda one: {"id": one.box_id, "label": one.box_label})
     deposit_until = fields.Function(lambda one: rfc3339(one.deposit_until))
     is_whole_order = fields.Boolean()
-    is_given_up = fields.Boolean()
+    is_force_cancelled = fields.Boolean()
     created_at = fields.Function(lambda one: rfc3339(one.created_at))
     timeline = fields.List(fields.Nested(TimelineEntrySchema))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from libs.chassis import clock
-from libs.chassis.event_types import ReturnDonatingOrderStateChanged
+from libs.chassis.event_types import DonationReturnStateChanged
 from services.customer.donation_returns.tables import DonationReturn
 from services.customer.registry import registry
 
 
 def publish_state_changed(donation_return: DonationReturn) -> None:
     """Publish the latest transition."""
-    data = ReturnDonatingOrderStateChanged(
+    data = DonationReturnStateChanged(
         return_id=donation_return.id,
         order_id=donation_return.order_id,
         donor_id=donation_return.donor_id,
@@ -21,7 +21,7 @@ def publish_state_changed(donation_return: DonationReturn) -> None:
         at=clock.rfc3339(donation_return.state_since),
     )
     registry.publish(
-        "customer.return_donating_order.state_changed.v1",
+        "customer.donation_return.state_changed.v1",
         subject=donation_return.id,
         data=data,
         version=donation_return.version,

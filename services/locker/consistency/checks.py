@@ -96,7 +96,7 @@ add_checks(
         handlers={
             "customer.donating_order.state_changed.v1": release_cancelled_donation,
             "customer.buying_order.state_changed.v1": events.cancel_delivery_of_cancelled_order,
-            "customer.return_buying_order.state_changed.v1": events.apply_state_of_return,
+            "customer.buying_return.state_changed.v1": events.apply_state_of_return,
         },
         decides=_has_ended,
         unknown=box_holds.release,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from libs.chassis.event_types import (
     BuyingOrderPaid,
     BuyingOrderStateChanged,
+    BuyingReturnStateChanged,
     DonatingOrderStateChanged,
+    DonationReturnStateChanged,
     FeePaid,
-    ReturnBuyingOrderStateChanged,
-    ReturnDonatingOrderStateChanged,
     WorkOrderStateChanged,
 )
 from libs.chassis.events import Event
@@ -36,16 +36,16 @@ def apply_cancellation_of_donation(event: Event[DonatingOrderStateChanged]) -> N
         box_holds.release(event.data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
-def apply_state_of_return(event: Event[ReturnBuyingOrderStateChanged]) -> None:
+@registry.handles("customer.buying_return.state_changed.v1")
+def apply_state_of_return(event: Event[BuyingReturnStateChanged]) -> None:
     if event.data["state"] == "created":
         deposits.allow_deposit(event.data["return_id"], event.data["buyer_id"])
     elif event.data["state"] in ("cancelled", "expired"):
         box_holds.release(event.data["return_id"])
 
 
-@registry.handles("customer.return_donating_order.state_changed.v1")
-def set_recipient_of_returned_donation(event: Event[ReturnDonatingOrderStateChanged]) -> None:
+@registry.handles("customer.donation_return.state_changed.v1")
+def set_recipient_of_returned_donation(event: Event[DonationReturnStateChanged]) -> None:
     deliveries.set_recipient(event.data["return_id"], event.data["donor_id"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.chassis.event_types import BuyingOrderStateChanged, ReturnBuyingOrderStateChanged, WorkOrderStateChanged
+from libs.chassis.event_types import BuyingOrderStateChanged, BuyingReturnStateChanged, WorkOrderStateChanged
 from libs.chassis.events import Event
 from services.shopping.registry import registry
 from services.shopping.returns import buyer_returns
@@ -16,8 +16,8 @@ def resell_cancelled_order(event: Event[BuyingOrderStateChanged]) -> None:
         buyer_returns.end_sale(data["order_id"], data["missing_product_ids"], data["order_id"])
 
 
-@registry.handles("customer.return_buying_order.state_changed.v1")
-def apply_return(event: Event[ReturnBuyingOrderStateChanged]) -> None:
+@registry.handles("customer.buying_return.state_changed.v1")
+def apply_return(event: Event[BuyingReturnStateChanged]) -> None:
     data, state = event.data, event.data["state"]
     order_id, return_id = data["order_id"], data["return_id"]
     good, bad = (

@@ -75,7 +75,7 @@ def move_return(admin: Harness, return_id: str, order_id: str, state: str = "pai
         "location_name": "Rossio",
         "at": "2026-11-23T10:15:30.000000Z",
     }
-    admin.deliver("customer.return_donating_order.state_changed.v1", data)
+    admin.deliver("customer.donation_return.state_changed.v1", data)
 
 
 def use_door(admin: Harness, order_id: str, purpose: str = "ship", *, is_occupied: bool = True) -> None:

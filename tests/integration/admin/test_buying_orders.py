@@ -52,7 +52,7 @@ def return_moved(admin: Harness, return_id: str, state: str = "created", **chang
         "previous_state": None,
         "product_ids": [COAT],
         "items": [piece(COAT, 4900)],
-        "is_given_up": False,
+        "is_force_cancelled": False,
         "is_whole_order": True,
         "price": {"amount": 4900, "currency": "EUR"},
         "refund": None,
@@ -60,7 +60,7 @@ def return_moved(admin: Harness, return_id: str, state: str = "created", **chang
         "location_name": "Rossio",
         "at": clock.rfc3339(clock.now()),
     }
-    admin.deliver("customer.return_buying_order.state_changed.v1", data | changed)
+    admin.deliver("customer.buying_return.state_changed.v1", data | changed)
 
 
 def contact(return_id: str, amount: int = 2500, **changed: Any) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_the_news_of_a_cancellation_ends_work_that_came_to_be_at_the_moment_of_t
         "at": clock.rfc3339(clock.now()),
     }
     for _ in range(2):
-        admin.deliver("customer.buying_order.state_changed.v1", data | {"reason": "given_up"})
+        admin.deliver("customer.buying_order.state_changed.v1", data | {"reason": "force_cancelled"})
     ended = the_own(eva, "packing")
     assert (ended["state"], ended["reason"]) == ("failed", "a manager cancelled the order")
     paid(admin, order_id)
@@ -202,7 +202,7 @@ def test_a_wrong_decision_is_refused_and_says_why(admin: Harness, eva: Ask, rui:
 TWO_PIECES = {
     "product_ids": [COAT, HAT],
     "items": [piece(COAT, 4000), piece(HAT, 900)],
-    "is_given_up": False,
+    "is_force_cancelled": False,
 }
 
 
@@ -333,7 +333,7 @@ def test_there_is_nothing_to_agree_on_for_a_return_that_was_given_up(
 ) -> None:
     return_id = new_id("rbo")
     path = to_check(admin, eva, rui, return_id, **TWO_PIECES)
-    return_moved(admin, return_id, "refund_decided", **TWO_PIECES | {"is_given_up": True})
+    return_moved(admin, return_id, "refund_decided", **TWO_PIECES | {"is_force_cancelled": True})
     return_moved(admin, return_id, "collected", **TWO_PIECES)  # older news
     found = eva("POST", path, json={"products": checks(coat="good", hat="bad")})
     assert found.status_code == 200, "it was found, and is checked all the same"

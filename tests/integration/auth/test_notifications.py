@@ -72,11 +72,11 @@ def return_state_changed(buyer_id: str, state: str, refund: int | None = None, *
         "previous_state": "created",
         "price": price,
         "refund": None if refund is None else {"amount": refund, "currency": "EUR"},
-        "is_given_up": False,
+        "is_force_cancelled": False,
         "location_name": "Rossio",
         "items": [item],
     }
-    return example_data("customer.return_buying_order.state_changed.v1") | data | changes
+    return example_data("customer.buying_return.state_changed.v1") | data | changes
 
 
 def test_a_paid_order_sends_one_receipt_to_the_account_and_by_mail(verified: People) -> None:
@@ -133,20 +133,28 @@ def test_a_receipt_shows_the_coins_that_were_paid(verified: People) -> None:
     data = order_paid(buyer_id, method="coins", coins=4900)
     verified.auth.deliver("customer.buying_order.paid.v1", data)
     [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
-    assert "Total: €49.00, paid with 4900 coins\n\nWe pack" in receipt.text
+    assert "Total: €49.00, paid with 4900 coins\n\nWe will pack" in receipt.text
 
 
 @pytest.mark.parametrize(
     ("values", "subject", "text"),
     [
-        ({"method": "card", "reason_code": "order_not_kept"}, "given back", "Your bank releases the amount"),
+        (
+            {"method": "card", "reason_code": "order_not_kept"},
+            "has been cancelled",
+            "Your bank will release the amount",
+        ),
         (
             {"method": "coins", "reason_code": "order_not_kept"},
-            "given back",
+            "has been cancelled",
             "Your coins are in your account again",
         ),
-        ({"method": "card", "reason_code": "sale_not_paid"}, "could not be taken", "so the order is cancelled"),
-        ({"method": "card", "reason_code": "given_up_by_provider"}, "given back", "given up before it was taken"),
+        ({"method": "card", "reason_code": "sale_not_paid"}, "could not charge", "so we have cancelled the order"),
+        (
+            {"method": "card", "reason_code": "given_up_by_provider"},
+            "has been cancelled",
+            "cancelled before it was charged",
+        ),
     ],
 )
 def test_a_buyer_is_notified_why_a_payment_was_voided_and_what_is_refunded(
@@ -166,13 +174,13 @@ def test_a_sale_that_is_cancelled_after_its_payment_has_its_own_notification(ver
     assert len([mail for mail in verified.mails() if "payment" in mail.subject]) == 2
 
 
-@pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get €10.00 back")])
+@pytest.mark.parametrize(("amount", "text"), [(0, "There is no refund"), (1000, "we refund €10.00")])
 def test_a_buyer_is_notified_of_the_refund_decided_after_a_bad_check(
     verified: People, amount: int, text: str
 ) -> None:
     [buyer_id] = verified.ids()
     data = return_state_changed(buyer_id, "refund_decided", amount)
-    verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
+    verified.auth.deliver("customer.buying_return.state_changed.v1", data)
     [mail] = [mail for mail in verified.mails() if "return" in mail.subject]
     assert text in mail.text
 
@@ -187,11 +195,14 @@ def test_a_buyer_is_notified_which_items_are_bad_and_of_the_refund_for_the_other
     ]
     for state, refund in (("checked_bad", None), ("refund_decided", 5900)):
         data = return_state_changed(buyer_id, state, refund, items=items)
-        verified.auth.deliver("customer.return_buying_order.state_changed.v1", data)
+        verified.auth.deliver("customer.buying_return.state_changed.v1", data)
     told = {mail.subject: mail.text for mail in verified.mails()}
     checked = told["We found damage on your return"]
-    assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get €49.00" in checked
-    assert "you get €59.00 back in all, as we agreed" in told["What you get back for your return"]
+    assert (
+        "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nAll other items are in good condition: we refund €49.00"
+        in checked
+    )
+    assert "we refund €59.00 in total, as agreed" in told["The refund for your return"]
 
 
 def test_notifications_are_paginated(verified: People) -> None:
@@ -230,11 +241,11 @@ def test_a_donor_is_notified_once_of_each_state_of_a_donation(people: People, st
 @pytest.mark.parametrize("state", sorted(events.DONATION_RETURN_TEMPLATES))
 def test_a_donor_is_notified_of_each_state_of_a_return(people: People, state: str) -> None:
     demo.load()
-    data = example_data("customer.return_donating_order.state_changed.v1") | {
+    data = example_data("customer.donation_return.state_changed.v1") | {
         "donor_id": demo.user_id("donor@reclothes.example"),
         "state": state,
     }
-    people.auth.deliver("customer.return_donating_order.state_changed.v1", data)
+    people.auth.deliver("customer.donation_return.state_changed.v1", data)
     [mail] = people.mails()
     assert "Rossio" in mail.text
 
@@ -246,7 +257,7 @@ def test_a_donor_is_notified_of_each_state_of_a_return(people: People, state: st
         ("billing.fee.due.v1", "payer_id", "€3.00"),
         ("billing.coupon.issued.v1", "person_id", "€5.00"),
         ("billing.payout.due.v1", "person_id", "€19.60"),
-        ("billing.payout.voided.v1", "person_id", "Your share of €19.60 is not paid out"),
+        ("billing.payout.voided.v1", "person_id", "Your share of €19.60 will not be paid out"),
     ],
 )
 def test_the_right_person_is_notified_of_work_fees_coupons_and_payouts(
@@ -283,7 +294,7 @@ def test_a_buyer_is_notified_once_of_each_state(verified: People) -> None:
         for state in ("packing", "packed", "shipping", "in_box", "picked_up", "completed"):
             deliver("customer.buying_order.state_changed.v1", order_state_changed(buyer_id, state))
         for state in ("created", "in_box", "collected", "checked_bad", "refund_decided"):
-            deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, state))
+            deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, state))
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [item["template"] for item in reversed(listed)] == [
@@ -308,8 +319,8 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     other = "bor_" + "8" * 32
     unpaid = order_state_changed(buyer_id, "cancelled", previous_state="placed", payment_id=None, order_id=other)
     deliver("customer.buying_order.state_changed.v1", unpaid)
-    deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
-    deliver("customer.return_buying_order.state_changed.v1", return_state_changed(buyer_id, "expired"))
+    deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
+    deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "expired"))
     refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
     refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
     for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
@@ -319,9 +330,9 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     texts = [item["text"] for item in own("GET", "/auth/v1/notifications").json()["items"]]
     assert len(texts) == 6
-    assert sum("What you paid is given back" in text for text in texts) == 1
+    assert sum("We will refund what you paid" in text for text in texts) == 1
     assert sum("Nothing was charged" in text for text in texts) == 1
-    assert sum("You get €49.00 back" in text for text in texts) == 1
+    assert sum("We refund €49.00" in text for text in texts) == 1
     assert sum("4900 coins are in your account again" in text for text in texts) == 1
 
 
@@ -334,11 +345,11 @@ def test_a_buyer_is_notified_of_the_pick_up_deadline_and_of_the_reason_for_cance
         waits = order_state_changed(buyer_id, "in_box", pick_up_until=due["pick_up_until"])
         deliver("customer.buying_order.state_changed.v1", waits)
         deliver("customer.buying_order.pick_up_due.v1", due)
-        for number, reason in enumerate(("not_picked_up", "given_up")):
+        for number, reason in enumerate(("not_picked_up", "force_cancelled")):
             ended = order_state_changed(buyer_id, "cancelled", reason=reason, order_id=f"bor_{number:032x}")
             deliver("customer.buying_order.state_changed.v1", ended)
-        lost = return_state_changed(buyer_id, "refund_decided", 4900, is_given_up=True)
-        deliver("customer.return_buying_order.state_changed.v1", lost)
+        lost = return_state_changed(buyer_id, "refund_decided", 4900, is_force_cancelled=True)
+        deliver("customer.buying_return.state_changed.v1", lost)
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     listed = own("GET", "/auth/v1/notifications").json()["items"]
     assert [
@@ -348,9 +359,9 @@ def test_a_buyer_is_notified_of_the_pick_up_deadline_and_of_the_reason_for_cance
             (
                 "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
                 "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
-                "not taken out of its box at Rossio in time. What you paid is given back",
-                "we cannot bring it to you; we are sorry. What you paid is given back",
-                "You get €49.00 back",
+                "not picked up at Rossio in time. We will refund what you paid",
+                "we cannot deliver it; we are sorry. We will refund what you paid",
+                "We refund €49.00",
             ),
             strict=True,
         )

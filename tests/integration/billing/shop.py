@@ -131,7 +131,7 @@ class Shop:
             "refund": None if refund is None else euros(refund),
             "at": rfc3339(now()),
         }
-        self.billing.deliver("customer.return_buying_order.state_changed.v1", data | LOCATION | changed)
+        self.billing.deliver("customer.buying_return.state_changed.v1", data | LOCATION | changed)
 
     @staticmethod
     def checked(order: Order, *results: str) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def move_donation(billing: Harness, state: str, **more: Any) -> None:
 
 
 def move_return(billing: Harness, state: str, **more: Any) -> None:
-    billing.deliver("customer.return_donating_order.state_changed.v1", return_event(state, **more))
+    billing.deliver("customer.donation_return.state_changed.v1", return_event(state, **more))
 
 
 def register(billing: Harness, *names: str) -> None:

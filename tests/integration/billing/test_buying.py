@@ -301,8 +301,8 @@ def test_a_sale_that_is_told_again_after_all_its_money_went_back_changes_nothing
 def test_a_return_that_was_given_up_is_refunded_once_whatever_its_check_says_later(shop: Shop, state: str) -> None:
     order = shop.order()
     payment_id = buy(shop, order)
-    shop.returned(order, "refund_decided", order.products, order.total, is_given_up=True)
-    found = {"is_given_up": True, "items": shop.checked(order, "good", "bad")}
+    shop.returned(order, "refund_decided", order.products, order.total, is_force_cancelled=True)
+    found = {"is_force_cancelled": True, "items": shop.checked(order, "good", "bad")}
     shop.returned(order, state, order.products, order.total, **found)
     settle_now()
     assert [one.amount for one in shop.refunds_of(payment_id)] == [order.total]

@@ -194,7 +194,7 @@ def timeline_states(send: Send, thing: dict[str, Any]) -> list[str]:
 
 
 def published_transitions(customer: Harness, subject: str) -> list[tuple[str, str | None]]:
-    """The transitions that were published for orders (`buying_order`) or returns (`return_buying_order`)."""
+    """The transitions that were published for orders (`buying_order`) or returns (`buying_return`)."""
     events = customer.published(f"customer.{subject}.state_changed.v1")
     return [(event["previous_state"], event["state"]) for event in events]
 

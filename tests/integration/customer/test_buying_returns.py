@@ -68,7 +68,7 @@ def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Send
     assert len(listed) == 2
     theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
     assert theirs.status_code == 404
-    published = customer.published("customer.return_buying_order.state_changed.v1")[0]
+    published = customer.published("customer.buying_return.state_changed.v1")[0]
     assert (
         published["previous_state"],
         published["price"]["amount"],
@@ -125,7 +125,7 @@ def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Send) -> None
     assert buying.timeline_states(ines, made) == [*WAY, "checked_good", "completed"]
     [refund] = read(ines, order)["refunds"]
     assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4000)
-    published = customer.published("customer.return_buying_order.state_changed.v1")
+    published = customer.published("customer.buying_return.state_changed.v1")
     assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in published] == [
         ("created", None),
         ("in_box", None),
@@ -176,7 +176,7 @@ def test_the_good_piece_of_a_return_does_not_wait_for_what_is_agreed_on_the_bad_
         buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
     assert results(ines, made) == [(COAT, "good", None), (HAT, "bad", "Torn")]
     assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
-    checked = customer.published("customer.return_buying_order.state_changed.v1")[-1]
+    checked = customer.published("customer.buying_return.state_changed.v1")[-1]
     assert [(item["price"]["amount"], item["result"]) for item in checked["items"]] == [
         (2000, "good"),
         (2000, "bad"),
@@ -242,7 +242,7 @@ def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harne
     assert customer.as_user("rui", SCOPES)("POST", path).status_code == 404
     for _ in range(2):
         assert ines("POST", path).json()["state"] == "cancelled"
-    assert buying.published_transitions(customer, "return_buying_order") == [
+    assert buying.published_transitions(customer, "buying_return") == [
         (None, "created"),
         ("created", "cancelled"),
     ]
@@ -297,7 +297,7 @@ def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
     order = buying.place_and_pick_up(customer, ines)
     for product_id in (COAT, HAT):
         deposit_and_check(customer, create_return(ines, order, product_id), "good")
-    published = customer.published("customer.return_buying_order.state_changed.v1")
+    published = customer.published("customer.buying_return.state_changed.v1")
     assert [m["is_whole_order"] for m in published if m["state"] == "checked_good"] == [False, True]
     buying.run_jobs_later(after_days=15)
     last = customer.published("customer.buying_order.state_changed.v1")[-1]

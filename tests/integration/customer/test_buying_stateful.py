@@ -15,8 +15,8 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.customer.buying_orders import queries as buying_orders
-from services.customer.buying_returns import queries as buying_returns
+from services.customer.buying_orders.queries import buying_orders
+from services.customer.buying_returns.queries import buying_returns
 from tests.integration.customer import buying_support as buying
 from tests.integration.customer.buying_support import (
     COAT,
@@ -165,7 +165,7 @@ class Purchases(RuleBasedStateMachine):
         for order in self.orders:
             self._check_way(order["id"], BUYING_ORDER, "buying_order", {"paid", "expired"})
         for made in self._made():
-            self._check_way(made["id"], BUYING_RETURN, "return_buying_order", set())
+            self._check_way(made["id"], BUYING_RETURN, "buying_return", set())
 
     def _check_way(self, some_id: str, legal: set[Step], what: str, told_otherwise: set[str]) -> None:
         states = self._states(some_id)
@@ -176,7 +176,7 @@ class Purchases(RuleBasedStateMachine):
         published = [
             (event["previous_state"], event["state"]) for event in self._told(what) if event[id_name] == some_id
         ]
-        expected = [(None, "created")] if what == "return_buying_order" else []
+        expected = [(None, "created")] if what == "buying_return" else []
         assert published == expected + [step for step in pairwise(states) if step[1] not in told_otherwise]
 
     @invariant()
@@ -217,7 +217,7 @@ class Purchases(RuleBasedStateMachine):
             for event in self._told("buying_order")
             if event["state"] == "picked_up" and event["is_first"]
         }
-        assert len(first) <= 1 or any(event["is_whole_order"] for event in self._told("return_buying_order"))
+        assert len(first) <= 1 or any(event["is_whole_order"] for event in self._told("buying_return"))
 
     def _told(self, what: str) -> list[dict[str, Any]]:
         """Of this walk's orders: the jobs go on with those of the walks before."""

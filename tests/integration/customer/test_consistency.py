@@ -271,7 +271,7 @@ def test_good_pieces_beside_bad_ones_are_announced_until_they_are_paid_back(cust
     order, returned = mixed_return(customer, ines)
     peer_states = lose_messages(customer)
     peer_states.know("admin", returned["id"])
-    announced = "customer.return_buying_order.state_changed.v1"
+    announced = "customer.buying_return.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -290,7 +290,7 @@ def test_the_second_refund_of_a_return_is_requested_again(customer: Harness, ine
     customer.deliver(*first)
     peer_states = lose_messages(customer)
     peer_states.know("billing", returned["id"], first)
-    announced = "customer.return_buying_order.state_changed.v1"
+    announced = "customer.buying_return.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -306,7 +306,7 @@ def test_a_return_without_refund_is_announced_again_until_its_refund_is_there(
     returned = create_return(ines, order)
     deposit_and_check(customer, returned, "good")
     peer_states = lose_messages(customer)
-    announced = "customer.return_buying_order.state_changed.v1"
+    announced = "customer.buying_return.state_changed.v1"
     before = customer.published(announced)
     compare(registry)
     assert customer.published(announced) == [*before, before[-1]]
@@ -426,7 +426,7 @@ def test_a_donation_goes_back_although_every_event_was_lost(customer: Harness, i
     body = {"order_id": donation["id"], "location_id": ROSSIO}
     made = ines("POST", donating.RETURNS, json=body, key=uuid.uuid4().hex).json()
     peer_states = lose_messages(customer)
-    announced = "customer.return_donating_order.state_changed.v1"
+    announced = "customer.donation_return.state_changed.v1"
 
     def state() -> str:
         return str(ines("GET", f"{donating.RETURNS}/{made['id']}").json()["state"])

@@ -400,7 +400,9 @@ def test_what_cannot_come_back_is_refused(customer: Harness, ines: Send, rui: Se
     assert rui("POST", f"{RETURNS}/{made['id']}/cancellation").status_code == 404
 
 
-def test_a_return_that_is_given_up_lets_the_donation_go_on(customer: Harness, ines: Send, peers: FakePeers) -> None:
+def test_a_cancelled_return_brings_the_donation_back_to_its_state(
+    customer: Harness, ines: Send, peers: FakePeers
+) -> None:
     order = create_collected(customer, ines)
     made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).json()
     change_work(customer, "checking", "done", order["id"], "good")

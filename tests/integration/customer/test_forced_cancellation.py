@@ -102,14 +102,14 @@ def test_a_manager_gives_up_an_order_that_cannot_go_on(
     for _ in range(2):
         response = give_up(manager, order, missing_product_ids=said)
         assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
-        assert response.json()["cancel_reason"] == "given_up"
+        assert response.json()["cancel_reason"] == "force_cancelled"
     published = [
         move
         for move in customer.published("customer.buying_order.state_changed.v1")
         if move["state"] == "cancelled"
     ]
     assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in published] == [
-        ("given_up", [one for one in (COAT, HAT) if one not in missing], missing)
+        ("force_cancelled", [one for one in (COAT, HAT) if one not in missing], missing)
     ]
     entry = customer.published("customer.audit.recorded.v1")[0]
     assert (entry["action"], entry["target"]) == ("force_cancel_buying_order", order["id"])
@@ -170,7 +170,7 @@ def test_work_that_comes_too_early_for_one_order_moves_the_others(customer: Harn
     buying.use_door(customer, in_hand["id"], "deposit")
     buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
     assert buying.timeline_states(ines, in_hand) == ["created", "in_box", "collected"]
-    assert buying.published_transitions(customer, "return_buying_order").count(("in_box", "collected")) == 2
+    assert buying.published_transitions(customer, "buying_return").count(("in_box", "collected")) == 2
 
 
 @pytest.mark.story("mf-bo-03")
@@ -186,10 +186,14 @@ def test_a_return_that_is_lost_is_paid_back_whole_and_once(
         buying.change_work(customer, "collecting", "done", made["id"])
     for _ in range(2):
         found = give_up(manager, made).json()
-        assert (found["state"], found["refund"], found["is_given_up"]) == ("refund_decided", made["price"], True)
+        assert (found["state"], found["refund"], found["is_force_cancelled"]) == (
+            "refund_decided",
+            made["price"],
+            True,
+        )
     buying.change_work(customer, "collecting", "done", made["id"])
-    published = customer.published("customer.return_buying_order.state_changed.v1")[-1]
-    assert (published["state"], published["is_given_up"]) == ("refund_decided", True)
+    published = customer.published("customer.buying_return.state_changed.v1")[-1]
+    assert (published["state"], published["is_force_cancelled"]) == ("refund_decided", True)
     buying.complete_refund(customer, order, 2000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"
 
@@ -214,17 +218,17 @@ def test_the_clothes_of_a_return_that_was_given_up_are_checked_when_they_are_fou
     found = buying.read(ines, made)
     assert (found["state"], found["refund"]) == (state, made["price"]), "all is paid back already"
     assert [item["result"] for item in found["items"]] == ["good", result]
-    published = customer.published("customer.return_buying_order.state_changed.v1")[-1]
+    published = customer.published("customer.buying_return.state_changed.v1")[-1]
     assert (
         published["state"],
         published["previous_state"],
-        published["is_given_up"],
+        published["is_force_cancelled"],
     ) == (state, state, True)
-    versions, times = zip(*_versions_and_times("customer.return_buying_order.state_changed.v1"), strict=True)
+    versions, times = zip(*_versions_and_times("customer.buying_return.state_changed.v1"), strict=True)
     assert sorted(set(versions)) == list(versions), "each is news after the one before"
     assert sorted(times) == list(times)
     assert [item["result"] for item in published["items"]] == ["good", result]
-    assert buying.published_transitions(customer, "return_buying_order").count((state, state)) == 1
+    assert buying.published_transitions(customer, "buying_return").count((state, state)) == 1
     if not is_paid_back:
         buying.complete_refund(customer, order, 4000, made["id"])
     assert buying.read(ines, made)["state"] == "completed"

@@ -22,6 +22,7 @@ from tools.gateway import connection_limiter
 from tools.gateway.build import envoy_command, read_gateway, write_envoy_config
 from tools.gateway.connection_limiter import LimitedGateway
 from tools.gateway.inputs import EnvoyInputs
+from tools.local_platform.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,6 @@ class Certificates:
 
     def client_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _events(speaker: h2.connection.H2Connection, connection: ssl.SSLSocket) -> Iterator[h2.events.Event]:

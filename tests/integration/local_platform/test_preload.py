@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tools.local_platform import credentials, environment
-from tools.local_platform.layout import ROOT, SERVICES, Layout
+from tools.local_platform.layout import Layout
+from tools.project import ROOT, SERVICES
 
 pytestmark = pytest.mark.full
 

@@ -15,14 +15,16 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from tests.support.platform import command_of, processes_of
+from tests.support.platform import processes_of
 from tools.local_platform import credentials, processes, readiness, store_watch, supervision
-from tools.local_platform.layout import HOST, ROOT, Layout
-from tools.local_platform.problems import DidNotStart
+from tools.local_platform.errors import DidNotStart
+from tools.local_platform.layout import HOST, Layout
 from tools.local_platform.processes import Process
 from tools.local_platform.readiness import wait_until_ready
 from tools.local_platform.store_watch import StoreWatch
 from tools.local_platform.supervision import Supervisor
+from tools.local_platform.temporary import run_command
+from tools.project import ROOT
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ def wait_until_running(supervisor: Supervisor, *, other_than: int | None = None)
 
 
 def start(layout: Layout) -> subprocess.Popen[str]:
-    command = command_of(layout, "--no-demo-data")
+    command = run_command(layout, "--no-demo-data")
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

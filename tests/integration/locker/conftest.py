@@ -1,4 +1,4 @@
-"""Locker in this process on both databases."""
+"""The locker service in this process, on each kind of database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.integration.locker.support import Ask, Place, make_place, person
+from tests.integration.locker.support import Client, Site, client_of, create_site
 from tests.support.harness import Harness, running
 
 
@@ -16,21 +16,21 @@ def database_url(fresh_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def empty_locker(database_url: str) -> Iterator[Harness]:
+def locker(database_url: str) -> Iterator[Harness]:
     with running("locker", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
         yield harness
 
 
 @pytest.fixture
-def place(empty_locker: Harness) -> Place:
-    return make_place(empty_locker)
+def site(locker: Harness) -> Site:
+    return create_site(locker)
 
 
 @pytest.fixture
-def ines(empty_locker: Harness) -> Ask:
-    return person(empty_locker, "ines")
+def ines(locker: Harness) -> Client:
+    return client_of(locker, "ines")
 
 
 @pytest.fixture
-def paulo(empty_locker: Harness) -> Ask:
-    return person(empty_locker, "paulo", "internal")
+def paulo(locker: Harness) -> Client:
+    return client_of(locker, "paulo", "internal")

@@ -1,4 +1,4 @@
-"""What the tests of doors share: a location with a controller, and what other domains say."""
+"""Shared by the locker tests: a location with a simulated controller, its users, and events of other domains."""
 
 from __future__ import annotations
 
@@ -6,159 +6,174 @@ import base64
 import itertools
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
 
-from libs.chassis import clock, door_grants
+from libs.chassis import clock
 from libs.chassis.clock import rfc3339
 from libs.chassis.door_codes import make_code, step_at
-from tests.support.harness import Harness, user_id
+from tests.support.harness import Harness, token, user_id
 
-Ask = Callable[..., httpx.Response]
+Client = Callable[..., httpx.Response]
+NOTHING_TO_OPEN = (404, "nothing-to-open")
 
 
 def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid.uuid4().hex}"
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+def problem_of(response: httpx.Response) -> tuple[int, str]:
+    """The status and the slug of a problem."""
+    return response.status_code, response.json()["type"].rpartition("/")[2]
 
 
 @dataclass
-class Place:
-    """A location with boxes and a controller that says what its doors do."""
+class Site:
+    """A location with boxes, and its controller, which the test plays."""
 
     locker: Harness
     id: str
-    controller: Ask
+    controller: Client
     key: bytes = b""
     next_sequence: int = 1
-    sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def code(self, moment: datetime | None = None) -> str:
-        """What the screen shows."""
-        return make_code(self.key, self.id, step_at(moment or clock.now()))
+    def code(self, at: datetime | None = None) -> str:
+        """The code on the screen, now or at another time."""
+        return make_code(self.key, self.id, step_at(at or clock.now()))
 
     def grants(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.controller("GET", "/locker/v1/controller/grants").json()["grants"]
-        return found
+        return self._read_grants("grants")
 
-    def ahead(self) -> list[dict[str, Any]]:
-        path = "/locker/v1/controller/offline-grants"
-        found: list[dict[str, Any]] = self.controller("GET", path).json()["grants"]
-        return found
+    def offline_grants(self) -> list[dict[str, Any]]:
+        return self._read_grants("offline-grants")
 
-    def event(self, kind: str, **facts: Any) -> dict[str, Any]:
-        """The next event, as the controller would send it."""
-        made = {"sequence": self.next_sequence, "type": kind, "at": rfc3339(clock.now()), **facts}
+    def _read_grants(self, name: str) -> list[dict[str, Any]]:
+        grants: list[dict[str, Any]] = self.controller("GET", f"/locker/v1/controller/{name}").json()["grants"]
+        return grants
+
+    def event(self, event_type: str, **fields: Any) -> dict[str, Any]:
+        """The next event of the controller."""
+        event = {"sequence": self.next_sequence, "type": event_type, "at": rfc3339(clock.now()), **fields}
         self.next_sequence += 1
-        self.sent.append(made)
-        return made
+        return event
 
     def report(self, *events: dict[str, Any]) -> httpx.Response:
         return self.controller("POST", "/locker/v1/controller/events", json={"events": list(events)})
 
-    def use(self, grant_id: str, is_occupied: bool) -> None:
-        """The door opens and closes."""
+    def use_door(self, grant_id: str, is_occupied: bool) -> None:
+        """Open and close a door, and report both."""
         opened = self.event("opened", grant_id=grant_id)
-        answer = self.report(opened, self.event("closed", grant_id=grant_id, is_occupied=is_occupied))
-        assert answer.status_code == 200, answer.text
+        response = self.report(opened, self.event("closed", grant_id=grant_id, is_occupied=is_occupied))
+        assert response.status_code == 200, response.text
 
-    def state_of(self, box_id: str) -> str:
+    def boxes(self) -> dict[str, str]:
+        """The states of the boxes, by id."""
         manager = self.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
-        found = manager("GET", "/locker/v1/boxes", params={"location_id": self.id, "limit": 100}).json()["items"]
-        [state] = [box["state"] for box in found if box["id"] == box_id]
-        return str(state)
+        query = {"location_id": self.id, "limit": 100}
+        return {box["id"]: box["state"] for box in manager("GET", "/locker/v1/boxes", params=query).json()["items"]}
+
+    def box_states(self) -> list[str]:
+        return sorted(self.boxes().values())
 
 
-def make_place(locker: Harness, boxes: int = 3, **facts: Any) -> Place:
-    """A location that a manager creates, with its controller connected."""
+def create_site(locker: Harness, boxes: int = 3, **fields: Any) -> Site:
+    """Create a location as a manager, and connect its controller."""
     manager = locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
-    client = new_id("cli")
-    address = {"street": "Praça Dom Pedro IV", "city": "Lisboa", "postal_code": "1100-200", "country": "PT"}
+    client_id = new_id("cli")
     body = {
-        "name": f"Place {client[-6:]}",
-        "address": address,
+        "name": f"Location {client_id[-6:]}",
+        "address": {"street": "Praça Dom Pedro IV", "city": "Lisboa", "postal_code": "1100-200", "country": "PT"},
         "position": {"lat": 38.7139, "lon": -9.1394},
         "opening_hours": "24/7",
-        "controller_id": client,
+        "controller_id": client_id,
         "box_labels": [f"A{number}" for number in range(boxes)],
     }
-    answer = manager("POST", "/locker/v1/locations", json=body | facts, key=uuid.uuid4().hex)
-    assert answer.status_code == 201, answer.text
-    place = Place(locker, answer.json()["id"], machine(locker, client))
-    setup = place.controller("GET", "/locker/v1/controller").json()
-    place.key = base64.urlsafe_b64decode(setup["code_key"] + "=")
-    return place
+    response = manager("POST", "/locker/v1/locations", json=body | fields, key=uuid.uuid4().hex)
+    assert response.status_code == 201, response.text
+    site = Site(locker, response.json()["id"], controller_client(locker, client_id))
+    configuration = site.controller("GET", "/locker/v1/controller").json()
+    site.key = base64.urlsafe_b64decode(configuration["code_key"] + "=")
+    return site
 
 
-def machine(locker: Harness, client_id: str) -> Ask:
-    """A client that is itself: its subject is its client id."""
-    asked = locker.as_user("controller", "locker:controller", kind="machine")
+def controller_client(locker: Harness, client_id: str) -> Client:
+    """Send requests as a machine client, whose subject is its client id."""
+    as_machine = locker.as_user("controller", "locker:controller", kind="machine")
 
-    def ask(method: str, path: str, **arguments: Any) -> httpx.Response:
-        from tests.support.harness import token
-
+    def send(method: str, path: str, **arguments: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(client_id, 'locker:controller', 'machine')}"}
-        return asked(method, path, headers=headers, **arguments)
+        return as_machine(method, path, headers=headers, **arguments)
 
-    return ask
-
-
-def hold(
-    locker: Harness, place: Place, donor: str = "ines", order_id: str | None = None
-) -> tuple[str, httpx.Response]:
-    """What customer asks when a donation is submitted."""
-    order_id = order_id or new_id("dor")
-    service = locker.as_user("customer", "locker:holds", kind="service")
-    wanted = {"order_id": order_id, "person_id": user_id(donor), "location_id": place.id, "purpose": "deposit"}
-    return order_id, service("POST", "/locker/v1/holds", json=wanted)
+    return send
 
 
-def person(locker: Harness, name: str, kind: str = "customer") -> Ask:
+def client_of(locker: Harness, name: str, kind: str = "customer") -> Client:
+    """Send requests as a person who may open doors; staff is `internal`."""
     return locker.as_user(name, "locker:doors", kind=kind)
 
 
-def open_doors(ask: Ask, place: Place, code: str | None = None, order_id: str | None = None) -> httpx.Response:
-    wanted = {"code": code or place.code()} | ({"order_id": order_id} if order_id else {})
-    return ask("POST", "/locker/v1/openings", json=wanted)
+def hold_box(
+    locker: Harness, site: Site, donor: str = "ines", order_id: str | None = None
+) -> tuple[str, httpx.Response]:
+    """Hold a box as the customer service does when a donation is submitted; the order id and the response."""
+    order_id = order_id or new_id("dor")
+    service = locker.as_user("customer", "locker:holds", kind="service")
+    body = {"order_id": order_id, "person_id": user_id(donor), "location_id": site.id, "purpose": "deposit"}
+    return order_id, service("POST", "/locker/v1/holds", json=body)
 
 
-def deposit(locker: Harness, place: Place, donor: str = "ines") -> tuple[str, str]:
-    """A donation in a box: order id and box id."""
-    order_id, held = hold(locker, place, donor)
-    assert held.status_code == 200, held.text
-    answer = open_doors(person(locker, donor), place, order_id=order_id)
-    assert answer.status_code == 200, answer.text
-    [opening] = answer.json()["openings"]
-    place.use(opening["grant_id"], True)
+def open_doors(client: Client, site: Site, code: str | None = None, order_id: str | None = None) -> httpx.Response:
+    body = {"code": code or site.code()} | ({"order_id": order_id} if order_id else {})
+    return client("POST", "/locker/v1/openings", json=body)
+
+
+def make_deposit(locker: Harness, site: Site, donor: str = "ines") -> tuple[str, str]:
+    """Put a donation into a box; its order id and box id."""
+    order_id, response = hold_box(locker, site, donor)
+    assert response.status_code == 200, response.text
+    response = open_doors(client_of(locker, donor), site, order_id=order_id)
+    assert response.status_code == 200, response.text
+    [opening] = response.json()["openings"]
+    site.use_door(opening["grant_id"], True)
     return order_id, opening["box_id"]
 
+
+def ship_package(locker: Harness, site: Site, order_id: str) -> None:
+    """Let Rui put the package into its box."""
+    deliver_work_order(locker, "shipping", "assigned", site, "rui", (order_id, None))
+    [opening] = open_doors(client_of(locker, "rui", "internal"), site, order_id=order_id).json()["openings"]
+    site.use_door(opening["grant_id"], True)
+
+
+def day_key(client: Client) -> bytes:
+    return base64.urlsafe_b64decode(client("GET", "/locker/v1/day-key").json()["key"] + "==")
+
+
+# Events of other domains.
 
 _versions = itertools.count(1)
 
 
-def work_order(
+def deliver_work_order(
     locker: Harness,
     kind: str,
     state: str,
-    place: Place,
+    site: Site,
     assignee: str | None,
     *orders: tuple[str, str | None],
     version: int | None = None,
 ) -> None:
-    """Tell of a work order: the newest news, unless a version says otherwise."""
+    """Deliver the state of a work order with these pairs of order id and box id; by default its newest version."""
     data = {
         "work_order_id": new_id("wor"),
         "kind": kind,
         "state": state,
         "previous_state": None,
         "assignee_id": user_id(assignee) if assignee else None,
-        "location_id": place.id,
+        "location_id": site.id,
         "location_name": "Rossio",
         "orders": [{"order_id": order, "box_id": box, "tracking_code": None} for order, box in orders],
         "result": None,
@@ -168,18 +183,18 @@ def work_order(
     locker.deliver("admin.work_order.state_changed.v1", data, version=version or next(_versions))
 
 
-def occupation_paid(locker: Harness, order_id: str, donor: str = "ines") -> None:
+def deliver_occupation_fee_paid(locker: Harness, order_id: str, donor: str = "ines") -> None:
     amount = {"amount": 300, "currency": "EUR"}
     data = {"fee_id": new_id("fee"), "kind": "occupation", "order_id": order_id, "payer_id": user_id(donor)}
     locker.deliver("billing.fee.paid.v1", data | {"amount": amount, "paid_at": rfc3339(clock.now())})
 
 
-def donation_moved(locker: Harness, order_id: str, state: str, before: str) -> None:
+def deliver_donation_state(locker: Harness, order_id: str, state: str, previous_state: str) -> None:
     data = {
         "order_id": order_id,
         "donor_id": user_id("ines"),
         "state": state,
-        "previous_state": before,
+        "previous_state": previous_state,
         "location_id": None,
         "location_name": None,
         "has_story": False,
@@ -190,37 +205,38 @@ def donation_moved(locker: Harness, order_id: str, state: str, before: str) -> N
     locker.deliver("customer.donating_order.state_changed.v1", data)
 
 
-def return_made(locker: Harness, return_id: str, place: Place, donor: str = "ines") -> None:
+def deliver_donation_return(locker: Harness, return_id: str, site: Site, donor: str = "ines") -> None:
+    """A donation that failed the check goes back to its donor."""
     data = {
         "return_id": return_id,
         "order_id": new_id("dor"),
         "donor_id": user_id(donor),
         "state": "created",
         "previous_state": None,
-        "location_id": place.id,
+        "location_id": site.id,
         "location_name": "Rossio",
         "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_donating_order.state_changed.v1", data)
+    locker.deliver("customer.donation_return.state_changed.v1", data)
 
 
-def paid(locker: Harness, place: Place, order_id: str) -> None:
-    """Ines has paid for an order."""
+def deliver_order_paid(locker: Harness, site: Site, order_id: str) -> None:
+    """Ines has paid for an order that she picks up at this location."""
     price = {"amount": 4900, "currency": "EUR"}
     data = {
         "order_id": order_id,
         "buyer_id": user_id("ines"),
         "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
         "total": price,
-        "pickup_location_id": place.id,
+        "pickup_location_id": site.id,
         "pickup_location_name": "Rossio",
         "payment_id": new_id("pay"),
-        "paid_at": clock.rfc3339(clock.now()),
+        "paid_at": rfc3339(clock.now()),
     }
     locker.deliver("customer.buying_order.paid.v1", data)
 
 
-def cancelled(locker: Harness, place: Place, order_id: str) -> None:
+def deliver_order_cancelled(locker: Harness, site: Site, order_id: str) -> None:
     data: dict[str, Any] = {
         "order_id": order_id,
         "buyer_id": user_id("ines"),
@@ -229,16 +245,16 @@ def cancelled(locker: Harness, place: Place, order_id: str) -> None:
         "product_ids": [new_id("prd")],
         "total": {"amount": 4900, "currency": "EUR"},
         "payment_id": None,
-        "pickup_location_id": place.id,
+        "pickup_location_id": site.id,
         "pickup_location_name": "Rossio",
         "is_first": False,
         "return_until": None,
-        "at": clock.rfc3339(clock.now()),
+        "at": rfc3339(clock.now()),
     }
     locker.deliver("customer.buying_order.state_changed.v1", data)
 
 
-def return_moved(locker: Harness, return_id: str, state: str) -> None:
+def deliver_purchase_return_state(locker: Harness, return_id: str, state: str) -> None:
     data: dict[str, Any] = {
         "return_id": return_id,
         "order_id": new_id("bor"),
@@ -251,29 +267,6 @@ def return_moved(locker: Harness, return_id: str, state: str) -> None:
         "refund": None,
         "location_id": None,
         "location_name": None,
-        "at": clock.rfc3339(clock.now()),
+        "at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.return_buying_order.state_changed.v1", data)
-
-
-def boxes(place: Place) -> list[str]:
-    """The states of the boxes of the place."""
-    manager = place.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
-    found = manager("GET", "/locker/v1/boxes", params={"location_id": place.id}).json()["items"]
-    return sorted(box["state"] for box in found)
-
-
-def put_in(locker: Harness, place: Place, order_id: str) -> None:
-    """Rui puts the package in its box."""
-    work_order(locker, "shipping", "assigned", place, "rui", (order_id, None))
-    [opening] = open_doors(person(locker, "rui", "internal"), place, order_id=order_id).json()["openings"]
-    place.use(opening["grant_id"], True)
-
-
-def day_key(ask: Ask) -> bytes:
-    found = ask("GET", "/locker/v1/day-key").json()
-    return base64.urlsafe_b64decode(found["key"] + "==")
-
-
-def unwrapped(wrapped: str, key: bytes) -> str:
-    return door_grants.unwrap(wrapped, key)
+    locker.deliver("customer.buying_return.state_changed.v1", data)

@@ -1,4 +1,4 @@
-"""Doors: who opens which, with which code, and what happens when they are used (domain rule 3)."""
+"""Who may open which door with which code, what happens when it is used, and when deposits are collected."""
 
 from __future__ import annotations
 
@@ -13,437 +13,444 @@ from services.locker.boxes.tables import Box
 from services.locker.doors.tables import DoorRight
 from services.locker.holds import jobs
 from services.locker.locations.tables import Location
-from tests.integration.locker import support
 from tests.integration.locker.support import (
-    Ask,
-    Place,
+    NOTHING_TO_OPEN,
+    Client,
+    Site,
+    client_of,
+    controller_client,
+    create_site,
     day_key,
-    deposit,
-    donation_moved,
-    hold,
-    make_place,
+    deliver_donation_return,
+    deliver_donation_state,
+    deliver_occupation_fee_paid,
+    deliver_work_order,
+    hold_box,
+    make_deposit,
     new_id,
-    occupation_paid,
     open_doors,
-    person,
-    refusal,
-    return_made,
-    unwrapped,
-    work_order,
+    problem_of,
 )
 from tests.support.harness import Harness, user_id
 
 
-def used(locker: Harness) -> list[tuple[str, str]]:
+def used_doors(locker: Harness) -> list[tuple[str, str]]:
     return [(event["purpose"], event["order_id"]) for event in locker.published("locker.door.used.v1")]
 
 
-def rights(ask: Ask, **query: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ask("GET", "/locker/v1/door-rights", params=query).json()["items"]
-    return found
+def list_rights(client: Client, **query: str) -> list[dict[str, Any]]:
+    rights: list[dict[str, Any]] = client("GET", "/locker/v1/door-rights", params=query).json()["items"]
+    return rights
 
 
 @pytest.mark.story("d-pr-04")
-def test_a_hold_takes_one_box_and_gives_its_donor_the_door(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, first = hold(empty_locker, place)
-    _, again = hold(empty_locker, place, order_id=order_id)
+def test_a_hold_is_idempotent_and_lets_the_donor_open_the_box(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, first = hold_box(locker, site)
+    _, again = hold_box(locker, site, order_id=order_id)
     assert first.json() == again.json()
-    assert place.state_of(first.json()["box_id"]) == "held"
-    [right] = rights(ines, state="open")
+    assert site.boxes()[first.json()["box_id"]] == "held"
+    [right] = list_rights(ines, state="open")
     assert (right["purpose"], right["order_id"]) == ("deposit", order_id)
 
 
-def test_a_full_or_unknown_location_holds_nothing(empty_locker: Harness) -> None:
-    place = make_place(empty_locker, boxes=1)
-    assert hold(empty_locker, place)[1].status_code == 200
-    assert refusal(hold(empty_locker, place)[1]) == (409, "location-full")
-    place.id = "loc_" + "9" * 32
-    assert hold(empty_locker, place)[1].status_code == 404
+def test_a_box_of_a_full_or_unknown_location_cannot_be_held(locker: Harness) -> None:
+    site = create_site(locker, boxes=1)
+    assert hold_box(locker, site)[1].status_code == 200
+    assert problem_of(hold_box(locker, site)[1]) == (409, "location-full")
+    site.id = "loc_" + "9" * 32
+    assert hold_box(locker, site)[1].status_code == 404
 
 
 @pytest.mark.story("d-do-01")
-def test_a_donor_opens_the_door_and_leaves_the_clothes(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, held = hold(empty_locker, place)
-    answer = open_doors(ines, place)
-    assert answer.status_code == 200, answer.text
-    [opening] = answer.json()["openings"]
-    assert (opening["order_id"], opening["box_id"]) == (order_id, held.json()["box_id"])
-    [grant] = place.grants()
-    keys = place.controller("GET", "/locker/v1/controller").json()["grant_keys"]
-    claims = door_grants.check(grant["text"], keys, place.id, clock.now())
+def test_a_donor_opens_the_box_and_makes_a_deposit(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, hold = hold_box(locker, site)
+    response = open_doors(ines, site)
+    assert response.status_code == 200, response.text
+    [opening] = response.json()["openings"]
+    assert (opening["order_id"], opening["box_id"]) == (order_id, hold.json()["box_id"])
+    [grant] = site.grants()
+    keys = site.controller("GET", "/locker/v1/controller").json()["grant_keys"]
+    claims = door_grants.check(grant["text"], keys, site.id, clock.now())
     assert (claims.grant_id, claims.box_id, claims.person_id) == (
         grant["grant_id"],
         opening["box_id"],
         user_id("ines"),
     )
-    place.use(grant["grant_id"], True)
-    assert place.state_of(opening["box_id"]) == "occupied"
-    assert used(empty_locker) == [("deposit", order_id)]
-    assert place.grants() == []
-    assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
+    site.use_door(grant["grant_id"], True)
+    assert site.boxes()[opening["box_id"]] == "occupied"
+    assert used_doors(locker) == [("deposit", order_id)]
+    assert site.grants() == []
+    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
 
 
-def test_a_door_that_closes_on_an_empty_box_has_changed_nothing(
-    empty_locker: Harness, place: Place, ines: Ask
-) -> None:
-    hold(empty_locker, place)
-    [opening] = open_doors(ines, place).json()["openings"]
-    place.use(opening["grant_id"], False)
-    assert place.state_of(opening["box_id"]) == "held"
-    assert used(empty_locker) == []
-    assert [right["state"] for right in rights(ines)] == ["open"]
+def test_a_deposit_that_leaves_the_box_empty_changes_nothing(locker: Harness, site: Site, ines: Client) -> None:
+    hold_box(locker, site)
+    [opening] = open_doors(ines, site).json()["openings"]
+    site.use_door(opening["grant_id"], False)
+    assert site.boxes()[opening["box_id"]] == "held"
+    assert used_doors(locker) == []
+    assert [right["state"] for right in list_rights(ines)] == ["open"]
 
 
-def test_only_the_person_at_the_location_opens(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, _ = hold(empty_locker, place)
-    elsewhere = make_place(empty_locker)
-    assert refusal(open_doors(person(empty_locker, "rui"), place)) == (404, "nothing-to-open")
-    assert refusal(open_doors(person(empty_locker, "rui"), place, order_id=order_id)) == (404, "nothing-to-open")
-    assert refusal(open_doors(ines, elsewhere)) == (404, "nothing-to-open")
-    assert refusal(open_doors(ines, place, order_id=new_id("dor"))) == (404, "nothing-to-open")
-    assert place.grants() == elsewhere.grants() == []
+def test_only_the_donor_opens_the_door_and_only_at_its_location(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, _ = hold_box(locker, site)
+    other_site = create_site(locker)
+    assert problem_of(open_doors(client_of(locker, "rui"), site)) == NOTHING_TO_OPEN
+    assert problem_of(open_doors(client_of(locker, "rui"), site, order_id=order_id)) == NOTHING_TO_OPEN
+    assert problem_of(open_doors(ines, other_site)) == NOTHING_TO_OPEN
+    assert problem_of(open_doors(ines, site, order_id=new_id("dor"))) == NOTHING_TO_OPEN
+    assert site.grants() == other_site.grants() == []
 
 
-def test_a_code_opens_a_door_once(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    hold(empty_locker, place)
-    code = place.code()
-    assert open_doors(ines, place, code).status_code == 200
-    assert refusal(open_doors(ines, place, code)) == (409, "code-used")
-    assert len(place.grants()) == 1
+def test_a_code_opens_a_door_once(locker: Harness, site: Site, ines: Client) -> None:
+    hold_box(locker, site)
+    code = site.code()
+    assert open_doors(ines, site, code).status_code == 200
+    assert problem_of(open_doors(ines, site, code)) == (409, "code-used")
+    assert len(site.grants()) == 1
 
 
-def test_all_doors_are_those_that_the_code_has_not_opened_yet(empty_locker: Harness, ines: Ask) -> None:
-    place = make_place(empty_locker, boxes=2)
-    first, second = (hold(empty_locker, place)[0] for _ in range(2))
-    code = place.code()
-    assert open_doors(ines, place, code, first).status_code == 200
-    [opening] = open_doors(ines, place, code).json()["openings"]
+def test_a_code_without_an_order_opens_all_doors_that_it_has_not_opened_yet(locker: Harness, ines: Client) -> None:
+    site = create_site(locker, boxes=2)
+    first, second = (hold_box(locker, site)[0] for _ in range(2))
+    code = site.code()
+    assert open_doors(ines, site, code, first).status_code == 200
+    [opening] = open_doors(ines, site, code).json()["openings"]
     assert opening["order_id"] == second
-    assert refusal(open_doors(ines, place, code)) == (409, "code-used")
+    assert problem_of(open_doors(ines, site, code)) == (409, "code-used")
 
 
-def test_codes_that_are_old_or_made_up_open_nothing(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    hold(empty_locker, place)
-    old = place.code(clock.now() - timedelta(minutes=2))
-    assert refusal(open_doors(ines, place, old)) == (409, "code-expired")
-    prefix, location, step, mac = place.code().split(".")
-    other = make_place(empty_locker).id
+def test_expired_and_forged_codes_open_nothing(locker: Harness, site: Site, ines: Client) -> None:
+    hold_box(locker, site)
+    expired = site.code(clock.now() - timedelta(minutes=2))
+    assert problem_of(open_doors(ines, site, expired)) == (409, "code-expired")
+    prefix, location_id, step, mac = site.code().split(".")
+    other = create_site(locker).id
     for forged in (
-        f"{prefix}.{location}.{step}.{'A' * len(mac)}",
-        f"{prefix}.{location}.{int(step) + 1}.{mac}",
+        f"{prefix}.{location_id}.{step}.{'A' * len(mac)}",
+        f"{prefix}.{location_id}.{int(step) + 1}.{mac}",
         f"{prefix}.{other}.{step}.{mac}",
-        f"RC2.{location}.{step}.{mac}",
+        f"RC2.{location_id}.{step}.{mac}",
         "https://evil.example/",
-        f"{prefix}.{location}.٣.{mac}",
+        f"{prefix}.{location_id}.٣.{mac}",
     ):
-        assert refusal(open_doors(ines, place, forged)) == (422, "code-unknown"), forged
-    assert place.grants() == []
+        assert problem_of(open_doors(ines, site, forged)) == (422, "code-unknown"), forged
+    assert site.grants() == []
 
 
-def test_an_expired_hold_is_released_and_opens_nothing(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, held = hold(empty_locker, place)
+def test_an_overdue_hold_opens_nothing_and_is_released(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, hold = hold_box(locker, site)
     past = clock.now() - timedelta(seconds=1)
     with db.unit_of_work() as session:
         session.execute(update(Box).where(Box.held_for_order_id == order_id).values(held_until=past))
         session.execute(update(DoorRight).values(valid_until=past))
-    assert refusal(open_doors(ines, place)) == (409, "hold-expired")
-    with db.unit_of_work():
-        jobs.release_overdue_holds()
-    assert place.state_of(held.json()["box_id"]) == "free"
-    assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
-    assert hold(empty_locker, place, order_id=order_id)[1].status_code == 200
+    assert problem_of(open_doors(ines, site)) == (409, "hold-expired")
+    jobs.release_overdue_holds()
+    assert site.boxes()[hold.json()["box_id"]] == "free"
+    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert hold_box(locker, site, order_id=order_id)[1].status_code == 200
 
 
-def test_a_box_out_of_service_does_not_open(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, _ = hold(empty_locker, place)
+def test_a_box_out_of_service_cannot_be_opened(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, _ = hold_box(locker, site)
     with db.unit_of_work() as session:
-        broken = update(Box).where(Box.held_for_order_id == order_id)
-        session.execute(broken.values(state="out_of_service", version=Box.version + 1))
-    assert refusal(open_doors(ines, place)) == (409, "box-out-of-service")
+        box = update(Box).where(Box.held_for_order_id == order_id)
+        session.execute(box.values(state="out_of_service", version=Box.version + 1))
+    assert problem_of(open_doors(ines, site)) == (409, "box-out-of-service")
 
 
-def test_without_a_connection_nobody_waits_at_the_door(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    hold(empty_locker, place)
+def test_a_request_to_open_fails_while_the_controller_is_offline(locker: Harness, site: Site, ines: Client) -> None:
+    hold_box(locker, site)
     with db.unit_of_work() as session:
-        silent = clock.now() - timedelta(minutes=5)
-        session.execute(update(Location).where(Location.id == place.id).values(controller_seen_at=silent))
-    away = open_doors(ines, place)
-    assert refusal(away) == (503, "controller-offline")
-    assert away.headers["retry-after"] == "10"
+        seen_at = clock.now() - timedelta(minutes=5)
+        session.execute(update(Location).where(Location.id == site.id).values(controller_seen_at=seen_at))
+    response = open_doors(ines, site)
+    assert problem_of(response) == (503, "controller-offline")
+    assert response.headers["retry-after"] == "10"
 
 
 @pytest.mark.story("rd-c-01")
-def test_a_cancelled_order_gives_its_box_back(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, held = hold(empty_locker, place)
-    donation_moved(empty_locker, order_id, "cancelled", "submitted")
-    assert place.state_of(held.json()["box_id"]) == "free"
-    assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
+def test_a_cancelled_donation_releases_its_box(locker: Harness, site: Site, ines: Client) -> None:
+    order_id, hold = hold_box(locker, site)
+    deliver_donation_state(locker, order_id, "cancelled", "submitted")
+    assert site.boxes()[hold.json()["box_id"]] == "free"
+    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
 
 
-def test_clothes_that_went_in_while_the_order_was_cancelled_are_a_deposit(
-    empty_locker: Harness, place: Place, ines: Ask
+def test_a_deposit_counts_when_its_order_was_cancelled_before_the_report_arrived(
+    locker: Harness, site: Site, ines: Client
 ) -> None:
-    order_id, _ = hold(empty_locker, place)
-    [opening] = open_doors(ines, place).json()["openings"]
-    opened = place.event("opened", grant_id=opening["grant_id"])
-    closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
-    donation_moved(empty_locker, order_id, "cancelled", "submitted")
-    assert place.report(opened, closed).status_code == 200
-    assert used(empty_locker) == [("deposit", order_id)]
-    assert place.state_of(opening["box_id"]) == "occupied"
+    order_id, _ = hold_box(locker, site)
+    [opening] = open_doors(ines, site).json()["openings"]
+    opened = site.event("opened", grant_id=opening["grant_id"])
+    closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+    deliver_donation_state(locker, order_id, "cancelled", "submitted")
+    assert site.report(opened, closed).status_code == 200
+    assert used_doors(locker) == [("deposit", order_id)]
+    assert site.boxes()[opening["box_id"]] == "occupied"
 
 
 @pytest.mark.story("rd-c-03")
-def test_a_donor_takes_a_deposit_out_once_the_fee_is_paid(empty_locker: Harness, place: Place, ines: Ask) -> None:
-    order_id, box_id = deposit(empty_locker, place)
-    work_order(empty_locker, "collecting", "assigned", place, "paulo", (order_id, box_id))
-    donation_moved(empty_locker, order_id, "cancelling", "deposited")
-    assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
-    assert place.ahead() == []
-    occupation_paid(empty_locker, order_id)
-    assert refusal(open_doors(person(empty_locker, "paulo", "internal"), place)) == (404, "nothing-to-open")
-    work_order(empty_locker, "collecting", "assigned", place, "rita", (order_id, box_id))
-    assert refusal(open_doors(person(empty_locker, "rita", "internal"), place)) == (404, "nothing-to-open")
-    [opening] = open_doors(ines, place, place.code(clock.now() + timedelta(seconds=30))).json()["openings"]
-    place.use(opening["grant_id"], False)
-    assert used(empty_locker)[-1] == ("withdraw", order_id)
-    assert place.state_of(box_id) == "free"
+def test_a_donor_withdraws_a_cancelled_deposit_after_the_fee_was_paid(
+    locker: Harness, site: Site, ines: Client
+) -> None:
+    order_id, box_id = make_deposit(locker, site)
+    deliver_work_order(locker, "collecting", "assigned", site, "paulo", (order_id, box_id))
+    deliver_donation_state(locker, order_id, "cancelling", "deposited")
+    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert site.offline_grants() == []
+    deliver_occupation_fee_paid(locker, order_id)
+    assert problem_of(open_doors(client_of(locker, "paulo", "internal"), site)) == NOTHING_TO_OPEN
+    deliver_work_order(locker, "collecting", "assigned", site, "rita", (order_id, box_id))
+    assert problem_of(open_doors(client_of(locker, "rita", "internal"), site)) == NOTHING_TO_OPEN
+    [opening] = open_doors(ines, site, site.code(clock.now() + timedelta(seconds=30))).json()["openings"]
+    site.use_door(opening["grant_id"], False)
+    assert used_doors(locker)[-1] == ("withdraw", order_id)
+    assert site.boxes()[box_id] == "free"
 
 
 @pytest.mark.story("mf-co-02")
-def test_a_deliveryman_opens_exactly_the_boxes_of_his_order(empty_locker: Harness, paulo: Ask) -> None:
-    place = make_place(empty_locker, boxes=4, threshold=3)
-    filled = [deposit(empty_locker, place, donor) for donor in ("ines", "rui", "ana")]
-    hold(empty_locker, place, "zoe")
-    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
-    assert {(one["order_id"], one["box_id"]) for one in asked["deposits"]} == set(filled)
-    work_order(empty_locker, "collecting", "assigned", place, "paulo", *filled)
-    opened = open_doors(paulo, place).json()["openings"]
-    assert {(one["order_id"], one["box_id"]) for one in opened} == set(filled)
-    for one in opened:
-        place.use(one["grant_id"], False)
-    assert used(empty_locker)[3:] == [("collect", one["order_id"]) for one in opened]
-    assert {place.state_of(box_id) for _, box_id in filled} == {"free"}
+def test_a_deliveryman_opens_exactly_the_boxes_of_the_collecting_order(locker: Harness, paulo: Client) -> None:
+    site = create_site(locker, boxes=4, threshold=3)
+    deposits = [make_deposit(locker, site, donor) for donor in ("ines", "rui", "ana")]
+    hold_box(locker, site, "zoe")
+    [requested] = locker.published("locker.location.threshold_reached.v1")
+    assert {(deposit["order_id"], deposit["box_id"]) for deposit in requested["deposits"]} == set(deposits)
+    deliver_work_order(locker, "collecting", "assigned", site, "paulo", *deposits)
+    openings = open_doors(paulo, site).json()["openings"]
+    assert {(opening["order_id"], opening["box_id"]) for opening in openings} == set(deposits)
+    for opening in openings:
+        site.use_door(opening["grant_id"], False)
+    assert used_doors(locker)[3:] == [("collect", opening["order_id"]) for opening in openings]
+    assert site.box_states() == ["free", "free", "free", "held"]
 
 
 @pytest.mark.story("mf-co-03")
-def test_a_reassigned_order_opens_for_the_new_one_only(empty_locker: Harness, place: Place, paulo: Ask) -> None:
-    taken = deposit(empty_locker, place)
-    work_order(empty_locker, "collecting", "assigned", place, "paulo", taken)
-    before = place.ahead()
-    work_order(empty_locker, "collecting", "assigned", place, "rita", taken)
-    assert refusal(open_doors(paulo, place)) == (404, "nothing-to-open")
-    assert open_doors(person(empty_locker, "rita", "internal"), place).status_code == 200
-    assert {grant["grant_id"] for grant in place.ahead()}.isdisjoint(grant["grant_id"] for grant in before)
-    work_order(empty_locker, "collecting", "failed", place, "rita", taken)
-    later = place.code(clock.now() + timedelta(seconds=30))
-    assert refusal(open_doors(person(empty_locker, "rita", "internal"), place, later)) == (404, "nothing-to-open")
+def test_a_reassigned_work_order_opens_doors_for_the_new_assignee_only(
+    locker: Harness, site: Site, paulo: Client
+) -> None:
+    deposit = make_deposit(locker, site)
+    deliver_work_order(locker, "collecting", "assigned", site, "paulo", deposit)
+    before = site.offline_grants()
+    deliver_work_order(locker, "collecting", "assigned", site, "rita", deposit)
+    assert problem_of(open_doors(paulo, site)) == NOTHING_TO_OPEN
+    assert open_doors(client_of(locker, "rita", "internal"), site).status_code == 200
+    assert {grant["grant_id"] for grant in site.offline_grants()}.isdisjoint(grant["grant_id"] for grant in before)
+    deliver_work_order(locker, "collecting", "failed", site, "rita", deposit)
+    later = site.code(clock.now() + timedelta(seconds=30))
+    assert problem_of(open_doors(client_of(locker, "rita", "internal"), site, later)) == NOTHING_TO_OPEN
 
 
 @pytest.mark.story("rd-r-po-02")
-def test_a_returned_package_is_put_in_and_taken_out(
-    empty_locker: Harness, place: Place, ines: Ask, paulo: Ask
+def test_a_returned_donation_is_shipped_and_picked_up(
+    locker: Harness, site: Site, ines: Client, paulo: Client
 ) -> None:
     return_id = new_id("rdo")
-    return_made(empty_locker, return_id, place)
-    work_order(empty_locker, "shipping", "assigned", place, "paulo", (return_id, None))
-    [opening] = open_doors(paulo, place).json()["openings"]
+    deliver_donation_return(locker, return_id, site)
+    deliver_work_order(locker, "shipping", "assigned", site, "paulo", (return_id, None))
+    [opening] = open_doors(paulo, site).json()["openings"]
     assert opening["purpose"] == "ship"
-    assert refusal(open_doors(ines, place)) == (404, "nothing-to-open")
-    place.use(opening["grant_id"], True)
-    [opening] = open_doors(ines, place).json()["openings"]
+    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    site.use_door(opening["grant_id"], True)
+    [opening] = open_doors(ines, site).json()["openings"]
     assert opening["purpose"] == "pick_up"
-    place.use(opening["grant_id"], False)
-    assert used(empty_locker) == [("ship", return_id), ("pick_up", return_id)]
-    assert place.state_of(opening["box_id"]) == "free"
+    site.use_door(opening["grant_id"], False)
+    assert used_doors(locker) == [("ship", return_id), ("pick_up", return_id)]
+    assert site.boxes()[opening["box_id"]] == "free"
 
 
-def test_a_package_waits_until_a_box_is_free(empty_locker: Harness, paulo: Ask) -> None:
-    place = make_place(empty_locker, boxes=1)
-    order_id, _ = hold(empty_locker, place)
+def test_a_package_waits_for_a_free_box(locker: Harness, paulo: Client) -> None:
+    site = create_site(locker, boxes=1)
+    order_id, _ = hold_box(locker, site)
     return_id = new_id("rdo")
-    work_order(empty_locker, "shipping", "assigned", place, "paulo", (return_id, None))
-    assert refusal(open_doors(paulo, place)) == (404, "nothing-to-open")
-    donation_moved(empty_locker, order_id, "cancelled", "submitted")
-    with db.unit_of_work():
-        jobs.serve_box_requests()
-    [opening] = open_doors(paulo, place).json()["openings"]
+    deliver_work_order(locker, "shipping", "assigned", site, "paulo", (return_id, None))
+    assert problem_of(open_doors(paulo, site)) == NOTHING_TO_OPEN
+    deliver_donation_state(locker, order_id, "cancelled", "submitted")
+    jobs.serve_box_requests()
+    [opening] = open_doors(paulo, site).json()["openings"]
     assert opening["order_id"] == return_id
 
 
-class TestWithoutANetwork:
-    """Grants of the day, and events that come later."""
+class TestOffline:
+    """Offline grants, and events that are reported late."""
 
     @pytest.mark.story("d-co-02")
-    def test_grants_of_the_day_open_for_the_person_they_are_wrapped_for(
-        self, empty_locker: Harness, place: Place, paulo: Ask
+    def test_an_offline_grant_can_be_decrypted_by_its_person_only(
+        self, locker: Harness, site: Site, paulo: Client
     ) -> None:
-        taken = deposit(empty_locker, place)
-        work_order(empty_locker, "collecting", "assigned", place, "paulo", taken)
-        [ahead] = place.ahead()
-        assert place.ahead()[0]["grant_id"] == ahead["grant_id"]
+        deposit = make_deposit(locker, site)
+        deliver_work_order(locker, "collecting", "assigned", site, "paulo", deposit)
+        [grant] = site.offline_grants()
+        assert site.offline_grants()[0]["grant_id"] == grant["grant_id"]
         with pytest.raises(door_grants.GrantRefused):
-            unwrapped(ahead["text"], day_key(person(empty_locker, "rita", "internal")))
-        keys = place.controller("GET", "/locker/v1/controller").json()["grant_keys"]
-        claims = door_grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, place.id, clock.now())
-        assert (claims.purpose, claims.box_id) == ("collect", taken[1])
-        for elsewhere, moment in ((new_id("loc"), clock.now()), (place.id, clock.now() + timedelta(days=2))):
+            door_grants.unwrap(grant["text"], day_key(client_of(locker, "rita", "internal")))
+        keys = site.controller("GET", "/locker/v1/controller").json()["grant_keys"]
+        claims = door_grants.check(door_grants.unwrap(grant["text"], day_key(paulo)), keys, site.id, clock.now())
+        assert (claims.purpose, claims.box_id) == ("collect", deposit[1])
+        for location_id, at in ((new_id("loc"), clock.now()), (site.id, clock.now() + timedelta(days=2))):
             with pytest.raises(door_grants.GrantRefused):
-                door_grants.check(unwrapped(ahead["text"], day_key(paulo)), keys, elsewhere, moment)
-        place.use(ahead["grant_id"], False)
-        assert used(empty_locker)[-1] == ("collect", taken[0])
-        assert place.ahead() == []
+                door_grants.check(door_grants.unwrap(grant["text"], day_key(paulo)), keys, location_id, at)
+        site.use_door(grant["grant_id"], False)
+        assert used_doors(locker)[-1] == ("collect", deposit[0])
+        assert site.offline_grants() == []
 
     @pytest.mark.real_servers
-    def test_events_are_taken_once_and_in_order(self, empty_locker: Harness, place: Place, ines: Ask) -> None:
-        hold(empty_locker, place)
-        [opening] = open_doors(ines, place).json()["openings"]
-        opened = place.event("opened", grant_id=opening["grant_id"])
-        closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
-        early = place.report(closed)
-        assert refusal(early) == (409, "event-gap")
-        assert early.json()["expected_sequence"] == 1
-        assert place.state_of(opening["box_id"]) == "held"
-        assert place.report(closed, opened).json() == {"next_sequence": 3}
-        assert place.report(opened, closed).json() == {"next_sequence": 3}
-        assert place.report(opened).json() == {"next_sequence": 3}
-        assert len(used(empty_locker)) == 1
-        reused = place.report({**closed, "is_occupied": False})
-        assert refusal(reused) == (409, "sequence-reused")
-        assert place.state_of(opening["box_id"]) == "occupied"
+    def test_events_are_received_once_and_in_order(self, locker: Harness, site: Site, ines: Client) -> None:
+        hold_box(locker, site)
+        [opening] = open_doors(ines, site).json()["openings"]
+        opened = site.event("opened", grant_id=opening["grant_id"])
+        closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+        gap = site.report(closed)
+        assert problem_of(gap) == (409, "event-gap")
+        assert gap.json()["expected_sequence"] == 1
+        assert site.boxes()[opening["box_id"]] == "held"
+        assert site.report(closed, opened).json() == {"next_sequence": 3}
+        assert site.report(opened, closed).json() == {"next_sequence": 3}
+        assert site.report(opened).json() == {"next_sequence": 3}
+        assert len(used_doors(locker)) == 1
+        reused = site.report({**closed, "is_occupied": False})
+        assert problem_of(reused) == (409, "sequence-reused")
+        assert site.boxes()[opening["box_id"]] == "occupied"
 
-    def test_a_report_with_a_gap_is_not_half_taken(self, empty_locker: Harness, place: Place, ines: Ask) -> None:
-        hold(empty_locker, place)
-        [opening] = open_doors(ines, place).json()["openings"]
-        opened = place.event("opened", grant_id=opening["grant_id"])
-        closed = place.event("closed", grant_id=opening["grant_id"], is_occupied=True)
-        place.event("offline")
-        online = place.event("online")
-        assert refusal(place.report(opened, closed, online)) == (409, "event-gap")
-        assert place.state_of(opening["box_id"]) == "held"
-        assert used(empty_locker) == []
-        assert place.controller("GET", "/locker/v1/controller").json()["next_sequence"] == 1
+    def test_a_report_with_a_gap_is_rejected_as_a_whole(self, locker: Harness, site: Site, ines: Client) -> None:
+        hold_box(locker, site)
+        [opening] = open_doors(ines, site).json()["openings"]
+        opened = site.event("opened", grant_id=opening["grant_id"])
+        closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
+        site.event("offline")
+        online = site.event("online")
+        assert problem_of(site.report(opened, closed, online)) == (409, "event-gap")
+        assert site.boxes()[opening["box_id"]] == "held"
+        assert used_doors(locker) == []
+        assert site.controller("GET", "/locker/v1/controller").json()["next_sequence"] == 1
 
-    def test_a_grant_used_twice_is_an_anomaly_and_moves_nothing(
-        self, empty_locker: Harness, place: Place, ines: Ask
+    def test_a_grant_that_is_used_twice_is_an_anomaly_and_changes_nothing(
+        self, locker: Harness, site: Site, ines: Client
     ) -> None:
-        hold(empty_locker, place)
-        [opening] = open_doors(ines, place).json()["openings"]
-        place.use(opening["grant_id"], True)
-        place.use(opening["grant_id"], False)
-        place.use(new_id("grt"), False)
-        assert place.state_of(opening["box_id"]) == "occupied"
-        assert len(used(empty_locker)) == 1
-        staff = empty_locker.as_user("marta", "locker:activity:read", kind="internal", roles=["manager"])
-        log = staff("GET", "/locker/v1/activity", params={"location_id": place.id}).json()["items"]
+        hold_box(locker, site)
+        [opening] = open_doors(ines, site).json()["openings"]
+        site.use_door(opening["grant_id"], True)
+        site.use_door(opening["grant_id"], False)
+        site.use_door(new_id("grt"), False)
+        assert site.boxes()[opening["box_id"]] == "occupied"
+        assert len(used_doors(locker)) == 1
+        staff = locker.as_user("marta", "locker:activity:read", kind="internal", roles=["manager"])
+        log = staff("GET", "/locker/v1/activity", params={"location_id": site.id}).json()["items"]
         assert sum(entry["kind"] == "anomaly" for entry in log) >= 2
 
-    def test_a_door_used_before_the_right_ended_counts(self, empty_locker: Harness, place: Place) -> None:
-        taken = deposit(empty_locker, place)
-        work_order(empty_locker, "collecting", "assigned", place, "paulo", taken)
-        [ahead] = place.ahead()
-        opened = place.event("opened", grant_id=ahead["grant_id"])
-        closed = place.event("closed", grant_id=ahead["grant_id"], is_occupied=False)
-        work_order(empty_locker, "collecting", "assigned", place, "rita", taken)
-        assert place.report(opened, closed).status_code == 200
-        assert used(empty_locker)[-1] == ("collect", taken[0])
-        assert place.state_of(taken[1]) == "free"
+    def test_the_use_of_a_door_before_its_right_was_voided_counts(self, locker: Harness, site: Site) -> None:
+        deposit = make_deposit(locker, site)
+        deliver_work_order(locker, "collecting", "assigned", site, "paulo", deposit)
+        [grant] = site.offline_grants()
+        opened = site.event("opened", grant_id=grant["grant_id"])
+        closed = site.event("closed", grant_id=grant["grant_id"], is_occupied=False)
+        deliver_work_order(locker, "collecting", "assigned", site, "rita", deposit)
+        assert site.report(opened, closed).status_code == 200
+        assert used_doors(locker)[-1] == ("collect", deposit[0])
+        assert site.boxes()[deposit[1]] == "free"
 
-    def test_only_the_controller_of_a_location_speaks_for_it(self, empty_locker: Harness, ines: Ask) -> None:
-        stranger = support.machine(empty_locker, new_id("cli"))
-        assert refusal(stranger("GET", "/locker/v1/controller")) == (403, "not-a-controller")
+    def test_only_the_controller_of_a_location_reads_its_grants(self, locker: Harness, ines: Client) -> None:
+        stranger = controller_client(locker, new_id("cli"))
+        assert problem_of(stranger("GET", "/locker/v1/controller")) == (403, "not-a-controller")
         assert ines("GET", "/locker/v1/controller").status_code == 403
         assert ines("GET", "/locker/v1/controller/grants").status_code == 403
 
 
 @pytest.mark.story("mf-dob-04")
 @pytest.mark.real_servers
-def test_each_deposit_is_asked_for_once(empty_locker: Harness) -> None:
-    place = make_place(empty_locker, boxes=6, threshold=2, deliveryman_id=user_id("paulo"), area="Centro")
-    first = deposit(empty_locker, place)
-    assert empty_locker.published("locker.location.threshold_reached.v1") == []
-    second, third = deposit(empty_locker, place), deposit(empty_locker, place)
-    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
-    assert (asked["deliveryman_id"], asked["area"]) == (user_id("paulo"), "Centro")
-    assert {one["order_id"] for one in asked["deposits"]} == {first[0], second[0]}
-    fourth = deposit(empty_locker, place)
-    asked = empty_locker.published("locker.location.threshold_reached.v1")[1]
-    assert {one["order_id"] for one in asked["deposits"]} == {third[0], fourth[0]}
+def test_the_collection_of_a_deposit_is_requested_once(locker: Harness) -> None:
+    site = create_site(locker, boxes=6, threshold=2, deliveryman_id=user_id("paulo"), area="Centro")
+    first = make_deposit(locker, site)
+    assert locker.published("locker.location.threshold_reached.v1") == []
+    second, third = make_deposit(locker, site), make_deposit(locker, site)
+    [requested] = locker.published("locker.location.threshold_reached.v1")
+    assert (requested["deliveryman_id"], requested["area"]) == (user_id("paulo"), "Centro")
+    assert {deposit["order_id"] for deposit in requested["deposits"]} == {first[0], second[0]}
+    fourth = make_deposit(locker, site)
+    requested = locker.published("locker.location.threshold_reached.v1")[1]
+    assert {deposit["order_id"] for deposit in requested["deposits"]} == {third[0], fourth[0]}
 
 
 @pytest.mark.story("mf-dob-04")
-def test_a_threshold_that_is_lowered_counts_at_once(empty_locker: Harness) -> None:
-    place = make_place(empty_locker, boxes=3, threshold=3)
-    filled = [deposit(empty_locker, place) for _ in range(2)]
-    manager = empty_locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
+def test_a_lower_threshold_requests_the_collection_immediately(locker: Harness) -> None:
+    site = create_site(locker, boxes=3, threshold=3)
+    deposits = [make_deposit(locker, site) for _ in range(2)]
+    manager = locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
     for _ in range(2):
-        assert manager("PATCH", f"/locker/v1/locations/{place.id}", json={"threshold": 2}).status_code == 200
-    [asked] = empty_locker.published("locker.location.threshold_reached.v1")
-    assert {(one["order_id"], one["box_id"]) for one in asked["deposits"]} == set(filled)
+        assert manager("PATCH", f"/locker/v1/locations/{site.id}", json={"threshold": 2}).status_code == 200
+    [requested] = locker.published("locker.location.threshold_reached.v1")
+    assert {(deposit["order_id"], deposit["box_id"]) for deposit in requested["deposits"]} == set(deposits)
 
 
 @pytest.mark.story("mf-dob-02")
-def test_a_box_can_have_a_deliveryman_of_its_own(empty_locker: Harness) -> None:
-    place = make_place(empty_locker, boxes=2, threshold=2, deliveryman_id=user_id("paulo"))
-    manager = empty_locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
-    first = deposit(empty_locker, place)
+def test_a_box_can_have_another_deliveryman_than_its_location(locker: Harness) -> None:
+    site = create_site(locker, boxes=2, threshold=2, deliveryman_id=user_id("paulo"))
+    manager = locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
+    first = make_deposit(locker, site)
     rita = {"deliveryman_id": user_id("rita")}
     assert manager("PUT", f"/locker/v1/boxes/{first[1]}/deliveryman", json=rita).json()["deliveryman_id"]
-    second = deposit(empty_locker, place)
-    asked = empty_locker.published("locker.location.threshold_reached.v1")
-    shares = {one["deliveryman_id"]: [deposit["order_id"] for deposit in one["deposits"]] for one in asked}
-    assert shares == {user_id("rita"): [first[0]], user_id("paulo"): [second[0]]}
+    second = make_deposit(locker, site)
+    requests = locker.published("locker.location.threshold_reached.v1")
+    orders = {
+        request["deliveryman_id"]: [deposit["order_id"] for deposit in request["deposits"]] for request in requests
+    }
+    assert orders == {user_id("rita"): [first[0]], user_id("paulo"): [second[0]]}
 
 
 @pytest.mark.story("mf-dob-01")
 @pytest.mark.real_servers
-def test_staff_sees_how_full_a_location_is_and_what_happened(empty_locker: Harness) -> None:
-    place = make_place(empty_locker, boxes=4)
-    hold(empty_locker, place, "rui")
-    order_id, box_id = deposit(empty_locker, place)
+def test_staff_reads_occupancy_activity_and_maintenance_records(locker: Harness) -> None:
+    site = create_site(locker, boxes=4)
+    hold_box(locker, site, "rui")
+    order_id, box_id = make_deposit(locker, site)
     scopes = "locker:boxes:read locker:boxes:write locker:activity:read"
-    staff = empty_locker.as_user("marta", scopes, kind="internal", roles=["manager"])
-    [found] = staff("GET", "/locker/v1/occupancies").json()["items"]
-    assert found["boxes"] == {"free": 2, "held": 1, "occupied": 1, "out_of_service": 0}
-    assert found["fill_level"] == 0.25
-    assert found["controller_seen_at"] is not None
+    staff = locker.as_user("marta", scopes, kind="internal", roles=["manager"])
+    [occupancy] = staff("GET", "/locker/v1/occupancies").json()["items"]
+    assert occupancy["boxes"] == {"free": 2, "held": 1, "occupied": 1, "out_of_service": 0}
+    assert occupancy["fill_level"] == 0.25
+    assert occupancy["controller_seen_at"] is not None
     log = staff("GET", "/locker/v1/activity", params={"box_id": box_id}).json()["items"]
     assert [entry["kind"] for entry in log] == ["closed", "opened", "opening", "held"]
     assert log[0]["order_id"] == order_id
-    free = staff("GET", "/locker/v1/boxes", params={"state": "free"}).json()["items"][0]["id"]
-    broken = {"state": "out_of_service", "reason": "The door does not close."}
-    assert staff("PATCH", f"/locker/v1/boxes/{free}", json=broken).status_code == 200
-    staff("PATCH", f"/locker/v1/boxes/{free}", json={"state": "free"})
-    [record] = staff("GET", "/locker/v1/maintenance-records", params={"box_id": free}).json()["items"]
-    assert (record["reason"], record["closed_by"]) == (broken["reason"], user_id("marta"))
+    box_id = staff("GET", "/locker/v1/boxes", params={"state": "free"}).json()["items"][0]["id"]
+    body = {"state": "out_of_service", "reason": "The door does not close."}
+    assert staff("PATCH", f"/locker/v1/boxes/{box_id}", json=body).status_code == 200
+    staff("PATCH", f"/locker/v1/boxes/{box_id}", json={"state": "free"})
+    [record] = staff("GET", "/locker/v1/maintenance-records", params={"box_id": box_id}).json()["items"]
+    assert (record["reason"], record["closed_by"]) == (body["reason"], user_id("marta"))
 
 
 @pytest.mark.story("mf-dob-03")
-def test_a_location_has_a_time_zone_of_the_tz_database(empty_locker: Harness, place: Place) -> None:
-    manager = empty_locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
-    path = f"/locker/v1/locations/{place.id}"
-    assert empty_locker.client.get(path).json()["time_zone"] == "Europe/Lisbon"
+def test_a_location_has_a_time_zone_of_the_tz_database(locker: Harness, site: Site) -> None:
+    manager = locker.as_user("marta", "locker:locations:write", kind="internal", roles=["manager"])
+    path = f"/locker/v1/locations/{site.id}"
+    assert locker.client.get(path).json()["time_zone"] == "Europe/Lisbon"
     assert manager("PATCH", path, json={"time_zone": "Atlantic/Azores"}).status_code == 200
-    assert empty_locker.client.get(path).json()["time_zone"] == "Atlantic/Azores"
-    refused = manager("PATCH", path, json={"time_zone": "Lisbon"})
-    assert (refused.status_code, [error["pointer"] for error in refused.json()["errors"]]) == (400, ["/time_zone"])
+    assert locker.client.get(path).json()["time_zone"] == "Atlantic/Azores"
+    response = manager("PATCH", path, json={"time_zone": "Lisbon"})
+    assert (response.status_code, [error["pointer"] for error in response.json()["errors"]]) == (
+        400,
+        ["/time_zone"],
+    )
 
 
-def test_a_manager_changes_a_location(empty_locker: Harness, place: Place) -> None:
-    manager = empty_locker.as_user(
+def test_a_manager_changes_a_location(locker: Harness, site: Site) -> None:
+    manager = locker.as_user(
         "marta", "locker:locations:write locker:boxes:read", kind="internal", roles=["manager"]
     )
-    path = f"/locker/v1/locations/{place.id}"
+    path = f"/locker/v1/locations/{site.id}"
     changes = {"area": "Baixa", "threshold": 4, "position": {"lat": -16.5, "lon": 179.9}}
     changed = manager("PATCH", path, json=changes).json()
     assert {name: changed[name] for name in changes} == changes
-    assert manager("GET", f"/locker/v1/occupancies/{place.id}").json() == changed
-    audited = [e for e in empty_locker.published("locker.audit.recorded.v1") if e["action"] == "change_location"]
+    assert manager("GET", f"/locker/v1/occupancies/{site.id}").json() == changed
+    audited = [
+        event for event in locker.published("locker.audit.recorded.v1") if event["action"] == "change_location"
+    ]
     assert audited[0]["after"]["area"] == "Baixa"
-    other = make_place(empty_locker)
-    taken = {"controller_id": manager("GET", f"/locker/v1/occupancies/{other.id}").json()["controller_id"]}
-    assert refusal(manager("PATCH", path, json=taken)) == (409, "controller-taken")
-    assert refusal(manager("PATCH", path, json={"threshold": 0})) == (400, "bad-request")
+    other = create_site(locker)
+    controller = {"controller_id": manager("GET", f"/locker/v1/occupancies/{other.id}").json()["controller_id"]}
+    assert problem_of(manager("PATCH", path, json=controller)) == (409, "controller-taken")
+    assert problem_of(manager("PATCH", path, json={"threshold": 0})) == (400, "bad-request")
     assert manager("PATCH", f"/locker/v1/locations/{new_id('loc')}", json={"area": "x"}).status_code == 404
 
 
@@ -457,8 +464,8 @@ def test_a_manager_changes_a_location(empty_locker: Harness, place: Place) -> No
         (0, 0, "Null"),
     ],
 )
-def test_the_nearest_is_found_at_the_date_line_and_at_the_pole(
-    empty_locker: Harness, latitude: float, longitude: float, nearest: str
+def test_the_nearest_location_is_found_across_the_date_line_and_at_the_pole(
+    locker: Harness, latitude: float, longitude: float, nearest: str
 ) -> None:
     for name, lat, lon in (
         ("Taveuni", -16.5, 179.95),
@@ -466,9 +473,11 @@ def test_the_nearest_is_found_at_the_date_line_and_at_the_pole(
         ("Null", 0, 0),
         ("Lisbon", 38.7, -9.1),
     ):
-        make_place(empty_locker, name=name, position={"lat": lat, "lon": lon})
+        create_site(locker, name=name, position={"lat": lat, "lon": lon})
     query = {"near_lat": latitude, "near_lon": longitude}
-    found = empty_locker.client.get("/locker/v1/locations", params=query).json()["items"]
-    assert found[0]["name"] == nearest
-    assert len(found) == 4
-    assert [one["distance_m"] for one in found] == sorted(one["distance_m"] for one in found)
+    locations = locker.client.get("/locker/v1/locations", params=query).json()["items"]
+    assert locations[0]["name"] == nearest
+    assert len(locations) == 4
+    assert [location["distance_m"] for location in locations] == sorted(
+        location["distance_m"] for location in locations
+    )

@@ -60,7 +60,7 @@ def return_changed(
         state=state,
         product_ids=[product.id for product, _ in results],
         items=[{"product_id": product.id, "result": result} for product, result in results],
-        is_given_up=is_force_cancelled,
+        is_force_cancelled=is_force_cancelled,
     )
 
 

@@ -141,7 +141,7 @@ def checked(state: str, *results: str, **more: Any) -> dict[str, Any]:
         (checked("checked_bad", "good", "bad"), {"prd_0": 100}),
         (checked("refund_decided", "bad", "good"), {"prd_1": 101}),
         (checked("checked_good", "good", "good"), {}),
-        (checked("refund_decided", "good", "bad", is_given_up=True), {}),
+        (checked("refund_decided", "good", "bad", is_force_cancelled=True), {}),
         ({"state": "checked_bad"}, {}),
     ],
 )

@@ -12,12 +12,13 @@ import pytest
 
 from libs.chassis import problems
 from tests.unit.gateway.example import Example
-from tools.gateway.build import CONTRACTS_DIR, GATEWAYS, GatewayName, read_gateway, write_envoy_config
+from tools.gateway.build import GATEWAYS, GatewayName, read_gateway, write_envoy_config
 from tools.gateway.contracts import load_contracts
 from tools.gateway.envoy import bootstrap
 from tools.gateway.envoy.replies import REPLIES
 from tools.gateway.errors import GatewayConfigError
 from tools.gateway.inputs import EnvoyInputs
+from tools.project import CONTRACTS
 
 Json = dict[str, Any]
 
@@ -114,7 +115,7 @@ def test_every_route_of_the_internal_gateway_but_those_to_log_in_asks_for_a_toke
 
 @pytest.mark.parametrize("name", GATEWAYS)
 def test_every_exposed_operation_has_one_route_to_its_service(name: GatewayName, inputs: EnvoyInputs) -> None:
-    operations = load_contracts(CONTRACTS_DIR)
+    operations = load_contracts(CONTRACTS)
     for route in routes_of(bootstrap(read_gateway(name), inputs)):
         if "route" in route and not route["name"].startswith("preflight of "):
             operation = operations.pop(route["name"])

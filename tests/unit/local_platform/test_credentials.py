@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tools.local_platform import credentials
+from tools.local_platform.errors import DamagedFile
 from tools.local_platform.layout import Layout
-from tools.local_platform.problems import DamagedFile
 
 
 @pytest.fixture

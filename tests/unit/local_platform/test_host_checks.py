@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from tools.local_platform import host_checks
 from tools.local_platform.cli import main
-from tools.local_platform.layout import HOST, SERVICES, Layout
-from tools.local_platform.problems import DamagedFile, NoDiskSpace, PortTaken
+from tools.local_platform.errors import DamagedFile, NoDiskSpace, PortInUse
+from tools.local_platform.layout import HOST, Layout
+from tools.project import SERVICES
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def prepared(layout: Layout) -> Layout:
     [("external", "--external-port"), ("internal", "--internal-port"), ("billing", "--port-base")],
 )
 def test_a_port_in_use_is_named_with_the_option_that_helps(layout: Layout, part: str, option: str) -> None:
-    with socket.create_server((HOST, layout.port(part))), pytest.raises(PortTaken) as refused:
+    with socket.create_server((HOST, layout.port(part))), pytest.raises(PortInUse) as refused:
         host_checks.check(layout)
     assert f"Port {layout.port(part)} ({part}) is already in use." in str(refused.value)
     assert f"pass `{option}`" in str(refused.value)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.local_platform.layout import ROOT
+from tools.project import ROOT
 
 PROLOGUE = """
 import os, pickle, sys

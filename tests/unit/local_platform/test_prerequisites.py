@@ -8,8 +8,8 @@ import pytest
 
 from tests.bench import prerequisites
 from tools.local_platform import debian
-from tools.local_platform.layout import ROOT
 from tools.local_platform.waf_packages import NoFirewall
+from tools.project import ROOT
 
 MISSING = {"no-such-program": "some-package"}
 

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 from tools.local_platform import layout_json, run_lock
 from tools.local_platform.cli import main
-from tools.local_platform.layout import ROOT, Layout
-from tools.local_platform.problems import AlreadyRunning
+from tools.local_platform.errors import AlreadyRunning
+from tools.local_platform.layout import Layout
+from tools.project import ROOT
 
 HOLD = """
 import sys, time

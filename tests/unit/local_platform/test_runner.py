@@ -18,7 +18,8 @@ from rich.console import Console
 
 from tools.local_platform import bootstrap, credentials, environment, layout_json, processes, stories, supervision
 from tools.local_platform.cli import main
-from tools.local_platform.layout import ROOT, SERVICES, Layout
+from tools.local_platform.layout import Layout
+from tools.project import ROOT, SERVICES
 
 COMMANDS = ("run", "status", "stop", "demo", "mail", "stories")
 

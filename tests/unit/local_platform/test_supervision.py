@@ -13,8 +13,8 @@ import pytest
 from supervisor.options import ServerOptions
 
 from tools.local_platform import credentials, processes, readiness, store_watch, supervision
+from tools.local_platform.errors import DidNotStart
 from tools.local_platform.layout import Layout
-from tools.local_platform.problems import DidNotStart
 from tools.local_platform.processes import Process
 from tools.local_platform.store_watch import StoreWatch
 from tools.local_platform.supervision import Supervisor

@@ -173,7 +173,7 @@ def _create_buying_returns() -> None:
         sa.Column("price_amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("refund_amount", sa.BigInteger(), nullable=True),
-        sa.Column("is_given_up", sa.Boolean(), nullable=False),
+        sa.Column("is_force_cancelled", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["buying_orders.id"]),

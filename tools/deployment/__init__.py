@@ -1,0 +1,1 @@
+"""Services in clusters: the Helm chart, roll-outs with their checks, and the clusters themselves."""

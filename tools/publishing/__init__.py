@@ -1,0 +1,1 @@
+"""What is published of the contracts: the documentation sites and the SDKs."""

@@ -1,6 +1,0 @@
-"""The clusters: a kOps cluster in each service's network, made from what the infrastructure tells of itself."""
-
-from tools.release.clusters.manifests import manifests_of, node_metrics_of, write_manifests
-from tools.release.clusters.outputs import Outputs, from_cdk, read_outputs
-
-__all__ = ["Outputs", "from_cdk", "manifests_of", "node_metrics_of", "read_outputs", "write_manifests"]

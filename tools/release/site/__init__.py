@@ -1,5 +1,0 @@
-"""The published documentation: static pages that fetch nothing from elsewhere."""
-
-from tools.release.site.build import build_site
-
-__all__ = ["build_site"]
