@@ -23,7 +23,7 @@ def apply_return(event: Event[BuyingReturnStateChanged]) -> None:
     good, bad = (
         [item["product_id"] for item in data["items"] if item["result"] == result] for result in ("good", "bad")
     )
-    if data["is_given_up"]:
+    if data["is_force_cancelled"]:
         others = [product_id for product_id in data["product_ids"] if product_id not in bad]
         buyer_returns.end_sale(order_id, others, return_id)
         buyer_returns.recycle_bad(order_id, bad)
