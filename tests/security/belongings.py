@@ -12,8 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.acceptance.conftest import coat
-from tests.acceptance.scene import COAT, Scene
+from tests.acceptance.site import COAT, Site, product_fields
 from tests.contract.documents import schemas_in
 from tests.security.requests import Example, declared, every_operation, example
 from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
@@ -114,10 +113,10 @@ def public_kinds() -> frozenset[str]:
 class Maker:
     """Makes things for a customer, with the staff that it takes. `within`: what the last thing lies in, by kind."""
 
-    def __init__(self, owner: Customer, manager: Staff, new_scene: Callable[[], Scene]) -> None:
+    def __init__(self, owner: Customer, manager: Staff, new_site: Callable[[], Site]) -> None:
         self.owner, self.manager = owner, manager
         self.within: dict[str, str] = {}
-        self._new_scene = new_scene
+        self._new_scene = new_site
 
     def donation(self) -> str:
         """A draft with an item and an announced photo."""
@@ -139,22 +138,22 @@ class Maker:
 
     def donation_return(self) -> str:
         """A donation that was collected, on its way back."""
-        scene = self._new_scene()
-        order = scene.donate(self.owner)
-        scene.collect(self.owner, order["id"])
-        made: Json = self.owner.return_donation(order["id"], scene.location_id)
-        scene.controller.close()
+        site = self._new_scene()
+        order = site.deposit_donation(self.owner)
+        site.collect_donation(self.owner, order["id"])
+        made: Json = self.owner.return_donation(order["id"], site.location_id)
+        site.controller.close()
         return str(made["id"])
 
     def purchase_return(self) -> str:
         """The return of a coat that was picked up."""
-        scene = self._new_scene()
-        product, _ = self.manager.create_product(**coat())
+        site = self._new_scene()
+        product, _ = self.manager.create_product(**product_fields())
         self.manager.set_price(product["id"], 4900)
         self.manager.publish(product["id"])
-        order = scene.deliver(self.owner, product["id"])
-        made: Json = self.owner.return_purchase(order["id"], scene.location_id)
-        scene.controller.close()
+        order = site.deliver_purchase(self.owner, product["id"])
+        made: Json = self.owner.return_purchase(order["id"], site.location_id)
+        site.controller.close()
         return str(made["id"])
 
     def fee(self) -> str:
@@ -163,7 +162,7 @@ class Maker:
 
     def order(self) -> str:
         """An order for a coat of its own, not paid yet."""
-        product, _ = self.manager.create_product(**coat())
+        product, _ = self.manager.create_product(**product_fields())
         self.manager.set_price(product["id"], 4900)
         self.manager.publish(product["id"])
         order_id: str = self.owner.place_order([product["id"]], self.owner.locations()[0]["id"])["id"]

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.scene import Scene, make_scene
+from tests.acceptance.site import Site, create_site
 from tests.security.belongings import (
     MAKERS,
     Id,
@@ -37,10 +37,10 @@ def maker(town: Town) -> Maker:
     owner = town.customer("buyer")
     owner.log_in()
 
-    def new_scene() -> Scene:
-        return make_scene(town.platform, town.demo_staff, f"Place {uuid.uuid4().hex[:8]}")
+    def new_site() -> Site:
+        return create_site(town.platform, town.demo_staff, f"Place {uuid.uuid4().hex[:8]}")
 
-    return Maker(owner, town.manager, new_scene)
+    return Maker(owner, town.manager, new_site)
 
 
 @pytest.fixture(scope="module")

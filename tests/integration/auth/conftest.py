@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey
 
 from libs.chassis.cache import redis_client
-from services.auth.tokens import signing_keys
 from tests.integration.auth.people import People
 from tests.support.harness import Harness, running
+
+
+def create_signing_key(folder: Path) -> Path:
+    """Create a key file whose name sorts after those of older keys."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{time.time_ns()}.pem"
+    path.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
+    return path
 
 
 def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
     """The environment of an auth service whose files are in `folder`."""
     keys = folder / "keys"
-    signing_keys.create_key(keys)
+    create_signing_key(keys)
     clients = folder / "clients.json"
     clients.write_text(json.dumps({"customer": {"secret": "s3cret", "scopes": ["shopping:holds"]}}))
     return {

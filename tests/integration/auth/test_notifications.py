@@ -133,20 +133,28 @@ def test_a_receipt_shows_the_coins_that_were_paid(verified: People) -> None:
     data = order_paid(buyer_id, method="coins", coins=4900)
     verified.auth.deliver("customer.buying_order.paid.v1", data)
     [receipt] = [mail for mail in verified.mails() if "receipt" in mail.subject]
-    assert "Total: €49.00, paid with 4900 coins\n\nWe pack" in receipt.text
+    assert "Total: €49.00, paid with 4900 coins\n\nWe will pack" in receipt.text
 
 
 @pytest.mark.parametrize(
     ("values", "subject", "text"),
     [
-        ({"method": "card", "reason_code": "order_not_kept"}, "given back", "Your bank releases the amount"),
+        (
+            {"method": "card", "reason_code": "order_not_kept"},
+            "has been cancelled",
+            "Your bank will release the amount",
+        ),
         (
             {"method": "coins", "reason_code": "order_not_kept"},
-            "given back",
+            "has been cancelled",
             "Your coins are in your account again",
         ),
-        ({"method": "card", "reason_code": "sale_not_paid"}, "could not be taken", "so the order is cancelled"),
-        ({"method": "card", "reason_code": "given_up_by_provider"}, "given back", "given up before it was taken"),
+        ({"method": "card", "reason_code": "sale_not_paid"}, "could not charge", "so we have cancelled the order"),
+        (
+            {"method": "card", "reason_code": "cancelled_by_provider"},
+            "has been cancelled",
+            "cancelled before it was charged",
+        ),
     ],
 )
 def test_a_buyer_is_notified_why_a_payment_was_voided_and_what_is_refunded(
@@ -161,12 +169,12 @@ def test_a_buyer_is_notified_why_a_payment_was_voided_and_what_is_refunded(
 
 def test_a_sale_that_is_cancelled_after_its_payment_has_its_own_notification(verified: People) -> None:
     [buyer_id] = verified.ids()
-    for code in ("given_up_by_provider", "sale_not_paid", "sale_not_paid"):
+    for code in ("cancelled_by_provider", "sale_not_paid", "sale_not_paid"):
         verified.auth.deliver("billing.payment.voided.v1", payment_voided(buyer_id, reason_code=code))
     assert len([mail for mail in verified.mails() if "payment" in mail.subject]) == 2
 
 
-@pytest.mark.parametrize(("amount", "text"), [(0, "nothing is given back"), (1000, "you get €10.00 back")])
+@pytest.mark.parametrize(("amount", "text"), [(0, "There is no refund"), (1000, "we refund €10.00")])
 def test_a_buyer_is_notified_of_the_refund_decided_after_a_bad_check(
     verified: People, amount: int, text: str
 ) -> None:
@@ -190,8 +198,11 @@ def test_a_buyer_is_notified_which_items_are_bad_and_of_the_refund_for_the_other
         verified.auth.deliver("customer.buying_return.state_changed.v1", data)
     told = {mail.subject: mail.text for mail in verified.mails()}
     checked = told["We found damage on your return"]
-    assert "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nThe rest is all right: you get €49.00" in checked
-    assert "you get €59.00 back in all, as we agreed" in told["What you get back for your return"]
+    assert (
+        "cannot be sold any more:\n\n- Straw hat\n- Scarf\n\nAll other items are in good condition: we refund €49.00"
+        in checked
+    )
+    assert "we refund €59.00 in total, as agreed" in told["The refund for your return"]
 
 
 def test_notifications_are_paginated(verified: People) -> None:
@@ -246,7 +257,7 @@ def test_a_donor_is_notified_of_each_state_of_a_return(people: People, state: st
         ("billing.fee.due.v1", "payer_id", "€3.00"),
         ("billing.coupon.issued.v1", "person_id", "€5.00"),
         ("billing.payout.due.v1", "person_id", "€19.60"),
-        ("billing.payout.voided.v1", "person_id", "Your share of €19.60 is not paid out"),
+        ("billing.payout.voided.v1", "person_id", "Your share of €19.60 will not be paid out"),
     ],
 )
 def test_the_right_person_is_notified_of_work_fees_coupons_and_payouts(
@@ -311,7 +322,7 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
     deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "expired"))
     refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
-    refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
+    refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "completed_at": "2026-11-23T10:15:30.000000Z"}
     for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
         values = {"refund_id": f"rfd_{number:032x}", "method": method, "coins": coins}
         for _ in range(2):
@@ -319,9 +330,9 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     own = verified.auth.as_user("ines", "auth:notifications", sub=buyer_id)
     texts = [item["text"] for item in own("GET", "/auth/v1/notifications").json()["items"]]
     assert len(texts) == 6
-    assert sum("What you paid is given back" in text for text in texts) == 1
+    assert sum("We will refund what you paid" in text for text in texts) == 1
     assert sum("Nothing was charged" in text for text in texts) == 1
-    assert sum("You get €49.00 back" in text for text in texts) == 1
+    assert sum("We refund €49.00" in text for text in texts) == 1
     assert sum("4900 coins are in your account again" in text for text in texts) == 1
 
 
@@ -348,9 +359,9 @@ def test_a_buyer_is_notified_of_the_pick_up_deadline_and_of_the_reason_for_cance
             (
                 "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
                 "by November 30, 2026, 11:59\N{NARROW NO-BREAK SPACE}PM (Lisbon time)",
-                "not taken out of its box at Rossio in time. What you paid is given back",
-                "we cannot bring it to you; we are sorry. What you paid is given back",
-                "You get €49.00 back",
+                "not picked up at Rossio in time. We will refund what you paid",
+                "we cannot deliver it; we are sorry. We will refund what you paid",
+                "We refund €49.00",
             ),
             strict=True,
         )

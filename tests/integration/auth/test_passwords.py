@@ -9,7 +9,7 @@ import pytest
 from libs.chassis import db
 from libs.chassis.clock import freeze, now
 from services.auth import demo
-from services.auth.customers import administration
+from services.auth.accounts import users
 from services.auth.notifications import outgoing_messages
 from services.auth.passwords import changes, hashing
 from tests.integration.auth.people import EMAIL, PASSWORD, People, slug
@@ -44,7 +44,7 @@ def test_a_change_that_staff_overtook_changes_nothing(
 
     def staff_are_faster(password: str) -> str:
         with db.unit_of_work():
-            changes.reset_by_staff(administration.get(verified.ids()[0], for_update=True))
+            changes.reset_by_staff(users.get(verified.ids()[0], "customer", for_update=True))
         return hash_password(password)
 
     monkeypatch.setattr(hashing, "hash_password", staff_are_faster)

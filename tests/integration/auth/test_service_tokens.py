@@ -16,6 +16,7 @@ from libs.chassis.settings import SettingsError, overridden, settings_as
 from services.auth import app
 from services.auth.settings import AuthSettings
 from services.auth.tokens import signing_keys
+from tests.integration.auth.conftest import create_signing_key
 from tests.integration.auth.people import People, slug
 from tests.support.harness import Harness
 
@@ -86,7 +87,7 @@ def test_only_the_public_parts_of_keys_are_published(auth: Harness) -> None:
 
 def test_a_new_key_is_published_first_and_signs_later(verified: People, token: str) -> None:
     old = verified.swap(token)
-    path = signing_keys.create_key(settings_as(AuthSettings).signing_keys_dir)
+    path = create_signing_key(settings_as(AuthSettings).signing_keys_dir)
     published = {key["kid"] for key in verified.auth.client.get("/auth/v1/jwks").json()["keys"]}
     assert len(published) == 2
 

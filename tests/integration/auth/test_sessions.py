@@ -14,8 +14,8 @@ from libs.chassis.cache import redis_client
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
 from services.auth import demo
+from services.auth.accounts import users
 from services.auth.accounts.tables import User
-from services.auth.customers import administration
 from services.auth.passwords import changes, hashing
 from services.auth.sessions import cache, jobs, login_throttle, revocation
 from services.auth.sessions.tables import Session, SessionCacheUpdate
@@ -106,7 +106,7 @@ def test_a_password_that_is_voided_while_it_is_checked_opens_nothing(
 
     def staff_are_faster(known: str, given: str) -> bool:
         with db.unit_of_work():
-            changes.reset_by_staff(administration.get(verified.ids()[0], for_update=True))
+            changes.reset_by_staff(users.get(verified.ids()[0], "customer", for_update=True))
         return verify(known, given)
 
     monkeypatch.setattr(hashing, "verify", staff_are_faster)

@@ -17,7 +17,6 @@ from libs.chassis import db, runtime, security, service, settings
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
 from services.shopping import app
-from services.shopping.cart import cart_queue, cart_store
 from services.shopping.inventory import staff_actions
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
@@ -66,8 +65,6 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         chosen = ShoppingSettings.from_environment()
         settings.use_settings(chosen)
         service.use_service(app.service)
-        patch.setattr(cart_store, "_changed_without_cache", set())
-        patch.setattr(cart_queue, "_queue_away_until", float("-inf"))
         app.ensure_indexes()
         yield chosen
         db.engine().dispose()
