@@ -48,9 +48,9 @@ class ServiceLogEvent:
 
 SERVICE_LOG_EVENTS: Mapping[str, ServiceLogEvent] = {
     "ledger-faults": ServiceLogEvent("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
-    "provider-away": ServiceLogEvent("billing", '{ $.event = "payment provider away" }'),
+    "provider-away": ServiceLogEvent("billing", '{ $.event = "payment provider unavailable" }'),
     "payment-discrepancies": ServiceLogEvent(
-        "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
+        "billing", '{ $.event = "payment discrepancy" || $.event = "provider reports another amount" }'
     ),
     "refused-recipients": ServiceLogEvent("auth", '{ $.event = "recipient rejected" }'),
     "no-free-box": ServiceLogEvent("locker", '{ $.event = "no free box" }'),

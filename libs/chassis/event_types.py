@@ -257,7 +257,7 @@ class RefundCompleted(TypedDict):
     amount: Money
     method: str
     coins: int | None
-    made_at: str
+    completed_at: str
 
 
 class BuyingOrderExpired(TypedDict):

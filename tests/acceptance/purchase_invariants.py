@@ -268,7 +268,7 @@ class PurchaseInvariants:
                 if payment["method"] == "coins":
                     coins[payment["order_id"]] += payment["coins"] or 0
         for refund in self.refunds():
-            assert refund["state"] == "made", refund
+            assert refund["state"] == "completed", refund
             if refund["coins"]:
                 coins[refund["order_id"]] -= refund["coins"]
         provider = {

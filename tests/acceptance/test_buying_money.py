@@ -37,7 +37,7 @@ def pay_with_coins(buyer: Customer, order_id: str, *, expect: int = 201) -> Json
 def wait_for_refund(buyer: Customer, order_id: str) -> Json:
     def read() -> Json | None:
         refunds = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order_id}).json()["items"]
-        return refunds[0] if refunds and refunds[0]["state"] == "made" else None
+        return refunds[0] if refunds and refunds[0]["state"] == "completed" else None
 
     return wait_for(f"the refund of {order_id}", read)
 
@@ -159,7 +159,7 @@ def test_a_pick_up_after_a_forced_cancellation_is_a_discrepancy_that_a_manager_c
         return next((item for item in items if item["subject"] == order["id"]), None)
 
     discrepancy = wait_for("the discrepancy", find_discrepancy)
-    assert discrepancy["kind"] == "taken_after_end"
+    assert discrepancy["kind"] == "picked_up_after_end"
     path = f"/billing/v1/payment-discrepancies/{discrepancy['id']}/closure"
     note = {"note": "She pays for it in the shop"}
     site.employee.call("POST", path, json=note, expect=403)

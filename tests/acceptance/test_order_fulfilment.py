@@ -283,7 +283,7 @@ def test_the_good_product_of_a_mixed_return_is_refunded_immediately(
         items = buyer.call("GET", "/billing/v1/refunds", params={"order_id": purchase_return["order_id"]}).json()[
             "items"
         ]
-        return sorted(item["amount"]["amount"] for item in items if item["state"] == "made")
+        return sorted(item["amount"]["amount"] for item in items if item["state"] == "completed")
 
     assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
     checked_bad = buyer.purchase_return_in_state(purchase_return["id"], "checked_bad")

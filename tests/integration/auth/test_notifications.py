@@ -151,7 +151,7 @@ def test_a_receipt_shows_the_coins_that_were_paid(verified: People) -> None:
         ),
         ({"method": "card", "reason_code": "sale_not_paid"}, "could not charge", "so we have cancelled the order"),
         (
-            {"method": "card", "reason_code": "given_up_by_provider"},
+            {"method": "card", "reason_code": "cancelled_by_provider"},
             "has been cancelled",
             "cancelled before it was charged",
         ),
@@ -169,7 +169,7 @@ def test_a_buyer_is_notified_why_a_payment_was_voided_and_what_is_refunded(
 
 def test_a_sale_that_is_cancelled_after_its_payment_has_its_own_notification(verified: People) -> None:
     [buyer_id] = verified.ids()
-    for code in ("given_up_by_provider", "sale_not_paid", "sale_not_paid"):
+    for code in ("cancelled_by_provider", "sale_not_paid", "sale_not_paid"):
         verified.auth.deliver("billing.payment.voided.v1", payment_voided(buyer_id, reason_code=code))
     assert len([mail for mail in verified.mails() if "payment" in mail.subject]) == 2
 
@@ -322,7 +322,7 @@ def test_a_buyer_is_notified_of_refunds(verified: People) -> None:
     deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "checked_good", 4900))
     deliver("customer.buying_return.state_changed.v1", return_state_changed(buyer_id, "expired"))
     refund = {"payment_id": PAYMENT, "order_id": ORDER, "return_id": None, "buyer_id": buyer_id}
-    refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "made_at": "2026-11-23T10:15:30.000000Z"}
+    refund |= {"amount": {"amount": 4900, "currency": "EUR"}, "completed_at": "2026-11-23T10:15:30.000000Z"}
     for number, (method, coins) in enumerate([("card", None), ("coins", 4900)]):
         values = {"refund_id": f"rfd_{number:032x}", "method": method, "coins": coins}
         for _ in range(2):
