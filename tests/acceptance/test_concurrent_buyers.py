@@ -44,7 +44,9 @@ def gateway(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def buyers(gateway: UnthrottledGateway, platform: RunningPlatform, pool: ThreadPoolExecutor) -> Iterator[list[Customer]]:
+def buyers(
+    gateway: UnthrottledGateway, platform: RunningPlatform, pool: ThreadPoolExecutor
+) -> Iterator[list[Customer]]:
     """Customers who are verified and logged in."""
     mailbox, run = Mailbox(platform.maildir), uuid.uuid4().hex[:8]
     buyers = [
