@@ -21,7 +21,7 @@ from libs.chassis.contract_resolver import ContractResolver
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from tests.attacks.gateways import MoreService
+from tests.attacks.gateways import ExtraService
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
 from tools.local_platform import credentials, environment
@@ -50,7 +50,7 @@ def application() -> AsgiApp:
 
 
 @contextmanager
-def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[MoreService]:
+def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[ExtraService]:
     """The empty service with the settings and the server of the others."""
     folder.mkdir()
     shutil.copy(CONTRACT, folder)
@@ -64,7 +64,7 @@ def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[MoreServi
         try:
             _wait_until_ready(process, f"https://{HOST}:{port}/livez", platform.ca_file)
             exposed: dict[str, dict[str, Any]] = {"read_nothing": {"open": True}, "change_nothing": {}}
-            yield MoreService("empty", port, CONTRACT, exposed)
+            yield ExtraService("empty", port, CONTRACT, exposed)
         finally:
             process.terminate()
             process.wait(10)
