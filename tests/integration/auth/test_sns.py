@@ -8,7 +8,7 @@ import httpx
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from libs.chassis import topology
+from libs.chassis import aws
 from libs.chassis.settings import overridden
 from services.auth.notifications import sns
 from tests.support.harness import Harness
@@ -19,16 +19,14 @@ PHONE = "+351912345678"
 @pytest.fixture
 def endpoint(auth: Harness, aws_endpoint: str) -> Iterator[str]:
     """The endpoint of the emulator, which the settings point to."""
-    topology.aws.cache_clear()
     with overridden(aws_endpoint_url=aws_endpoint):
         yield aws_endpoint
-    topology.aws.cache_clear()
 
 
 @pytest.fixture
 def application(endpoint: str) -> Iterator[str]:
     """The ARN of a platform application for push messages."""
-    response = topology.aws("sns").create_platform_application(
+    response = aws.client("sns").create_platform_application(
         Name="reclothes", Platform="GCM", Attributes={"PlatformCredential": "key"}
     )
     with overridden(push_application_arns={"fcm": response["PlatformApplicationArn"]}):
@@ -55,7 +53,5 @@ def test_a_message_to_an_unknown_endpoint_fails_permanently(application: str) ->
 
 
 def test_an_outage_of_sns_raises_an_error(auth: Harness) -> None:
-    topology.aws.cache_clear()
     with overridden(aws_endpoint_url="http://127.0.0.1:9"), pytest.raises(BotoCoreError):
         sns.send_sms(PHONE, "ReClothes", "ReClothes: your code is 123456.")
-    topology.aws.cache_clear()
