@@ -28,7 +28,6 @@ from libs.chassis import (
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
 from services.shopping import app
-from services.shopping.cart import cart_queue, cart_store
 from services.shopping.inventory import staff_actions
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
@@ -78,8 +77,6 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
             memory.cache_clear()
         settings.use_settings(chosen)
         service.use_service(app.service)
-        patch.setattr(cart_store, "_changed_without_cache", set())
-        patch.setattr(cart_queue, "_queue_away_until", float("-inf"))
         system_settings.forget()
         app.ensure_indexes()
         yield chosen
