@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from libs.chassis import db, messaging, topology, worker
+from libs.chassis import db, messaging, worker
 from libs.chassis.clock import freeze, now
 from libs.chassis.settings import overridden
 from services.auth import retention
@@ -24,6 +24,7 @@ from tests.integration.auth.conftest import variables
 from tests.integration.auth.people import EMAIL, People
 from tests.support import servers
 from tests.support.harness import running
+from tools.local_platform import messaging_resources
 
 
 class Post:
@@ -227,9 +228,8 @@ def test_a_mail_is_there_soon_through_the_real_queues(
     server.start()
     environment["AUTH_SMTP_URL"] = f"smtp://127.0.0.1:{server.port}"
     with running("auth", environment) as auth:
-        messaging.forget_queues()
-        topology.ensure_topology(auth.service.events)
-        threads = worker.threads_of(auth.service.events, stop)
+        messaging_resources.create_topology(auth.service.events)
+        threads = worker.create_threads(auth.service.events, stop)
         for thread in threads:
             thread.start()
         try:

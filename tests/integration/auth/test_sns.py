@@ -8,7 +8,7 @@ import httpx
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from libs.chassis import topology
+from libs.chassis import aws
 from libs.chassis.settings import overridden
 from services.auth.notifications import sns
 from tests.support.harness import Harness
@@ -19,16 +19,14 @@ PHONE = "+351912345678"
 @pytest.fixture
 def endpoint(auth: Harness, aws_endpoint: str) -> Iterator[str]:
     """The address of SNS; the settings in the block point to it."""
-    topology.aws.cache_clear()
     with overridden(aws_endpoint_url=aws_endpoint):
         yield aws_endpoint
-    topology.aws.cache_clear()
 
 
 @pytest.fixture
 def application(endpoint: str) -> Iterator[str]:
     """The ARN of an application for push messages."""
-    made = topology.aws("sns").create_platform_application(
+    made = aws.client("sns").create_platform_application(
         Name="reclothes", Platform="GCM", Attributes={"PlatformCredential": "key"}
     )
     with overridden(push_application_arns={"fcm": made["PlatformApplicationArn"]}):
@@ -55,7 +53,5 @@ def test_a_device_that_sns_does_not_know_is_gone(application: str) -> None:
 
 
 def test_while_sns_is_away_the_caller_is_told(auth: Harness) -> None:
-    topology.aws.cache_clear()
     with overridden(aws_endpoint_url="http://127.0.0.1:9"), pytest.raises(BotoCoreError):
         sns.send_sms(PHONE, "ReClothes", "ReClothes: your code is 123456.")
-    topology.aws.cache_clear()
