@@ -18,7 +18,7 @@ import httpx
 import pymongo
 import pytest
 
-from tests.attacks.gateways import OpenGate, without_throttles
+from tests.attacks.gateways import UnthrottledGateway, without_throttles
 from tests.support.platform import RunningPlatform
 from tools.demo.people import (
     Customer,
@@ -37,14 +37,16 @@ PAUSES = (1, 2, 4, 8)
 
 
 @pytest.fixture(scope="module")
-def gateway(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
+def gateway(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnthrottledGateway]:
     """The external gateway without throttles, because all buyers have one address."""
     with without_throttles(platform, "external", tmp_path_factory.mktemp("race") / "gateway") as gateway:
         yield gateway
 
 
 @pytest.fixture
-def buyers(gateway: OpenGate, platform: RunningPlatform, pool: ThreadPoolExecutor) -> Iterator[list[Customer]]:
+def buyers(
+    gateway: UnthrottledGateway, platform: RunningPlatform, pool: ThreadPoolExecutor
+) -> Iterator[list[Customer]]:
     """Customers who are verified and logged in."""
     mailbox, run = Mailbox(platform.maildir), uuid.uuid4().hex[:8]
     buyers = [

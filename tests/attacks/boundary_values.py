@@ -1,4 +1,4 @@
-"""Values at the edges of what the contract types are, put into requests that fit the contract otherwise."""
+"""Replace values in valid requests by boundary values of their types."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ TIMES = (
     "2026-02-28t23:59:59.123456789z",
 )
 BLANKS = (" ", "\t\n", "\u00a0", "\u0085", "\u200b", "\u200d", "\u2028", "\u2060", "\u3000", "\u3164", "\ufeff")
-# One to four bytes in UTF-8 each, and two that grow or shrink when they are composed.
+# One to four bytes in UTF-8 each, and two whose length changes in the normal form NFC.
 CHARACTERS = ("a", "\u00e9", "\u20ac", "\U0001f9e5", "\ufb2c", "e\u0301")
 NUMBERS = (0, -1, 2**31 - 1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63) - 1)
-KINDS = len(TIMES) * len(BLANKS)
+VARIANTS = len(TIMES) * len(BLANKS)
 Case: TypeAlias = "schemathesis.Case[Any]"
 Cases: TypeAlias = "st.SearchStrategy[Case]"
 
 
-def at_the_edge(strategy: Cases, service: str) -> Cases:
-    """The cases of `strategy` with each text, time and whole number at an edge."""
+def with_boundary_values(strategy: Cases, service: str) -> Cases:
+    """The cases of `strategy` with a boundary value for each text, time and integer."""
 
-    def moved(case: Case, number: int) -> Case:
+    def replace(case: Case, number: int) -> Case:
         operation = contract(service)["paths"][case.path][case.method.lower()]
         for content in operation.get("requestBody", {}).get("content", {}).values():
             case.body = _replaced(content["schema"], case.body, number)
@@ -43,7 +43,7 @@ def at_the_edge(strategy: Cases, service: str) -> Cases:
                 case.query[name] = _replaced(parameter["schema"], case.query[name], number)
         return case
 
-    return st.builds(moved, strategy, st.integers(0, KINDS - 1))
+    return st.builds(replace, strategy, st.integers(0, VARIANTS - 1))
 
 
 def _replaced(schema: dict[str, Any], value: Any, number: int) -> Any:
@@ -52,16 +52,16 @@ def _replaced(schema: dict[str, Any], value: Any, number: int) -> Any:
         return {name: _replaced(parts.get(name, {}), part, number) for name, part in value.items()}
     if isinstance(value, list):
         return [_replaced(schema.get("items", {}), part, number) for part in value]
-    edges = list(_edges(schema)) if not isinstance(value, bool) and value is not None else []
-    return edges[number % len(edges)] if edges else value
+    candidates = list(_boundary_values(schema)) if not isinstance(value, bool) and value is not None else []
+    return candidates[number % len(candidates)] if candidates else value
 
 
-def _edges(schema: dict[str, Any]) -> Iterator[Any]:
+def _boundary_values(schema: dict[str, Any]) -> Iterator[Any]:
     if schema.get("format") == "date-time":
         yield from TIMES
     elif schema.get("type") == "integer":
         yield from (schema.get("minimum", 0), schema.get("maximum", 2**63 - 1), *NUMBERS)
     elif is_text(schema):
-        longest = schema.get("maxLength", 100)
-        yield from (character * longest for character in CHARACTERS)
+        max_length = schema.get("maxLength", 100)
+        yield from (character * max_length for character in CHARACTERS)
         yield from BLANKS

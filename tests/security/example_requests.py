@@ -1,4 +1,4 @@
-"""A valid request of every operation, made of the examples in its contract."""
+"""A valid request of each operation, built from the examples in its contract."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tools.project import CONTRACTS
 
 
 @lru_cache
-def every_operation() -> dict[str, Operation]:
+def all_operations() -> dict[str, Operation]:
     """All operations of all contracts by operationId."""
     return load_contracts(CONTRACTS)
 
 
-def declared(operation: Operation) -> dict[str, Any]:
-    """What the contract says of an operation, every reference followed."""
-    found: dict[str, Any] = contract(operation.service)["paths"][operation.path][operation.method.lower()]
-    return found
+def declaration_of(operation: Operation) -> dict[str, Any]:
+    """The operation in the contract, with all references resolved."""
+    declaration: dict[str, Any] = contract(operation.service)["paths"][operation.path][operation.method.lower()]
+    return declaration
 
 
 def example_of(parameter: Mapping[str, Any]) -> Any:
-    """The example of a parameter; KeyError when the contract has none."""
+    """The example of a parameter. Raises KeyError when the contract has none."""
     return parameter["example"] if "example" in parameter else parameter["schema"]["example"]
 
 
 @dataclass(frozen=True)
 class Example:
-    """A request of one operation; other ids may be put in the place of those of the contract."""
+    """A request of one operation, whose ids may be replaced."""
 
     operation: Operation
     path_values: Mapping[str, str]
@@ -48,10 +48,10 @@ class Example:
 
     @property
     def path(self) -> str:
-        return re.sub(r"\{([^}]*)\}", lambda found: str(self.path_values[found.group(1)]), self.operation.path)
+        return re.sub(r"\{([^}]*)\}", lambda match: str(self.path_values[match.group(1)]), self.operation.path)
 
     def send(self, client: httpx.Client, authorization: str | None) -> httpx.Response:
-        """Send it, with an Authorization header if there is one."""
+        """Send the request, with an Authorization header if one is given."""
         headers = dict(self.headers)
         if self.needs_key:
             headers[IDEMPOTENCY_KEY] = str(uuid.uuid4())
@@ -67,12 +67,12 @@ class Example:
 
 @lru_cache
 def example(operation: Operation) -> Example:
-    """The request that the contract gives as an example, with what it requires and nothing else."""
-    known = declared(operation)
-    required = [found for found in known.get("parameters", ()) if found.get("required")]
+    """The example request of the contract, with required parameters only."""
+    declaration = declaration_of(operation)
+    required = [found for found in declaration.get("parameters", ()) if found.get("required")]
     headers = {found["name"]: str(example_of(found)) for found in required if found["in"] == "header"}
     needs_key = headers.pop(IDEMPOTENCY_KEY, None) is not None
-    media_type, body = _body(known)
+    media_type, body = _body(declaration)
     return Example(
         operation,
         {found["name"]: str(example_of(found)) for found in required if found["in"] == "path"},
@@ -84,10 +84,10 @@ def example(operation: Operation) -> Example:
     )
 
 
-def _body(known: Mapping[str, Any]) -> tuple[str | None, Any]:
-    if "requestBody" not in known:
+def _body(declaration: Mapping[str, Any]) -> tuple[str | None, Any]:
+    if "requestBody" not in declaration:
         return None, None
-    media_type, content = next(iter(known["requestBody"]["content"].items()))
+    media_type, content = next(iter(declaration["requestBody"]["content"].items()))
     if "example" in content:
         return media_type, content["example"]
     if "examples" in content:
