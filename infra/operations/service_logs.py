@@ -34,7 +34,7 @@ LOG_EVENTS: Mapping[str, str] = {
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
     "contract-violations": '{ $.event = "response violates the contract" }',
     "discrepancies": '{ $.event = "domains disagree" }',
-    "database-away": '{ $.event = "database away" || $.event = "document database away" }',
+    "database-away": '{ $.event = "database unavailable" || $.event = "document database unavailable" }',
 }
 
 
@@ -135,5 +135,5 @@ class ServiceLogsStack(Stack):
         return metric(self.namespace, name)
 
     def _sent(self, event: str) -> cloudwatch.Metric:
-        pattern = f'{{ $.event = "event" && $.outcome = "sent" && $.type = "{event}" }}'
+        pattern = f'{{ $.event = "event" && $.outcome = "published" && $.type = "{event}" }}'
         return self._count(event.split(".")[0], event, pattern)

@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 from sqlalchemy import MetaData
 
-from libs.chassis import logs, operations, settings, tracing
+from libs.chassis import logs, settings, tracing
 from libs.chassis.app import AsgiApp, create_app
+from libs.chassis.contract_resolver import ContractResolver
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
@@ -44,7 +45,7 @@ def application() -> AsgiApp:
     logs.configure("empty", settings.settings().log_level)
     tracing.configure("empty", settings.settings().otlp_endpoint)
     # It is no package of services/, so its handlers are not looked through.
-    operations.ContractResolver.refuse_orphans = lambda *_: None  # type: ignore[method-assign]
+    ContractResolver.require_operations = lambda *_: None  # type: ignore[method-assign]
     return create_app(Service("empty", ServiceSettings, MetaData(), EventRegistry("empty")))
 
 

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from libs.chassis import clock, logs
 from libs.chassis.cache import RedisError, redis_async
 from libs.chassis.db import unit_of_work
-from libs.chassis.operations import as_problem
+from libs.chassis.error_responses import as_problem
 from libs.chassis.problems import MEDIA_TYPE, Problem, Unauthenticated
 from services.auth.sessions import cache, lookup
 from services.auth.sessions.cache import TOMBSTONE, CachedSession

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from libs.chassis import db, events
+from libs.chassis import db, inbox
 from tests.integration.admin.support import (
     Send,
     assign,
@@ -188,6 +188,6 @@ def test_an_older_event_about_an_employee_changes_nothing(admin: Harness, manage
         "time": "2020-01-01T00:00:00.000000Z",
         "data": {"user_id": user_id("rui"), "full_name": "Old", "roles": [], "state": "invited"},
     }
-    events.dispatch(admin.service.events, document)
+    inbox.dispatch(admin.service.events, document)
     employee = manager("GET", f"/admin/v1/employees/{user_id('rui')}").json()
     assert (employee["full_name"], employee["state"]) == ("Rui", "active")

@@ -45,11 +45,10 @@ def manager(billing: Harness) -> Client:
 
 
 @pytest.fixture
-def set_setting(billing: Harness, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+def set_setting(billing: Harness) -> Callable[[str, Any], None]:
     """Change a system setting for this test, as if ElastiCache had it."""
     values: dict[str, Any] = {}
-    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
-    monkeypatch.setattr(system_settings, "_memory", values)
+    system_settings.use_values(values)
     return values.__setitem__
 
 

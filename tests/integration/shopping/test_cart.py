@@ -10,7 +10,7 @@ import pytest
 
 from libs.chassis import clock, db
 from libs.chassis.cache import redis_client
-from libs.chassis.events import dispatch
+from libs.chassis.inbox import dispatch
 from libs.chassis.money import Money
 from services.shopping.cart import cart_rows, cart_store, carts
 from services.shopping.cart.carts import Cart, CartFull

@@ -17,7 +17,7 @@ from kombu import Queue
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import cache, clock, db, messaging, settings, topology, worker
+from libs.chassis import aws, cache, clock, db, messaging, settings, topology, worker
 from services.shopping.cart import cart_queue, cart_rows, cart_store, carts, jobs
 from services.shopping.cart.events import save_carts
 from services.shopping.cart.rules import MAX_REMOVED, CartChange
@@ -28,6 +28,7 @@ from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
 from tests.integration.shopping.servers import CacheServer, Link
 from tests.support.servers import need, valkey
+from tools.local_platform import messaging_resources
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.story("b-pr-02")
@@ -62,7 +63,7 @@ def shop(
     urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
     monkeypatch.setitem(cache._OPTIONS, "socket_timeout", 0.3)  # a hanging cache is tried several times
     with running_shopping(**urls, aws_endpoint=endpoint) as chosen:
-        topology.ensure_topology(registry)
+        messaging_resources.create_topology(registry)
         yield chosen
 
 
@@ -278,7 +279,6 @@ def test_queue_stopped(
     coat, hat = published(), published()
     put(coat)
     queue_link.cut()
-    messaging.forget_queues()
     put(hat)
     remove(coat)
     assert shown() == saved() == [hat.id], "saved without the queue"
@@ -303,7 +303,6 @@ def test_queue_stopped_and_then_the_cache_hanging(
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     queue_link.cut()
-    messaging.forget_queues()
     put(coat)
     put(hat)
     redis.hang()
@@ -369,7 +368,7 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     coat = published()
     put(coat)
     url = topology.queue_url(topology.queue_name("shopping", "cart"))
-    topology.aws("sqs").purge_queue(QueueUrl=url)
+    aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(jobs.resend_unsaved_carts)
         assert saved() == [], "it is not late yet"
