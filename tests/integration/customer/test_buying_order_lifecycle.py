@@ -219,7 +219,7 @@ def test_a_manager_sees_one_order_whole(customer: Harness, ines: Send, manager: 
     assert whole["payment"] == {
         "id": buying.payment_id_of(order),
         "amount": order["total"],
-        "taken_at": whole["paid_at"],
+        "captured_at": whole["paid_at"],
     }
     assert [(work["kind"], work["state"]) for work in whole["work"]] == [
         ("packing", "done"),
