@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, PreconditionFailed
@@ -76,7 +76,7 @@ LIFECYCLE = StateMachine(
 # The states in which the public sees a product.
 PUBLIC_STATES = frozenset({_S.PUBLISHED, _S.HELD, _S.SOLD})
 
-# Raise it with every change of how photos are stored: a job rebuilds those of lower versions (photos/rebuild.py).
+# Raise it with every change of the photos' renditions: a job rebuilds those of lower versions (photos/rebuild.py).
 PHOTOS_VERSION = 2
 
 
@@ -119,7 +119,7 @@ class Photo:
     content_type: str
     width: int
     height: int
-    sizes: tuple[PhotoSize, ...] = ()
+    sizes: tuple[PhotoSize, ...]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,13 @@ class ProductHold:
     order_id: str
     buyer_id: str
     until: datetime
+
+
+class Donation(TypedDict):
+    """The donating order and the item in it that became the product."""
+
+    order_id: str
+    item_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +158,7 @@ class Product:
     updated_at: datetime
     price: Money | None = None
     hold: ProductHold | None = None
-    donation: dict[str, str] | None = None
+    donation: Donation | None = None
     published_at: datetime | None = None
     publish_at: datetime | None = None
     outbox: list[Document] = field(default_factory=list)
