@@ -15,7 +15,7 @@ from tests.acceptance.conftest import coat
 from tests.acceptance.scene import Scene
 from tests.support.stores import Stores
 from tools.box_simulator.controller import Door
-from tools.demo.people import Actor, Customer, Json, Staff, UnexpectedAnswer, idempotency_key
+from tools.demo.people import Actor, Customer, Json, Staff, UnexpectedResponse, idempotency_key
 
 T = TypeVar("T")
 REFUSALS = (402, 403, 404, 409, 422)
@@ -321,7 +321,7 @@ class People:
         """Closed, and told as soon as somebody listens."""
         try:
             self._scene.controller.close_door(door, is_occupied=is_occupied)
-        except (UnexpectedAnswer, httpx.TransportError):
+        except (UnexpectedResponse, httpx.TransportError):
             patiently(self._scene.controller.sync)
 
     def _ask_for_collection(self) -> bool:
@@ -337,7 +337,7 @@ def patiently(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
-        except (httpx.TransportError, UnexpectedAnswer) as error:
+        except (httpx.TransportError, UnexpectedResponse) as error:
             is_busy = isinstance(error, httpx.TransportError) or error.response.status_code in (429, 503)
             if not is_busy or time.monotonic() > deadline:
                 raise

@@ -43,19 +43,19 @@ class Scene:
 
     def donate(self, donor: Customer, *items: Json) -> Json:
         """A donation in its box."""
-        order = donor.begin_donation(*(items or (COAT,)))
+        order = donor.create_donation(*(items or (COAT,)))
         donor.submit_donation(order["id"], self.location_id)
         [door] = self.open(donor, order["id"])
         self.controller.close_door(door, is_occupied=True)
-        return donor.donation_in_state(order["id"], "deposited")
+        return donor.wait_for_donation(order["id"], "deposited")
 
     def collect(self, donor: Customer, order_id: str) -> Json:
         """The deliveryman empties the box and scans the label: the package."""
-        self.deliveryman.own_work("collecting", order_id)
+        self.deliveryman.wait_for_own_work_order("collecting", order_id)
         package = self.deliveryman.create_package(order_id)
         self.empty_box(self.deliveryman, order_id)
         self.deliveryman.scan(package["tracking_code"])
-        donor.donation_in_state(order_id, "collected")
+        donor.wait_for_donation(order_id, "collected")
         return package
 
     def empty_box(self, person: Actor, order_id: str) -> None:
@@ -89,7 +89,7 @@ class Scene:
         if work_order["assignee_id"] != person.user_id:
             path = f"/admin/v1/work-orders/{work_order['id']}/assignee"
             self.manager.call("PUT", path, json={"assignee_id": person.user_id})
-        return person.own_work(kind, order_id)
+        return person.wait_for_own_work_order(kind, order_id)
 
     def check(self, package: Json, result: str) -> Json:
         """The employee scans the package and records what the check gave."""
@@ -114,7 +114,7 @@ class Scene:
         """A paid order that is picked up here."""
         order = buyer.place_order(list(product_ids), self.location_id)
         buyer.pay(order["id"], buyer.card())
-        return buyer.order_in_state(order["id"], "paid")
+        return buyer.wait_for_order(order["id"], "paid")
 
     def pack(self, order_id: str) -> Json:
         """The employee labels, scans and packs: the package."""
@@ -129,28 +129,28 @@ class Scene:
         order_id = package["order_id"]
         self.give_work("shipping", order_id, self.deliveryman)
         self.deliveryman.scan(package["tracking_code"])
-        buyer.order_in_state(order_id, "shipping")
+        buyer.wait_for_order(order_id, "shipping")
         [door] = self.open_soon(self.deliveryman, order_id)
         self.controller.close_door(door, is_occupied=True)
-        return buyer.order_in_state(order_id, "in_box")
+        return buyer.wait_for_order(order_id, "in_box")
 
     def deliver(self, buyer: Customer, *product_ids: str) -> Json:
         """From the shop into the buyer's hands: the order."""
         order = self.buy(buyer, *product_ids)
         self.ship(buyer, self.pack(order["id"]))
         self.empty_box(buyer, order["id"])
-        return buyer.order_in_state(order["id"], "picked_up")
+        return buyer.wait_for_order(order["id"], "picked_up")
 
     def take_back(self, buyer: Customer, made: Json) -> Json:
         """The buyer puts a return into its box, the deliveryman collects it: the package."""
         [door] = self.open_soon(buyer, made["id"])
         self.controller.close_door(door, is_occupied=True)
-        buyer.purchase_return_in_state(made["id"], "in_box")
+        buyer.wait_for_purchase_return(made["id"], "in_box")
         self.give_work("collecting", made["id"], self.deliveryman)
         package = self.deliveryman.create_package(made["id"])
         self.empty_box(self.deliveryman, made["id"])
         self.deliveryman.scan(package["tracking_code"])
-        buyer.purchase_return_in_state(made["id"], "collected")
+        buyer.wait_for_purchase_return(made["id"], "collected")
         return package
 
     def shelve(self, order: Json) -> str:

@@ -56,13 +56,13 @@ def test_an_order_is_paid_by_card_or_with_coins(
     payment = pay_with_coins(buyer, order["id"])
     assert (payment["method"], payment["coins"]) == ("coins", 1200)
     assert balance(buyer) == 300
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
 
     order = buyer.place_order([published_coat(price=1200)], location_id)
     declined = buyer.pay(order["id"], buyer.card("4000000000000341"), expect=402)
     assert "nothing was charged" in declined["detail"]
     assert buyer.pay(order["id"], buyer.card())["method"] == "card"
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
     assert balance(buyer) == 300
 
 
@@ -74,7 +74,7 @@ def test_a_cancelled_order_gives_the_money_or_coins_back_once(
     give_coins(manager, buyer, 4900)
     order = buyer.place_order([published_coat(price=4900)], buyer.locations()[0]["id"])
     payment = pay_with_coins(buyer, order["id"]) if method == "coins" else buyer.pay(order["id"], buyer.card())
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
     for _ in range(2):
         buyer.cancel_order(order["id"])
     refund = refund_of(buyer, order["id"])
@@ -99,7 +99,7 @@ def test_a_pick_up_brings_coins_and_a_return_takes_its_part_back(
     scene.check(scene.take_back(buyer, made), "good")
     refund = refund_of(buyer, order["id"])
     assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4900)
-    buyer.purchase_return_in_state(made["id"], "completed")
+    buyer.wait_for_purchase_return(made["id"], "completed")
     left = 120 - 120 * 4900 // 5000
     wait_for("the part of the rewards", lambda: True if balance(buyer) == left else None)
 
@@ -111,7 +111,7 @@ def test_a_share_waits_for_the_return_window_and_is_void_when_the_piece_comes_ba
     donor = new_customer()
     donation = scene.donate(donor)
     scene.check(scene.collect(donor, donation["id"]), "good")
-    donor.donation_in_state(donation["id"], "checked_good")
+    donor.wait_for_donation(donation["id"], "checked_good")
     order = scene.deliver(buyer, scene.shelve(donation))
 
     def payout_in(state: str) -> Json:
@@ -128,7 +128,7 @@ def test_a_share_waits_for_the_return_window_and_is_void_when_the_piece_comes_ba
     made = buyer.return_purchase(order["id"], scene.location_id)
     scene.check(scene.take_back(buyer, made), "good")
     payout_in("void")
-    assert "€19.60 is not paid out" in donor.told("payout-void", donation["id"])["text"]
+    assert "€19.60 is not paid out" in donor.wait_for_notification("payout-void", donation["id"])["text"]
 
 
 def test_staff_see_what_does_not_agree_with_the_provider_and_others_do_not(

@@ -26,7 +26,7 @@ def donor(new_customer: MakeCustomer) -> Customer:
 @pytest.mark.story("d-pr-01")
 @pytest.mark.story("d-pr-02")
 def test_a_donor_drafts_a_donation_with_photos_and_a_story(donor: Customer) -> None:
-    order = donor.begin_donation(COAT | {"story": STORY, "brand": "Tejo"})
+    order = donor.create_donation(COAT | {"story": STORY, "brand": "Tejo"})
     assert order["state"] == "draft"
     [item] = order["items"]
     assert (item["story"], item["category"]) == (STORY, "coats")
@@ -55,14 +55,14 @@ def test_a_donor_finds_the_nearest_location_and_gets_a_box(donor: Customer, new_
     assert near.location_id in ids
     assert found[0]["distance_m"] <= found[1]["distance_m"]
 
-    order = donor.begin_donation(COAT)
+    order = donor.create_donation(COAT)
     submitted = donor.submit_donation(order["id"], near.location_id)
     assert (submitted["state"], submitted["location"]["id"]) == ("submitted", near.location_id)
     assert submitted["box"]["label"] == "A1"
     occupancy = near.manager.call("GET", f"/locker/v1/occupancies/{near.location_id}").json()
     assert occupancy["boxes"] == {"free": 0, "held": 1, "occupied": 0, "out_of_service": 0}
 
-    other = donor.begin_donation(COAT)
+    other = donor.create_donation(COAT)
     full = donor.submit_donation(other["id"], near.location_id, expect=409)
     assert full["type"].endswith("/location-full")
     assert donor.donation(other["id"])["state"] == "draft"
@@ -75,7 +75,7 @@ def test_a_donor_finds_the_nearest_location_and_gets_a_box(donor: Customer, new_
 def test_the_door_opens_for_this_donor_and_this_order_only(
     donor: Customer, new_customer: MakeCustomer, scene: Scene, new_scene: MakeScene, mailbox: Mailbox
 ) -> None:
-    order = donor.begin_donation(COAT | {"story": STORY})
+    order = donor.create_donation(COAT | {"story": STORY})
     donor.submit_donation(order["id"], scene.location_id)
     stranger, elsewhere = new_customer(), new_scene()
     code = scene.controller.code()
@@ -88,10 +88,10 @@ def test_the_door_opens_for_this_donor_and_this_order_only(
     [door] = scene.open(donor, order["id"], code)
     assert refused(donor, "POST", openings, 409, json={"code": code}) == "code-used"
     scene.controller.close_door(door, is_occupied=True)
-    donor.donation_in_state(order["id"], "deposited")
-    assert donor.told("donation-deposited", order["id"])
+    donor.wait_for_donation(order["id"], "deposited")
+    assert donor.wait_for_notification("donation-deposited", order["id"])
     mailbox.wait_for_mail(donor.user_name, "donation")
-    earned = {reason: donor.coins_for(reason) for reason in ("deposit", "first_donation", "story")}
+    earned = {reason: donor.wait_for_coins(reason) for reason in ("deposit", "first_donation", "story")}
     assert all(coins > 0 for coins in earned.values())
     assert donor.call("GET", "/billing/v1/coins").json()["balance"] == sum(earned.values())
     assert refused(donor, "POST", openings, 404, json={"code": scene.controller.code()}) == "nothing-to-open"
@@ -114,9 +114,9 @@ def test_a_full_location_is_collected_by_its_deliveryman(
     donors = [new_customer(), new_customer()]
     orders = [scene.donate(donor) for donor in donors]
     paulo = scene.deliveryman
-    work_order = paulo.own_work("collecting", orders[0]["id"])
+    work_order = paulo.wait_for_own_work_order("collecting", orders[0]["id"])
     assert {order["order_id"] for order in work_order["orders"]} == {order["id"] for order in orders}
-    assert paulo.told("work-order-assigned", scene.location["name"])
+    assert paulo.wait_for_notification("work-order-assigned", scene.location["name"])
     path = f"/admin/v1/collecting-orders/{work_order['id']}"
     assert refused(scene.manager, "GET", path, 403) == "forbidden"
     assert refused(employee, "GET", path, 403) == "forbidden"
@@ -141,8 +141,8 @@ def test_a_full_location_is_collected_by_its_deliveryman(
     paulo.scan(second)
     assert paulo.call("GET", path).json()["state"] == "done"
     for donor, order in zip(donors, orders, strict=True):
-        donor.donation_in_state(order["id"], "collected")
-        assert donor.told("donation-collected", order["id"])
+        donor.wait_for_donation(order["id"], "collected")
+        assert donor.wait_for_notification("donation-collected", order["id"])
 
 
 def read_label(person: Staff, package: Json) -> set[str]:
@@ -173,7 +173,7 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     package = scene.collect(donor, order["id"])
     employee, manager = scene.employee, scene.manager
     work_order = scene.give_work("checking", order["id"], employee)
-    assert employee.told("work-order-assigned")
+    assert employee.wait_for_notification("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
     good: Json = {"result": "good", "notes": "Like new."}
     assert refused(employee, "POST", result, 409, json=good) == "illegal-transition"
@@ -183,13 +183,13 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     done = employee.call("POST", result, json=good).json()
     assert (done["state"], done["notes"]) == ("done", "Like new.")
     assert httpx.get(done["photos"][0]["url"]).content == coat_picture()
-    donor.donation_in_state(order["id"], "checked_good")
-    assert donor.told("donation-checked-good", order["id"])
+    donor.wait_for_donation(order["id"], "checked_good")
+    assert donor.wait_for_notification("donation-checked-good", order["id"])
 
     product_id = scene.shelve(order)
-    donor.donation_in_state(order["id"], "listed")
-    assert donor.told("donation-listed")
-    assert donor.coins_for("published") > 0
+    donor.wait_for_donation(order["id"], "listed")
+    assert donor.wait_for_notification("donation-listed")
+    assert donor.wait_for_coins("published") > 0
     shown = donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True).json()
     assert "donation" not in shown
     assert donor.user_id not in str(shown)
@@ -197,7 +197,7 @@ def test_good_clothes_go_to_the_shelf_and_the_donor_gets_a_share(
     buyer = new_customer()
     bought = buyer.place_order([product_id], scene.location_id)
     buyer.pay(bought["id"], buyer.card())
-    sold = donor.donation_in_state(order["id"], "sold")
+    sold = donor.wait_for_donation(order["id"], "sold")
     states = ["draft", "submitted", "deposited", "collected", "checked_good", "listed", "sold"]
     assert [entry["state"] for entry in sold["timeline"]] == states
     payout = wait_for("a payout", lambda: (donor.call("GET", "/billing/v1/payouts").json()["items"] or [None])[0])
@@ -220,8 +220,8 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
     order = scene.donate(donor)
     package = scene.collect(donor, order["id"])
     scene.check(package, "bad")
-    donor.donation_in_state(order["id"], "checked_bad")
-    assert donor.coins_for("checked_bad") > 0
+    donor.wait_for_donation(order["id"], "checked_bad")
+    assert donor.wait_for_coins("checked_bad") > 0
     assert donor.call("GET", "/billing/v1/coupons").json()["items"] == []
 
     factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
@@ -231,9 +231,9 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
     employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
     again = refused(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert again == "not-for-recycling"
-    donor.donation_in_state(order["id"], "recycled")
+    donor.wait_for_donation(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
-    assert donor.told("coupon-given")
+    assert donor.wait_for_notification("coupon-given")
     query = {"limit": 100}
     [seen] = [
         found
@@ -246,7 +246,7 @@ def test_bad_clothes_go_to_a_factory_and_the_donor_gets_a_coupon(donor: Customer
 
 @pytest.mark.story("rd-c-01")
 def test_a_donation_is_cancelled_for_free_while_nothing_is_deposited(donor: Customer, scene: Scene) -> None:
-    order = donor.begin_donation(COAT)
+    order = donor.create_donation(COAT)
     donor.submit_donation(order["id"], scene.location_id)
     assert donor.cancel_donation(order["id"])["state"] == "cancelled"
 
@@ -266,16 +266,16 @@ def test_a_donation_is_cancelled_for_free_while_nothing_is_deposited(donor: Cust
 def test_a_deposit_is_taken_out_again_once_the_fee_is_paid(donor: Customer, new_scene: MakeScene) -> None:
     scene = new_scene(threshold=3)
     order = scene.donate(donor)
-    donor.coins_for("deposit")
+    donor.wait_for_coins("deposit")
     assert donor.cancel_donation(order["id"])["state"] == "cancelling"
-    fee = donor.fee_of(order["id"])
+    fee = donor.wait_for_fee(order["id"])
     assert fee["kind"] == "occupation"
     code = {"code": scene.controller.code()}
     assert refused(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open", "not paid yet"
     donor.pay_fee(fee["id"])
     scene.empty_box(donor, order["id"])
-    donor.donation_in_state(order["id"], "cancelled")
-    assert donor.told("donation-cancelled", order["id"])
+    donor.wait_for_donation(order["id"], "cancelled")
+    assert donor.wait_for_notification("donation-cancelled", order["id"])
     wait_for("the rewards to be taken back", lambda: True if sum(donor.coins().values()) == 0 else None)
     assert donor.pay_fee(fee["id"], expect=409)["type"].endswith("/fee-not-payable")
 
@@ -302,44 +302,44 @@ def test_a_donation_goes_back_to_its_donor(donor: Customer, new_customer: MakeCu
     assert too_early["type"].endswith("/illegal-transition")
     package = scene.collect(donor, order["id"])
     scene.check(package, "good")
-    donor.donation_in_state(order["id"], "checked_good")
+    donor.wait_for_donation(order["id"], "checked_good")
     product_id = scene.shelve(order)
-    donor.donation_in_state(order["id"], "listed")
+    donor.wait_for_donation(order["id"], "listed")
 
     made = donor.return_donation(order["id"], scene.location_id)
     assert made["state"] == "created"
     assert new_customer().call("GET", f"/customer/v1/donation-returns/{made['id']}", expect=404)
     donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True, expect=404)
-    fee = donor.fee_of(made["id"])
+    fee = donor.wait_for_fee(made["id"])
     assert fee["kind"] == "delivery"
     donor.pay_fee(fee["id"])
 
     employee, paulo = scene.employee, scene.deliveryman
     packing = scene.give_work("packing", made["id"], employee)
-    assert employee.told("work-order-assigned")
+    assert employee.wait_for_notification("work-order-assigned")
     packed = employee.create_package(made["id"])
     assert read_label(employee, packed) == {packed["tracking_code"]}
-    donor.return_in_state(made["id"], "packing")
-    assert donor.told("donation-return-packing")
+    donor.wait_for_donation_return(made["id"], "packing")
+    assert donor.wait_for_notification("donation-return-packing")
     employee.scan(packed["tracking_code"])
     employee.call("POST", f"/admin/v1/own-packing-orders/{packing['id']}/finish")
 
     shipping = scene.give_work("shipping", made["id"], paulo)
-    assert paulo.told("work-order-assigned", scene.location["name"])
+    assert paulo.wait_for_notification("work-order-assigned", scene.location["name"])
     path = f"/admin/v1/shipping-orders/{shipping['id']}"
     assert refused(scene.employee, "GET", path, 403) == "forbidden"
     paulo.scan(packed["tracking_code"])
-    donor.return_in_state(made["id"], "shipping")
+    donor.wait_for_donation_return(made["id"], "shipping")
     [door] = scene.open_soon(paulo, made["id"])
     scene.controller.close_door(door, is_occupied=True)
-    donor.return_in_state(made["id"], "in_box")
-    assert donor.told("donation-return-in-box")
+    donor.wait_for_donation_return(made["id"], "in_box")
+    assert donor.wait_for_notification("donation-return-in-box")
     wait_for("the shipping order to be done", lambda: paulo.call("GET", path).json()["state"] == "done" or None)
 
     scene.empty_box(donor, made["id"])
-    donor.return_in_state(made["id"], "returned")
-    assert donor.donation_in_state(order["id"], "returned")
-    assert donor.told("donation-return-taken-out")
+    donor.wait_for_donation_return(made["id"], "returned")
+    assert donor.wait_for_donation(order["id"], "returned")
+    assert donor.wait_for_notification("donation-return-taken-out")
     wait_for("the rewards to be given back", lambda: True if sum(donor.coins().values()) == 0 else None)
     balance = donor.call("GET", "/billing/v1/coins").json()
     assert (balance["balance"], balance["debt"]) == (0, 0)
@@ -362,7 +362,7 @@ def test_a_manager_looks_after_locations_and_boxes(donor: Customer, scene: Scene
     for box in boxes:
         manager.call("PUT", f"/locker/v1/boxes/{box['id']}/deliveryman", json={"deliveryman_id": paulo_id})
     order = scene.donate(donor)
-    scene.deliveryman.own_work("collecting", order["id"])
+    scene.deliveryman.wait_for_own_work_order("collecting", order["id"])
     occupancy = manager.call("GET", f"/locker/v1/occupancies/{scene.location_id}").json()
     assert occupancy["boxes"] == {"free": 1, "held": 0, "occupied": 1, "out_of_service": 1}
     assert occupancy["fill_level"] == pytest.approx(1 / 3, abs=0.01)
@@ -374,7 +374,7 @@ def test_a_manager_looks_after_locations_and_boxes(donor: Customer, scene: Scene
 def test_a_box_without_a_network_opens_for_the_days_work_and_tells_it_later(donor: Customer, scene: Scene) -> None:
     order = scene.donate(donor)
     paulo = scene.deliveryman
-    paulo.own_work("collecting", order["id"])
+    paulo.wait_for_own_work_order("collecting", order["id"])
     scene.wait_for_right(paulo, order["id"])
     scene.controller.sync()
     scene.controller.go_offline()
@@ -390,7 +390,7 @@ def test_a_box_without_a_network_opens_for_the_days_work_and_tells_it_later(dono
     assert scene.controller.unsent_events == 0
     package = paulo.create_package(order["id"])
     paulo.scan(package["tracking_code"])
-    donor.donation_in_state(order["id"], "collected")
+    donor.wait_for_donation(order["id"], "collected")
     occupancy = scene.manager.call("GET", f"/locker/v1/occupancies/{scene.location_id}").json()
     assert occupancy["boxes"]["occupied"] == 0
 

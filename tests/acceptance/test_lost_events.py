@@ -69,4 +69,4 @@ def test_an_order_goes_on_within_a_minute_though_its_events_are_lost(
 
     wait_for("the packing order after the lost payment", work, WITHIN_SECONDS)
     scene.pack(order["id"])
-    buyer.order_in_state(order["id"], "packed")
+    buyer.wait_for_order(order["id"], "packed")

@@ -71,12 +71,12 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     deliveryman = scene.deliveryman
     package = scene.pack(order["id"])
 
-    assert buyer.told("order-packing", order["id"])
+    assert buyer.wait_for_notification("order-packing", order["id"])
     assert refused(buyer, "POST", OPENINGS, 404, json={"code": scene.controller.code()}) == "nothing-to-open"
 
     scene.ship(buyer, package)
-    assert deliveryman.told("work-order-assigned", scene.location["name"])
-    assert scene.location["name"] in buyer.told("order-in-box", order["id"])["text"]
+    assert deliveryman.wait_for_notification("work-order-assigned", scene.location["name"])
+    assert scene.location["name"] in buyer.wait_for_notification("order-in-box", order["id"])["text"]
     stranger, elsewhere, code = new_customer(), new_scene(), scene.controller.code()
     assert refused(stranger, "POST", OPENINGS, 404, json={"code": code}) == "nothing-to-open"
     there = {"code": elsewhere.controller.code()}
@@ -85,8 +85,8 @@ def test_a_coat_goes_from_the_shop_into_the_buyers_hands(
     scene.controller.close_door(door, is_occupied=False)
     again = {"code": scene.controller.code()}
     assert refused(buyer, "POST", OPENINGS, 404, json=again) == "nothing-to-open"
-    done = buyer.order_in_state(order["id"], "picked_up")
-    assert buyer.told("order-picked-up", order["id"])
+    done = buyer.wait_for_order(order["id"], "picked_up")
+    assert buyer.wait_for_notification("order-picked-up", order["id"])
     assert [entry["state"] for entry in done["timeline"]] == [
         "placed",
         "paid",
@@ -121,7 +121,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     assert refused(scene.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = scene.manager.call("POST", path, json=body).json()
     assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
-    assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
+    assert "we are sorry" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
 
     def refunded() -> Json | None:
         found: Json = buyer.call("GET", f"/customer/v1/buying-orders/{order['id']}").json()
@@ -152,13 +152,13 @@ def test_an_order_is_cancelled_until_it_is_shipped(
     coat_id = published_coat()
     unpaid = buyer.place_order([coat_id], scene.location_id)
     assert buyer.cancel_order(unpaid["id"])["state"] == "cancelled"
-    assert "Nothing was charged" in buyer.told("order-cancelled", unpaid["id"])["text"]
+    assert "Nothing was charged" in buyer.wait_for_notification("order-cancelled", unpaid["id"])["text"]
 
     order = scene.buy(buyer, coat_id)
     scene.pack(order["id"])
     scene.give_work("shipping", order["id"], scene.deliveryman)
     assert [buyer.cancel_order(order["id"])["state"] for _ in range(2)] == ["cancelled", "cancelled"]
-    assert "given back" in buyer.told("order-cancelled", order["id"])["text"]
+    assert "given back" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
     product_in_state(scene.employee, coat_id, "published")
 
     def all_free() -> bool | None:
@@ -195,8 +195,8 @@ def test_a_coat_that_does_not_fit_comes_back_and_is_sold_again(
     assert refused(stranger, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
 
     package = scene.take_back(buyer, made)
-    assert scene.location["name"] in buyer.told("return-deposited", order["id"])["text"]
-    assert buyer.told("return-collected", order["id"])
+    assert scene.location["name"] in buyer.wait_for_notification("return-deposited", order["id"])["text"]
+    assert buyer.wait_for_notification("return-collected", order["id"])
     scene.check(package, "good")
     checked = wait_for(
         "the result",
@@ -207,7 +207,7 @@ def test_a_coat_that_does_not_fit_comes_back_and_is_sold_again(
         ),
     )
     assert checked["refund"] == {"amount": 4900, "currency": "EUR"}
-    assert "49.00" in buyer.told("return-checked-good", order["id"])["text"]
+    assert "49.00" in buyer.wait_for_notification("return-checked-good", order["id"])["text"]
     query = {"order_id": order["id"]}
     listed = scene.employee.call("GET", "/customer/v1/monitored-buying-returns", params=query).json()["items"]
     assert [found["id"] for found in listed] == [made["id"]]
@@ -230,8 +230,8 @@ def test_of_a_torn_coat_staff_and_buyer_agree_on_the_refund(
     order = scene.deliver(buyer, coat_id)
     made = buyer.return_purchase(order["id"], scene.location_id)
     scene.check(scene.take_back(buyer, made), "bad")
-    assert buyer.purchase_return_in_state(made["id"], "checked_bad")["refund"] is None
-    assert buyer.told("return-checked-bad", order["id"])
+    assert buyer.wait_for_purchase_return(made["id"], "checked_bad")["refund"] is None
+    assert buyer.wait_for_notification("return-checked-bad", order["id"])
 
     path, employee = "/admin/v1/return-contacts", scene.employee
     agreed = {"return_id": made["id"], "contacted_at": rfc3339(now() - timedelta(minutes=1)), "channel": "phone"}
@@ -276,9 +276,9 @@ def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
         return sorted(one["amount"]["amount"] for one in found if one["state"] == "made")
 
     assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
-    shown = buyer.purchase_return_in_state(made["id"], "checked_bad")
+    shown = buyer.wait_for_purchase_return(made["id"], "checked_bad")
     assert [(one["result"], one["reason"]) for one in shown["items"]] == [("good", None), ("bad", "Torn")]
-    said = buyer.told("return-checked-bad", made["order_id"])["text"]
+    said = buyer.wait_for_notification("return-checked-bad", made["order_id"])["text"]
     assert "- Straw hat" in said
     assert "you get €49.00 back" in said
     assert resumed(scene.employee, coat_id)["state"] == "draft"
@@ -289,7 +289,7 @@ def test_of_a_coat_and_a_torn_hat_the_coat_is_paid_back_at_once(
     assert refused(scene.employee, "POST", path, 422, json=too_much, headers=idempotency_key()) == "refund-too-high"
     half = agreed | {"refund": {"amount": 750, "currency": "EUR"}}
     scene.employee.call("POST", path, json=half, headers=idempotency_key(), expect=201)
-    done = buyer.purchase_return_in_state(made["id"], "completed")
+    done = buyer.wait_for_purchase_return(made["id"], "completed")
     assert done["refund"] == {"amount": 5650, "currency": "EUR"}
     assert refunds() == [750, 4900]
     product_in_state(scene.employee, hat_id, "recycled")
@@ -303,7 +303,7 @@ def test_a_return_that_was_given_up_is_found_and_checked(
     path = f"/customer/v1/monitored-buying-returns/{made['id']}/forced-cancellation"
     given_up = scene.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
     assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
-    buyer.purchase_return_in_state(made["id"], "completed")
+    buyer.wait_for_purchase_return(made["id"], "completed")
 
     scene.check_pieces(package, **{coat_id: "good", hat_id: "bad"})
     product_in_state(scene.employee, hat_id, "recycled")

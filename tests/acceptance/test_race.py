@@ -26,7 +26,7 @@ from tools.demo.people import (
     Json,
     Mailbox,
     Staff,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     idempotency_key,
     verification_token,
     wait_for,
@@ -91,7 +91,7 @@ class Race:
         for coat_id in random.sample(coats, len(coats)):
             try:
                 order = self._place(buyer, coat_id)
-            except UnexpectedAnswer as refused:
+            except UnexpectedResponse as refused:
                 self.answers[_reason(refused)] += 1
             else:
                 self.answers["placed"] += 1
@@ -104,7 +104,7 @@ class Race:
         for pause in PAUSES:
             try:
                 return buyer.place_order([coat_id], self.location_id, key=key)
-            except UnexpectedAnswer as refused:
+            except UnexpectedResponse as refused:
                 if refused.response.status_code != 503:
                     raise
             self.repeated += 1
@@ -119,7 +119,7 @@ class Race:
             buyer.pay(order["id"], buyer.card())
 
 
-def _reason(refused: UnexpectedAnswer) -> str:
+def _reason(refused: UnexpectedResponse) -> str:
     """'product-unavailable' for the clear 409 of a loser, else the whole answer."""
     response = refused.response
     slug = response.json().get("type", "").rpartition("/")[2]
@@ -181,7 +181,7 @@ def test_each_of_twenty_coats_goes_to_one_of_two_hundred_buyers(
 
 
 def wait_for_paid(buyer: Customer, order: Json) -> Json:
-    return buyer.order_in_state(order["id"], "paid")
+    return buyer.wait_for_order(order["id"], "paid")
 
 
 def give_coins(manager: Staff, buyer: Customer) -> None:

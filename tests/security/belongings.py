@@ -121,7 +121,7 @@ class Maker:
 
     def donation(self) -> str:
         """A draft with an item and an announced photo."""
-        order = self.owner.begin_donation(COAT)
+        order = self.owner.create_donation(COAT)
         self.within = {"dor": order["id"], "dit": order["items"][0]["id"]}
         path = f"/customer/v1/donating-orders/{order['id']}/items/{self.within['dit']}/photos"
         wanted = {"content_type": "image/png", "size": 100}
@@ -159,7 +159,7 @@ class Maker:
 
     def fee(self) -> str:
         """The delivery fee of a return."""
-        return str(self.owner.fee_of(self.donation_return())["id"])
+        return str(self.owner.wait_for_fee(self.donation_return())["id"])
 
     def order(self) -> str:
         """An order for a coat of its own, not paid yet."""
@@ -173,7 +173,7 @@ class Maker:
         """A payment that is complete, so that there is a receipt."""
         order_id = self.order()
         payment: Json = self.owner.pay(order_id, self.owner.card())
-        self.owner.order_in_state(order_id, "paid")
+        self.owner.wait_for_order(order_id, "paid")
         payment_id: str = payment["id"]
         return payment_id
 
