@@ -34,7 +34,7 @@ LOG_EVENTS: Mapping[str, str] = {
     "failed-messages": '{ $.event = "message" && $.outcome = "failed" }',
     "contract-violations": '{ $.event = "response violates the contract" }',
     "discrepancies": '{ $.event = "domains disagree" }',
-    "database-away": '{ $.event = "database away" || $.event = "document database away" }',
+    "database-away": '{ $.event = "database unavailable" || $.event = "document database unavailable" }',
 }
 
 
@@ -48,9 +48,9 @@ class ServiceLogEvent:
 
 SERVICE_LOG_EVENTS: Mapping[str, ServiceLogEvent] = {
     "ledger-faults": ServiceLogEvent("billing", '{ $.level = "critical" && $.event = "*ledger*" }'),
-    "provider-away": ServiceLogEvent("billing", '{ $.event = "payment provider away" }'),
+    "provider-away": ServiceLogEvent("billing", '{ $.event = "payment provider unavailable" }'),
     "payment-discrepancies": ServiceLogEvent(
-        "billing", '{ $.event = "money does not agree" || $.event = "the provider names another amount" }'
+        "billing", '{ $.event = "payment discrepancy" || $.event = "provider reports another amount" }'
     ),
     "refused-recipients": ServiceLogEvent("auth", '{ $.event = "recipient rejected" }'),
     "no-free-box": ServiceLogEvent("locker", '{ $.event = "no free box" }'),
@@ -135,5 +135,5 @@ class ServiceLogsStack(Stack):
         return metric(self.namespace, name)
 
     def _sent(self, event: str) -> cloudwatch.Metric:
-        pattern = f'{{ $.event = "event" && $.outcome = "sent" && $.type = "{event}" }}'
+        pattern = f'{{ $.event = "event" && $.outcome = "published" && $.type = "{event}" }}'
         return self._count(event.split(".")[0], event, pattern)

@@ -19,7 +19,6 @@ def _parser() -> argparse.ArgumentParser:
         ("worker", "take messages from the queues and run periodic jobs"),
         ("relay", "send the outbox to SNS"),
         ("migrate", "bring the database's tables to a revision"),
-        ("provision", "make the topics, queues and subscriptions (not in production; infra does)"),
         ("discrepancies", "list states that other domains contradict and that no job could repair"),
         ("dead-letters", "list messages that failed too often, or send them back"),
     ):
@@ -70,11 +69,9 @@ def main() -> None:
         service = start_process(arguments.service)
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    from libs.chassis import dead_letters, discrepancies, topology, worker
+    from libs.chassis import dead_letters, discrepancies, worker
 
-    if arguments.command == "provision":
-        topology.ensure_topology(service.events)
-    elif arguments.command == "worker":
+    if arguments.command == "worker":
         worker.run(service.events, with_relay=arguments.with_relay)
     elif arguments.command == "relay":
         worker.run(service.events, consume=False, with_relay=True)

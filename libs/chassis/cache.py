@@ -5,7 +5,6 @@ A server that hangs costs a request one deadline or two, until the circuit opens
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import redis
@@ -16,6 +15,7 @@ from redis.client import Pipeline
 from redis.retry import Retry
 
 from libs.chassis import circuit_breaker
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import settings
 
 _OPTIONS: dict[str, Any] = {
@@ -80,12 +80,12 @@ def settings_client() -> redis.Redis:
     return _client(settings().settings_redis_url or settings().redis_url, settings().ca_file)
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _circuit(_url: str) -> circuit_breaker.Circuit:
     return circuit_breaker.breaker("cache", _is_unreachable)
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _client(url: str, ca_file: str | None) -> redis.Redis:
     # Once more over a new connection when a kept one is broken; a deadline that has passed is not waited for twice.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
@@ -95,7 +95,7 @@ def _client(url: str, ca_file: str | None) -> redis.Redis:
     return client
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _async_client(url: str, ca_file: str | None) -> Any:
     retry = redis.asyncio.retry.Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     options = _OPTIONS | _ASYNC_DEADLINES

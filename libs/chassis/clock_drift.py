@@ -9,10 +9,9 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 
 from libs.chassis import clock, logs
+from libs.chassis.runtime import per_process
 
 WARN_SECONDS = 20
-
-_drifts: dict[str, float] = {}
 
 
 class ClockDrift(Exception):
@@ -25,17 +24,18 @@ def note(peer: str, date: str | None) -> None:
         seconds = (clock.now() - parsedate_to_datetime(date or "")).total_seconds()
     except (ValueError, TypeError):
         return
-    _drifts[peer] = seconds
+    _drifts()[peer] = seconds
     if abs(seconds) > WARN_SECONDS:
         logs.get_logger(__name__).warning("clock drift", peer=peer, seconds=round(seconds))
 
 
 def check() -> None:
     """Raise ClockDrift when a peer's clock differed by more than WARN_SECONDS in its last response."""
-    if any(abs(seconds) > WARN_SECONDS for seconds in _drifts.values()):
+    if any(abs(seconds) > WARN_SECONDS for seconds in _drifts().values()):
         raise ClockDrift
 
 
-def forget() -> None:
-    """Forget what was measured (for tests)."""
-    _drifts.clear()
+@per_process
+def _drifts() -> dict[str, float]:
+    """The difference to each peer's clock in seconds, as last measured."""
+    return {}

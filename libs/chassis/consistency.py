@@ -7,7 +7,6 @@ apply it. They check the state that they find, so an event that was applied befo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from libs.chassis import clock, discrepancies, events, logs
 from libs.chassis.db import is_disconnect, unit_of_work
 from libs.chassis.events import Event, EventRegistry, Handler
 from libs.chassis.log_events import LogEvent
+from libs.chassis.runtime import per_process
 from libs.chassis.service_client import Peer, ServiceProblem, ServiceUnavailable
 
 # Younger states may just be in transit.
@@ -72,9 +72,9 @@ class Check:
     handlers: Mapping[str, Handler]
     decides: Callable[[Event[Any]], bool] = _always
     justifies: Callable[[Event[Any]], bool] = _never
-    unknown: Callable[[str], None] | None = None
+    unknown: Callable[[str], object] | None = None
     may_be_unknown: bool = False
-    resend: Callable[[str], None] | None = None
+    resend: Callable[[str], object] | None = None
 
 
 def stuck_before() -> datetime:
@@ -135,17 +135,17 @@ class _Progress:
 
 
 NEVER = clock.EARLIEST
-_progress: defaultdict[str, _Progress] = defaultdict(_Progress)
 
 
-def forget_progress() -> None:
-    """Let each check begin with its first subject, as in a new process."""
-    _progress.clear()
+@per_process
+def _progress(_check: str) -> _Progress:
+    """A new process begins each check with its first subject."""
+    return _Progress()
 
 
 def run(check: Check) -> None:
     """Ask the peer about the subjects of one check, and repair or report each."""
-    progress = _progress[check.name]
+    progress = _progress(check.name)
     with unit_of_work(reads_only=True):
         progress.find(check)
     subjects = progress.due()

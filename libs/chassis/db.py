@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -32,6 +31,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from libs.chassis import circuit_breaker
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import settings
 from libs.chassis.types import Json, UtcDateTime
 
@@ -59,7 +59,7 @@ def engine() -> Engine:
     return _engine(settings().database_url, settings().ca_file)
 
 
-@lru_cache(maxsize=8)
+@per_process
 def _engine(database_url: str, ca_file: str | None) -> Engine:
     url = make_url(database_url)
     return _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _mysql_engine(url, ca_file)
@@ -165,7 +165,7 @@ def _refused() -> OperationalError:
     return OperationalError("", {}, ConnectionError("the circuit of the database is open"))
 
 
-@lru_cache(maxsize=8)
+@per_process
 def _reading(whole: Engine) -> Engine:
     """The same engine and its connections, for transactions that only read."""
     return whole.execution_options(reads_only=True)

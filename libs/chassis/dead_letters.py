@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from libs.chassis import topology
+from libs.chassis import aws, topology
 from libs.chassis.events import EventRegistry
 
 HIDDEN_SECONDS = 60
@@ -19,12 +19,12 @@ def queue_names(registry: EventRegistry) -> list[str]:
 def put(queue: str, body: str | bytes) -> None:
     """Put a message that nothing can be made of among the dead letters of a queue, without more tries."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
-    topology.aws("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=text)
+    aws.client("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=text)
 
 
 def _receive_all(queue: str) -> list[dict[str, Any]]:
     """The dead letters of a queue, which nobody else receives for a minute."""
-    sqs, url = topology.aws("sqs"), _dead_url(queue)
+    sqs, url = aws.client("sqs"), _dead_url(queue)
     found: dict[str, dict[str, Any]] = {}
     while True:
         answer = sqs.receive_message(
@@ -40,7 +40,7 @@ def _receive_all(queue: str) -> list[dict[str, Any]]:
 
 
 def _show_again(queue: str, message: dict[str, Any]) -> None:
-    topology.aws("sqs").change_message_visibility(
+    aws.client("sqs").change_message_visibility(
         QueueUrl=_dead_url(queue), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
     )
 
@@ -73,7 +73,7 @@ def list_messages(registry: EventRegistry) -> list[dict[str, Any]]:
 
 def replay(registry: EventRegistry, which: str | None = None) -> int:
     """Send dead letters (all, or the one with this event id or message id) to their queue again; how many."""
-    sqs, count = topology.aws("sqs"), 0
+    sqs, count = aws.client("sqs"), 0
     for queue in queue_names(registry):
         for message in _receive_all(queue):
             known = describe(message)

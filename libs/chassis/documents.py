@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from libs.chassis import circuit_breaker
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import SettingsError, settings
 
 SELECTION_SECONDS = 1.0
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _database(url: str, ca_file: str | None) -> Any:
     import pymongo
 
@@ -41,31 +42,35 @@ def mongo_database() -> Any:
     if url is None:
         raise SettingsError("this service needs RECLOTHES_MONGO_URL")
     database = _database(url, settings().ca_file)
-    if _is_down(url, database.client.topology_description):
+    if _monitor(url).is_down(database.client.topology_description):
         from pymongo.errors import AutoReconnect
 
         raise AutoReconnect("the circuit of the document database is open")
     return database
 
 
-_down_since: dict[str, float] = {}
+@dataclass
+class _Monitor:
+    """Since when the driver's monitor has reached no server; None while it reaches one."""
+
+    circuit: circuit_breaker.Circuit
+    down_since: float | None = None
+
+    def is_down(self, topology: Any) -> bool:
+        """Whether no server has been reached for longer than a call would wait for one."""
+        if any(server.error is None for server in topology.server_descriptions().values()):
+            self.down_since = None
+            self.circuit.set(is_open=False)
+        else:
+            now = time.monotonic()
+            self.down_since = now if self.down_since is None else self.down_since
+            self.circuit.set(is_open=now - self.down_since >= SELECTION_SECONDS)
+        return self.circuit.is_open
 
 
-def _is_down(url: str, topology: Any) -> bool:
-    """Whether it is known for longer than a call would wait that the driver's monitor reaches no server."""
-    circuit = _circuit(url)
-    if any(server.error is None for server in topology.server_descriptions().values()):
-        _down_since.pop(url, None)
-        circuit.set(is_open=False)
-    else:
-        now = time.monotonic()
-        circuit.set(is_open=now - _down_since.setdefault(url, now) >= SELECTION_SECONDS)
-    return circuit.is_open
-
-
-@lru_cache(maxsize=4)
-def _circuit(_url: str) -> circuit_breaker.Circuit:
-    return circuit_breaker.breaker("document database", is_unavailable)
+@per_process
+def _monitor(_url: str) -> _Monitor:
+    return _Monitor(circuit_breaker.breaker("document database", is_unavailable))
 
 
 # Failures of the server (MongoDB, error_codes.yml); those of connections and elections have classes of their own.

@@ -81,8 +81,8 @@ class WorkOrderStateChanged(TypedDict):
     state: str
     previous_state: str | None
     assignee_id: str | None
-    location_id: str | None
-    location_name: str | None
+    location_id: str
+    location_name: str
     orders: list[WorkOrderStateChangedOrder]
     result: str | None
     reason: str | None
@@ -257,7 +257,7 @@ class RefundCompleted(TypedDict):
     amount: Money
     method: str
     coins: int | None
-    made_at: str
+    completed_at: str
 
 
 class BuyingOrderExpired(TypedDict):

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import jsonschema_rs
-from sqlalchemy.exc import IntegrityError
 from typing_extensions import TypeVar
 
 from libs.chassis import clock, logs, tracing
-from libs.chassis.db import session, unit_of_work
+from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from libs.chassis.settings import ROOT
-from libs.chassis.tables import InboxRow, OutboxRow
+from libs.chassis.tables import OutboxRow
 
 if TYPE_CHECKING:
     from libs.chassis.consistency import Check, Describe
@@ -228,38 +227,3 @@ def _check(event_type: str, data: Mapping[str, Any]) -> None:
     for error in _validator(event_type).iter_errors(data):
         where = "/".join(map(str, error.instance_path))
         raise EventError(f"{event_type}: data/{where}: {error.message}")
-
-
-def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
-    """Run every handler of one event, each in a transaction with its inbox row; raises what a handler raises."""
-    event = Event.from_document(document)
-    for handler in registry.handlers.get(event.type, ()):
-        _handle_once(event, handler)
-
-
-def _handle_once(event: Event, handler: Handler) -> None:
-    logs.bind(handler=handler.__name__)
-    unfinished: PartiallyHandled | None = None
-    try:
-        with unit_of_work() as db:
-            row = InboxRow(event_id=event.id, handler=handler.__name__, handled_at=clock.now())
-            if db.get(InboxRow, (row.event_id, row.handler)) is not None:
-                return
-            db.add(row)
-            db.flush()
-            try:
-                handler(event)
-            except PartiallyHandled as told:
-                db.delete(row)
-                unfinished = told
-    except IntegrityError:
-        if not _already_handled(event, handler):
-            raise
-    if unfinished is not None:
-        raise unfinished
-
-
-def _already_handled(event: Event, handler: Handler) -> bool:
-    """Whether another worker was faster with the same event."""
-    with unit_of_work(reads_only=True) as db:
-        return db.get(InboxRow, (event.id, handler.__name__)) is not None

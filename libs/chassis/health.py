@@ -1,36 +1,31 @@
-"""/livez says that the process answers; /readyz that what it cannot do without is there."""
+"""/livez reports that the process responds; /readyz that its dependencies are available."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class _Check:
-    look: Callable[[], None]
-    is_needed: bool
+class Check:
+    """A check of /readyz: `run` raises when the dependency is unavailable.
 
-
-_checks: dict[str, _Check] = {}
-
-
-def register(name: str, check: Callable[[], None], *, is_needed: bool = True) -> None:
-    """Add a check to /readyz: it raises when what it looks for is away. Twice by one name is once.
-
-    Without what is not needed the service still answers much: /readyz shows it, and stays ready.
+    Without a dependency that is not needed the service is still ready, and /readyz shows the failure.
     """
-    _checks[name] = _Check(check, is_needed)
+
+    name: str
+    run: Callable[[], None]
+    is_needed: bool = True
 
 
-def report() -> tuple[bool, dict[str, str]]:
-    """Whether all that is needed is there, and per check "ok" or the kind of error (no addresses, no secrets)."""
+def report(checks: Iterable[Check]) -> tuple[bool, dict[str, str]]:
+    """Whether all needed checks pass, and "ok" or the type of the error (no addresses, no secrets) for each."""
     results, is_ready = {}, True
-    for name, check in _checks.items():
+    for check in checks:
         try:
-            check.look()
-            results[name] = "ok"
+            check.run()
+            results[check.name] = "ok"
         except Exception as error:
-            results[name] = type(error).__name__
+            results[check.name] = type(error).__name__
             is_ready = is_ready and not check.is_needed
     return is_ready, results

@@ -30,6 +30,7 @@ from libs.chassis import clock
 from libs.chassis.db import session, unit_of_work
 from libs.chassis.leases import Leases
 from libs.chassis.problems import Conflict, Unprocessable
+from libs.chassis.runtime import per_process
 from libs.chassis.tables import IdempotencyRow
 
 HEADER = "Idempotency-Key"
@@ -47,7 +48,7 @@ class RequestInProgress(Conflict):
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """The right to run one operation for one key; `answer` is there when it has run before.
+    """The right to run one operation for one key; `response` is that of its first run, if any.
 
     `ends`: the ends of the lease that this claim has written, or may have written when a renewal failed.
     """
@@ -57,7 +58,7 @@ class Claim:
     key: str
     seed: str
     ends: list[datetime]
-    answer: tuple[int, bytes, dict[str, str]] | None = None
+    response: tuple[int, bytes, dict[str, str]] | None = None
 
 
 _claim: ContextVar[Claim | None] = ContextVar("idempotency_claim", default=None)
@@ -125,25 +126,25 @@ def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> Idem
 def _claim_again(row: IdempotencyRow, fingerprint: str) -> Claim:
     if row.request_hash != fingerprint:
         raise KeyReused("use a new key for a new request")
-    answer = None
+    response = None
     if row.status is not None:
-        answer = (row.status, row.body or b"", dict(row.headers or {}))
+        response = (row.status, row.body or b"", dict(row.headers or {}))
     elif row.locked_until > clock.now():
         seconds = math.ceil((row.locked_until - clock.now()).total_seconds())
         detail = f"repeat it in {seconds} seconds to get its response"
         raise RequestInProgress(detail, headers={"Retry-After": str(seconds)})
     else:
         row.locked_until = _end_of_lease()
-    return Claim(row.principal, row.operation, row.key, row.seed, [row.locked_until], answer)
+    return Claim(row.principal, row.operation, row.key, row.seed, [row.locked_until], response)
 
 
 def bind(current: Claim | None) -> None:
     """Make this the claim of the present request, and keep its lease until the next call."""
     before = _claim.get()
     if before is not None:
-        _leases.drop(before)
+        _leases().drop(before)
     if current is not None:
-        _leases.hold(current)
+        _leases().hold(current)
     _claim.set(current)
 
 
@@ -172,10 +173,12 @@ def _renew(held: Claim) -> None:
     if is_own:
         held.ends[:] = [end]
     else:
-        _leases.drop(held)
+        _leases().drop(held)
 
 
-_leases = Leases(_renew, RENEW_SECONDS)
+@per_process
+def _leases() -> Leases[Claim]:
+    return Leases(_renew, RENEW_SECONDS)
 
 
 def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -187,6 +190,6 @@ def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) 
 
 def release(current: Claim) -> None:
     """Let a repeat run again immediately after an error; the ids stay the same."""
-    _leases.drop(current)
+    _leases().drop(current)
     with unit_of_work() as db:
         _change_own(db, current, locked_until=clock.now())

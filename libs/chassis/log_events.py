@@ -1,4 +1,4 @@
-"""The log lines that alarms count: one name per kind of fault (`infra/operations/service_logs.py` has them all)."""
+"""The log lines that alarms count, one name per kind of error (counted in `infra/operations/service_logs.py`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class LogEvent(StrEnum):
-    """The `event` of a log line that says that something is wrong."""
+    """The `event` of a log line that reports an error."""
 
     JOB_FAILED = "job failed"
     ITEM_FAILED = "item of job failed"
@@ -16,3 +16,6 @@ class LogEvent(StrEnum):
     REPAIR_FAILED = "repair failed"
     NOT_DESCRIBED = "state not described"
     DOMAINS_DISAGREE = "domains disagree"
+    CONTRACT_VIOLATED = "response violates the contract"
+    DATABASE_UNAVAILABLE = "database unavailable"
+    DOCUMENTS_UNAVAILABLE = "document database unavailable"

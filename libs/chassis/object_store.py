@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from libs.chassis import circuit_breaker
+from libs.chassis import aws, circuit_breaker
 from libs.chassis.problems import Unavailable
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-
-READ_SECONDS = 5.0
 
 
 class PhotoStoreUnavailable(Unavailable):
@@ -32,7 +26,7 @@ class Bucket:
 
     def presigned_form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> dict[str, Any]:
         """The `url` and `fields` of an S3 POST that takes exactly this key and type, up to this size."""
-        form = s3_client().generate_presigned_post(
+        form = aws.s3().generate_presigned_post(
             Bucket=self.name,
             Key=key,
             Fields={"Content-Type": content_type},
@@ -44,7 +38,7 @@ class Bucket:
     def presigned_url(self, key: str, seconds: int) -> str:
         """Where whoever has this address can read the file for so long; made without the network."""
         where = {"Bucket": self.name, "Key": key}
-        return s3_client().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds)
+        return aws.s3().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds)
 
     def get_size(self, key: str) -> int | None:
         """The size in bytes of the file under this key; None when nothing was uploaded."""
@@ -52,7 +46,7 @@ class Bucket:
 
         try:
             with _answering():
-                return s3_client().head_object(Bucket=self.name, Key=key)["ContentLength"]
+                return aws.s3().head_object(Bucket=self.name, Key=key)["ContentLength"]
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
                 return None
@@ -61,7 +55,7 @@ class Bucket:
     def read(self, key: str, max_bytes: int) -> bytes:
         """The file's bytes, at most this many."""
         with _answering():
-            return s3_client().get_object(Bucket=self.name, Key=key)["Body"].read(max_bytes)
+            return aws.s3().get_object(Bucket=self.name, Key=key)["Body"].read(max_bytes)
 
     def read_or_none(self, key: str, max_bytes: int) -> bytes | None:
         """The file's bytes, at most this many; None when there is no such file."""
@@ -70,12 +64,12 @@ class Bucket:
     def delete(self, key: str) -> None:
         """Deletes the file; one that is not there is no error."""
         with _answering():
-            s3_client().delete_object(Bucket=self.name, Key=key)
+            aws.s3().delete_object(Bucket=self.name, Key=key)
 
     def write(self, key: str, content: bytes, content_type: str, *, cache_control: str | None = None) -> None:
         more: Any = {"CacheControl": cache_control} if cache_control else {}
         with _answering():
-            s3_client().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type, **more)
+            aws.s3().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type, **more)
 
     def create_if_missing(self) -> None:
         """Makes the bucket where no infrastructure code made it (the local platform and tests)."""
@@ -85,13 +79,13 @@ class Bucket:
         if settings().aws_region != "us-east-1":
             configuration = {"CreateBucketConfiguration": {"LocationConstraint": settings().aws_region}}
         try:
-            s3_client().create_bucket(Bucket=self.name, **configuration)
+            aws.s3().create_bucket(Bucket=self.name, **configuration)
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _circuit(_endpoint: str | None) -> circuit_breaker.Circuit:
     return circuit_breaker.breaker("photo store", circuit_breaker.is_aws_outage)
 
@@ -107,26 +101,3 @@ def _answering() -> Iterator[None]:
         if not circuit_breaker.is_aws_outage(error):
             raise
         raise PhotoStoreUnavailable("Repeat the request in a moment.") from error
-
-
-@lru_cache(maxsize=1)
-def s3_client() -> S3Client:
-    """One client per process; boto3 is imported only where a photo is touched."""
-    import boto3
-    from botocore.config import Config
-
-    chosen = settings()
-    return boto3.client(
-        "s3",
-        region_name=chosen.aws_region,
-        endpoint_url=chosen.aws_endpoint_url,
-        config=Config(
-            signature_version="s3v4",
-            connect_timeout=1,
-            read_timeout=READ_SECONDS,
-            retries={"max_attempts": 2, "mode": "standard"},
-            max_pool_connections=16,
-            # An emulator has one host name for all buckets.
-            s3={"addressing_style": "path" if chosen.aws_endpoint_url else "virtual"},
-        ),
-    )

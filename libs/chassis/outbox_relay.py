@@ -1,13 +1,7 @@
-"""The relay sends the outbox to SNS, in order, and keeps what SNS did not take.
+"""The relay publishes the outbox of a service to SNS, in order, and keeps what SNS does not accept.
 
-One relay a service is enough; a second one would send duplicates, which inboxes make once. An event that SNS
-refuses by itself is tried again more rarely, so that it holds no other up.
-
-Outside production the relay also looks after the service's topology. When that is gone (an emulator lost its
-state), it makes it again and sends the last hour's events once more, because messages under way were lost with the
-queues; and a second time a little later, for subscribers that were back later than this service.
-An emulator that keeps its state still loses what it accepted in the moment before it was killed: after an outage of
-the queues the events of the minute before it are sent again.
+One relay per service is enough; a second one would publish duplicates, which inboxes handle once. An event that SNS
+rejects, or that cannot be read, is parked: it is retried less often, and does not block the others.
 """
 
 from __future__ import annotations
@@ -15,189 +9,187 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
-from sqlalchemy import update
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
-from libs.chassis import clock, logs, messaging, metrics, outbox, retention, topology
+from libs.chassis import aws, clock, logs, metrics, retention, topology
 from libs.chassis.db import unit_of_work
 from libs.chassis.events import EventRegistry
-from libs.chassis.outbox import WaitingEvent
-from libs.chassis.settings import settings
+from libs.chassis.log_events import LogEvent
+from libs.chassis.skipped_items import ITEM_FAULTS
 from libs.chassis.tables import OutboxRow
 
-BATCH = 10  # the most that SNS takes in one PublishBatch
-BATCH_BYTES = 250_000  # the same for the sum of its messages: 256 KiB
-BUSY_SECONDS = 0.1
+BATCH_SIZE = 10  # the limit of SNS for one PublishBatch
+BATCH_BYTES = 250_000  # below its limit for all messages of a batch, 256 KiB
+IDLE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 10.0
-LOOK_SECONDS = 5.0
-REFUSED_SECONDS = 30.0
-SWEEP_SECONDS = 3600.0
-LATE_SUBSCRIBERS_SECONDS = 15.0
-RESEND = timedelta(hours=1)
-RESEND_BEFORE_OUTAGE = timedelta(minutes=1)
-OUTAGE_OVER_SECONDS = 5.0
+RETRY_PARKED_SECONDS = 30.0
+RETENTION_SECONDS = 3600.0
+UNREADABLE = "unreadable"
 
 
-class Outage:
-    """When the queues were unavailable last, as the consumers of this process have seen it."""
+@dataclass(frozen=True)
+class WaitingEvent:
+    """The columns of an outbox row that are published."""
 
-    def __init__(self) -> None:
-        self._began: datetime | None = None
-        self._seen_at = 0.0
-
-    def note(self) -> None:
-        """A queue is unavailable now."""
-        self._began = self._began or clock.now()
-        self._seen_at = time.monotonic()
-
-    def ended(self) -> datetime | None:
-        """When the outage began that has just ended, once for each outage; None without one."""
-        began = self._began
-        if began is None or time.monotonic() - self._seen_at < OUTAGE_OVER_SECONDS:
-            return None
-        self._began = None
-        return began
-
-
-outage = Outage()
+    id: int
+    event_id: str
+    type: str
+    body: str
 
 
 class Relay:
-    """Sends one service's outbox until told to stop."""
+    """Publishes the outbox of one service until it is stopped."""
 
     def __init__(self, registry: EventRegistry, stop: threading.Event) -> None:
-        self._registry = registry
+        self._domain = registry.domain
         self._stop = stop
-        self._topic = topology.topic_name(registry.domain)
+        self._arn = ""
         self._log = logs.get_logger("relay")
-        self._done_at: dict[str, float] = {}
-        self._resend_at: float | None = None
-        self._is_whole = True
+        self._last_run: dict[str, float] = {}
 
     def run(self) -> None:
-        pause = BUSY_SECONDS
+        pause = IDLE_SECONDS
         while not self._stop.is_set():
             try:
-                self._do_what_is_due()
-                pause = 0.0 if self.send_batch() else BUSY_SECONDS
+                if self._is_due("parked", RETRY_PARKED_SECONDS):
+                    self.publish_batch(parked=True)
+                if self._is_due("retention", RETENTION_SECONDS):
+                    retention.delete_expired()
+                pause = 0.0 if self.publish_batch() else IDLE_SECONDS
             except Exception as error:
-                pause = min(max(pause, BUSY_SECONDS) * 2, MAX_PAUSE_SECONDS)
+                pause = min(max(pause, IDLE_SECONDS) * 2, MAX_PAUSE_SECONDS)
                 self._log.warning("outbox waits", reason=type(error).__name__, next_try_s=round(pause, 1))
             self._stop.wait(pause)
 
-    def _do_what_is_due(self) -> None:
-        if not settings().is_production:
-            if self._is_due("look", LOOK_SECONDS):
-                self._look_after_topology()
-            self._send_again_after_outage()
-        if self._resend_at is not None and time.monotonic() >= self._resend_at:
-            self._resend_at = None
-            self._send_again()
-        if self._is_due("refused", REFUSED_SECONDS):
-            self.send_batch(refused=True)
-        if self._is_due("sweep", SWEEP_SECONDS):
-            retention.delete_expired()
+    def _is_due(self, task: str, seconds: float) -> bool:
+        """Whether `task` was last due `seconds` ago, or never."""
+        is_due = time.monotonic() - self._last_run.get(task, float("-inf")) >= seconds
+        if is_due:
+            self._last_run[task] = time.monotonic()
+        return is_due
 
-    def _is_due(self, what: str, seconds: float) -> bool:
-        """Whether `what` was last due `seconds` ago, or never."""
-        due = time.monotonic() - self._done_at.get(what, float("-inf")) >= seconds
-        if due:
-            self._done_at[what] = time.monotonic()
-        return due
+    def publish_batch(self, *, parked: bool = False) -> int:
+        """Publish up to BATCH_SIZE events (those that are parked, or the others). Returns how many SNS accepted.
 
-    def send_batch(self, *, refused: bool = False) -> int:
-        """Send up to ten events (those that SNS refused before, or the others); how many were taken.
-
-        Raises what SNS or the database raises.
+        Raises the errors of SNS and of the database.
         """
-        rows = _that_fit(outbox.waiting(BATCH, refused=refused))
-        if not rows:
+        events = _limit_bytes(find_waiting(BATCH_SIZE, parked=parked))
+        if not events:
             return 0
-        taken = 0
-        for batch, answer in self._published(rows):
-            self._mark(batch, answer)
-            taken += len(answer.get("Successful", ()))
-        return taken
+        accepted = 0
+        for batch, response in self._publish_separably(events):
+            self._record(batch, response)
+            accepted += len(response.get("Successful", ()))
+        return accepted
 
-    def _published(self, rows: list[WaitingEvent]) -> Iterator[tuple[list[WaitingEvent], dict[str, Any]]]:
-        """The rows with SNS's answer. A batch that it refuses as a whole is sent one by one: one row spoils it."""
+    def _publish_separably(self, events: list[WaitingEvent]) -> Iterator[tuple[list[WaitingEvent], dict[str, Any]]]:
+        """The events with the response of SNS; one by one when SNS rejects the batch because of one of them."""
         try:
-            yield rows, self._publish(rows)
+            yield events, self._publish(events)
             return
         except ClientError as error:
-            if not _is_about_the_content(error):
+            if not _is_about_content(error):
                 raise
-        for row in rows:
+        for event in events:
             try:
-                answer = self._publish([row])
+                response = self._publish([event])
             except ClientError as error:
-                if not _is_about_the_content(error):
+                if not _is_about_content(error):
                     raise
-                answer = {"Failed": [{"Id": str(row.id), "Message": str(error)}]}
-            yield [row], answer
+                response = {"Failed": [{"Id": str(event.id), "Message": str(error)}]}
+            yield [event], response
 
-    def _publish(self, rows: list[WaitingEvent]) -> dict[str, Any]:
-        entries = [_entry(row) for row in rows]
-        answer: dict[str, Any] = topology.aws("sns").publish_batch(
-            TopicArn=self._arn(), PublishBatchRequestEntries=entries
+    def _publish(self, events: list[WaitingEvent]) -> dict[str, Any]:
+        self._arn = self._arn or topology.topic_arn(topology.topic_name(self._domain), self._domain)
+        entries = [_batch_entry(event) for event in events]
+        response: dict[str, Any] = aws.client("sns").publish_batch(
+            TopicArn=self._arn, PublishBatchRequestEntries=entries
         )
-        return answer
+        return response
 
-    def _arn(self) -> str:
-        if self._topic not in _arns:
-            _arns[self._topic] = topology.topic_arn(self._topic, self._registry.domain)
-        return _arns[self._topic]
-
-    def _mark(self, rows: list[WaitingEvent], answer: dict[str, Any]) -> None:
-        taken = {int(entry["Id"]) for entry in answer.get("Successful", ())}
-        failed = {int(entry["Id"]): entry.get("Message", "refused") for entry in answer.get("Failed", ())}
-        if taken:
+    def _record(self, events: list[WaitingEvent], response: dict[str, Any]) -> None:
+        accepted = {int(entry["Id"]) for entry in response.get("Successful", ())}
+        rejected = {int(entry["Id"]): entry.get("Message", "rejected") for entry in response.get("Failed", ())}
+        if accepted:
             with unit_of_work() as db:
-                sent = update(OutboxRow).where(OutboxRow.id.in_(taken))
-                db.execute(sent.values(published_at=clock.now(), attempts=OutboxRow.attempts + 1))
-        outbox.park(failed)
-        for row in rows:
-            outcome = "sent" if row.id in taken else "refused"
-            metrics.EVENTS.labels("out", row.type, outcome).inc()
-            self._log.info("event", event_id=row.event_id, type=row.type, outcome=outcome)
-
-    def _look_after_topology(self) -> None:
-        if self._is_whole and topology.is_there(self._registry):
-            return
-        self._is_whole = False
-        topology.ensure_topology(self._registry)
-        self._is_whole = True
-        messaging.forget_queues()
-        self._send_again()
-        self._resend_at = time.monotonic() + LATE_SUBSCRIBERS_SECONDS
-        self._log.warning("topology made again; the last hour's events are sent once more")
-
-    def _send_again_after_outage(self) -> None:
-        began = outage.ended()
-        if began is not None:
-            self._send_again(began - RESEND_BEFORE_OUTAGE)
-            self._log.warning("queues were unavailable; the events since a minute before are sent again")
-
-    def _send_again(self, since: datetime | None = None) -> None:
-        with unit_of_work() as db:
-            recent = update(OutboxRow).where(OutboxRow.published_at > (since or clock.now() - RESEND))
-            db.execute(recent.values(published_at=None, attempts=0))
+                published = update(OutboxRow).where(OutboxRow.id.in_(accepted))
+                db.execute(published.values(published_at=clock.now(), attempts=OutboxRow.attempts + 1))
+        _park(rejected)
+        for event in events:
+            outcome = "published" if event.id in accepted else "rejected"
+            metrics.EVENTS.labels("out", event.type, outcome).inc()
+            self._log.info("event", event_id=event.event_id, type=event.type, outcome=outcome)
 
 
-_arns: dict[str, str] = {}
+def find_waiting(limit: int, *, parked: bool) -> list[WaitingEvent]:
+    """Up to `limit` events that wait: those that are parked, or the others, in their order."""
+    waiting = select(OutboxRow.id).where(OutboxRow.published_at.is_(None)).limit(limit)
+    if parked:
+        waiting = waiting.where(OutboxRow.attempts > 0).order_by(OutboxRow.attempts, OutboxRow.id)
+    else:
+        waiting = waiting.where(OutboxRow.attempts == 0).order_by(OutboxRow.id)
+    with unit_of_work(reads_only=True) as db:
+        ids = db.scalars(waiting).all()
+    try:
+        return _read(ids)
+    except Exception as error:
+        if not _is_unreadable(error):
+            raise
+        logs.get_logger("relay").warning("outbox read one by one", reason=type(error).__name__)
+        return _read_one_by_one(ids)
 
 
-def _that_fit(rows: Sequence[WaitingEvent]) -> list[WaitingEvent]:
-    """The first rows that SNS takes together, one at least."""
-    sizes = itertools.accumulate(len(row.body.encode()) for row in rows)
-    return [row for row, size in zip(rows, sizes, strict=True) if size <= BATCH_BYTES or row is rows[0]]
+def _read(ids: Sequence[int]) -> list[WaitingEvent]:
+    """The events with these ids, in their order. Raises TypeError when a column is not text."""
+    columns = select(OutboxRow.id, OutboxRow.event_id, OutboxRow.type, OutboxRow.body)
+    with unit_of_work(reads_only=True) as db:
+        found = {row.id: WaitingEvent(*row) for row in db.execute(columns.where(OutboxRow.id.in_(ids)))}
+    if not all(isinstance(event.body, str) and isinstance(event.type, str) for event in found.values()):
+        raise TypeError("an event is not text")
+    return [found[row_id] for row_id in ids if row_id in found]
 
 
-# An unknown topic, a missing right or too many requests are not the fault of an event.
+def _read_one_by_one(ids: Sequence[int]) -> list[WaitingEvent]:
+    events: list[WaitingEvent] = []
+    for row_id in ids:
+        try:
+            events += _read([row_id])
+        except Exception as error:
+            if not _is_unreadable(error):
+                raise
+            _park({row_id: f"{UNREADABLE}: {type(error).__name__}"})
+            metrics.EVENTS.labels("out", UNREADABLE, UNREADABLE).inc()
+            logs.get_logger("relay").error(LogEvent.EVENT_PARKED, outbox_id=row_id, reason=type(error).__name__)
+    return events
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Whether a row holds what cannot be read; SQLite reports text that is not UTF-8 as an OperationalError."""
+    return isinstance(error, ITEM_FAULTS) or (isinstance(error, DBAPIError) and "decode" in str(error.orig))
+
+
+def _park(reasons: Mapping[int, str]) -> None:
+    """Put events behind the others, each by its row id with the reason."""
+    with unit_of_work() as db:
+        for row_id, reason in reasons.items():
+            values: dict[str, Any] = {"attempts": OutboxRow.attempts + 1, "last_error": reason[:500]}
+            db.execute(update(OutboxRow).where(OutboxRow.id == row_id).values(values))
+
+
+def _limit_bytes(events: Sequence[WaitingEvent]) -> list[WaitingEvent]:
+    """The first events that fit into one batch, at least one."""
+    sizes = itertools.accumulate(len(event.body.encode()) for event in events)
+    pairs = zip(events, sizes, strict=True)
+    return [event for event, size in pairs if size <= BATCH_BYTES or event is events[0]]
+
+
+# An unknown topic, a missing permission or throttling is not the fault of an event.
 _CONTENT_CODES = frozenset(
     (
         "BatchRequestTooLong",
@@ -210,18 +202,13 @@ _CONTENT_CODES = frozenset(
 )
 
 
-def _is_about_the_content(error: ClientError) -> bool:
+def _is_about_content(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code") in _CONTENT_CODES
 
 
-def _entry(row: WaitingEvent) -> dict[str, Any]:
+def _batch_entry(event: WaitingEvent) -> dict[str, Any]:
     return {
-        "Id": str(row.id),
-        "Message": row.body,
-        "MessageAttributes": {"type": {"DataType": "String", "StringValue": row.type}},
+        "Id": str(event.id),
+        "Message": event.body,
+        "MessageAttributes": {"type": {"DataType": "String", "StringValue": event.type}},
     }
-
-
-def run(registry: EventRegistry, stop: threading.Event) -> None:
-    """Run a relay in this thread until `stop` is set."""
-    Relay(registry, stop).run()

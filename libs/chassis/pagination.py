@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis.clock import parse_rfc3339, rfc3339
 from libs.chassis.problems import BadRequest
-from libs.chassis.skipped_rows import dumped, rows_of
+from libs.chassis.skipped_items import dump_rows, read_rows
 
 Order = Sequence[tuple[InstrumentedAttribute[Any], Literal["asc", "desc"]]]
 
@@ -101,11 +101,11 @@ def page(
         statement = statement.where(_after(order_by, values))
     ordering = [column.desc() if way == "desc" else column.asc() for column, way in order_by]
     keys = [column for column, _ in order_by]
-    rows = rows_of(statement.order_by(*ordering).limit(limit + 1), keys)
+    rows = read_rows(statement.order_by(*ordering).limit(limit + 1), keys)
     more = len(rows) > limit
     rows = rows[:limit]
     last = [getattr(rows[-1], column.key) for column in keys] if more else None
-    return {"items": dumped(rows, keys[-1], dump), "next_cursor": encode_cursor(last) if last else None}
+    return {"items": dump_rows(rows, keys[-1], dump), "next_cursor": encode_cursor(last) if last else None}
 
 
 def _is_of(kind: type, value: Any) -> bool:

@@ -23,6 +23,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from libs.chassis import clock, clock_drift
 from libs.chassis.problems import Unauthenticated, Unavailable
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import settings
 
 LEEWAY_SECONDS = 60  # between the clocks of two machines; the gateways allow the same
@@ -126,20 +127,14 @@ class _Keys:
         self.by_kid = {str(key.kid): key for key in keys.keys if isinstance(key, ECKey)}
 
 
-_keys: _Keys | None = None
+@per_process
+def _keys() -> _Keys:
+    return _Keys(settings().jwks_url, settings().ca_file)
 
 
-def use_keys(keys: Mapping[str, ECKey] | None) -> None:
-    """Verify with these keys instead of auth's JWKS (for tests); None goes back."""
-    global _keys
-    _keys = None if keys is None else _Keys("", None, dict(keys), float("inf"))
-
-
-def _key_source() -> _Keys:
-    global _keys
-    if _keys is None:
-        _keys = _Keys(settings().jwks_url, settings().ca_file)
-    return _keys
+def use_keys(keys: Mapping[str, ECKey]) -> None:
+    """Verify with these keys instead of auth's JWKS (for tests)."""
+    _keys.use(_Keys("", None, dict(keys), float("inf")))
 
 
 async def token_info(token: str) -> dict[str, Any] | None:
@@ -147,7 +142,7 @@ async def token_info(token: str) -> dict[str, Any] | None:
     header = _header_of(token)
     if header is None or header.get("alg") != "ES256" or not isinstance(header.get("kid"), str):
         return None
-    key = await _key_source().find(header["kid"])
+    key = await _keys().find(header["kid"])
     if key is None:
         return None
     try:

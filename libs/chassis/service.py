@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import MetaData
 
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -40,20 +41,15 @@ class Service:
             self.on_start()
 
 
-_running: Service | None = None
+@per_process
+def running_service() -> Service:
+    """The service that this process runs. Raises RuntimeError before `use_service`."""
+    raise RuntimeError("No service runs in this process. Call use_service() when the process starts.")
 
 
 def use_service(service: Service) -> None:
-    """Make `service` the one this process runs."""
-    global _running
-    _running = service
-
-
-def running_service() -> Service:
-    """The service this process runs; RuntimeError before one is chosen."""
-    if _running is None:
-        raise RuntimeError("no service runs in this process; call use_service() at start")
-    return _running
+    """Make `service` the one that this process runs."""
+    running_service.use(service)
 
 
 def load_service(name: str) -> Service:

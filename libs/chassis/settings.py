@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Self, TypeVar
 from environs import Env, EnvError
 from marshmallow.validate import OneOf, Range
 
+from libs.chassis.runtime import per_process
+
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("auth", "customer", "shopping", "billing", "admin", "locker")
 _Settings = TypeVar("_Settings", bound="ServiceSettings")
@@ -98,7 +100,7 @@ class ServiceSettings:
                 "ca_file": env.str("CA_FILE", None),
                 "log_level": env.str("LOG_LEVEL", "INFO"),
                 "otlp_endpoint": env.str("OTLP_ENDPOINT", None),
-                "contracts_dir": Path(env.str("CONTRACTS", str(ROOT / "openapi")) or ROOT / "openapi"),
+                "contracts_dir": Path(env.str("CONTRACTS_DIR", str(ROOT / "openapi")) or ROOT / "openapi"),
                 "heartbeat_file": env.str("HEARTBEAT_FILE", None),
                 "response_check_percent": env.float("RESPONSE_CHECK_PERCENT", 1.0, validate=Range(0, 100)),
             }
@@ -110,24 +112,19 @@ def _explain(service: str, error: EnvError) -> str:
     return f"The settings of {service or 'the service'} are not usable:\n" + "\n".join(lines)
 
 
-_running: ServiceSettings | None = None
+@per_process
+def settings() -> ServiceSettings:
+    """The running service's settings. Raises RuntimeError before `use_settings`."""
+    raise RuntimeError("The settings are not read yet. Call use_settings() when the process starts.")
 
 
 def use_settings(chosen: ServiceSettings) -> None:
     """Make `chosen` the settings of this process."""
-    global _running
-    _running = chosen
-
-
-def settings() -> ServiceSettings:
-    """The running service's settings; RuntimeError before they are chosen."""
-    if _running is None:
-        raise RuntimeError("settings are not read yet; call use_settings() at start")
-    return _running
+    settings.use(chosen)
 
 
 def settings_as(kind: type[_Settings]) -> _Settings:
-    """The running service's settings, known to be of its own class."""
+    """The running service's settings as its own class."""
     running = settings()
     if not isinstance(running, kind):
         raise RuntimeError(f"the running service has {type(running).__name__}, not {kind.__name__}")
@@ -136,7 +133,7 @@ def settings_as(kind: type[_Settings]) -> _Settings:
 
 @contextmanager
 def overridden(**changes: Any) -> Iterator[ServiceSettings]:
-    """Let `settings()` answer with these fields changed inside the block (for tests)."""
+    """Change these fields of `settings()` inside the block (for tests)."""
     before = settings()
     use_settings(dataclasses.replace(before, **changes))
     try:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from libs.chassis.cache import RedisError, settings_client
 from libs.chassis.money import MINOR_UNIT_DIGITS
+from libs.chassis.runtime import per_process
 
 REDIS_KEY = "settings"
 MEMORY_SECONDS = 5.0
@@ -124,32 +126,39 @@ CATALOGUE: dict[str, SystemSetting] = {
     )
 }
 
-_memory: dict[str, Any] = {}
-_read_at = float("-inf")
+
+@dataclass
+class _Copy:
+    """The values as this process has read them last, and when."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    read_at: float = float("-inf")
+
+    def refresh(self) -> None:
+        """Read the values again when the copy is old; the last known ones stay while ElastiCache is unavailable."""
+        if time.monotonic() - self.read_at < MEMORY_SECONDS:
+            return
+        self.read_at = time.monotonic()
+        with suppress(RedisError):
+            stored: Any = settings_client().hgetall(REDIS_KEY)
+            self.values = {name: _parse(value) for name, value in stored.items()}
+
+
+@per_process
+def _copy() -> _Copy:
+    return _Copy()
 
 
 def setting(name: str) -> Any:
-    """The present value of a setting; never raises for a missing store, KeyError for an unknown name."""
-    known = CATALOGUE[name]
-    _refresh()
-    value = _memory.get(name, known.default)
+    """The current value of a setting. Raises KeyError for an unknown name, and nothing without ElastiCache."""
+    known, copy = CATALOGUE[name], _copy()
+    copy.refresh()
+    value = copy.values.get(name, known.default)
     return value if known.accepts(value) else known.default
 
 
-def _refresh() -> None:
-    global _memory, _read_at
-    if time.monotonic() - _read_at < MEMORY_SECONDS:
-        return
-    _read_at = time.monotonic()
-    try:
-        stored: Any = settings_client().hgetall(REDIS_KEY)
-    except RedisError:
-        return  # the last known values stay
-    _memory = {name: _parsed(value) for name, value in stored.items()}
-
-
-def _parsed(value: str) -> Any:
-    """A stored value; None, which no setting accepts, when it is spoilt."""
+def _parse(value: str) -> Any:
+    """A stored value; None, which no setting accepts, when it is not JSON."""
     try:
         return json.loads(value)
     except ValueError:
@@ -157,13 +166,17 @@ def _parsed(value: str) -> Any:
 
 
 def publish_settings(values: Mapping[str, Any]) -> None:
-    """Copy settings to ElastiCache, for admin only; RedisError when it is away."""
+    """Copy settings to ElastiCache, for admin only. Raises RedisError when it is unavailable."""
     if values:
         settings_client().hset(REDIS_KEY, mapping={name: json.dumps(value) for name, value in values.items()})
-    forget()
+    invalidate()
 
 
-def forget() -> None:
-    """Read anew at the next use."""
-    global _read_at
-    _read_at = float("-inf")
+def invalidate() -> None:
+    """Read the values again at the next use."""
+    _copy().read_at = float("-inf")
+
+
+def use_values(values: dict[str, Any]) -> None:
+    """Use these values instead of those in ElastiCache (for tests)."""
+    _copy.use(_Copy(values, float("inf")))

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from libs.chassis.memoization import memoize_by_identity
+
 # Letters and signs that show nothing: Hangul fillers, the empty braille pattern, the grapheme joiner.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))
@@ -19,7 +21,6 @@ _TRIMMED = "\u00ad\u180e\u200b\u2060\ufeff"
 _NO_TEXT_KEYWORDS = ("enum", "format", "pattern")
 
 Normaliser = Callable[[Any], Any]
-_normalisers: dict[int, tuple[Any, Normaliser | None]] = {}
 
 
 def normalise(text: str) -> str:
@@ -40,10 +41,13 @@ def _is_invisible(character: str) -> bool:
 
 def normalise_value(schema: dict[str, Any], value: Any) -> Any:
     """`value` with the texts that its OpenAPI schema declares in normal form; anything else stays as it is."""
-    known = _normalisers.get(id(schema))
-    if known is None:
-        known = _normalisers[id(schema)] = (schema, _normaliser(schema))
-    return value if known[1] is None else known[1](value)
+    normaliser = _compile(schema)
+    return value if normaliser is None else normaliser(value)
+
+
+@memoize_by_identity
+def _compile(schema: dict[str, Any]) -> Normaliser | None:
+    return _normaliser(schema)
 
 
 def is_text(schema: dict[str, Any]) -> bool:

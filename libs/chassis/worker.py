@@ -1,8 +1,8 @@
 """The worker takes messages from the service's queues and runs its handlers and periodic jobs.
 
-A thread a queue, so that one idle long poll does not hold the others up. A message whose handler fails comes back
-after a growing delay (its visibility time-out) and, after MAX_RECEIVES tries, SQS moves it to the dead-letter
-queue. SIGTERM lets the message in hand finish and gives the others of its batch back at once.
+Each queue has a thread, so that an idle long poll does not block the others. A message whose handler fails is
+delivered again after a growing delay (its visibility time-out); after MAX_RECEIVES deliveries SQS moves it to the
+dead-letter queue. On SIGTERM the current message is finished, and the others of its batch are returned.
 """
 
 from __future__ import annotations
@@ -13,30 +13,33 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kombu import Consumer, Message, Queue
+from kombu import Message
 from opentelemetry.trace import SpanKind
 
-from libs.chassis import cache, dead_letters, events, logs, messaging, metrics, outbox_relay, topology, tracing
+from libs.chassis import cache, dead_letters, inbox, kombu_sqs, logs, metrics, topology, tracing
 from libs.chassis.db import unit_of_work
-from libs.chassis.events import EventRegistry, Job
+from libs.chassis.events import EventRegistry, Job, QueueHandler
 from libs.chassis.log_events import LogEvent
+from libs.chassis.outbox_relay import Relay
 from libs.chassis.settings import settings
 
 MAX_DELAY_SECONDS = 300
 STOP_SECONDS = 5.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 10.0
 
 
 def retry_delay(receives: int) -> int:
-    """Seconds until a message that failed comes back: 1, 2, 4, … with jitter, five minutes at most."""
-    longest: int = min(2 ** (receives - 1), MAX_DELAY_SECONDS)
-    return max(1, round(longest * random.uniform(0.75, 1.25)))  # noqa: S311 jitter, not a secret
+    """Seconds until a message that failed is delivered again: 1, 2, 4, … with jitter, up to MAX_DELAY_SECONDS."""
+    delay: int = min(2 ** (receives - 1), MAX_DELAY_SECONDS)
+    return max(1, round(delay * random.uniform(0.75, 1.25)))  # noqa: S311 jitter, not a secret
 
 
 class QueueConsumer:
-    """Takes messages from one queue and gives each one's content to `handle`."""
+    """Takes messages from one queue and passes the content of each to `handle`."""
 
     def __init__(self, queue: str, handle: Callable[[dict[str, Any]], None], stop: threading.Event) -> None:
         self._queue = queue
@@ -45,66 +48,39 @@ class QueueConsumer:
         self._log = logs.get_logger("worker")
 
     def run(self) -> None:
-        pause = 0.5
+        pause = MIN_PAUSE_SECONDS
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
-                self._consume()
-                pause = 0.5
+                kombu_sqs.consume(self._queue, self._on_message, self._stop)
             except Exception as error:
-                self._log.warning("queue away", queue=self._queue, reason=type(error).__name__)
-                outbox_relay.outage.note()
-                messaging.forget_queues()
+                self._log.warning("queue unavailable", queue=self._queue, reason=type(error).__name__)
+                was_available = time.monotonic() - began > 2 * MAX_PAUSE_SECONDS
+                pause = MIN_PAUSE_SECONDS if was_available else min(pause * 2, MAX_PAUSE_SECONDS)
                 self._stop.wait(pause)
-                pause = min(pause * 2, 10.0)
-
-    def _consume(self) -> None:
-        with messaging.connection(self._queue, wait_seconds=1) as broker:
-            consumer = Consumer(
-                broker, [Queue(self._queue)], on_message=self._on_message, prefetch_count=10, accept=["json"]
-            )
-            # What is left over comes back by its visibility time-out; Kombu would write it to a file in /tmp.
-            consumer.channel.qos.restore_at_shutdown = False
-            with consumer:
-                while not self._stop.is_set():
-                    try:
-                        broker.drain_events(timeout=1)
-                    except TimeoutError:
-                        continue
 
     def _on_message(self, message: Message) -> None:
         if self._stop.is_set():
-            self._give_back(message, 0)
+            kombu_sqs.return_to_queue(message, 0)
             return
         logs.clear()
         started = time.perf_counter()
-        content = _content_of(message)
+        content = _read_content(message)
         if content is None:
-            dead_letters.put(self._queue, _received(message)["Body"])
-            metrics.EVENTS.labels("in", self._queue, "buried").inc()
+            dead_letters.put(self._queue, kombu_sqs.raw_body(message))
+            metrics.EVENTS.labels("in", self._queue, "dead").inc()
             message.ack()
             self._log.error("message", queue=self._queue, outcome="not a JSON object; moved to the dead letters")
             return
         try:
             self._handle(content)
         except Exception as error:
-            delay = retry_delay(int(_received(message)["Attributes"]["ApproximateReceiveCount"]))
-            self._log_outcome(content, "failed", started, comes_back_s=delay, exc_info=error)
-            self._give_back(message, delay)
+            delay = retry_delay(kombu_sqs.receive_count(message))
+            self._log_outcome(content, "failed", started, retry_in_s=delay, exc_info=error)
+            kombu_sqs.return_to_queue(message, delay)
             return
         message.ack()
         self._log_outcome(content, "handled", started)
-
-    def _give_back(self, message: Message, delay: int) -> None:
-        """Let the message come back in `delay` seconds; SQS counts its receives and ends with the dead letters."""
-        try:
-            topology.aws("sqs").change_message_visibility(
-                QueueUrl=message.delivery_info["sqs_queue"],
-                ReceiptHandle=_received(message)["ReceiptHandle"],
-                VisibilityTimeout=delay,
-            )
-        finally:
-            # Kombu deletes nothing here, because the queue has a redrive policy; it frees the consumer's place.
-            message.reject(requeue=False)
 
     def _log_outcome(self, content: dict[str, Any], outcome: str, started: float, **more: Any) -> None:
         kind = content.get("type", self._queue)
@@ -114,13 +90,7 @@ class QueueConsumer:
         write("message", type=kind, event_id=content.get("id"), outcome=outcome, ms=milliseconds, **more)
 
 
-def _received(message: Message) -> dict[str, Any]:
-    """The message as SQS gave it."""
-    received: dict[str, Any] = message.delivery_info["sqs_message"]
-    return received
-
-
-def _content_of(message: Message) -> dict[str, Any] | None:
+def _read_content(message: Message) -> dict[str, Any] | None:
     """The JSON object in a message; None when it has none."""
     try:
         content = json.loads(message.body)
@@ -130,16 +100,16 @@ def _content_of(message: Message) -> dict[str, Any] | None:
 
 
 def handle_event(registry: EventRegistry, document: dict[str, Any]) -> None:
-    """One event from the inbox queue, with the request and the trace it came from."""
+    """Handle an event from the inbox queue as a part of the request and the trace that caused it."""
     if request_id := document.get("requestid"):
         logs.bind(request_id=request_id)
     with tracing.span(f"handle {document.get('type')}", SpanKind.CONSUMER, document) as trace_id:
         logs.bind(trace_id=trace_id)
-        events.dispatch(registry, document)
+        inbox.dispatch(registry, document)
 
 
-def handle_work(handler: events.QueueHandler, envelope: dict[str, Any]) -> None:
-    """One message of a work queue, in a unit of work; what SNS put there comes without our envelope."""
+def handle_work(handler: QueueHandler, envelope: dict[str, Any]) -> None:
+    """Handle a message of a work queue in a unit of work; what SNS puts there has no envelope of ours."""
     if request_id := envelope.get("requestid"):
         logs.bind(request_id=request_id)
     with unit_of_work():
@@ -147,7 +117,7 @@ def handle_work(handler: events.QueueHandler, envelope: dict[str, Any]) -> None:
 
 
 class Scheduler:
-    """Runs one periodic job: in one worker at a time, as long as Redis is there to tell."""
+    """Runs one periodic job, in one worker at a time while Redis is available."""
 
     def __init__(self, domain: str, job: Job, stop: threading.Event) -> None:
         self._job = job
@@ -169,45 +139,41 @@ class Scheduler:
             self._log.error(LogEvent.JOB_FAILED, job=self._job.name, exc_info=error)
 
 
-def threads_of(registry: EventRegistry, stop: threading.Event) -> list[threading.Thread]:
+def create_threads(registry: EventRegistry, stop: threading.Event) -> list[threading.Thread]:
     """A thread for each queue and each job of the service."""
-    inbox = topology.queue_name(registry.domain)
-    targets: list[tuple[str, Callable[[], None]]] = []
+    targets: dict[str, Callable[[], None]] = {}
     if registry.handlers:
-        consumer = QueueConsumer(inbox, lambda document: handle_event(registry, document), stop)
-        targets.append((inbox, consumer.run))
+        name = topology.queue_name(registry.domain)
+        targets[name] = QueueConsumer(name, partial(handle_event, registry), stop).run
     for queue, handler in registry.queues.items():
         name = topology.queue_name(registry.domain, queue)
-        targets.append((name, QueueConsumer(name, _work_with(handler), stop).run))
-    targets += [(job.name, Scheduler(registry.domain, job, stop).run) for job in registry.jobs]
-    return [threading.Thread(target=target, name=name, daemon=True) for name, target in targets]
-
-
-def _work_with(handler: events.QueueHandler) -> Callable[[dict[str, Any]], None]:
-    return lambda envelope: handle_work(handler, envelope)
+        targets[name] = QueueConsumer(name, partial(handle_work, handler), stop).run
+    for job in registry.jobs:
+        targets[job.name] = Scheduler(registry.domain, job, stop).run
+    return [threading.Thread(target=target, name=name, daemon=True) for name, target in targets.items()]
 
 
 def run(registry: EventRegistry, *, consume: bool = True, with_relay: bool = False) -> None:
-    """Work until SIGTERM or SIGINT: the consumers, the jobs, and the relay when asked."""
+    """Run the consumers and jobs, the relay, or both, until SIGTERM or SIGINT."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    threads = threads_of(registry, stop) if consume else []
+    threads = create_threads(registry, stop) if consume else []
     if with_relay:
-        threads.append(threading.Thread(target=outbox_relay.run, args=(registry, stop), name="relay", daemon=True))
+        threads.append(threading.Thread(target=Relay(registry, stop).run, name="relay", daemon=True))
     for thread in threads:
         thread.start()
     while not stop.wait(1.0):
-        _beat()
+        _write_heartbeat()
         dead = [thread.name for thread in threads if not thread.is_alive()]
         if dead:
-            logs.get_logger("worker").critical("thread died; the process ends to be started again", threads=dead)
+            logs.get_logger("worker").critical("thread died; the process exits to be restarted", threads=dead)
             raise SystemExit(1)
     deadline = time.monotonic() + STOP_SECONDS
     for thread in threads:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
 
-def _beat() -> None:
+def _write_heartbeat() -> None:
     if file := settings().heartbeat_file:
         Path(file).touch()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from libs.chassis import clock
-from libs.chassis.db import session, unit_of_work
+from libs.chassis.db import unit_of_work
 from services.auth.accounts import users
 from services.auth.accounts.events import publish_registered
 from services.auth.accounts.tables import User
 from services.auth.passwords import hashing
-from services.auth.roles.tables import UserRole
 from services.auth.staff.events import publish_staff_changed
 
 PASSWORD = "Reclothes-demo-1!"  # noqa: S105 the published password of the demo accounts
@@ -39,18 +37,6 @@ def _create(name: str, kind: str, role: str, password_hash: str, full_name: str 
     email = f"{name}@reclothes.example"
     if users.find_by_email(email) is not None:
         return None
-    user = User(
-        id=user_id(email),
-        kind=kind,
-        email=email,
-        password_hash=password_hash,
-        state="active",
-        created_at=clock.now(),
-        full_name=full_name,
-        version=1,
-        roles=[],
+    return users.create_user(
+        email, password_hash, kind, [role], state="active", id=user_id(email), full_name=full_name
     )
-    session().add(user)
-    session().flush()
-    user.roles = [UserRole(user_id=user.id, role=role)]
-    return user

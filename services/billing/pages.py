@@ -1,4 +1,4 @@
-"""Pages of what has a time of its making, newest first."""
+"""Lists of rows that have a timestamp and an id, newest first."""
 
 from __future__ import annotations
 
@@ -6,30 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema
-from sqlalchemy import Select
+from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from libs.chassis.pagination import page
-from services.billing.models import Payment, Payout, Refund
 
-Wanted = Mapping[InstrumentedAttribute[Any], str | None]
+Filters = Mapping[InstrumentedAttribute[Any], str | None]
 
 
-def page_of(
-    chosen: Select[Any],
-    kind: type[Payment | Refund | Payout],
-    wanted: Wanted,
-    schema: Schema,
-    limit: int,
-    cursor: str | None,
+def newest_first(
+    timestamp: InstrumentedAttribute[Any], filters: Filters, schema: Schema, limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    """A page of what has the `wanted` values; None wants any."""
-    for column, value in wanted.items():
-        if value is not None:
-            chosen = chosen.where(column == value)
+    """A page of the rows of `timestamp`'s table whose columns have the values of `filters`; None is no filter."""
+    table = timestamp.class_
+    statement = select(table).where(*(column == value for column, value in filters.items() if value is not None))
     return page(
-        chosen,
-        order_by=[(kind.created_at, "desc"), (kind.id, "desc")],
+        statement,
+        order_by=[(timestamp, "desc"), (table.id, "desc")],
         limit=limit,
         cursor=cursor,
         dump=schema.dump,

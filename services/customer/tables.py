@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from libs.chassis.db import UtcDateTime
+from libs.chassis.money import Money
 from libs.chassis.tables import BigId
 
 
@@ -16,20 +17,14 @@ class Base(DeclarativeBase):
     """The base of this service's tables."""
 
 
-class TimelineEntry:
-    """When an order or a return came into a state."""
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    state: Mapped[str] = mapped_column(String(20))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
 class HasTimeline:
     """An order or a return; its timeline has an entry for each state that it came into, oldest first."""
 
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    __mapper_args__ = {"version_id_col": version}
     if TYPE_CHECKING:
-        id: Any
-        state: Any
         timeline: Any
 
     @property
@@ -44,11 +39,38 @@ class HasTimeline:
         return since
 
 
+class TimelineEntry:
+    """When an order or a return came into a state."""
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ProductItem:
+    """A product of an order or a return, with its title and price at the time of the order."""
+
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    product_id: Mapped[str] = mapped_column(String(36))
+    title: Mapped[str] = mapped_column(String(200))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+
+    @property
+    def price(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
 class FirstOrder:
     """A customer's first order of a kind: the primary key lets two at the same time not both be the first."""
 
     customer_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(String(36))
+
+
+def owned_rows(order_by: str) -> Any:
+    """A relationship to the rows that belong to a row; queries name it when they need it."""
+    return relationship(lazy="raise", order_by=order_by, cascade="all, delete-orphan")
 
 
 # Imported last, since they need what is above.

@@ -1,4 +1,4 @@
-"""People for the stories: fresh customers, and the staff of the demo data, each at their own gateway."""
+"""New customers, the staff of the demo data, locations and products, for the acceptance tests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.scene import Scene, make_scene
+from tests.acceptance.site import Site, create_site, product_fields
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
-from tools.demo.people import Actor, Customer, Json, Mailbox, Staff, verification_token
+from tools.demo.people import Actor, Customer, Mailbox, Staff, verification_token
 
 __all__ = ["platform", "undisturbed"]
 
 
-MakeCustomer = Callable[..., Customer]
+CustomerFactory = Callable[..., Customer]
 
 
 @pytest.fixture
@@ -26,18 +26,18 @@ def mailbox(platform: RunningPlatform) -> Mailbox:
 
 @pytest.fixture
 def people() -> Iterator[list[Actor]]:
-    """Whoever is added here has their connections closed after the test."""
-    added: list[Actor] = []
-    yield added
-    for person in added:
+    """Close the connections of everybody in this list after the test."""
+    people: list[Actor] = []
+    yield people
+    for person in people:
         person.close()
 
 
 @pytest.fixture
-def new_customer(platform: RunningPlatform, mailbox: Mailbox, people: list[Actor]) -> MakeCustomer:
-    """Make a customer who is registered, and verified and logged in unless told otherwise."""
+def new_customer(platform: RunningPlatform, mailbox: Mailbox, people: list[Actor]) -> CustomerFactory:
+    """Register customers, who by default are verified and logged in."""
 
-    def make(*, verified: bool = True, logged_in: bool = True) -> Customer:
+    def create(*, verified: bool = True, logged_in: bool = True) -> Customer:
         address = f"customer.{uuid.uuid4().hex}@acceptance.example"
         customer = Customer(platform.external_url, platform.ca_file, address, f"pass-{uuid.uuid4().hex}")
         people.append(customer)
@@ -48,20 +48,20 @@ def new_customer(platform: RunningPlatform, mailbox: Mailbox, people: list[Actor
                 customer.log_in()
         return customer
 
-    return make
+    return create
 
 
 @pytest.fixture
 def staff_member(platform: RunningPlatform, people: list[Actor]) -> Callable[[str], Staff]:
     """Log one of the demo staff in: 'employee', 'manager' or 'deliveryman'."""
 
-    def make(role: str) -> Staff:
+    def log_in(role: str) -> Staff:
         person = Staff(platform.internal_url, platform.ca_file, f"{role}@reclothes.example")
         people.append(person)
         person.log_in()
         return person
 
-    return make
+    return log_in
 
 
 @pytest.fixture
@@ -74,52 +74,37 @@ def manager(staff_member: Callable[[str], Staff]) -> Staff:
     return staff_member("manager")
 
 
-MakeScene = Callable[..., Scene]
+SiteFactory = Callable[..., Site]
 
 
 @pytest.fixture
-def new_scene(platform: RunningPlatform, staff_member: Callable[[str], Staff]) -> Iterator[MakeScene]:
-    """Make locations with a controller and the people who work there."""
-    made: list[Scene] = []
+def new_site(platform: RunningPlatform, staff_member: Callable[[str], Staff]) -> Iterator[SiteFactory]:
+    """Create locations with a controller and staff."""
+    sites: list[Site] = []
 
-    def make(**facts: Any) -> Scene:
-        made.append(make_scene(platform, staff_member, f"Place {uuid.uuid4().hex[:8]}", **facts))
-        return made[-1]
+    def create(**fields: Any) -> Site:
+        sites.append(create_site(platform, staff_member, f"Location {uuid.uuid4().hex[:8]}", **fields))
+        return sites[-1]
 
-    yield make
-    for scene in made:
-        scene.controller.close()
+    yield create
+    for site in sites:
+        site.controller.close()
 
 
 @pytest.fixture
-def scene(new_scene: MakeScene) -> Scene:
-    return new_scene()
-
-
-def coat(**changes: Any) -> Json:
-    """The facts of a coat that an employee types in."""
-    facts = {
-        "title": "Camel wool coat",
-        "description": "Worn for one season.",
-        "category": "coats",
-        "brand": "Acceptance",
-        "colour": "camel",
-        "condition": "good",
-        "sizes": [{"system": "EU", "value": "40"}],
-        "attributes": {"material": "wool"},
-    }
-    return facts | changes
+def site(new_site: SiteFactory) -> Site:
+    return new_site()
 
 
 @pytest.fixture
 def published_coat(employee: Staff, manager: Staff) -> Callable[..., str]:
-    """Put a coat on sale through the internal gateway; its id."""
+    """Publish coats through the internal gateway; return the id of each."""
 
-    def make(price: int = 4900, **changes: Any) -> str:
-        product, _ = employee.create_product(**coat(**changes))
+    def publish(price: int = 4900, **changes: Any) -> str:
+        product, _ = employee.create_product(**product_fields(**changes))
         manager.set_price(product["id"], price)
         manager.publish(product["id"])
         product_id: str = product["id"]
         return product_id
 
-    return make
+    return publish

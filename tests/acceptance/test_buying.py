@@ -1,4 +1,4 @@
-"""The path of a purchase, stories b-pr-02 to b-pa-01, through the external and the internal gateway."""
+"""Carts, orders and payments, stories b-pr-02 to b-pa-01, through the external and the internal gateway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from tests.acceptance.conftest import MakeCustomer
+from tests.acceptance.conftest import CustomerFactory
 from tests.support.platform import RunningPlatform
 from tools.demo.people import Mailbox, Staff, UnexpectedResponse, idempotency_key, wait_for
 
@@ -18,7 +18,7 @@ from tools.demo.people import Mailbox, Staff, UnexpectedResponse, idempotency_ke
 @pytest.mark.story("b-bu-05")
 @pytest.mark.story("b-pa-01")
 def test_a_buyer_buys_a_coat(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], employee: Staff, mailbox: Mailbox
+    new_customer: CustomerFactory, published_coat: Callable[..., str], employee: Staff, mailbox: Mailbox
 ) -> None:
     coat_id = published_coat(price=4900)
     buyer = new_customer()
@@ -43,14 +43,14 @@ def test_a_buyer_buys_a_coat(
     assert "https://" in receipt, "the receipt has the link to cancel or return"
 
     packing = employee.wait_for_packing_order(order["id"])
-    assert packing["state"] in ("open", "assigned"), "it is assigned as soon as an employee is there"
+    assert packing["state"] in ("open", "assigned"), "it is assigned as soon as an employee is available"
     assert [item["product_id"] for item in packing["items"]] == [coat_id]
     wait_for("an empty cart", lambda: True if not buyer.cart()["items"] else None)
 
 
 @pytest.mark.story("b-bu-03")
-def test_a_unique_coat_is_held_for_one_buyer_and_the_other_gets_a_clear_409(
-    new_customer: MakeCustomer, published_coat: Callable[..., str]
+def test_a_product_that_is_held_for_one_buyer_is_unavailable_to_another(
+    new_customer: CustomerFactory, published_coat: Callable[..., str]
 ) -> None:
     coat_id = published_coat()
     first, second = new_customer(), new_customer()
@@ -64,8 +64,8 @@ def test_a_unique_coat_is_held_for_one_buyer_and_the_other_gets_a_clear_409(
     assert (item["available"], item["changed"]) == (False, "held")
 
 
-def test_of_many_buyers_at_once_exactly_one_gets_the_coat(
-    new_customer: MakeCustomer, published_coat: Callable[..., str]
+def test_of_concurrent_buyers_exactly_one_gets_the_coat(
+    new_customer: CustomerFactory, published_coat: Callable[..., str]
 ) -> None:
     coat_id = published_coat()
     buyers = [new_customer() for _ in range(6)]
@@ -74,17 +74,17 @@ def test_of_many_buyers_at_once_exactly_one_gets_the_coat(
     def try_to_order(number: int) -> int:
         try:
             buyers[number].place_order([coat_id], location_id)
-        except UnexpectedResponse as refused:
-            return refused.response.status_code
+        except UnexpectedResponse as error:
+            return error.response.status_code
         return 201
 
     with ThreadPoolExecutor(len(buyers)) as pool:
-        answers = sorted(pool.map(try_to_order, range(len(buyers))))
-    assert answers == [201] + [409] * (len(buyers) - 1)
+        statuses = sorted(pool.map(try_to_order, range(len(buyers))))
+    assert statuses == [201] + [409] * (len(buyers) - 1)
 
 
 def test_the_same_idempotency_key_places_one_order_and_takes_one_payment(
-    new_customer: MakeCustomer, published_coat: Callable[..., str]
+    new_customer: CustomerFactory, published_coat: Callable[..., str]
 ) -> None:
     coat_id = published_coat()
     buyer = new_customer()
@@ -104,7 +104,7 @@ def test_the_same_idempotency_key_places_one_order_and_takes_one_payment(
 
 
 def test_a_declined_card_leaves_the_order_payable(
-    new_customer: MakeCustomer, published_coat: Callable[..., str]
+    new_customer: CustomerFactory, published_coat: Callable[..., str]
 ) -> None:
     buyer = new_customer()
     order = buyer.place_order([published_coat()], buyer.locations()[0]["id"])
@@ -114,7 +114,7 @@ def test_a_declined_card_leaves_the_order_payable(
     buyer.wait_for_order(order["id"], "paid")
 
 
-def test_a_bad_order_says_where_and_why(new_customer: MakeCustomer) -> None:
+def test_an_invalid_order_is_rejected_with_pointers(new_customer: CustomerFactory) -> None:
     buyer = new_customer()
     buyer.call("POST", "/customer/v1/buying-orders", json={}, expect=400)
     problem = buyer.call(
@@ -129,8 +129,8 @@ def test_a_bad_order_says_where_and_why(new_customer: MakeCustomer) -> None:
     assert {"/product_ids", "/pickup_location_id"} <= pointers
 
 
-def test_nobody_reads_another_customers_order_or_payment(
-    new_customer: MakeCustomer, published_coat: Callable[..., str]
+def test_a_customer_cannot_read_the_order_or_payment_of_another(
+    new_customer: CustomerFactory, published_coat: Callable[..., str]
 ) -> None:
     owner, stranger = new_customer(), new_customer()
     order = owner.place_order([published_coat()], owner.locations()[0]["id"])
@@ -142,29 +142,29 @@ def test_nobody_reads_another_customers_order_or_payment(
 
 
 def test_one_request_id_is_in_the_logs_of_the_gateway_the_service_and_the_workers(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform, employee: Staff
+    new_customer: CustomerFactory, published_coat: Callable[..., str], platform: RunningPlatform, employee: Staff
 ) -> None:
     buyer = new_customer()
     buyer.place_order([published_coat()], buyer.locations()[0]["id"])
     assert buyer.last is not None
     request_id = buyer.last.headers["x-request-id"]
 
-    def logs_with_it() -> set[str] | None:
+    def find_logs() -> set[str] | None:
         names = set()
         for log in (platform.run_dir / "logs").iterdir():
             if request_id in log.read_text(errors="replace"):
                 names.add(log.name.split(".")[0])
-        wanted = [("external",), ("customer",), ("shopping",), ("shopping", "worker")]
+        expected = [("external",), ("customer",), ("shopping",), ("shopping", "worker")]
         return (
-            names if all(any(all(part in name for part in parts) for name in names) for parts in wanted) else None
+            names if all(any(all(part in name for part in parts) for name in names) for parts in expected) else None
         )
 
-    wait_for("the request id in the logs of every hop", logs_with_it)
+    wait_for("the request id in the logs of every process", find_logs)
 
 
 @pytest.mark.story("b-pr-02")
-def test_a_cart_survives_a_log_out_and_a_lost_cache(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform
+def test_a_cart_survives_logging_out_and_the_loss_of_the_cache(
+    new_customer: CustomerFactory, published_coat: Callable[..., str], platform: RunningPlatform
 ) -> None:
     coat_id, hat_id = published_coat(price=4900), published_coat(price=1500, title="Straw hat", category="hats")
     buyer = new_customer()
@@ -175,19 +175,19 @@ def test_a_cart_survives_a_log_out_and_a_lost_cache(
     buyer.log_in()
     assert [item["product_id"] for item in buyer.cart()["items"]] == [coat_id]
 
-    def kept_in_the_database() -> bool | None:
-        """The queue has brought the cart into the database once it is read back from there."""
+    def is_in_database() -> bool | None:
+        """Empty the cache, and check whether the cart is read from the database."""
         redis.Redis.from_url(platform.layout.redis()).flushdb()
-        found = [item["product_id"] for item in buyer.cart()["items"]]
-        return True if found == [coat_id] else None
+        product_ids = [item["product_id"] for item in buyer.cart()["items"]]
+        return True if product_ids == [coat_id] else None
 
-    wait_for("the cart to come back from the database", kept_in_the_database)
+    wait_for("the cart to be in the database", is_in_database)
     assert buyer.cart()["total"] == {"amount": 4900, "currency": "EUR"}
 
 
 @pytest.mark.story("b-pr-02")
-def test_a_cart_tells_at_once_what_was_sold_or_repriced(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], manager: Staff
+def test_a_cart_shows_immediately_what_was_sold_or_repriced(
+    new_customer: CustomerFactory, published_coat: Callable[..., str], manager: Staff
 ) -> None:
     sold, repriced = published_coat(price=2000), published_coat(price=4900)
     buyer, other = new_customer(), new_customer()
@@ -197,16 +197,16 @@ def test_a_cart_tells_at_once_what_was_sold_or_repriced(
     manager.set_price(repriced, 3900)
     cart = buyer.cart()
     assert [(item["changed"], item["available"]) for item in cart["items"]] == [("held", False), ("repriced", True)]
-    assert cart["total"]["amount"] == 3900, "what cannot be had does not count"
-    assert buyer.put_in_cart(repriced)["items"][1]["changed"] is None, "put in again, the price is accepted"
+    assert cart["total"]["amount"] == 3900, "unavailable items do not count"
+    assert buyer.put_in_cart(repriced)["items"][1]["changed"] is None, "adding it again accepts the price"
     other.pay(order["id"], other.card())
     other.wait_for_order(order["id"], "paid")
     wait_for("the sale", lambda: buyer.cart()["items"][0]["changed"] == "sold" or None)
 
 
 @pytest.mark.story("b-pr-02")
-def test_what_a_visitor_chose_is_in_the_cart_after_log_in(
-    new_customer: MakeCustomer, published_coat: Callable[..., str], platform: RunningPlatform
+def test_an_anonymous_cart_is_merged_into_the_cart_after_logging_in(
+    new_customer: CustomerFactory, published_coat: Callable[..., str], platform: RunningPlatform
 ) -> None:
     own, chosen = published_coat(price=1000), published_coat(price=2000)
     buyer = new_customer()
@@ -218,7 +218,7 @@ def test_what_a_visitor_chose_is_in_the_cart_after_log_in(
     for headers in ({}, {"Cart-Token": "rcc_short"}):
         buyer.call("GET", "/shopping/v1/anonymous-cart", headers=headers, anonymous=True, expect=400)
     buyer.call("POST", "/shopping/v1/cart/merging", json={"cart_token": token}, anonymous=True, expect=401)
-    for _ in range(2):  # once more changes nothing
+    for _ in range(2):  # merging is idempotent
         merged = buyer.call("POST", "/shopping/v1/cart/merging", json={"cart_token": token}).json()
         assert [entry["product_id"] for entry in merged["cart"]["items"]] == [own, chosen]
     left = buyer.call("GET", "/shopping/v1/anonymous-cart", headers=header, anonymous=True).json()

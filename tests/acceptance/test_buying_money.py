@@ -1,4 +1,4 @@
-"""What a purchase costs, earns and gives back, through both gateways."""
+"""Payments, coins, refunds and payouts of purchases, through both gateways."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.conftest import MakeCustomer
-from tests.acceptance.scene import Scene
+from tests.acceptance.conftest import CustomerFactory
+from tests.acceptance.site import Site
 from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
 
 
 @pytest.fixture
-def buyer(new_customer: MakeCustomer) -> Customer:
+def buyer(new_customer: CustomerFactory) -> Customer:
     return new_customer()
 
 
-def give_coins(manager: Staff, buyer: Customer, coins: int) -> None:
+def assign_coins(manager: Staff, buyer: Customer, coins: int) -> None:
     body = {"person_id": buyer.user_id, "coins": coins, "note": "A test"}
     manager.call("POST", "/billing/v1/coin-records", json=body, headers=idempotency_key(), expect=201)
 
 
-def balance(buyer: Customer) -> int:
+def coin_balance(buyer: Customer) -> int:
     coins: int = buyer.call("GET", "/billing/v1/coins").json()["balance"]
     return coins
 
@@ -34,10 +34,10 @@ def pay_with_coins(buyer: Customer, order_id: str, *, expect: int = 201) -> Json
     return payment
 
 
-def refund_of(buyer: Customer, order_id: str) -> Json:
+def wait_for_refund(buyer: Customer, order_id: str) -> Json:
     def read() -> Json | None:
-        found = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order_id}).json()["items"]
-        return found[0] if found and found[0]["state"] == "made" else None
+        refunds = buyer.call("GET", "/billing/v1/refunds", params={"order_id": order_id}).json()["items"]
+        return refunds[0] if refunds and refunds[0]["state"] == "completed" else None
 
     return wait_for(f"the refund of {order_id}", read)
 
@@ -47,15 +47,15 @@ def test_an_order_is_paid_by_card_or_with_coins(
     buyer: Customer, manager: Staff, published_coat: Callable[..., str]
 ) -> None:
     location_id = buyer.locations()[0]["id"]
-    worth = buyer.call("GET", "/billing/v1/payment-configuration", anonymous=True).json()["coin_value"]
-    assert worth == {"amount": 1, "currency": "EUR"}
+    coin_value = buyer.call("GET", "/billing/v1/payment-configuration", anonymous=True).json()["coin_value"]
+    assert coin_value == {"amount": 1, "currency": "EUR"}
 
     order = buyer.place_order([published_coat(price=1200)], location_id)
     assert pay_with_coins(buyer, order["id"], expect=409)["type"].endswith("/not-enough-coins")
-    give_coins(manager, buyer, 1500)
+    assign_coins(manager, buyer, 1500)
     payment = pay_with_coins(buyer, order["id"])
     assert (payment["method"], payment["coins"]) == ("coins", 1200)
-    assert balance(buyer) == 300
+    assert coin_balance(buyer) == 300
     buyer.wait_for_order(order["id"], "paid")
 
     order = buyer.place_order([published_coat(price=1200)], location_id)
@@ -63,116 +63,116 @@ def test_an_order_is_paid_by_card_or_with_coins(
     assert "nothing was charged" in declined["detail"]
     assert buyer.pay(order["id"], buyer.card())["method"] == "card"
     buyer.wait_for_order(order["id"], "paid")
-    assert balance(buyer) == 300
+    assert coin_balance(buyer) == 300
 
 
 @pytest.mark.story("rb-c-02")
 @pytest.mark.parametrize("method", ["card", "coins"])
-def test_a_cancelled_order_gives_the_money_or_coins_back_once(
+def test_a_cancelled_order_is_refunded_once_by_its_payment_method(
     buyer: Customer, manager: Staff, published_coat: Callable[..., str], method: str
 ) -> None:
-    give_coins(manager, buyer, 4900)
+    assign_coins(manager, buyer, 4900)
     order = buyer.place_order([published_coat(price=4900)], buyer.locations()[0]["id"])
     payment = pay_with_coins(buyer, order["id"]) if method == "coins" else buyer.pay(order["id"], buyer.card())
     buyer.wait_for_order(order["id"], "paid")
     for _ in range(2):
         buyer.cancel_order(order["id"])
-    refund = refund_of(buyer, order["id"])
+    refund = wait_for_refund(buyer, order["id"])
     assert (refund["payment_id"], refund["amount"]["amount"], refund["method"]) == (payment["id"], 4900, method)
     query = {"order_id": order["id"]}
     assert len(manager.call("GET", "/billing/v1/monitored-refunds", params=query).json()["items"]) == 1
-    [seen] = manager.call("GET", "/billing/v1/monitored-payments", params=query).json()["items"]
-    assert (seen["state"], seen["refunded"]["amount"]) == ("refunded", 4900)
-    assert balance(buyer) == 4900
+    [monitored] = manager.call("GET", "/billing/v1/monitored-payments", params=query).json()["items"]
+    assert (monitored["state"], monitored["refunded"]["amount"]) == ("refunded", 4900)
+    assert coin_balance(buyer) == 4900
 
 
 @pytest.mark.story("b-po-04")
 @pytest.mark.story("rb-r-po-03")
-def test_a_pick_up_brings_coins_and_a_return_takes_its_part_back(
-    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+def test_a_pick_up_is_rewarded_and_a_return_reverses_its_part_of_the_reward(
+    buyer: Customer, site: Site, published_coat: Callable[..., str]
 ) -> None:
     coat_id, hat_id = published_coat(price=4900), published_coat(price=100, title="Straw hat", category="hats")
-    order = scene.deliver(buyer, coat_id, hat_id)
-    wait_for("the coins", lambda: True if balance(buyer) == 120 else None)
+    order = site.deliver_purchase(buyer, coat_id, hat_id)
+    wait_for("the coins", lambda: True if coin_balance(buyer) == 120 else None)
 
-    made = buyer.return_purchase(order["id"], scene.location_id, coat_id)
-    scene.check(scene.take_back(buyer, made), "good")
-    refund = refund_of(buyer, order["id"])
-    assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4900)
-    buyer.wait_for_purchase_return(made["id"], "completed")
-    left = 120 - 120 * 4900 // 5000
-    wait_for("the part of the rewards", lambda: True if balance(buyer) == left else None)
+    purchase_return = buyer.return_purchase(order["id"], site.location_id, coat_id)
+    site.record_check(site.collect_return(buyer, purchase_return), "good")
+    refund = wait_for_refund(buyer, order["id"])
+    assert (refund["return_id"], refund["amount"]["amount"]) == (purchase_return["id"], 4900)
+    buyer.wait_for_purchase_return(purchase_return["id"], "completed")
+    remaining = 120 - 120 * 4900 // 5000
+    wait_for("the reward to be reduced", lambda: True if coin_balance(buyer) == remaining else None)
 
 
 @pytest.mark.story("d-po-10")
-def test_a_share_waits_for_the_return_window_and_is_void_when_the_piece_comes_back(
-    buyer: Customer, new_customer: MakeCustomer, scene: Scene
+def test_a_payout_is_due_after_the_return_window_and_void_when_the_product_is_returned(
+    buyer: Customer, new_customer: CustomerFactory, site: Site
 ) -> None:
     donor = new_customer()
-    donation = scene.donate(donor)
-    scene.check(scene.collect(donor, donation["id"]), "good")
+    donation = site.deposit_donation(donor)
+    site.record_check(site.collect_donation(donor, donation["id"]), "good")
     donor.wait_for_donation(donation["id"], "checked_good")
-    order = scene.deliver(buyer, scene.shelve(donation))
+    order = site.deliver_purchase(buyer, site.publish_donated_product(donation))
 
-    def payout_in(state: str) -> Json:
+    def wait_for_payout(state: str) -> Json:
         def read() -> Json | None:
-            found = donor.call("GET", "/billing/v1/payouts").json()["items"]
-            return found[0] if found and found[0]["state"] == state else None
+            payouts = donor.call("GET", "/billing/v1/payouts").json()["items"]
+            return payouts[0] if payouts and payouts[0]["state"] == state else None
 
-        return wait_for(f"a share that is {state}", read)
+        return wait_for(f"a payout that is {state}", read)
 
-    assert payout_in("prepared")["amount"] == {"amount": 1960, "currency": "EUR"}
-    path = f"/billing/v1/payouts/{payout_in('prepared')['id']}/payment"
-    early = scene.manager.call("POST", path, json={"reference": "x42"}, headers=idempotency_key(), expect=409)
-    assert early.json()["type"].endswith("/payout-not-due")
-    made = buyer.return_purchase(order["id"], scene.location_id)
-    scene.check(scene.take_back(buyer, made), "good")
-    payout_in("void")
-    assert "€19.60 is not paid out" in donor.wait_for_notification("payout-void", donation["id"])["text"]
+    assert wait_for_payout("prepared")["amount"] == {"amount": 1960, "currency": "EUR"}
+    path = f"/billing/v1/payouts/{wait_for_payout('prepared')['id']}/payment"
+    response = site.manager.call("POST", path, json={"reference": "x42"}, headers=idempotency_key(), expect=409)
+    assert response.json()["type"].endswith("/payout-not-due")
+    purchase_return = buyer.return_purchase(order["id"], site.location_id)
+    site.record_check(site.collect_return(buyer, purchase_return), "good")
+    wait_for_payout("void")
+    assert "€19.60 will not be paid out" in donor.wait_for_notification("payout-voided", donation["id"])["text"]
 
 
-def test_staff_see_what_does_not_agree_with_the_provider_and_others_do_not(
-    buyer: Customer, manager: Staff, employee: Staff
-) -> None:
-    found = manager.call("GET", "/billing/v1/payment-discrepancies", params={"state": "open"}).json()["items"]
-    assert all(finding["detail"] for finding in found)
+def test_only_a_manager_lists_payment_discrepancies(buyer: Customer, manager: Staff, employee: Staff) -> None:
+    discrepancies = manager.call("GET", "/billing/v1/payment-discrepancies", params={"state": "open"}).json()[
+        "items"
+    ]
+    assert all(discrepancy["detail"] for discrepancy in discrepancies)
     employee.call("GET", "/billing/v1/payment-discrepancies", expect=403)
     buyer.call("GET", "/billing/v1/payment-discrepancies", expect=404)
 
 
 @pytest.mark.story("mf-bo-02")
-def test_clothes_that_are_taken_after_their_order_was_given_up_are_for_a_manager_to_close(
-    buyer: Customer, scene: Scene, published_coat: Callable[..., str]
+def test_a_pick_up_after_a_forced_cancellation_is_a_discrepancy_that_a_manager_closes(
+    buyer: Customer, site: Site, published_coat: Callable[..., str]
 ) -> None:
     coat_id = published_coat()
-    order = scene.buy(buyer, coat_id)
-    scene.ship(buyer, scene.pack(order["id"]))
-    [door] = scene.open_soon(buyer, order["id"])
+    order = site.buy(buyer, coat_id)
+    site.ship(buyer, site.pack(order["id"]))
+    [door] = site.open_doors_when_allowed(buyer, order["id"])
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
-    body = {"reason": "Nobody heard of the box", "missing_product_ids": [coat_id]}
-    scene.manager.call("POST", path, json=body)
-    scene.controller.close_door(door, is_occupied=False)
+    body = {"reason": "The box did not report the pick-up", "missing_product_ids": [coat_id]}
+    site.manager.call("POST", path, json=body)
+    site.controller.close_door(door, is_occupied=False)
 
-    def found() -> Json | None:
+    def find_discrepancy() -> Json | None:
         query = {"state": "open"}
-        listed = scene.manager.call("GET", "/billing/v1/payment-discrepancies", params=query).json()["items"]
-        return next((one for one in listed if one["subject"] == order["id"]), None)
+        items = site.manager.call("GET", "/billing/v1/payment-discrepancies", params=query).json()["items"]
+        return next((item for item in items if item["subject"] == order["id"]), None)
 
-    finding = wait_for("the finding", found)
-    assert finding["kind"] == "taken_after_end"
-    path = f"/billing/v1/payment-discrepancies/{finding['id']}/closure"
+    discrepancy = wait_for("the discrepancy", find_discrepancy)
+    assert discrepancy["kind"] == "picked_up_after_end"
+    path = f"/billing/v1/payment-discrepancies/{discrepancy['id']}/closure"
     note = {"note": "She pays for it in the shop"}
-    scene.employee.call("POST", path, json=note, expect=403)
-    closed = scene.manager.call("POST", path, json=note).json()
+    site.employee.call("POST", path, json=note, expect=403)
+    closed = site.manager.call("POST", path, json=note).json()
     assert (closed["state"], closed["note"]) == ("closed", note["note"])
-    again = scene.manager.call("POST", path, json=note, expect=409).json()
-    assert again["type"].endswith("/discrepancy-not-open")
-    assert found() is None
+    problem = site.manager.call("POST", path, json=note, expect=409).json()
+    assert problem["type"].endswith("/discrepancy-not-open")
+    assert find_discrepancy() is None
 
-    def audited() -> Json | None:
+    def find_audit_entry() -> Json | None:
         query = {"action": "close_payment_discrepancy"}
-        entries = scene.manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
-        return next((one for one in entries if one["target"] == finding["id"]), None)
+        entries = site.manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
+        return next((entry for entry in entries if entry["target"] == discrepancy["id"]), None)
 
-    entry = wait_for("the entry of the audit trail", audited)
+    entry = wait_for("the entry in the audit trail", find_audit_entry)
     assert (entry["before"], entry["after"]) == ({"state": "open"}, {"state": "closed"} | note)

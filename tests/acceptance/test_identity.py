@@ -1,4 +1,4 @@
-"""Stories c-01 to c-12: who gets in, where, and how a log-out ends it."""
+"""Stories c-01 to c-12: register, log in and log out at each gateway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.conftest import MakeCustomer
+from tests.acceptance.conftest import CustomerFactory
 from tests.support.platform import RunningPlatform
 from tools.demo.people import Customer, Mailbox, Staff, verification_token
 
@@ -14,7 +14,7 @@ from tools.demo.people import Customer, Mailbox, Staff, verification_token
 @pytest.mark.story("c-01")
 @pytest.mark.story("c-04")
 def test_an_account_can_log_in_only_after_the_email_is_verified(
-    new_customer: MakeCustomer, mailbox: Mailbox
+    new_customer: CustomerFactory, mailbox: Mailbox
 ) -> None:
     customer = new_customer(verified=False)
     credentials = {"user_name": customer.user_name, "password": customer.password}
@@ -29,49 +29,51 @@ def test_an_account_can_log_in_only_after_the_email_is_verified(
     customer.call("POST", "/auth/v1/email-verifications", json={"token": token}, expect=410)
 
 
-def test_registering_a_known_address_gives_the_same_answer(new_customer: MakeCustomer, mailbox: Mailbox) -> None:
-    known = new_customer()
-    known.register("Somebody Else")
-    assert known.last is not None
-    assert known.last.json() == {"status": "verification_sent"}
-    assert "already" in mailbox.wait_for_mail(known.user_name, "already").lower()
+def test_registering_an_existing_address_gives_the_same_response(
+    new_customer: CustomerFactory, mailbox: Mailbox
+) -> None:
+    existing = new_customer()
+    existing.register("Somebody Else")
+    assert existing.last is not None
+    assert existing.last.json() == {"status": "verification_sent"}
+    assert "already" in mailbox.wait_for_mail(existing.user_name, "already").lower()
 
 
 @pytest.mark.story("c-02")
 @pytest.mark.story("c-05")
-def test_a_customer_logs_in_with_user_name_and_password(new_customer: MakeCustomer) -> None:
+def test_a_customer_logs_in_with_user_name_and_password(new_customer: CustomerFactory) -> None:
     customer = new_customer(logged_in=False)
-    answer = customer.log_in()
-    assert answer["token_type"] == "Bearer"
-    assert answer["access_token"].count(".") == 0, "the token outside is opaque, no JWT"
+    response = customer.log_in()
+    assert response["token_type"] == "Bearer"
+    assert response["access_token"].count(".") == 0, "the access token is opaque and not a JWT"
     customer.call("GET", "/auth/v1/session")
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(new_customer: MakeCustomer) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_response(new_customer: CustomerFactory) -> None:
     customer = new_customer(logged_in=False)
-    answers = []
+    problems = []
     for address in (customer.user_name, "nobody@acceptance.example"):
-        wrong = {"user_name": address, "password": "not-the-password"}
-        problem = customer.call("POST", customer.login_path, json=wrong, expect=401).json()
+        credentials = {"user_name": address, "password": "not-the-password"}
+        problem = customer.call("POST", customer.login_path, json=credentials, expect=401).json()
         problem.pop("instance", None)
-        answers.append(problem)
-    assert answers[0] == answers[1]
+        problems.append(problem)
+    assert problems[0] == problems[1]
 
 
 @pytest.mark.story("c-03")
 @pytest.mark.story("c-06")
-def test_after_log_out_the_token_is_dead_at_once_on_every_gateway(
-    new_customer: MakeCustomer, platform: RunningPlatform
+def test_after_logging_out_the_token_is_rejected_immediately_at_both_gateways(
+    new_customer: CustomerFactory, platform: RunningPlatform
 ) -> None:
     customer = new_customer()
     customer.call("GET", "/customer/v1/profile")
     customer.log_out()
-    refused = customer.call("GET", "/customer/v1/profile", expect=401)
-    assert refused.headers["www-authenticate"].startswith("Bearer")
-    inside = Staff(platform.internal_url, platform.ca_file, customer.user_name)
-    inside.token = customer.token
-    inside.call("GET", "/auth/v1/session", expect=401)
-    inside.close()
+    response = customer.call("GET", "/customer/v1/profile", expect=401)
+    assert response.headers["www-authenticate"].startswith("Bearer")
+    internal = Staff(platform.internal_url, platform.ca_file, customer.user_name)
+    internal.token = customer.token
+    internal.call("GET", "/auth/v1/session", expect=401)
+    internal.close()
 
 
 @pytest.mark.story("c-07")
@@ -81,31 +83,31 @@ def test_after_log_out_the_token_is_dead_at_once_on_every_gateway(
 @pytest.mark.story("c-11")
 @pytest.mark.story("c-12")
 @pytest.mark.parametrize("role", ["employee", "manager", "deliveryman"])
-def test_staff_log_in_and_out_only_at_the_internal_gateway(
+def test_staff_logs_in_and_out_only_at_the_internal_gateway(
     role: str, staff_member: Callable[[str], Staff], platform: RunningPlatform
 ) -> None:
     person = staff_member(role)
     assert role in person.call("GET", "/auth/v1/session").json()["user"]["roles"]
 
-    outside = Customer(platform.external_url, platform.ca_file, person.user_name, person.password)
+    external = Customer(platform.external_url, platform.ca_file, person.user_name, person.password)
     credentials = {"user_name": person.user_name, "password": person.password}
-    outside.call("POST", "/auth/v1/logins", json=credentials, expect=401)
-    outside.call("POST", "/auth/v1/staff-logins", json=credentials, expect=404)
-    outside.token = person.token
-    outside.call("GET", "/auth/v1/session", expect=401)
-    outside.close()
+    external.call("POST", "/auth/v1/logins", json=credentials, expect=401)
+    external.call("POST", "/auth/v1/staff-logins", json=credentials, expect=404)
+    external.token = person.token
+    external.call("GET", "/auth/v1/session", expect=401)
+    external.close()
 
     person.log_out()
     person.call("GET", "/auth/v1/session", expect=401)
 
 
 def test_a_customer_cannot_log_in_at_the_internal_gateway(
-    new_customer: MakeCustomer, platform: RunningPlatform
+    new_customer: CustomerFactory, platform: RunningPlatform
 ) -> None:
     customer = new_customer()
-    inside = Staff(platform.internal_url, platform.ca_file, customer.user_name, customer.password)
+    internal = Staff(platform.internal_url, platform.ca_file, customer.user_name, customer.password)
     credentials = {"user_name": customer.user_name, "password": customer.password}
-    inside.call("POST", "/auth/v1/staff-logins", json=credentials, expect=401)
-    inside.token = customer.token
-    inside.call("GET", "/shopping/v1/inventory", expect=401)
-    inside.close()
+    internal.call("POST", "/auth/v1/staff-logins", json=credentials, expect=401)
+    internal.token = customer.token
+    internal.call("GET", "/shopping/v1/inventory", expect=401)
+    internal.close()

@@ -1,4 +1,4 @@
-"""What a crash of any process costs: nothing that was acknowledged to a user, and a short wait."""
+"""A process that crashes is restarted quickly, and nothing that was acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -26,46 +26,46 @@ from tools.local_platform.supervision import control
 from tools.project import SERVICES
 
 
-def states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:
-    found: Any = control(platform.layout.control_socket).supervisor.getAllProcessInfo()
-    return {state["name"]: state for state in found}
+def process_states(platform: RunningPlatform) -> dict[str, dict[str, Any]]:
+    processes_info: Any = control(platform.layout.control_socket).supervisor.getAllProcessInfo()
+    return {state["name"]: state for state in processes_info}
 
 
 def kill_and_wait(platform: RunningPlatform, name: str) -> None:
-    """End a process as a crash does, and wait until the supervisor has it up again."""
-    before = states(platform)[name]["pid"]
+    """Kill a process, and wait until the supervisor has restarted it."""
+    before = process_states(platform)[name]["pid"]
     os.kill(before, signal.SIGKILL)
 
-    def restarted() -> bool | None:
-        state = states(platform)[name]
+    def is_restarted() -> bool | None:
+        state = process_states(platform)[name]
         return True if state["statename"] == "RUNNING" and state["pid"] != before else None
 
-    wait_for(f"{name} to be started again", restarted, seconds=30)
-    wait_for("no process to be left over", lambda: None if orphans_of(platform.layout) else True)
+    wait_for(f"{name} to be restarted", is_restarted, seconds=30)
+    wait_for("no orphaned process to be left", lambda: None if orphans_of(platform.layout) else True)
 
 
-def wait_until_all_are_ready(platform: RunningPlatform) -> None:
+def wait_until_ready(platform: RunningPlatform) -> None:
     layout = platform.layout
     credentials = ensure(layout)
-    everything = [
+    all_processes = [
         *processes.stores(layout, credentials),
         *processes.services(layout, credentials),
         *processes.gateways(layout),
     ]
-    for process in everything:
+    for process in all_processes:
         ready = process
         wait_for(f"{process.name} to be ready", lambda ready=ready: True if is_ready(layout, ready) else None, 120)
 
 
-def play_the_demo(platform: RunningPlatform) -> None:
-    told = io.StringIO()
-    console = Console(file=told, width=200)
+def run_demo(platform: RunningPlatform) -> None:
+    output = io.StringIO()
+    console = Console(file=output, width=200)
     passed = story.play(platform.external_url, platform.internal_url, platform.ca_file, platform.maildir, console)
-    assert passed, told.getvalue()
+    assert passed, output.getvalue()
 
 
-def workers_of(master: int) -> set[int]:
-    """The process ids of a web process's workers."""
+def worker_ids(master: int) -> set[int]:
+    """The process ids of the workers of a web process."""
     return set(map(int, Path(f"/proc/{master}/task/{master}/children").read_text().split()))
 
 
@@ -79,8 +79,8 @@ READS = {
 }
 
 
-def statuses_while(platform: RunningPlatform, service: str, done: threading.Event) -> list[int]:
-    """Read from a service, each time on a new connection, until `done`; the statuses, 0 for a lost connection."""
+def read_until(platform: RunningPlatform, service: str, done: threading.Event) -> list[int]:
+    """Send reads on new connections until `done`; return the statuses, 0 for a lost connection."""
     statuses: list[int] = []
     context = ssl.create_default_context(cafile=str(platform.ca_file))
     url = platform.layout.url_of_service(service) + READS[service]
@@ -95,49 +95,49 @@ def statuses_while(platform: RunningPlatform, service: str, done: threading.Even
 @pytest.mark.real_servers(only=True)
 @pytest.mark.alone
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_killed_worker_is_replaced_within_three_seconds_while_the_other_one_serves(
+def test_a_killed_worker_is_replaced_within_three_seconds_without_downtime(
     platform: RunningPlatform, service: str
 ) -> None:
-    master = states(platform)[service]["pid"]
-    before = workers_of(master)
+    master = process_states(platform)[service]["pid"]
+    before = worker_ids(master)
     assert len(before) >= 2, "one worker serves while the other one is replaced"
     done = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(statuses_while, platform, service, done)
+        reads = pool.submit(read_until, platform, service, done)
         os.kill(min(before), signal.SIGKILL)
         killed = time.monotonic()
         try:
-            wait_for("a new worker", lambda: len(workers_of(master) - {min(before)}) >= len(before) or None, 10)
+            wait_for("a new worker", lambda: len(worker_ids(master) - {min(before)}) >= len(before) or None, 10)
             assert time.monotonic() - killed < 3
             time.sleep(0.5)
         finally:
             done.set()
-        statuses = reading.result()
+        statuses = reads.result()
     assert statuses.count(0) <= 1, "only the request that the killed worker was serving is lost"
     assert 0 < max(statuses) < 500
 
 
 @pytest.mark.real_servers
 def test_the_demo_passes(platform: RunningPlatform) -> None:
-    play_the_demo(platform)
+    run_demo(platform)
 
 
 @pytest.mark.real_servers(only=True)
 @pytest.mark.alone
-def test_any_service_process_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
+def test_the_demo_passes_after_each_service_process_was_killed(platform: RunningPlatform) -> None:
     for service in SERVICES:
         platform.layout.heartbeat(service).unlink()
         for name in (service, f"{service}-worker"):
             kill_and_wait(platform, name)
-    wait_until_all_are_ready(platform)
-    play_the_demo(platform)
+    wait_until_ready(platform)
+    run_demo(platform)
 
 
 @pytest.mark.real_servers(only=True)
 @pytest.mark.alone
-def test_any_store_and_gateway_is_started_again_and_the_demo_passes(platform: RunningPlatform) -> None:
+def test_the_demo_passes_after_each_store_and_gateway_was_killed(platform: RunningPlatform) -> None:
     names = [process.name for process in processes.stores(platform.layout, ensure(platform.layout))]
     for name in (*names, "external-gateway", "internal-gateway", "connection-limiter"):
         kill_and_wait(platform, name)
-    wait_until_all_are_ready(platform)
-    play_the_demo(platform)
+    wait_until_ready(platform)
+    run_demo(platform)

@@ -1,4 +1,4 @@
-"""The firewall before the external gateway: attacks on every operation are blocked, what people write is not.
+"""The web application firewall in front of the external gateway blocks attacks and lets ordinary text through.
 
 These tests run on the platform that has the firewall; all other acceptance tests pass through it there too.
 """
@@ -43,7 +43,7 @@ MARKUP = (
     "<iframe src=javascript:alert(1)>",
 )
 PROBES = SQL + MARKUP
-WRITTEN_BY_PEOPLE = (
+ORDINARY_TEXTS = (
     "My grandmother would select only the best wool; a union of style and comfort, from the table or the sofa.",
     "Select a size from the table, update the buttons, delete the tags, drop it off where you like.",
     "It's O'Brien's coat -- I'd wear it if 5 > 3 and 3 < 5; she said \"I <3 it\" & left.",
@@ -68,21 +68,21 @@ pytestmark = pytest.mark.real_servers(only=True)
 @pytest.fixture
 def client(platform: RunningPlatform) -> Iterator[httpx.Client]:
     if not platform.layout.waf:
-        pytest.skip("Debian's packages for the firewall are not to be had here")
+        pytest.skip("Debian's packages for the firewall are not available here")
     context = ssl.create_default_context(cafile=str(platform.ca_file))
     with httpx.Client(base_url=platform.external_url, verify=context, timeout=15) as opened:
         yield opened
 
 
-def is_blocked(answer: httpx.Response) -> bool:
-    """Whether the firewall says so, in a problem document."""
-    if answer.status_code != 403 or answer.headers["content-type"] != "application/problem+json":
+def is_blocked(response: httpx.Response) -> bool:
+    """Whether the response is the problem document of the firewall."""
+    if response.status_code != 403 or response.headers["content-type"] != "application/problem+json":
         return False
-    return bool(answer.json()["type"].endswith("/request-blocked"))
+    return bool(response.json()["type"].endswith("/request-blocked"))
 
 
-def _requests(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Requests of one operation with a probe in one place each: the name of the place, and httpx's arguments."""
+def _probe_requests(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Requests with a probe in one place each: the name of the place, and the arguments of httpx."""
     plain = operation.path.replace("{", "").replace("}", "")
     for probe in PROBES:
         basic: dict[str, Any] = {"method": operation.method, "url": plain}
@@ -102,9 +102,9 @@ def _with_parameters(path: str, value: str) -> str:
 
 
 def _fields(operation: Operation) -> Iterator[tuple[str, str]]:
-    """The media type and the pointer of every text in the body, and of one that no contract knows.
+    """Media type and pointer of each text in the body, and of a field that is not in the contract.
 
-    Passwords are any text, and excluded from the rules.
+    Passwords may be any text and are excluded from the rules.
     """
     content = CONTRACTS[operation.operation_id].get("requestBody", {}).get("content", {})
     for media_type, declared in content.items():
@@ -129,11 +129,11 @@ def test_sql_and_markup_are_blocked_on_every_operation(
     sent: Counter[str] = Counter()
     passed = []
     for operation in EXTERNAL:
-        for place, request in _requests(operation):
-            answer = client.request(**request)
+        for place, request in _probe_requests(operation):
+            response = client.request(**request)
             sent[place] += 1
-            if not is_blocked(answer):
-                passed.append((operation.operation_id, place, request, answer.status_code))
+            if not is_blocked(response):
+                passed.append((operation.operation_id, place, request, response.status_code))
     for place, count in sent.items():
         record_property(f"firewall probes, {place}", count)
     assert passed == []
@@ -141,15 +141,15 @@ def test_sql_and_markup_are_blocked_on_every_operation(
     assert sent["path"]
 
 
-@pytest.mark.parametrize("text", WRITTEN_BY_PEOPLE)
-def test_what_people_write_is_not_blocked(client: httpx.Client, text: str) -> None:
+@pytest.mark.parametrize("text", ORDINARY_TEXTS)
+def test_ordinary_text_is_not_blocked(client: httpx.Client, text: str) -> None:
     for field in ("story", "reason", "notes"):
         for document in ({field: text}, {"items": [{field: text}]}):
             assert not is_blocked(client.patch("/customer/v1/profile", json=document)), document
 
 
-@pytest.mark.parametrize("text", [text for text in WRITTEN_BY_PEOPLE if "../" not in text])
-def test_what_people_write_is_blocked_nowhere_else_either(client: httpx.Client, text: str) -> None:
+@pytest.mark.parametrize("text", [text for text in ORDINARY_TEXTS if "../" not in text])
+def test_ordinary_text_is_not_blocked_in_names_and_searches(client: httpx.Client, text: str) -> None:
     assert not is_blocked(client.patch("/customer/v1/profile", json={"full_name": text}))
     assert not is_blocked(client.get("/shopping/v1/products", params={"q": text}))
 
@@ -160,7 +160,7 @@ def test_a_password_may_be_any_text(client: httpx.Client) -> None:
         assert not is_blocked(client.post("/auth/v1/logins", json=body))
 
 
-def test_an_application_may_be_called_back_at_its_own_machine(client: httpx.Client) -> None:
+def test_a_redirect_to_a_loopback_address_is_not_blocked(client: httpx.Client) -> None:
     query = {"redirect_uri": "http://127.0.0.1:51004/callback", "client_id": "x"}
     assert not is_blocked(client.get("/auth/v1/oauth/authorize", params=query))
 
@@ -181,19 +181,19 @@ def test_an_application_may_be_called_back_at_its_own_machine(client: httpx.Clie
         "/shopping\\v1\\products",
     ],
 )
-def test_a_path_has_one_spelling(platform: RunningPlatform, path: str) -> None:
+def test_an_ambiguous_path_is_rejected(platform: RunningPlatform, path: str) -> None:
     context = ssl.create_default_context(cafile=str(platform.ca_file))
     connection = http.client.HTTPSConnection("localhost", platform.layout.port("external"), context=context)
     connection.request("GET", path)
-    answer = connection.getresponse()
-    document = json.load(answer)
+    response = connection.getresponse()
+    document = json.load(response)
     connection.close()
-    assert answer.status == 400
+    assert response.status == 400
     assert document["type"].endswith("/malformed-request")
     assert document["instance"].startswith("urn:reclothes:request:")
 
 
-def test_a_query_may_spell_what_a_path_may_not(client: httpx.Client) -> None:
+def test_a_query_may_contain_what_a_path_may_not(client: httpx.Client) -> None:
     assert client.get("/shopping/v1/products?brand=a//b%2Fc%5Cd").status_code != 400
 
 
@@ -217,28 +217,26 @@ def test_a_query_may_spell_what_a_path_may_not(client: httpx.Client) -> None:
         ({"method": "GET", "url": "/", "headers": {"X-Long": "a" * 20_000}}, 431, "headers-too-large"),
     ],
 )
-def test_whatever_else_is_refused_is_a_problem_document(
+def test_other_rejections_are_problem_documents(
     client: httpx.Client, request_: dict[str, Any], status: int, slug: str
 ) -> None:
-    answer = client.request(**request_)
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"].endswith("/" + slug)
-    assert answer.json()["status"] == status
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = client.request(**request_)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"].endswith("/" + slug)
+    assert response.json()["status"] == status
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_gateway_sees_where_a_request_really_comes_from(
-    platform: RunningPlatform, client: httpx.Client
-) -> None:
-    claimed = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Real-IP": "203.0.113.9"}
-    request_id = client.get("/shopping/v1/nowhere", headers=claimed).headers["x-request-id"]
-    entry = _logged(platform, "external-gateway", request_id)
+def test_the_gateway_ignores_forwarding_headers_of_clients(platform: RunningPlatform, client: httpx.Client) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9", "X-Real-IP": "203.0.113.9"}
+    request_id = client.get("/shopping/v1/nowhere", headers=headers).headers["x-request-id"]
+    entry = _access_log_entry(platform, "external-gateway", request_id)
     assert entry["client"] == "127.0.0.1"
 
 
-def test_two_addresses_are_throttled_apart(platform: RunningPlatform) -> None:
-    """All connections to the gateway are the firewall's, and still each client has buckets of its own."""
+def test_addresses_are_throttled_separately(platform: RunningPlatform) -> None:
+    """All connections to the gateway come from the firewall, but each client has its own buckets."""
     context = ssl.create_default_context(cafile=str(platform.ca_file))
 
     def statuses(address: str, count: int) -> list[int]:
@@ -251,8 +249,8 @@ def test_two_addresses_are_throttled_apart(platform: RunningPlatform) -> None:
     assert 429 not in statuses("127.78.0.2", 5)
 
 
-def _logged(platform: RunningPlatform, process: str, request_id: str) -> dict[str, Any]:
-    """The access log's line of a request."""
+def _access_log_entry(platform: RunningPlatform, process: str, request_id: str) -> dict[str, Any]:
+    """The entry of a request in the access log."""
     log = platform.layout.log_dir / f"{process}.log"
 
     def read() -> dict[str, Any] | None:
@@ -262,18 +260,20 @@ def _logged(platform: RunningPlatform, process: str, request_id: str) -> dict[st
     return wait_for("the request in the log", read)
 
 
-def test_the_log_names_rule_and_field_and_holds_no_secret(platform: RunningPlatform, client: httpx.Client) -> None:
+def test_the_log_names_rule_and_field_and_contains_no_secret(
+    platform: RunningPlatform, client: httpx.Client
+) -> None:
     secret = "s3cr3t-of-the-client"
-    answer = client.post(
+    response = client.post(
         "/auth/v1/logins",
         params={"token": secret},
         headers={"Authorization": f"Bearer {secret}", "Cookie": f"session={secret}"},
         json={"user_name": f"{secret}' OR '1'='1", "password": secret},
     )
-    assert is_blocked(answer)
-    request_id = answer.headers["x-request-id"]
-    assert _logged(platform, "waf", request_id)["path"] == "/auth/v1/logins"
-    lines = wait_for("the rules in the log", lambda: _lines_of_rules(platform, request_id))
+    assert is_blocked(response)
+    request_id = response.headers["x-request-id"]
+    assert _access_log_entry(platform, "waf", request_id)["path"] == "/auth/v1/logins"
+    lines = wait_for("the rules in the log", lambda: _matched_rule_lines(platform, request_id))
     entries = [json.loads(line) for line in lines]
     assert ("942100", "ARGS:json.user_name") in {(entry["rule"], entry["field"]) for entry in entries}
     assert {entry["event"] for entry in entries} == {"rule matched", "blocked"}
@@ -281,54 +281,54 @@ def test_the_log_names_rule_and_field_and_holds_no_secret(platform: RunningPlatf
     assert secret not in (platform.layout.log_dir / "waf.log").read_text()
 
 
-def _lines_of_rules(platform: RunningPlatform, request_id: str) -> list[str] | None:
-    """What the log says of the rules that a request met, once it says that it was blocked."""
+def _matched_rule_lines(platform: RunningPlatform, request_id: str) -> list[str] | None:
+    """The log lines of the rules that a request matched, once it is logged as blocked."""
     log = (platform.layout.log_dir / "waf.log").read_text()
     lines = [line for line in log.splitlines() if request_id in line and '"rule"' in line]
     return lines if any('"blocked"' in line for line in lines) else None
 
 
 def test_the_rules_are_loaded(platform: RunningPlatform) -> None:
-    told = (json.loads(line) for line in (platform.layout.log_dir / "waf.log").read_text().splitlines())
-    loaded = [entry["rules"] for entry in told if entry.get("message") == "rules loaded"]
+    entries = (json.loads(line) for line in (platform.layout.log_dir / "waf.log").read_text().splitlines())
+    loaded = [entry["rules"] for entry in entries if entry.get("message") == "rules loaded"]
     assert min(loaded) > 400
 
 
-@pytest.mark.parametrize("harm", ["no core rule set", "a rule file is missing", "rules are not asked for"])
-def test_a_firewall_without_its_rules_does_not_start(platform: RunningPlatform, tmp_path: Path, harm: str) -> None:
+@pytest.mark.parametrize("fault", ["no core rule set", "a rule file is missing", "rules are not loaded"])
+def test_a_firewall_without_its_rules_does_not_start(platform: RunningPlatform, tmp_path: Path, fault: str) -> None:
     folder = tmp_path / "config"
     shutil.copytree(platform.layout.config_dir / "waf", folder)
     (tmp_path / "prefix" / "tmp").mkdir(parents=True)
     rules, nginx = folder / "modsecurity.conf", folder / "nginx.conf"
-    if harm == "no core rule set":
+    if fault == "no core rule set":
         rules.write_text("".join(line for line in rules.open() if not line.startswith("Include crs/")))
-    elif harm == "a rule file is missing":
+    elif fault == "a rule file is missing":
         rules.write_text(rules.read_text().replace("REQUEST-942", "REQUEST-000"))
-    used = nginx.read_text().replace(str(platform.layout.config_dir / "waf"), str(folder))
-    if harm == "rules are not asked for":
-        used = "".join(line for line in used.splitlines(keepends=True) if "modsecurity_rules_file" not in line)
-    nginx.write_text(used)
+    config = nginx.read_text().replace(str(platform.layout.config_dir / "waf"), str(folder))
+    if fault == "rules are not loaded":
+        config = "".join(line for line in config.splitlines(keepends=True) if "modsecurity_rules_file" not in line)
+    nginx.write_text(config)
     command = [sys.executable, "-m", "tools.local_platform.waf_launcher", str(folder), str(tmp_path / "prefix")]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode != 0
-    assert "does not start" in ended.stderr
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert process.returncode != 0
+    assert "does not start" in process.stderr
 
 
-def test_a_killed_firewall_is_started_again(platform: RunningPlatform) -> None:
+def test_a_killed_firewall_is_restarted(platform: RunningPlatform) -> None:
     kill_and_wait(platform, "waf")
     [waf] = [process for process in processes.gateways(platform.layout) if process.name == "waf"]
     wait_for("the firewall to be ready", lambda: True if is_ready(platform.layout, waf) else None)
 
 
-def test_without_the_gateway_the_answer_is_a_problem_document(
+def test_the_response_is_a_problem_document_while_the_gateway_is_down(
     platform: RunningPlatform, client: httpx.Client
 ) -> None:
     kill_and_wait(platform, "external-gateway")
 
-    def back() -> bool | None:
-        answer = client.get("/shopping/v1/products", params={"limit": 1})
-        assert answer.status_code in (200, 502, 503)
-        assert answer.status_code == 200 or answer.headers["content-type"] == "application/problem+json"
-        return True if answer.status_code == 200 else None
+    def is_back() -> bool | None:
+        response = client.get("/shopping/v1/products", params={"limit": 1})
+        assert response.status_code in (200, 502, 503)
+        assert response.status_code == 200 or response.headers["content-type"] == "application/problem+json"
+        return True if response.status_code == 200 else None
 
-    wait_for("the gateway to be back", back)
+    wait_for("the gateway to be back", is_back)

@@ -1,4 +1,4 @@
-"""One whole platform that all attacks are aimed at, and people to attack it with."""
+"""One platform for all attacks, and clients with and without tokens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.attacks.gateways import OpenGate, fresh_address, without_throttles
+from tests.attacks.gateways import UnthrottledGateway, unused_address, without_throttles
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
 from tools.demo.people import DEMO_PASSWORD, Customer, Mailbox, verification_token
@@ -17,82 +17,82 @@ __all__ = ["platform", "undisturbed"]
 
 
 @pytest.fixture(scope="session")
-def external(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
+def external(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnthrottledGateway]:
     """The external gateway without its throttles."""
-    with without_throttles(platform, "external", tmp_path_factory.mktemp("gateways") / "external") as gate:
-        yield gate
+    with without_throttles(platform, "external", tmp_path_factory.mktemp("gateways") / "external") as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session")
-def internal(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenGate]:
+def internal(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnthrottledGateway]:
     """The internal gateway without its throttles."""
-    with without_throttles(platform, "internal", tmp_path_factory.mktemp("gateways") / "internal") as gate:
-        yield gate
+    with without_throttles(platform, "internal", tmp_path_factory.mktemp("gateways") / "internal") as gateway:
+        yield gateway
 
 
 LogIn = Callable[[str], dict[str, str]]
 
 
-def log_in(gate: OpenGate, user: str, password: str = DEMO_PASSWORD) -> dict[str, str]:
-    """The answer to a log-in, tokens and all."""
-    path = "/auth/v1/logins" if gate.name == "external" else "/auth/v1/staff-logins"
-    with gate.client(address=fresh_address()) as client:
-        answer = client.post(path, json={"user_name": user, "password": password})
-    assert answer.status_code == 201, answer.text
-    opened: dict[str, str] = answer.json()
-    return opened
+def log_in(gateway: UnthrottledGateway, user: str, password: str = DEMO_PASSWORD) -> dict[str, str]:
+    """Log in; return the body of the response with its tokens."""
+    path = "/auth/v1/logins" if gateway.name == "external" else "/auth/v1/staff-logins"
+    with gateway.client(address=unused_address()) as client:
+        response = client.post(path, json={"user_name": user, "password": password})
+    assert response.status_code == 201, response.text
+    tokens: dict[str, str] = response.json()
+    return tokens
 
 
 @pytest.fixture(scope="session")
-def buyer_token(external: OpenGate) -> str:
+def buyer_token(external: UnthrottledGateway) -> str:
     return log_in(external, "buyer@reclothes.example")["access_token"]
 
 
 @pytest.fixture(scope="session")
-def rival_token(external: OpenGate) -> str:
+def other_buyer_token(external: UnthrottledGateway) -> str:
     return log_in(external, "buyer2@reclothes.example")["access_token"]
 
 
 @pytest.fixture(scope="session")
-def employee_token(internal: OpenGate) -> str:
+def employee_token(internal: UnthrottledGateway) -> str:
     return log_in(internal, "employee@reclothes.example")["access_token"]
 
 
 @pytest.fixture(scope="session")
-def manager_token(internal: OpenGate) -> str:
+def manager_token(internal: UnthrottledGateway) -> str:
     return log_in(internal, "manager@reclothes.example")["access_token"]
 
 
 @pytest.fixture
-def anybody(external: OpenGate) -> Iterator[httpx.Client]:
-    """Somebody on the internet without a token, from an address of their own."""
-    with external.client(address=fresh_address()) as client:
+def anonymous(external: UnthrottledGateway) -> Iterator[httpx.Client]:
+    """A client without a token, from an address that nobody else uses."""
+    with external.client(address=unused_address()) as client:
         yield client
 
 
 @pytest.fixture
-def buyer(external: OpenGate, buyer_token: str) -> Iterator[httpx.Client]:
+def buyer(external: UnthrottledGateway, buyer_token: str) -> Iterator[httpx.Client]:
     with external.client(token=buyer_token) as client:
         yield client
 
 
 @pytest.fixture
-def employee(internal: OpenGate, employee_token: str) -> Iterator[httpx.Client]:
+def employee(internal: UnthrottledGateway, employee_token: str) -> Iterator[httpx.Client]:
     with internal.client(token=employee_token) as client:
         yield client
 
 
 @pytest.fixture
-def manager(internal: OpenGate, manager_token: str) -> Iterator[httpx.Client]:
+def manager(internal: UnthrottledGateway, manager_token: str) -> Iterator[httpx.Client]:
     with internal.client(token=manager_token) as client:
         yield client
 
 
 @pytest.fixture
-def new_customer(platform: RunningPlatform, external: OpenGate) -> Callable[[], Customer]:
-    """Make a customer who is registered, confirmed and logged in."""
+def new_customer(platform: RunningPlatform, external: UnthrottledGateway) -> Callable[[], Customer]:
+    """Register customers who are verified and logged in."""
 
-    def make() -> Customer:
+    def create() -> Customer:
         address = f"victim.{uuid.uuid4().hex}@attacks.example"
         customer = Customer(external.url, platform.ca_file, address, f"pass-{uuid.uuid4().hex}")
         customer.register("Vic Victim")
@@ -101,4 +101,4 @@ def new_customer(platform: RunningPlatform, external: OpenGate) -> Callable[[], 
         customer.log_in()
         return customer
 
-    return make
+    return create

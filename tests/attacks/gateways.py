@@ -1,4 +1,4 @@
-"""The two gateways of a running platform once more, without throttles, for tests that ask a lot."""
+"""Additional gateways for a running platform, without throttles, for tests that send many requests."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from tools.local_platform.layout import HOST
 from tools.project import CONTRACTS, SERVICES
 
 UNLIMITED = {"requests_per_second": 10_000, "burst": 100_000}
-_ALL_BUT_YAML = shutil.ignore_patterns("node_modules", "*.json")
+_NOT_CONTRACTS = shutil.ignore_patterns("node_modules", "*.json")
 _addresses = itertools.count(1)
 
 
-def fresh_address() -> str:
-    """A loopback address that no test has come from yet."""
+def unused_address() -> str:
+    """A loopback address that no test has used yet."""
     number = next(_addresses)
     return f"127.77.{number // 250}.{number % 250 + 1}"
 
 
-def direct(ca_file: Path, base_url: str = "") -> httpx.Client:
-    """A client that asks a service at its own port, past the gateways."""
+def direct_client(ca_file: Path, base_url: str = "") -> httpx.Client:
+    """A client that sends requests to a service at its own port, without a gateway."""
     return httpx.Client(base_url=base_url, verify=ssl.create_default_context(cafile=str(ca_file)), timeout=30)
 
 
 @dataclass(frozen=True)
-class OpenGate:
-    """One gateway to be attacked: by a client library, or by bytes."""
+class UnthrottledGateway:
+    """A gateway without throttles, for requests by a client library or as bytes."""
 
     name: str
     port: int
@@ -54,7 +54,7 @@ class OpenGate:
         return f"https://localhost:{self.port}"
 
     def client(self, *, token: str | None = None, address: str | None = None, http2: bool = False) -> httpx.Client:
-        """A client that comes from `address`, a loopback address."""
+        """A client that connects from `address`, a loopback address."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
         context = ssl.create_default_context(cafile=str(self.ca_file))
         transport = httpx.HTTPTransport(verify=context, local_address=address or HOST, http2=http2)
@@ -62,15 +62,15 @@ class OpenGate:
             base_url=f"https://{HOST}:{self.port}", transport=transport, headers=headers, timeout=30
         )
 
-    def raw(self, request: bytes, *, answers: int = 1) -> bytes:
-        """What comes back for these bytes: until the gateway hangs up, or `answers` heads have come."""
+    def send_raw(self, request: bytes, *, responses: int = 1) -> bytes:
+        """Send bytes; return what is received until the gateway disconnects or `responses` heads have arrived."""
         plain = socket.create_connection((HOST, self.port), timeout=5)
         context = ssl.create_default_context(cafile=str(self.ca_file))
         received = b""
         with context.wrap_socket(plain, server_hostname=HOST) as connection:
             connection.sendall(request)
             try:
-                while received.count(b"HTTP/1.1 ") < answers or b"\r\n\r\n" not in received:
+                while received.count(b"HTTP/1.1 ") < responses or b"\r\n\r\n" not in received:
                     chunk = connection.recv(65536)
                     if not chunk:
                         break
@@ -81,8 +81,8 @@ class OpenGate:
 
 
 @dataclass(frozen=True)
-class MoreService:
-    """A service of a test beside those of the platform, and its operations as gateway-config would have them."""
+class ExtraService:
+    """A service of a test besides those of the platform, with its operations as in gateway-config."""
 
     name: str
     port: int
@@ -92,30 +92,30 @@ class MoreService:
 
 @contextmanager
 def without_throttles(
-    platform: RunningPlatform, name: GatewayName, folder: Path, more: MoreService | None = None
-) -> Iterator[OpenGate]:
-    """The gateway `name` before the services of `platform`, as configured but for its throttles."""
+    platform: RunningPlatform, name: GatewayName, folder: Path, extra: ExtraService | None = None
+) -> Iterator[UnthrottledGateway]:
+    """Run the gateway `name` in front of the services of `platform`, configured as usual but without throttles."""
     folder.mkdir()
     document = yaml.safe_load((CONFIG_DIR / f"{name}.yaml").read_text())
     document["throttles"] = {
         throttle: dict.fromkeys(rates, UNLIMITED) for throttle, rates in document["throttles"].items()
     }
     contracts_dir = CONTRACTS
-    if more is not None:
-        document["operations"] |= more.operations
-        contracts_dir = shutil.copytree(CONTRACTS, folder / "openapi", ignore=_ALL_BUT_YAML)
-        shutil.copy(more.contract, contracts_dir / f"{more.name}.yaml")
+    if extra is not None:
+        document["operations"] |= extra.operations
+        contracts_dir = shutil.copytree(CONTRACTS, folder / "openapi", ignore=_NOT_CONTRACTS)
+        shutil.copy(extra.contract, contracts_dir / f"{extra.name}.yaml")
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
     shutil.copy(CONFIG_DIR / SCHEMA_FILE, folder)
     layout, admin = platform.layout, free_port()
-    gate = OpenGate(name, free_port(), layout.ca_file)
+    gateway = UnthrottledGateway(name, free_port(), layout.ca_file)
     inputs = EnvoyInputs(
-        listen=(HOST, gate.port),
+        listen=(HOST, gateway.port),
         tls_cert=layout.secrets_dir / "server.pem",
         tls_key=layout.secrets_dir / "server-key.pem",
         ca_file=layout.ca_file,
         upstreams={service: (HOST, layout.port(service)) for service in SERVICES}
-        | ({more.name: (HOST, more.port)} if more else {}),
+        | ({extra.name: (HOST, extra.port)} if extra else {}),
         jwt_issuer=layout.url_of_gateway("external"),
         admin=admin,
         access_log=folder / "access.log",
@@ -126,7 +126,7 @@ def without_throttles(
         process = subprocess.Popen(envoy_command(config), stdout=log, stderr=log)
         try:
             _wait_until_ready(process, f"http://{HOST}:{admin}/ready")
-            yield gate
+            yield gateway
         finally:
             process.terminate()
             process.wait(10)

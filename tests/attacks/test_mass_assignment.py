@@ -1,4 +1,4 @@
-"""Members that a client has no business to set: refused by name, and without effect."""
+"""Members that a client must not set are rejected by name and have no effect."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import httpx
 import pytest
 
 from tests.attacks.conftest import log_in
-from tests.attacks.gateways import OpenGate
+from tests.attacks.gateways import UnthrottledGateway
 from tools.demo.people import Customer
 
 Json = dict[str, Any]
 NOBODY = "usr_" + "0" * 32
 
 
-def assert_named(answer: httpx.Response, name: str) -> None:
-    """The refusal tells which member it is about."""
-    assert answer.status_code == 400, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert name in answer.text
+def assert_rejected_member(response: httpx.Response, name: str) -> None:
+    """Assert that the problem names the member."""
+    assert response.status_code == 400, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert name in response.text
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,21 @@ def assert_named(answer: httpx.Response, name: str) -> None:
     ],
     ids=str,
 )
-def test_nobody_registers_as_more_than_a_customer(anybody: httpx.Client, member: Json) -> None:
+def test_a_registration_cannot_set_roles_or_state(anonymous: httpx.Client, member: Json) -> None:
     address = f"{uuid.uuid4().hex}@attacks.example"
     body = {"email": address, "password": "a-Long-passw0rd", "full_name": "M", "consents": [{"purpose": "terms"}]}
     (name,) = member
-    assert_named(anybody.post("/auth/v1/registrations", json=body | member), name)
-    known = {"user_name": address, "password": body["password"]}
-    assert anybody.post("/auth/v1/logins", json=known).status_code == 401
+    assert_rejected_member(anonymous.post("/auth/v1/registrations", json=body | member), name)
+    credentials = {"user_name": address, "password": body["password"]}
+    assert anonymous.post("/auth/v1/logins", json=credentials).status_code == 401
 
 
 @pytest.mark.parametrize("member", [{"granted_at": "2000-01-01T00:00:00Z"}, {"user_id": NOBODY}], ids=str)
-def test_a_consent_is_given_now_and_by_oneself(anybody: httpx.Client, member: Json) -> None:
+def test_a_consent_cannot_set_its_time_or_user(anonymous: httpx.Client, member: Json) -> None:
     consents = [{"purpose": "terms"} | member]
     body = {"email": "c@attacks.example", "password": "a-Long-passw0rd", "full_name": "M", "consents": consents}
     (name,) = member
-    assert_named(anybody.post("/auth/v1/registrations", json=body), name)
+    assert_rejected_member(anonymous.post("/auth/v1/registrations", json=body), name)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_consent_is_given_now_and_by_oneself(anybody: httpx.Client, member: Js
     [{"id": NOBODY}, {"user_id": NOBODY}, {"roles": ["manager"]}, {"consents": []}, {"created_at": "2020-01-01"}],
     ids=str,
 )
-def test_a_profile_keeps_its_owner(new_customer: Callable[[], Customer], member: Json) -> None:
+def test_a_profile_cannot_change_its_owner(new_customer: Callable[[], Customer], member: Json) -> None:
     customer = new_customer()
     before = customer.call("GET", "/customer/v1/profile").json()
     (name,) = member
-    answer = customer.call("PATCH", "/customer/v1/profile", json={"full_name": "X"} | member, expect=400)
-    assert_named(answer, name)
+    response = customer.call("PATCH", "/customer/v1/profile", json={"full_name": "X"} | member, expect=400)
+    assert_rejected_member(response, name)
     assert customer.call("GET", "/customer/v1/profile").json() == before
 
 
@@ -76,21 +76,21 @@ def test_a_profile_keeps_its_owner(new_customer: Callable[[], Customer], member:
     [{"price": 1}, {"amount": {"amount": 1, "currency": "EUR"}}, {"state": "paid"}, {"user_id": NOBODY}],
     ids=str,
 )
-def test_an_order_brings_no_price_and_no_state(buyer: httpx.Client, member: Json) -> None:
+def test_an_order_cannot_set_price_or_state(buyer: httpx.Client, member: Json) -> None:
     body = {"product_ids": ["prd_" + "0" * 32], "pickup_location_id": "loc_" + "0" * 32} | member
     (name,) = member
     key = {"idempotency-key": uuid.uuid4().hex}
-    assert_named(buyer.post("/customer/v1/buying-orders", json=body, headers=key), name)
+    assert_rejected_member(buyer.post("/customer/v1/buying-orders", json=body, headers=key), name)
 
 
 @pytest.mark.parametrize(
     "member", [{"amount": {"amount": 1, "currency": "EUR"}}, {"state": "captured"}, {"user_id": NOBODY}], ids=str
 )
-def test_a_payment_brings_no_amount_and_no_state(buyer: httpx.Client, member: Json) -> None:
+def test_a_payment_cannot_set_amount_or_state(buyer: httpx.Client, member: Json) -> None:
     body = {"order_id": "bor_" + "0" * 32, "method": "card", "payment_method": "pm_card_visa"} | member
     (name,) = member
     key = {"idempotency-key": uuid.uuid4().hex}
-    assert_named(buyer.post("/billing/v1/payments", json=body, headers=key), name)
+    assert_rejected_member(buyer.post("/billing/v1/payments", json=body, headers=key), name)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_payment_brings_no_amount_and_no_state(buyer: httpx.Client, member: Js
     ],
     ids=str,
 )
-def test_an_employee_sets_no_price_by_the_way(employee: httpx.Client, member: Json) -> None:
+def test_an_employee_cannot_set_a_price_when_editing_a_product(employee: httpx.Client, member: Json) -> None:
     coat = {
         "title": "Coat",
         "description": "Warm.",
@@ -117,18 +117,18 @@ def test_an_employee_sets_no_price_by_the_way(employee: httpx.Client, member: Js
     }
     (name,) = member
     key = {"idempotency-key": uuid.uuid4().hex}
-    assert_named(employee.post("/shopping/v1/inventory", json=coat | member, headers=key), name)
-    made = employee.post("/shopping/v1/inventory", json=coat, headers=key)
-    assert made.status_code == 201, made.text
-    etag = {"if-match": made.headers["etag"]}
-    product = f"/shopping/v1/inventory/{made.json()['id']}"
-    assert_named(employee.patch(product, json={"title": "Coat"} | member, headers=etag), name)
+    assert_rejected_member(employee.post("/shopping/v1/inventory", json=coat | member, headers=key), name)
+    created = employee.post("/shopping/v1/inventory", json=coat, headers=key)
+    assert created.status_code == 201, created.text
+    etag = {"if-match": created.headers["etag"]}
+    product = f"/shopping/v1/inventory/{created.json()['id']}"
+    assert_rejected_member(employee.patch(product, json={"title": "Coat"} | member, headers=etag), name)
     assert employee.put(f"{product}/price", json={"price": {"amount": 1, "currency": "EUR"}}).status_code == 403
 
 
-def test_nobody_gives_themselves_a_role(internal: OpenGate, employee: httpx.Client) -> None:
+def test_a_user_cannot_assign_roles_to_themselves(internal: UnthrottledGateway, employee: httpx.Client) -> None:
     own = employee.get("/auth/v1/session").json()["user"]
     for body in ({"roles": ["manager"]}, {"full_name": "E", "roles": ["manager"]}):
-        answer = employee.patch(f"/auth/v1/staff/{own['id']}", json=body, headers={"if-match": '"1"'})
-        assert answer.status_code == 403
+        response = employee.patch(f"/auth/v1/staff/{own['id']}", json=body, headers={"if-match": '"1"'})
+        assert response.status_code == 403
     assert log_in(internal, "employee@reclothes.example")["user"] == own

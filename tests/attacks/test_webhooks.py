@@ -1,4 +1,4 @@
-"""Webhooks of the payment provider: without a token, so proven by signature, time and replay checks."""
+"""Webhooks of the payment provider: authenticated by signature and timestamp instead of a token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.attacks.gateways import OpenGate
+from tests.attacks.gateways import UnthrottledGateway
 from tests.support.platform import RunningPlatform
 
 WEBHOOK = "/billing/v1/webhooks/stripe"
@@ -21,8 +21,8 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def secret(platform: RunningPlatform) -> str:
-    known = json.loads((platform.layout.secrets_dir / "secrets.json").read_text())
-    secret: str = known["stripe_webhook_secret"]
+    secrets = json.loads((platform.layout.secrets_dir / "secrets.json").read_text())
+    secret: str = secrets["stripe_webhook_secret"]
     return secret
 
 
@@ -40,74 +40,72 @@ def event(**changes: Any) -> bytes:
 
 def signed(body: bytes, secret: str, at: float | None = None, scheme: str = "v1") -> dict[str, str]:
     """The headers of the provider (https://docs.stripe.com/webhooks/signature)."""
-    moment = int(time.time() if at is None else at)
-    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return {"content-type": "application/json", "stripe-signature": f"t={moment},{scheme}={digest}"}
+    timestamp = int(time.time() if at is None else at)
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"content-type": "application/json", "stripe-signature": f"t={timestamp},{scheme}={digest}"}
 
 
-def assert_not_taken(answer: httpx.Response) -> None:
-    assert answer.status_code == 400, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+def assert_rejected(response: httpx.Response) -> None:
+    assert response.status_code == 400, response.text
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_an_event_with_its_signature_is_taken(anybody: httpx.Client, secret: str) -> None:
+def test_a_signed_event_is_accepted(anonymous: httpx.Client, secret: str) -> None:
     body = event()
-    answer = anybody.post(WEBHOOK, content=body, headers=signed(body, secret))
-    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    response = anonymous.post(WEBHOOK, content=body, headers=signed(body, secret))
+    assert (response.status_code, response.json()) == (200, {"received": True})
 
 
-def test_a_signature_of_another_body_or_secret_is_refused(anybody: httpx.Client, secret: str) -> None:
+def test_a_signature_of_another_body_or_secret_is_rejected(anonymous: httpx.Client, secret: str) -> None:
     body = event()
-    rightly = signed(body, secret)
+    correct = signed(body, secret)
     attempts = [
-        (event(), rightly),
-        (body + b" ", rightly),
-        (body.replace(b"100", b"900"), rightly),
+        (event(), correct),
+        (body + b" ", correct),
+        (body.replace(b"100", b"900"), correct),
         (body, signed(body, "whsec_guessed")),
         (body, signed(body, "")),
         (body, signed(body, secret, scheme="v0")),
-        (body, rightly | {"stripe-signature": rightly["stripe-signature"].replace("v1=", "v1=00")}),
-        (body, rightly | {"stripe-signature": rightly["stripe-signature"].split(",")[0]}),
-        (body, rightly | {"stripe-signature": rightly["stripe-signature"].split(",")[1]}),
-        (body, rightly | {"stripe-signature": f"t={int(time.time())},v1="}),
-        (body, rightly | {"stripe-signature": "t=x,v1=x"}),
-        (body, rightly | {"stripe-signature": ""}),
-        (body, rightly | {"stripe-signature": "x" * 900}),
+        (body, correct | {"stripe-signature": correct["stripe-signature"].replace("v1=", "v1=00")}),
+        (body, correct | {"stripe-signature": correct["stripe-signature"].split(",")[0]}),
+        (body, correct | {"stripe-signature": correct["stripe-signature"].split(",")[1]}),
+        (body, correct | {"stripe-signature": f"t={int(time.time())},v1="}),
+        (body, correct | {"stripe-signature": "t=x,v1=x"}),
+        (body, correct | {"stripe-signature": ""}),
+        (body, correct | {"stripe-signature": "x" * 900}),
     ]
     for content, headers in attempts:
-        assert_not_taken(anybody.post(WEBHOOK, content=content, headers=headers))
+        assert_rejected(anonymous.post(WEBHOOK, content=content, headers=headers))
 
 
-def test_without_a_signature_nothing_helps(anybody: httpx.Client, buyer_token: str) -> None:
+def test_an_event_without_a_signature_is_rejected(anonymous: httpx.Client, buyer_token: str) -> None:
     body = event()
     plain = {"content-type": "application/json"}
-    assert_not_taken(anybody.post(WEBHOOK, content=body, headers=plain))
+    assert_rejected(anonymous.post(WEBHOOK, content=body, headers=plain))
     with_token = plain | {"authorization": f"Bearer {buyer_token}"}
-    assert_not_taken(anybody.post(WEBHOOK, content=body, headers=with_token))
+    assert_rejected(anonymous.post(WEBHOOK, content=body, headers=with_token))
 
 
 @pytest.mark.parametrize("age_seconds", [310, 3600, 10**9])
-def test_an_old_event_is_refused_though_rightly_signed(
-    anybody: httpx.Client, secret: str, age_seconds: int
+def test_an_old_event_is_rejected_in_spite_of_its_signature(
+    anonymous: httpx.Client, secret: str, age_seconds: int
 ) -> None:
     body = event()
-    assert_not_taken(anybody.post(WEBHOOK, content=body, headers=signed(body, secret, time.time() - age_seconds)))
+    assert_rejected(anonymous.post(WEBHOOK, content=body, headers=signed(body, secret, time.time() - age_seconds)))
 
 
-def test_a_fresh_time_cannot_be_put_on_an_old_signature(anybody: httpx.Client, secret: str) -> None:
+def test_an_old_signature_cannot_be_combined_with_a_new_timestamp(anonymous: httpx.Client, secret: str) -> None:
     body = event()
     old = signed(body, secret, time.time() - 4000)["stripe-signature"].split(",")[1]
     headers = signed(body, secret) | {"stripe-signature": f"t={int(time.time())},{old}"}
-    assert_not_taken(anybody.post(WEBHOOK, content=body, headers=headers))
+    assert_rejected(anonymous.post(WEBHOOK, content=body, headers=headers))
 
 
-def test_an_event_that_comes_again_counts_once(
-    anybody: httpx.Client, secret: str, platform: RunningPlatform
-) -> None:
+def test_a_repeated_event_is_accepted(anonymous: httpx.Client, secret: str, platform: RunningPlatform) -> None:
     body = event()
     headers = signed(body, secret)
-    answers = [anybody.post(WEBHOOK, content=body, headers=headers) for _ in range(3)]
-    assert {answer.status_code for answer in answers} == {200}
+    responses = [anonymous.post(WEBHOOK, content=body, headers=headers) for _ in range(3)]
+    assert {response.status_code for response in responses} == {200}
 
 
 @pytest.mark.parametrize(
@@ -124,30 +122,30 @@ def test_an_event_that_comes_again_counts_once(
     ],
     ids=str,
 )
-def test_a_signed_event_that_makes_no_sense_breaks_nothing(
-    anybody: httpx.Client, secret: str, changes: Json
+def test_a_signed_event_with_invalid_content_causes_no_server_error(
+    anonymous: httpx.Client, secret: str, changes: Json
 ) -> None:
     body = event(**changes)
-    answer = anybody.post(WEBHOOK, content=body, headers=signed(body, secret))
-    assert answer.status_code in (200, 400), answer.text
+    response = anonymous.post(WEBHOOK, content=body, headers=signed(body, secret))
+    assert response.status_code in (200, 400), response.text
 
 
-def test_a_huge_event_is_refused_before_it_is_read(anybody: httpx.Client, secret: str) -> None:
+def test_an_event_that_is_too_long_is_rejected(anonymous: httpx.Client, secret: str) -> None:
     body = event(padding="x" * 300_000)
-    assert anybody.post(WEBHOOK, content=body, headers=signed(body, secret)).status_code == 413
+    assert anonymous.post(WEBHOOK, content=body, headers=signed(body, secret)).status_code == 413
 
 
-def test_webhooks_come_in_on_their_own_path_of_the_external_gateway_only(
-    external: OpenGate, internal: OpenGate, secret: str
+def test_webhooks_are_accepted_on_one_path_of_the_external_gateway_only(
+    external: UnthrottledGateway, internal: UnthrottledGateway, secret: str
 ) -> None:
     body = event()
     headers = signed(body, secret)
-    with external.client() as outside, internal.client() as inside:
-        assert inside.post(WEBHOOK, content=body, headers=headers).status_code == 404
+    with external.client() as external_client, internal.client() as internal_client:
+        assert internal_client.post(WEBHOOK, content=body, headers=headers).status_code == 404
         for path in (WEBHOOK + "/", WEBHOOK + "/x", "/billing/v1/webhooks", "/billing/v1/webhooks/other"):
-            assert outside.post(path, content=body, headers=headers).status_code == 404
+            assert external_client.post(path, content=body, headers=headers).status_code == 404
         for method in ("GET", "PUT", "DELETE"):
-            answer = outside.request(method, WEBHOOK, headers=headers)
-            assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-        signed_elsewhere = outside.post("/billing/v1/payments", content=body, headers=headers)
-        assert signed_elsewhere.status_code == 401
+            response = external_client.request(method, WEBHOOK, headers=headers)
+            assert (response.status_code, response.headers["allow"]) == (405, "POST")
+        other_path = external_client.post("/billing/v1/payments", content=body, headers=headers)
+        assert other_path.status_code == 401

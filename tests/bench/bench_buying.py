@@ -23,7 +23,7 @@ import httpx
 from pymongo import MongoClient
 
 from tests.attacks.conftest import log_in
-from tests.attacks.gateways import OpenGate, without_throttles
+from tests.attacks.gateways import UnthrottledGateway, without_throttles
 from tests.bench.bench_gateway import Measured, read
 from tests.bench.empty_service import running_empty
 from tests.bench.prerequisites import require_load_generator
@@ -45,7 +45,7 @@ class Way:
     token: str | None = None
     script: tuple[str, ...] = ()
 
-    def ask(self, gate: OpenGate, connections: int, seconds: int) -> Measured:
+    def ask(self, gate: UnthrottledGateway, connections: int, seconds: int) -> Measured:
         """One turn of wrk; SystemExit when an answer was not 2xx."""
         command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
         command += ["-H", f"Authorization: Bearer {self.token}"] if self.token else []
@@ -58,7 +58,7 @@ class Way:
 class Shop:
     """What the requests need: products to be sold, and who buys them."""
 
-    def __init__(self, platform: RunningPlatform, gate: OpenGate, folder: Path) -> None:
+    def __init__(self, platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> None:
         self._folder = folder
         self.token: str = log_in(gate, "buyer@reclothes.example")["access_token"]
         with gate.client() as client:
@@ -110,7 +110,7 @@ def _items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
     return items
 
 
-def measure(gate: OpenGate, shop: Shop, options: argparse.Namespace) -> None:
+def measure(gate: UnthrottledGateway, shop: Shop, options: argparse.Namespace) -> None:
     measured: dict[str, list[Measured]] = {}
     ways = [*shop.ways(), shop.order_way([])]
     for turn in range(options.turns + 1):

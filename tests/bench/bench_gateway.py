@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from tests.attacks.conftest import log_in
-from tests.attacks.gateways import OpenGate, without_throttles
+from tests.attacks.gateways import UnthrottledGateway, without_throttles
 from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tools.local_platform.layout import Layout
@@ -70,7 +70,7 @@ def percentile_ms(percent: int, told: str) -> float:
     return float(found[1]) * UNITS_MS[found[2]]
 
 
-def measure(platform: RunningPlatform, gate: OpenGate, options: argparse.Namespace) -> None:
+def measure(platform: RunningPlatform, gate: UnthrottledGateway, options: argparse.Namespace) -> None:
     token = log_in(gate, "buyer@reclothes.example")["access_token"]
     measured: dict[str, list[Measured]] = {"direct": [], "gateway": []}
     for turn in range(options.turns + 1):

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.attacks.conftest import log_in
-from tests.attacks.gateways import OpenGate, without_throttles
+from tests.attacks.gateways import UnthrottledGateway, without_throttles
 from tests.bench.bench_gateway import PATH, Measured, ask
 from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
@@ -31,7 +31,7 @@ from tools.project import ROOT
 
 
 @contextmanager
-def firewall(platform: RunningPlatform, gate: OpenGate, folder: Path) -> Iterator[str]:
+def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> Iterator[str]:
     """The firewall in front of `gate`; its URL."""
     base = gate.port - PORT_OFFSETS["external-gateway"]
     layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)

@@ -15,12 +15,13 @@ from typing import Any
 import httpx
 from sqlalchemy import MetaData
 
-from libs.chassis import logs, operations, settings, tracing
+from libs.chassis import logs, settings, tracing
 from libs.chassis.app import AsgiApp, create_app
+from libs.chassis.contract_resolver import ContractResolver
 from libs.chassis.events import EventRegistry
 from libs.chassis.service import Service
 from libs.chassis.settings import ServiceSettings
-from tests.attacks.gateways import MoreService
+from tests.attacks.gateways import ExtraService
 from tests.support.platform import RunningPlatform
 from tests.support.servers import free_port
 from tools.local_platform import credentials, environment
@@ -44,12 +45,12 @@ def application() -> AsgiApp:
     logs.configure("empty", settings.settings().log_level)
     tracing.configure("empty", settings.settings().otlp_endpoint)
     # It is no package of services/, so its handlers are not looked through.
-    operations.ContractResolver.refuse_orphans = lambda *_: None  # type: ignore[method-assign]
+    ContractResolver.require_operations = lambda *_: None  # type: ignore[method-assign]
     return create_app(Service("empty", ServiceSettings, MetaData(), EventRegistry("empty")))
 
 
 @contextmanager
-def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[MoreService]:
+def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[ExtraService]:
     """The empty service with the settings and the server of the others."""
     folder.mkdir()
     shutil.copy(CONTRACT, folder)
@@ -63,7 +64,7 @@ def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[MoreServi
         try:
             _wait_until_ready(process, f"https://{HOST}:{port}/livez", platform.ca_file)
             exposed: dict[str, dict[str, Any]] = {"read_nothing": {"open": True}, "change_nothing": {}}
-            yield MoreService("empty", port, CONTRACT, exposed)
+            yield ExtraService("empty", port, CONTRACT, exposed)
         finally:
             process.terminate()
             process.wait(10)

@@ -8,8 +8,7 @@ from typing import Any
 import connexion
 import flask
 
-from libs.chassis import validation
-from libs.chassis.wsgi_bridge import BufferedBridge
+from libs.chassis import connexion_adapter
 
 
 def get_things(limit: int = 20) -> dict[str, Any]:
@@ -39,6 +38,8 @@ def connexion_app() -> Any:
 
 def chassis_app() -> Any:
     """Bridge and validators of the chassis, with strict and response validation as in development."""
-    app = _connexion(strict_validation=True, validate_responses=True, validator_map=validation.validator_map())
-    app._middleware_app.asgi_app = BufferedBridge(app.app.wsgi_app)
+    app = _connexion(
+        strict_validation=True, validate_responses=True, validator_map=connexion_adapter.validator_map()
+    )
+    connexion_adapter.replace_wsgi_bridge(app)
     return app

@@ -14,16 +14,18 @@ from moto import mock_aws
 
 from infra import environment as environments
 from infra.inputs import overrides_of, topology_of
-from libs.chassis import settings, topology
+from libs.chassis import aws, settings, topology
+from libs.chassis.runtime import new_runtime
 from libs.chassis.service import NAMES, load_service
 from libs.chassis.settings import ServiceSettings
+from tools.local_platform import messaging_resources
 
 PREFIX = "reclothes-dev"
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Everything that all services' `ensure_topology` makes, read back by boto3."""
+    """Everything that all services' `create_topology` makes, read back by boto3."""
     variables = {
         "AWS_ACCESS_KEY_ID": "emulated",
         "AWS_SECRET_ACCESS_KEY": "emulated",
@@ -36,17 +38,15 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(settings, "_running", ServiceSettings.from_environment())
-    with mock_aws():
-        topology.aws.cache_clear()
+    with new_runtime(), mock_aws():
+        settings.use_settings(ServiceSettings.from_environment())
         for name in NAMES:
-            topology.ensure_topology(load_service(name).events)
+            messaging_resources.create_topology(load_service(name).events)
         yield _read_back()
-    topology.aws.cache_clear()
 
 
 def _read_back() -> dict[str, Any]:
-    sns, sqs = topology.aws("sns"), topology.aws("sqs")
+    sns, sqs = aws.client("sns"), aws.client("sqs")
     subscriptions = set()
     for one in sns.list_subscriptions()["Subscriptions"]:
         attributes = sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])["Attributes"]

@@ -1,4 +1,4 @@
-"""One whole platform, its gateways without throttles, and everybody who asks there."""
+"""One platform, its gateways without throttles, and the callers of the access matrix."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.attacks.gateways import OpenGate, without_throttles
-from tests.security.callers import Caller, Town
+from tests.attacks.gateways import UnthrottledGateway, without_throttles
+from tests.security.callers import Caller, Principals
 from tests.security.matrix import SERVICE
 from tests.support.platform import RunningPlatform
 from tests.support.platform_fixtures import platform, undisturbed
@@ -19,8 +19,8 @@ from tools.project import SERVICES
 __all__ = ["platform", "undisturbed"]
 
 
-class Twice(httpx.HTTPTransport):
-    """Asks once more when a kept connection was closed at the other end in the same moment."""
+class RetryTransport(httpx.HTTPTransport):
+    """Repeats a request when the server closed the persistent connection at the same time."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -30,40 +30,46 @@ class Twice(httpx.HTTPTransport):
 
 
 @pytest.fixture(scope="session")
-def gates(platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, OpenGate]]:
+def gateways(
+    platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, UnthrottledGateway]]:
     """Both gateways without their throttles."""
     folder = tmp_path_factory.mktemp("gateways")
     external, internal = (without_throttles(platform, name, folder / name) for name in GATEWAYS)
     with external as first, internal as second:
-        yield {gate.name: gate for gate in (first, second)}
+        yield {gateway.name: gateway for gateway in (first, second)}
 
 
 @pytest.fixture(scope="session")
-def town(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[Town]:
-    town = Town(platform, gates)
-    yield town
-    town.close()
+def principals(platform: RunningPlatform, gateways: dict[str, UnthrottledGateway]) -> Iterator[Principals]:
+    principals = Principals(platform, gateways)
+    yield principals
+    principals.close()
 
 
 @pytest.fixture(scope="session")
-def callers(town: Town) -> list[Caller]:
-    return town.callers()
+def callers(principals: Principals) -> list[Caller]:
+    return principals.callers()
 
 
 @pytest.fixture(scope="session")
-def clients(platform: RunningPlatform, gates: dict[str, OpenGate]) -> Iterator[dict[tuple[str, str], httpx.Client]]:
-    """A client of each service at each place: through a gateway, or at the service's own port."""
+def clients(
+    platform: RunningPlatform, gateways: dict[str, UnthrottledGateway]
+) -> Iterator[dict[tuple[str, str], httpx.Client]]:
+    """A client of each service at each entry point: through a gateway, or at the port of the service."""
     context = ssl.create_default_context(cafile=str(platform.ca_file))
-    through = {name: httpx.Client(base_url=gate.url, verify=context, timeout=60) for name, gate in gates.items()}
+    through = {
+        name: httpx.Client(base_url=gateway.url, verify=context, timeout=60) for name, gateway in gateways.items()
+    }
     own = {
         name: httpx.Client(
-            base_url=platform.layout.url_of_service(name), transport=Twice(verify=context), timeout=60
+            base_url=platform.layout.url_of_service(name), transport=RetryTransport(verify=context), timeout=60
         )
         for name in SERVICES
     }
     yield {
-        (place, service): through[place] if place in through else own[service]
-        for place in (*through, SERVICE)
+        (entry_point, service): through[entry_point] if entry_point in through else own[service]
+        for entry_point in (*through, SERVICE)
         for service in SERVICES
     }
     for client in (*through.values(), *own.values()):

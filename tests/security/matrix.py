@@ -1,6 +1,6 @@
-"""What contracts and gateway-config declare for every cell of the access matrix, and how an answer is judged.
+"""The access matrix: what contracts and gateway-config declare for each cell, and whether a response conforms.
 
-A cell is a place (one of the gateways, or the service itself), an operation, and a caller.
+A cell is an entry point (one of the gateways, or the service itself), an operation, and a caller.
 """
 
 from __future__ import annotations
@@ -15,115 +15,119 @@ import httpx
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from tests.contract.documents import contract
-from tests.security.requests import declared, every_operation, example
+from tests.security.example_requests import all_operations, declaration_of, example
 from tools.gateway.build import CONFIG_DIR, GATEWAYS
 from tools.gateway.config import load_gateway
 from tools.gateway.contracts import SECURITY_SCHEME, Operation
 from tools.gateway.envoy.replies import REPLIES
 from tools.gateway.model import Exposed
 
-SERVICE = "service"  # the place where the service itself listens
-PLACES = (*GATEWAYS, SERVICE)
-OF_GATEWAY = {reply.detail for reply in REPLIES}
+SERVICE = "service"  # the entry point at the port of the service itself
+ENTRY_POINTS = (*GATEWAYS, SERVICE)
+GATEWAY_DETAILS = {reply.detail for reply in REPLIES}
 
-Answer = Literal["let in", 401, 403, 404, 405]
+Outcome = Literal["accepted", 401, 403, 404, 405]
 
 
 @dataclass(frozen=True)
 class Expected:
-    """The declared answer; with 405 the methods that `Allow` must name."""
+    """The declared outcome; with 405 the methods that `Allow` must name."""
 
-    answer: Answer
+    outcome: Outcome
     allow: frozenset[str] = frozenset()
 
 
-def every_row() -> Iterator[tuple[str, Operation]]:
-    """Each place with each operation, whether it is exposed there or not."""
-    for place in PLACES:
-        for operation in every_operation().values():
-            yield place, operation
+def list_cells() -> Iterator[tuple[str, Operation]]:
+    """Each entry point with each operation, whether it is exposed there or not."""
+    for entry_point in ENTRY_POINTS:
+        for operation in all_operations().values():
+            yield entry_point, operation
 
 
-def expected(place: str, operation: Operation, good_at: frozenset[str], scopes: frozenset[str]) -> Expected:
-    """What a caller gets whose token is good at `good_at` and carries `scopes`."""
+def expected(
+    entry_point: str, operation: Operation, accepted_at: frozenset[str], scopes: frozenset[str]
+) -> Expected:
+    """The outcome for a caller whose token is accepted at `accepted_at` and has `scopes`."""
     needs_token = operation.needs_token
-    if place != SERVICE:
-        routes = _routes(place, example(operation).path)
-        route = next((one for one in routes if one.operation.method == operation.method), None)
+    if entry_point != SERVICE:
+        routes = _routes(entry_point, example(operation).path)
+        route = next((found for found in routes if found.operation.method == operation.method), None)
         if route is None:
-            methods = frozenset(one.operation.method for one in routes)
+            methods = frozenset(found.operation.method for found in routes)
             return Expected(405, methods) if routes else Expected(404)
         operation, needs_token = route.operation, route.needs_token
     if not needs_token:
-        return Expected("let in")
-    if place not in good_at:
+        return Expected("accepted")
+    if entry_point not in accepted_at:
         return Expected(401)
-    return Expected("let in" if _suffices(operation, scopes) else 403)
+    return Expected("accepted" if _suffices(operation, scopes) else 403)
 
 
 @lru_cache
 def _by_path(gateway: str) -> list[tuple[re.Pattern[str], tuple[Exposed, ...]]]:
-    """The exposed operations by a pattern of their path, in the order in which a gateway tries them."""
-    found = []
-    for path, exposed in load_gateway(gateway, CONFIG_DIR, every_operation()).by_path().items():
+    """The exposed operations by a pattern of their path, in the order in which a gateway matches them."""
+    patterns = []
+    for path, exposed in load_gateway(gateway, CONFIG_DIR, all_operations()).by_path().items():
         parts = [re.escape(part) if "{" not in part else "[^/]+" for part in path.split("/")]
-        found.append((re.compile("/".join(parts)), exposed))
-    return found
+        patterns.append((re.compile("/".join(parts)), exposed))
+    return patterns
 
 
 def _routes(gateway: str, path: str) -> tuple[Exposed, ...]:
-    """What a gateway exposes at a path: what the contracts call by another name may be reached there as well."""
+    """The operations that a gateway exposes at a path; a template of another operation may match it too."""
     return next((exposed for pattern, exposed in _by_path(gateway) if pattern.fullmatch(path)), ())
 
 
 def _suffices(operation: Operation, scopes: frozenset[str]) -> bool:
     """Whether one of the requirements is met (OpenAPI 3.0.3, Security Requirement Object)."""
-    requirements = declared(operation).get("security", contract(operation.service).get("security"))
-    return not requirements or any(set(one[SECURITY_SCHEME]) <= scopes for one in requirements)
+    requirements = declaration_of(operation).get("security", contract(operation.service).get("security"))
+    return not requirements or any(set(requirement[SECURITY_SCHEME]) <= scopes for requirement in requirements)
 
 
-def misfit(wanted: Expected, place: str, operation: Operation, answer: httpx.Response) -> str | None:
-    """Why the answer is not the declared one; None when it is."""
-    if wanted.answer == "let in":
-        return _why_not_let_in(operation, answer)
-    if answer.status_code != wanted.answer:
-        return f"{wanted.answer} is declared"
-    if answer.headers.get("content-type") != MEDIA_TYPE:
-        return "it is no problem document"
-    if wanted.answer == 401 and "www-authenticate" not in answer.headers:
+def find_mismatch(
+    expectation: Expected, entry_point: str, operation: Operation, response: httpx.Response
+) -> str | None:
+    """How the response differs from the declared outcome; None when it conforms."""
+    if expectation.outcome == "accepted":
+        return _why_not_accepted(operation, response)
+    if response.status_code != expectation.outcome:
+        return f"{expectation.outcome} is declared"
+    if response.headers.get("content-type") != MEDIA_TYPE:
+        return "it is not a problem document"
+    if expectation.outcome == 401 and "www-authenticate" not in response.headers:
         return "it has no WWW-Authenticate (RFC 9110, 15.5.2)"
-    if wanted.answer == 405 and set(answer.headers["allow"].split(", ")) != wanted.allow:
-        return f"Allow should name {', '.join(sorted(wanted.allow))}"
-    if wanted.answer in (404, 405) and place != SERVICE and _detail(answer) not in OF_GATEWAY:
-        return "a service was asked, though the gateway does not expose this"
+    if expectation.outcome == 405 and set(response.headers["allow"].split(", ")) != expectation.allow:
+        return f"Allow should name {', '.join(sorted(expectation.allow))}"
+    if expectation.outcome in (404, 405) and entry_point != SERVICE and _detail(response) not in GATEWAY_DETAILS:
+        return "a service responded, though the gateway does not expose this"
     return None
 
 
-def _why_not_let_in(operation: Operation, answer: httpx.Response) -> str | None:
-    """A request is let in when the service does what it was asked, or says why not for a reason of its own."""
-    status = answer.status_code
-    if _detail(answer) in OF_GATEWAY:
-        return "the gateway itself answered a request that should be let in"
+def _why_not_accepted(operation: Operation, response: httpx.Response) -> str | None:
+    """A request is accepted when the service executes it, or rejects it for a reason of its domain."""
+    status = response.status_code
+    if _detail(response) in GATEWAY_DETAILS:
+        return "the gateway itself rejected a request that should be accepted"
     if status == 401 and operation.needs_token:
-        return "a good token is refused"
-    if status == 403 and _type(answer) == f"{TYPE_BASE}forbidden":
-        return "scopes that suffice are refused"
+        return "a valid token is rejected"
+    if status == 403 and _type(response) == f"{TYPE_BASE}forbidden":
+        return "sufficient scopes are rejected"
     if status >= 500:
         return "the service failed"
-    if str(status) not in {str(one) for one in declared(operation)["responses"]}:
-        return "the contract does not declare this answer"
+    if str(status) not in set(map(str, declaration_of(operation)["responses"])):
+        return "the contract does not declare this status"
     return None
 
 
-def _problem(answer: httpx.Response) -> dict[str, Any]:
-    is_problem = answer.headers.get("content-type") == MEDIA_TYPE
-    document: dict[str, Any] = answer.json() if is_problem else {}
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    is_problem = response.headers.get("content-type") == MEDIA_TYPE
+    document: dict[str, Any] = response.json() if is_problem else {}
     return document
 
 
-def _detail(answer: httpx.Response) -> str | None:
-    return _problem(answer).get("detail")
+def _detail(response: httpx.Response) -> str | None:
+    return _problem(response).get("detail")
 
 
-def _type(answer: httpx.Response) -> str | None:
-    return _problem(answer).get("type")
+def _type(response: httpx.Response) -> str | None:
+    return _problem(response).get("type")

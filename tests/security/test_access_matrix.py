@@ -1,7 +1,7 @@
-"""The access matrix: for every operation, everybody gets exactly the declared answer everywhere.
+"""The access matrix: each caller gets exactly the declared outcome for each operation at each entry point.
 
-The places are both gateways and the service itself. What is declared is computed from openapi/ and gateway-config/,
-what a role may do is read from the running platform. Nothing about an operation is written here.
+The entry points are both gateways and the services themselves. The declared outcome is computed from openapi/ and
+gateway-config/, and the scopes of roles are read from the running platform. No operation is listed here.
 """
 
 from __future__ import annotations
@@ -16,128 +16,137 @@ import pytest
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from tests.security.callers import Caller
-from tests.security.matrix import PLACES, SERVICE, Expected, every_row, expected, misfit
-from tests.security.requests import example
+from tests.security.example_requests import example
+from tests.security.matrix import ENTRY_POINTS, SERVICE, Expected, expected, find_mismatch, list_cells
 from tools.gateway.build import GATEWAYS, read_gateway
 from tools.gateway.contracts import Operation
 from tools.project import CONTRACTS
 
 Clients = dict[tuple[str, str], httpx.Client]
-AT_ONCE = 4
-ROWS = list(every_row())
-NAMES = [f"{place}-{operation.operation_id}" for place, operation in ROWS]
+THREADS = 4
+ROWS = list(list_cells())
+NAMES = [f"{entry_point}-{operation.operation_id}" for entry_point, operation in ROWS]
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         yield pool
 
 
-@pytest.mark.parametrize(("place", "operation"), ROWS, ids=NAMES)
-def test_everybody_gets_the_declared_answer(
-    place: str,
+@pytest.mark.parametrize(("entry_point", "operation"), ROWS, ids=NAMES)
+def test_each_caller_gets_the_declared_outcome(
+    entry_point: str,
     operation: Operation,
     callers: list[Caller],
     clients: Clients,
     pool: ThreadPoolExecutor,
     record_property: Callable[[str, object], None],
 ) -> None:
-    client = clients[place, operation.service]
-    asking = [caller for caller in callers if place in caller.asks_at]
-    wanted = [expected(place, operation, caller.good_at, caller.scopes) for caller in asking]
-    wrong = [found for found in pool.map(partial(ask, client, place, operation), asking, wanted) if found]
-    record_property("cells of the access matrix", len(asking))
-    assert not wrong, "\n".join(wrong)
+    client = clients[entry_point, operation.service]
+    tested = [caller for caller in callers if entry_point in caller.tested_at]
+    expectations = [expected(entry_point, operation, caller.accepted_at, caller.scopes) for caller in tested]
+    mismatches = [
+        found
+        for found in pool.map(partial(send_request, client, entry_point, operation), tested, expectations)
+        if found
+    ]
+    record_property("cells of the access matrix", len(tested))
+    assert not mismatches, "\n".join(mismatches)
 
 
-def ask(client: httpx.Client, place: str, operation: Operation, caller: Caller, wanted: Expected) -> str | None:
-    """Ask for one cell; a sentence when the answer is not the declared one."""
-    authorization = caller.authorization(ends_session=wanted.answer == "let in" and may_end_session(operation))
-    answer = example(operation).send(client, authorization)
-    reason = misfit(wanted, place, operation, answer)
+def send_request(
+    client: httpx.Client, entry_point: str, operation: Operation, caller: Caller, expectation: Expected
+) -> str | None:
+    """Test one cell; return a sentence when the response differs from the declared outcome."""
+    authorization = caller.authorization(
+        ends_session=expectation.outcome == "accepted" and may_end_session(operation)
+    )
+    response = example(operation).send(client, authorization)
+    reason = find_mismatch(expectation, entry_point, operation, response)
     if reason is None:
         return None
-    return (
-        f"{caller.name} at {place}, {operation.method} {operation.path}: answered {answer.status_code}, but "
-        f"{reason} (request id {answer.headers.get('x-request-id')}): {answer.text[:300]}"
-    )
+    cell = f"{caller.name} at {entry_point}, {operation.method} {operation.path}"
+    request_id = response.headers.get("x-request-id")
+    return f"{cell}: {response.status_code}, but {reason} (request id {request_id}): {response.text[:300]}"
 
 
 def may_end_session(operation: Operation) -> bool:
     return operation.service == "auth" and operation.needs_token and operation.method != "GET"
 
 
-def test_no_operation_is_left_out() -> None:
-    """Counted in the files as they are written, by no code that the matrix uses."""
-    written = "".join(file.read_text() for file in CONTRACTS.glob("*.yaml") if file.name != "asyncapi.yaml")
-    names = re.findall(r"^ +operationId: (\w+)$", written, re.MULTILINE)
+def test_the_matrix_has_all_operations() -> None:
+    """Read the operations from the text of the contracts, independently of the code of the matrix."""
+    text = "".join(file.read_text() for file in CONTRACTS.glob("*.yaml") if file.name != "asyncapi.yaml")
+    names = re.findall(r"^ +operationId: (\w+)$", text, re.MULTILINE)
     assert len(names) > 80
-    assert sorted(NAMES) == sorted(f"{place}-{name}" for place in PLACES for name in names)
+    assert sorted(NAMES) == sorted(f"{entry_point}-{name}" for entry_point in ENTRY_POINTS for name in names)
     for gateway in GATEWAYS:
         assert {exposed.operation.operation_id for exposed in read_gateway(gateway).exposed} <= set(names)
 
 
-# The judge itself: each kind of wrong answer is noticed.
+# The comparison itself: each kind of mismatch is detected.
 
-KNOWN = {operation.operation_id: operation for _, operation in ROWS}
-ANYBODY: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+OPERATIONS = {operation.operation_id: operation for _, operation in ROWS}
+WITHOUT_TOKEN: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
-def answer(status: int, slug: str = "", detail: str = "", **headers: str) -> httpx.Response:
+def fake_response(status: int, slug: str = "", detail: str = "", **headers: str) -> httpx.Response:
     if not slug:
         return httpx.Response(status, json={}, headers=headers)
     body = {"type": TYPE_BASE + slug, "title": slug, "status": status, "detail": detail}
     return httpx.Response(status, json=body, headers=headers | {"content-type": MEDIA_TYPE})
 
 
-def test_a_door_that_should_be_shut_is_noticed() -> None:
-    profile = KNOWN["get_profile"]
-    shut = expected("external", profile, *ANYBODY)
-    assert shut == Expected(401)
+def test_a_missing_authentication_is_detected() -> None:
+    profile = OPERATIONS["get_profile"]
+    unauthenticated = expected("external", profile, *WITHOUT_TOKEN)
+    assert unauthenticated == Expected(401)
     for wrong in (200, 403, 404, 500):
-        assert misfit(shut, "external", profile, answer(wrong, "forbidden"))
-    assert misfit(shut, "external", profile, answer(401, "unauthenticated"))
-    right = answer(401, "unauthenticated", **{"www-authenticate": "Bearer"})
-    assert misfit(shut, "external", profile, right) is None
+        assert find_mismatch(unauthenticated, "external", profile, fake_response(wrong, "forbidden"))
+    assert find_mismatch(unauthenticated, "external", profile, fake_response(401, "unauthenticated"))
+    right = fake_response(401, "unauthenticated", **{"www-authenticate": "Bearer"})
+    assert find_mismatch(unauthenticated, "external", profile, right) is None
 
 
-def test_a_scope_that_is_missing_is_noticed() -> None:
-    everywhere = frozenset(PLACES)
-    profile = KNOWN["get_profile"]
-    lacking = expected("external", profile, everywhere, frozenset({"shopping:cart"}))
-    assert lacking == Expected(403)
-    assert misfit(lacking, "external", profile, answer(200))
-    having = expected("external", profile, everywhere, frozenset({"customer:profile"}))
-    assert having == Expected("let in")
-    assert misfit(having, "external", profile, answer(403, "forbidden"))
-    assert misfit(having, "external", profile, answer(401, "unauthenticated"))
-    assert misfit(having, "external", profile, answer(503, "unavailable"))
-    assert misfit(having, "external", profile, answer(418))
-    assert misfit(having, "external", profile, answer(200)) is None
+def test_a_missing_scope_check_is_detected() -> None:
+    everywhere = frozenset(ENTRY_POINTS)
+    profile = OPERATIONS["get_profile"]
+    forbidden = expected("external", profile, everywhere, frozenset({"shopping:cart"}))
+    assert forbidden == Expected(403)
+    assert find_mismatch(forbidden, "external", profile, fake_response(200))
+    accepted = expected("external", profile, everywhere, frozenset({"customer:profile"}))
+    assert accepted == Expected("accepted")
+    assert find_mismatch(accepted, "external", profile, fake_response(403, "forbidden"))
+    assert find_mismatch(accepted, "external", profile, fake_response(401, "unauthenticated"))
+    assert find_mismatch(accepted, "external", profile, fake_response(503, "unavailable"))
+    assert find_mismatch(accepted, "external", profile, fake_response(418))
+    assert find_mismatch(accepted, "external", profile, fake_response(200)) is None
 
 
-def test_what_is_not_exposed_is_told_from_what_is_not_there() -> None:
-    inventory = KNOWN["list_inventory"]
-    hidden = expected("external", inventory, *ANYBODY)
+def test_a_404_of_a_service_does_not_count_as_one_of_the_gateway() -> None:
+    inventory = OPERATIONS["list_inventory"]
+    hidden = expected("external", inventory, *WITHOUT_TOKEN)
     assert hidden == Expected(404)
-    assert misfit(hidden, "external", inventory, answer(404, "not-found", "There is no such thing"))
-    assert misfit(hidden, "external", inventory, answer(200))
-    by_gateway = answer(404, "not-found", "This gateway knows no such path.")
-    assert misfit(hidden, "external", inventory, by_gateway) is None
-    assert misfit(Expected("let in"), "external", inventory, by_gateway)
-    assert expected(SERVICE, inventory, *ANYBODY) == Expected(401)
+    assert find_mismatch(hidden, "external", inventory, fake_response(404, "not-found", "There is no such thing"))
+    assert find_mismatch(hidden, "external", inventory, fake_response(200))
+    by_gateway = fake_response(404, "not-found", "This gateway knows no such path.")
+    assert find_mismatch(hidden, "external", inventory, by_gateway) is None
+    assert find_mismatch(Expected("accepted"), "external", inventory, by_gateway)
+    assert expected(SERVICE, inventory, *WITHOUT_TOKEN) == Expected(401)
 
 
-def test_an_operation_that_is_open_lets_everybody_in_where_it_is_exposed() -> None:
-    """With what it asks for instead of a token, and nowhere else."""
-    item = KNOWN["put_anonymous_cart_item"]
+def test_a_public_operation_is_accepted_where_it_is_exposed() -> None:
+    """It needs its own credential instead of a token."""
+    item = OPERATIONS["put_anonymous_cart_item"]
     assert example(item).headers["Cart-Token"].startswith("rcc_")
-    for place in ("external", SERVICE):
-        assert expected(place, item, *ANYBODY) == Expected("let in")
-    assert expected("internal", item, *ANYBODY) == Expected(404)
-    assert misfit(Expected("let in"), "external", item, answer(401, "unauthenticated", **{"www-authenticate": "B"}))
-    assert misfit(Expected("let in"), "external", item, answer(404, "product-not-found")) is None
-    merging = KNOWN["merge_cart"]
-    assert expected("external", merging, *ANYBODY) == Expected(401)
-    assert expected("external", merging, frozenset(PLACES), frozenset({"customer:profile"})) == Expected(403)
+    for entry_point in ("external", SERVICE):
+        assert expected(entry_point, item, *WITHOUT_TOKEN) == Expected("accepted")
+    assert expected("internal", item, *WITHOUT_TOKEN) == Expected(404)
+    assert find_mismatch(
+        Expected("accepted"), "external", item, fake_response(401, "unauthenticated", **{"www-authenticate": "B"})
+    )
+    assert find_mismatch(Expected("accepted"), "external", item, fake_response(404, "product-not-found")) is None
+    merging = OPERATIONS["merge_cart"]
+    assert expected("external", merging, *WITHOUT_TOKEN) == Expected(401)
+    assert expected("external", merging, frozenset(ENTRY_POINTS), frozenset({"customer:profile"})) == Expected(403)

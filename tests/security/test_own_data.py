@@ -1,7 +1,7 @@
-"""Own data only: what belongs to one customer is not there for anybody else, in no operation that takes its id.
+"""Own data only: a resource of a customer does not exist for anybody else, in any operation that takes its id.
 
-The operations are found in the contracts. Each is asked with the id of a thing that somebody else has, and with one
-that nobody has: both are 404, and nothing but the request's own id and time tells one answer from the other.
+The operations are found in the contracts. Each is called with the id of a resource of another customer, and with an
+id that does not exist: both are 404, and the responses differ in request id and time only.
 """
 
 from __future__ import annotations
@@ -13,102 +13,102 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.scene import Scene, make_scene
-from tests.security.belongings import (
-    MAKERS,
-    Id,
-    Maker,
-    exposed_at,
-    ids_in,
-    ids_of_customers,
+from tests.acceptance.site import Site, create_site
+from tests.security.callers import Principals
+from tests.security.example_requests import all_operations
+from tests.security.owned_resources import (
+    FACTORIES,
+    ResourceFactory,
+    ResourceId,
+    customer_ids,
+    exposed_operations,
+    find_ids,
     public_kinds,
 )
-from tests.security.callers import Town
-from tests.security.requests import every_operation
 from tools.demo.people import Actor
 from tools.gateway.build import GATEWAYS
 
-CASES = ids_of_customers()
-OF_THIS_REQUEST = {"date", "x-request-id", "x-envoy-upstream-service-time"}
+CASES = customer_ids()
+REQUEST_SPECIFIC_HEADERS = {"date", "x-request-id", "x-envoy-upstream-service-time"}
 
 
 @pytest.fixture(scope="module")
-def maker(town: Town) -> Maker:
-    owner = town.customer("buyer")
+def factory(principals: Principals) -> ResourceFactory:
+    owner = principals.customer("buyer")
     owner.log_in()
 
-    def new_scene() -> Scene:
-        return make_scene(town.platform, town.demo_staff, f"Place {uuid.uuid4().hex[:8]}")
+    def new_site() -> Site:
+        return create_site(principals.platform, principals.demo_staff, f"Place {uuid.uuid4().hex[:8]}")
 
-    return Maker(owner, town.manager, new_scene)
+    return ResourceFactory(owner, principals.manager, new_site)
 
 
 @pytest.fixture(scope="module")
-def others(town: Town) -> dict[str, Actor]:
-    """Somebody else at each gateway: another customer, and the manager, who may do the most."""
-    other = town.customer("buyer2")
+def others(principals: Principals) -> dict[str, Actor]:
+    """Another customer at the external gateway, and the manager, who has most scopes, at the internal one."""
+    other = principals.customer("buyer2")
     other.log_in()
-    return {"external": other, "internal": town.manager}
+    return {"external": other, "internal": principals.manager}
 
 
 @pytest.fixture
-def clients_of(town: Town) -> Iterator[dict[str, httpx.Client]]:
-    opened = {name: gate.client() for name, gate in town.gates.items()}
+def clients_of(principals: Principals) -> Iterator[dict[str, httpx.Client]]:
+    opened = {name: gateway.client() for name, gateway in principals.gateways.items()}
     yield opened
     for client in opened.values():
         client.close()
 
 
-@pytest.mark.parametrize("asked", CASES, ids=str)
-def test_what_somebody_else_has_is_not_there(
-    asked: Id, maker: Maker, others: dict[str, Actor], clients_of: dict[str, httpx.Client]
+@pytest.mark.parametrize("resource_id", CASES, ids=str)
+def test_a_resource_of_another_customer_does_not_exist(
+    resource_id: ResourceId, factory: ResourceFactory, others: dict[str, Actor], clients_of: dict[str, httpx.Client]
 ) -> None:
-    make = MAKERS.get(asked.kind)
-    assert make is not None, (
-        f"{asked}: add a maker for ids that begin with {asked.kind!r} to MAKERS in tests/security/belongings.py, "
-        "or let the contract show these things to everybody"
+    create = FACTORIES.get(resource_id.kind)
+    assert create is not None, (
+        f"{resource_id}: add a factory of ids that begin with {resource_id.kind!r} to FACTORIES in "
+        "tests/security/owned_resources.py, or make these resources public in the contract"
     )
-    maker.within = {}
-    theirs, nobodys = make(maker), f"{asked.kind}_{uuid.uuid4().hex}"
-    within = maker.within
+    factory.parents = {}
+    existing, missing = create(factory), f"{resource_id.kind}_{uuid.uuid4().hex}"
+    parents = factory.parents
     for gateway in GATEWAYS:
-        if asked.operation in exposed_at(gateway):
+        if resource_id.operation in exposed_operations(gateway):
             client, header = clients_of[gateway], f"Bearer {others[gateway].token}"
-            refused = asked.request(theirs, within).send(client, header)
-            unknown = asked.request(nobodys, within).send(client, header)
-            if asked.place == "query" and refused.status_code == 200:  # a list that a stranger's id leaves empty
-                assert refused.json() == unknown.json() == {"items": [], "next_cursor": None}
+            rejected = resource_id.request(existing, parents).send(client, header)
+            unknown = resource_id.request(missing, parents).send(client, header)
+            if resource_id.part == "query" and rejected.status_code == 200:  # a list that the filter leaves empty
+                assert rejected.json() == unknown.json() == {"items": [], "next_cursor": None}
             else:
-                assert refused.status_code == 404, f"{gateway}: {refused.status_code} {refused.text}"
-                assert told(refused, theirs) == told(unknown, nobodys)
-    own = asked.request(theirs, within).send(clients_of["external"], f"Bearer {maker.owner.token}")
-    assert own.is_success or own.status_code in (402, 409, 422), f"not there for its owner: {own.text}"
+                assert rejected.status_code == 404, f"{gateway}: {rejected.status_code} {rejected.text}"
+                assert comparable(rejected, existing) == comparable(unknown, missing)
+    own = resource_id.request(existing, parents).send(clients_of["external"], f"Bearer {factory.owner.token}")
+    assert own.is_success or own.status_code in (402, 409, 422), f"it does not exist for its owner: {own.text}"
 
 
-def told(answer: httpx.Response, asked_for: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    """Everything an answer tells, but for what belongs to this request alone."""
-    body = answer.json()
-    assert body.pop("instance").endswith(answer.headers["x-request-id"])
-    assert asked_for not in answer.text, "the id comes back in the answer"
-    headers = {name: value for name, value in answer.headers.items() if name not in OF_THIS_REQUEST}
-    return answer.status_code, body, headers
+def comparable(response: httpx.Response, sent_id: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Everything in a response except what is specific to the request."""
+    body = response.json()
+    assert body.pop("instance").endswith(response.headers["x-request-id"])
+    assert sent_id not in response.text, "the response repeats the id"
+    headers = {name: value for name, value in response.headers.items() if name not in REQUEST_SPECIFIC_HEADERS}
+    return response.status_code, body, headers
 
 
-def test_no_id_is_left_out() -> None:
-    """Every parameter in a path that a customer can ask for is a case above, or names a thing that is public."""
+def test_all_ids_are_tested() -> None:
+    """Each path parameter of an operation for customers is a case above, or identifies a public resource."""
     with_parameter = {
         operation.operation_id
-        for operation in every_operation().values()
-        if operation in exposed_at("external") and "{" in operation.path
+        for operation in all_operations().values()
+        if operation in exposed_operations("external") and "{" in operation.path
     }
     public = public_kinds()
-    of_public_things = {
+    with_public_ids = {
         operation.operation_id
-        for operation in every_operation().values()
-        if any(found.kind in public for found in ids_in(operation) if found.place == "path")
+        for operation in all_operations().values()
+        if any(found.kind in public for found in find_ids(operation) if found.part == "path")
     }
-    cases = {asked.operation.operation_id for asked in CASES}
-    assert with_parameter <= cases | of_public_things
+    cases = {resource_id.operation.operation_id for resource_id in CASES}
+    assert with_parameter <= cases | with_public_ids
     assert {"get_buying_order", "get_payment", "end_session", "mark_notification_read"} <= cases
-    assert "create_payment" in cases, "an id in a body is found as well"
-    assert public <= {"prd", "loc", "cli"}, "a new kind of thing is public: is that meant?"
+    assert "create_payment" in cases, "ids in a body are found too"
+    assert public <= {"prd", "loc", "cli"}, "a new kind of resource is public; is that intended?"

@@ -18,19 +18,9 @@ from joserfc.jwk import ECKey
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import (
-    app,
-    cache,
-    db,
-    events,
-    object_store,
-    security,
-    service_client,
-    settings,
-    system_settings,
-    topology,
-)
+from libs.chassis import app, db, inbox, security, service_client, settings
 from libs.chassis.clock import now, rfc3339
+from libs.chassis.runtime import new_runtime
 from libs.chassis.service import Service, load_service, use_service
 from libs.chassis.tables import OutboxRow
 
@@ -93,7 +83,7 @@ class Harness:
             "aggregateversion": version,
             "data": data,
         }
-        events.dispatch(self.service.events, document)
+        inbox.dispatch(self.service.events, document)
 
     def published(self, event_type: str) -> list[dict[str, Any]]:
         """The data of the events of this type in the outbox, oldest first."""
@@ -145,22 +135,15 @@ def running(name: str, environment: dict[str, str]) -> Iterator[Harness]:
         "AWS_SECRET_ACCESS_KEY": "test",
     }
     common |= {f"RECLOTHES_PEER_{peer.upper()}_URL": f"https://{peer}.test" for peer in settings.PEERS}
-    with pytest.MonkeyPatch.context() as patch:
+    with new_runtime(), pytest.MonkeyPatch.context() as patch:
         for variable, value in (common | environment).items():
             patch.setenv(variable, value)
         service = load_service(name)
         settings.use_settings(service.settings_class.from_environment())
         use_service(service)
         security.use_keys({"test": KEY})
-        system_settings.forget()
-        cache._async_client.cache_clear()
-        topology.aws.cache_clear()
-        object_store.s3_client.cache_clear()
         try:
-            client_of = TestClient(_app_of(name), "https://testserver", raise_server_exceptions=False)
-            with client_of as client:
+            with TestClient(_app_of(name), "https://testserver", raise_server_exceptions=False) as client:
                 yield Harness(service, client)
         finally:
             db.engine().dispose()
-            service_client.set_transport(None)
-            security.use_keys(None)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, sel
 
 from libs.chassis import clock, db, settings
 from libs.chassis.tables import OutboxRow
-from services.billing import ledger_check, money_check
+from services.billing.ledger.jobs import find_ledger_faults
 from services.billing.settings import BillingSettings
 from services.customer.buying_orders.tables import BuyingOrder
 from services.customer.buying_returns.tables import BuyingReturn
@@ -74,7 +74,7 @@ class Stores:
                 patch.setenv(name, value)
             settings.use_settings(BillingSettings.from_environment())
         with db.unit_of_work(reads_only=True):
-            return [*ledger_check.faults(), *money_check.faults()]
+            return find_ledger_faults()
 
     def _change(self, service: str, table: Any, *where: ColumnElement[bool], **values: Any) -> int:
         with self._engines[service].begin() as connection:

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import click
 
-from libs.chassis import messaging, service, topology
+from libs.chassis import aws, service
 from libs.chassis.migrations import migrate
 from libs.chassis.service import Service
 from libs.chassis.settings import settings
-from tools.local_platform import credentials, environment
+from tools.local_platform import credentials, environment, messaging_resources
 from tools.local_platform.layout import Layout
 from tools.project import SERVICES
 
@@ -41,7 +41,7 @@ def prepare(layout: Layout) -> None:
     for name in SERVICES:
         with acting_as(layout, name) as started:
             migrate(name, settings().database_url)
-            topology.ensure_topology(started.events)
+            messaging_resources.create_topology(started.events)
             if name == "auth":
                 _make_push_application()
             if name == "shopping":
@@ -52,13 +52,12 @@ def prepare(layout: Layout) -> None:
                 importlib.import_module(
                     "services.customer.donating_orders.photos"
                 ).photo_bucket().create_if_missing()
-            messaging.forget_queues()
 
 
 def _make_push_application() -> None:
     """What SNS has in production for Google's service, which needs a key of ours there."""
     key = {"PlatformCredential": "local"}
-    sns = topology.aws("sns")
+    sns = aws.client("sns")
     sns.create_platform_application(Name=environment.PUSH_APPLICATION, Platform="GCM", Attributes=key)
 
 

@@ -93,6 +93,7 @@ def _aws(layout: Layout) -> Process:
         "LOG_LEVEL": "WARNING",
     }
     surroundings = environment.basic() | environment.of_aws_clients() | settings
+    surroundings["RUN_DIR"] = str(layout.run_dir)  # for emulator_recovery.py
     command = _python("-m", "tools.local_platform.aws_emulator_launcher")
     return Process("aws", "stores", command, surroundings, port, stop_seconds=4)
 

@@ -14,6 +14,7 @@ from libs.chassis.system_settings import setting
 from services.auth import audit_trail
 from services.auth.accounts import events, one_time_links, users
 from services.auth.accounts.tables import User
+from services.auth.customers.rules import LIFECYCLE
 from services.auth.notifications import outgoing_messages, sending
 from services.auth.passwords import hashing, rules
 from services.auth.settings import auth_settings
@@ -47,7 +48,7 @@ def _create_account(address: str, password_hash: str, full_name: str, consents: 
     """Return False when a concurrent request has registered the address."""
     try:
         with session().begin_nested():
-            user = users.create_user(address, password_hash, "customer", ["customer"], state="unverified")
+            user = users.create_user(address, password_hash, "customer", ["customer"], state=LIFECYCLE.initial)
             user.locale = locale
     except IntegrityError:
         return False
@@ -84,7 +85,7 @@ def verify_email(token: str) -> None:
         LinkNotValid: the link is unknown, used or expired.
     """
     user, link = one_time_links.use(token, VERIFY_EMAIL, "register again to get a new one")
-    if user.state == "unverified":
-        user.state = "active"
+    if LIFECYCLE.allows(user.state, "verify"):
+        user.state = LIFECYCLE.apply(user.state, "verify")
         user.password_hash = link.password_hash or user.password_hash
         audit_trail.record(user, "verify_email")

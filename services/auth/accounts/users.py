@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import lazyload
 
 from libs.chassis import clock, email_addresses
 from libs.chassis.db import session
 from libs.chassis.ids import new_id
+from libs.chassis.problems import NotFound
 from services.auth.accounts.tables import User
 from services.auth.passwords import hashing
 from services.auth.roles.tables import UserRole
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What a log-in is compared with."""
-
-    user_id: str
-    password_hash: str
-
-
 def find_by_email(email: str) -> User | None:
-    """Find the user with exactly this address; MariaDB's collation compares more loosely (é equals e)."""
+    """Find the user with exactly this address; MariaDB's collation compares more loosely (é equals e).
+
+    It makes one query whether or not there is one, so that a log-in takes as long; roles are loaded when needed.
+    """
     address = email_addresses.normalize_for_lookup(email)
-    matches = session().scalars(select(User).where(User.email == address))
-    return next((user for user in matches if user.email == address), None)
+    user = session().scalar(select(User).where(User.email == address).options(lazyload(User.roles)))
+    return user if user is not None and user.email == address else None
 
 
-def find_credentials(email: str, kind: str) -> Credentials | None:
-    """Find the credentials of a user of `kind`, by one query that takes as long for an unknown address."""
-    address = email_addresses.normalize_for_lookup(email)
-    query = select(User.id, User.password_hash, User.email).where(User.email == address, User.kind == kind)
-    rows = session().execute(query).all()
-    return next((Credentials(row.id, row.password_hash) for row in rows if row.email == address), None)
+def get(user_id: str, kind: str, *, for_update: bool = False) -> User:
+    """Get a user of `kind`; NotFound for a user of the other kind, too."""
+    user = session().get(User, user_id, with_for_update=for_update)
+    if user is None or user.kind != kind:
+        raise NotFound
+    return user
 
 
 def lock_if_password_unchanged(user: User, checked_hash: str, password: str) -> bool:
@@ -51,26 +47,16 @@ def lock_if_password_unchanged(user: User, checked_hash: str, password: str) -> 
 
 
 def create_user(
-    email: str, password_hash: str, kind: str, roles: Iterable[str], *, state: str, full_name: str | None = None
+    email: str, password_hash: str, kind: str, roles: Iterable[str], *, state: str, **values: str | None
 ) -> User:
     """Insert a user with roles. With an empty password hash the user cannot log in yet.
 
     Raises:
         IntegrityError: the address already has an account.
     """
-    user = User(
-        id=new_id("usr"),
-        kind=kind,
-        email=email,
-        password_hash=password_hash,
-        state=state,
-        created_at=clock.now(),
-        full_name=full_name,
-        version=1,
-        roles=[],
-    )
+    values.setdefault("id", new_id("usr"))
+    user = User(email=email, password_hash=password_hash, kind=kind, state=state, created_at=clock.now(), **values)
+    user.roles = [UserRole(role=role) for role in roles]
     session().add(user)
-    session().flush()
-    user.roles = [UserRole(user_id=user.id, role=role) for role in roles]
     session().flush()
     return user

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Select, select
 
 from libs.chassis import audit
-from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.problems import Conflict
 from services.auth.accounts import users
 from services.auth.accounts.tables import User
+from services.auth.customers.rules import LIFECYCLE
 from services.auth.passwords import changes
 from services.auth.sessions import revocation
 
@@ -22,21 +22,11 @@ def select_customers(email: str | None, state: str | None) -> Select[User]:
     return customers if state is None else customers.where(User.state == state)
 
 
-def get(user_id: str, *, for_update: bool = False) -> User:
-    """Get a customer; NotFound for an internal user, too."""
-    user = session().get(User, user_id, with_for_update=for_update)
-    if user is None or user.kind != "customer":
-        raise NotFound
-    return user
-
-
 def suspend(user_id: str, reason: str) -> User:
     """Block log-ins and revoke all sessions immediately. Suspending again replaces the reason."""
-    user = get(user_id, for_update=True)
-    if user.state == "unverified":
-        raise Conflict("the email address of this account is not verified yet, so nobody can log in to it")
+    user = users.get(user_id, "customer", for_update=True)
     before = {"state": user.state}
-    user.state, user.suspension_reason = "suspended", reason
+    user.state, user.suspension_reason = LIFECYCLE.apply(user.state, "suspend"), reason
     user.version += 1
     revocation.revoke_all(user, "suspended")
     after = {"state": user.state, "reason": reason}
@@ -46,26 +36,18 @@ def suspend(user_id: str, reason: str) -> User:
 
 def reinstate(user_id: str) -> User:
     """Let a suspended customer log in again."""
-    user = get(user_id, for_update=True)
-    if user.state != "suspended":
-        raise Conflict("this customer is not suspended")
-    user.state, user.suspension_reason = "active", None
+    user = users.get(user_id, "customer", for_update=True)
+    before = {"state": user.state}
+    user.state, user.suspension_reason = LIFECYCLE.apply(user.state, "reinstate"), None
     user.version += 1
-    before, after = {"state": "suspended"}, {"state": user.state}
-    audit.record("reinstate_customer", f"/auth/v1/customers/{user.id}", before, after)
+    audit.record("reinstate_customer", f"/auth/v1/customers/{user.id}", before, {"state": user.state})
     return user
 
 
 def reset_password(user_id: str) -> None:
     """Void the password, revoke all sessions and mail a link to set a new password."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "customer", for_update=True)
     if user.state != "active":
         raise Conflict(f"this account is {user.state}")
     changes.reset_by_staff(user)
     audit.record("reset_customer_password", f"/auth/v1/customers/{user.id}")
-
-
-def mask_email(email: str) -> str:
-    """Hide most of an address: enough is left to recognise it, too little to write to it."""
-    name, _, domain = email.partition("@")
-    return f"{name[:1]}***@{domain}"

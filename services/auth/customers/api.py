@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.pagination import page
+from services.auth.accounts import users
 from services.auth.accounts.tables import User
 from services.auth.customers import administration
 from services.auth.customers.schemas import CustomerAccountSchema
@@ -23,7 +24,7 @@ def list_customers(
 
 
 def get_customer(user_id: str) -> dict[str, Any]:
-    return _render(administration.get(user_id))
+    return _render(users.get(user_id, "customer"))
 
 
 def suspend_customer(user_id: str, body: dict[str, Any]) -> dict[str, Any]:

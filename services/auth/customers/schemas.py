@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.auth.customers.administration import mask_email
+from services.auth.customers.rules import mask_email
 from services.auth.schema_fields import Timestamp
 
 

@@ -1,4 +1,8 @@
-"""Render the text of a notification from its template, for the locale of its reader."""
+"""Render the text of a notification from its template, for the locale of its reader.
+
+A template uses the data of the event: `{{ amount }}` prints money, `{{ valid_until | deadline(time_zone) }}` a
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
-from libs.chassis.deadlines import Deadline
+from libs.chassis.clock import parse_rfc3339
+from libs.chassis.deadlines import DEFAULT_TIME_ZONE, Deadline
 from libs.chassis.locales import DEFAULT_LOCALE
 from libs.chassis.money import Money
 
@@ -17,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, locale: str = DEFAULT_LOCALE, **values: Any) -> tuple[str, str]:
-    """Return subject (the first line of the template) and text. `Money` and `Deadline` values are localised."""
+    """Return subject (the first line of the template) and text."""
     rendered = _environment().get_template(f"{template}.txt").render(locale=locale, **values)
     subject, _, text = rendered.partition("\n")
     return subject.removeprefix("Subject: ").strip(), text.strip() + "\n"
@@ -25,17 +30,19 @@ def render(template: str, locale: str = DEFAULT_LOCALE, **values: Any) -> tuple[
 
 @cache
 def _environment() -> Environment:
-    return Environment(  # noqa: S701 plain text, no HTML
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        finalize=_localise,
-    )
+    loader = FileSystemLoader(TEMPLATES)
+    environment = Environment(loader=loader, undefined=StrictUndefined, finalize=_localise)  # noqa: S701 no HTML
+    environment.filters["deadline"] = _parse_deadline
+    return environment
+
+
+def _parse_deadline(text: str, time_zone: str = DEFAULT_TIME_ZONE) -> Deadline:
+    return Deadline(parse_rfc3339(text), time_zone)
 
 
 @pass_context
 def _localise(context: Context, value: Any) -> Any:
-    """Return what a template prints for a value: amounts and deadlines in the reader's locale, nothing for None."""
-    if isinstance(value, Money | Deadline):
-        return value.format(context["locale"])
-    return "" if value is None else value
+    """Return what a template prints for a value: money and deadlines in the reader's locale."""
+    if isinstance(value, dict):
+        value = Money.from_dict(value)
+    return value.format(context["locale"]) if isinstance(value, Money | Deadline) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from libs.chassis import clock, logs
@@ -22,10 +23,11 @@ def send_mail(user: User, template: str, dedupe_id: str, **values: Any) -> None:
     outgoing_messages.enqueue(dedupe_id, "email", user.email, subject, text)
 
 
-def notify(user_id: str, template: str, dedupe_id: str, **values: Any) -> None:
+def notify(user_id: str, template: str, dedupe_id: str, data: Mapping[str, Any], **more: Any) -> None:
     """Add a notification to the account and enqueue a message for each channel that the user has chosen.
 
-    A duplicate `dedupe_id` is ignored. Templates in `ALWAYS_BY_EMAIL` are mailed whatever the user has chosen.
+    The template uses the event's `data` and `more`. A duplicate `dedupe_id` is ignored. Templates in
+    `ALWAYS_BY_EMAIL` are mailed whatever the user has chosen.
     """
     user = session().get(User, user_id)
     if user is None:
@@ -34,17 +36,10 @@ def notify(user_id: str, template: str, dedupe_id: str, **values: Any) -> None:
     notification_id = make_notification_id(dedupe_id)
     if session().get(Notification, notification_id) is not None:
         return
-    title, text = render(template, user.locale, **values)
-    session().add(
-        Notification(
-            id=notification_id,
-            user_id=user_id,
-            template=template,
-            title=title,
-            text=text,
-            created_at=clock.now(),
-        )
-    )
+    title, text = render(template, user.locale, **data, **more)
+    notification = Notification(id=notification_id, user_id=user_id, template=template, title=title, text=text)
+    notification.created_at = clock.now()
+    session().add(notification)
     for recipient in preferences.find_recipients(user, always_by_email=template in ALWAYS_BY_EMAIL):
         message_id = f"{dedupe_id}-{recipient.channel}{recipient.suffix}"
         outgoing_messages.enqueue(message_id, recipient.channel, recipient.address, title, text)

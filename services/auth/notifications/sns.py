@@ -6,7 +6,7 @@ import json
 
 from botocore.exceptions import ClientError
 
-from libs.chassis import topology
+from libs.chassis import aws
 from libs.chassis.problems import Unprocessable
 from services.auth.settings import auth_settings
 
@@ -27,7 +27,7 @@ def send_sms(phone_number: str, subject: str, text: str) -> None:
     message = text if subject in text else f"{subject}. {text}"
     attributes = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
     try:
-        topology.aws("sns").publish(
+        aws.client("sns").publish(
             PhoneNumber=phone_number, Message=message[:MAX_SMS_LENGTH], MessageAttributes=attributes
         )
     except ClientError as error:
@@ -43,7 +43,7 @@ def send_push(endpoint_arn: str, subject: str, text: str) -> None:
         "APNS": json.dumps({"aps": {"alert": alert}}),
     }
     try:
-        topology.aws("sns").publish(TargetArn=endpoint_arn, MessageStructure="json", Message=json.dumps(payloads))
+        aws.client("sns").publish(TargetArn=endpoint_arn, MessageStructure="json", Message=json.dumps(payloads))
     except ClientError as error:
         raise _translate(error) from None
 
@@ -53,7 +53,7 @@ def create_endpoint(platform: str, device_token: str) -> str:
     application = auth_settings().push_application_arns.get(platform)
     if application is None:
         raise PushNotSupported(f"there is no application for {platform}")
-    response = topology.aws("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=device_token)
+    response = aws.client("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=device_token)
     return str(response["EndpointArn"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,6 @@ from services.auth.oauth import clients, grants, server, service_tokens
 from services.auth.oauth.schemas import OAuthClientSchema
 from services.auth.oauth.tables import OAuthClient
 from services.auth.roles.permissions import load_catalogue
-from services.auth.roles.schemas import PermissionSchema
 from services.auth.settings import auth_settings
 
 NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749, 5.1
@@ -40,11 +40,11 @@ def create_oauth_token(body: dict[str, Any]) -> flask.Response:
 
 
 def introspect_token(body: dict[str, Any]) -> flask.Response:
-    return _check(server.introspection_response())
+    return _check(server.endpoint_response("introspection"))
 
 
 def revoke_token(body: dict[str, Any]) -> tuple[None, int]:
-    _check(server.revocation_response())
+    _check(server.endpoint_response("revocation"))
     return None, 200
 
 
@@ -69,8 +69,8 @@ def authorize_application(body: dict[str, Any]) -> tuple[dict[str, str], int, di
 
 def get_application(client_id: str) -> dict[str, Any]:
     client = clients.get(client_id)
-    permissions = [load_catalogue()[name] for name in client.scopes]
-    return {"client_id": client.id, "name": client.name, "scopes": PermissionSchema(many=True).dump(permissions)}
+    permissions = [asdict(load_catalogue()[name]) for name in client.scopes]
+    return {"client_id": client.id, "name": client.name, "scopes": permissions}
 
 
 def get_authorization_server() -> tuple[dict[str, Any], int, dict[str, str]]:

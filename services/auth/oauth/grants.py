@@ -36,24 +36,6 @@ class S256CodeChallenge(CodeChallenge):  # type: ignore[misc]
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
 
 
-@dataclass(frozen=True)
-class StoredCode:
-    """A row of `authorization_codes` with the interface that Authlib needs."""
-
-    row: AuthorizationCode
-    code_challenge_method: str = "S256"
-
-    @property
-    def code_challenge(self) -> str:
-        return self.row.code_challenge
-
-    def get_redirect_uri(self) -> str:
-        return self.row.redirect_uri
-
-    def get_scope(self) -> str:
-        return self.row.scope
-
-
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
 
@@ -70,30 +52,30 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             )
         )
 
-    def query_authorization_code(self, code: str, client: RegisteredClient) -> StoredCode | None:
+    def query_authorization_code(self, code: str, client: RegisteredClient) -> AuthorizationCode | None:
         """Find an unused code of this client. Reuse of a code revokes its session (RFC 9700, 4.5)."""
-        row = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
-        if row is None or row.client_id != client.client_id or row.expires_at <= clock.now():
+        stored = session().get(AuthorizationCode, opaque.hash_token(code), with_for_update=True)
+        if stored is None or stored.client_id != client.client_id or stored.expires_at <= clock.now():
             return None
-        if row.session_id is None:
-            return StoredCode(row)
-        if revocation.revoke_sessions(Session.id == row.session_id):
-            user = session().get_one(User, row.user_id)
-            audit_trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{row.session_id}")
+        if stored.session_id is None:
+            return stored
+        if revocation.revoke_sessions(Session.id == stored.session_id):
+            user = session().get_one(User, stored.user_id)
+            audit_trail.record(user, "authorization_code_reused", f"/auth/v1/sessions/{stored.session_id}")
         return None
 
-    def authenticate_user(self, authorization_code: StoredCode) -> User | None:
-        user = session().get(User, authorization_code.row.user_id)
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> User | None:
+        user = session().get(User, authorization_code.user_id)
         return user if user is not None and user.state == "active" else None
 
     def generate_token(self, user: User, scope: str, **_: Any) -> dict[str, Any]:
-        issued = issuing.open_session(user, client=self.request.client.row, scope=scope)
-        self.request.authorization_code.row.session_id = issued.session.id
-        after = {"client_id": issued.session.client_id}
-        audit_trail.record(user, "log_in_application", f"/auth/v1/sessions/{issued.session.id}", after)
-        return _render(issued)
+        tokens = issuing.open_session(user, client=self.request.client.row, scope=scope)
+        self.request.authorization_code.session_id = tokens.session.id
+        after = {"client_id": tokens.session.client_id}
+        audit_trail.record(user, "log_in_application", f"/auth/v1/sessions/{tokens.session.id}", after)
+        return _render(tokens)
 
-    def delete_authorization_code(self, authorization_code: StoredCode) -> None:
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Keep the code with its session until it expires, so that reuse is detected."""
 
 
@@ -127,20 +109,20 @@ class ServiceAccountGrant(ClientCredentialsGrant):  # type: ignore[misc]
     def generate_token(self, **_: Any) -> dict[str, Any]:
         client: RegisteredClient = self.request.client
         scope = client.get_allowed_scope(self.request.payload.scope) or ""
-        issued = issuing.open_service_account_session(client.row, scope)
+        tokens = issuing.open_service_account_session(client.row, scope)
         audit_trail.record_client(client.client_id, "log_in_service_account")
-        return _render(issued)
+        return _render(tokens)
 
 
-def _render(issued: IssuedTokens) -> dict[str, Any]:
+def _render(tokens: IssuedTokens) -> dict[str, Any]:
     """Return the token response (RFC 6749, 5.1)."""
     response: dict[str, Any] = {
-        "access_token": issued.access_token,
+        "access_token": tokens.access_token,
         "token_type": "Bearer",
-        "expires_in": issued.expires_in,
-        "scope": issued.session.scope or "",
+        "expires_in": tokens.expires_in,
+        "scope": tokens.session.scope or "",
     }
-    return response | ({"refresh_token": issued.refresh_token} if issued.refresh_token else {})
+    return response | ({"refresh_token": tokens.refresh_token} if tokens.refresh_token else {})
 
 
 @dataclass(frozen=True)
@@ -167,12 +149,14 @@ class StoredToken:
 def find_token(token: str) -> StoredToken | None:
     """Find an access or refresh token in any state."""
     token_hash = opaque.hash_token(token)
-    if token.startswith(opaque.REFRESH_PREFIX):
-        stored = session().get(RefreshToken, token_hash)
-        found = session().get(Session, stored.session_id) if stored else None
-        if stored is None or found is None:
+    if not token.startswith(opaque.REFRESH_PREFIX):
+        auth_session = session().scalar(select(Session).where(Session.token_hash == token_hash))
+        if auth_session is None:
             return None
-        is_usable = stored.used_at is None and can_be_refreshed(found, clock.now())
-        return StoredToken(found, stored.expires_at, is_usable)
-    found = session().scalar(select(Session).where(Session.token_hash == token_hash))
-    return StoredToken(found, found.access_expires_at, lookup.is_active(found)) if found else None
+        return StoredToken(auth_session, auth_session.access_expires_at, lookup.is_active(auth_session))
+    refresh_token = session().get(RefreshToken, token_hash)
+    if refresh_token is None:
+        return None
+    auth_session = session().get_one(Session, refresh_token.session_id)
+    is_usable = refresh_token.used_at is None and can_be_refreshed(auth_session, clock.now())
+    return StoredToken(auth_session, refresh_token.expires_at, is_usable)

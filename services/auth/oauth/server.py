@@ -38,18 +38,18 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         return isinstance(client, ServiceClient) or token.check_client(client)
 
     def introspect_token(self, token: StoredToken) -> dict[str, Any]:
-        found = token.session
+        auth_session = token.session
         response = {
             "active": True,
-            "scope": " ".join(lookup.find_scopes(found)),
+            "scope": " ".join(lookup.find_scopes(auth_session)),
             "token_type": "Bearer",
             "exp": int(token.expires_at.timestamp()),
-            "iat": int(found.created_at.timestamp()),
-            "sub": found.user_id or found.client_id,
+            "iat": int(auth_session.created_at.timestamp()),
+            "sub": auth_session.user_id or auth_session.client_id,
             "iss": settings().jwt_issuer,
-            "sid": found.id,
+            "sid": auth_session.id,
         }
-        return response | ({"client_id": found.client_id} if found.client_id else {})
+        return response | ({"client_id": auth_session.client_id} if auth_session.client_id else {})
 
 
 class _Revocation(RevocationEndpoint):  # type: ignore[misc]
@@ -59,13 +59,13 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
         return find_token(token_string)
 
     def revoke_token(self, token: StoredToken, request: Any) -> None:
-        revoked = token.session
-        if not revocation.revoke_sessions(Session.id == revoked.id):
+        auth_session = token.session
+        if not revocation.revoke_sessions(Session.id == auth_session.id):
             return
-        if revoked.user is None:
-            audit_trail.record_client(str(revoked.client_id), "revoke_token")
+        if auth_session.user is None:
+            audit_trail.record_client(str(auth_session.client_id), "revoke_token")
         else:
-            audit_trail.record(revoked.user, "revoke_token", f"/auth/v1/sessions/{revoked.id}")
+            audit_trail.record(auth_session.user, "revoke_token", f"/auth/v1/sessions/{auth_session.id}")
 
 
 class _Issuer(IssuerParameter):  # type: ignore[misc]
@@ -107,13 +107,10 @@ def token_response() -> flask.Response:
     return response
 
 
-def introspection_response() -> flask.Response:
-    response: flask.Response = _introspection_server().create_endpoint_response("introspection")
-    return response
-
-
-def revocation_response() -> flask.Response:
-    response: flask.Response = _server().create_endpoint_response("revocation")
+def endpoint_response(name: str) -> flask.Response:
+    """Respond to an introspection or revocation request that Flask handles."""
+    server = _introspection_server() if name == "introspection" else _server()
+    response: flask.Response = server.create_endpoint_response(name)
     return response
 
 

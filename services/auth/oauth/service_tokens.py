@@ -26,11 +26,7 @@ class _ServiceGrant(ClientCredentialsGrant):  # type: ignore[misc]
 
 
 def _generate_token(
-    grant_type: str,
-    client: ServiceClient,
-    user: Any = None,
-    scope: str | None = None,
-    **_: Any,
+    grant_type: str, client: ServiceClient, user: Any = None, scope: str | None = None, **_: Any
 ) -> dict[str, Any]:
     allowed = client.get_allowed_scope(scope)
     jwt, seconds = jwts.sign(

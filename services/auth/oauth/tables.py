@@ -30,7 +30,10 @@ class OAuthClient(Base):
 
 
 class AuthorizationCode(Base):
-    """A customer's consent, until the application exchanges the code; `session_id` is set by the exchange."""
+    """A customer's consent, until the application exchanges the code; `session_id` is set by the exchange.
+
+    It has the attributes that Authlib reads from a code.
+    """
 
     __tablename__ = "authorization_codes"
     __table_args__ = (Index("ix_authorization_codes_expires_at", "expires_at"),)
@@ -43,3 +46,11 @@ class AuthorizationCode(Base):
     code_challenge: Mapped[str] = mapped_column(String(43))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     session_id: Mapped[str | None] = mapped_column(String(36))
+
+    code_challenge_method = "S256"
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.scope

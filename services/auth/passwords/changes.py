@@ -17,6 +17,7 @@ from services.auth.passwords.tables import PasswordResetRequest
 from services.auth.sessions import login_throttle, revocation
 from services.auth.settings import auth_settings
 from services.auth.staff.events import publish_staff_changed
+from services.auth.staff.rules import LIFECYCLE
 
 RESET_HOURS = 1
 INVITATION_HOURS = 72
@@ -46,8 +47,8 @@ def set_password_by_link(token: str, password: str, password_hash: str, kind: st
     if user.state not in ("active", "invited"):
         raise one_time_links.LinkNotValid(ADVICE)
     require_strong(password, user.email)
-    if user.state == "invited":
-        user.state = "active"
+    if LIFECYCLE.allows(user.state, "activate"):
+        user.state = LIFECYCLE.apply(user.state, "activate")
         publish_staff_changed(user)
     login_throttle.reset_account(user.kind, user.email)
     set_password(user, password_hash, "set_password_by_link")

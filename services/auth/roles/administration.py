@@ -37,12 +37,7 @@ def get(name: str, *, for_update: bool = False) -> Role:
 
 
 def create(name: str, description: str, permissions: Iterable[str]) -> Role:
-    """Create a role of internal users.
-
-    Raises:
-        RoleTaken: there is a role with this name.
-        Unprocessable: internal users cannot hold one of the permissions.
-    """
+    """Create a role of internal users; RoleTaken when there is one with this name."""
     if session().get(Role, name) is not None:
         raise RoleTaken("use another name")
     role = Role(name=name, kind="internal", description=description, is_built_in=False, version=1, permissions=[])

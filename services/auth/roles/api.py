@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
@@ -10,14 +11,14 @@ from libs.chassis.etags import etag_of
 from libs.chassis.pagination import page
 from services.auth.roles import administration
 from services.auth.roles.permissions import load_catalogue
-from services.auth.roles.schemas import PermissionSchema, RoleSchema
+from services.auth.roles.schemas import RoleSchema
 from services.auth.roles.tables import Role
 
 Response = tuple[dict[str, Any], int, dict[str, str]]
 
 
 def get_permissions() -> dict[str, Any]:
-    return {"items": PermissionSchema(many=True).dump(load_catalogue().values())}
+    return {"items": [asdict(permission) for permission in load_catalogue().values()]}
 
 
 def list_roles(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:

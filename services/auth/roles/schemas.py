@@ -1,14 +1,8 @@
-"""Roles and permissions."""
+"""A role with its permissions."""
 
 from __future__ import annotations
 
 from marshmallow import Schema, fields
-
-
-class PermissionSchema(Schema):
-    name = fields.String()
-    description = fields.String()
-    holders = fields.List(fields.String())
 
 
 class RoleSchema(Schema):

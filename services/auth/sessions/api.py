@@ -13,6 +13,7 @@ from libs.chassis.security import principal
 from services.auth import audit_trail
 from services.auth.accounts import users
 from services.auth.accounts.tables import User
+from services.auth.passwords import hashing
 from services.auth.sessions import issuing, login, login_throttle, lookup, refreshing, revocation
 from services.auth.sessions.issuing import IssuedTokens
 from services.auth.sessions.schemas import OwnSessionSchema, SessionSchema, UserSchema
@@ -36,27 +37,27 @@ def _log_in(body: dict[str, Any], kind: str) -> IssuedTokens:
     user_name, password = body["user_name"], body["password"]
     email = email_addresses.normalize_for_lookup(user_name)
     locked_seconds = retrying_serialization(lambda: _count_attempt(kind, email))
-    credentials = users.find_credentials(user_name, kind)
+    user = users.find_by_email(user_name)
+    user = user if user is not None and user.kind == kind else None
     session().commit()
-    if not login.is_password_right(credentials, password):
-        user_id = credentials.user_id if credentials else None
-        audit_trail.record_rejection(user_id, kind, "log_in", "wrong-credentials", locked_seconds)
-        session().commit()
+    if not login.is_password_right(user, password):
+        _audit_rejection(user.id if user else None, kind, "wrong-credentials", locked_seconds)
         raise login.WrongCredentials
     login_throttle.reset(kind, email)
-    user = session().get_one(User, credentials.user_id)
     session().commit()
-    _reject_inactive(user)
-    new_hash = login.rehash_if_needed(credentials.password_hash, password)
-    if not users.lock_if_password_unchanged(user, credentials.password_hash, password):
-        audit_trail.record_rejection(user.id, user.kind, "log_in", "changed-meanwhile")
-        session().commit()
+    if rejection := login.find_rejection(user):
+        _audit_rejection(user.id, kind, user.state)
+        raise rejection
+    checked_hash = user.password_hash
+    new_hash = hashing.hash_password(password) if hashing.needs_rehash(checked_hash) else checked_hash
+    if not users.lock_if_password_unchanged(user, checked_hash, password):
+        _audit_rejection(user.id, kind, "changed-meanwhile")
         raise login.WrongCredentials
-    if user.password_hash == credentials.password_hash:
+    if user.password_hash == checked_hash:
         user.password_hash = new_hash
-    issued = issuing.open_session(user, flask.request.headers.get("User-Agent", ""))
-    audit_trail.record(user, "log_in", f"/auth/v1/sessions/{issued.session.id}")
-    return issued
+    tokens = issuing.open_session(user, flask.request.headers.get("User-Agent", ""))
+    audit_trail.record(user, "log_in", f"/auth/v1/sessions/{tokens.session.id}")
+    return tokens
 
 
 def _count_attempt(kind: str, email: str) -> dict[str, int]:
@@ -64,12 +65,11 @@ def _count_attempt(kind: str, email: str) -> dict[str, int]:
         return login_throttle.count_attempt(kind, email)
 
 
-def _reject_inactive(user: User) -> None:
-    """Raise the reason why the account may not log in."""
-    if rejection := login.find_rejection(user):
-        audit_trail.record_rejection(user.id, user.kind, "log_in", user.state)
-        session().commit()
-        raise rejection
+def _audit_rejection(
+    user_id: str | None, kind: str, reason: str, locked_seconds: dict[str, int] | None = None
+) -> None:
+    audit_trail.record_rejection(user_id, kind, "log_in", reason, locked_seconds)
+    session().commit()
 
 
 def refresh_customer_session(body: dict[str, Any]) -> dict[str, Any]:
@@ -88,14 +88,14 @@ def _refresh(body: dict[str, Any], kind: str) -> IssuedTokens:
         raise
 
 
-def _render(issued: IssuedTokens) -> dict[str, Any]:
+def _render(tokens: IssuedTokens) -> dict[str, Any]:
     return {
-        "access_token": issued.access_token,
+        "access_token": tokens.access_token,
         "token_type": "Bearer",
-        "expires_in": issued.expires_in,
-        "refresh_token": issued.refresh_token,
-        "refresh_expires_in": issued.refresh_expires_in,
-        "user": UserSchema().dump(issued.session.user),
+        "expires_in": tokens.expires_in,
+        "refresh_token": tokens.refresh_token,
+        "refresh_expires_in": tokens.refresh_expires_in,
+        "user": UserSchema().dump(tokens.session.user),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
@@ -18,13 +18,23 @@ from services.auth.tokens import opaque
 
 @dataclass(frozen=True)
 class IssuedTokens:
-    """The tokens of a session, which are returned only once, and their lifetimes in seconds."""
+    """The tokens of a session, which are returned only once. A service account has no refresh token."""
 
     session: Session
+    issued_at: datetime
     access_token: str
-    expires_in: int
-    refresh_token: str | None
-    refresh_expires_in: int
+    refresh_token: str = ""
+    refresh_expires_at: datetime | None = None
+
+    @property
+    def expires_in(self) -> int:
+        """Seconds until the access token expires."""
+        return int((self.session.access_expires_at - self.issued_at).total_seconds())
+
+    @property
+    def refresh_expires_in(self) -> int:
+        """Seconds until the refresh token expires."""
+        return int(((self.refresh_expires_at or self.issued_at) - self.issued_at).total_seconds())
 
 
 def open_session(
@@ -33,54 +43,37 @@ def open_session(
     """Open a session of a user at our own front ends, or of the application `client` with at most `scope`."""
     settings = auth_settings()
     lifetime = settings.customer_session_seconds if user.kind == "customer" else settings.staff_session_seconds
-    opened = _create_session(user, client, scope, lifetime, user_agent)
-    return issue_tokens(opened)
+    auth_session = _create_session(lifetime, user=user, client=client, scope=scope, user_agent=user_agent[:200])
+    return issue_tokens(auth_session)
 
 
 def open_service_account_session(client: OAuthClient, scope: str) -> IssuedTokens:
-    """Open a session of a service account; it has no refresh token, a new session takes its place."""
-    opened = _create_session(None, client, scope, auth_settings().access_seconds, "")
-    return issue_tokens(opened, with_refresh_token=False)
+    """Open a session of a service account, which opens another one instead of refreshing it."""
+    auth_session = _create_session(auth_settings().access_seconds, client=client, scope=scope)
+    return IssuedTokens(auth_session, clock.now(), _issue_access_token(auth_session))
 
 
-def _create_session(
-    user: User | None, client: OAuthClient | None, scope: str | None, lifetime: int, user_agent: str
-) -> Session:
-    now = clock.now()
-    return Session(
-        id=new_id("ses"),
-        user=user,
-        client=client,
-        scope=scope,
-        created_at=now,
-        expires_at=now + timedelta(seconds=lifetime),
-        user_agent=user_agent[:200],
-        source_ip=audit.source_address.get()[:64],
-    )
+def _create_session(lifetime: int, **values: object) -> Session:
+    now, source_ip = clock.now(), audit.source_address.get()[:64]
+    expires_at = now + timedelta(seconds=lifetime)
+    return Session(id=new_id("ses"), created_at=now, expires_at=expires_at, source_ip=source_ip, **values)
 
 
-def issue_tokens(found: Session, *, with_refresh_token: bool = True) -> IssuedTokens:
-    """Issue new tokens for the session; the current access token is replaced."""
-    now, settings = clock.now(), auth_settings()
-    access_token = opaque.new_token(opaque.ACCESS_PREFIX)
-    found.token_hash = opaque.hash_token(access_token)
-    found.last_seen_at = now
-    found.access_expires_at = token_expiry(now, settings.access_seconds, found.expires_at)
-    session().add(found)
+def issue_tokens(auth_session: Session) -> IssuedTokens:
+    """Issue an access token, which replaces the current one, and a refresh token."""
+    now, access_token = clock.now(), _issue_access_token(auth_session)
+    refresh_token = opaque.new_token(opaque.REFRESH_PREFIX)
+    expires_at = token_expiry(now, auth_settings().customer_refresh_seconds, auth_session.expires_at)
+    token_hash = opaque.hash_token(refresh_token)
+    session().add(RefreshToken(token_hash=token_hash, session_id=auth_session.id, expires_at=expires_at))
+    return IssuedTokens(auth_session, now, access_token, refresh_token, expires_at)
+
+
+def _issue_access_token(auth_session: Session) -> str:
+    now, access_token = clock.now(), opaque.new_token(opaque.ACCESS_PREFIX)
+    auth_session.token_hash = opaque.hash_token(access_token)
+    auth_session.last_seen_at = now
+    auth_session.access_expires_at = token_expiry(now, auth_settings().access_seconds, auth_session.expires_at)
+    session().add(auth_session)
     session().flush()
-    refresh_token, refresh_expires_at = None, now
-    if with_refresh_token:
-        refresh_token = opaque.new_token(opaque.REFRESH_PREFIX)
-        refresh_expires_at = token_expiry(now, settings.customer_refresh_seconds, found.expires_at)
-        session().add(
-            RefreshToken(
-                token_hash=opaque.hash_token(refresh_token),
-                session_id=found.id,
-                expires_at=refresh_expires_at,
-                used_at=None,
-            )
-        )
-    expires_in, refresh_expires_in = (
-        int((expiry - now).total_seconds()) for expiry in (found.access_expires_at, refresh_expires_at)
-    )
-    return IssuedTokens(found, access_token, expires_in, refresh_token, refresh_expires_in)
+    return access_token

@@ -6,7 +6,6 @@ from typing import TypeGuard
 
 from libs.chassis.problems import Forbidden, Problem, Unauthenticated
 from services.auth.accounts.tables import User
-from services.auth.accounts.users import Credentials
 from services.auth.passwords import hashing
 
 
@@ -22,12 +21,12 @@ class AccountSuspended(Forbidden):
     slug, title = "account-suspended", "This account is suspended"
 
 
-def is_password_right(credentials: Credentials | None, password: str) -> TypeGuard[Credentials]:
+def is_password_right(user: User | None, password: str) -> TypeGuard[User]:
     """Return whether the password matches; takes as long for an unknown user or one without a password."""
-    if credentials is None or not credentials.password_hash:
+    if user is None or not user.password_hash:
         hashing.verify_decoy(password)
         return False
-    return hashing.verify(credentials.password_hash, password)
+    return hashing.verify(user.password_hash, password)
 
 
 def find_rejection(user: User) -> Problem | None:
@@ -38,8 +37,3 @@ def find_rejection(user: User) -> Problem | None:
         return EmailNotVerified("use the link in the mail that we sent")
     reason = f"{user.suspension_reason} " if user.suspension_reason else ""
     return AccountSuspended(f"{reason}(write to help@reclothes.example if you think this is a mistake)")
-
-
-def rehash_if_needed(password_hash: str, password: str) -> str:
-    """Return a hash with the current parameters; the same hash when it has them already."""
-    return hashing.hash_password(password) if hashing.needs_rehash(password_hash) else password_hash

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Select, select, update
 
@@ -18,32 +18,17 @@ from services.auth.settings import auth_settings
 LAST_SEEN_PRECISION = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class ActiveSession:
-    """What an access token stands for, and until when. `is_last_seen_outdated`: the last use should be stored."""
-
-    session_id: str
-    subject: str
-    kind: str
-    gateway: str
-    client_id: str | None
-    roles: tuple[str, ...]
-    scopes: tuple[str, ...]
-    expires_at: datetime
-    is_last_seen_outdated: bool
-
-
 def get_active(session_id: str | None) -> Session:
     """Get a session whose access token is valid; NotFound for any other."""
-    found = session().get(Session, session_id)
-    if found is None or not is_active(found):
+    auth_session = session().get(Session, session_id)
+    if auth_session is None or not is_active(auth_session):
         raise NotFound
-    return found
+    return auth_session
 
 
-def is_active(found: Session) -> bool:
+def is_active(auth_session: Session) -> bool:
     """Return whether the access token of the session is valid now."""
-    return is_access_token_valid(found, clock.now(), auth_settings().access_idle_seconds)
+    return is_access_token_valid(auth_session, clock.now(), auth_settings().access_idle_seconds)
 
 
 def select_of_user(user_id: str) -> Select[Session]:
@@ -53,32 +38,45 @@ def select_of_user(user_id: str) -> Select[Session]:
     )
 
 
-def find_active(token_hash: str) -> ActiveSession | None:
+def find_active(token_hash: str) -> Session | None:
     """Find the session of a valid access token; None when the token is unknown, expired, revoked or idle."""
-    found = session().scalar(select(Session).where(Session.token_hash == token_hash))
-    if found is None or not is_active(found):
-        return None
-    user, client = found.user, found.client
-    return ActiveSession(
-        session_id=found.id,
-        subject=user.id if user else str(found.client_id),
-        kind=user.kind if user else "machine",
-        gateway=GATEWAY_OF_KIND[user.kind] if user else (client.gateway if client else ""),
-        client_id=found.client_id,
-        roles=tuple(user.role_names) if user else (),
-        scopes=find_scopes(found),
-        expires_at=min(found.expires_at, found.access_expires_at),
-        is_last_seen_outdated=clock.now() - found.last_seen_at > LAST_SEEN_PRECISION,
-    )
+    auth_session = session().scalar(select(Session).where(Session.token_hash == token_hash))
+    return auth_session if auth_session is not None and is_active(auth_session) else None
 
 
-def find_scopes(found: Session) -> tuple[str, ...]:
+def find_gateway(auth_session: Session) -> str:
+    """Return the gateway at which the tokens of the session are valid."""
+    if auth_session.user is not None:
+        return GATEWAY_OF_KIND[auth_session.user.kind]
+    return auth_session.client.gateway if auth_session.client else ""
+
+
+def build_claims(auth_session: Session) -> dict[str, Any]:
+    """Return the claims of a JWT for the session, as `jwts.sign` takes them."""
+    user, client_id = auth_session.user, auth_session.client_id
+    return {
+        "subject": user.id if user else str(client_id),
+        "kind": user.kind if user else "machine",
+        "roles": user.role_names if user else [],
+        "scopes": find_scopes(auth_session),
+        "session_expires_at": min(auth_session.expires_at, auth_session.access_expires_at),
+        "sid": auth_session.id,
+        "gateway": find_gateway(auth_session),
+    } | ({"client_id": client_id} if client_id else {})
+
+
+def find_scopes(auth_session: Session) -> tuple[str, ...]:
     """Return what the session allows now: no more than the user's roles, the client and the consent allow."""
     return intersect_scopes(
-        find_permissions(found.user) if found.user else None,
-        found.client.scopes if found.client else None,
-        found.scope.split() if found.scope is not None else None,
+        find_permissions(auth_session.user) if auth_session.user else None,
+        auth_session.client.scopes if auth_session.client else None,
+        auth_session.scope.split() if auth_session.scope is not None else None,
     )
+
+
+def is_last_use_outdated(auth_session: Session) -> bool:
+    """Return whether the use of the session should be stored; it is stored once a minute at most."""
+    return clock.now() - auth_session.last_seen_at > LAST_SEEN_PRECISION
 
 
 def store_last_use(session_id: str) -> None:

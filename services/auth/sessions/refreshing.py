@@ -8,7 +8,8 @@ from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.problems import Unauthenticated
 from services.auth import audit_trail
-from services.auth.notifications import sending
+from services.auth.accounts.tables import User
+from services.auth.notifications.sending import send_mail
 from services.auth.sessions import issuing, replacement_tokens, revocation
 from services.auth.sessions.issuing import IssuedTokens
 from services.auth.sessions.rules import can_be_refreshed, is_within_grace_period
@@ -35,52 +36,44 @@ def refresh(refresh_token: str, kind: str, client_id: str | None = None) -> Issu
     """
     now = clock.now()
     token = session().get(RefreshToken, opaque.hash_token(refresh_token), with_for_update=True)
-    found = session().get(Session, token.session_id, populate_existing=True) if token else None
-    if token is None or found is None or found.user is None:
+    auth_session = session().get(Session, token.session_id, populate_existing=True) if token else None
+    user = auth_session.user if auth_session else None
+    if token is None or auth_session is None or user is None:
         raise RefreshTokenNotValid("log in again")
-    if found.user.kind != kind or found.client_id != client_id:
+    if user.kind != kind or auth_session.client_id != client_id:
         raise RefreshTokenNotValid("log in again")
     if token.used_at is not None:
-        return _find_replacement(token, found, refresh_token)
-    if token.expires_at <= now or not can_be_refreshed(found, now):
+        return _find_replacement(token, auth_session, user, refresh_token)
+    if token.expires_at <= now or not can_be_refreshed(auth_session, now):
         raise RefreshTokenNotValid("log in again")
-    return _rotate(token, found, refresh_token)
+    return _rotate(token, auth_session, user, refresh_token)
 
 
-def _rotate(token: RefreshToken, found: Session, refresh_token: str) -> IssuedTokens:
-    """Issue new tokens and keep them, encrypted, until the next rotation of the session."""
-    earlier = update(RefreshToken).where(RefreshToken.session_id == found.id, RefreshToken.replacement.is_not(None))
-    session().execute(earlier.values(replacement=None))
+def _rotate(token: RefreshToken, auth_session: Session, user: User, refresh_token: str) -> IssuedTokens:
+    """Issue new tokens and store them, encrypted, until the next rotation of the session."""
+    replaced = RefreshToken.session_id == auth_session.id, RefreshToken.replacement.is_not(None)
+    session().execute(update(RefreshToken).where(*replaced).values(replacement=None))
     token.used_at = clock.now()
-    replaced_token_hash = found.token_hash
-    issued = issuing.issue_tokens(found)
-    token.replacement = replacement_tokens.encrypt(refresh_token, issued.access_token, str(issued.refresh_token))
+    replaced_token_hash = auth_session.token_hash
+    tokens = issuing.issue_tokens(auth_session)
+    token.replacement = replacement_tokens.encrypt(refresh_token, tokens.access_token, tokens.refresh_token)
     revocation.revoke_access_tokens([replaced_token_hash])
-    if found.user is not None:
-        audit_trail.record(found.user, "refresh_session", f"/auth/v1/sessions/{found.id}")
-    return issued
+    audit_trail.record(user, "refresh_session", f"/auth/v1/sessions/{auth_session.id}")
+    return tokens
 
 
-def _find_replacement(token: RefreshToken, found: Session, refresh_token: str) -> IssuedTokens:
+def _find_replacement(token: RefreshToken, auth_session: Session, user: User, refresh_token: str) -> IssuedTokens:
     """Return the tokens that the first use of a refresh token got, to a request that was sent concurrently."""
     now = clock.now()
     pair = replacement_tokens.decrypt(refresh_token, token.replacement) if token.replacement else None
     if pair is None or not is_within_grace_period(token.used_at, now):
-        _revoke_reused(found)
+        if revocation.revoke_sessions(Session.id == auth_session.id):  # somebody may have stolen the token
+            audit_trail.record(user, "refresh_token_reused", f"/auth/v1/sessions/{auth_session.id}")
+            send_mail(user, "session-ended", f"reused-{auth_session.id}")
         raise RefreshTokenReused("it was used before, so its session was revoked; log in again")
-    access_token, next_refresh_token = pair
-    next_token = session().get(RefreshToken, opaque.hash_token(next_refresh_token))
-    is_current = found.token_hash == opaque.hash_token(access_token)
-    if next_token is None or not is_current or not can_be_refreshed(found, now):
+    access_token, new_refresh_token = pair
+    new_token = session().get(RefreshToken, opaque.hash_token(new_refresh_token))
+    is_current = auth_session.token_hash == opaque.hash_token(access_token)
+    if new_token is None or not is_current or not can_be_refreshed(auth_session, now):
         raise RefreshTokenNotValid("log in again")
-    expires_in, refresh_expires_in = (
-        int((expiry - now).total_seconds()) for expiry in (found.access_expires_at, next_token.expires_at)
-    )
-    return IssuedTokens(found, access_token, expires_in, next_refresh_token, refresh_expires_in)
-
-
-def _revoke_reused(found: Session) -> None:
-    """Revoke the session, as the token may have been stolen, and mail its user."""
-    if found.user is not None and revocation.revoke_sessions(Session.id == found.id):
-        audit_trail.record(found.user, "refresh_token_reused", f"/auth/v1/sessions/{found.id}")
-        sending.send_mail(found.user, "session-ended", f"reused-{found.id}")
+    return IssuedTokens(auth_session, now, access_token, new_refresh_token, new_token.expires_at)

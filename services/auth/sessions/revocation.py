@@ -28,9 +28,10 @@ BATCH_SIZE = 500
 
 def log_out(session_id: str | None) -> None:
     """Revoke a session; do nothing when it has ended already."""
-    found = session().get(Session, session_id)
-    if found is not None and revoke_sessions(Session.id == session_id) and found.user is not None:
-        audit_trail.record(found.user, "log_out", f"/auth/v1/sessions/{session_id}")
+    auth_session = session().get(Session, session_id)
+    user = auth_session.user if auth_session else None
+    if revoke_sessions(Session.id == session_id) and user is not None:
+        audit_trail.record(user, "log_out", f"/auth/v1/sessions/{session_id}")
 
 
 def revoke_own(user_id: str, session_id: str) -> None:
@@ -51,14 +52,13 @@ def revoke_all(user: User, reason: str, keep: str | None = None) -> None:
 
 def revoke_sessions(*conditions: Any) -> int:
     """Revoke the sessions that match all conditions; return their number."""
-    unrevoked = select(Session.id, Session.token_hash).where(Session.revoked_at.is_(None), *conditions)
-    found = session().execute(unrevoked.with_for_update()).all()
-    if not found:
-        return 0
-    ids = [session_id for session_id, _ in found]
-    session().execute(update(Session).where(Session.id.in_(ids)).values(revoked_at=clock.now()))
-    revoke_access_tokens([token_hash for _, token_hash in found])
-    return len(ids)
+    active = select(Session.id, Session.token_hash).where(Session.revoked_at.is_(None), *conditions)
+    rows = session().execute(active.with_for_update()).all()
+    if rows:
+        ids = [row.id for row in rows]
+        session().execute(update(Session).where(Session.id.in_(ids)).values(revoked_at=clock.now()))
+        revoke_access_tokens([row.token_hash for row in rows])
+    return len(rows)
 
 
 def revoke_access_tokens(token_hashes: Iterable[str]) -> None:

@@ -21,19 +21,19 @@ def is_within_grace_period(used_at: datetime | None, now: datetime) -> bool:
     return used_at is not None and timedelta(0) <= now - used_at <= REFRESH_GRACE_PERIOD
 
 
-def can_be_refreshed(found: Session, now: datetime) -> bool:
+def can_be_refreshed(auth_session: Session, now: datetime) -> bool:
     """Return whether the session has not ended, and its client and its user may still use it."""
-    if found.revoked_at is not None or found.expires_at <= now:
+    if auth_session.revoked_at is not None or auth_session.expires_at <= now:
         return False
-    if found.client is not None and found.client.removed_at is not None:
+    if auth_session.client is not None and auth_session.client.removed_at is not None:
         return False
-    return found.user is None or found.user.state == "active"
+    return auth_session.user is None or auth_session.user.state == "active"
 
 
-def is_access_token_valid(found: Session, now: datetime, idle_seconds: int) -> bool:
+def is_access_token_valid(auth_session: Session, now: datetime, idle_seconds: int) -> bool:
     """Return whether the access token of the session can be used; it expires when idle for too long."""
-    was_used_recently = found.last_seen_at > now - timedelta(seconds=idle_seconds)
-    return can_be_refreshed(found, now) and found.access_expires_at > now and was_used_recently
+    was_used_recently = auth_session.last_seen_at > now - timedelta(seconds=idle_seconds)
+    return can_be_refreshed(auth_session, now) and auth_session.access_expires_at > now and was_used_recently
 
 
 def intersect_scopes(*limits: Iterable[str] | None) -> tuple[str, ...]:

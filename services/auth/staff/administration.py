@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from libs.chassis import audit, email_addresses, etags
 from libs.chassis.db import session
 from libs.chassis.locales import DEFAULT_LOCALE
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Conflict, Unprocessable
 from services.auth.accounts import users
 from services.auth.accounts.tables import User
 from services.auth.passwords import changes
@@ -18,6 +18,7 @@ from services.auth.roles.administration import require_role_administrator
 from services.auth.roles.tables import Role, UserRole
 from services.auth.sessions import revocation
 from services.auth.staff.events import publish_staff_changed
+from services.auth.staff.rules import LIFECYCLE
 
 
 class EmailTaken(Conflict):
@@ -36,28 +37,15 @@ def select_staff(role: str | None, state: str | None) -> Select[User]:
     return staff if state is None else staff.where(User.state == state)
 
 
-def get(user_id: str, *, for_update: bool = False) -> User:
-    """Get an internal user; NotFound for a customer, too."""
-    user = session().get(User, user_id, with_for_update=for_update)
-    if user is None or user.kind != "internal":
-        raise NotFound
-    return user
-
-
 def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
-    """Create an internal user, who sets the first password by a mailed link.
-
-    Raises:
-        EmailTaken: the address already has an account.
-        Unprocessable: a role does not exist or is not a role of internal users.
-    """
+    """Create an internal user, who sets the first password by a mailed link; EmailTaken for a known address."""
     names = _require_internal_roles(role_names)
     address = email_addresses.require_valid(email)
     if users.find_by_email(email) is not None:
         raise EmailTaken("use another address")
     try:
         with session().begin_nested():
-            user = users.create_user(address, "", "internal", names, state="invited", full_name=full_name)
+            user = users.create_user(address, "", "internal", names, state=LIFECYCLE.initial, full_name=full_name)
     except IntegrityError:
         raise EmailTaken("use another address") from None
     changes.invite(user)
@@ -68,7 +56,7 @@ def create(email: str, full_name: str, role_names: Iterable[str]) -> User:
 
 def update(user_id: str, full_name: str | None, role_names: Iterable[str] | None) -> User:
     """Change the name or the roles; new roles are effective from the user's next request."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "internal", for_update=True)
     etags.require_match(user.version)
     before = user.role_names
     if full_name is not None:
@@ -89,13 +77,13 @@ def update(user_id: str, full_name: str | None, role_names: Iterable[str] | None
 
 def remove(user_id: str, by: str) -> None:
     """Revoke all sessions and free the email address. The row stays, because audit entries refer to it."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "internal", for_update=True)
     if user.id == by:
         raise OwnAccount("ask another manager")
     if user.state == "removed":
         return
     before = user.role_names
-    user.state, user.roles, user.password_hash = "removed", [], ""
+    user.state, user.roles, user.password_hash = LIFECYCLE.apply(user.state, "remove"), [], ""
     user.email, user.locale = f"{user.id}@removed.invalid", DEFAULT_LOCALE
     user.version += 1
     session().flush()
@@ -107,7 +95,7 @@ def remove(user_id: str, by: str) -> None:
 
 def reset_password(user_id: str) -> None:
     """Void the password, revoke all sessions and mail a link to set a new password."""
-    user = get(user_id, for_update=True)
+    user = users.get(user_id, "internal", for_update=True)
     if user.state == "removed":
         raise Conflict("this user was removed")
     changes.reset_by_staff(user)

@@ -7,6 +7,7 @@ from typing import Any
 from libs.chassis.etags import etag_of
 from libs.chassis.pagination import page
 from libs.chassis.security import principal
+from services.auth.accounts import users
 from services.auth.accounts.tables import User
 from services.auth.staff import administration
 from services.auth.staff.schemas import StaffSchema
@@ -32,7 +33,7 @@ def create_staff_member(body: dict[str, Any]) -> Response:
 
 
 def get_staff_member(user_id: str) -> Response:
-    return _render(administration.get(user_id))
+    return _render(users.get(user_id, "internal"))
 
 
 def update_staff_member(user_id: str, body: dict[str, Any]) -> Response:

@@ -6,7 +6,6 @@ some minutes before it signs, because gateways read the JWKS only from time to t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,14 +67,3 @@ def _import_key(path: Path) -> Iterator[ECKey]:
         return
     key.ensure_kid()
     yield key
-
-
-def create_key(folder: Path) -> Path:
-    """Create a key file that only its owner can read; its name sorts after those of older keys."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = ECKey.generate_key("P-256")
-    path = folder / f"{clock.now():%Y%m%dT%H%M%S%f}-{key.thumbprint()[:8]}.pem"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key.as_pem(private=True))
-    return path

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from libs.chassis import clock, logs
 from libs.chassis.cache import RedisError, redis_async
 from libs.chassis.db import unit_of_work
-from libs.chassis.operations import as_problem
+from libs.chassis.error_responses import as_problem
 from libs.chassis.problems import MEDIA_TYPE, Problem, Unauthenticated
 from services.auth.sessions import cache, lookup
 from services.auth.sessions.cache import TOMBSTONE, CachedSession
@@ -110,22 +110,13 @@ end
 def _load(token_hash: str, gateway: str, permissions: str) -> tuple[CachedSession, str | None]:
     """Sign a JWT for the session in the database. A token at the wrong gateway is rejected, so it is not cached."""
     with unit_of_work(reads_only=True):
-        found = lookup.find_active(token_hash)
-    if found is None or found.gateway != gateway:
-        raise _token_not_valid()
-    client = {"client_id": found.client_id} if found.client_id else {}
-    jwt, seconds = jwts.sign(
-        subject=found.subject,
-        kind=found.kind,
-        roles=found.roles,
-        scopes=found.scopes,
-        session_expires_at=found.expires_at,
-        sid=found.session_id,
-        gateway=gateway,
-        **client,
-    )
-    loaded = CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions)
-    return loaded, found.session_id if found.is_last_seen_outdated else None
+        auth_session = lookup.find_active(token_hash)
+        if auth_session is None or lookup.find_gateway(auth_session) != gateway:
+            raise _token_not_valid()
+        claims = lookup.build_claims(auth_session)
+        used_session = auth_session.id if lookup.is_last_use_outdated(auth_session) else None
+    jwt, seconds = jwts.sign(**claims)
+    return CachedSession(gateway, jwt, int(clock.now().timestamp()) + seconds, permissions), used_session
 
 
 def _store_last_use(session_id: str) -> None:

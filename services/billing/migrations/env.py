@@ -1,6 +1,6 @@
 """Alembic's entry."""
 
 from libs.chassis.migrations import run_env
-from services.billing.models import Base
+from services.billing.tables import Base
 
 run_env(Base.metadata)

@@ -12,13 +12,13 @@ from libs.chassis.problems import Unprocessable
 from libs.chassis.security import principal
 from libs.chassis.system_settings import setting
 from services.customer import service_clients
-from services.customer.buying_orders import lifecycle, placements, queries, work
+from services.customer.buying_orders import lifecycle, placements, work
 from services.customer.buying_orders.jobs import complete_interrupted_placements_of
-from services.customer.buying_orders.queries import OrderFilter
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.rules import ID_PREFIX, LIFECYCLE
-from services.customer.buying_orders.schemas import BuyingOrderSchema, OrderWorkSchema, WholeBuyingOrderSchema
+from services.customer.buying_orders.schemas import OrderWorkSchema, WholeBuyingOrderSchema
 from services.customer.buying_orders.tables import BuyingOrder
-from services.customer.buying_returns.queries import list_by_order as list_returns_by_order
+from services.customer.buying_returns.queries import buying_returns
 from services.customer.buying_returns.schemas import BuyingReturnSchema
 from services.customer.schemas import ProductItemSchema
 
@@ -51,15 +51,15 @@ def place_buying_order(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[
         raise
     order = lifecycle.place(order_id, buyer_id, hold.items, location, hold.until)
     placements.finish(order_id)
-    return _dump(order), 201, {"Location": f"/customer/v1/buying-orders/{order.id}"}
+    return buying_orders.dump(order), 201, {"Location": f"/customer/v1/buying-orders/{order.id}"}
 
 
 def list_buying_orders(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
-    return queries.list_page(limit, cursor, OrderFilter(state, principal().subject))
+    return buying_orders.list_page(limit, cursor, state=state, buyer_id=principal().subject)
 
 
 def get_buying_order(order_id: str) -> dict[str, Any]:
-    return _dump(queries.get_own(order_id, principal().subject))
+    return buying_orders.dump(buying_orders.get_own(order_id, principal().subject))
 
 
 def cancel_buying_order(order_id: str) -> dict[str, Any]:
@@ -67,17 +67,17 @@ def cancel_buying_order(order_id: str) -> dict[str, Any]:
     with unit_of_work(
         reads_only=True
     ):  # ends before other services are called, so that nothing is locked meanwhile
-        order = queries.get_own(order_id, buyer_id)
+        order = buying_orders.get_own(order_id, buyer_id)
         if order.state == "cancelled":
-            return _dump(order)
+            return buying_orders.dump(order)
         LIFECYCLE.apply(order.state, "cancel")
     if order.state == "placed":
         service_clients.release_hold(order_id)
     else:
         service_clients.stop_work(order_id)
-    order = queries.get_own(order_id, buyer_id, locked=True)
+    order = buying_orders.get_own(order_id, buyer_id, locked=True)
     lifecycle.cancel(order)
-    return _dump(order)
+    return buying_orders.dump(order)
 
 
 def list_all_buying_orders(
@@ -90,19 +90,24 @@ def list_all_buying_orders(
     limit: int = 20,
     cursor: str | None = None,
 ) -> dict[str, Any]:
-    since, before = (clock.parse_optional(time) for time in (placed_from, placed_before))
-    return queries.list_page(limit, cursor, OrderFilter(state, buyer_id, pickup_location_id, since, before), sort)
+    period = []
+    if placed_from is not None:
+        period.append(BuyingOrder.placed_at >= clock.parse_rfc3339(placed_from))
+    if placed_before is not None:
+        period.append(BuyingOrder.placed_at < clock.parse_rfc3339(placed_before))
+    equal = {"state": state, "buyer_id": buyer_id, "pickup_location_id": pickup_location_id}
+    return buying_orders.list_page(limit, cursor, *period, sort=sort, **equal)
 
 
 def get_any_buying_order(order_id: str) -> dict[str, Any]:
-    order: dict[str, Any] = WholeBuyingOrderSchema().dump(queries.get(order_id))
+    order: dict[str, Any] = WholeBuyingOrderSchema().dump(buying_orders.get(order_id))
     order["work"] = OrderWorkSchema(many=True).dump(work.list_by_order(order_id))
-    order["returns"] = BuyingReturnSchema(many=True).dump(list_returns_by_order(order_id))
+    order["returns"] = BuyingReturnSchema(many=True).dump(buying_returns.list_by_order(order_id))
     return order
 
 
 def force_cancel_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    order, missing = queries.get(order_id, locked=True), body["missing_product_ids"]
+    order, missing = buying_orders.get(order_id, locked=True), body["missing_product_ids"]
     errors = [
         {"pointer": f"/missing_product_ids/{position}", "detail": "this product is not in the order"}
         for position, product_id in enumerate(missing)
@@ -115,8 +120,4 @@ def force_cancel_buying_order(order_id: str, body: dict[str, Any]) -> dict[str, 
     if order.state != before:
         after = {"state": order.state, "reason": body["reason"], "missing_product_ids": missing}
         audit.record("force_cancel_buying_order", order.id, before={"state": before}, after=after)
-    return _dump(order)
-
-
-def _dump(order: BuyingOrder) -> dict[str, Any]:
-    return dict(BuyingOrderSchema().dump(order))
+    return buying_orders.dump(order)

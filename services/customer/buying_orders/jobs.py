@@ -11,10 +11,10 @@ from libs.chassis.db import session, unit_of_work
 from libs.chassis.jobs import for_each
 from services.customer import service_clients
 from services.customer.buying_orders import lifecycle, placements
-from services.customer.buying_orders.queries import find
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.rules import OFFLINE_TOLERANCE, REMIND_BEFORE
 from services.customer.buying_orders.tables import BuyingOrder, OrderPlacement
-from services.customer.buying_returns.queries import list_by_order
+from services.customer.buying_returns.queries import buying_returns
 from services.customer.buying_returns.rules import kept_products
 from services.customer.buying_returns.tables import BuyingReturn
 from services.customer.registry import registry
@@ -87,10 +87,10 @@ def complete_orders() -> None:
 
 
 def _complete_order(order_id: str) -> None:
-    order = find(order_id, locked=True)
+    order = buying_orders.find(order_id, locked=True)
     if order is None or order.state != "picked_up":
         return  # another worker was faster
-    kept = kept_products(order, list_by_order(order.id))
+    kept = kept_products(order, buying_returns.list_by_order(order.id))
     if kept is not None:
         lifecycle.complete(order, kept)
 
@@ -119,7 +119,7 @@ def _for_each_in_box(job: str, act: Callable[[BuyingOrder], None], *conditions: 
     due = select(BuyingOrder.id).where(BuyingOrder.state == "in_box", *conditions)
 
     def act_if_due(order_id: str) -> None:
-        order = find(order_id, locked=True)
+        order = buying_orders.find(order_id, locked=True)
         if order is not None and session().scalar(due.where(BuyingOrder.id == order_id)):
             act(order)
 

@@ -17,7 +17,7 @@ from libs.chassis.deadlines import end_of_day
 from libs.chassis.system_settings import setting
 from services.customer import first_orders
 from services.customer.buying_orders import publishers
-from services.customer.buying_orders.queries import find
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.rules import LIFECYCLE, missing_products
 from services.customer.buying_orders.tables import (
     BuyingOrder,
@@ -34,7 +34,7 @@ def place(
     order_id: str, buyer_id: str, items: Sequence[HeldItem], location: Location, held_until: datetime
 ) -> BuyingOrder:
     """Place an order for held products; idempotent for an `order_id`."""
-    existing = find(order_id)
+    existing = buying_orders.find(order_id)
     if existing is not None:
         return existing
     now = clock.now()
@@ -58,7 +58,7 @@ def place(
         with session().begin_nested():
             session().add(order)
     except IntegrityError:  # placed meanwhile, by its request or by the job that completes it
-        existing = find(order_id, locked=True)
+        existing = buying_orders.find(order_id, locked=True)
         if existing is None:
             raise
         return existing
@@ -105,7 +105,7 @@ def complete(order: BuyingOrder, kept_product_ids: Sequence[str]) -> None:
 
 def apply_event(order_id: str, transition: str) -> None:
     """Apply an event of another domain. LookupError when it is early."""
-    order = find(order_id, locked=True)
+    order = buying_orders.find(order_id, locked=True)
     if order is not None and (order.state, transition) == ("cancelled", "pick_up"):
         logs.get_logger(__name__).critical("clothes picked up after the order was cancelled", order_id=order_id)
         publishers.publish_picked_up_after_end(order)
@@ -117,7 +117,7 @@ def apply_event(order_id: str, transition: str) -> None:
 
 def mark_paid(order_id: str, payment_id: str, paid_at: datetime, *, method: str, coins: int | None) -> None:
     """Mark the order as paid, by card or with coins. LookupError while the order is not known."""
-    order = find(order_id, locked=True)
+    order = buying_orders.find(order_id, locked=True)
     if order is None:
         raise LookupError(f"buying order {order_id} is not known yet")
     if order.payment_id == payment_id:
@@ -134,7 +134,7 @@ def mark_paid(order_id: str, payment_id: str, paid_at: datetime, *, method: str,
 
 def end_without_hold(order_id: str, *, is_cancelled: bool) -> None:
     """End an unpaid order whose products are no longer held: cancelled on request of its buyer, else expired."""
-    order = find(order_id, locked=True)
+    order = buying_orders.find(order_id, locked=True)
     if order is None or order.state != "placed":
         return
     if is_cancelled:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from libs.chassis.db import UtcDateTime
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
-from services.customer.tables import Base, FirstOrder, HasTimeline, TimelineEntry
+from services.customer.tables import Base, FirstOrder, HasTimeline, ProductItem, TimelineEntry, owned_rows
 
 
 class BuyingOrder(HasTimeline, Base):
@@ -29,9 +29,7 @@ class BuyingOrder(HasTimeline, Base):
         Index("ix_buying_orders_pick_up_until", "state", "pick_up_until", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     buyer_id: Mapped[str] = mapped_column(String(36))
-    state: Mapped[str] = mapped_column(String(20))
     total_amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     pickup_location_id: Mapped[str] = mapped_column(String(36))
@@ -50,15 +48,9 @@ class BuyingOrder(HasTimeline, Base):
     """`not_picked_up` or `force_cancelled`; None when its buyer or its payment ended it."""
     return_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """The end of the return window; None before it is picked up."""
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    items: Mapped[list[BuyingOrderItem]] = relationship(
-        lazy="raise", order_by="BuyingOrderItem.position", cascade="all, delete-orphan"
-    )
-    timeline: Mapped[list[BuyingOrderTimelineEntry]] = relationship(
-        lazy="raise", order_by="BuyingOrderTimelineEntry.id", cascade="all, delete-orphan"
-    )
+    items: Mapped[list[BuyingOrderItem]] = owned_rows("BuyingOrderItem.position")
+    timeline: Mapped[list[BuyingOrderTimelineEntry]] = owned_rows("BuyingOrderTimelineEntry.id")
     refunds: Mapped[list[OrderRefund]] = relationship(lazy="raise", order_by="OrderRefund.id", viewonly=True)
-    __mapper_args__ = {"version_id_col": version}
 
     @property
     def total(self) -> Money:
@@ -69,21 +61,13 @@ class BuyingOrder(HasTimeline, Base):
         return [item.product_id for item in self.items]
 
 
-class BuyingOrderItem(Base):
-    """One product of an order, with its title and price at the time of the order."""
+class BuyingOrderItem(ProductItem, Base):
+    """One product of a buying order."""
 
     __tablename__ = "buying_order_items"
+    __table_args__ = (Index("ix_buying_order_items_product_id", "product_id"),)
 
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    product_id: Mapped[str] = mapped_column(String(36), index=True)
-    title: Mapped[str] = mapped_column(String(200))
-    amount: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str] = mapped_column(String(3))
-
-    @property
-    def price(self) -> Money:
-        return Money(self.amount, self.currency)
 
 
 class BuyingOrderTimelineEntry(TimelineEntry, Base):

@@ -19,7 +19,7 @@ from services.customer import first_orders
 from services.customer.buying_orders.tables import FirstPurchase, OrderRefund
 from services.customer.buying_returns.lifecycle import apply_transition
 from services.customer.buying_returns.publishers import publish_new_version
-from services.customer.buying_returns.queries import find
+from services.customer.buying_returns.queries import buying_returns
 from services.customer.buying_returns.rules import LIFECYCLE, agreed_refund
 from services.customer.buying_returns.tables import BuyingReturn
 from services.customer.lifecycle_events import accept_event
@@ -38,7 +38,7 @@ def record_check(return_id: str, result: str, products: Mapping[str, ProductChec
 
     `products`: the result of each product; one that is missing there has the `result` of the whole return.
     """
-    buying_return, transition = find(return_id, locked=True), f"check_{result}"
+    buying_return, transition = buying_returns.find(return_id, locked=True), f"check_{result}"
     due = accept_event(LIFECYCLE, transition, return_id, buying_return)
     if due is not None:
         _record_results(due, result, products)
@@ -78,7 +78,7 @@ def decide_refund(return_id: str, refund: Money) -> None:
 
     A force-cancelled return is refunded whole already, whatever was agreed meanwhile.
     """
-    due = accept_event(LIFECYCLE, "decide_refund", return_id, find(return_id, locked=True))
+    due = accept_event(LIFECYCLE, "decide_refund", return_id, buying_returns.find(return_id, locked=True))
     if due is not None:
         due.refund_amount = agreed_refund(due, refund)
         apply_transition(due, "decide_refund")
@@ -87,7 +87,7 @@ def decide_refund(return_id: str, refund: Money) -> None:
 
 def complete_refunded_return(return_id: str) -> None:
     """Complete a return once all of its refund is with the buyer. LookupError while the return is not known."""
-    buying_return = find(return_id, locked=True)
+    buying_return = buying_returns.find(return_id, locked=True)
     if buying_return is None:
         raise LookupError(f"return of a purchase {return_id} is not known yet")
     _complete_if_refunded(buying_return)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from libs.chassis import clock, logs
 from libs.chassis.db import session
 from libs.chassis.money import sum_money
-from services.customer.buying_orders import queries as buying_orders
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.tables import BuyingOrder
 from services.customer.buying_returns.publishers import publish_state_changed
-from services.customer.buying_returns.queries import find, list_by_order
+from services.customer.buying_returns.queries import buying_returns
 from services.customer.buying_returns.rules import (
     ENDED_BEFORE_DEPOSIT,
     LIFECYCLE,
@@ -28,12 +28,12 @@ from services.customer.service_clients import BoxHold
 def find_returnable_products(order: BuyingOrder, request: ReturnRequest) -> list[str]:
     """The products that a return would have. NotReturnable, ReturnWindowOver, NotInOrder, AlreadyReturned."""
     require_returnable(order, clock.now())
-    return select_products(order, list_by_order(order.id), request)
+    return select_products(order, buying_returns.list_by_order(order.id), request)
 
 
 def create(return_id: str, order: BuyingOrder, request: ReturnRequest, hold: BoxHold) -> BuyingReturn:
     """Create a return of a locked order, with a box for it; idempotent for a `return_id`."""
-    existing = find(return_id)
+    existing = buying_returns.find(return_id)
     if existing is not None:
         return existing
     product_ids, now = find_returnable_products(order, request), clock.now()
@@ -94,7 +94,7 @@ def apply_transition(buying_return: BuyingReturn, transition: str) -> None:
 
 def apply_event(return_id: str, transition: str) -> None:
     """Apply an event of another domain. LookupError when it is early."""
-    due = accept_event(LIFECYCLE, transition, return_id, find(return_id, locked=True))
+    due = accept_event(LIFECYCLE, transition, return_id, buying_returns.find(return_id, locked=True))
     if due is None or (transition == "put_in_box" and not _claim_products(due)):
         return
     apply_transition(due, transition)
@@ -105,7 +105,7 @@ def _claim_products(deposited: BuyingReturn) -> bool:
 
     False when another return has them already, which no door can cause; staff have to look.
     """
-    for other in list_by_order(deposited.order_id):
+    for other in buying_returns.list_by_order(deposited.order_id):
         is_disjoint = not products_in([deposited]) & products_in([other])
         if other.id == deposited.id or is_disjoint or other.state in ENDED_BEFORE_DEPOSIT:
             continue
@@ -121,7 +121,7 @@ def _includes_last_product(buying_return: BuyingReturn) -> bool:
     order = buying_orders.get(buying_return.order_id)
     others = [
         other
-        for other in list_by_order(order.id)
+        for other in buying_returns.list_by_order(order.id)
         if other.state not in NOT_DEPOSITED and other.id != buying_return.id
     ]
     return products_in([buying_return, *others]) >= set(order.product_ids)
@@ -134,7 +134,7 @@ def is_sold_for_good(order_id: str, product_id: str) -> bool:
         return False
     returned = {
         item.product_id
-        for existing in list_by_order(order_id)
+        for existing in buying_returns.list_by_order(order_id)
         for item in (existing.items if existing.is_force_cancelled else good_items(existing))
     }
     return product_id not in returned

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.db import UtcDateTime
 from libs.chassis.money import Money
-from services.customer.tables import Base, HasTimeline, TimelineEntry
+from services.customer.tables import Base, HasTimeline, ProductItem, TimelineEntry, owned_rows
 
 
 class BuyingReturn(HasTimeline, Base):
@@ -25,10 +25,8 @@ class BuyingReturn(HasTimeline, Base):
         Index("ix_buying_returns_order_id", "order_id", "created_at", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("buying_orders.id"))
     buyer_id: Mapped[str] = mapped_column(String(36))
-    state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(String(500))
     location_id: Mapped[str] = mapped_column(String(36))
     location_name: Mapped[str] = mapped_column(String(120))
@@ -45,14 +43,8 @@ class BuyingReturn(HasTimeline, Base):
     is_force_cancelled: Mapped[bool] = mapped_column(Boolean, default=False)
     """Whether it ended without a check of the clothes; they may be found and checked later."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    items: Mapped[list[ReturnedItem]] = relationship(
-        lazy="raise", order_by="ReturnedItem.position", cascade="all, delete-orphan"
-    )
-    timeline: Mapped[list[BuyingReturnTimelineEntry]] = relationship(
-        lazy="raise", order_by="BuyingReturnTimelineEntry.id", cascade="all, delete-orphan"
-    )
-    __mapper_args__ = {"version_id_col": version}
+    items: Mapped[list[ReturnedItem]] = owned_rows("ReturnedItem.position")
+    timeline: Mapped[list[BuyingReturnTimelineEntry]] = owned_rows("BuyingReturnTimelineEntry.id")
 
     @property
     def price(self) -> Money:
@@ -67,25 +59,16 @@ class BuyingReturn(HasTimeline, Base):
         return [item.product_id for item in self.items]
 
 
-class ReturnedItem(Base):
-    """One product of a return, at the price that was paid for it; `check_result` is None before its check."""
+class ReturnedItem(ProductItem, Base):
+    """One product of a return."""
 
     __tablename__ = "returned_items"
 
     return_id: Mapped[str] = mapped_column(ForeignKey("buying_returns.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    product_id: Mapped[str] = mapped_column(String(36))
-    title: Mapped[str] = mapped_column(String(200))
-    amount: Mapped[int] = mapped_column(BigInteger)
-    currency: Mapped[str] = mapped_column(String(3))
     check_result: Mapped[str | None] = mapped_column(String(4))
-    """`good` or `bad`."""
+    """`good` or `bad`; None before its check."""
     check_reason: Mapped[str | None] = mapped_column(String(500))
     """Why it is bad."""
-
-    @property
-    def price(self) -> Money:
-        return Money(self.amount, self.currency)
 
 
 class BuyingReturnTimelineEntry(TimelineEntry, Base):

@@ -64,18 +64,6 @@ def _is_new_refund(event: Event) -> bool:
     return session().get(OrderRefund, event.data["refund_id"]) is None
 
 
-def _republish_buying_order(order_id: str) -> None:
-    descriptions.describe_buying_order(order_id)
-
-
-def _republish_buying_return(return_id: str) -> None:
-    descriptions.describe_buying_return(return_id)
-
-
-def _republish_donation_return(return_id: str) -> None:
-    descriptions.describe_donation_return(return_id)
-
-
 PAYMENT_CHECKS = (
     Check(
         name="placed_order_with_taken_payment",
@@ -101,7 +89,7 @@ PAYMENT_CHECKS = (
         find=find_cancelled_without_refund,
         handlers={"billing.refund.completed.v1": buying_order_events.record_refund},
         decides=_is_refund_of_sale,
-        resend=_republish_buying_order,
+        resend=descriptions.describe_buying_order,
     ),
     Check(
         name="return_without_refund",
@@ -109,15 +97,15 @@ PAYMENT_CHECKS = (
         find=find_returns_without_refund,
         handlers={"billing.refund.completed.v1": buying_order_events.record_refund},
         decides=_is_new_refund,
-        unknown=_republish_buying_return,
-        resend=_republish_buying_return,
+        unknown=descriptions.describe_buying_return,
+        resend=descriptions.describe_buying_return,
     ),
     Check(
         name="donation_return_without_fee",
         peer=lambda: peer("billing"),
         find=partial(find_in_states, DonationReturn, ["created"]),
         handlers={"billing.fee.paid.v1": donation_return_events.mark_return_paid},
-        unknown=_republish_donation_return,
+        unknown=descriptions.describe_donation_return,
     ),
 )
 
@@ -147,7 +135,7 @@ def _build_work_check(
 STARTED = ("assigned", "in_progress", "done")
 SHIPPED = ("in_progress", "done")
 WORK_CHECKS = (
-    _build_work_check(BuyingOrder, "paid", "packing", STARTED, unknown=_republish_buying_order),
+    _build_work_check(BuyingOrder, "paid", "packing", STARTED, unknown=descriptions.describe_buying_order),
     _build_work_check(BuyingOrder, "packing", "packing"),
     _build_work_check(BuyingOrder, "packed", "shipping", SHIPPED),
     # Locker collects a location when enough of its boxes are full.
@@ -155,7 +143,7 @@ WORK_CHECKS = (
     _build_work_check(BuyingReturn, "collected", "checking"),
     _build_work_check(DonatingOrder, "deposited", "collecting", may_be_unknown=True),
     _build_work_check(DonatingOrder, "collected", "checking"),
-    _build_work_check(DonationReturn, "paid", "packing", STARTED, unknown=_republish_donation_return),
+    _build_work_check(DonationReturn, "paid", "packing", STARTED, unknown=descriptions.describe_donation_return),
     _build_work_check(DonationReturn, "packing", "shipping", SHIPPED),
 )
 DECISION_CHECKS = (

@@ -5,16 +5,16 @@ from __future__ import annotations
 from libs.chassis.consistency import Knowledge
 from services.customer.buying_orders import placements
 from services.customer.buying_orders import publishers as buying_order_publishers
-from services.customer.buying_orders import queries as buying_orders
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.rules import ID_PREFIX as BUYING_ORDER
 from services.customer.buying_returns import publishers as buying_return_publishers
-from services.customer.buying_returns import queries as buying_returns
+from services.customer.buying_returns.queries import buying_returns
 from services.customer.buying_returns.rules import ID_PREFIX as BUYING_RETURN
 from services.customer.donating_orders import publishers as donating_order_publishers
-from services.customer.donating_orders import queries as donating_orders
+from services.customer.donating_orders.queries import donating_orders
 from services.customer.donating_orders.rules import ID_PREFIX as DONATING_ORDER
 from services.customer.donation_returns import publishers as donation_return_publishers
-from services.customer.donation_returns import queries as donation_returns
+from services.customer.donation_returns.queries import donation_returns
 from services.customer.donation_returns.rules import ID_PREFIX as DONATION_RETURN
 from services.customer.registry import registry
 

@@ -12,19 +12,13 @@ from libs.chassis import clock
 from libs.chassis.consistency import stuck_before
 from libs.chassis.db import session
 from services.customer.buying_orders.tables import BuyingOrder, BuyingOrderTimelineEntry, OrderRefund
-from services.customer.buying_returns.tables import BuyingReturn, BuyingReturnTimelineEntry, ReturnedItem
-from services.customer.donating_orders.tables import DonatingItem, DonatingOrder, DonatingOrderTimelineEntry
-from services.customer.donation_returns.tables import DonationReturn, DonationReturnTimelineEntry
+from services.customer.buying_returns.tables import BuyingReturn, ReturnedItem
+from services.customer.donating_orders.tables import DonatingItem, DonatingOrder
+from services.customer.donation_returns.tables import DonationReturn
 
 LISTED_WITHIN = timedelta(days=90)  # after the donation was created; some pieces are never offered
 REFUNDED_WITHIN = timedelta(days=30)  # after the order was cancelled
 Table = type[BuyingOrder] | type[BuyingReturn] | type[DonatingOrder] | type[DonationReturn]
-TIMELINES: dict[Table, tuple[Any, Any]] = {
-    BuyingOrder: (BuyingOrderTimelineEntry.order_id, BuyingOrderTimelineEntry.at),
-    BuyingReturn: (BuyingReturnTimelineEntry.return_id, BuyingReturnTimelineEntry.at),
-    DonatingOrder: (DonatingOrderTimelineEntry.order_id, DonatingOrderTimelineEntry.at),
-    DonationReturn: (DonationReturnTimelineEntry.return_id, DonationReturnTimelineEntry.at),
-}
 
 
 def _select_page(statement: Select[str], table: Any, after: str, limit: int) -> Sequence[str]:
@@ -32,9 +26,8 @@ def _select_page(statement: Select[str], table: Any, after: str, limit: int) -> 
 
 
 def _select_stuck(table: Any, states: Collection[str]) -> Select[str]:
-    key, entered_at = TIMELINES[table]
-    entered_recently = select(key).where(key == table.id, entered_at >= stuck_before())
-    return select(table.id).where(table.state.in_(states), ~entered_recently.exists())
+    entered_recently = table.timeline.any(table.timeline.property.mapper.class_.at >= stuck_before())
+    return select(table.id).where(table.state.in_(states), ~entered_recently)
 
 
 def find_in_states(table: Table, states: Collection[str], after: str, limit: int) -> Sequence[str]:

@@ -9,32 +9,32 @@ from libs.chassis.db import unit_of_work
 from libs.chassis.idempotency import stable_id
 from libs.chassis.security import principal
 from services.customer import service_clients
-from services.customer.donating_orders import drafts, lifecycle, photos, queries
+from services.customer.donating_orders import drafts, lifecycle, photos
+from services.customer.donating_orders.queries import donating_orders
 from services.customer.donating_orders.rules import ID_PREFIX, get_item, needs_box
 from services.customer.donating_orders.schemas import (
     DonatingItemSchema,
-    DonatingOrderSchema,
     DonationPhotoSchema,
     DonationPhotoUploadSchema,
 )
-from services.customer.donating_orders.tables import DonatingItem, DonatingOrder
+from services.customer.donating_orders.tables import DonatingItem
 
 
 def create_donating_order() -> tuple[dict[str, Any], int, dict[str, str]]:
     order = drafts.create(stable_id(ID_PREFIX), principal().subject)
-    return _dump(order), 201, {"Location": f"/customer/v1/donating-orders/{order.id}"}
+    return donating_orders.dump(order), 201, {"Location": f"/customer/v1/donating-orders/{order.id}"}
 
 
 def list_donating_orders(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
-    return queries.list_page(limit, cursor, state, principal().subject)
+    return donating_orders.list_page(limit, cursor, state=state, donor_id=principal().subject)
 
 
 def get_donating_order(order_id: str) -> dict[str, Any]:
-    return _dump(queries.get_own(order_id, principal().subject))
+    return donating_orders.dump(donating_orders.get_own(order_id, principal().subject))
 
 
 def add_donating_item(order_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    order = queries.get_own_draft(order_id, principal().subject)
+    order = drafts.get_own(order_id, principal().subject)
     item = drafts.add_item(order, stable_id("dit"), body)
     return dict(DonatingItemSchema().dump(item)), 201
 
@@ -46,7 +46,7 @@ def change_donating_item(order_id: str, item_id: str, body: dict[str, Any]) -> d
 
 
 def remove_donating_item(order_id: str, item_id: str) -> tuple[None, int]:
-    order = queries.get_own_draft(order_id, principal().subject)
+    order = drafts.get_own(order_id, principal().subject)
     drafts.remove_item(order, item_id)
     return None, 204
 
@@ -72,34 +72,30 @@ def remove_donation_photo(order_id: str, item_id: str, photo_id: str) -> tuple[N
 def submit_donating_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     donor_id, location_id = principal().subject, body["location_id"]
     with unit_of_work(reads_only=True):  # ends before locker is called, so that nothing is locked meanwhile
-        order = queries.get_own(order_id, donor_id)
+        order = donating_orders.get_own(order_id, donor_id)
         if not needs_box(order, location_id, clock.now()):
-            return _dump(order)
+            return donating_orders.dump(order)
     hold = service_clients.hold_box(order_id, donor_id, location_id)
-    order = queries.get_own(order_id, donor_id, locked=True)
+    order = donating_orders.get_own(order_id, donor_id, locked=True)
     lifecycle.submit(order, hold)
-    return _dump(order)
+    return donating_orders.dump(order)
 
 
 def cancel_donating_order(order_id: str) -> dict[str, Any]:
-    order = queries.get_own(order_id, principal().subject, locked=True)
+    order = donating_orders.get_own(order_id, principal().subject, locked=True)
     lifecycle.cancel(order)
-    return _dump(order)
+    return donating_orders.dump(order)
 
 
 def list_all_donating_orders(
     limit: int = 20, cursor: str | None = None, state: str | None = None, donor_id: str | None = None
 ) -> dict[str, Any]:
-    return queries.list_page(limit, cursor, state, donor_id)
+    return donating_orders.list_page(limit, cursor, state=state, donor_id=donor_id)
 
 
 def get_any_donating_order(order_id: str) -> dict[str, Any]:
-    return _dump(queries.get(order_id))
+    return donating_orders.dump(donating_orders.get(order_id))
 
 
 def _get_own_item(order_id: str, item_id: str) -> DonatingItem:
-    return get_item(queries.get_own_draft(order_id, principal().subject), item_id)
-
-
-def _dump(order: DonatingOrder) -> dict[str, Any]:
-    return dict(DonatingOrderSchema().dump(order))
+    return get_item(drafts.get_own(order_id, principal().subject), item_id)

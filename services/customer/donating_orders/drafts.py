@@ -7,8 +7,8 @@ from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.db import session
-from services.customer.donating_orders.queries import find
-from services.customer.donating_orders.rules import LIFECYCLE, MAX_ITEMS, TooManyItems, get_item
+from services.customer.donating_orders.queries import donating_orders
+from services.customer.donating_orders.rules import LIFECYCLE, MAX_ITEMS, TooManyItems, get_item, require_editable
 from services.customer.donating_orders.tables import DonatingItem, DonatingOrder, DonatingOrderTimelineEntry
 
 ITEM_FIELDS = ("category", "size", "brand", "colour", "condition", "story")
@@ -16,7 +16,7 @@ ITEM_FIELDS = ("category", "size", "brand", "colour", "condition", "story")
 
 def create(order_id: str, donor_id: str) -> DonatingOrder:
     """Create an empty draft; idempotent for an `order_id`."""
-    existing = find(order_id)
+    existing = donating_orders.find(order_id)
     if existing is not None:
         return existing
     now = clock.now()
@@ -30,6 +30,13 @@ def create(order_id: str, donor_id: str) -> DonatingOrder:
     )
     session().add(order)
     session().flush()
+    return order
+
+
+def get_own(order_id: str, donor_id: str) -> DonatingOrder:
+    """A draft of this donor, locked. NotFound, NotEditable."""
+    order = donating_orders.get_own(order_id, donor_id, locked=True)
+    require_editable(order)
     return order
 
 

@@ -10,7 +10,7 @@ from libs.chassis import clock
 from libs.chassis.db import session
 from services.customer import first_orders
 from services.customer.donating_orders.publishers import publish_state_changed
-from services.customer.donating_orders.queries import find
+from services.customer.donating_orders.queries import donating_orders
 from services.customer.donating_orders.rules import LIFECYCLE
 from services.customer.donating_orders.tables import DonatingOrder, DonatingOrderTimelineEntry, FirstDonation
 from services.customer.lifecycle_events import accept_event
@@ -53,7 +53,7 @@ def enter_state(order: DonatingOrder, state: str) -> None:
 
 def apply_event(order_id: str, transition: str) -> DonatingOrder | None:
     """Apply an event of another domain; returns the order if it was due. LookupError when it is early."""
-    due = accept_event(LIFECYCLE, transition, order_id, find(order_id, locked=True))
+    due = accept_event(LIFECYCLE, transition, order_id, donating_orders.find(order_id, locked=True))
     if due is not None:
         apply_transition(due, transition)
     return due
@@ -64,7 +64,7 @@ def record_check(order_id: str, result: str) -> None:
 
     An order that is returning keeps the result: it counts when the return is cancelled.
     """
-    order = find(order_id, locked=True)
+    order = donating_orders.find(order_id, locked=True)
     if order is None or order.state != "returning":
         order = apply_event(order_id, f"check_{result}")
     if order is not None:

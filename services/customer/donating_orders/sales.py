@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 from libs.chassis.state_machine import EventTiming
 from services.customer.donating_orders.lifecycle import apply_event, apply_transition
-from services.customer.donating_orders.queries import find, lock_by_products
+from services.customer.donating_orders.queries import donating_orders, lock_by_products
 from services.customer.donating_orders.rules import LIFECYCLE
 from services.customer.donating_orders.tables import DonatingOrder
 
 
 def record_listing(order_id: str, item_id: str, product_id: str) -> None:
     """Record that the product of an item is on sale. LookupError when it is early."""
-    order = apply_event(order_id, "list") or find(order_id, locked=True)
+    order = apply_event(order_id, "list") or donating_orders.find(order_id, locked=True)
     if order is not None:
         _set_product(order, item_id, product_id)
 
@@ -26,7 +26,7 @@ def record_sale(order_id: str, item_id: str, product_id: str, *, is_sold_for_goo
 
     `is_sold_for_good`: the buyer has paid and did not return it.
     """
-    order = find(order_id, locked=True)
+    order = donating_orders.find(order_id, locked=True)
     if order is None or LIFECYCLE.classify(order.state, "sell") is EventTiming.EARLY:
         raise LookupError(f"donating order {order_id} is not known to be listed yet")
     _set_product(order, item_id, product_id)

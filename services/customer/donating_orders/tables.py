@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.db import UtcDateTime
-from services.customer.tables import Base, FirstOrder, HasTimeline, TimelineEntry
+from services.customer.tables import Base, FirstOrder, HasTimeline, TimelineEntry, owned_rows
 
 
 class DonatingOrder(HasTimeline, Base):
@@ -22,9 +22,7 @@ class DonatingOrder(HasTimeline, Base):
         Index("ix_donating_orders_created_at", "created_at", "id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     donor_id: Mapped[str] = mapped_column(String(36))
-    state: Mapped[str] = mapped_column(String(20))
     location_id: Mapped[str | None] = mapped_column(String(36))
     location_name: Mapped[str | None] = mapped_column(String(120))
     box_id: Mapped[str | None] = mapped_column(String(36))
@@ -37,14 +35,8 @@ class DonatingOrder(HasTimeline, Base):
     """`good` or `bad`; known also while the order is returning."""
     state_before_return: Mapped[str | None] = mapped_column(String(20))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    items: Mapped[list[DonatingItem]] = relationship(
-        lazy="raise", order_by="DonatingItem.id", cascade="all, delete-orphan"
-    )
-    timeline: Mapped[list[DonatingOrderTimelineEntry]] = relationship(
-        lazy="raise", order_by="DonatingOrderTimelineEntry.id", cascade="all, delete-orphan"
-    )
-    __mapper_args__ = {"version_id_col": version}
+    items: Mapped[list[DonatingItem]] = owned_rows("DonatingItem.id")
+    timeline: Mapped[list[DonatingOrderTimelineEntry]] = owned_rows("DonatingOrderTimelineEntry.id")
 
 
 class DonatingItem(Base):
@@ -63,9 +55,7 @@ class DonatingItem(Base):
     product_id: Mapped[str | None] = mapped_column(String(36), index=True)
     """The product that was made from it; None until that is published."""
     is_sold: Mapped[bool] = mapped_column(Boolean, default=False)
-    photos: Mapped[list[DonatingPhoto]] = relationship(
-        lazy="raise", order_by="DonatingPhoto.id", cascade="all, delete-orphan"
-    )
+    photos: Mapped[list[DonatingPhoto]] = owned_rows("DonatingPhoto.id")
 
 
 class DonatingPhoto(Base):

@@ -8,12 +8,11 @@ from libs.chassis.db import unit_of_work
 from libs.chassis.idempotency import stable_id
 from libs.chassis.security import principal
 from services.customer import service_clients
-from services.customer.donating_orders import queries as donating_orders
 from services.customer.donating_orders import rules as donating_order_rules
-from services.customer.donation_returns import lifecycle, queries
+from services.customer.donating_orders.queries import donating_orders
+from services.customer.donation_returns import lifecycle
+from services.customer.donation_returns.queries import donation_returns
 from services.customer.donation_returns.rules import ID_PREFIX
-from services.customer.donation_returns.schemas import DonationReturnSchema
-from services.customer.donation_returns.tables import DonationReturn
 
 
 def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -22,39 +21,39 @@ def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, d
         reads_only=True
     ):  # ends before other services are called, so that nothing is locked meanwhile
         order = donating_orders.get_own(order_id, donor_id)
-        if queries.find(return_id) is None:
+        if donation_returns.find(return_id) is None:
             donating_order_rules.LIFECYCLE.apply(order.state, "begin_return")
     location = service_clients.get_location(body["location_id"], pointer="/location_id")
     service_clients.claim_products(return_id, order_id)
     order = donating_orders.get_own(order_id, donor_id, locked=True)
     donation_return = lifecycle.create(return_id, order, location)
-    return _dump(donation_return), 201, {"Location": f"/customer/v1/donation-returns/{donation_return.id}"}
+    return (
+        donation_returns.dump(donation_return),
+        201,
+        {"Location": f"/customer/v1/donation-returns/{donation_return.id}"},
+    )
 
 
 def list_donation_returns(limit: int = 20, cursor: str | None = None, state: str | None = None) -> dict[str, Any]:
-    return queries.list_page(limit, cursor, state, principal().subject)
+    return donation_returns.list_page(limit, cursor, state=state, donor_id=principal().subject)
 
 
 def get_donation_return(return_id: str) -> dict[str, Any]:
-    return _dump(queries.get_own(return_id, principal().subject))
+    return donation_returns.dump(donation_returns.get_own(return_id, principal().subject))
 
 
 def cancel_donation_return(return_id: str) -> dict[str, Any]:
     donor_id = principal().subject
     with unit_of_work():
-        donation_return = queries.get_own(return_id, donor_id, locked=True)
+        donation_return = donation_returns.get_own(return_id, donor_id, locked=True)
         order = donating_orders.get_own(donation_return.order_id, donor_id, locked=True)
         lifecycle.cancel(donation_return, order)
     # After the commit, so that no product is on sale that still goes back. If it fails, a repeated request does it.
     service_clients.release_products(return_id)
-    return _dump(donation_return)
+    return donation_returns.dump(donation_return)
 
 
 def list_all_donation_returns(
     limit: int = 20, cursor: str | None = None, state: str | None = None, donor_id: str | None = None
 ) -> dict[str, Any]:
-    return queries.list_page(limit, cursor, state, donor_id)
-
-
-def _dump(donation_return: DonationReturn) -> dict[str, Any]:
-    return dict(DonationReturnSchema().dump(donation_return))
+    return donation_returns.list_page(limit, cursor, state=state, donor_id=donor_id)

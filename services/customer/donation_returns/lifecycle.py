@@ -7,7 +7,7 @@ from libs.chassis.db import session
 from services.customer.donating_orders import lifecycle as donating_orders
 from services.customer.donating_orders.tables import DonatingOrder
 from services.customer.donation_returns.publishers import publish_state_changed
-from services.customer.donation_returns.queries import find
+from services.customer.donation_returns.queries import donation_returns
 from services.customer.donation_returns.rules import LIFECYCLE
 from services.customer.donation_returns.tables import DonationReturn, DonationReturnTimelineEntry
 from services.customer.lifecycle_events import accept_event
@@ -19,7 +19,7 @@ def create(return_id: str, order: DonatingOrder, location: Location) -> Donation
 
     IllegalTransition.
     """
-    existing = find(return_id)
+    existing = donation_returns.find(return_id)
     if existing is not None:
         return existing
     state_before_return = order.state
@@ -67,7 +67,7 @@ def apply_transition(donation_return: DonationReturn, transition: str) -> None:
 
 def apply_event(return_id: str, transition: str) -> None:
     """Apply an event of another domain. LookupError when it is early."""
-    due = accept_event(LIFECYCLE, transition, return_id, find(return_id, locked=True))
+    due = accept_event(LIFECYCLE, transition, return_id, donation_returns.find(return_id, locked=True))
     if due is None:
         return
     apply_transition(due, transition)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.db import UtcDateTime
-from services.customer.tables import Base, HasTimeline, TimelineEntry
+from services.customer.tables import Base, HasTimeline, TimelineEntry, owned_rows
 
 
 class DonationReturn(HasTimeline, Base):
@@ -22,18 +22,12 @@ class DonationReturn(HasTimeline, Base):
         Index("ix_donation_returns_order_id", "order_id"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)
     order_id: Mapped[str] = mapped_column(ForeignKey("donating_orders.id"))
     donor_id: Mapped[str] = mapped_column(String(36))
-    state: Mapped[str] = mapped_column(String(20))
     location_id: Mapped[str] = mapped_column(String(36))
     location_name: Mapped[str] = mapped_column(String(120))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version: Mapped[int] = mapped_column(Integer, default=1)
-    timeline: Mapped[list[DonationReturnTimelineEntry]] = relationship(
-        lazy="raise", order_by="DonationReturnTimelineEntry.id", cascade="all, delete-orphan"
-    )
-    __mapper_args__ = {"version_id_col": version}
+    timeline: Mapped[list[DonationReturnTimelineEntry]] = owned_rows("DonationReturnTimelineEntry.id")
 
 
 class DonationReturnTimelineEntry(TimelineEntry, Base):

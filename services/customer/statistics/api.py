@@ -6,7 +6,6 @@ from typing import Any
 
 from libs.chassis import clock
 from services.customer.statistics import queries
-from services.customer.statistics.queries import Period
 from services.customer.statistics.schemas import RankedBuyerSchema, RankedDonorSchema
 
 
@@ -15,12 +14,10 @@ def get_order_counts(customer_id: str) -> dict[str, Any]:
 
 
 def get_top_buyers(since: str, until: str) -> dict[str, Any]:
-    return {"items": RankedBuyerSchema(many=True).dump(queries.find_top_buyers(_parse_period(since, until)))}
+    top = queries.find_top_buyers(clock.parse_rfc3339(since), clock.parse_rfc3339(until))
+    return {"items": RankedBuyerSchema(many=True).dump(top)}
 
 
 def get_top_donors(since: str, until: str) -> dict[str, Any]:
-    return {"items": RankedDonorSchema(many=True).dump(queries.find_top_donors(_parse_period(since, until)))}
-
-
-def _parse_period(since: str, until: str) -> Period:
-    return queries.create_period(clock.parse_rfc3339(since), clock.parse_rfc3339(until))
+    top = queries.find_top_donors(clock.parse_rfc3339(since), clock.parse_rfc3339(until))
+    return {"items": RankedDonorSchema(many=True).dump(top)}

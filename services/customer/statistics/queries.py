@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,20 +19,11 @@ NOT_BOUGHT = ("cancelled", "expired")
 NOT_DONATED = ("draft", "submitted", "cancelling", "cancelled", "returned")
 
 
-@dataclass(frozen=True)
-class Period:
-    """The time from `since` until before `until`."""
-
-    since: datetime
-    until: datetime
-
-
-def create_period(since: datetime, until: datetime) -> Period:
-    """A period. Unprocessable when it ends before it begins."""
+def require_period(since: datetime, until: datetime) -> None:
+    """Unprocessable when the period from `since` until before `until` ends before it begins."""
     if until <= since:
         detail = "the period has to end after it begins"
         raise Unprocessable(detail, errors=[{"pointer": "query/until", "detail": detail}])
-    return Period(since, until)
 
 
 def count_orders(customer_id: str) -> dict[str, Any]:
@@ -58,8 +48,9 @@ def add_total(counts: dict[str, int]) -> dict[str, Any]:
     return {"total": sum(counts.values()), "by_state": counts}
 
 
-def find_top_buyers(period: Period) -> list[Row[Any]]:
-    """The buyers with most orders that were paid in the period, then those who paid most."""
+def find_top_buyers(since: datetime, until: datetime) -> list[Row[Any]]:
+    """The buyers with most orders that were paid in the period, then those who paid most. Unprocessable."""
+    require_period(since, until)
     orders, amount = func.count(), func.sum(BuyingOrder.total_amount)
     statement = (
         select(
@@ -71,8 +62,8 @@ def find_top_buyers(period: Period) -> list[Row[Any]]:
         )
         .outerjoin(Customer, Customer.id == BuyingOrder.buyer_id)
         .where(
-            BuyingOrder.paid_at >= period.since,
-            BuyingOrder.paid_at < period.until,
+            BuyingOrder.paid_at >= since,
+            BuyingOrder.paid_at < until,
             BuyingOrder.state.not_in(NOT_BOUGHT),
         )
         .group_by(BuyingOrder.buyer_id, BuyingOrder.currency)
@@ -81,8 +72,9 @@ def find_top_buyers(period: Period) -> list[Row[Any]]:
     return list(session().execute(statement.limit(TOP)))
 
 
-def find_top_donors(period: Period) -> list[Row[Any]]:
-    """The donors with most donations of the period that were deposited, then those with most pieces."""
+def find_top_donors(since: datetime, until: datetime) -> list[Row[Any]]:
+    """The donors with most deposited donations of the period, then those with most pieces. Unprocessable."""
+    require_period(since, until)
     orders, pieces = func.count(DonatingOrder.id.distinct()), func.count(DonatingItem.id)
     statement = (
         select(
@@ -94,8 +86,8 @@ def find_top_donors(period: Period) -> list[Row[Any]]:
         .join(DonatingItem, DonatingItem.order_id == DonatingOrder.id)
         .outerjoin(Customer, Customer.id == DonatingOrder.donor_id)
         .where(
-            DonatingOrder.created_at >= period.since,
-            DonatingOrder.created_at < period.until,
+            DonatingOrder.created_at >= since,
+            DonatingOrder.created_at < until,
             DonatingOrder.state.not_in(NOT_DONATED),
         )
         .group_by(DonatingOrder.donor_id)

@@ -10,17 +10,17 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from libs.chassis import clock
 from libs.chassis.system_settings import setting
 from services.shopping.cart import cart_rows, cart_store, carts
+from services.shopping.cart.cart_cache import KEPT_UNCHANGED
 from services.shopping.cart.carts import Cart
 from services.shopping.cart.rules import CartChange, CartEntry
 
 TOKEN_PREFIX = "rcc_"  # noqa: S105 the prefix of a token, not a token
 ID_PREFIX = "anonymous:"
-KEPT_UNCHANGED = timedelta(days=30)  # as long as ElastiCache keeps a cart that nobody reads
 BATCH_SIZE = 200
 
 

@@ -1,137 +1,157 @@
-"""Carts in ElastiCache: every step on a cart is one run of `cart.lua`.
+"""Carts in ElastiCache. Each change is a compare-and-set: it is repeated when another change came in between.
 
-A cart is one hash, `cart:<customer id>`; the sorted set `carts:unsaved` names the carts whose latest version
-is not yet known to be in the relational database. Both are touched by one script, so on a cluster they need
-one node (cluster mode off).
+A cart is one hash, `cart:<customer id>`, with the fields `cart` (JSON) and `compared_on` (the run id of the server
+on which the copy was last compared with the relational database). The sorted set `carts:unsaved` has the ids of the
+carts whose latest version is not yet known to be in the relational database. One script writes both, so they must
+be on one node (cluster mode off).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from redis import exceptions
 
 from libs.chassis import clock
 from libs.chassis.cache import redis_client
-from services.shopping.cart.rules import MAX_REMOVED, CartChange, StoredCart, decode_entry
+from services.shopping.cart.rules import EMPTY_CART, CartChange, StoredCart, apply_changes, merge
 
 UNSAVED_KEY = "carts:unsaved"
-KEPT_UNREAD = timedelta(days=30)
+KEPT_UNCHANGED = timedelta(days=30)
+MAX_ATTEMPTS = 50  # each fails only because another change of the same cart succeeded
 
-Outcome = Literal["unchecked", "full", "changed", "unchanged"]
+# KEYS: the hash, the sorted set. ARGV: the expected cart, the new one, `compared_on`, the seconds to keep the hash,
+# the member of the sorted set, and its score if the cart is unsaved.
+COMPARE_AND_SET = """
+if (redis.call('HGET', KEYS[1], 'cart') or '') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'cart', ARGV[2], 'compared_on', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+if ARGV[6] then redis.call('ZADD', KEYS[2], 'NX', ARGV[6], ARGV[5]) else redis.call('ZREM', KEYS[2], ARGV[5]) end
+return 1
+"""
 
 
 class CartCacheUnavailable(Exception):
-    """ElastiCache did not answer; whether the step happened is not known."""
+    """ElastiCache did not respond; whether the change was applied is unknown."""
 
 
 class CartUnreadable(CartCacheUnavailable):
-    """What ElastiCache has of this one cart cannot be read."""
+    """The copy of this one cart in ElastiCache cannot be read."""
+
+
+class CartNotCompared(CartCacheUnavailable):
+    """The copy must be compared with the relational database before it is used."""
 
 
 @dataclass(frozen=True)
-class CartStep:
-    """What a step did: nothing when `unchecked` (the copy must first be compared with the database) or `full`."""
-
-    outcome: Outcome
+class _Copy:
+    text: str
     cart: StoredCart
+    compared_on: str
+    server: str
+
+    @property
+    def is_compared(self) -> bool:
+        """A server that was restarted, failed over or restored may have lost the latest changes."""
+        return self.compared_on == self.server
 
 
-@cache
-def _script_text() -> str:
-    return Path(__file__).with_name("cart.lua").read_text(encoding="utf-8")
+def change_cart(
+    customer_id: str, changes: Sequence[CartChange] = (), *, max_items: int, must_be_compared: bool
+) -> tuple[StoredCart, bool]:
+    """The cart after the changes, and whether they changed it.
 
-
-def take_step(
-    customer_id: str,
-    *,
-    changes: Iterable[CartChange] = (),
-    max_items: int = 0,
-    only_if_checked: bool = False,
-    other: StoredCart | None = None,
-    other_is_saved: bool = False,
-) -> CartStep:
-    """Merges `other` (what another store has) into the cart, applies the changes, returns the whole cart.
-
-    `other_is_saved` says that `other` is what the relational database has. Raises CartCacheUnavailable.
+    Raises CartIsFull, CartNotCompared, CartCacheUnavailable.
     """
-    request = {
-        "customer_id": customer_id,
-        "now_ms": now_ms(),
-        "changes": [asdict(change) for change in changes],
-        "max_items": max_items,
-        "max_removed": MAX_REMOVED,
-        "only_if_checked": only_if_checked,
-        "other_is_saved": other_is_saved,
-        "seconds_kept": int(KEPT_UNREAD.total_seconds()),
-    }
-    if other is not None:
-        request["other"] = _as_request(other)
-    answer = _run(customer_id, json.dumps(request))
-    outcome: Outcome = _text(answer[0])  # type: ignore[assignment]
-    if outcome == "unchecked":
-        return CartStep(outcome, StoredCart(0, 0, {}))
-    texts = [_text(item) for item in answer[3]]
-    try:
-        entries = {name: decode_entry(name, value) for name, value in zip(texts[::2], texts[1::2], strict=True)}
-    except ValueError as error:
-        raise CartUnreadable(customer_id) from error
-    return CartStep(outcome, StoredCart(int(answer[1]), int(answer[2]), entries))
+    for _ in range(MAX_ATTEMPTS):
+        copy = _read(customer_id)
+        if must_be_compared and not copy.is_compared:
+            raise CartNotCompared(customer_id)
+        cart = apply_changes(copy.cart, changes, now_ms=now_ms(), max_items=max_items)
+        if cart is copy.cart:
+            return cart, False
+        if _replace(customer_id, copy, cart, compared_on=copy.compared_on, is_saved=False):
+            return cart, True
+    raise CartCacheUnavailable(customer_id)
 
 
-def unsaved_customer_ids(*, older_than_ms: int, limit: int) -> list[str]:
-    """Customers whose cart has waited for the database since before this Unix time. Raises CartCacheUnavailable."""
-    try:
-        found: Any = redis_client().zrangebyscore(UNSAVED_KEY, "-inf", older_than_ms, start=0, num=limit)
-    except _UNAVAILABLE as error:
-        raise CartCacheUnavailable from error
-    return [_text(item) for item in found]
+def merge_saved(customer_id: str, saved: StoredCart) -> None:
+    """Merge what the relational database has. Raises CartCacheUnavailable."""
+    for _ in range(MAX_ATTEMPTS):
+        copy = _read(customer_id)
+        cart = merge(copy.cart, saved)
+        is_saved = (cart.version, cart.entries) == (saved.version, saved.entries)
+        if _replace(customer_id, copy, cart, compared_on=copy.server, is_saved=is_saved):
+            return
+    raise CartCacheUnavailable(customer_id)
+
+
+def get_copy(customer_id: str) -> StoredCart:
+    """The copy in ElastiCache, compared or not. Raises CartCacheUnavailable."""
+    return _read(customer_id).cart
+
+
+def list_unsaved(*, since_before_ms: int, limit: int) -> list[str]:
+    """Customers whose cart has been unsaved since before this time. Raises CartCacheUnavailable."""
+    with _available():
+        unsaved: Any = redis_client().zrangebyscore(UNSAVED_KEY, "-inf", since_before_ms, start=0, num=limit)
+        return list(unsaved)
 
 
 def postpone_unsaved(customer_id: str, until_ms: int) -> None:
-    """The cart was sent just now: look at it again only later. Raises CartCacheUnavailable."""
-    try:
+    """Do not list the cart again before `until_ms`, unless it is saved. Raises CartCacheUnavailable."""
+    with _available():
         redis_client().zadd(UNSAVED_KEY, {customer_id: until_ms}, xx=True)
-    except _UNAVAILABLE as error:
-        raise CartCacheUnavailable from error
 
 
 def now_ms() -> int:
     return int(clock.now().timestamp() * 1000)
 
 
-_UNAVAILABLE = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.ReadOnlyError,
-    exceptions.OutOfMemoryError,
-)
-
-
-def _run(customer_id: str, request: str) -> list[Any]:
+def _read(customer_id: str) -> _Copy:
     try:
-        script = redis_client().register_script(_script_text())
-        answer: list[Any] = script(keys=[f"cart:{customer_id}", UNSAVED_KEY], args=[request])
-    except _UNAVAILABLE as error:
-        raise CartCacheUnavailable from error
-    except exceptions.ResponseError as error:
+        with _available():
+            pipeline = redis_client().pipeline(transaction=False)
+            pipeline.hmget(_key(customer_id), "cart", "compared_on")
+            pipeline.info("server")
+            (text, compared_on), server = pipeline.execute()
+        document = json.loads(text) if text else EMPTY_CART.to_document()
+        cart = StoredCart.from_document(document)
+        if len(cart.entries) != len(document["entries"]):
+            raise ValueError("An entry cannot be read.")
+    except (exceptions.ResponseError, ValueError, TypeError, LookupError) as error:
         raise CartUnreadable(customer_id) from error
-    return answer
+    return _Copy(text or "", cart, compared_on or "", server["run_id"])
 
 
-def _as_request(cart: StoredCart) -> dict[str, Any]:
-    return {
-        "version": cart.version,
-        "updated_at_ms": cart.updated_at_ms,
-        "entries": [[entry.product_id, entry.encode()] for entry in cart.entries.values()],
-    }
+def _replace(customer_id: str, copy: _Copy, cart: StoredCart, *, compared_on: str, is_saved: bool) -> bool:
+    """False when the cart is no longer the copy that was read."""
+    seconds = int(KEPT_UNCHANGED.total_seconds())
+    arguments: list[str | int] = [copy.text, json.dumps(cart.to_document()), compared_on, seconds, customer_id]
+    if not is_saved:
+        arguments.append(now_ms())
+    with _available():
+        script = redis_client().register_script(COMPARE_AND_SET)
+        return bool(script(keys=[_key(customer_id), UNSAVED_KEY], args=arguments))
 
 
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (
+        exceptions.ConnectionError,
+        exceptions.TimeoutError,
+        exceptions.ReadOnlyError,
+        exceptions.OutOfMemoryError,
+    ) as error:
+        raise CartCacheUnavailable from error
+
+
+def _key(customer_id: str) -> str:
+    return f"cart:{customer_id}"

@@ -1,4 +1,4 @@
-"""Carts on their way to the worker, who saves them: many at once go in one message.
+"""The queue by which changed carts reach the worker, who saves them.
 
 Whoever changes a cart waits until it is in the queue. A message costs about the same for one cart as for ten: here,
 in the queue and in the worker. So the next message fills while one is being sent and for MIN_INTERVAL_SECONDS after
@@ -14,18 +14,19 @@ from typing import Any
 
 from libs.chassis import skipped_items
 from libs.chassis.messaging import QueueUnavailable, send_to_queue
-from services.shopping.cart.rules import StoredCart, decode_entries, merge
+from libs.chassis.runtime import per_process
+from services.shopping.cart.rules import StoredCart, merge
 
 CART_QUEUE = "cart"
-# A cart of the greatest size is 14 kB in a message, and SQS takes 256 KiB of base64.
+# A cart of the maximum size is 14 kB in a message, and SQS takes 256 KiB of base64.
 MAX_CARTS_PER_MESSAGE = 10
 MIN_INTERVAL_SECONDS = 0.025
-QUEUE_RETRY_SECONDS = 5.0
-MAX_WAIT_SECONDS = 10.0  # for somebody else's message, which takes SEND_SECONDS at most when its turn has come
+QUEUE_RETRY_SECONDS = 5.0  # trying an unavailable queue takes long, and not every change of a cart should wait
+MAX_WAIT_SECONDS = 10.0  # for the message of another thread, which takes SEND_SECONDS at most once it is its turn
 
 
 class _Message:
-    """Carts by their customer. `sent` is done when the queue has them, or says why not; a full one goes at once."""
+    """Carts by customer. `sent` has the result of sending them."""
 
     def __init__(self) -> None:
         self.carts: dict[str, StoredCart] = {}
@@ -36,95 +37,86 @@ class _Message:
         return customer_id in self.carts or len(self.carts) < MAX_CARTS_PER_MESSAGE
 
     def add(self, customer_id: str, cart: StoredCart) -> None:
-        known = self.carts.get(customer_id)
-        self.carts[customer_id] = merge(known, cart) if known else cart
+        existing = self.carts.get(customer_id)
+        self.carts[customer_id] = merge(existing, cart) if existing else cart
         if len(self.carts) == MAX_CARTS_PER_MESSAGE:
             self.is_full.set()
 
 
-_filling: _Message | None = None
-_filling_lock = Lock()
-_sending_lock = Lock()
-_sent_at = float("-inf")
-# Trying a queue that is away takes long; nobody who fills a cart should wait for it each time.
-_queue_away_until = float("-inf")
+class CartQueue:
+    def __init__(self) -> None:
+        self.filling: _Message | None = None
+        self._filling_lock = Lock()
+        self._sending_lock = Lock()
+        self._sent_at = self._retry_at = float("-inf")
+
+    def send(self, customer_id: str, cart: StoredCart) -> None:
+        """Return once the queue has the cart.
+
+        Raises QueueUnavailable; for QUEUE_RETRY_SECONDS after a failure without trying.
+        """
+        message, is_first = self._join(customer_id, cart)
+        if is_first:
+            self._send_in_turn(message)
+        try:
+            message.sent.result(MAX_WAIT_SECONDS)
+        except TimeoutError:
+            raise QueueUnavailable("the cart is sent later") from None
+
+    def _join(self, customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:
+        """The message that takes the cart, and whether it is new: the first to join a message sends it."""
+        with self._filling_lock:
+            is_first = self.filling is None or not self.filling.has_room_for(customer_id)
+            message = _Message() if is_first or self.filling is None else self.filling
+            message.add(customer_id, cart)
+            self.filling = message
+            return message, is_first
+
+    def _close(self, message: _Message) -> None:
+        with self._filling_lock:
+            if self.filling is message:
+                self.filling = None
+
+    def _send_in_turn(self, message: _Message) -> None:
+        try:
+            with self._sending_lock:
+                message.is_full.wait(max(0.0, self._sent_at + MIN_INTERVAL_SECONDS - time.monotonic()))
+                self._close(message)
+                self._send(encode_message(message.carts))
+        except BaseException as error:
+            self._close(message)
+            message.sent.set_exception(error)
+        else:
+            message.sent.set_result(None)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if time.monotonic() < self._retry_at:
+            raise QueueUnavailable("the carts are sent later")
+        try:
+            send_to_queue(CART_QUEUE, message)
+        except QueueUnavailable:
+            self._retry_at = time.monotonic() + QUEUE_RETRY_SECONDS
+            raise
+        finally:
+            self._sent_at = time.monotonic()
 
 
-def send_cart(customer_id: str, cart: StoredCart) -> None:
-    """Returns when the queue has the cart. Raises QueueUnavailable, at once for some seconds after a failed try."""
-    message, is_first = _join_message(customer_id, cart)
-    if is_first:
-        _send_when_it_is_its_turn(message)
-    try:
-        message.sent.result(MAX_WAIT_SECONDS)
-    except TimeoutError:
-        raise QueueUnavailable("the cart is sent later") from None
+@per_process
+def cart_queue() -> CartQueue:
+    return CartQueue()
 
 
-def carts_of(message: dict[str, Any]) -> dict[str, StoredCart]:
-    """The carts of a message by their customers; releases before this one sent one cart a message."""
+def encode_message(carts: dict[str, StoredCart]) -> dict[str, Any]:
+    return {"carts": [{"customer_id": customer_id, **cart.to_document()} for customer_id, cart in carts.items()]}
+
+
+def decode_message(message: dict[str, Any]) -> dict[str, StoredCart]:
+    """The carts of a message by customer, without those that cannot be read."""
     return dict(
         skipped_items.read_valid(
-            message.get("carts", [message]),
-            lambda cart: (
-                cart["customer_id"],
-                StoredCart(cart["version"], cart["updated_at_ms"], decode_entries(cart["entries"])),
-            ),
+            message["carts"],
+            lambda cart: (cart["customer_id"], StoredCart.from_document(cart)),
             kind="cart",
             id_of=lambda cart: cart.get("customer_id"),
         )
     )
-
-
-def _join_message(customer_id: str, cart: StoredCart) -> tuple[_Message, bool]:
-    """The message that takes this cart along; whoever is its first sends it."""
-    global _filling
-    with _filling_lock:
-        is_first = _filling is None or not _filling.has_room_for(customer_id)
-        message = _Message() if is_first or _filling is None else _filling
-        message.add(customer_id, cart)
-        _filling = message
-        return message, is_first
-
-
-def _close(message: _Message) -> None:
-    """From now on changes go into another message."""
-    global _filling
-    with _filling_lock:
-        if _filling is message:
-            _filling = None
-
-
-def _send_when_it_is_its_turn(message: _Message) -> None:
-    try:
-        with _sending_lock:
-            message.is_full.wait(max(0.0, _sent_at + MIN_INTERVAL_SECONDS - time.monotonic()))
-            _close(message)
-            _send_if_queue_answers([_as_json(*pair) for pair in message.carts.items()])
-    except BaseException as error:
-        _close(message)
-        message.sent.set_exception(error)
-    else:
-        message.sent.set_result(None)
-
-
-def _send_if_queue_answers(carts: list[dict[str, Any]]) -> None:
-    global _queue_away_until, _sent_at
-    if time.monotonic() < _queue_away_until:
-        raise QueueUnavailable("the carts are sent later")
-    try:
-        send_to_queue(CART_QUEUE, {"carts": carts})
-    except QueueUnavailable:
-        _queue_away_until = time.monotonic() + QUEUE_RETRY_SECONDS
-        raise
-    finally:
-        _sent_at = time.monotonic()
-
-
-def _as_json(customer_id: str, cart: StoredCart) -> dict[str, Any]:
-    return {
-        "customer_id": customer_id,
-        "version": cart.version,
-        "updated_at_ms": cart.updated_at_ms,
-        "entries": [[entry.product_id, entry.encode()] for entry in cart.entries.values()],
-    }

@@ -1,18 +1,17 @@
-"""Which store answers for a cart: ElastiCache, with the relational database behind it (architecture, "Cart").
+"""Reads and changes carts in ElastiCache, with the relational database behind it.
 
-An acknowledged change is always in two places, or in the one that lasts:
+An acknowledged change is always in two stores, or in the durable one:
 - normally in ElastiCache and in a message to the worker, who saves it in the database;
-- queue down: in ElastiCache, and saved in the database right away; marked unsaved if that is down too;
-- database down: as normally; the message waits, and the mark stays until the cart is seen saved;
-- ElastiCache down: in the database, which answers then; `update_cache` brings it to ElastiCache afterwards;
-- ElastiCache lost or restarted: each cart is compared with the database before it counts again.
-Copies are merged entry by entry (cart_entries.py), so none of these can undo a change of another.
+- queue unavailable: in ElastiCache, and saved in the database immediately; marked unsaved if that is down too;
+- database unavailable: as normally; the message waits, and the cart stays marked until it is saved;
+- ElastiCache unavailable: in the database; a job copies it to ElastiCache afterwards;
+- ElastiCache lost or restarted: each cart is compared with the database before its copy is used again.
+Copies are merged entry by entry (rules.py), so none of these can undo a change in another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from threading import Lock
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,143 +19,146 @@ from sqlalchemy.exc import SQLAlchemyError
 from libs.chassis import db, jobs
 from libs.chassis.logs import get_logger
 from libs.chassis.messaging import QueueUnavailable
+from libs.chassis.runtime import per_process
 from libs.chassis.system_settings import setting
-from services.shopping.cart import cart_cache, cart_queue, cart_rows
-from services.shopping.cart.cart_cache import CartCacheUnavailable, CartStep, CartUnreadable
-from services.shopping.cart.rules import CartChange, CartIsFull, StoredCart
+from services.shopping.cart import cart_cache, cart_rows
+from services.shopping.cart.cart_cache import CartCacheUnavailable, CartNotCompared, CartUnreadable
+from services.shopping.cart.cart_queue import cart_queue, decode_message
+from services.shopping.cart.rules import CartChange, StoredCart
 
-# A message needs a moment to become a row; what is still unsaved after this is sent (again).
-UNSAVED_IS_LATE_AFTER_MS = 10_000
-SENT_AGAIN_AFTER_MS = 10_000
+# A cart that is unsaved for longer than a message usually takes is sent again.
+RESEND_AFTER_MS = 10_000
 BATCH_SIZE = 100
 
-# Carts this process changed in the database while ElastiCache did not answer: if it was only cut off, its
-# copy looks valid to it, so it is compared again before this process uses it.
-_changed_without_cache: set[str] = set()
-_lock = Lock()
+
+@per_process
+def changed_without_cache() -> set[str]:
+    """Carts that this process changed in the database while ElastiCache did not respond.
+
+    If ElastiCache was only cut off, its copy still counts as compared, but lacks these changes.
+    """
+    return set()
 
 
 def apply_changes(customer_id: str, changes: Sequence[CartChange] = ()) -> StoredCart:
-    """The cart after these changes (none: the cart as it is). Raises CartIsFull."""
+    """The cart after these changes (without changes: the cart as it is). Raises CartIsFull."""
     try:
         return _apply_in_cache(customer_id, changes)
-    except CartCacheUnavailable as away:
-        get_logger(__name__).warning("cart cache away", reason=type(away.__cause__).__name__)
+    except CartCacheUnavailable as error:
+        get_logger(__name__).warning("cart cache unavailable", reason=type(error.__cause__).__name__)
         return _apply_in_database(customer_id, changes)
-
-
-def save_carts(message: dict[str, Any]) -> None:
-    """Saves carts that came by the queue, then lets ElastiCache know what is saved."""
-    # In the order of the customers, so that two workers with the same carts wait for each other in one order.
-    saved = {
-        customer_id: cart_rows.merge_cart(customer_id, sent)
-        for customer_id, sent in sorted(cart_queue.carts_of(message).items())
-    }
-    db.after_commit(lambda: _tell_saved(saved))
-
-
-def resend_unsaved_carts() -> None:
-    """Sends the carts again whose latest version was not seen in the database for a while."""
-    try:
-        now_ms = cart_cache.now_ms()
-        late = cart_cache.unsaved_customer_ids(older_than_ms=now_ms - UNSAVED_IS_LATE_AFTER_MS, limit=BATCH_SIZE)
-        for customer_id in late:
-            if _send_again(customer_id):
-                cart_cache.postpone_unsaved(customer_id, now_ms + SENT_AGAIN_AFTER_MS)
-    except CartCacheUnavailable as away:
-        get_logger(__name__).warning("unsaved carts wait", reason=type(away).__name__)
-
-
-def _send_again(customer_id: str) -> bool:
-    """Whether the cart is dealt with for now: sent, saved, or not to be read at all."""
-    try:
-        return _send_or_save(customer_id, cart_cache.take_step(customer_id).cart)
-    except CartUnreadable as error:
-        jobs.report_failure("carts", customer_id, error)
-        return True
-
-
-def update_cache() -> None:
-    """Brings the carts that were changed in the database alone to ElastiCache, once it answers again."""
-    with db.unit_of_work(reads_only=True):
-        customer_ids = cart_rows.list_customers_with_cache_behind(BATCH_SIZE)
-        behind = {customer_id: cart_rows.load_cart(customer_id) for customer_id in customer_ids}
-    for customer_id, saved in behind.items():
-        try:
-            cart_cache.take_step(customer_id, other=saved, other_is_saved=True)
-        except CartUnreadable as error:
-            jobs.report_failure("carts", customer_id, error)
-            continue
-        except CartCacheUnavailable:
-            return
-        cart_rows.mark_cache_updated(customer_id, saved.version)
 
 
 def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCart:
     max_items = setting("shopping.cart_max_items")
-    step = CartStep("unchecked", StoredCart(0, 0, {}))
-    if customer_id not in _changed_without_cache:
-        step = cart_cache.take_step(customer_id, changes=changes, max_items=max_items, only_if_checked=True)
-    if step.outcome == "unchecked":
-        step = _apply_after_check(customer_id, changes, max_items)
-    if step.outcome == "full":
-        raise CartIsFull
-    if step.outcome == "changed":
-        _send_or_save(customer_id, step.cart)
-    return step.cart
-
-
-def _apply_after_check(customer_id: str, changes: Sequence[CartChange], max_items: int) -> CartStep:
     try:
-        with db.unit_of_work(reads_only=True):
-            saved = cart_rows.load_cart(customer_id)
-    except SQLAlchemyError as error:
-        if not db.is_disconnect(error):
-            raise
-        # Both copies cannot be compared now. What ElastiCache has is shown, and the cart stays unchecked.
-        get_logger(__name__).warning("cart not compared, database away", reason=type(error).__name__)
-        return cart_cache.take_step(customer_id, changes=changes, max_items=max_items)
-    step = cart_cache.take_step(customer_id, changes=changes, max_items=max_items, other=saved, other_is_saved=True)
-    with _lock:
-        _changed_without_cache.discard(customer_id)
-    return step
+        if customer_id in changed_without_cache():
+            raise CartNotCompared(customer_id)
+        cart, is_changed = cart_cache.change_cart(customer_id, changes, max_items=max_items, must_be_compared=True)
+    except CartNotCompared:
+        is_compared = _compare_with_database(customer_id)
+        cart, is_changed = cart_cache.change_cart(
+            customer_id, changes, max_items=max_items, must_be_compared=is_compared
+        )
+    if is_changed:
+        _send_or_save(customer_id, cart)
+    return cart
+
+
+def _compare_with_database(customer_id: str) -> bool:
+    """False while the database is unavailable: the copy in ElastiCache is then used as it is."""
+    saved = _unless_unavailable("cart not compared", lambda: cart_rows.load_cart(customer_id))
+    if saved is None:
+        return False
+    cart_cache.merge_saved(customer_id, saved)
+    changed_without_cache().discard(customer_id)
+    return True
 
 
 def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> StoredCart:
     if not changes:
         return cart_rows.load_cart(customer_id)
-    cart = cart_rows.change_cart(
-        customer_id, changes, now_ms=cart_cache.now_ms(), max_items=setting("shopping.cart_max_items")
-    )
-    with _lock:
-        _changed_without_cache.add(customer_id)
+    max_items = setting("shopping.cart_max_items")
+    cart = cart_rows.change_cart(customer_id, changes, now_ms=cart_cache.now_ms(), max_items=max_items)
+    changed_without_cache().add(customer_id)
     return cart
 
 
 def _send_or_save(customer_id: str, cart: StoredCart) -> bool:
-    """Sends the cart to the worker or, without the queue, saves it here; False without both: it stays unsaved."""
+    """Send the cart to the worker or, without the queue, save it here; False when neither is available."""
     try:
-        cart_queue.send_cart(customer_id, cart)
+        cart_queue().send(customer_id, cart)
     except QueueUnavailable:
-        try:
-            with db.session().begin_nested():
-                saved = cart_rows.merge_cart(customer_id, cart)
-        except SQLAlchemyError as error:
-            if not db.is_disconnect(error):
-                raise
-            get_logger(__name__).warning("cart stays unsaved", reason=type(error).__name__)
+        saved = _unless_unavailable("cart stays unsaved", lambda: cart_rows.merge_cart(customer_id, cart))
+        if saved is None:
             return False
-        db.after_commit(lambda: _tell_saved({customer_id: saved}))
+        _merge_into_cache_after_commit({customer_id: saved})
     return True
 
 
-def _tell_saved(saved: Mapping[str, StoredCart]) -> None:
-    for customer_id, cart in saved.items():
-        try:
-            cart_cache.take_step(customer_id, other=cart, other_is_saved=True)
-        except CartUnreadable as error:
-            jobs.report_failure("carts", customer_id, error)
-        except CartCacheUnavailable:
-            # They stay marked unsaved there, and are compared when ElastiCache is back.
-            get_logger(__name__).info("carts saved while their cache is unavailable")
-            return
+def _unless_unavailable(failure: str, access: Callable[[], StoredCart]) -> StoredCart | None:
+    """What `access` returns; None, after a warning, while the database is unavailable."""
+    try:
+        with db.session().begin_nested():
+            return access()
+    except SQLAlchemyError as error:
+        if not db.is_disconnect(error):
+            raise
+        get_logger(__name__).warning(failure, reason=type(error).__name__)
+        return None
+
+
+def save_carts(message: dict[str, Any]) -> None:
+    """Save the carts of a message, then merge what is saved into ElastiCache."""
+    # In the order of the customers, so that two workers with the same carts lock them in the same order.
+    carts = sorted(decode_message(message).items())
+    saved = {customer_id: cart_rows.merge_cart(customer_id, cart) for customer_id, cart in carts}
+    _merge_into_cache_after_commit(saved)
+
+
+def resend_unsaved_carts() -> None:
+    """Send the carts again whose latest version was not saved for a while."""
+    try:
+        now_ms = cart_cache.now_ms()
+        for customer_id in cart_cache.list_unsaved(since_before_ms=now_ms - RESEND_AFTER_MS, limit=BATCH_SIZE):
+            if _resend(customer_id):
+                cart_cache.postpone_unsaved(customer_id, now_ms + RESEND_AFTER_MS)
+    except CartCacheUnavailable as error:
+        get_logger(__name__).warning("unsaved carts wait", reason=type(error).__name__)
+
+
+def _resend(customer_id: str) -> bool:
+    """False when the cart is still unsaved and should be tried again in the next run."""
+    try:
+        return _send_or_save(customer_id, cart_cache.get_copy(customer_id))
+    except CartUnreadable as error:
+        jobs.report_failure("carts", customer_id, error)
+        return True
+
+
+def update_cache(carts: Mapping[str, StoredCart]) -> None:
+    """Merge carts that were changed in the database alone into ElastiCache, once it responds again."""
+    for customer_id, saved in carts.items():
+        if _merge_into_cache(customer_id, saved):
+            cart_rows.mark_cache_updated(customer_id, saved.version)
+
+
+def _merge_into_cache_after_commit(carts: Mapping[str, StoredCart]) -> None:
+    def merge() -> None:
+        for customer_id, saved in carts.items():
+            _merge_into_cache(customer_id, saved)
+
+    db.after_commit(merge)
+
+
+def _merge_into_cache(customer_id: str, saved: StoredCart) -> bool:
+    """False when ElastiCache is unavailable or has a broken copy: the cart stays marked as unsaved there."""
+    try:
+        cart_cache.merge_saved(customer_id, saved)
+    except CartUnreadable as error:
+        jobs.report_failure("carts", customer_id, error)
+        return False
+    except CartCacheUnavailable:
+        get_logger(__name__).info("saved cart not merged into the cache", reason="cache unavailable")
+        return False
+    return True

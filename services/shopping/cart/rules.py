@@ -8,15 +8,14 @@ last-writer-wins set). Times are Unix milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from typing import Any
 
 from libs.chassis import skipped_items
 
 # The latest removed entries that a cart keeps: enough to outlive any copy in use.
 MAX_REMOVED = 100
-
-Entries = dict[str, "CartEntry"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,8 @@ class CartEntry:
     price_amount: int
     price_currency: str
 
-    def encode(self) -> str:
-        """The stored form, shared with cart.lua: changed_at|present|added_at|amount|currency."""
-        present = int(self.present)
-        return f"{self.changed_at_ms}|{present}|{self.added_at_ms}|{self.price_amount}|{self.price_currency}"
+
+Entries = dict[str, CartEntry]
 
 
 @dataclass(frozen=True)
@@ -64,25 +61,31 @@ class StoredCart:
         present = [entry for entry in self.entries.values() if entry.present]
         return sorted(present, key=lambda entry: (entry.added_at_ms, entry.product_id))
 
+    def to_document(self) -> dict[str, Any]:
+        """The cart as JSON, which is its form in every store."""
+        entries = [astuple(entry) for entry in self.entries.values()]
+        return {"version": self.version, "updated_at_ms": self.updated_at_ms, "entries": entries}
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> StoredCart:
+        """The stored cart, without the entries that cannot be read."""
+        entries = skipped_items.read_valid(
+            document["entries"], _read_entry, kind="cart item", id_of=lambda values: values[0]
+        )
+        by_product = {entry.product_id: entry for entry in entries}
+        return cls(int(document["version"]), int(document["updated_at_ms"]), by_product)
+
+
+def _read_entry(values: list[Any]) -> CartEntry:
+    product_id, changed_at_ms, present, added_at_ms, amount, currency = values
+    return CartEntry(product_id, int(changed_at_ms), bool(present), int(added_at_ms), int(amount), str(currency))
+
 
 EMPTY_CART = StoredCart(version=0, updated_at_ms=0, entries={})
 
 
 class CartIsFull(Exception):
     """The changes would exceed the limit of a cart; none was applied."""
-
-
-def decode_entry(product_id: str, text: str) -> CartEntry:
-    changed_at, present, added_at, amount, currency = text.split("|")
-    return CartEntry(product_id, int(changed_at), present == "1", int(added_at), int(amount), currency)
-
-
-def decode_entries(pairs: Iterable[tuple[str, str]]) -> Entries:
-    """The entries of pairs of product id and stored form, without those that cannot be read."""
-    entries = skipped_items.read_valid(
-        pairs, lambda pair: decode_entry(*pair), kind="cart item", id_of=lambda pair: pair[0]
-    )
-    return {entry.product_id: entry for entry in entries}
 
 
 def merge(cart: StoredCart, other: StoredCart) -> StoredCart:
@@ -98,17 +101,13 @@ def merge(cart: StoredCart, other: StoredCart) -> StoredCart:
 
 
 def _later_of_each(first: Entries, second: Entries) -> Entries:
-    """The later entry of each product; of two with the same time the greater text, so that all copies agree."""
+    """The later entry of each product; of two with the same time always the same one, so that all copies agree."""
     result = dict(first)
     for product_id, entry in second.items():
         existing = result.get(product_id)
-        if existing is None or _rank(entry) > _rank(existing):
+        if existing is None or astuple(entry) > astuple(existing):
             result[product_id] = entry
     return result
-
-
-def _rank(entry: CartEntry) -> tuple[int, str]:
-    return entry.changed_at_ms, entry.encode()
 
 
 def apply_changes(
@@ -117,7 +116,7 @@ def apply_changes(
     """The cart after the changes, with the next version; the same cart when they change nothing.
 
     A copy that `may_be_stale` records each change even if it seems to have no effect: another copy may have the
-    opposite change with a later time. Raises CartIsFull. cart.lua does the same in ElastiCache.
+    opposite change with a later time. Raises CartIsFull.
     """
     entries = dict(cart.entries)
     for change in changes:
@@ -152,10 +151,8 @@ def _entry_after(existing: CartEntry | None, change: CartChange, now_ms: int) ->
     )
 
 
-def _drop_oldest_removed(entries: Mapping[str, CartEntry]) -> Entries:
-    removed = sorted(
-        (entry for entry in entries.values() if not entry.present),
-        key=lambda entry: (-entry.changed_at_ms, entry.product_id),
-    )
+def _drop_oldest_removed(entries: Entries) -> Entries:
+    removed = [entry for entry in entries.values() if not entry.present]
+    removed.sort(key=lambda entry: (-entry.changed_at_ms, entry.product_id))
     dropped = {entry.product_id for entry in removed[MAX_REMOVED:]}
     return {product_id: entry for product_id, entry in entries.items() if product_id not in dropped}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from libs.chassis import clock, db
+from libs.chassis import clock, db, event_types
+from libs.chassis.event_types import HoldReleased, ProductSold
 from services.shopping.holds import hold_store
 from services.shopping.holds.rules import HeldItem, Hold, HoldNotFound, HoldSold, HoldState, ReleaseReason
 from services.shopping.products import product_store
@@ -85,7 +86,7 @@ def settle_product(product: Product) -> None:
 def publish_decision(hold: Hold) -> None:
     """Publish that a decided hold is sold, or released."""
     if hold.state is HoldState.SOLD:
-        data = {"order_id": hold.order_id, "buyer_id": hold.buyer_id, "product_ids": hold.product_ids}
+        data = event_types.HoldSold(order_id=hold.order_id, buyer_id=hold.buyer_id, product_ids=hold.product_ids)
         registry.publish("shopping.hold.sold.v1", subject=hold.order_id, data=data, version=hold.version)
     else:
         is_cancelled = hold.reason is ReleaseReason.CANCELLED
@@ -104,22 +105,17 @@ def publish_sale(product: Product) -> None:
 
 def _publish_product_sold(hold: Hold, item: HeldItem, product: Product | None) -> None:
     """One event for each product, with its donation, because the donor gets a share (story d-po-10)."""
-    data = {
-        "product_id": item.product_id,
-        "title": item.title,
-        "price": item.price.to_dict(),
-        "buying_order_id": hold.order_id,
-        "donation": product.donation if product else None,
-    }
+    data = ProductSold(
+        product_id=item.product_id,
+        title=item.title,
+        price=item.price.to_dict(),
+        buying_order_id=hold.order_id,
+        donation=product.donation if product else None,
+    )
     version = product.version if product else hold.version
     registry.publish("shopping.product.sold.v1", subject=item.product_id, data=data, version=version)
 
 
 def _publish_released(order_id: str, buyer_id: str, product_ids: Sequence[str], reason: ReleaseReason) -> None:
-    data = {
-        "order_id": order_id,
-        "buyer_id": buyer_id,
-        "product_ids": list(product_ids),
-        "reason": str(reason),
-    }
+    data = HoldReleased(order_id=order_id, buyer_id=buyer_id, product_ids=list(product_ids), reason=str(reason))
     registry.publish("shopping.hold.released.v1", subject=order_id, data=data, version=2)

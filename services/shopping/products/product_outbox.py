@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from libs.chassis import audit, clock, db, ids
+from libs.chassis.event_types import ProductPublished, ProductWithdrawn
 from libs.chassis.security import Principal, principal, use_principal
 from services.shopping.document_store import Document
 from services.shopping.products import product_store
@@ -49,9 +50,9 @@ def publish_entries(product: Product, entries: Sequence[Document]) -> None:
 
 
 def publish_product_event(event_type: str, product: Product) -> None:
-    data: Document = {"product_id": product.id}
+    data: ProductPublished | ProductWithdrawn = ProductWithdrawn(product_id=product.id)
     if event_type == PUBLISHED:
-        data |= {"title": product.title, "donation": product.donation}
+        data = ProductPublished(product_id=product.id, title=product.title, donation=product.donation)
     registry.publish(event_type, subject=product.id, data=data, version=product.version)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, NotFound, PreconditionFailed
@@ -131,6 +131,13 @@ class ProductHold:
     until: datetime
 
 
+class Donation(TypedDict):
+    """The donating order and the item in it that became the product."""
+
+    order_id: str
+    item_id: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Product:
     """A product as its document stores it. A field with a default may be missing in the document."""
@@ -151,7 +158,7 @@ class Product:
     updated_at: datetime
     price: Money | None = None
     hold: ProductHold | None = None
-    donation: dict[str, str] | None = None
+    donation: Donation | None = None
     published_at: datetime | None = None
     publish_at: datetime | None = None
     outbox: list[Document] = field(default_factory=list)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from libs.chassis.event_types import BuyingOrderStateChanged, BuyingReturnStateChanged, WorkOrderStateChanged
 from libs.chassis.events import Event
 from services.shopping.registry import registry
 from services.shopping.returns import buyer_returns
 
 
 @registry.handles("customer.buying_order.state_changed.v1")
-def resell_cancelled_order(event: Event) -> None:
+def resell_cancelled_order(event: Event[BuyingOrderStateChanged]) -> None:
     data = event.data
     if data["state"] == "cancelled":
         buyer_returns.resell(data["order_id"], data["product_ids"])
@@ -16,7 +17,7 @@ def resell_cancelled_order(event: Event) -> None:
 
 
 @registry.handles("customer.buying_return.state_changed.v1")
-def apply_return(event: Event) -> None:
+def apply_return(event: Event[BuyingReturnStateChanged]) -> None:
     data, state = event.data, event.data["state"]
     order_id, return_id = data["order_id"], data["return_id"]
     good, bad = (
@@ -33,7 +34,7 @@ def apply_return(event: Event) -> None:
 
 
 @registry.handles("admin.work_order.state_changed.v1")
-def recycle_bad_package(event: Event) -> None:
+def recycle_bad_package(event: Event[WorkOrderStateChanged]) -> None:
     """The package of a buying order is checked only when it comes back after a cancellation."""
     data = event.data
     if (data["kind"], data["state"], data["result"]) == ("checking", "done", "bad"):

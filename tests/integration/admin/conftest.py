@@ -1,4 +1,4 @@
-"""Admin in this process on both databases."""
+"""Fixtures: the admin service in this process, and its staff."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from libs.chassis.cache import redis_client
-from tests.integration.admin.support import Ask
+from tests.integration.admin.support import Send, hire, new_id
 from tests.support.harness import Harness, running
 
 
@@ -24,9 +24,26 @@ def admin(database_url: str, redis_url: str) -> Iterator[Harness]:
 
 
 @pytest.fixture
-def manager(admin: Harness) -> Ask:
+def manager(admin: Harness) -> Send:
     scopes = (
         "admin:work-orders:monitor admin:work-orders:write admin:recycling admin:factories:write "
         "admin:employees:read admin:employees:write admin:packages"
     )
     return admin.as_user("marta", scopes, "internal", roles=["manager"])
+
+
+@pytest.fixture
+def rui(admin: Harness) -> Send:
+    """A deliveryman."""
+    return hire(admin, "rui", "deliveryman")
+
+
+@pytest.fixture
+def eva(admin: Harness) -> Send:
+    """An employee."""
+    return hire(admin, "eva", "employee")
+
+
+@pytest.fixture
+def donation() -> str:
+    return new_id("dor")

@@ -12,7 +12,7 @@ from libs.chassis import db
 from libs.chassis.clock import now
 from services.admin.audit.tables import AuditEntry
 from services.admin.work import jobs
-from tests.integration.admin.support import Ask, collect, fill, hire, moves, new_id
+from tests.integration.admin.support import Send, collect, hire, new_id, reach_threshold, state_changes
 from tests.support.harness import Harness, user_id
 
 
@@ -28,9 +28,9 @@ def spoil(table: str, column: str, where: str, one: str, value: str) -> None:
 
 
 def entry(**changed: Any) -> dict[str, Any]:
-    facts: dict[str, Any] = {"domain": "shopping", "actor_id": user_id("marta"), "actor_roles": ["manager"]}
-    facts |= {"action": "price", "target": "prd_1", "source_ip": "203.0.113.7", "request_id": "r"}
-    return facts | {"id": new_id("aud"), "before": None, "after": None, "occurred_at": now()} | changed
+    fields: dict[str, Any] = {"domain": "shopping", "actor_id": user_id("marta"), "actor_roles": ["manager"]}
+    fields |= {"action": "price", "target": "prd_1", "source_ip": "203.0.113.7", "request_id": "r"}
+    return fields | {"id": new_id("aud"), "before": None, "after": None, "occurred_at": now()} | changed
 
 
 @pytest.mark.parametrize("changed", [{"actor_roles": "manager"}, {"target": "x" * 201}])
@@ -40,9 +40,9 @@ def test_the_audit_trail_leaves_out_a_broken_entry(admin: Harness, changed: dict
         for one in entries:
             session.execute(insert(AuditEntry).values(**one))
     before = counted("rows_omitted", table="audit_entries")
-    answer = admin.as_user("marta", "admin:audit:read", "internal")("GET", "/admin/v1/audit-entries")
-    assert answer.status_code == 200, answer.text
-    assert {item["id"] for item in answer.json()["items"]} == {entries[0]["id"], entries[2]["id"]}
+    response = admin.as_user("marta", "admin:audit:read", "internal")("GET", "/admin/v1/audit-entries")
+    assert response.status_code == 200, response.text
+    assert {item["id"] for item in response.json()["items"]} == {entries[0]["id"], entries[2]["id"]}
     assert counted("rows_omitted", table="audit_entries") == before + 1
 
 
@@ -55,34 +55,34 @@ def test_the_audit_trail_leaves_out_a_broken_entry(admin: Harness, changed: dict
     ],
 )
 def test_lists_of_work_orders_leave_out_a_broken_one(
-    admin: Harness, manager: Ask, table: str, column: str, where: str, value: str
+    admin: Harness, manager: Send, table: str, column: str, where: str, value: str
 ) -> None:
     for _ in range(3):
-        fill(admin, new_id("dor"))
-    ids = [move["work_order_id"] for move in moves(admin, "collecting", "open")]
+        reach_threshold(admin, new_id("dor"))
+    ids = [change["work_order_id"] for change in state_changes(admin, "collecting", "open")]
     spoil(table, column, where, ids[1], value)
-    answer = manager("GET", "/admin/v1/work-orders")
-    assert answer.status_code == 200, answer.text
-    assert [item["id"] for item in answer.json()["items"]] == [ids[2], ids[0]]
+    response = manager("GET", "/admin/v1/work-orders")
+    assert response.status_code == 200, response.text
+    assert [item["id"] for item in response.json()["items"]] == [ids[2], ids[0]]
 
 
-def test_the_list_of_bad_packages_leaves_out_a_broken_one(admin: Harness, manager: Ask) -> None:
+def test_the_list_of_bad_packages_leaves_out_a_broken_one(admin: Harness, manager: Send) -> None:
     rui, orders = hire(admin, "rui", "deliveryman"), [new_id("dor") for _ in range(3)]
-    fill(admin, *orders)
+    reach_threshold(admin, *orders)
     packages = [package["id"] for package in collect(rui, orders)]
     for package_id in packages:
         spoil("packages", "result", "id", package_id, "bad")
         spoil("packages", "checked_at", "id", package_id, "2026-11-23 10:15:30.000000")
     spoil("packages", "order_id", "id", packages[1], "no order")
-    answer = manager("GET", "/admin/v1/bad-packages")
-    assert answer.status_code == 200, answer.text
-    assert {item["id"] for item in answer.json()["items"]} == {packages[0], packages[2]}
+    response = manager("GET", "/admin/v1/bad-packages")
+    assert response.status_code == 200, response.text
+    assert {item["id"] for item in response.json()["items"]} == {packages[0], packages[2]}
 
 
-def test_a_broken_work_order_blocks_the_assignment_of_no_other(admin: Harness, manager: Ask) -> None:
+def test_a_broken_work_order_blocks_the_assignment_of_no_other(admin: Harness, manager: Send) -> None:
     for _ in range(3):
-        fill(admin, new_id("dor"))
-    ids = [move["work_order_id"] for move in moves(admin, "collecting", "open")]
+        reach_threshold(admin, new_id("dor"))
+    ids = [change["work_order_id"] for change in state_changes(admin, "collecting", "open")]
     spoil("work_orders", "photo_keys", "id", ids[0], "{")
     before = counted("job_items_failed", job="assign_open_work_orders")
     hire(admin, "rui", "deliveryman")

@@ -13,9 +13,19 @@ import httpx
 import pytest
 from PIL import Image
 
-from libs.chassis import object_store, settings
+from libs.chassis import settings
 from services.admin.checks import photos
-from tests.integration.admin.support import Ask, collect, fill, hire, new_id, own, problem, scan, the_own
+from tests.integration.admin.support import (
+    Send,
+    collect,
+    get_own,
+    hire,
+    list_own,
+    new_id,
+    problem_of,
+    reach_threshold,
+    scan,
+)
 from tests.support.harness import Harness, running
 
 
@@ -34,7 +44,7 @@ def admin(database_url: str, aws_endpoint: str) -> Iterator[Harness]:
 class Check:
     """Eva's checking order."""
 
-    eva: Ask
+    eva: Send
     id: str
     tracking_code: str
 
@@ -42,9 +52,9 @@ class Check:
     def path(self) -> str:
         return f"/admin/v1/checking-orders/{self.id}"
 
-    def announce(self, ask: Ask | None = None, **changes: Any) -> httpx.Response:
+    def announce(self, send: Send | None = None, **changes: Any) -> httpx.Response:
         body = {"content_type": "image/png", "size": 100} | changes
-        return (ask or self.eva)("POST", f"{self.path}/photos", json=body, key=uuid.uuid4().hex)
+        return (send or self.eva)("POST", f"{self.path}/photos", json=body, key=uuid.uuid4().hex)
 
     def upload(self, content: bytes, announced: int | None = None) -> str:
         ticket = self.announce(size=announced or len(content)).json()
@@ -62,10 +72,10 @@ def check(admin: Harness) -> Check:
     """A check that eva is at work on."""
     rui, eva = hire(admin, "rui", "deliveryman"), hire(admin, "eva", "employee")
     donation = new_id("dor")
-    fill(admin, donation)
+    reach_threshold(admin, donation)
     [package] = collect(rui, [donation])
     scan(eva, package["tracking_code"])
-    return Check(eva, the_own(eva, "checking")["id"], package["tracking_code"])
+    return Check(eva, get_own(eva, "checking")["id"], package["tracking_code"])
 
 
 def picture() -> bytes:
@@ -74,7 +84,7 @@ def picture() -> bytes:
     return content.getvalue()
 
 
-def test_photos_are_shown_with_the_result_by_addresses_that_end(check: Check) -> None:
+def test_photos_of_a_result_are_read_at_urls_that_expire(check: Check) -> None:
     content = picture()
     photo_ids = [check.upload(content), check.upload(content)]
     assert check.eva("GET", check.path).json()["photos"] == []
@@ -85,15 +95,15 @@ def test_photos_are_shown_with_the_result_by_addresses_that_end(check: Check) ->
         assert "X-Amz-Expires=900" in photo["url"]
 
 
-def test_a_result_with_a_photo_that_cannot_be_shown_is_refused_and_nothing_is_recorded(check: Check) -> None:
+def test_a_result_with_an_invalid_photo_is_rejected_and_not_recorded(check: Check) -> None:
     good = check.upload(picture())
     strange = check.record(good, new_id("pho"))
-    assert problem(strange) == (422, "unknown-photo")
+    assert problem_of(strange) == (422, "unknown-photo")
     assert strange.json()["errors"][0]["pointer"] == "/photo_ids/1"
-    assert problem(check.record(good, check.upload(b"#!/bin/sh\n"))) == (422, "not-an-image")
+    assert problem_of(check.record(good, check.upload(b"#!/bin/sh\n"))) == (422, "not-an-image")
     unlike = check.upload(picture(), announced=len(picture()) + 1)
-    assert problem(check.record(unlike)) == (422, "photo-mismatch")
-    assert problem(check.record(check.announce().json()["photo_id"])) == (409, "photo-not-uploaded")
+    assert problem_of(check.record(unlike)) == (422, "photo-mismatch")
+    assert problem_of(check.record(check.announce().json()["photo_id"])) == (409, "photo-not-uploaded")
     shown = check.eva("GET", check.path).json()
     assert (shown["state"], shown["result"], shown["photos"]) == ("in_progress", None, [])
 
@@ -101,48 +111,46 @@ def test_a_result_with_a_photo_that_cannot_be_shown_is_refused_and_nothing_is_re
 def test_a_photo_of_another_check_is_unknown(admin: Harness, check: Check) -> None:
     rui = admin.as_user("rui", "admin:collecting-orders admin:packages", "internal", roles=["deliveryman"])
     donation = new_id("dor")
-    fill(admin, donation)
+    reach_threshold(admin, donation)
     [package] = collect(rui, [donation])
     scan(check.eva, package["tracking_code"])
-    [other_id] = {work_order["id"] for work_order in own(check.eva, "checking")} - {check.id}
+    [other_id] = {work_order["id"] for work_order in list_own(check.eva, "checking")} - {check.id}
     other = Check(check.eva, other_id, package["tracking_code"])
-    assert problem(check.record(other.upload(picture()))) == (422, "unknown-photo")
+    assert problem_of(check.record(other.upload(picture()))) == (422, "unknown-photo")
 
 
 def test_photos_have_limits_of_size_type_and_number(check: Check) -> None:
-    assert problem(check.announce(size=10 * 1024 * 1024 + 1)) == (400, "bad-request")
-    assert problem(check.announce(content_type="image/svg+xml")) == (400, "bad-request")
+    assert problem_of(check.announce(size=10 * 1024 * 1024 + 1)) == (400, "bad-request")
+    assert problem_of(check.announce(content_type="image/svg+xml")) == (400, "bad-request")
     for _ in range(photos.MAX_PHOTOS):
         assert check.announce().status_code == 201
-    assert problem(check.announce()) == (409, "too-many-photos")
+    assert problem_of(check.announce()) == (409, "too-many-photos")
 
 
-def test_what_was_not_uploaded_in_time_does_not_count(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_announcements_do_not_count(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photos, "FORM_VALID_FOR", timedelta(seconds=-1))
     for _ in range(photos.MAX_PHOTOS + 1):
         assert check.announce().status_code == 201
 
 
-def test_the_limit_of_photos_is_checked_when_they_are_shown(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_has_a_limited_number_of_photos(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     photo_ids = [check.upload(picture()) for _ in range(3)]
-    assert problem(check.record(check.upload(picture()[:-30]))) == (422, "not-an-image")
+    assert problem_of(check.record(check.upload(picture()[:-30]))) == (422, "not-an-image")
     monkeypatch.setattr(photos, "MAX_PHOTOS", 2)
-    assert problem(check.record(*photo_ids)) == (409, "too-many-photos")
+    assert problem_of(check.record(*photo_ids)) == (409, "too-many-photos")
     assert check.record(*photo_ids[:2]).status_code == 200
 
 
-def test_a_photo_is_for_the_own_check_while_somebody_is_at_work_on_it(admin: Harness, check: Check) -> None:
+def test_photos_are_announced_only_for_own_active_checks(admin: Harness, check: Check) -> None:
     ana = hire(admin, "ana", "employee")
-    assert problem(check.announce(ana)) == (404, "not-found")
+    assert problem_of(check.announce(ana)) == (404, "not-found")
     assert check.record().status_code == 200
-    assert problem(check.announce()) == (409, "illegal-transition")
+    assert problem_of(check.announce()) == (409, "illegal-transition")
 
 
-def test_without_the_photo_store_the_check_stays_open(check: Check) -> None:
+def test_a_check_is_not_recorded_while_the_photo_store_is_down(check: Check) -> None:
     photo_id = check.upload(picture())
     with settings.overridden(aws_endpoint_url="http://127.0.0.1:9"):
-        object_store.s3_client.cache_clear()
-        assert problem(check.record(photo_id)) == (503, "photo-store-unavailable")
+        assert problem_of(check.record(photo_id)) == (503, "photo-store-unavailable")
         assert check.eva("GET", check.path).json()["state"] == "in_progress"
-    object_store.s3_client.cache_clear()
     assert check.record(photo_id).json()["state"] == "done"

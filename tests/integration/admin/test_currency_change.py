@@ -5,40 +5,42 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.integration.admin.support import Ask
+from tests.integration.admin.support import Send
 from tests.support.harness import Harness
 
 PATH = "/admin/v1/settings/billing.currency"
 
 
-class Peers:
+class FakePeers:
     """The currencies that shopping and billing have stored; None stands for a service that is down."""
 
     def __init__(self) -> None:
         self.prices: list[str] | None = []
         self.amounts: list[str] | None = []
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        found = {"/shopping/v1/currencies": self.prices, "/billing/v1/currencies": self.amounts}[request.url.path]
-        if found is None:
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        currencies = {"/shopping/v1/currencies": self.prices, "/billing/v1/currencies": self.amounts}[
+            request.url.path
+        ]
+        if currencies is None:
             raise httpx.ConnectError("down", request=request)
-        return httpx.Response(200, json={"currencies": found})
+        return httpx.Response(200, json={"currencies": currencies})
 
 
 @pytest.fixture
-def peers(admin: Harness) -> Peers:
-    played = Peers()
-    admin.play_peers(played.answer)
-    return played
+def peers(admin: Harness) -> FakePeers:
+    fake = FakePeers()
+    admin.play_peers(fake.respond)
+    return fake
 
 
 @pytest.fixture
-def manager(admin: Harness) -> Ask:
+def manager(admin: Harness) -> Send:
     return admin.as_user("marta", "admin:settings:read admin:settings:write", "internal", roles=["manager"])
 
 
-def currency(ask: Ask) -> str:
-    items = ask("GET", "/admin/v1/settings").json()["items"]
+def currency(send: Send) -> str:
+    items = send("GET", "/admin/v1/settings").json()["items"]
     value: str = next(item["value"] for item in items if item["name"] == "billing.currency")
     return value
 
@@ -48,7 +50,7 @@ def currency(ask: Ask) -> str:
     [(["EUR"], [], "prices in EUR"), (["USD"], ["EUR"], "payments in EUR"), (["CHF", "USD"], ["EUR"], "CHF, EUR")],
 )
 def test_the_currency_is_kept_while_amounts_in_another_one_are_stored(
-    manager: Ask, peers: Peers, prices: list[str], amounts: list[str], named: str
+    manager: Send, peers: FakePeers, prices: list[str], amounts: list[str], named: str
 ) -> None:
     peers.prices, peers.amounts = prices, amounts
     refused = manager("PUT", PATH, json={"value": "USD"})
@@ -57,7 +59,7 @@ def test_the_currency_is_kept_while_amounts_in_another_one_are_stored(
     assert currency(manager) == "EUR"
 
 
-def test_the_currency_changes_while_nothing_is_stored_in_another_one(manager: Ask, peers: Peers) -> None:
+def test_the_currency_changes_while_nothing_is_stored_in_another_one(manager: Send, peers: FakePeers) -> None:
     peers.prices = ["USD"]
     assert manager("PUT", PATH, json={"value": "USD"}).status_code == 200
     assert currency(manager) == "USD"
@@ -65,12 +67,12 @@ def test_the_currency_changes_while_nothing_is_stored_in_another_one(manager: As
     assert manager("PUT", PATH, json={"value": "USD"}).status_code == 200, "that is no change"
 
 
-def test_the_currency_is_kept_while_a_service_cannot_say_what_it_has_stored(manager: Ask, peers: Peers) -> None:
+def test_the_currency_is_kept_while_a_service_is_down(manager: Send, peers: FakePeers) -> None:
     peers.amounts = None
     assert manager("PUT", PATH, json={"value": "USD"}).status_code == 503
     assert currency(manager) == "EUR"
 
 
 @pytest.mark.parametrize("value", ["QQQ", "XXX", "usd", "EUR "])
-def test_only_a_code_of_iso_4217_is_a_currency(manager: Ask, peers: Peers, value: str) -> None:
+def test_only_a_code_of_iso_4217_is_a_currency(manager: Send, peers: FakePeers, value: str) -> None:
     assert manager("PUT", PATH, json={"value": value}).status_code == 422

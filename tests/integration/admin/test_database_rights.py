@@ -37,7 +37,7 @@ def serving(mariadb_server: str) -> Iterator[Connection]:
 
 
 @pytest.mark.full
-def test_it_adds_and_reads_audit_entries_and_works_with_other_tables(serving: Connection) -> None:
+def test_the_service_user_adds_audit_entries_and_changes_other_tables(serving: Connection) -> None:
     serving.execute(text(ENTRY))
     assert serving.execute(text("SELECT COUNT(*) FROM audit_entries")).scalar() == 1
     serving.execute(text("DELETE FROM outbox"))
@@ -60,12 +60,12 @@ def test_it_adds_and_reads_audit_entries_and_works_with_other_tables(serving: Co
         "CREATE TABLE more (id INT)",
     ],
 )
-def test_it_cannot(serving: Connection, statement: str) -> None:
+def test_the_service_user_cannot_change_the_audit_trail_or_the_schema(serving: Connection, statement: str) -> None:
     with pytest.raises(DBAPIError, match="denied"):
         serving.execute(text(statement))
 
 
-def test_it_must_speak_tls() -> None:
+def test_the_service_user_must_use_tls() -> None:
     first, *grants = database_rights.statements(Base.metadata, "admin", "admin")
 
     assert first == "ALTER USER 'admin'@'%' REQUIRE SSL"
@@ -73,6 +73,6 @@ def test_it_must_speak_tls() -> None:
     assert not [grant for grant in grants if "DROP" in grant or "ALL" in grant]
 
 
-def test_a_name_cannot_break_out_of_its_quotes() -> None:
+def test_a_user_name_with_a_quote_is_rejected() -> None:
     with pytest.raises(ValueError, match="no name"):
         list(database_rights.statements(Base.metadata, "admin", "x' OR '1"))

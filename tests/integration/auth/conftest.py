@@ -1,23 +1,32 @@
-"""Auth in this process on both stacks: SQLite with Valkey, MariaDB with Redis; and people who use it."""
+"""The auth service in this process, on SQLite with Valkey or on MariaDB with Redis."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey
 
 from libs.chassis.cache import redis_client
-from services.auth.tokens import signing_keys
-from tests.integration.auth.people import People
+from tests.integration.auth.auth_api import AuthApi
 from tests.support.harness import Harness, running
 
 
+def create_signing_key(folder: Path) -> Path:
+    """Create a key file whose name sorts after those of older keys."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{time.time_ns()}.pem"
+    path.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
+    return path
+
+
 def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
-    """The environment of an auth service whose files are in `folder`."""
+    """Return the environment of an auth service whose files are in `folder`."""
     keys = folder / "keys"
-    signing_keys.create_key(keys)
+    create_signing_key(keys)
     clients = folder / "clients.json"
     clients.write_text(json.dumps({"customer": {"secret": "s3cret", "scopes": ["shopping:holds"]}}))
     return {
@@ -41,21 +50,21 @@ def auth(fresh_database: Callable[[str], str], redis_url: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def people(auth: Harness) -> People:
-    """Whoever uses this service."""
-    return People(auth)
+def api(auth: Harness) -> AuthApi:
+    """A client of the service."""
+    return AuthApi(auth)
 
 
 @pytest.fixture
-def verified(people: People) -> People:
-    """Inês has registered and confirmed her address."""
-    assert people.register().status_code == 202
-    assert people.confirm(people.link_token()).status_code == 204
-    return people
+def customer(api: AuthApi) -> AuthApi:
+    """The same client, after Inês has registered and verified her address."""
+    assert api.register().status_code == 202
+    assert api.verify_email(api.link_token()).status_code == 204
+    return api
 
 
 @pytest.fixture
-def token(verified: People) -> str:
-    """Inês's access token."""
-    access_token: str = verified.log_in().json()["access_token"]
+def token(customer: AuthApi) -> str:
+    """The access token of Inês."""
+    access_token: str = customer.log_in().json()["access_token"]
     return access_token

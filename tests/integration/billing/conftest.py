@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from libs.chassis import system_settings
-from services.billing import card_provider
-from tests.integration.billing.bank import CALLS, Bank
-from tests.integration.billing.support import SECRET, Ask, variables
+from services.billing.provider import stripe_client
+from tests.integration.billing.fake_provider import CALLS, FakeProvider
+from tests.integration.billing.support import SECRET, Client, reset_provider, variables
 from tests.support import servers
 from tests.support.harness import Harness, running
 
@@ -28,34 +28,34 @@ def database_url(fresh_database: Callable[[str], str]) -> str:
 
 @pytest.fixture
 def billing(database_url: str, stripe_url: str) -> Iterator[Harness]:
-    card_provider.reset()
+    reset_provider()
     with running("billing", variables(database_url, stripe_url)) as harness:
         yield harness
 
 
 @pytest.fixture
-def donor(billing: Harness) -> Ask:
+def donor(billing: Harness) -> Client:
     return billing.as_user("ines", "billing:rewards billing:fees billing:payments")
 
 
 @pytest.fixture
-def manager(billing: Harness) -> Ask:
+def manager(billing: Harness) -> Client:
     scopes = "billing:rewards:write billing:coupons:read billing:coupons:write"
     return billing.as_user("marta", scopes, kind="internal", roles=["manager"])
 
 
 @pytest.fixture
-def set_setting(billing: Harness, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Any], None]:
+def set_setting(billing: Harness) -> Callable[[str, Any], None]:
     """Change a system setting for this test, as if ElastiCache had it."""
     values: dict[str, Any] = {}
-    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
-    monkeypatch.setattr(system_settings, "_memory", values)
+    system_settings.use_values(values)
     return values.__setitem__
 
 
 @pytest.fixture
-def bank(monkeypatch: pytest.MonkeyPatch) -> Bank:
-    played = Bank()
+def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
+    """Replace the payment provider by a fake."""
+    fake = FakeProvider()
     for name in CALLS:
-        monkeypatch.setattr(card_provider, name, getattr(played, name))
-    return played
+        monkeypatch.setattr(stripe_client, name, getattr(fake, name))
+    return fake

@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
-from services.billing import coins
-from services.billing.models import Payment, Refund
+from services.billing.coins import accounts, coin_ledger
+from services.billing.payments.tables import Payment
+from services.billing.refunds.tables import Refund
 from tests.integration.billing.support import LOCATION, SECRET, card, new_id
 from tests.support.harness import Harness, user_id
 
@@ -75,14 +76,14 @@ class Shop:
         self.orders[order.id] = order
         return order
 
-    def ask(self, buyer: str, method: str, path: str, **more: Any) -> httpx.Response:
+    def send(self, buyer: str, method: str, path: str, **more: Any) -> httpx.Response:
         return self.billing.as_user(buyer, "billing:payments billing:rewards")(method, path, **more)
 
     def pay(self, order: Order, *, number: str | None = None, coins: bool = False, key: str = "") -> httpx.Response:
         body: dict[str, Any] = {"order_id": order.id, "method": "coins" if coins else "card"}
         if not coins:
             body["payment_method"] = card(self.stripe_url, *([number] if number else []))
-        return self.ask(order.buyer, "POST", "/billing/v1/payments", json=body, key=key or new_id("key"))
+        return self.send(order.buyer, "POST", "/billing/v1/payments", json=body, key=key or new_id("key"))
 
     def sell(self, order: Order) -> None:
         self.billing.deliver("shopping.hold.sold.v1", self._hold(order))
@@ -94,7 +95,9 @@ class Shop:
     def _hold(order: Order) -> dict[str, Any]:
         return {"order_id": order.id, "buyer_id": user_id(order.buyer), "product_ids": order.products}
 
-    def moved(self, order: Order, state: str, *, products: list[str] | None = None, is_first: bool = False) -> None:
+    def change_order(
+        self, order: Order, state: str, *, products: list[str] | None = None, is_first: bool = False
+    ) -> None:
         data = {
             "order_id": order.id,
             "buyer_id": user_id(order.buyer),
@@ -109,7 +112,7 @@ class Shop:
         }
         self.billing.deliver("customer.buying_order.state_changed.v1", data | PICKUP)
 
-    def returned(
+    def change_return(
         self,
         order: Order,
         state: str,
@@ -129,6 +132,8 @@ class Shop:
             "is_whole_order": products == order.products,
             "price": euros(sum(prices[one] for one in products)),
             "refund": None if refund is None else euros(refund),
+            "is_force_cancelled": False,
+            "items": [],
             "at": rfc3339(now()),
         }
         self.billing.deliver("customer.buying_return.state_changed.v1", data | LOCATION | changed)
@@ -154,11 +159,11 @@ class Shop:
 
     def give_coins(self, buyer: str, number: int) -> None:
         with db.unit_of_work():
-            coins.reward(user_id(buyer), new_id("dor"), "deposit", number)
+            coin_ledger.reward(user_id(buyer), new_id("dor"), "deposit", number)
 
     def balance(self, buyer: str) -> tuple[int, int]:
         with db.unit_of_work(reads_only=True):
-            return coins.balance_of(user_id(buyer))
+            return accounts.get_balance(user_id(buyer))
 
     def payment(self, payment_id: str) -> Payment:
         with db.unit_of_work(reads_only=True) as session:

@@ -12,13 +12,15 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
-from services.billing import settlement
-from services.billing.models import Payment, Refund
+from services.billing.payments.tables import Payment
+from services.billing.provider import stripe_client
+from services.billing.refunds.tables import Refund
+from services.billing.settlement.jobs import settle_payments
 from tests.support.harness import Harness, user_id
 
 SECRET = "whsec_test"
 GOOD, DECLINED, NEEDS_CHECK = "4242424242424242", "4000000000000341", "4000002500003155"
-Ask = Callable[..., httpx.Response]
+Client = Callable[..., httpx.Response]
 DONATION = "dor_" + "3" * 32
 RETURN = "rdo_" + "4" * 32
 PRODUCT = "prd_" + "2" * 32
@@ -45,18 +47,31 @@ def card(stripe_url: str, number: str = GOOD) -> str:
     return payment_method
 
 
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and kind of a refusal."""
-    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+def problem(response: httpx.Response) -> tuple[int, str]:
+    """Status and slug of a problem response."""
+    return response.status_code, response.json()["type"].rpartition("/")[2]
+
+
+def reset_provider() -> None:
+    """Let the provider be called again after failures that opened its circuit."""
+    stripe_client.circuit().set(is_open=False)
 
 
 def settle_now() -> None:
-    """Look at everything that waits for the provider, without waiting."""
+    """Settle everything that waits for the provider, without waiting."""
     with db.unit_of_work() as session:
         for kind in (Payment, Refund):
             waiting = update(kind).where(kind.settle_at.is_not(None))
             session.execute(waiting.values(settle_at=now() - timedelta(seconds=1)))
-    settlement.settle_due()
+    settle_payments()
+
+
+def confirm_latest(client: Client) -> None:
+    """Confirm the latest payment of this customer; a decline or an outage is accepted."""
+    payments = client("GET", "/billing/v1/payments", params={"limit": 1}).json()["items"]
+    for payment in payments:
+        response = client("POST", f"/billing/v1/payments/{payment['id']}/confirmation")
+        assert response.status_code in (200, 402, 503), response.text
 
 
 def new_id(prefix: str) -> str:

@@ -13,11 +13,20 @@ from sqlalchemy import insert, select, text
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.billing import card_provider, coupons, reconciliation, settlement
-from services.billing.card_provider import Intent
-from services.billing.coupon_codes import new_code
-from services.billing.models import CoinRecord, Coupon, Fee, Payment, Payout, ReconciliationFinding, Refund
-from tests.integration.billing.bank import Bank
+from services.billing.coins.tables import CoinRecord
+from services.billing.coupons.codes import new_code
+from services.billing.coupons.jobs import expire_coupons
+from services.billing.coupons.tables import Coupon
+from services.billing.fees.tables import Fee
+from services.billing.payments.tables import Payment
+from services.billing.payouts.tables import Payout
+from services.billing.provider import stripe_client
+from services.billing.provider.stripe_client import Intent
+from services.billing.reconciliation import jobs
+from services.billing.reconciliation.tables import PaymentDiscrepancy
+from services.billing.refunds.tables import Refund
+from services.billing.settlement.jobs import settle_payments
+from tests.integration.billing.fake_provider import FakeProvider
 from tests.integration.billing.support import new_id
 from tests.support.harness import Harness, user_id
 
@@ -58,13 +67,13 @@ def refund(payment_id: str, **changes: Any) -> dict[str, Any]:
         "order_id": new_id("bor"),
         "buyer_id": INES,
         "reason": "returned",
-        "state": "made",
+        "state": "completed",
         "method": "card",
         "amount": 100,
         "currency": "EUR",
         "attempt": 1,
         "created_at": now(),
-        "made_at": now(),
+        "completed_at": now(),
         "version": 1,
     }
     return row | changes
@@ -93,10 +102,10 @@ def coupon(**changes: Any) -> dict[str, Any]:
         "unique_key": new_id("key"),
         "code": new_code(),
         "person_id": INES,
-        "state": "given",
+        "state": "issued",
         "amount": 500,
         "currency": "EUR",
-        "given_at": now(),
+        "issued_at": now(),
         "valid_until": now() + timedelta(days=1),
         "version": 1,
     }
@@ -137,7 +146,7 @@ def coin_record(**changes: Any) -> dict[str, Any]:
 
 def finding(**changes: Any) -> dict[str, Any]:
     row = {
-        "id": new_id("rcf"),
+        "id": new_id("pdc"),
         "unique_key": new_id("key"),
         "kind": "dispute",
         "state": "open",
@@ -167,7 +176,7 @@ LISTS: list[tuple[str, Any, Callable[..., dict[str, Any]], dict[str, Any]]] = [
     ("payouts", Payout, payout, {"share_percent": 4000}),
     ("monitored-payouts", Payout, payout, {"currency": "QQQ"}),
     ("coin-records", CoinRecord, coin_record, {"reason": "no reason"}),
-    ("payment-discrepancies", ReconciliationFinding, finding, {"state": "lost"}),
+    ("payment-discrepancies", PaymentDiscrepancy, finding, {"state": "lost"}),
 ]
 
 
@@ -223,37 +232,37 @@ def state_of(model: Any, row_id: str) -> str:
 
 
 @pytest.mark.usefixtures("billing")
-def test_settling_goes_on_after_a_payment_that_cannot_be_read(bank: Bank) -> None:
+def test_settling_goes_on_after_a_payment_that_cannot_be_read(provider: FakeProvider) -> None:
     rows = [
         payment(state="voiding", provider_intent_id=f"pi_{number}", settle_at=now() - timedelta(seconds=9 - number))
         for number in range(2)
     ]
     store(Payment, *rows)
     for number in range(2):
-        bank.intents[str(number)] = Intent(f"pi_{number}", "requires_capture", 4900, "EUR", None, None)
+        provider.intents[str(number)] = Intent(f"pi_{number}", "requires_capture", 4900, "EUR", None, None)
     spoil("UPDATE payments SET next_action = '{' WHERE id = :id", rows[0]["id"])
     before = failures("settle_payments")
     for _ in range(2):
-        settlement.settle_due()
+        settle_payments()
     assert [state_of(Payment, row["id"]) for row in rows] == ["voiding", "voided"]
     assert failures("settle_payments") == before + 1, "it waits before it is tried again"
 
 
 @pytest.mark.usefixtures("billing")
-def test_settling_goes_on_after_a_refund_that_cannot_be_settled(bank: Bank) -> None:
+def test_settling_goes_on_after_a_refund_that_cannot_be_settled(provider: FakeProvider) -> None:
     paid = payment(provider_intent_id="pi_1", refunded=200)
     rows = [refund(paid["id"], state="pending", settle_at=now() - timedelta(seconds=9)) for _ in range(2)]
     rows[0] |= {"payment_id": (without_intent := payment(refunded=100))["id"]}
     store(Payment, paid, without_intent)
     store(Refund, *rows)
-    bank.intents["1"] = Intent("pi_1", "succeeded", 4900, "EUR", None, None)
-    settlement.settle_due()
-    assert [state_of(Refund, row["id"]) for row in rows] == ["pending", "made"]
+    provider.intents["1"] = Intent("pi_1", "succeeded", 4900, "EUR", None, None)
+    settle_payments()
+    assert [state_of(Refund, row["id"]) for row in rows] == ["pending", "completed"]
 
 
 @pytest.mark.usefixtures("billing")
 def test_the_reconciliation_goes_on_after_a_payment_that_cannot_be_read(
-    bank: Bank, monkeypatch: pytest.MonkeyPatch
+    provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     since = now() - timedelta(minutes=30)
     rows = [payment(state="authorized", provider_intent_id=f"pi_{n}", created_at=since) for n in range(2)]
@@ -261,15 +270,15 @@ def test_the_reconciliation_goes_on_after_a_payment_that_cannot_be_read(
     rows.append(payment(state="capturing", settle_at=now(), changed_at=now() - timedelta(hours=2)))
     store(Payment, *rows)
     intents = [Intent(f"pi_{n}", "requires_capture", 4901, "EUR", None, None) for n in range(2)]
-    bank.intents = {str(n): intent for n, intent in enumerate(intents)}
-    monkeypatch.setattr(card_provider, "list_refunds", lambda *_: ([], False))
-    kinds = tuple(replace(kind, page=lambda *_: ([], False)) for kind in reconciliation.KINDS)
-    monkeypatch.setattr(reconciliation, "KINDS", (replace(kinds[0], page=lambda *_: (intents, False)), kinds[1]))
+    provider.intents = {str(n): intent for n, intent in enumerate(intents)}
+    monkeypatch.setattr(stripe_client, "list_refunds", lambda *_: ([], False))
+    kinds = tuple(replace(kind, list_page=lambda *_: ([], False)) for kind in jobs.KINDS)
+    monkeypatch.setattr(jobs, "KINDS", (replace(kinds[0], list_page=lambda *_: (intents, False)), kinds[1]))
     for broken in (rows[0], rows[2]):
         spoil("UPDATE payments SET next_action = '{' WHERE id = :id", broken["id"])
-    reconciliation.reconcile()
+    jobs.reconcile_with_provider()
     with db.unit_of_work(reads_only=True) as session:
-        found = session.execute(select(ReconciliationFinding.kind, ReconciliationFinding.subject)).all()
+        found = session.execute(select(PaymentDiscrepancy.kind, PaymentDiscrepancy.subject)).all()
     assert set(map(tuple, found)) == {("amount_differs", rows[1]["id"]), ("not_settled", rows[3]["id"])}
 
 
@@ -277,8 +286,8 @@ def test_the_reconciliation_goes_on_after_a_payment_that_cannot_be_read(
 def test_coupons_expire_after_one_that_cannot_be_read() -> None:
     rows = [coupon(valid_until=now() - timedelta(hours=9 - number)) for number in range(2)]
     store(Coupon, *rows)
-    spoil("UPDATE coupons SET given_at = 'no time' WHERE id = :id", rows[0]["id"])
+    spoil("UPDATE coupons SET issued_at = 'no time' WHERE id = :id", rows[0]["id"])
     before = failures("expire_coupons")
-    coupons.expire_due()
-    assert [state_of(Coupon, row["id"]) for row in rows] == ["given", "expired"]
+    expire_coupons()
+    assert [state_of(Coupon, row["id"]) for row in rows] == ["issued", "expired"]
     assert failures("expire_coupons") == before + 1

@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import delete
 
 from libs.chassis import clock, db
-from services.billing import settlement
-from services.billing.consistency import registry
-from services.billing.models import Payment, Refund
+from services.billing.events import registry
+from services.billing.payments.tables import Payment
+from services.billing.refunds.tables import Refund
+from services.billing.settlement import payment_settlement
+from services.billing.settlement.jobs import settle_payments
+from services.billing.settlement.rules import MIN_DELAY
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import RETURN, card, move_donation, move_return, new_id, settle_now
 from tests.support.harness import Harness, user_id
@@ -98,7 +101,7 @@ def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop
     assert state_of(waiting) == ("known", [AUTHORIZED])
     assert state_of(refunded) == ("known", [CAPTURED])
     assert state_of(Order("x", id=new_id("bor"))) == ("unknown", [])
-    shop.moved(refunded, "cancelled")
+    shop.change_order(refunded, "cancelled")
     assert state_of(refunded) == ("pending", [])
     settle_now()
     settle_now()
@@ -148,7 +151,7 @@ def test_the_refund_of_a_replaced_payment_does_not_hide_the_payment_of_the_sale(
         return item["knowledge"], [event["data"]["payment_id"] for event in item["events"]]
 
     assert described() == ("known", [payment_id])
-    shop.moved(order, "cancelled")
+    shop.change_order(order, "cancelled")
     assert described() == ("pending", [])
     settle_now()
     settle_now()
@@ -165,13 +168,13 @@ def test_a_capture_that_failed_for_a_moment_is_tried_again_soon(
         raise RuntimeError("a deadlock")
 
     with monkeypatch.context() as patch:
-        patch.setattr(settlement, "is_abandoned", fail)
-        settlement.settle_due()
+        patch.setattr(payment_settlement, "is_abandoned", fail)
+        settle_payments()
     due = shop.payment(payment_id).settle_at
     assert due is not None
-    assert due - clock.now() <= settlement.SHORTEST_WAIT
+    assert due - clock.now() <= MIN_DELAY
     with clock.freeze(due):
-        settlement.settle_due()
+        settle_payments()
     settle_now()
     assert shop.payment(payment_id).state == "captured"
 

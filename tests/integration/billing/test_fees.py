@@ -13,62 +13,65 @@ from sqlalchemy import select, update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.billing import card_provider
-from services.billing.models import Fee, Payment, Refund
-from tests.integration.billing.bank import Bank
+from services.billing.fees.tables import Fee
+from services.billing.payments.tables import Payment
+from services.billing.provider import stripe_client
+from services.billing.refunds.tables import Refund
+from tests.integration.billing.fake_provider import FakeProvider
 from tests.integration.billing.support import (
     DECLINED,
     DONATION,
     NEEDS_CHECK,
     RETURN,
-    Ask,
+    Client,
     card,
     move_donation,
     move_return,
     problem,
     register,
+    reset_provider,
     settle_now,
     variables,
 )
-from tests.integration.billing.test_billing import webhook
+from tests.integration.billing.test_card_payments import webhook
 from tests.support import servers
 from tests.support.harness import Harness, running, user_id
 
 SetSetting = Callable[[str, Any], None]
 
 
-def the_fee(ask: Ask) -> dict[str, Any]:
+def the_fee(ask: Client) -> dict[str, Any]:
     fees: list[dict[str, Any]] = ask("GET", "/billing/v1/fees").json()["items"]
     [fee] = fees
     return fee
 
 
 @pytest.fixture
-def fee(billing: Harness, donor: Ask) -> dict[str, Any]:
+def fee(billing: Harness, donor: Client) -> dict[str, Any]:
     """An occupation fee that is due."""
     move_donation(billing, "deposited")
     move_donation(billing, "cancelling", minute=1)
     return the_fee(donor)
 
 
-def pay(ask: Ask, fee: dict[str, Any], payment_method: str | None, key: str = "fee-key-1") -> httpx.Response:
+def pay(ask: Client, fee: dict[str, Any], payment_method: str | None, key: str = "fee-key-1") -> httpx.Response:
     by_card = {"method": "card", "payment_method": payment_method}
     body = {"method": "coins"} if payment_method is None else by_card
     return ask("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key=key)
 
 
-def give_coins(billing: Harness, manager: Ask, coins: int) -> None:
+def give_coins(billing: Harness, manager: Client, coins: int) -> None:
     register(billing, "ines")
     body = {"person_id": user_id("ines"), "coins": coins, "note": "For the test"}
     assert manager("POST", "/billing/v1/coin-records", json=body, key=f"gift-{coins}-1").status_code == 201
 
 
-def coins_of(ask: Ask) -> int:
+def coins_of(ask: Client) -> int:
     balance: int = ask("GET", "/billing/v1/coins").json()["balance"]
     return balance
 
 
-def state_of(ask: Ask, fee: dict[str, Any]) -> str:
+def state_of(ask: Client, fee: dict[str, Any]) -> str:
     state: str = ask("GET", f"/billing/v1/fees/{fee['id']}").json()["state"]
     return state
 
@@ -93,7 +96,7 @@ def refunds_of(stripe_url: str, intent_id: str) -> list[int]:
     return [refund["amount"] for refund in found]
 
 
-def test_cancelling_a_deposit_costs_the_occupation_fee_once(billing: Harness, donor: Ask) -> None:
+def test_cancelling_a_deposit_costs_the_occupation_fee_once(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited")
     for _ in range(2):
         move_donation(billing, "cancelling", minute=1)
@@ -104,7 +107,7 @@ def test_cancelling_a_deposit_costs_the_occupation_fee_once(billing: Harness, do
     assert (told["fee_id"], told["payer_id"]) == (fee["id"], user_id("ines"))
 
 
-def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, donor: Ask) -> None:
+def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, donor: Client) -> None:
     move_donation(billing, "collected")
     for _ in range(2):
         move_return(billing, "created", minute=1)
@@ -113,14 +116,14 @@ def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, dono
 
 
 def test_a_card_is_charged_at_once_and_the_fee_is_paid_once(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment_method = card(stripe_url)
     answer = pay(donor, fee, payment_method)
     payment = answer.json()
     assert (answer.status_code, payment["state"], payment["fee_id"]) == (201, "captured", fee["id"])
     assert answer.headers["Location"] == f"/billing/v1/payments/{payment['id']}"
-    assert card_provider.read(intent_of(payment)).status == "succeeded"
+    assert stripe_client.read(intent_of(payment)).status == "succeeded"
     assert pay(donor, fee, payment_method).json() == payment
     assert problem(pay(donor, fee, payment_method, "fee-key-2")) == (409, "fee-not-payable")
     for event_id in ("evt_1", "evt_2"):
@@ -137,7 +140,7 @@ def test_a_card_is_charged_at_once_and_the_fee_is_paid_once(
 
 
 def test_coins_pay_a_fee_through_the_ledger(
-    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any]
+    billing: Harness, donor: Client, manager: Client, fee: dict[str, Any]
 ) -> None:
     give_coins(billing, manager, 300)
     answer = pay(donor, fee, None)
@@ -153,7 +156,7 @@ def test_coins_pay_a_fee_through_the_ledger(
 
 
 def test_too_few_coins_pay_nothing_and_a_card_still_can(
-    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     give_coins(billing, manager, 249)  # and 50 for the deposit
     assert problem(pay(donor, fee, None)) == (409, "not-enough-coins")
@@ -163,14 +166,14 @@ def test_too_few_coins_pay_nothing_and_a_card_still_can(
 
 
 def test_the_worth_of_a_coin_is_a_setting_and_a_part_of_a_coin_is_a_coin(
-    billing: Harness, donor: Ask, set_setting: SetSetting
+    billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.coin_value", 7)
     move_donation(billing, "cancelling")
     assert the_fee(donor)["coins"] == 43
 
 
-def test_a_fee_of_nothing_is_paid_from_the_start(billing: Harness, donor: Ask, set_setting: SetSetting) -> None:
+def test_a_fee_of_nothing_is_paid_from_the_start(billing: Harness, donor: Client, set_setting: SetSetting) -> None:
     set_setting("billing.occupation_fee", 0)
     move_donation(billing, "cancelling")
     assert the_fee(donor)["state"] == "paid"
@@ -191,11 +194,11 @@ def test_somebody_elses_fee_is_not_there(billing: Harness, fee: dict[str, Any], 
     "body",
     [{"method": "card"}, {"method": "cash"}],
 )
-def test_a_payment_says_how(donor: Ask, fee: dict[str, Any], body: dict[str, str]) -> None:
+def test_a_payment_says_how(donor: Client, fee: dict[str, Any], body: dict[str, str]) -> None:
     assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 400
 
 
-def test_a_declined_card_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+def test_a_declined_card_leaves_the_fee_payable(donor: Client, fee: dict[str, Any], stripe_url: str) -> None:
     declined = card(stripe_url, DECLINED)
     for _ in range(2):
         assert problem(pay(donor, fee, declined)) == (402, "card-declined")
@@ -206,18 +209,18 @@ def test_a_declined_card_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any],
 
 
 def test_a_fee_whose_capture_the_bank_refuses_stays_payable(
-    donor: Ask, fee: dict[str, Any], stripe_url: str, bank: Bank
+    donor: Client, fee: dict[str, Any], stripe_url: str, provider: FakeProvider
 ) -> None:
-    bank.refuses = "capture"
-    assert problem(pay(donor, fee, card(stripe_url))) == (409, "payment-given-up")
+    provider.refuses = "capture"
+    assert problem(pay(donor, fee, card(stripe_url))) == (409, "payment-cancelled")
     assert state_of(donor, fee) == "due"
-    bank.refuses = "nothing"
+    provider.refuses = "nothing"
     assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
-    assert (state_of(donor, fee), bank.kept()) == ("paid", fee["amount"]["amount"])
+    assert (state_of(donor, fee), provider.captured_amount()) == ("paid", fee["amount"]["amount"])
 
 
 def test_the_banks_own_check_is_passed_on_and_then_the_card_is_charged(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     assert (payment["state"], state_of(donor, fee)) == ("requires_action", "due")
@@ -229,14 +232,16 @@ def test_the_banks_own_check_is_passed_on_and_then_the_card_is_charged(
     assert len(billing.published("billing.fee.paid.v1")) == 1
 
 
-def test_a_failed_check_leaves_the_fee_payable(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+def test_a_failed_check_leaves_the_fee_payable(donor: Client, fee: dict[str, Any], stripe_url: str) -> None:
     payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     authenticate(stripe_url, payment, success=False)
     assert donor("POST", f"/billing/v1/payments/{payment['id']}/confirmation").status_code == 402
     assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
 
 
-def test_a_browser_that_never_comes_back_is_made_up_for(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+def test_a_browser_that_never_comes_back_is_made_up_for(
+    donor: Client, fee: dict[str, Any], stripe_url: str
+) -> None:
     payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     authenticate(stripe_url, payment, success=True)
     settle_now()
@@ -245,16 +250,16 @@ def test_a_browser_that_never_comes_back_is_made_up_for(donor: Ask, fee: dict[st
 
 
 def test_a_check_that_is_left_alone_gives_way_to_another_payment(
-    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
-    assert card_provider.read(intent_of(left)).status == "canceled"
+    assert stripe_client.read(intent_of(left)).status == "canceled"
     assert donor("GET", f"/billing/v1/payments/{left['id']}").json()["state"] == "voided"
     assert len(billing.published("billing.fee.paid.v1")) == 1
 
 
-def test_a_check_that_is_left_alone_for_an_hour_ends(donor: Ask, fee: dict[str, Any], stripe_url: str) -> None:
+def test_a_check_that_is_left_alone_for_an_hour_ends(donor: Client, fee: dict[str, Any], stripe_url: str) -> None:
     left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     with db.unit_of_work() as session:
         session.execute(update(Payment).values(created_at=now() - timedelta(hours=2)))
@@ -273,7 +278,7 @@ def test_while_the_provider_is_away_the_fee_stays_payable(database_url: str, str
         assert problem(answer) == (503, "payment-provider-unavailable")
         assert int(answer.headers["Retry-After"]) > 0
         assert state_of(ask, fee) == "due"
-    card_provider.reset()
+    reset_provider()
     with running("billing", variables(database_url, stripe_url)) as billing:
         ask = billing.as_user("ines", "billing:fees")
         assert pay(ask, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
@@ -281,13 +286,13 @@ def test_while_the_provider_is_away_the_fee_stays_payable(database_url: str, str
 
 
 def test_when_the_provider_goes_away_before_the_capture_it_is_made_up_for(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: str) -> None:
-        raise card_provider.ProviderUnavailable
+        raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(card_provider, "capture", away)
+        patch.setattr(stripe_client, "capture", away)
         payment = pay(donor, fee, card(stripe_url)).json()
     assert (payment["state"], state_of(donor, fee)) == ("capturing", "due")
     assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "already-being-paid")
@@ -297,20 +302,20 @@ def test_when_the_provider_goes_away_before_the_capture_it_is_made_up_for(
 
 
 def test_a_fee_that_is_no_longer_needed_is_void_and_cannot_be_paid(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     move_donation(billing, "collected", minute=2)
     assert state_of(donor, fee) == "void"
     settle_now()
-    assert card_provider.read(intent_of(left)).status == "canceled"
+    assert stripe_client.read(intent_of(left)).status == "canceled"
     assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "fee-not-payable")
     assert problem(pay(donor, fee, None, "fee-key-3")) == (409, "fee-not-payable")
     assert billing.published("billing.fee.paid.v1") == []
 
 
 def test_a_paid_fee_of_an_order_that_went_another_way_is_refunded_once(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url)).json()
     for _ in range(2):
@@ -324,13 +329,13 @@ def test_a_paid_fee_of_an_order_that_went_another_way_is_refunded_once(
 
 
 def test_a_refund_whose_answer_was_lost_is_found_again(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url)).json()
     move_donation(billing, "collected", minute=2)
     with db.unit_of_work(reads_only=True) as session:
         refund_id = session.scalars(select(Refund.id)).one()
-    made = [card_provider.refund(intent_of(payment), refund_id, 300, attempt) for attempt in (1, 2)]
+    made = [stripe_client.refund(intent_of(payment), refund_id, 300, attempt) for attempt in (1, 2)]
     assert made[0] == made[1]
     settle_now()
     assert refunds_of(stripe_url, intent_of(payment)) == [300]
@@ -338,7 +343,7 @@ def test_a_refund_whose_answer_was_lost_is_found_again(
 
 
 def test_coins_of_a_fee_that_is_no_longer_needed_come_back_at_once(
-    billing: Harness, donor: Ask, manager: Ask
+    billing: Harness, donor: Client, manager: Client
 ) -> None:
     give_coins(billing, manager, 500)
     move_donation(billing, "collected")
@@ -354,13 +359,13 @@ def test_coins_of_a_fee_that_is_no_longer_needed_come_back_at_once(
 
 
 def test_money_that_was_being_taken_when_the_fee_became_void_goes_back(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: str) -> None:
-        raise card_provider.ProviderUnavailable
+        raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(card_provider, "capture", away)
+        patch.setattr(stripe_client, "capture", away)
         payment = pay(donor, fee, card(stripe_url)).json()
     move_donation(billing, "collected", minute=2)
     assert state_of(donor, fee) == "void"
@@ -372,7 +377,7 @@ def test_money_that_was_being_taken_when_the_fee_became_void_goes_back(
 
 
 def test_a_paid_fee_stays_paid_when_the_donation_is_cancelled(
-    billing: Harness, donor: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     pay(donor, fee, card(stripe_url))
     move_donation(billing, "cancelled", minute=2)
@@ -382,20 +387,20 @@ def test_a_paid_fee_stays_paid_when_the_donation_is_cancelled(
 
 
 @pytest.mark.parametrize("later", ["collected", "cancelled"])
-def test_an_event_that_comes_too_late_makes_no_fee(billing: Harness, donor: Ask, later: str) -> None:
+def test_an_event_that_comes_too_late_makes_no_fee(billing: Harness, donor: Client, later: str) -> None:
     move_donation(billing, later, minute=2)
     move_donation(billing, "cancelling", minute=1)
     assert donor("GET", "/billing/v1/fees").json()["items"] == []
 
 
-def test_a_late_older_move_does_not_void_a_fee(billing: Harness, donor: Ask, fee: dict[str, Any]) -> None:
+def test_a_late_older_move_does_not_void_a_fee(billing: Harness, donor: Client, fee: dict[str, Any]) -> None:
     move_donation(billing, "submitted", minute=0)
     assert state_of(donor, fee) == "due"
 
 
 @pytest.mark.real_servers
 def test_many_who_pay_one_fee_at_once_pay_it_once(
-    billing: Harness, donor: Ask, manager: Ask, fee: dict[str, Any], stripe_url: str
+    billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     give_coins(billing, manager, 2000)
     cards = [card(stripe_url) for _ in range(4)]

@@ -9,8 +9,12 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from libs.chassis import clock, db
-from services.billing import ledger_check, money_check
-from services.billing.models import LedgerCheck, MoneyEntry, MoneyRecord, Payment, Payout, Refund
+from services.billing.ledger import money_check
+from services.billing.ledger.jobs import check_ledgers
+from services.billing.ledger.tables import LedgerCheck, MoneyEntry, MoneyRecord
+from services.billing.payments.tables import Payment
+from services.billing.payouts.tables import Payout
+from services.billing.refunds.tables import Refund
 from tests.integration.billing.shop import Shop
 from tests.integration.billing.support import DONATION, move_donation, settle_now
 from tests.support.harness import Harness
@@ -29,15 +33,15 @@ def shop(billing: Harness, stripe_url: str) -> Shop:
     settle_now()
     settle_now()
     shop.product_sold(order, 0, DONATION)
-    shop.returned(order, "checked_good", order.products[1:], 1501)
+    shop.change_return(order, "checked_good", order.products[1:], 1501)
     settle_now()
-    shop.moved(order, "completed", products=order.products[:1])
+    shop.change_order(order, "completed", products=order.products[:1])
     return shop
 
 
 def faults() -> list[str]:
     with db.unit_of_work(reads_only=True):
-        return list(money_check.faults())
+        return list(money_check.find_faults())
 
 
 @pytest.mark.real_servers
@@ -46,7 +50,7 @@ def test_every_movement_is_a_record_that_sums_to_zero(shop: Shop) -> None:
     with db.unit_of_work(reads_only=True) as session:
         assert sorted(session.scalars(select(MoneyRecord.kind))) == ["captured", "refunded", "share_due"]
         accounts = ("house.provider", "house.sales", "house.shares")
-        assert [money_check.balance_of(account, "EUR") for account in accounts] == [4900, -4900, 1960]
+        assert [money_check.get_balance(account, "EUR") for account in accounts] == [4900, -4900, 1960]
         assert sum(session.scalars(select(MoneyEntry.amount))) == 0
 
 
@@ -89,14 +93,14 @@ def test_the_nightly_check_finds_whatever_was_spoilt(shop: Shop) -> None:
         ):
             session.execute(spoilt)
     _half_a_record()
-    with clock.freeze(NIGHT), db.unit_of_work():
-        found = ledger_check.check_if_due()
-    assert found is not None
+    with clock.freeze(NIGHT), db.unit_of_work() as session:
+        check_ledgers()
+        found = session.get_one(LedgerCheck, "2026-11-25").faults
     told = [" ".join(word for word in fault.split() if "_" not in word or word == "mrc_1:") for fault in found]
     assert sorted(told) == [
-        "money record is about nothing that there is",
+        "money record has no payment, refund or payout",
         "money record mrc_1: 1 entries, sum 5",
-        "payment 0 refunded, its refunds come to 1501",
+        "payment 0 refunded, the sum of its refunds is 1501",
         "payment 6402 expected in the ledger, 6401 found",
         "payout 0 expected in the ledger, -1960 found",
         "refund 0 expected in the ledger, -1501 found",

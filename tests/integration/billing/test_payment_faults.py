@@ -16,10 +16,22 @@ from sqlalchemy import select, union_all, update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.billing import card_provider, declines, ledger_check, money_check, settlement
-from services.billing.models import Payment, ProviderEvent, Refund
+from services.billing.ledger.jobs import find_ledger_faults
+from services.billing.payments.tables import Payment
+from services.billing.provider import declines, stripe_client
+from services.billing.provider.tables import ProviderEvent
+from services.billing.refunds.tables import Refund
+from services.billing.settlement.jobs import settle_payment, settle_payments
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import NEEDS_CHECK, card, new_id, problem, settle_now, variables
+from tests.integration.billing.support import (
+    NEEDS_CHECK,
+    card,
+    new_id,
+    problem,
+    reset_provider,
+    settle_now,
+    variables,
+)
 from tests.support import databases
 from tests.support.harness import Harness, running
 from tests.support.stripe_proxy import Kind, StripeProxy, stripe_proxy
@@ -41,26 +53,26 @@ def service(proxy: StripeProxy, tmp_path_factory: pytest.TempPathFactory) -> Ite
     database_url = databases.fresh_sqlite("billing", folder / "billing.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
-        card_provider.reset()
+        reset_provider()
         with running("billing", variables(database_url, proxy.url)) as billing:
             yield billing
-    card_provider.reset()
+    reset_provider()
 
 
 @pytest.fixture
 def impatience() -> Iterator[None]:
     """A short time-out, for the calls that get no answer at all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(card_provider, "TIMEOUT_SECONDS", 0.3)
-        card_provider.reset()
+        patch.setattr(stripe_client, "TIMEOUT_SECONDS", 0.3)
+        reset_provider()
         yield
-    card_provider.reset()
+    reset_provider()
 
 
 @pytest.fixture
 def shop(service: Harness, proxy: StripeProxy, stripe_url: str) -> Iterator[Shop]:
     proxy.behave()
-    card_provider.reset()
+    reset_provider()
     with db.unit_of_work() as session:  # what another test left is not ours
         for kind in (Payment, Refund):
             session.execute(update(kind).values(settle_at=None))
@@ -70,13 +82,13 @@ def shop(service: Harness, proxy: StripeProxy, stripe_url: str) -> Iterator[Shop
 
 def faults() -> list[str]:
     with db.unit_of_work(reads_only=True):
-        return [*ledger_check.faults(), *money_check.faults()]
+        return find_ledger_faults()
 
 
 def settle_all() -> None:
     """Until nothing waits for the provider, or five times."""
     for _ in range(5):
-        card_provider.reset()
+        reset_provider()
         settle_now()
         with db.unit_of_work(reads_only=True) as session:
             waiting = [select(kind.id).where(kind.settle_at.is_not(None)) for kind in (Payment, Refund)]
@@ -89,8 +101,8 @@ def pay_until_done(shop: Shop, order: Order) -> str:
     body = {"order_id": order.id, "method": "card", "payment_method": card(shop.stripe_url)}
     key = new_id("key")
     for _ in range(4):
-        card_provider.reset()
-        answer = shop.ask(order.buyer, "POST", "/billing/v1/payments", json=body, key=key)
+        reset_provider()
+        answer = shop.send(order.buyer, "POST", "/billing/v1/payments", json=body, key=key)
         if answer.status_code == 201:
             payment_id: str = answer.json()["id"]
             return payment_id
@@ -115,9 +127,9 @@ def test_a_lost_call_charges_and_refunds_once(
     shop.sell(order)
     settle_all()
     assert shop.payment(payment_id).state == "captured"
-    shop.returned(order, "checked_good", order.products[:1], 4900, new_id("rbo"))
+    shop.change_return(order, "checked_good", order.products[:1], 4900, new_id("rbo"))
     settle_all()
-    shop.returned(order, "checked_good", order.products[1:], 1501, new_id("rbo"))
+    shop.change_return(order, "checked_good", order.products[1:], 1501, new_id("rbo"))
     settle_all()
     assert shop.refunds_at_provider(payment_id) == [1501, 4900]
     assert shop.payment(payment_id).state == "refunded"
@@ -132,7 +144,7 @@ def intents_of(shop: Shop, order: Order, status: str) -> list[str]:
     ours = select(Payment.id).where(Payment.order_id == order.id)
     with db.unit_of_work(reads_only=True) as session:
         ids = set(session.scalars(ours))
-    found, _ = card_provider.list_intents(window, None)
+    found, _ = stripe_client.list_intents(window, None)
     return [intent.id for intent in found if intent.payment_id in ids and intent.status == status]
 
 
@@ -155,7 +167,7 @@ def test_another_key_after_a_lost_answer_pays_once_too(shop: Shop, proxy: Stripe
     order = shop.order()
     proxy.order("500_after", "confirm", times=TWICE)
     assert problem(shop.pay(order)) == (503, "payment-provider-unavailable")
-    card_provider.reset()
+    reset_provider()
     payment_id = shop.pay(order).json()["id"]
     shop.sell(order)
     settle_all()
@@ -166,9 +178,9 @@ def test_another_key_after_a_lost_answer_pays_once_too(shop: Shop, proxy: Stripe
 @pytest.mark.parametrize(
     ("code", "told", "advice"),
     [
-        ("insufficient_funds", "insufficient_funds", declines.NO_MONEY),
-        ("expired_card", "expired_card", declines.TOO_OLD),
-        ("stolen_card", "card_declined", declines.USE_ANOTHER),
+        ("insufficient_funds", "insufficient_funds", declines.INSUFFICIENT_FUNDS),
+        ("expired_card", "expired_card", declines.CARD_EXPIRED),
+        ("stolen_card", "card_declined", declines.USE_ANOTHER_CARD),
     ],
 )
 def test_a_decline_says_what_to_do_and_leaves_the_order_payable(
@@ -209,7 +221,7 @@ def test_a_capture_that_the_bank_declines_for_now_holds_no_other_up(shop: Shop, 
         shop.sell(order)
     proxy.order("declined", "capture", code="processing_error")
     settle_now()
-    assert sorted(card_provider.read(str(intent)).status for intent in intents) == ["requires_capture", "succeeded"]
+    assert sorted(stripe_client.read(str(intent)).status for intent in intents) == ["requires_capture", "succeeded"]
     settle_all()
 
 
@@ -237,8 +249,8 @@ def test_the_breaker_opens_answers_at_once_and_closes_again(shop: Shop, proxy: S
     shop.sell(order)
     proxy.order("reset_before", "read", times=100)
     for _ in range(5):
-        with pytest.raises(card_provider.ProviderUnavailable):
-            settlement.settle(payment_id)
+        with pytest.raises(stripe_client.ProviderUnavailable):
+            settle_payment(payment_id)
     asked = len(proxy.asked)
     answer = shop.pay(shop.order())
     assert problem(answer) == (503, "payment-provider-unavailable")
@@ -254,7 +266,7 @@ def test_a_provider_that_hangs_is_left_alone_like_one_that_refuses(shop: Shop, p
     body = {"order_id": order.id, "method": "card", "payment_method": payment_method}
     proxy.order("time_out", "create", times=100)
     for _ in range(5):
-        answer = shop.ask(order.buyer, "POST", "/billing/v1/payments", json=body, key=f"hang-{order.id}")
+        answer = shop.send(order.buyer, "POST", "/billing/v1/payments", json=body, key=f"hang-{order.id}")
         assert problem(answer) == (503, "payment-provider-unavailable")
     asked = len(proxy.asked)
     assert problem(shop.pay(shop.order())) == (503, "payment-provider-unavailable")
@@ -272,8 +284,8 @@ def test_the_banks_check_survives_a_provider_that_goes_away(shop: Shop, proxy: S
     httpx.post(f"{shop.stripe_url}/v1/payment_intents/{intent_id}/_authenticate", data=form)
     path = f"/billing/v1/payments/{payment['id']}/confirmation"
     proxy.order("reset_before", "read", times=TWICE)
-    assert problem(shop.ask(order.buyer, "POST", path)) == (503, "payment-provider-unavailable")
-    assert shop.ask(order.buyer, "POST", path).json()["state"] == "authorized"
+    assert problem(shop.send(order.buyer, "POST", path)) == (503, "payment-provider-unavailable")
+    assert shop.send(order.buyer, "POST", path).json()["state"] == "authorized"
 
 
 def test_webhooks_may_be_early_late_twice_and_in_any_order(shop: Shop) -> None:
@@ -281,7 +293,7 @@ def test_webhooks_may_be_early_late_twice_and_in_any_order(shop: Shop) -> None:
     payment_id = pay_until_done(shop, order)
     assert shop.intent_event(payment_id, "payment_intent.payment_failed") == 200
     shop.sell(order)
-    settlement.settle_due()
+    settle_payments()
     for event_id in ("evt_a", "evt_a", "evt_b"):
         assert shop.intent_event(payment_id, event_id=event_id + order.id) == 200
     assert shop.payment(payment_id).state == "captured"
@@ -309,7 +321,7 @@ def test_money_that_comes_after_the_order_expired_goes_back_by_itself(shop: Shop
     intent_id = shop.payment(payment_id).provider_intent_id
     assert intent_id is not None
     shop.release(order)
-    card_provider.capture(intent_id, "somebody", 1)  # by hand, at the provider
+    stripe_client.capture(intent_id, "somebody", 1)  # by hand, at the provider
     assert shop.intent_event(payment_id) == 200
     settle_all()
     assert shop.refunds_at_provider(payment_id) == [6401]
@@ -325,7 +337,7 @@ def refused_refund(shop: Shop, proxy: StripeProxy, code: str = "charge_too_old")
     shop.sell(order)
     settle_all()
     proxy.order("refused", "refund", code=code)
-    shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
+    shop.change_return(order, "checked_good", order.products, order.total, new_id("rbo"))
     settle_all()
     [refund] = shop.refunds_of(payment_id)
     return payment_id, refund
@@ -356,7 +368,7 @@ def test_a_refund_that_the_provider_refuses_is_told_to_staff(shop: Shop, proxy: 
 def test_a_failed_refund_is_replaced_by_a_bank_transfer(shop: Shop, proxy: StripeProxy) -> None:
     payment_id, failed = refused_refund(shop, proxy)
     made = replace_refund(shop, failed, method="transfer", reference="SEPA 42").json()
-    facts = {"state": "made", "method": "transfer", "replaces": failed.id, "reference": "SEPA 42"}
+    facts = {"state": "completed", "method": "transfer", "replaces": failed.id, "reference": "SEPA 42"}
     assert made | facts == made
     assert made["amount"] == {"amount": failed.amount, "currency": "EUR"}
     assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("refunded", failed.amount)
@@ -373,7 +385,7 @@ def test_a_failed_refund_is_tried_again_at_the_card(shop: Shop, proxy: StripePro
     payment_id, failed = refused_refund(shop, proxy)
     assert replace_refund(shop, failed, method="card").json()["state"] == "pending"
     settle_all()
-    assert [one.state for one in shop.refunds_of(payment_id)] == ["failed", "made"]
+    assert [one.state for one in shop.refunds_of(payment_id)] == ["failed", "completed"]
     assert shop.refunds_at_provider(payment_id) == [failed.amount]
     assert (open_findings(shop, payment_id), faults()) == ([], [])
 
@@ -399,14 +411,14 @@ def test_a_refund_that_the_bank_sends_back_has_failed_after_all(
     payment_id = pay_until_done(shop, order)
     shop.sell(order)
     settle_all()
-    shop.returned(order, "checked_good", order.products, order.total, new_id("rbo"))
+    shop.change_return(order, "checked_good", order.products, order.total, new_id("rbo"))
     settle_all()
     [made] = shop.refunds_of(payment_id)
     assert made.provider_refund_id is not None
     sent_back = replace(
-        card_provider.read_refund(made.provider_refund_id), status="failed", failure_code="lost_or_stolen_card"
+        stripe_client.read_refund(made.provider_refund_id), status="failed", failure_code="lost_or_stolen_card"
     )
-    monkeypatch.setattr(card_provider, "read_refund", lambda _: sent_back)
+    monkeypatch.setattr(stripe_client, "read_refund", lambda _: sent_back)
     subject: dict[str, Any] = {"id": sent_back.id, "object": "refund", "amount": made.amount, "currency": "eur"}
     subject["metadata"] = {"refund_id": made.id}
     assert shop.notify(subject, "refund.failed") == 200
@@ -506,5 +518,5 @@ def test_disputed_money_is_not_transferred_too(shop: Shop, proxy: StripeProxy) -
         transfer = {"method": "transfer", "reference": "SEPA 44"}
         assert problem(replace_refund(shop, failed, **transfer)) == (409, "payment-disputed")
         made = replace_refund(shop, failed, **transfer, despite_dispute=True)
-        assert (made.status_code, made.json()["state"]) == (201, "made")
+        assert (made.status_code, made.json()["state"]) == (201, "completed")
     assert faults() == []

@@ -11,12 +11,13 @@ from sqlalchemy import func, select, update
 
 from libs.chassis import clock, db
 from libs.chassis.clock import now
-from services.billing import card_provider, reconciliation
-from services.billing import findings as billing_findings
-from services.billing.comparison import OLD_ENOUGH
-from services.billing.models import Payment, ReconciliationFinding, ReconciliationWindow
+from services.billing.payments.tables import Payment
+from services.billing.provider import stripe_client
+from services.billing.reconciliation import jobs, payment_discrepancies
+from services.billing.reconciliation.rules import MIN_AGE
+from services.billing.reconciliation.tables import PaymentDiscrepancy, ReconciliationWindow
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import Ask, card, new_id, problem, settle_now
+from tests.integration.billing.support import Client, card, new_id, problem, settle_now
 from tests.support.harness import Harness, user_id
 
 
@@ -37,13 +38,13 @@ def _only_what_this_test_makes(billing: Harness, stripe_url: str) -> None:
 
 def reconcile() -> None:
     """As it will be done when all that was made until now is old enough."""
-    with clock.freeze(now() + OLD_ENOUGH + timedelta(seconds=2)):
-        reconciliation.reconcile()
+    with clock.freeze(now() + MIN_AGE + timedelta(seconds=2)):
+        jobs.reconcile_with_provider()
 
 
 def findings(**wanted: str) -> list[tuple[str, str, str]]:
     with db.unit_of_work(reads_only=True) as session:
-        statement = select(ReconciliationFinding).filter_by(**wanted).order_by(ReconciliationFinding.id)
+        statement = select(PaymentDiscrepancy).filter_by(**wanted).order_by(PaymentDiscrepancy.id)
         return [(one.kind, one.state, one.subject) for one in session.scalars(statement)]
 
 
@@ -64,7 +65,7 @@ def provider(shop: Shop, path: str, **form: Any) -> dict[str, Any]:
 
 def test_what_agrees_is_no_finding_and_is_looked_at_once(shop: Shop) -> None:
     order, payment_id = buy(shop)
-    shop.returned(order, "checked_good", order.products[:1], 4900)
+    shop.change_return(order, "checked_good", order.products[:1], 4900)
     settle_now()
     reconcile()
     assert findings() == []
@@ -86,18 +87,18 @@ def test_a_state_that_we_missed_is_mended_and_noted(shop: Shop) -> None:
         session.execute(update(Payment).values(settle_at=None))
     reconcile()
     assert shop.payment(payment_id).state == "captured"
-    assert findings() == [("missed_state", "mended", payment_id)]
+    assert findings() == [("missed_state", "resolved", payment_id)]
 
 
 def test_a_refund_whose_answer_was_lost_is_mended(shop: Shop) -> None:
     order, payment_id = buy(shop)
-    shop.returned(order, "checked_good", order.products[:1], 4900)
+    shop.change_return(order, "checked_good", order.products[:1], 4900)
     [refund] = shop.refunds_of(payment_id)
     intent_id = shop.payment(payment_id).provider_intent_id
     assert intent_id is not None
-    card_provider.refund(intent_id, refund.id, 4900, 1)
+    stripe_client.refund(intent_id, refund.id, 4900, 1)
     reconcile()
-    assert [one.state for one in shop.refunds_of(payment_id)] == ["made"]
+    assert [one.state for one in shop.refunds_of(payment_id)] == ["completed"]
     assert shop.refunds_at_provider(payment_id) == [4900]
 
 
@@ -107,19 +108,19 @@ def test_a_payment_that_is_neither_taken_nor_given_back_is_reported_until_it_is(
     order = shop.order()
     payment_id = shop.pay(order).json()["id"]
     with monkeypatch.context() as patch:
-        patch.setattr(card_provider, "capture", lambda intent_id, *_: card_provider.read(intent_id))
+        patch.setattr(stripe_client, "capture", lambda intent_id, *_: stripe_client.read(intent_id))
         shop.sell(order)
         settle_now()
         reconcile()
         assert findings() == [], "it is at work"
         with clock.freeze(now() + timedelta(hours=1, seconds=1)):
             for _ in range(2):
-                reconciliation.report_unsettled()
+                jobs.report_unsettled_payments()
     assert findings() == [("not_settled", "open", payment_id)]
     settle_now()
     settle_now()
-    reconciliation.report_unsettled()
-    assert findings(kind="not_settled") == [("not_settled", "mended", payment_id)]
+    jobs.report_unsettled_payments()
+    assert findings(kind="not_settled") == [("not_settled", "resolved", payment_id)]
 
 
 def test_money_that_we_know_nothing_of_is_reported_once(shop: Shop) -> None:
@@ -139,8 +140,8 @@ def test_money_that_we_know_nothing_of_is_reported_once(shop: Shop) -> None:
     [seen] = manager("GET", "/billing/v1/payment-discrepancies", params={"state": "open"}).json()["items"]
     assert (seen["kind"], seen["subject"], seen["payment_id"]) == ("unknown_payment", stranger["id"], None)
     assert "1.00 EUR" in seen["detail"]
-    assert manager("GET", "/billing/v1/payment-discrepancies", params={"state": "mended"}).json()["items"] == []
-    assert shop.ask("rui", "GET", "/billing/v1/payment-discrepancies").status_code == 403
+    assert manager("GET", "/billing/v1/payment-discrepancies", params={"state": "resolved"}).json()["items"] == []
+    assert shop.send("rui", "GET", "/billing/v1/payment-discrepancies").status_code == 403
 
 
 def test_a_refund_that_somebody_made_by_hand_is_reported_with_its_payment(shop: Shop) -> None:
@@ -181,23 +182,23 @@ def test_what_an_attempt_of_ours_left_behind_is_cancelled(shop: Shop) -> None:
         **{"metadata[payment_id]": payment_id},
     )
     reconcile()
-    assert card_provider.read(left["id"]).status == "canceled"
+    assert stripe_client.read(left["id"]).status == "canceled"
     assert (shop.payment(payment_id).state, findings()) == ("authorized", [])
 
 
 def test_many_are_compared_a_page_at_a_time_over_several_runs(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card_provider, "MOST_IN_A_PAGE", 1)
-    monkeypatch.setattr(reconciliation, "PAGES_AT_ONCE", 2)
+    monkeypatch.setattr(stripe_client, "PAGE_SIZE", 1)
+    monkeypatch.setattr(jobs, "MAX_PAGES_PER_RUN", 2)
     made = [shop.pay(shop.order()).json()["id"] for _ in range(3)]
-    later = now() + OLD_ENOUGH + timedelta(seconds=2)
+    later = now() + MIN_AGE + timedelta(seconds=2)
     seen = []
     with clock.freeze(later):
         for _ in range(3):
-            reconciliation.reconcile()
+            jobs.reconcile_with_provider()
             seen.append(len([one for one in made if shop.payment(one).reconciled_at is not None]))
     assert seen == [2, 3, 3]
     with db.unit_of_work(reads_only=True) as session:
-        assert session.scalar(select(func.count()).where(ReconciliationFinding.state == "open")) == 0
+        assert session.scalar(select(func.count()).where(PaymentDiscrepancy.state == "open")) == 0
         assert session.get_one(ReconciliationWindow, "payments").after is None
 
 
@@ -205,10 +206,10 @@ def test_while_the_provider_is_away_the_next_run_goes_on(shop: Shop, monkeypatch
     _, payment_id = buy(shop)
 
     def away(*_: object) -> None:
-        raise card_provider.ProviderUnavailable
+        raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(card_provider, "_ask", away)
+        patch.setattr(stripe_client, "_call", away)
         reconcile()
     assert shop.payment(payment_id).reconciled_at is None
     reconcile()
@@ -220,63 +221,63 @@ FINDINGS = "/billing/v1/payment-discrepancies"
 
 def found(detail: str = "the bank was asked for 49.00 EUR", kind: str = "dispute") -> None:
     with db.unit_of_work():
-        billing_findings.report(kind, "dp_1", detail)
+        payment_discrepancies.report(kind, "dp_1", detail)
 
 
 @pytest.fixture
-def manager(billing: Harness) -> Ask:
+def manager(billing: Harness) -> Client:
     scopes = "billing:reconciliation:read billing:reconciliation:write"
     return billing.as_user("marta", scopes, kind="internal", roles=["manager"])
 
 
-def states(manager: Ask) -> dict[str, int]:
+def states(manager: Client) -> dict[str, int]:
     """How many findings a manager lists in each state."""
-    lists = {state: manager("GET", FINDINGS, params={"state": state}) for state in ("open", "mended", "closed")}
+    lists = {state: manager("GET", FINDINGS, params={"state": state}) for state in ("open", "resolved", "closed")}
     return {state: len(listed.json()["items"]) for state, listed in lists.items()}
 
 
-def close(manager: Ask, finding_id: str = "", note: str = "Written off") -> httpx.Response:
+def close(manager: Client, finding_id: str = "", note: str = "Written off") -> httpx.Response:
     [newest, *_] = manager("GET", FINDINGS).json()["items"]
     return manager("POST", f"{FINDINGS}/{finding_id or newest['id']}/closure", json={"note": note})
 
 
-def test_a_manager_closes_a_finding_with_a_note_once(billing: Harness, manager: Ask) -> None:
+def test_a_manager_closes_a_finding_with_a_note_once(billing: Harness, manager: Client) -> None:
     found()
     closed = close(manager)
     assert closed.status_code == 200, closed.text
     assert (closed.json()["state"], closed.json()["note"]) == ("closed", "Written off")
-    assert (closed.json()["closed_by"], closed.json()["mended_at"]) == (user_id("marta"), None)
+    assert (closed.json()["closed_by"], closed.json()["resolved_at"]) == (user_id("marta"), None)
     assert closed.json()["closed_at"] is not None
-    assert states(manager) == {"open": 0, "mended": 0, "closed": 1}
+    assert states(manager) == {"open": 0, "resolved": 0, "closed": 1}
     assert problem(close(manager, note="Once more")) == (409, "discrepancy-not-open")
     [entry] = billing.published("billing.audit.recorded.v1")
     assert (entry["action"], entry["target"]) == ("close_payment_discrepancy", closed.json()["id"])
     assert (entry["before"], entry["after"]) == ({"state": "open"}, {"state": "closed", "note": "Written off"})
 
 
-def test_only_an_open_finding_is_closed_and_only_with_a_note(billing: Harness, manager: Ask) -> None:
+def test_only_an_open_finding_is_closed_and_only_with_a_note(billing: Harness, manager: Client) -> None:
     found()
     assert close(manager, note="  ").status_code == 400
-    assert close(manager, "rcf_" + "0" * 32).status_code == 404
+    assert close(manager, "pdc_" + "0" * 32).status_code == 404
     reader = billing.as_user("eva", "billing:reconciliation:read", kind="internal", roles=["employee"])
     assert close(reader).status_code == 403
-    assert states(manager) == {"open": 1, "mended": 0, "closed": 0}
+    assert states(manager) == {"open": 1, "resolved": 0, "closed": 0}
     with db.unit_of_work():
-        billing_findings.mended("dispute", "dp_1")
+        payment_discrepancies.resolve("dispute", "dp_1")
     assert problem(close(manager)) == (409, "discrepancy-not-open")
     assert billing.published("billing.audit.recorded.v1") == []
 
 
-def test_what_was_closed_stays_closed_until_something_else_is_found(manager: Ask) -> None:
+def test_what_was_closed_stays_closed_until_something_else_is_found(manager: Client) -> None:
     found()
     close(manager)
     found()
-    assert states(manager) == {"open": 0, "mended": 0, "closed": 1}
+    assert states(manager) == {"open": 0, "resolved": 0, "closed": 1}
     found("the bank was asked for 64.01 EUR")
-    assert states(manager) == {"open": 1, "mended": 0, "closed": 0}
+    assert states(manager) == {"open": 1, "resolved": 0, "closed": 0}
     [seen] = manager("GET", FINDINGS).json()["items"]
     assert (seen["closed_at"], seen["closed_by"], seen["note"]) == (None, None, None)
     close(manager)
     with db.unit_of_work():
-        billing_findings.mended("dispute", "dp_1")
-    assert states(manager) == {"open": 0, "mended": 1, "closed": 0}, "it agrees whatever was thought of it"
+        payment_discrepancies.resolve("dispute", "dp_1")
+    assert states(manager) == {"open": 0, "resolved": 1, "closed": 0}, "it agrees whatever was thought of it"

@@ -14,9 +14,11 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from libs.chassis import app, db, messaging, operations, outbox_relay, security, service, settings, topology
+from libs.chassis import app, db, security, settings
+from libs.chassis.contract_resolver import ContractResolver
 from libs.chassis.events import EventRegistry
-from libs.chassis.service import Service
+from libs.chassis.runtime import new_runtime
+from libs.chassis.service import Service, use_service
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.tables import ChassisBase, OutboxRow
 from tests.integration.chassis import notes_api
@@ -40,15 +42,12 @@ def running_process(registry: EventRegistry, **variables: str) -> Iterator[Servi
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-    with pytest.MonkeyPatch.context() as patch:
+    with new_runtime(), pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | variables).items():
             patch.setenv(name, value)
-        patch.setattr(settings, "_running", ServiceSettings.from_environment())
+        settings.use_settings(ServiceSettings.from_environment())
         made = Service("notes", ServiceSettings, notes_api.Base.metadata, registry)
-        patch.setattr(service, "_running", made)
-        for memory in (topology.aws, messaging._queue_url):
-            memory.cache_clear()
-        outbox_relay._arns.clear()
+        use_service(made)
         for metadata in (ChassisBase.metadata, notes_api.Base.metadata):
             metadata.create_all(db.engine())
         yield made
@@ -89,12 +88,11 @@ def running_notes(database_url: str, **variables: str) -> Iterator[Notes]:
         running_process(notes_api.registry, RECLOTHES_DATABASE_URL=database_url, **variables) as made,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(operations.ContractResolver, "refuse_orphans", lambda *_: None)
+        patch.setattr(ContractResolver, "require_operations", lambda *_: None)
         security.use_keys({"test": KEY})
         notes_api.made.clear()
         with TestClient(app.create_app(made), raise_server_exceptions=False) as client:
             yield Notes(client)
-        security.use_keys(None)
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ import httpx
 import pytest
 import structlog
 
-from libs.chassis import db, health, metrics, operations, response_checks, validation
+from libs.chassis import db, metrics, response_checks
+from libs.chassis.contract_resolver import ContractResolver
+from libs.chassis.health import Check
+from libs.chassis.log_events import LogEvent
 from libs.chassis.settings import overridden
 from tests.integration.chassis.conftest import Notes, running_notes
 from tests.support.harness import token, user_id
@@ -170,38 +173,38 @@ def test_in_production_a_response_that_violates_the_contract_is_sent_logged_and_
     counted = metrics.CONTRACT_VIOLATIONS.labels("play_fault")._value.get()
     with structlog.testing.capture_logs() as captured:
         assert production.ask("POST", "/faults/broken-answer").status_code == 200
-    (line,) = lines_about(captured, validation.VIOLATION)
+    (line,) = lines_about(captured, LogEvent.CONTRACT_VIOLATED)
     assert (line["operation"], line["log_level"]) == ("play_fault", "error")
-    assert {fault["pointer"] for fault in line["faults"]} == {"/", "/title"}
+    assert {fault["pointer"] for fault in line["errors"]} == {"/", "/title"}
     assert metrics.CONTRACT_VIOLATIONS.labels("play_fault")._value.get() == counted + 1
 
 
 def test_in_production_a_status_that_the_contract_does_not_define_is_logged(production: Notes) -> None:
     with structlog.testing.capture_logs() as captured:
         assert production.ask("GET", f"/notes/{NOTE}").status_code == 404
-    (line,) = lines_about(captured, validation.VIOLATION)
-    assert line["faults"] == [{"pointer": "status", "detail": "404 is not defined for this operation"}]
+    (line,) = lines_about(captured, LogEvent.CONTRACT_VIOLATED)
+    assert line["errors"] == [{"pointer": "status", "detail": "404 is not defined for this operation"}]
 
 
 def test_a_response_as_the_contract_has_it_is_not_logged(production: Notes) -> None:
     with structlog.testing.capture_logs() as captured:
         assert production.create("a", "key-00001").status_code == 201
         assert production.client.get("/notes/v1/notes").status_code == 200
-    assert lines_about(captured, validation.VIOLATION) == []
+    assert lines_about(captured, LogEvent.CONTRACT_VIOLATED) == []
 
 
 def test_a_check_that_fails_holds_no_response_back(production: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(response_checks, "violations", fail)
+    monkeypatch.setattr(response_checks, "find_violations", fail)
     assert production.create("a", "key-00001").status_code == 201
 
 
 def test_only_the_sample_is_checked(production: Notes) -> None:
     with overridden(response_check_percent=0.0), structlog.testing.capture_logs() as captured:
         assert production.ask("POST", "/faults/broken-answer").status_code == 200
-    assert lines_about(captured, validation.VIOLATION) == []
+    assert lines_about(captured, LogEvent.CONTRACT_VIOLATED) == []
 
 
 def test_a_request_id_is_kept_when_it_is_one_and_made_otherwise(quick_notes: Notes) -> None:
@@ -222,7 +225,7 @@ def test_what_a_failing_handler_did_is_taken_back(notes: Notes) -> None:
 @pytest.mark.real_servers
 def test_a_broken_constraint_is_a_conflict(notes: Notes) -> None:
     answer = notes.ask("POST", "/faults/twice")
-    problem_of(answer, 409, "constraint-broken")
+    problem_of(answer, 409, "constraint-violated")
     assert "half done" not in answer.text
     assert notes.titles() == []
 
@@ -257,9 +260,8 @@ def test_ready_is_no_when_one_check_fails(quick_notes: Notes, monkeypatch: pytes
     def away() -> None:
         raise ConnectionError("cache.internal:6379 hush")
 
-    monkeypatch.setattr(health, "_checks", {})
-    health.register("database", db.ping)
-    health.register("cache", away)
+    checks = [Check("database", db.ping), Check("cache", away)]
+    monkeypatch.setattr(quick_notes.client.app, "_checks", checks)
     ready = quick_notes.client.get("/readyz")
     assert ready.status_code == 503
     assert ready.json()["checks"] == {"database": "ok", "cache": "ConnectionError"}
@@ -269,8 +271,7 @@ def test_ready_stays_yes_without_what_is_not_needed(quick_notes: Notes, monkeypa
     def away() -> None:
         raise ConnectionError("database.internal:3306 hush")
 
-    monkeypatch.setattr(health, "_checks", {})
-    health.register("database", away, is_needed=False)
+    monkeypatch.setattr(quick_notes.client.app, "_checks", [Check("database", away, is_needed=False)])
     ready = quick_notes.client.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["checks"] == {"database": "ConnectionError"}
@@ -318,6 +319,5 @@ def test_customers_and_reads_are_not_audited(notes: Notes) -> None:
 def test_a_handler_without_an_operation_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     from connexion.exceptions import ResolverError
 
-    resolver = operations.ContractResolver()
     with pytest.raises(ResolverError, match="has no operation in the contract"):
-        resolver.refuse_orphans("locker")
+        ContractResolver().require_operations("locker")

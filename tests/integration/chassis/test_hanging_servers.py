@@ -19,7 +19,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import cache, circuit_breaker, db, documents, messaging, object_store, topology
+from libs.chassis import aws, cache, circuit_breaker, db, documents, messaging
 from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
 from libs.chassis.settings import overridden, settings
 from tests.support import servers
@@ -162,29 +162,25 @@ def test_a_photo_store_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
-    monkeypatch.setattr(object_store, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(aws, "READ_SECONDS", 0.2)
     with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
-        object_store.s3_client.cache_clear()
         bucket = Bucket("photos")
         assert seconds_of(lambda: bucket.get_size("a"), PhotoStoreUnavailable) < 4
         assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreUnavailable) < IMMEDIATELY
-    object_store.s3_client.cache_clear()
 
 
 def test_a_queue_that_does_not_answer_is_not_called_again(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
-    monkeypatch.setattr(topology, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(aws, "READ_SECONDS", 0.2)
     with overridden(aws_endpoint_url=f"http://127.0.0.1:{hanging_port}"):
-        topology.aws.cache_clear()
 
         def send() -> None:
             messaging.send_to_queue("carts", {})
 
         assert seconds_of(send, messaging.QueueUnavailable) < 6
         assert seconds_of(send, messaging.QueueUnavailable) < IMMEDIATELY
-    topology.aws.cache_clear()
 
 
 @pytest.mark.full

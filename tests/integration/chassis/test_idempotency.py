@@ -70,7 +70,7 @@ def test_a_request_at_work_is_409(notes: Notes) -> None:
 
 
 def test_the_lease_of_a_running_request_is_renewed(quick_notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency._leases, "_seconds", 0.01)
+    monkeypatch.setattr(idempotency._leases(), "_seconds", 0.01)
     held = idempotency.claim("usr_1", "op", KEY, "f")
     before = _locked_until()
     idempotency.bind(held)
@@ -99,7 +99,7 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_changes_nothing_an
     idempotency._renew(repeat)
     with unit_of_work():
         idempotency.complete(repeat, 201, b"repeat", {})
-    answered = idempotency.claim("usr_1", "op", KEY, "f").answer
+    answered = idempotency.claim("usr_1", "op", KEY, "f").response
     assert answered is not None
     assert answered[1] == b"repeat"
     assert notes.titles() == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from botocore.exceptions import ClientError
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import clock, db, metrics, outbox, outbox_relay, retention, topology
+from libs.chassis import aws, clock, db, metrics, outbox_relay, retention, topology
 from libs.chassis.events import EventRegistry
 from libs.chassis.tables import OutboxRow
 
@@ -47,9 +46,8 @@ class PlayedSns:
 @pytest.fixture
 def sns(process: None, monkeypatch: pytest.MonkeyPatch) -> PlayedSns:
     played = PlayedSns()
-    monkeypatch.setattr(topology, "aws", lambda *_: played)
+    monkeypatch.setattr(aws, "client", lambda *_: played)
     monkeypatch.setattr(topology, "topic_arn", lambda *_: ARN)
-    monkeypatch.setattr(outbox_relay, "_arns", {})
     return played
 
 
@@ -76,7 +74,7 @@ def waiting() -> list[str]:
 def test_events_go_out_in_the_order_of_their_making(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     bodies = [f"{number:02}" for number in range(25)]
     add(*bodies)
-    assert [made.send_batch() for _ in range(4)] == [10, 10, 5, 0]
+    assert [made.publish_batch() for _ in range(4)] == [10, 10, 5, 0]
     assert sns.tried == bodies
     assert waiting() == []
 
@@ -85,8 +83,8 @@ def test_ten_refused_events_hold_up_no_other(made: outbox_relay.Relay, sns: Play
     spoilt = [f"bad{number}" for number in range(10)]
     add(*spoilt, "good")
     sns.refuses = lambda message: message.startswith("bad")
-    made.send_batch()
-    made.send_batch()
+    made.publish_batch()
+    made.publish_batch()
     assert waiting() == spoilt
     assert sns.batches == [spoilt, ["good"]]
 
@@ -104,9 +102,9 @@ def test_an_unreadable_event_holds_up_no_other(made: outbox_relay.Relay, sns: Pl
     with db.unit_of_work() as session:
         session.execute(text(statement))
     before = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get()
-    made.send_batch()
+    made.publish_batch()
     assert {"first", "last"} <= set(sns.tried)
-    assert made.send_batch() == 0, "it is parked, not tried again and again"
+    assert made.publish_batch() == 0, "it is parked, not tried again and again"
     parked = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get() - before
     assert parked == ("spoilt" not in sns.tried)
 
@@ -116,19 +114,19 @@ def test_a_database_that_fails_for_a_moment_parks_no_event(
     made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     add("first", "last")
-    read, faults = outbox._read, [OperationalError("", {}, Exception(2013, "Lost connection"))]
+    read, faults = outbox_relay._read, [OperationalError("", {}, Exception(2013, "Lost connection"))]
     if moment == "one by one":
         faults.append(TypeError("no text"))
 
-    def fails(ids: Sequence[int]) -> list[outbox.WaitingEvent]:
+    def fails(ids: Sequence[int]) -> list[outbox_relay.WaitingEvent]:
         if faults:
             raise faults.pop()
         return read(ids)
 
-    monkeypatch.setattr(outbox, "_read", fails)
+    monkeypatch.setattr(outbox_relay, "_read", fails)
     with pytest.raises(OperationalError):
-        made.send_batch()
-    assert made.send_batch() == 2
+        made.publish_batch()
+    assert made.publish_batch() == 2
     assert sns.batches == [["first", "last"]]
 
 
@@ -137,38 +135,38 @@ def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(
 ) -> None:
     add("first", "spoilt", "last")
     sns.spoils_batch = "spoilt"
-    made.send_batch()
+    made.publish_batch()
     assert waiting() == ["spoilt"]
     assert sns.tried == ["first", "last"]
-    assert made.send_batch() == 0
+    assert made.publish_batch() == 0
 
 
 def test_a_missing_topic_parks_no_event(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     add("first")
     sns.spoils_batch, sns.code = "first", "NotFound"
     with pytest.raises(ClientError):
-        made.send_batch()
+        made.publish_batch()
     sns.spoils_batch = None
-    assert made.send_batch() == 1
+    assert made.publish_batch() == 1
 
 
 def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     add("later")
     sns.refuses = lambda _message: True
-    made.send_batch()
+    made.publish_batch()
     with db.unit_of_work(reads_only=True) as session:
         row = session.scalars(select(OutboxRow)).one()
         assert (row.attempts, row.last_error) == (1, "InvalidParameter")
     sns.refuses = lambda _message: False
-    assert made.send_batch() == 0
-    assert made.send_batch(refused=True) == 1
+    assert made.publish_batch() == 0
+    assert made.publish_batch(parked=True) == 1
     assert waiting() == []
 
 
 def test_a_batch_is_no_larger_than_sns_takes(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     large = [str(number) * 60_000 for number in range(6)]
     add(*large)
-    while made.send_batch():
+    while made.publish_batch():
         pass
     assert [len(batch) for batch in sns.batches] == [4, 2]
     assert sns.tried == large
@@ -183,51 +181,19 @@ def test_events_sent_before_a_crash_could_note_it_are_sent_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(made, "_mark", dies)
-        made.send_batch()
+        patch.setattr(made, "_record", dies)
+        made.publish_batch()
     assert waiting() == ["one"]
-    made.send_batch()
+    made.publish_batch()
     assert sns.tried == ["one", "one"]
 
 
 def test_what_was_sent_long_ago_is_forgotten(made: outbox_relay.Relay, sns: PlayedSns) -> None:
     with clock.freeze(clock.now() - retention.KEEP_EVENTS * 2):
         add("old")
-        made.send_batch()
+        made.publish_batch()
         add("old and waiting")
     add("new")
     retention.delete_expired()
     with db.unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(OutboxRow.body).order_by(OutboxRow.id))) == ["old and waiting", "new"]
-
-
-def test_the_last_hour_is_sent_again_and_what_is_older_is_not(made: outbox_relay.Relay, sns: PlayedSns) -> None:
-    with clock.freeze(clock.now() - outbox_relay.RESEND * 2):
-        add("old")
-        made.send_batch()
-    add("new")
-    made.send_batch()
-    made._send_again()
-    assert waiting() == ["new"]
-    assert made.send_batch() == 1
-
-
-def test_after_an_outage_of_the_queues_the_events_of_the_minute_before_are_sent_again(
-    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An emulator that is killed loses what it accepted in the moment before."""
-    monkeypatch.setattr(outbox_relay, "outage", outbox_relay.Outage())
-    with clock.freeze(clock.now() - timedelta(minutes=2)):
-        add("old")
-        made.send_batch()
-    add("lost")
-    made.send_batch()
-    outbox_relay.outage.note()
-    made._send_again_after_outage()
-    assert waiting() == [], "the outage may not be over"
-    monkeypatch.setattr(outbox_relay, "OUTAGE_OVER_SECONDS", 0.0)
-    made._send_again_after_outage()
-    assert waiting() == ["lost"]
-    made.send_batch()
-    made._send_again_after_outage()
-    assert waiting() == []

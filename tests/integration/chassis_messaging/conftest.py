@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from libs.chassis import settings
+from libs.chassis.runtime import new_runtime
 from libs.chassis.settings import ServiceSettings
 
 ENVIRONMENT = {
@@ -23,10 +25,11 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(autouse=True)
-def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ServiceSettings:
+def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ServiceSettings]:
     """A process that has read its settings, with a database file of its own."""
     variables = ENVIRONMENT | {"RECLOTHES_DATABASE_URL": f"sqlite:///{tmp_path / 'unit.db'}"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(settings, "_running", ServiceSettings.from_environment())
-    return settings.settings()
+    with new_runtime():
+        settings.use_settings(ServiceSettings.from_environment())
+        yield settings.settings()

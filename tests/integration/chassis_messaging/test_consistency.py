@@ -32,11 +32,9 @@ def batches() -> Iterator[list[list[str]]]:
         items = [{"subject": one, "knowledge": "unknown", "events": []} for one in received[-1]]
         return httpx.Response(200, json={"items": items})
 
-    consistency.forget_progress()
     service_client.set_transport(httpx.MockTransport(answer))
     ChassisBase.metadata.create_all(db.engine())
     yield received
-    service_client.set_transport(None)
     db.engine().dispose()
 
 

@@ -45,7 +45,6 @@ def played() -> Iterator[Peers]:
     service_client.set_transport(httpx.MockTransport(made))
     with stamina.set_testing(True, attempts=3, cap=True):
         yield made
-    service_client.set_transport(None)
 
 
 def answers(*statuses: int) -> Answer:
@@ -127,7 +126,6 @@ def test_who_waited_for_a_token_fails_with_the_one_who_asked() -> None:
     service_client.set_transport(httpx.MockTransport(away))
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(8)))
-    service_client.set_transport(None)
     assert len(asked) == 1
 
 
@@ -240,7 +238,7 @@ def test_an_auth_that_hangs_opens_a_circuit_of_its_own(played: Peers, monkeypatc
             peer("locker").get("/a")
     assert len(asked) == 5, "then nobody waits for auth"
     is_hanging = False
-    monkeypatch.setattr(service_client._token_circuit, "reset_seconds", 0.0)
+    monkeypatch.setattr(service_client._network().token.circuit, "reset_seconds", 0.0)
     assert peer("locker").get("/a").status_code == 200, "the circuit of locker was never open"
 
 

@@ -112,7 +112,7 @@ def complete_refund(
         "amount": {"amount": amount, "currency": "EUR"},
         "method": "card",
         "coins": None,
-        "made_at": rfc3339(now()),
+        "completed_at": rfc3339(now()),
     }
     customer.deliver("billing.refund.completed.v1", data)
 

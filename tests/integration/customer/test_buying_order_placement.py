@@ -14,6 +14,7 @@ from libs.chassis.clock import now, rfc3339
 from libs.chassis.money import Money
 from services.customer.buying_orders import jobs, lifecycle, placements
 from services.customer.buying_orders.jobs import complete_interrupted_placements
+from services.customer.buying_orders.queries import buying_orders
 from services.customer.service_clients import HeldItem, Location
 from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, FakePeers
 from tests.support.harness import Harness, user_id
@@ -157,7 +158,7 @@ def test_an_order_that_was_placed_meanwhile_is_the_answer(
     customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job completes the order of a slow request just before that places it."""
-    placed, find = place(ines), lifecycle.find
+    placed, find = place(ines), buying_orders.find
     calls: list[str] = []
 
     def find_too_early(order_id: str, *, locked: bool = False) -> Any:
@@ -165,7 +166,7 @@ def test_an_order_that_was_placed_meanwhile_is_the_answer(
         return None if len(calls) == 1 else find(order_id, locked=locked)
 
     items = [HeldItem(COAT, "Coat", Money(2000, "EUR"))]
-    monkeypatch.setattr(lifecycle, "find", find_too_early)
+    monkeypatch.setattr(buying_orders, "find", find_too_early)
     with db.unit_of_work():
         location = Location(ROSSIO, "Rossio", TIME_ZONE)
         order = lifecycle.place(placed["id"], user_id("ines"), items, location, now())

@@ -15,8 +15,8 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.customer.buying_orders import queries as buying_orders
-from services.customer.buying_returns import queries as buying_returns
+from services.customer.buying_orders.queries import buying_orders
+from services.customer.buying_returns.queries import buying_returns
 from tests.integration.customer import buying_support as buying
 from tests.integration.customer.buying_support import (
     COAT,

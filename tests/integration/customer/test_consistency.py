@@ -74,7 +74,7 @@ def voided(order: dict[str, Any], reason_code: str) -> tuple[str, dict[str, Any]
 def refund_made(order: dict[str, Any], return_id: str | None = None, **changed: Any) -> tuple[str, dict[str, Any]]:
     facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_id_of(order), "order_id": order["id"]}
     facts |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
-    facts |= {"method": "card", "coins": None, "made_at": rfc3339(now())}
+    facts |= {"method": "card", "coins": None, "completed_at": rfc3339(now())}
     return "billing.refund.completed.v1", facts | changed
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import delete
 
 from libs.chassis import db
 from libs.chassis.tables import OutboxRow
-from services.customer.donating_orders import queries as donating_orders
-from services.customer.donation_returns import queries as donation_returns
+from services.customer.donating_orders.queries import donating_orders
+from services.customer.donation_returns.queries import donation_returns
 from tests.integration.customer import test_donating_orders as donating
 from tests.integration.customer.conftest import ROSSIO, FakePeers
 from tests.integration.customer.test_donating_orders import ORDERS, RETURNS, SCOPE, Send, new_key

@@ -15,11 +15,14 @@ import pytest
 from sqlalchemy import String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from libs.chassis import cache, db, messaging, outbox_relay, service, settings, topology, worker
+from libs.chassis import aws, db, settings, topology, worker
 from libs.chassis.events import Event, EventRegistry
-from libs.chassis.service import Service
+from libs.chassis.outbox_relay import Relay
+from libs.chassis.runtime import new_runtime
+from libs.chassis.service import Service, use_service
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.tables import ChassisBase
+from tools.local_platform import messaging_resources
 
 HELD = "locker.box.held.v1"
 
@@ -75,7 +78,7 @@ class Platform:
 
     def provision(self) -> None:
         for registry in (self.locker, self.admin):
-            topology.ensure_topology(registry)
+            messaging_resources.create_topology(registry)
 
     def publish(self, *numbers: int) -> None:
         with db.unit_of_work():
@@ -87,7 +90,7 @@ class Platform:
         """The relays of these services (locker's without any)."""
         stop = threading.Event()
         chosen = registries or (self.locker,)
-        threads = [threading.Thread(target=outbox_relay.run, args=(registry, stop)) for registry in chosen]
+        threads = [threading.Thread(target=Relay(registry, stop).run) for registry in chosen]
         with _running(threads, stop):
             yield
 
@@ -95,20 +98,20 @@ class Platform:
     def working(self) -> Iterator[threading.Event]:
         """Admin's consumers and jobs; gives what tells them to stop."""
         stop = threading.Event()
-        with _running(worker.threads_of(self.admin, stop), stop):
+        with _running(worker.create_threads(self.admin, stop), stop):
             yield stop
 
     def waiting_in(self, queue: str) -> tuple[int, int]:
         """How many messages are in one of admin's queues: visible, and received by somebody."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         url = topology.queue_url(topology.queue_name("admin", queue))
-        found = topology.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         return int(found[names[0]]), int(found[names[1]])
 
     def put(self, body: str, queue: str = "inbox") -> None:
         """Put a message into one of admin's queues as it is."""
         url = topology.queue_url(topology.queue_name("admin", queue))
-        topology.aws("sqs").send_message(QueueUrl=url, MessageBody=body)
+        aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
     def handle_by_effect(self) -> None:
         """Let admin note the box of each event."""
@@ -151,14 +154,11 @@ def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegi
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-    with pytest.MonkeyPatch.context() as patch:
+    with new_runtime(), pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        patch.setattr(settings, "_running", ServiceSettings.from_environment())
-        patch.setattr(service, "_running", Service("admin", ServiceSettings, Base.metadata, registry))
-        patch.setattr(outbox_relay, "_arns", {})
-        for memory in (topology.aws, messaging._queue_url, messaging._notifications_arn, cache._client):
-            memory.cache_clear()
+        settings.use_settings(ServiceSettings.from_environment())
+        use_service(Service("admin", ServiceSettings, Base.metadata, registry))
         for metadata in (ChassisBase.metadata, Base.metadata):
             metadata.create_all(db.engine())
         yield

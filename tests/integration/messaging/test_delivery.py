@@ -10,7 +10,7 @@ import pytest
 import structlog
 from sqlalchemy import func, select
 
-from libs.chassis import db, events, logs, messaging, topology, tracing, worker
+from libs.chassis import aws, db, inbox, logs, messaging, topology, tracing, worker
 from libs.chassis.events import Event
 from libs.chassis.tables import InboxRow, OutboxRow
 from tests.integration.messaging.conftest import HELD, Platform, data, do, document, effects, eventually
@@ -84,7 +84,7 @@ def test_two_workers_with_the_same_event_at_once_have_one_effect(platform: Platf
     def work() -> None:
         both_are_there.wait(10)
         try:
-            events.dispatch(platform.admin, event)
+            inbox.dispatch(platform.admin, event)
         except BaseException as error:
             failures.append(error)
 
@@ -126,7 +126,7 @@ def test_only_the_types_that_a_service_handles_come_to_it(quick_platform: Platfo
     arn = topology.topic_arn(topology.topic_name("locker"), "locker")
     for event_type in ("locker.audit.recorded.v1", HELD):
         attributes = {"type": {"DataType": "String", "StringValue": event_type}}
-        topology.aws("sns").publish(TopicArn=arn, Message=document(1), MessageAttributes=attributes)
+        aws.client("sns").publish(TopicArn=arn, Message=document(1), MessageAttributes=attributes)
     assert eventually(lambda: quick_platform.waiting_in("inbox")[0], "the event that is handled") == 1
 
 
@@ -179,7 +179,7 @@ def test_the_log_says_what_was_handled_by_whom_and_how_it_ended(quick_platform: 
     for line in told:
         assert (line["event_id"], line["type"], line["handler"]) == (json.loads(event)["id"], HELD, "take")
         assert line["ms"] > 0
-    assert told[0]["comes_back_s"] == 1
+    assert told[0]["retry_in_s"] == 1
 
 
 def test_a_slow_queue_holds_no_other_up(quick_platform: Platform) -> None:
@@ -205,9 +205,9 @@ def test_provisioning_twice_changes_nothing(quick_platform: Platform) -> None:
     quick_platform.provision()
     quick_platform.provision()
     arn = topology.topic_arn(topology.topic_name("locker"), "locker")
-    found = topology.aws("sns").list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    found = aws.client("sns").list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
     url = topology.queue_url(topology.queue_name("admin"))
-    queue = topology.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    queue = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert [one["Endpoint"] for one in found] == [queue["QueueArn"]]
     statements = json.loads(queue["Policy"])["Statement"]
     assert [one["Condition"] for one in statements] == [{"ArnEquals": {"aws:SourceArn": arn}}]
@@ -222,7 +222,7 @@ def test_a_queue_that_was_made_differently_is_put_right(
     monkeypatch.undo()
     quick_platform.provision()
     url = topology.queue_url(topology.queue_name("admin"))
-    queue = topology.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    queue = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (40, "40")
 
 
@@ -230,6 +230,6 @@ def test_there_is_a_thread_for_each_queue_and_each_job(quick_platform: Platform)
     quick_platform.handle_by_effect()
     quick_platform.admin.consumes("carts")(lambda _message: None)
     quick_platform.admin.every(seconds=60)(quick_platform.provision)
-    names = [thread.name for thread in worker.threads_of(quick_platform.admin, threading.Event())]
+    names = [thread.name for thread in worker.create_threads(quick_platform.admin, threading.Event())]
     prefix = topology.queue_name("admin", "")
     assert names == [f"{prefix}inbox", f"{prefix}carts", "provision"]

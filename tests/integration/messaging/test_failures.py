@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis import dead_letters, messaging, topology, worker
+from libs.chassis import aws, dead_letters, messaging, topology, worker
 from libs.chassis.events import Event
 from tests.integration.messaging.conftest import HELD, Platform, data, do, document, effects, eventually
 
@@ -130,7 +130,7 @@ def test_a_queue_that_does_not_let_messages_come_back_later_loses_none(
         do(event.data["box_id"])
 
     quick_platform.provision()
-    sqs = topology.aws("sqs")
+    sqs = aws.client("sqs")
 
     def refuses(**_: Any) -> None:
         raise ConnectionError("SQS is away")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from libs.chassis import messaging, outbox_relay, topology
-from tests.integration.messaging.conftest import HELD, Platform, data, effects, eventually, process
+from libs.chassis import aws, clock, outbox_relay
+from libs.chassis.outbox_relay import Relay
+from tests.integration.messaging.conftest import Platform, data, effects, eventually, process
 from tests.integration.messaging.emulator import Emulator
+from tools.local_platform import emulator_recovery
 
 
 @pytest.fixture
@@ -25,9 +27,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 def platform(
     tmp_path: Path, emulator: Emulator, valkey_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Platform]:
-    """With an emulator of its own, and relays that look after the topology often."""
-    monkeypatch.setattr(outbox_relay, "LOOK_SECONDS", 0.3)
-    monkeypatch.setattr(outbox_relay, "LATE_SUBSCRIBERS_SECONDS", 3.0)
+    """With an emulator of its own."""
     monkeypatch.setattr(outbox_relay, "MAX_PAUSE_SECONDS", 1.0)
     made = Platform()
     made.handle_by_effect()
@@ -41,85 +41,41 @@ def boxes(*numbers: int) -> set[str]:
 
 
 def test_events_made_while_sns_is_away_are_sent_when_it_is_back(platform: Platform, emulator: Emulator) -> None:
-    with platform.relaying(platform.locker, platform.admin), platform.working():
+    with platform.relaying(platform.locker), platform.working():
         platform.publish(1)
         eventually(lambda: set(effects()) == boxes(1), "the event before")
         emulator.kill()
         platform.publish(2, 3)
         emulator.start()
+        platform.provision()
         platform.publish(4)
         eventually(lambda: set(effects()) == boxes(1, 2, 3, 4), "the events of the outage", 60)
     assert len(effects()) == 4
 
 
-def test_messages_lost_with_the_emulator_are_sent_again(platform: Platform, emulator: Emulator) -> None:
-    """They were taken by SNS, and no worker had received them."""
+def test_recovery_restores_topics_and_queues_and_publishes_recent_events_again(
+    platform: Platform, emulator: Emulator
+) -> None:
+    """The events were accepted by SNS, and no worker had received them."""
+    with clock.freeze(clock.now() - emulator_recovery.REPUBLISH * 2):
+        platform.publish(1)
+        Relay(platform.locker, threading.Event()).publish_batch()
     with platform.relaying(platform.locker):
-        platform.publish(1, 2)
-        eventually(lambda: platform.waiting_in("inbox")[0] == 2, "both in the queue")
+        platform.publish(2, 3)
+        eventually(lambda: platform.waiting_in("inbox")[0] == 3, "all in the queue")
     emulator.kill()
     emulator.start()
-    with platform.relaying(platform.locker, platform.admin), platform.working():
-        eventually(lambda: set(effects()) == boxes(1, 2), "the lost events", 60)
+    platform.provision()
+    emulator_recovery.republish()
+    with platform.relaying(platform.locker), platform.working():
+        eventually(lambda: set(effects()) == boxes(2, 3), "the lost events", 60)
     assert len(effects()) == 2
 
 
-def test_a_subscriber_that_is_back_first_does_not_hide_that_the_topic_was_lost(
-    platform: Platform, emulator: Emulator
-) -> None:
-    """The subscriber's own topology makes the publisher's topic, so that publishing to it works again."""
-    with platform.relaying(platform.locker):
-        platform.publish(1)
-        eventually(lambda: platform.waiting_in("inbox")[0] == 1, "the event in the queue")
-    emulator.kill()
-    emulator.start()
-    topology.ensure_topology(platform.admin)
-    messaging.forget_queues()
-    with platform.relaying(platform.locker), platform.working():
-        eventually(lambda: set(effects()) == boxes(1), "the lost event", 60)
-
-
-def test_a_subscriber_that_is_back_last_gets_what_was_sent_before(platform: Platform, emulator: Emulator) -> None:
-    emulator.kill()
-    emulator.start()
-    late = threading.Event()
-    made_again = topology.ensure_topology
-
-    def tell(registry: object) -> object:
-        late.set()
-        return made_again(registry)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topology, "ensure_topology", tell)
-        with platform.relaying(platform.locker):
-            assert late.wait(10)
-            platform.publish(1)
-            eventually(lambda: not _waits(), "the event taken by a topic without subscribers")
-            with platform.relaying(platform.admin), platform.working():
-                eventually(lambda: set(effects()) == boxes(1), "the event sent once more", 60)
-
-
-def _waits() -> bool:
-    from sqlalchemy import select
-
-    from libs.chassis import db
-    from libs.chassis.tables import OutboxRow
-
-    with db.unit_of_work(reads_only=True) as session:
-        return session.scalars(select(OutboxRow).where(OutboxRow.published_at.is_(None))).first() is not None
-
-
-def test_the_topology_of_production_is_made_by_nobody_here(platform: Platform, emulator: Emulator) -> None:
-    from libs.chassis import settings
-
+def test_services_do_not_create_missing_topics(platform: Platform, emulator: Emulator) -> None:
     emulator.kill()
     emulator.start()
     platform.publish(1)
-    made = outbox_relay.Relay(platform.locker, threading.Event())
-    with settings.overridden(environment="production"):
-        made._do_what_is_due()
-        with pytest.raises(topology.aws("sqs").exceptions.QueueDoesNotExist):
-            made.send_batch()
-    assert topology.aws("sns").list_topics()["Topics"] == []
-    assert HELD in platform.locker.published
-    assert _waits()
+    with pytest.raises(aws.client("sqs").exceptions.QueueDoesNotExist):
+        Relay(platform.locker, threading.Event()).publish_batch()
+    assert aws.client("sns").list_topics()["Topics"] == []

@@ -13,25 +13,14 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from libs.chassis import (
-    cache,
-    db,
-    messaging,
-    object_store,
-    runtime,
-    security,
-    service,
-    settings,
-    system_settings,
-    topology,
-)
+from libs.chassis import db, runtime, security, service, settings
 from libs.chassis.money import Money
 from libs.chassis.tables import OutboxRow
 from services.shopping import app
-from services.shopping.cart import cart_queue, cart_store
 from services.shopping.inventory import staff_actions
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
+from tools.local_platform import messaging_resources
 
 
 def id_of(prefix: str, name: str) -> str:
@@ -74,13 +63,8 @@ def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
         for name, value in environment.items():
             patch.setenv(name, value)
         chosen = ShoppingSettings.from_environment()
-        for memory in (topology.aws, messaging._queue_url, object_store.s3_client, cache._client):
-            memory.cache_clear()
         settings.use_settings(chosen)
         service.use_service(app.service)
-        patch.setattr(cart_store, "_changed_without_cache", set())
-        patch.setattr(cart_queue, "_queue_away_until", float("-inf"))
-        system_settings.forget()
         app.ensure_indexes()
         yield chosen
         db.engine().dispose()
@@ -103,7 +87,7 @@ def shopping(database_url: str, redis_url: str, mongo_url: str, aws_endpoint: st
 @pytest.fixture
 def provisioned(shopping: ShoppingSettings) -> ShoppingSettings:
     """Shopping with its topics and queues too."""
-    topology.ensure_topology(app.service.events)
+    messaging_resources.create_topology(app.service.events)
     return shopping
 
 

@@ -55,7 +55,7 @@ class CacheServer:
         self.client().flushall()
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_connect_timeout=1)
+        return redis.Redis(port=self.port, socket_connect_timeout=1, decode_responses=True)
 
     def _signal(self, number: int) -> None:
         if self._process is not None:

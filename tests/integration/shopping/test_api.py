@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
-from libs.chassis import circuit_breaker, clock, db, documents, security, settings
+from libs.chassis import circuit_breaker, clock, db, security, settings
 from libs.chassis.app import create_app
 from services.shopping import app
 from services.shopping.inventory import api as inventory_api
@@ -72,12 +72,11 @@ class Api:
 
 
 @pytest.fixture
-def api(provisioned: ShoppingSettings) -> Iterator[Api]:
+def api(provisioned: ShoppingSettings) -> Api:
     key = ECKey.generate_key("P-256", {"kid": "k"})
     security.use_keys({"k": key})
     photo_files.photo_bucket().create_if_missing()
-    yield Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
-    security.use_keys(None)
+    return Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
 
 
 def test_the_catalogue_needs_no_mysql(api: Api) -> None:
@@ -326,7 +325,6 @@ def test_without_the_document_database_the_answer_is_503(api: Api, monkeypatch: 
     with settings.overridden(mongo_url="mongodb://127.0.0.1:1/x"):
         problem = api.call("GET", "/shopping/v1/products", expect=503).json()
     assert problem["status"] == 503
-    documents._database.cache_clear()
 
 
 @pytest.mark.story("b-pr-02")

@@ -17,8 +17,8 @@ from kombu import Queue
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import cache, clock, db, messaging, settings, topology, worker
-from services.shopping.cart import cart_queue, cart_rows, cart_store, carts
+from libs.chassis import aws, cache, clock, db, messaging, settings, topology, worker
+from services.shopping.cart import cart_queue, cart_rows, cart_store, carts, jobs
 from services.shopping.cart.events import save_carts
 from services.shopping.cart.rules import MAX_REMOVED, CartChange
 from services.shopping.events import registry
@@ -28,6 +28,7 @@ from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
 from tests.integration.shopping.servers import CacheServer, Link
 from tests.support.servers import need, valkey
+from tools.local_platform import messaging_resources
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.story("b-pr-02")
@@ -62,7 +63,7 @@ def shop(
     urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
     monkeypatch.setitem(cache._OPTIONS, "socket_timeout", 0.3)  # a hanging cache is tried several times
     with running_shopping(**urls, aws_endpoint=endpoint) as chosen:
-        topology.ensure_topology(registry)
+        messaging_resources.create_topology(registry)
         yield chosen
 
 
@@ -129,8 +130,8 @@ def as_another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """What this process remembers of an outage is unknown to the others."""
 
     def forget() -> None:
-        monkeypatch.setattr(cart_store, "_changed_without_cache", set())
-        monkeypatch.setattr(cart_queue, "_queue_away_until", float("-inf"))
+        cart_store.changed_without_cache.use(set())
+        cart_queue.cart_queue.use(cart_queue.CartQueue())
 
     return forget
 
@@ -142,9 +143,9 @@ def run_job(job: Callable[[], None]) -> None:
 
 def update_cache_and_list_behind() -> list[str]:
     """Run the job, which skips all carts while the circuit of the cache is open."""
-    run_job(cart_store.update_cache)
+    run_job(jobs.update_cart_cache)
     with db.unit_of_work(reads_only=True):
-        return cart_rows.list_customers_with_cache_behind(10)
+        return list(cart_rows.load_carts_with_cache_behind(10))
 
 
 def eventually(read: Callable[[], object], expected: object) -> None:
@@ -244,7 +245,7 @@ def test_cache_hanging_for_one_process_only(
         assert shown() == [hat.id], "this process knows of its change"
         as_another_process()
         put(scarf)
-        run_job(cart_store.update_cache)
+        run_job(jobs.update_cart_cache)
         assert shown() == [hat.id, scarf.id]
         eventually(saved, [hat.id, scarf.id])
 
@@ -266,9 +267,9 @@ def test_the_cache_is_told_of_what_was_changed_without_it(
 def test_the_cache_is_not_told_while_it_is_away(published: Maker, redis: CacheServer) -> None:
     redis.kill()
     put(published())
-    run_job(cart_store.update_cache)
+    run_job(jobs.update_cart_cache)
     with db.unit_of_work(reads_only=True):
-        assert cart_rows.list_customers_with_cache_behind(10) == [ME]
+        assert list(cart_rows.load_carts_with_cache_behind(10)) == [ME]
     redis.start()
 
 
@@ -278,7 +279,6 @@ def test_queue_stopped(
     coat, hat = published(), published()
     put(coat)
     queue_link.cut()
-    messaging.forget_queues()
     put(hat)
     remove(coat)
     assert shown() == saved() == [hat.id], "saved without the queue"
@@ -286,14 +286,14 @@ def test_queue_stopped(
     with database_stopped():
         put(coat)
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.resend_unsaved_carts)
+            run_job(jobs.resend_unsaved_carts)
         assert shown() == [hat.id, coat.id]
     assert redis.client().zcard("carts:unsaved") == 1, "still to be saved"
     queue_link.join()
     as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.resend_unsaved_carts)
+            run_job(jobs.resend_unsaved_carts)
         eventually(saved, [hat.id, coat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
@@ -303,7 +303,6 @@ def test_queue_stopped_and_then_the_cache_hanging(
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     queue_link.cut()
-    messaging.forget_queues()
     put(coat)
     put(hat)
     redis.hang()
@@ -312,7 +311,7 @@ def test_queue_stopped_and_then_the_cache_hanging(
     assert shown() == [hat.id, scarf.id]
     redis.go_on()
     as_another_process()
-    run_job(cart_store.update_cache)
+    run_job(jobs.update_cart_cache)
     assert shown() == [hat.id, scarf.id]
 
 
@@ -330,24 +329,28 @@ def test_a_change_made_on_a_stale_copy_wins_when_the_cache_is_back(
     remove(hat)
     assert shown() == [coat.id], "the database has neither of the changes before"
     redis.go_on()
-    run_job(cart_store.update_cache)
+    run_job(jobs.update_cart_cache)
     assert shown() == [coat.id]
 
 
-def test_a_broken_cart_is_served_from_the_database_and_stops_no_other(published: Maker, redis: CacheServer) -> None:
+@pytest.mark.parametrize(
+    "broken_cart", ["no JSON", '{"version": 1, "updated_at_ms": 1, "entries": [["prd_1", "x"]]}']
+)
+def test_a_broken_cart_is_served_from_the_database_and_does_not_block_others(
+    published: Maker, redis: CacheServer, broken_cart: str
+) -> None:
     coat = published()
     other = id_of("usr", "other")
     with worker_running():
         put(coat)
         eventually(saved, [coat.id])
-    broken = {"mapping": {coat.id: "no entry", id_of("prd", "x"): "1|1|1|x|y"}}
-    redis.client().hset(f"cart:{ME}", **broken)  # type: ignore[arg-type]
+    redis.client().hset(f"cart:{ME}", "cart", broken_cart)
     with db.unit_of_work():
         carts.add_item(other, coat.id)
     redis.client().zadd("carts:unsaved", {ME: 1})
     with clock.freeze(clock.now() + timedelta(seconds=11)):
-        run_job(cart_store.resend_unsaved_carts)
-        run_job(cart_store.update_cache)
+        run_job(jobs.resend_unsaved_carts)
+        run_job(jobs.update_cart_cache)
     message = {"carts": [{"customer_id": ME}, _message_of(other, coat)]}
     with db.unit_of_work():
         cart_store.save_carts(message)
@@ -357,7 +360,7 @@ def test_a_broken_cart_is_served_from_the_database_and_stops_no_other(published:
 
 
 def _message_of(customer_id: str, product: Product) -> dict[str, object]:
-    entries = [[product.id, "1|1|1|4900|EUR"], [id_of("prd", "x"), "broken"]]
+    entries = [[product.id, 1, True, 1, 4900, "EUR"], [id_of("prd", "x"), "broken"]]
     return {"customer_id": customer_id, "version": 1, "updated_at_ms": 1, "entries": entries}
 
 
@@ -365,12 +368,12 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     coat = published()
     put(coat)
     url = topology.queue_url(topology.queue_name("shopping", "cart"))
-    topology.aws("sqs").purge_queue(QueueUrl=url)
+    aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
-        run_job(cart_store.resend_unsaved_carts)
+        run_job(jobs.resend_unsaved_carts)
         assert saved() == [], "it is not late yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.resend_unsaved_carts)
+            run_job(jobs.resend_unsaved_carts)
         eventually(saved, [coat.id])
 
 
@@ -382,7 +385,7 @@ def test_database_stopped(published: Maker, redis: CacheServer) -> None:
         remove(coat)
         assert shown() == [hat.id]
         with pytest.raises(OperationalError), db.unit_of_work():
-            cart_store.save_carts({"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []})
+            cart_store.save_carts({"carts": [{"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []}]})
     with worker_running():
         eventually(saved, [hat.id])
 
@@ -451,8 +454,8 @@ def test_random_changes_through_random_single_failures(
             redis.empty()
         work_off()
         with clock.freeze(clock.now() + timedelta(seconds=11)):
-            run_job(cart_store.resend_unsaved_carts)
-            run_job(cart_store.update_cache)
+            run_job(jobs.resend_unsaved_carts)
+            run_job(jobs.update_cart_cache)
         work_off()
         with db.unit_of_work():
             settlement.release_hold(order_id)

@@ -1,169 +1,179 @@
-"""Carts on their way to the worker: many changes at once need few messages, and each waits for its own."""
+"""Concurrent changes of carts share messages to the worker, and each waits until its message is sent (b-pr-02)."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from libs.chassis.messaging import QueueUnavailable
 from services.shopping.cart import cart_queue
+from services.shopping.cart.cart_queue import MAX_CARTS_PER_MESSAGE, CartQueue, decode_message
 from services.shopping.cart.rules import CartEntry, StoredCart
 
 pytestmark = pytest.mark.story("b-pr-02")
 
 
 class SlowQueue:
-    """Takes a message only when it is let; `sent` are the carts of each."""
+    """An SQS queue that accepts a message for each `release`; `messages` are the carts of each."""
 
     def __init__(self) -> None:
-        self.sent: list[dict[str, StoredCart]] = []
-        self.is_away = False
-        self.asked = threading.Semaphore(0)
-        self.may_go = threading.Semaphore(0)
+        self.messages: list[dict[str, StoredCart]] = []
+        self.is_unavailable = False
+        self.called = threading.Semaphore(0)
+        self._released = threading.Semaphore(0)
+
+    def release(self, count: int = 1) -> None:
+        self._released.release(count)
 
     def send(self, queue: str, message: dict[str, Any]) -> None:
         assert queue == "cart"
-        self.asked.release()
-        assert self.may_go.acquire(timeout=10)
-        if self.is_away:
+        self.called.release()
+        assert self._released.acquire(timeout=10)
+        if self.is_unavailable:
             raise QueueUnavailable
-        self.sent.append(cart_queue.carts_of(message))
+        self.messages.append(decode_message(message))
 
 
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> SlowQueue:
+def sqs(monkeypatch: pytest.MonkeyPatch) -> SlowQueue:
     slow = SlowQueue()
     monkeypatch.setattr(cart_queue, "send_to_queue", slow.send)
-    monkeypatch.setattr(cart_queue, "_queue_away_until", float("-inf"))
     return slow
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(40) as pool:
-        yield pool
+def queue() -> CartQueue:
+    return CartQueue()
+
+
+@pytest.fixture
+def send(queue: CartQueue) -> Iterator[Callable[..., Future[None]]]:
+    """Sends a cart in a thread of its own."""
+    with ThreadPoolExecutor(40) as threads:
+
+        def run(customer_id: str, cart: StoredCart | None = None) -> Future[None]:
+            return threads.submit(queue.send, customer_id, cart or cart_with("prd_1"))
+
+        yield run
+
+
+Send = Callable[..., Future[None]]
 
 
 def cart_with(product_id: str, version: int = 1) -> StoredCart:
     return StoredCart(version, version, {product_id: CartEntry(product_id, version, True, version, 100, "EUR")})
 
 
-def has_joined(customer_id: str) -> bool:
-    filling = cart_queue._filling
-    return filling is not None and customer_id in filling.carts
+def wait_until_joined(queue: CartQueue, *customer_ids: str, entries: int = 1) -> None:
+    """Wait until the message that fills has these carts."""
+
+    def has_joined(customer_id: str) -> bool:
+        cart = queue.filling.carts.get(customer_id) if queue.filling is not None else None
+        return cart is not None and len(cart.entries) == entries
+
+    while not all(map(has_joined, customer_ids)):
+        time.sleep(0.001)
 
 
-def wait_until_joined(*customer_ids: str) -> None:
-    while not all(has_joined(customer_id) for customer_id in customer_ids):
-        threading.Event().wait(0.001)
-
-
-def test_what_comes_while_a_message_is_sent_goes_in_the_next_one(
-    queue: SlowQueue, threads: ThreadPoolExecutor
+def test_carts_that_arrive_while_a_message_is_sent_share_the_next_one(
+    sqs: SlowQueue, queue: CartQueue, send: Send
 ) -> None:
-    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
-    queue.asked.acquire()
-    others = [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with(f"prd_{n}")) for n in range(5)]
-    wait_until_joined(*(f"usr_{n}" for n in range(5)))
-    queue.may_go.release()
+    first = send("usr_first")
+    sqs.called.acquire()
+    others = [send(f"usr_{n}", cart_with(f"prd_{n}")) for n in range(5)]
+    wait_until_joined(queue, *(f"usr_{n}" for n in range(5)))
+    sqs.release()
     first.result(10)
-    queue.asked.acquire()
-    assert not any(one.done() for one in others), "told before the queue has it"
-    queue.may_go.release()
-    for one in others:
-        one.result(10)
-    assert [sorted(carts) for carts in queue.sent] == [["usr_first"], [f"usr_{n}" for n in range(5)]]
-    assert queue.sent[1]["usr_3"] == cart_with("prd_3")
+    sqs.called.acquire()
+    assert not any(other.done() for other in others), "acknowledged before the queue has it"
+    sqs.release()
+    for other in others:
+        other.result(10)
+    assert [sorted(carts) for carts in sqs.messages] == [["usr_first"], [f"usr_{n}" for n in range(5)]]
+    assert sqs.messages[1]["usr_3"] == cart_with("prd_3")
 
 
-def test_two_changes_of_one_cart_are_one_cart_with_both(queue: SlowQueue, threads: ThreadPoolExecutor) -> None:
-    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
-    queue.asked.acquire()
-    twice = [threads.submit(cart_queue.send_cart, "usr_a", cart_with(f"prd_{n}", n)) for n in (1, 2)]
-    while not (has_joined("usr_a") and len(cart_queue._filling.carts["usr_a"].entries) == 2):  # type: ignore[union-attr]
-        threading.Event().wait(0.001)
-    queue.may_go.release(2)
-    for one in [first, *twice]:
-        one.result(10)
-    assert set(queue.sent[1]["usr_a"].entries) == {"prd_1", "prd_2"}
+def test_two_changes_of_one_cart_are_merged(sqs: SlowQueue, queue: CartQueue, send: Send) -> None:
+    first = send("usr_first")
+    sqs.called.acquire()
+    changes = [send("usr_a", cart_with(f"prd_{n}", n)) for n in (1, 2)]
+    wait_until_joined(queue, "usr_a", entries=2)
+    sqs.release(2)
+    for sent in [first, *changes]:
+        sent.result(10)
+    assert set(sqs.messages[1]["usr_a"].entries) == {"prd_1", "prd_2"}
 
 
-def test_a_message_takes_so_many_carts_only(queue: SlowQueue, threads: ThreadPoolExecutor) -> None:
-    queue.may_go.release(100)
-    number = 3 * cart_queue.MAX_CARTS_PER_MESSAGE
-    for one in [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(number)]:
-        one.result(10)
-    assert max(len(carts) for carts in queue.sent) <= cart_queue.MAX_CARTS_PER_MESSAGE
-    assert sum(len(carts) for carts in queue.sent) == number
+def test_the_number_of_carts_in_a_message_is_limited(sqs: SlowQueue, send: Send) -> None:
+    sqs.release(100)
+    count = 3 * MAX_CARTS_PER_MESSAGE
+    for sent in [send(f"usr_{n}") for n in range(count)]:
+        sent.result(10)
+    assert max(len(carts) for carts in sqs.messages) <= MAX_CARTS_PER_MESSAGE
+    assert sum(len(carts) for carts in sqs.messages) == count
 
 
-def test_a_full_message_does_not_wait_for_its_time(
-    queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+def test_a_full_message_is_sent_without_waiting(
+    sqs: SlowQueue, queue: CartQueue, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sqs.release(100)
+    send("usr_first").result(10)
     monkeypatch.setattr(cart_queue, "MIN_INTERVAL_SECONDS", 60.0)
-    queue.may_go.release(100)
-    monkeypatch.setattr(cart_queue, "_sent_at", cart_queue.time.monotonic())
-    names = [f"usr_{n}" for n in range(cart_queue.MAX_CARTS_PER_MESSAGE)]
-    *first, last = names
-    waiting = [threads.submit(cart_queue.send_cart, name, cart_with("prd_1")) for name in first]
-    wait_until_joined(*first)
-    assert not any(one.done() for one in waiting), "it may still fill"
-    cart_queue.send_cart(last, cart_with("prd_1"))
-    for one in waiting:
-        one.result(10)
-    assert [len(carts) for carts in queue.sent] == [cart_queue.MAX_CARTS_PER_MESSAGE]
+    *others, last = (f"usr_{n}" for n in range(MAX_CARTS_PER_MESSAGE))
+    waiting = [send(name) for name in others]
+    wait_until_joined(queue, *others)
+    assert not any(sent.done() for sent in waiting), "the message is not full yet"
+    queue.send(last, cart_with("prd_1"))
+    for sent in waiting:
+        sent.result(10)
+    assert [len(carts) for carts in sqs.messages] == [1, MAX_CARTS_PER_MESSAGE]
 
 
-def test_all_of_a_message_are_told_that_the_queue_is_away_and_it_is_left_alone(
-    queue: SlowQueue, threads: ThreadPoolExecutor
+def test_an_unavailable_queue_fails_all_carts_of_a_message_and_is_not_tried_again_soon(
+    sqs: SlowQueue, queue: CartQueue, send: Send
 ) -> None:
-    queue.is_away = True
-    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
-    queue.asked.acquire()
-    others = [threads.submit(cart_queue.send_cart, f"usr_{n}", cart_with("prd_1")) for n in range(3)]
-    wait_until_joined("usr_0", "usr_1", "usr_2")
-    queue.may_go.release()
-    for one in [first, *others]:
+    sqs.is_unavailable = True
+    first = send("usr_first")
+    sqs.called.acquire()
+    others = [send(f"usr_{n}") for n in range(3)]
+    wait_until_joined(queue, "usr_0", "usr_1", "usr_2")
+    sqs.release()
+    for sent in [first, *others]:
         with pytest.raises(QueueUnavailable):
-            one.result(10)
-    assert not queue.asked.acquire(blocking=False), "nobody waits for it a second time"
+            sent.result(10)
+    assert not sqs.called.acquire(blocking=False), "the queue is not tried a second time"
 
 
-def test_a_sender_that_fails_lets_nobody_wait_for_it(queue: SlowQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_cart: object) -> None:
+def test_a_sender_that_fails_does_not_block_others(
+    sqs: SlowQueue, queue: CartQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_carts: object) -> None:
         raise MemoryError
 
-    with monkeypatch.context() as broken:
-        broken.setattr(cart_queue, "_as_json", fail)
+    with monkeypatch.context() as patch:
+        patch.setattr(cart_queue, "encode_message", fail)
         with pytest.raises(MemoryError):
-            cart_queue.send_cart("usr_a", cart_with("prd_1"))
-    queue.may_go.release()
-    cart_queue.send_cart("usr_b", cart_with("prd_2"))
-    assert [sorted(carts) for carts in queue.sent] == [["usr_b"]]
+            queue.send("usr_a", cart_with("prd_1"))
+    sqs.release()
+    queue.send("usr_b", cart_with("prd_2"))
+    assert [sorted(carts) for carts in sqs.messages] == [["usr_b"]]
 
 
-def test_nobody_waits_longer_for_a_message_than_a_moment(
-    queue: SlowQueue, threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+def test_the_wait_for_a_message_is_limited(
+    sqs: SlowQueue, queue: CartQueue, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = threads.submit(cart_queue.send_cart, "usr_first", cart_with("prd_1"))
-    queue.asked.acquire()
-    leader = threads.submit(cart_queue.send_cart, "usr_a", cart_with("prd_1"))
-    wait_until_joined("usr_a")
+    first = send("usr_first")
+    sqs.called.acquire()
+    leader = send("usr_a")
+    wait_until_joined(queue, "usr_a")
     monkeypatch.setattr(cart_queue, "MAX_WAIT_SECONDS", 0.01)
     with pytest.raises(QueueUnavailable):
-        cart_queue.send_cart("usr_b", cart_with("prd_1"))
-    queue.may_go.release(2)
+        queue.send("usr_b", cart_with("prd_1"))
+    sqs.release(2)
     first.result(10)
     leader.result(10)
-
-
-def test_a_message_of_an_older_release_is_one_cart() -> None:
-    entries = [["prd_1", "5|1|5|100|EUR"]]
-    old = {"customer_id": "usr_a", "version": 3, "updated_at_ms": 5, "entries": entries}
-    assert cart_queue.carts_of(old) == {
-        "usr_a": StoredCart(3, 5, {"prd_1": CartEntry("prd_1", 5, True, 5, 100, "EUR")})
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -22,13 +22,12 @@ SOLD, RELEASED = "shopping.hold.sold.v1", "shopping.hold.released.v1"
 
 
 @pytest.fixture
-def states(shopping: ShoppingSettings) -> Iterator[PeerStates]:
+def states(shopping: ShoppingSettings) -> PeerStates:
     urls = {name: f"https://{name}.test" for name in settings.PEERS}
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
     played = PeerStates()
     service_client.set_transport(httpx.MockTransport(played.answer))
-    yield played
-    service_client.set_transport(None)
+    return played
 
 
 def expired(order_id: str) -> tuple[str, dict[str, str]]:
@@ -64,8 +63,7 @@ def test_the_age_of_a_hold_does_not_depend_on_how_long_holds_last_now(
     hold(id_of("bor", "old"), old)
     with clock.freeze(clock.now() + LATER):
         hold(id_of("bor", "new"), new)
-    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
-    monkeypatch.setattr(system_settings, "_memory", {"shopping.hold_minutes": minutes})
+    system_settings.use_values({"shopping.hold_minutes": minutes})
     compare(registry)
     assert states.queries == [("customer", [id_of("bor", "old")])]
 

@@ -19,10 +19,9 @@ ME = id_of("usr", "me")
 
 
 @pytest.fixture
-def use_currency(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def use_currency() -> Callable[[str], None]:
     values = {system_settings.CURRENCY: "EUR"}
-    monkeypatch.setattr(system_settings, "_refresh", lambda: None)
-    monkeypatch.setattr(system_settings, "_memory", values)
+    system_settings.use_values(values)
     return lambda code: values.__setitem__(system_settings.CURRENCY, code)
 
 

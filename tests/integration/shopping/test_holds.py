@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis import clock, db
-from libs.chassis.events import dispatch
+from libs.chassis.inbox import dispatch
 from libs.chassis.money import Money
 from services.shopping.events import registry
 from services.shopping.holds import creation, hold_store, settlement

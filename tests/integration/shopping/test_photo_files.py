@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from libs.chassis import clock, db, security
-from libs.chassis.object_store import Bucket, PhotoStoreUnavailable, s3_client
+from libs.chassis import aws, clock, db, security
+from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
 from libs.chassis.uploads import TooManyPhotos
 from services.shopping.photos import photo_changes, photo_files, photo_store, rebuild, renditions
 from services.shopping.products import product_store
@@ -40,7 +40,7 @@ def bucket(shopping: ShoppingSettings) -> Iterator[None]:
 
 def public_files(product: Product) -> set[str]:
     where = {"Bucket": photo_files.photo_bucket().name, "Prefix": f"products/{product.id}/"}
-    return {found["Key"] for found in s3_client().list_objects_v2(**where).get("Contents", [])}  # type: ignore[arg-type]
+    return {found["Key"] for found in aws.s3().list_objects_v2(**where).get("Contents", [])}  # type: ignore[arg-type]
 
 
 def shown_files(product: Product) -> set[str]:

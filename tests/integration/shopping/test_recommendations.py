@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libs.chassis import db, events
+from libs.chassis import db, inbox
 from services.shopping.events import registry
 from services.shopping.holds import creation
 from services.shopping.products.rules import Product
@@ -36,7 +36,7 @@ def profile_changed(version: int, body_sizes: dict[str, str], preferences: dict[
         "body_sizes": [{"name": name, "value": value} for name, value in body_sizes.items()],
         "preferences": [{"name": name, "value": value} for name, value in preferences.items()],
     }
-    events.dispatch(
+    inbox.dispatch(
         registry,
         {
             "id": f"evt_{version}",

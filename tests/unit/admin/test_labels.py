@@ -40,7 +40,7 @@ def test_a_scanner_reads_both_codes(label: tuple[str, Image.Image]) -> None:
 
 
 @pytest.mark.parametrize("turned", [90, 180, 7])
-def test_a_scanner_reads_a_label_that_lies_turned(label: tuple[str, Image.Image], turned: int) -> None:
+def test_a_scanner_reads_a_rotated_label(label: tuple[str, Image.Image], turned: int) -> None:
     code, picture = label
     seen = picture.convert("L").rotate(turned, expand=True, fillcolor=255)
     assert code in codes_on(seen).values()
@@ -60,13 +60,13 @@ def test_a_label_has_the_size_of_the_paper() -> None:
     assert (round(width / 72 * 25.4), round(height / 72 * 25.4)) == (WIDTH_MM, HEIGHT_MM)
 
 
-def test_a_label_tells_people_the_code_and_nothing_of_anybody() -> None:
+def test_a_label_shows_the_code_and_no_personal_data() -> None:
     code = tracking_codes.new_code()
     text = pypdfium2.PdfDocument(labels.as_pdf(code))[0].get_textpage().get_text_range()
     assert text.split("\r\n") == ["ReClothes", "Scan either code", tracking_codes.for_people(code)]
 
 
-def test_the_same_label_is_printed_again() -> None:
+def test_labels_are_reproducible() -> None:
     code = tracking_codes.new_code()
     assert labels.as_pdf(code) == labels.as_pdf(code)
     assert labels.as_png(code) == labels.as_png(code)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from libs.chassis import settings
+from libs.chassis.runtime import new_runtime
 from services.auth.settings import AuthSettings
 
 ENVIRONMENT = {
@@ -25,8 +28,10 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(autouse=True)
-def auth_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def auth_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Configure the process as an auth service."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(settings, "_running", AuthSettings.from_environment())
+    with new_runtime():
+        settings.use_settings(AuthSettings.from_environment())
+        yield

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.auth.accounts.registration import VERIFICATION_HOURS
-from services.auth.customers.administration import mask_email
+from services.auth.customers.rules import mask_email
 from services.auth.notifications import outgoing_messages, preferences, rendering
 from services.auth.notifications.sending import make_notification_id
 from services.auth.notifications.tables import NotificationPreferences

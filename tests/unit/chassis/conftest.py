@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from libs.chassis import settings, system_settings
+from libs.chassis import settings
+from libs.chassis.runtime import new_runtime
 from libs.chassis.settings import ServiceSettings
 
 ENVIRONMENT = {
@@ -30,7 +31,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.fixture
 def chosen(environment: pytest.MonkeyPatch) -> Iterator[ServiceSettings]:
     """A process that has read its settings."""
-    environment.setattr(settings, "_running", ServiceSettings.from_environment())
-    system_settings.forget()
-    yield settings.settings()
-    system_settings.forget()
+    with new_runtime():
+        settings.use_settings(ServiceSettings.from_environment())
+        yield settings.settings()

@@ -10,18 +10,19 @@ import pytest
 
 from libs.chassis import clock_drift, health, security
 from libs.chassis.clock import freeze
+from libs.chassis.runtime import new_runtime
 from tools.gateway.envoy import filters
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
+CHECKS = [health.Check("clock", clock_drift.check, is_needed=False)]
+
+
 @pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(health, "_checks", {})
-    health.register("clock", clock_drift.check, is_needed=False)
-    clock_drift.forget()
-    yield
-    clock_drift.forget()
+def _runtime() -> Iterator[None]:
+    with new_runtime():
+        yield
 
 
 @pytest.mark.parametrize(
@@ -30,20 +31,20 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_readiness_shows_a_drift_and_the_service_stays_ready(seconds: int, result: str) -> None:
     with freeze(NOW):
         clock_drift.note("auth", format_datetime(NOW - timedelta(seconds=seconds), usegmt=True))
-    assert health.report() == (True, {"clock": result})
+    assert health.report(CHECKS) == (True, {"clock": result})
 
 
 def test_a_clock_that_is_right_again_is_no_drift() -> None:
     with freeze(NOW):
         for moment in (NOW - timedelta(hours=1), NOW):
             clock_drift.note("auth", format_datetime(moment, usegmt=True))
-    assert health.report() == (True, {"clock": "ok"})
+    assert health.report(CHECKS) == (True, {"clock": "ok"})
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Dec 2026 12:00:00 GMT"])
 def test_a_response_without_a_valid_date_changes_nothing(date: str | None) -> None:
     clock_drift.note("auth", date)
-    assert health.report() == (True, {"clock": "ok"})
+    assert health.report(CHECKS) == (True, {"clock": "ok"})
 
 
 def test_services_and_gateways_allow_the_same_difference_and_the_warning_comes_first() -> None:

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Column, MetaData, Table, create_engine, insert, select
 
+from libs.chassis.connexion_adapter import BodyValidator, ParametersValidator
 from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest
-from libs.chassis.validation import BodyValidator, ParametersValidator, compiled, to_json_schema
+from libs.chassis.validation import compile_schema, to_json_schema
 
 MONEY = {
     "type": "object",
@@ -95,7 +96,7 @@ def test_a_list_of_a_query_is_read_or_refused_with_a_pointer(parts: list[str]) -
 
 @given(st.integers() | st.floats() | st.booleans() | st.sampled_from([2**63 - 1, 2**63, -(2**63), -(2**63) - 1]))
 def test_each_whole_number_that_the_contract_accepts_fits_its_column(value: Any) -> None:
-    if not compiled(MONEY).is_valid({"amount": value, "currency": "EUR"}):
+    if not compile_schema(MONEY).is_valid({"amount": value, "currency": "EUR"}):
         return
     assert Money.from_dict({"amount": value, "currency": "EUR"}).amount == value
     engine = create_engine("sqlite://")
@@ -109,7 +110,7 @@ def test_each_whole_number_that_the_contract_accepts_fits_its_column(value: Any)
 @pytest.mark.parametrize(("bits", "name"), [(32, "int32"), (64, "int64"), (64, None)])
 def test_an_integer_has_the_limits_of_its_format_unless_it_states_others(bits: int, name: str | None) -> None:
     schema: dict[str, Any] = {"type": "integer"} | ({"format": name} if name else {})
-    validator = compiled(schema)
+    validator = compile_schema(schema)
     for value, is_valid in ((2 ** (bits - 1) - 1, True), (2 ** (bits - 1), False), (-(2 ** (bits - 1)) - 1, False)):
         assert validator.is_valid(value) == is_valid
     assert to_json_schema(schema | {"maximum": 9})["maximum"] == 9
@@ -117,20 +118,20 @@ def test_an_integer_has_the_limits_of_its_format_unless_it_states_others(bits: i
 
 @given(st.text(max_size=4) | st.from_regex(r"[A-Za-z\n]{3}\n?", fullmatch=True))
 def test_a_currency_is_three_capital_letters(text: str) -> None:
-    is_valid = compiled(MONEY).is_valid({"amount": 1, "currency": text})
+    is_valid = compile_schema(MONEY).is_valid({"amount": 1, "currency": text})
     assert is_valid == (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper())
 
 
 @given(st.uuids().map(str) | st.text(max_size=40) | st.from_regex(r"\{?[0-9a-fA-F-]{30,40}\}?", fullmatch=True))
 def test_an_id_has_one_spelling(text: str) -> None:
-    if compiled(UUID).is_valid(text):
+    if compile_schema(UUID).is_valid(text):
         assert len(text) == 36
         assert text.isascii()
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/?#]{0,20}(/[^?#]{0,20})?", fullmatch=True))
 def test_an_address_that_the_contract_accepts_is_ascii_without_blanks(text: str) -> None:
-    if compiled(URL).is_valid(text):
+    if compile_schema(URL).is_valid(text):
         assert text.isascii()
         assert not any(character.isspace() for character in text)
 

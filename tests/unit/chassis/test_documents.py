@@ -65,11 +65,11 @@ class Topology:
 
 
 def test_the_circuit_follows_the_monitor_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    topology = Topology()
-    assert not documents._is_down("mongodb://documents.test", topology)
+    topology, monitor = Topology(), documents._monitor("mongodb://documents.test")
+    assert not monitor.is_down(topology)
     topology.error = errors.NetworkTimeout("no heartbeat")
-    assert not documents._is_down("mongodb://documents.test", topology), "the first calls wait for a server"
+    assert not monitor.is_down(topology), "the first calls wait for a server"
     monkeypatch.setattr(documents, "SELECTION_SECONDS", 0.0)
-    assert documents._is_down("mongodb://documents.test", topology)
+    assert monitor.is_down(topology)
     topology.error = None
-    assert not documents._is_down("mongodb://documents.test", topology)
+    assert not monitor.is_down(topology)

@@ -7,7 +7,6 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,10 +26,8 @@ STRANGER = ECKey.generate_key("P-256", {"kid": "known"})
 
 
 @pytest.fixture(autouse=True)
-def keys(chosen: object) -> Iterator[None]:
+def keys(chosen: object) -> None:
     security.use_keys({"known": KEY})
-    yield
-    security.use_keys(None)
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -157,10 +154,9 @@ def test_a_token_that_is_not_ours_is_refused(text: str) -> None:
 
 def test_the_keys_that_cannot_be_had_are_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
     from libs.chassis.problems import Unavailable
-    from libs.chassis.settings import overridden
 
-    security.use_keys(None)
-    with overridden(jwks_url="http://127.0.0.1:9/jwks"), pytest.raises(Unavailable):
+    security._keys.use(security._Keys("http://127.0.0.1:9/jwks", None))
+    with pytest.raises(Unavailable):
         info(token())
 
 
@@ -177,7 +173,7 @@ class Jwks:
         client = partial(httpx.AsyncClient, transport=httpx.MockTransport(self.answer))
         monkeypatch.setattr(security.httpx, "AsyncClient", lambda **_: client())
         monkeypatch.setattr(security.time, "monotonic", lambda: self.seconds)
-        monkeypatch.setattr(security, "_keys", None)
+        security._keys.use(security._Keys("https://auth.test/jwks", None))
 
     def answer(self, _request: httpx.Request) -> httpx.Response:
         self.asked += 1

@@ -84,13 +84,12 @@ class PlayedRedis:
 def cache(chosen: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> PlayedRedis:
     played = PlayedRedis()
     monkeypatch.setattr(system_settings, "settings_client", lambda: played)
-    monkeypatch.setattr(system_settings, "_memory", {})
     return played
 
 
 def test_the_copy_of_the_system_settings_can_be_in_a_cache_of_its_own(environment: pytest.MonkeyPatch) -> None:
     def port_of_settings() -> int:
-        environment.setattr(settings, "_running", OwnSettings.from_environment())
+        settings.use_settings(OwnSettings.from_environment())
         found: int = settings_client().connection_pool.connection_kwargs["port"]
         return found
 
@@ -111,7 +110,7 @@ def test_the_last_known_value_outlives_the_store(cache: PlayedRedis) -> None:
     cache.stored = {"shopping.hold_minutes": "30"}
     assert system_settings.setting("shopping.hold_minutes") == 30
     cache.away = True
-    system_settings.forget()
+    system_settings.invalidate()
     assert system_settings.setting("shopping.hold_minutes") == 30
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from libs.chassis import text_normalization
 from libs.chassis.problems import BadRequest
-from libs.chassis.validation import _loads, compiled, refuse_faults
+from libs.chassis.validation import compile_schema, parse_json, require_valid
 
 TEXT = {"type": "string", "minLength": 1, "maxLength": 20}
 BLANKS = [chr(code) for code in range(1, sys.maxunicode + 1) if chr(code).isspace()] + [
@@ -27,7 +27,7 @@ INVISIBLE_LETTERS = ["\u034f", "\u115f", "\u1160", "\u2800", "\u3164", "\uffa0",
 def faults_of(value: Any, schema: dict[str, Any] = TEXT) -> list[dict[str, str]]:
     body_schema = {"type": "object", "properties": {"name": schema}}
     try:
-        refuse_faults(body_schema, {"name": value})
+        require_valid(body_schema, {"name": value})
     except BadRequest as refused:
         return refused.errors or []
     return []
@@ -117,12 +117,12 @@ def test_texts_are_found_wherever_a_body_has_them() -> None:
 )
 def test_what_no_store_keeps_is_refused_where_it_stands(body: Any, pointer: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        _loads(json.dumps(body))
+        parse_json(json.dumps(body))
     assert [error["pointer"] for error in refused.value.errors or ()] == [pointer]
 
 
 def test_an_escaped_backslash_before_u0000_is_no_control_character() -> None:
-    assert _loads(r'{"a": "\\u0000"}') == {"a": r"\u0000"}
+    assert parse_json(r'{"a": "\\u0000"}') == {"a": r"\u0000"}
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from([*BLANKS, *INVISIBLE_LETTERS]), max_size=24))
@@ -135,7 +135,7 @@ def test_each_text_that_the_contract_accepts_is_visible_stable_and_fits_its_colu
     assert any(unicodedata.category(character)[0] in "LMNPSC" for character in kept)
     assert kept == kept.strip()
     assert unicodedata.is_normalized("NFC", kept)
-    assert compiled(TEXT).is_valid(kept)
+    assert compile_schema(TEXT).is_valid(kept)
     assert len(kept) <= 20
     assert len(kept.encode()) <= 80
 
@@ -152,9 +152,9 @@ ANY_BODY = st.recursive(
 def test_a_body_is_read_as_it_was_or_refused_with_a_pointer(body: Any) -> None:
     found = list(text_normalization.find_unstorable(body))
     if not found:
-        assert _loads(json.dumps(body)) == body
+        assert parse_json(json.dumps(body)) == body
         return
     with pytest.raises(BadRequest) as refused:
-        _loads(json.dumps(body))
+        parse_json(json.dumps(body))
     assert refused.value.errors == found[:20]
     assert all(error["pointer"].startswith("/") for error in found)

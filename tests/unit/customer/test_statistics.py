@@ -15,7 +15,7 @@ from tests.unit.customer.builders import NOON
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_a_period_ends_after_it_begins(seconds: int) -> None:
     with pytest.raises(Unprocessable) as refused:
-        queries.create_period(NOON, NOON + timedelta(seconds=seconds))
+        queries.require_period(NOON, NOON + timedelta(seconds=seconds))
     assert (refused.value.errors or [])[0]["pointer"] == "query/until"
 
 

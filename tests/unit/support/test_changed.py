@@ -13,7 +13,7 @@ def folders(*changed: str) -> set[str]:
 
 
 def test_a_domain_module_is_tested_by_the_tests_of_its_service_alone() -> None:
-    assert folders("services/billing/coupons.py") == {"tests/unit/billing", "tests/integration/billing"}
+    assert folders("services/billing/coupons/codes.py") == {"tests/unit/billing", "tests/integration/billing"}
 
 
 def test_a_chassis_module_is_tested_by_all_services() -> None:

@@ -50,6 +50,6 @@ def test_no_test_assigns_to_a_module() -> None:
 
 
 def test_both_kinds_are_found() -> None:
-    source = "from libs.chassis import outbox_relay\noutbox_relay._arns = {}\n"
+    source = "from libs.chassis import outbox_relay\noutbox_relay.BATCH_SIZE = 1\n"
     source += "patch.setattr(outbox_relay, 'x', 1, raising=False)\n"
     assert list(silent_patches(source)) == [2, 3]

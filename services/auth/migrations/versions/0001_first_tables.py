@@ -102,95 +102,80 @@ def upgrade() -> None:
 def _create_account_tables() -> None:
     op.create_table(
         "roles",
-        sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("description", sa.String(length=200), nullable=False, server_default=""),
+        sa.Column("name", sa.String(40), primary_key=True),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("description", sa.String(200), nullable=False, server_default=""),
         sa.Column("is_built_in", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
-        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "role_permissions",
-        sa.Column("role", sa.String(length=40), nullable=False),
-        sa.Column("permission", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["role"], ["roles.name"]),
-        sa.PrimaryKeyConstraint("role", "permission"),
+        sa.Column("role", sa.String(40), sa.ForeignKey("roles.name"), primary_key=True),
+        sa.Column("permission", sa.String(64), primary_key=True),
     )
     op.create_table(
         "users",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("kind", sa.String(length=10), nullable=False),
-        sa.Column("email", sa.String(length=254), nullable=False),
-        sa.Column("password_hash", sa.String(length=200), nullable=False),
-        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("email", sa.String(254), nullable=False, unique=True),
+        sa.Column("password_hash", sa.String(200), nullable=False),
+        sa.Column("state", sa.String(12), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("full_name", sa.String(length=120), nullable=True),
-        sa.Column("suspension_reason", sa.String(length=500), nullable=True),
-        sa.Column("phone_number", sa.String(length=16), nullable=True),
-        sa.Column("locale", sa.String(length=35), nullable=False, server_default="en"),
+        sa.Column("full_name", sa.String(120), nullable=True),
+        sa.Column("suspension_reason", sa.String(500), nullable=True),
+        sa.Column("phone_number", sa.String(16), nullable=True),
+        sa.Column("locale", sa.String(35), nullable=False, server_default="en"),
         sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("email"),
     )
     op.create_index("ix_users_kind_created_at", "users", ["kind", "created_at", "id"])
     op.create_table(
         "user_roles",
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("role", sa.String(length=40), nullable=False),
-        sa.ForeignKeyConstraint(["role"], ["roles.name"]),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("user_id", "role"),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), primary_key=True),
+        sa.Column("role", sa.String(40), sa.ForeignKey("roles.name"), primary_key=True),
     )
     op.create_index("ix_user_roles_role", "user_roles", ["role"])
     op.create_table(
         "one_time_tokens",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("purpose", sa.String(length=20), nullable=False),
+        sa.Column("token_hash", sa.String(64), primary_key=True),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("purpose", sa.String(20), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("used_at", UtcDateTime(), nullable=True),
-        sa.Column("password_hash", sa.String(length=200), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("token_hash"),
+        sa.Column("password_hash", sa.String(200), nullable=True),
     )
     op.create_index("ix_one_time_tokens_expires_at", "one_time_tokens", ["expires_at"])
     op.create_table(
         "password_reset_requests",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("email", sa.String(length=254), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("email", sa.String(254), nullable=False),
     )
 
 
 def _create_oauth_tables() -> None:
     op.create_table(
         "oauth_clients",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("kind", sa.String(length=12), nullable=False),
-        sa.Column("gateway", sa.String(length=10), nullable=False),
-        sa.Column("grant_type", sa.String(length=20), nullable=False),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("name", sa.String(80), nullable=False),
+        sa.Column("kind", sa.String(12), nullable=False),
+        sa.Column("gateway", sa.String(10), nullable=False),
+        sa.Column("grant_type", sa.String(20), nullable=False),
         sa.Column("redirect_uris", Json(), nullable=False),
         sa.Column("scopes", Json(), nullable=False),
-        sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("secret_hash", sa.String(64), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("removed_at", UtcDateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_oauth_clients_created_at", "oauth_clients", ["created_at", "id"])
     op.create_table(
         "authorization_codes",
-        sa.Column("code_hash", sa.String(length=64), nullable=False),
-        sa.Column("client_id", sa.String(length=36), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("redirect_uri", sa.String(length=300), nullable=False),
+        sa.Column("code_hash", sa.String(64), primary_key=True),
+        sa.Column("client_id", sa.String(36), sa.ForeignKey("oauth_clients.id"), nullable=False),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("redirect_uri", sa.String(300), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("code_challenge", sa.String(length=43), nullable=False),
+        sa.Column("code_challenge", sa.String(43), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.Column("session_id", sa.String(length=36), nullable=True),
-        sa.ForeignKeyConstraint(["client_id"], ["oauth_clients.id"]),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("code_hash"),
+        sa.Column("session_id", sa.String(36), nullable=True),
     )
     op.create_index("ix_authorization_codes_expires_at", "authorization_codes", ["expires_at"])
 
@@ -198,51 +183,48 @@ def _create_oauth_tables() -> None:
 def _create_session_tables() -> None:
     op.create_table(
         "sessions",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=True),
-        sa.Column("client_id", sa.String(length=36), nullable=True),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), nullable=True),
+        sa.Column(
+            "client_id",
+            sa.String(36),
+            sa.ForeignKey("oauth_clients.id", name="fk_sessions_client_id"),
+            nullable=True,
+        ),
         sa.Column("scope", sa.Text(), nullable=True),
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("last_seen_at", UtcDateTime(), nullable=False),
         sa.Column("access_expires_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("revoked_at", UtcDateTime(), nullable=True),
-        sa.Column("user_agent", sa.String(length=200), nullable=False, server_default=""),
-        sa.Column("source_ip", sa.String(length=64), nullable=False, server_default=""),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.ForeignKeyConstraint(["client_id"], ["oauth_clients.id"], name="fk_sessions_client_id"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("token_hash"),
+        sa.Column("user_agent", sa.String(200), nullable=False, server_default=""),
+        sa.Column("source_ip", sa.String(64), nullable=False, server_default=""),
     )
     op.create_index("ix_sessions_user_id_created_at", "sessions", ["user_id", "created_at", "id"])
     op.create_index("ix_sessions_client_id", "sessions", ["client_id"])
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     op.create_table(
         "refresh_tokens",
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("session_id", sa.String(length=36), nullable=False),
+        sa.Column("token_hash", sa.String(64), primary_key=True),
+        sa.Column("session_id", sa.String(36), sa.ForeignKey("sessions.id"), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("used_at", UtcDateTime(), nullable=True),
-        sa.Column("replacement", sa.String(length=400), nullable=True),
-        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"]),
-        sa.PrimaryKeyConstraint("token_hash"),
+        sa.Column("replacement", sa.String(400), nullable=True),
     )
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
     op.create_index("ix_refresh_tokens_expires_at", "refresh_tokens", ["expires_at"])
     op.create_table(
         "session_cache_updates",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("token_hash", sa.String(length=64), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("token_hash", sa.String(64), nullable=True),
     )
     op.create_table(
         "login_failures",
-        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("key_hash", sa.String(64), primary_key=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_at", UtcDateTime(), nullable=False),
         sa.Column("wait_until", UtcDateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("key_hash"),
     )
     op.create_index("ix_login_failures_last_at", "login_failures", ["last_at"])
 
@@ -250,61 +232,51 @@ def _create_session_tables() -> None:
 def _create_notification_tables() -> None:
     op.create_table(
         "notification_preferences",
-        sa.Column("user_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), primary_key=True),
         sa.Column("email", sa.Boolean(), nullable=False),
         sa.Column("sms", sa.Boolean(), nullable=False),
         sa.Column("push", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("user_id"),
     )
     op.create_table(
         "phone_confirmations",
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("phone_number", sa.String(length=16), nullable=False),
-        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), primary_key=True),
+        sa.Column("phone_number", sa.String(16), nullable=False),
+        sa.Column("code_hash", sa.String(64), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("user_id"),
     )
     op.create_table(
         "push_devices",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("platform", sa.String(length=10), nullable=False),
-        sa.Column("endpoint_arn", sa.String(length=255), nullable=False),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("platform", sa.String(10), nullable=False),
+        sa.Column("endpoint_arn", sa.String(255), nullable=False, unique=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("endpoint_arn"),
     )
     op.create_index("ix_push_devices_user_id", "push_devices", ["user_id", "created_at", "id"])
     op.create_table(
         "notifications",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("user_id", sa.String(length=36), nullable=False),
-        sa.Column("template", sa.String(length=60), nullable=False),
-        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("template", sa.String(60), nullable=False),
+        sa.Column("title", sa.String(200), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("read_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_notifications_user_id_created_at", "notifications", ["user_id", "created_at", "id"])
     op.create_table(
         "outgoing_messages",
-        sa.Column("id", sa.String(length=100), nullable=False),
-        sa.Column("channel", sa.String(length=10), nullable=False, server_default="email"),
-        sa.Column("recipient", sa.String(length=254), nullable=False),
-        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("id", sa.String(100), primary_key=True),
+        sa.Column("channel", sa.String(10), nullable=False, server_default="email"),
+        sa.Column("recipient", sa.String(254), nullable=False),
+        sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("delivered_at", UtcDateTime(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_outgoing_messages_due_at", "outgoing_messages", ["due_at"])
     op.create_index("ix_outgoing_messages_recipient_created_at", "outgoing_messages", ["recipient", "created_at"])

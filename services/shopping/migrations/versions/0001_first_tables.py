@@ -21,25 +21,11 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.String(64), primary_key=True),
         sa.Column("version", sa.BigInteger, nullable=False),
         sa.Column("updated_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("entries", sa.JSON, nullable=False),
         sa.Column("cache_behind", sa.Boolean, nullable=False),
     )
     op.create_index("ix_carts_cache_behind", "carts", ["cache_behind"])
     op.create_index("ix_carts_updated_at_ms", "carts", ["updated_at_ms"])
-    op.create_table(
-        "cart_items",
-        sa.Column(
-            "customer_id",
-            sa.String(64),
-            sa.ForeignKey("carts.customer_id", ondelete="CASCADE"),
-            primary_key=True,
-        ),
-        sa.Column("product_id", sa.String(64), primary_key=True),
-        sa.Column("changed_at_ms", sa.BigInteger, nullable=False),
-        sa.Column("present", sa.Boolean, nullable=False),
-        sa.Column("added_at_ms", sa.BigInteger, nullable=False),
-        sa.Column("price_amount", sa.BigInteger, nullable=False),
-        sa.Column("price_currency", sa.String(3), nullable=False),
-    )
     op.create_table(
         "preferences",
         sa.Column("customer_id", sa.String(36), primary_key=True),
@@ -51,7 +37,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("preferences")
-    op.drop_table("cart_items")
     op.drop_index("ix_carts_updated_at_ms", "carts")
     op.drop_index("ix_carts_cache_behind", "carts")
     op.drop_table("carts")
