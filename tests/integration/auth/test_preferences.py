@@ -155,10 +155,10 @@ def test_an_unregistered_device_does_not_block_other_messages(
 ) -> None:
     api.request(buyer, "POST", f"{SETTINGS}/devices", json={"platform": "fcm", "device_token": "phone-phone-phone"})
 
-    def raise_recipient_gone(*_: Any) -> None:
-        raise sns.RecipientGone("EndpointDisabled")
+    def raise_recipient_unreachable(*_: Any) -> None:
+        raise sns.RecipientUnreachable("EndpointDisabled")
 
-    monkeypatch.setattr(sns, "send_push", raise_recipient_gone)
+    monkeypatch.setattr(sns, "send_push", raise_recipient_unreachable)
     expire_order(api)
     jobs.dispatch_messages()
     assert [message[0] for message in sent] == ["email"]

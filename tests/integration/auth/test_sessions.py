@@ -117,7 +117,7 @@ def test_log_in_fails_when_the_password_is_reset_during_the_check(
     with db.unit_of_work(reads_only=True) as session:
         assert session.scalars(select(Session)).all() == []
     last = customer.auth.published("auth.audit.recorded.v1")[-1]
-    assert (last["action"], last["after"]) == ("log_in", {"refused": "changed-meanwhile"})
+    assert (last["action"], last["after"]) == ("log_in", {"refused": "changed-concurrently"})
 
 
 @pytest.mark.real_servers
