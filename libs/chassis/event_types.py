@@ -81,8 +81,8 @@ class WorkOrderStateChanged(TypedDict):
     state: str
     previous_state: str | None
     assignee_id: str | None
-    location_id: str | None
-    location_name: str | None
+    location_id: str
+    location_name: str
     orders: list[WorkOrderStateChangedOrder]
     result: str | None
     reason: str | None

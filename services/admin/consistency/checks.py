@@ -48,12 +48,12 @@ def _is_cancellation(event: Event[BuyingOrderStateChanged]) -> bool:
 
 @registry.describes("dor", "rdo", "bor", "rbo")
 def describe_work(order_id: str) -> Knowledge:
-    """Publish the work orders that include an order, and what was decided on it."""
+    """Describe the work on an order, and what was decided on it, by the events that published them."""
     included = session().scalars(select(IncludedOrder).where(IncludedOrder.order_id == order_id)).all()
     ids = [order.work_order_id for order in included if order.removed_at is None]
     current = select(WorkOrder).where(WorkOrder.id.in_(ids)).order_by(WorkOrder.created_at, WorkOrder.id)
     for work_order in session().scalars(current):
-        publish_state(work_order, None, only_order=order_id)
+        publish_state(work_order, only_order=order_id)
     _publish_decisions(order_id)
     stopped = stops.find(order_id) if order_id.startswith("bor_") else None
     if stopped is not None:

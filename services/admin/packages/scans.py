@@ -10,7 +10,7 @@ from libs.chassis.problems import Conflict, Forbidden, NotFound
 from services.admin.packages import tracking_codes
 from services.admin.packages.tables import Package
 from services.admin.work import progress, work_orders
-from services.admin.work.rules import ACTIVE_STATES, included_order
+from services.admin.work.rules import ACTIVE_STATES
 from services.admin.work.tables import IncludedOrder, WorkOrder
 
 
@@ -47,7 +47,7 @@ def scan(typed: str, person_id: str) -> WorkOrder:
         raise NothingToScanFor(f"its {work_order.kind} order is {work_order.state}")
     if work_order.assignee_id != person_id:
         raise NotAssignedToYou(f"its {work_order.kind} order is assigned to somebody else; ask a manager for it")
-    order = included_order(work_order, package.order_id)
+    order = work_order.get_order(package.order_id)
     if order.scanned_at is not None:
         raise AlreadyScanned(f"its {work_order.kind} order has it already; go on with the next package")
     progress.record_scan(work_order, order)

@@ -31,7 +31,7 @@ class CannotDoThatWork(Unprocessable):
     slug, title = "cannot-do-that-work", "That person does not do this kind of work"
 
 
-def create_assigned(kind: str, orders: list[IncludedOrder], location: WorkLocation | None) -> WorkOrder:
+def create_assigned(kind: str, orders: list[IncludedOrder], location: WorkLocation) -> WorkOrder:
     """Create a work order and assign it, if somebody can do it."""
     work_order = work_orders.create(kind, orders, location)
     _assign_if_possible(work_order)

@@ -9,7 +9,7 @@ from libs.chassis import clock
 from libs.chassis.db import session
 from libs.chassis.event_types import LocationThresholdReached, LocationThresholdReachedDeposit
 from services.admin.work import assignment, stops, work_orders
-from services.admin.work.rules import UNFINISHED_STATES, included_order
+from services.admin.work.rules import UNFINISHED_STATES
 from services.admin.work.tables import IncludedOrder, Location
 from services.admin.work.work_orders import WorkLocation
 
@@ -45,14 +45,14 @@ def update_location(data: LocationThresholdReached, event_at: datetime) -> None:
 
 
 def record_emptied_box(order_id: str) -> None:
-    """Record that the deliveryman emptied the box: now the order is collected, also if it is cancelled meanwhile.
+    """Record that the box of an order was emptied: the order is collected, although it may be cancelled meanwhile.
 
-    Raises: LookupError when there is no collecting order of it yet.
+    Raises: LookupError when no collecting order includes it yet.
     """
     work_order = work_orders.lock_by_order("collecting", order_id)
     if work_order is None:
         raise LookupError(f"no collecting order of {order_id} exists yet")
-    order = included_order(work_order, order_id)
+    order = work_order.get_order(order_id)
     order.box_emptied_at = order.box_emptied_at or clock.now()
     if order.removed_at is None:
         return

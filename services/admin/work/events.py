@@ -16,12 +16,6 @@ from services.admin.registry import registry
 from services.admin.work import collecting, packing_orders, progress, stops, work_orders
 from services.admin.work.work_orders import WorkLocation
 
-# By the reason why a buying order was cancelled.
-STOP_REASONS: dict[str | None, str] = {
-    "not_picked_up": "nobody picked the order up",
-    "force_cancelled": "a manager cancelled the order",
-}
-
 
 @registry.handles("locker.location.threshold_reached.v1")
 def create_collecting_order(event: Event[LocationThresholdReached]) -> None:
@@ -44,15 +38,14 @@ def record_door_use(event: Event[DoorUsed]) -> None:
 def create_packing_order(event: Event[BuyingOrderPaid]) -> None:
     data = event.data
     if not stops.is_stopped(data["order_id"]):
-        location = work_orders.work_location(data["pickup_location_id"], data["pickup_location_name"])
+        location = work_orders.find_location(data["pickup_location_id"], data["pickup_location_name"])
         packing_orders.create_for_buying_order(data["order_id"], data["items"], location)
 
 
 @registry.handles("customer.buying_order.state_changed.v1")
 def stop_cancelled_buying_order(event: Event[BuyingOrderStateChanged]) -> None:
     if event.data["state"] == "cancelled":
-        reason = STOP_REASONS.get(event.data["reason"], stops.CANCELLED_BY_BUYER)
-        stops.stop_buying_order(event.data["order_id"], reason)
+        stops.stop_buying_order(event.data["order_id"], event.data["reason"])
 
 
 @registry.handles("customer.donating_order.state_changed.v1")
@@ -68,12 +61,12 @@ def stop_cancelled_donation(event: Event[DonatingOrderStateChanged]) -> None:
 
 
 @registry.handles("customer.donation_return.state_changed.v1")
-def pack_returned_donation(event: Event[DonationReturnStateChanged]) -> None:
+def pack_donation_return(event: Event[DonationReturnStateChanged]) -> None:
     """A return is packed once its delivery is paid, unless it is cancelled."""
     data = event.data
     return_id = data["return_id"]
     if data["state"] == "cancelled":
         stops.stop(return_id, ["packing", "shipping"], "the return was cancelled")
     elif data["state"] == "paid" and not stops.is_stopped(return_id):
-        location = work_orders.work_location(data["location_id"], data["location_name"])
-        packing_orders.create_for_returned_donation(return_id, data["order_id"], location)
+        location = work_orders.find_location(data["location_id"], data["location_name"])
+        packing_orders.create_for_donation_return(return_id, data["order_id"], location)

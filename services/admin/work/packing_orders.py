@@ -1,4 +1,4 @@
-"""Packing orders: work orders of kind packing, for buying orders and for returned donations.
+"""Packing orders: work orders of kind packing, for buying orders and for donation returns.
 
 Those of buying orders can also be read as packing orders with an id of their own, `pko_…`.
 """
@@ -33,7 +33,7 @@ def create_for_buying_order(
     return work_order
 
 
-def create_for_returned_donation(return_id: str, donation_id: str, location: WorkLocation) -> None:
+def create_for_donation_return(return_id: str, donation_id: str, location: WorkLocation) -> None:
     """Create the packing order of a donation that goes back to its donor (story rd-r-pa-01); idempotent."""
     if work_orders.lock_by_order("packing", return_id) is None:
         assignment.create_assigned(

@@ -15,18 +15,18 @@ from services.admin.work.tables import IncludedOrder, WorkOrder
 def start(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """Start an own work order before its first code is scanned."""
     work_order = work_orders.lock_own(kind, work_order_id, person_id)
-    before = work_order.state
+    before = {"state": work_order.state}
     work_orders.transition(work_order, "in_progress")
-    audit.record("start_work_order", work_order.id, before={"state": before}, after={"state": work_order.state})
+    audit.record("start_work_order", work_order.id, before=before, after={"state": "in_progress"})
     return work_order
 
 
 def finish(kind: str, work_order_id: str, person_id: str) -> WorkOrder:
     """Finish an own work order; IllegalTransition, CodesMissing."""
     work_order = work_orders.lock_own(kind, work_order_id, person_id)
-    before = work_order.state
+    before = {"state": work_order.state}
     complete(work_order)
-    audit.record("finish_work_order", work_order.id, before={"state": before}, after={"state": work_order.state})
+    audit.record("finish_work_order", work_order.id, before=before, after={"state": "done"})
     return work_order
 
 
@@ -56,16 +56,13 @@ def complete(work_order: WorkOrder) -> None:
     """End a work order as done and create the work that follows; IllegalTransition, CodesMissing."""
     require_finishable(work_order)
     work_orders.transition(work_order, "done")
-    if work_order.location_id is None:
-        location = None
-    else:
-        location = work_orders.work_location(work_order.location_id, work_order.location_name)
+    location = work_orders.find_location(work_order.location_id, work_order.location_name)
     for order in work_order.remaining_orders:
         following = IncludedOrder(order_id=order.order_id, donation_id=order.donation_id, contents=order.contents)
         if work_order.kind == "collecting":
             following.contents = returns.find_contents(order.order_id) or order.contents
             assignment.create_assigned("checking", [following], location)
-        elif work_order.kind == "packing" and location is not None:
+        elif work_order.kind == "packing":
             assignment.create_assigned("shipping", [following], location)
 
 

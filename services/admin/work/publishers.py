@@ -14,11 +14,11 @@ from services.admin.registry import registry
 from services.admin.work.tables import IncludedOrder, StoppedOrder, WorkOrder
 
 
-def publish_state(work_order: WorkOrder, previous: str | None, *, only_order: str | None = None) -> None:
+def publish_state(work_order: WorkOrder, *, previous: str | None = None, only_order: str | None = None) -> None:
     """Publish the state of a work order, with all its orders or only one of them."""
     orders = work_order.remaining_orders or work_order.orders
     if only_order is not None:
-        orders = [order for order in work_order.orders if order.order_id == only_order]
+        orders = [work_order.get_order(only_order)]
     data = WorkOrderStateChanged(
         work_order_id=work_order.id,
         kind=work_order.kind,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.state_machine import IllegalTransition, StateMachine
-from services.admin.work.tables import IncludedOrder, WorkOrder
+from services.admin.work.tables import WorkOrder
 
 KINDS = ("collecting", "checking", "packing", "shipping")
 
-# One lifecycle for all kinds. From assigned to assigned, a work order is reassigned to another person.
+# The same for all kinds. From assigned to assigned, a work order is reassigned to another person.
 LIFECYCLE = StateMachine.from_states(
     "work order",
     "open",
@@ -56,8 +56,3 @@ def is_collected(work_order: WorkOrder) -> bool:
 def is_in_transit(shipping: WorkOrder) -> bool:
     """Whether the deliveryman has or had the package; that of a failed shipping order may still be in the van."""
     return shipping.state in ("in_progress", "done") or any(order.scanned_at for order in shipping.orders)
-
-
-def included_order(work_order: WorkOrder, order_id: str) -> IncludedOrder:
-    [order] = [order for order in work_order.orders if order.order_id == order_id]
-    return order

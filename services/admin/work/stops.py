@@ -9,10 +9,15 @@ from libs.chassis.db import session
 from libs.chassis.problems import Conflict
 from services.admin.work import assignment, progress, work_orders
 from services.admin.work.publishers import publish_stop
-from services.admin.work.rules import UNFINISHED_STATES, included_order, is_in_transit
+from services.admin.work.rules import UNFINISHED_STATES, is_in_transit
 from services.admin.work.tables import StoppedOrder
 
-CANCELLED_BY_BUYER = "the buyer cancelled the order"
+# By the reason of the cancellation of a buying order, which is null when its buyer cancelled it.
+REASONS: dict[str | None, str] = {
+    None: "the buyer cancelled the order",
+    "not_picked_up": "nobody picked the order up",
+    "force_cancelled": "a manager cancelled the order",
+}
 
 
 class ShippingBegan(Conflict):
@@ -30,12 +35,12 @@ def stop_for_buyer(order_id: str) -> None:
     shipping = work_orders.lock_by_order("shipping", order_id)
     if shipping is not None and is_in_transit(shipping):
         raise ShippingBegan("the package left the warehouse; it can be returned after the pick-up")
-    publish_stop(stop_buying_order(order_id, CANCELLED_BY_BUYER))
+    publish_stop(stop_buying_order(order_id))
 
 
-def stop_buying_order(order_id: str, reason: str) -> StoppedOrder:
+def stop_buying_order(order_id: str, cancel_reason: str | None = None) -> StoppedOrder:
     """Stop the packing and shipping of a cancelled buying order, wherever its package is."""
-    return stop(order_id, ["packing", "shipping"], reason)
+    return stop(order_id, ["packing", "shipping"], REASONS[cancel_reason])
 
 
 def stop(order_id: str, kinds: Sequence[str], reason: str) -> StoppedOrder:
@@ -62,7 +67,7 @@ def remove(order_id: str, kind: str, reason: str, *, unless_collected: bool = Fa
     work_order = work_orders.lock_by_order(kind, order_id)
     if work_order is None or work_order.state == "done":
         return
-    order = included_order(work_order, order_id)
+    order = work_order.get_order(order_id)
     was_collected = order.box_emptied_at is not None or order.scanned_at is not None
     if order.removed_at is not None or (unless_collected and was_collected):
         return
@@ -79,6 +84,6 @@ def restore(order_id: str, kind: str) -> None:
     work_order = work_orders.lock_by_order(kind, order_id)
     if work_order is None or work_order.state != "failed":
         return
-    included_order(work_order, order_id).removed_at = None
+    work_order.get_order(order_id).removed_at = None
     work_orders.reopen(work_order)
     assignment.assign_open()

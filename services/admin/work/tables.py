@@ -31,8 +31,8 @@ class WorkOrder(Base):
     kind: Mapped[str] = mapped_column(String(10))
     state: Mapped[str] = mapped_column(String(12))
     assignee_id: Mapped[str | None] = mapped_column(String(36))
-    location_id: Mapped[str | None] = mapped_column(String(36))
-    location_name: Mapped[str | None] = mapped_column(String(120))
+    location_id: Mapped[str] = mapped_column(String(36))
+    location_name: Mapped[str] = mapped_column(String(120))
     area: Mapped[str | None] = mapped_column(String(80))
     deliveryman_id: Mapped[str | None] = mapped_column(String(36))
     result: Mapped[str | None] = mapped_column(String(4))
@@ -51,6 +51,11 @@ class WorkOrder(Base):
     def remaining_orders(self) -> list[IncludedOrder]:
         """The orders that were not removed from it."""
         return [order for order in self.orders if order.removed_at is None]
+
+    def get_order(self, order_id: str) -> IncludedOrder:
+        """The row of a customer's order that it includes or included."""
+        [included] = [included for included in self.orders if included.order_id == order_id]
+        return included
 
 
 class IncludedOrder(Base):

@@ -26,20 +26,26 @@ class WorkLocation:
     """The location of a work order, its deliveryman, and the area in which it is."""
 
     location_id: str
-    location_name: str | None = None
+    location_name: str
     area: str | None = None
     deliveryman_id: str | None = None
 
 
-def create(kind: str, orders: list[IncludedOrder], location: WorkLocation | None) -> WorkOrder:
+def create(kind: str, orders: list[IncludedOrder], location: WorkLocation) -> WorkOrder:
     """Create an open work order; no other one of its kind may include any of the orders."""
     now = clock.now()
     work_order = WorkOrder(
-        id=new_id("wor"), kind=kind, state=LIFECYCLE.initial, photo_keys=[], created_at=now, changed_at=now
+        id=new_id("wor"),
+        kind=kind,
+        state=LIFECYCLE.initial,
+        location_id=location.location_id,
+        location_name=location.location_name,
+        area=location.area,
+        deliveryman_id=location.deliveryman_id,
+        photo_keys=[],
+        created_at=now,
+        changed_at=now,
     )
-    if location is not None:
-        work_order.location_id, work_order.location_name = location.location_id, location.location_name
-        work_order.area, work_order.deliveryman_id = location.area, location.deliveryman_id
     for position, order in enumerate(orders):
         order.position, order.kind = position, kind
     work_order.orders = orders
@@ -47,7 +53,7 @@ def create(kind: str, orders: list[IncludedOrder], location: WorkLocation | None
     session().flush()
     for order in orders:
         session().refresh(order, ["package"])
-    publish_state(work_order, None)
+    publish_state(work_order)
     return work_order
 
 
@@ -57,14 +63,14 @@ def transition(work_order: WorkOrder, state: str, *, reason: str | None = None) 
     work_order.state = LIFECYCLE.apply(previous, state)
     work_order.reason, work_order.changed_at = reason, clock.now()
     session().flush()
-    publish_state(work_order, previous)
+    publish_state(work_order, previous=previous)
 
 
 def assign(work_order: WorkOrder, assignee_id: str) -> None:
     """Assign it to a person, who scans every code again. A failed one is reopened first."""
     if work_order.state == "failed":
         reopen(work_order)
-    LIFECYCLE.apply(work_order.state, "assigned")
+    LIFECYCLE.apply(work_order.state, "assigned")  # raises before anything is changed
     _clear_scans(work_order)
     work_order.assignee_id = assignee_id
     transition(work_order, "assigned")
@@ -74,7 +80,7 @@ def reopen(work_order: WorkOrder) -> None:
     """Take it from its assignee, or start a failed one again."""
     if not work_order.remaining_orders:
         raise IllegalTransition("no order is left in it")
-    LIFECYCLE.apply(work_order.state, "open")
+    LIFECYCLE.apply(work_order.state, "open")  # raises before anything is changed
     _clear_scans(work_order)
     work_order.assignee_id = None
     transition(work_order, "open")
@@ -111,9 +117,9 @@ def lock_by_order(kind: str, order_id: str) -> WorkOrder | None:
     return None if work_order_id is None else lock(work_order_id)
 
 
-def work_location(location_id: str, location_name: str | None = None) -> WorkLocation:
-    """A location with its area and deliveryman, as its newest event described them."""
+def find_location(location_id: str, location_name: str) -> WorkLocation:
+    """A location with its area and deliveryman, if an event described them before."""
     location = session().get(Location, location_id)
     if location is None:
         return WorkLocation(location_id, location_name)
-    return WorkLocation(location_id, location_name or location.name, location.area, location.deliveryman_id)
+    return WorkLocation(location_id, location_name, location.area, location.deliveryman_id)

@@ -53,9 +53,9 @@ def _products() -> Iterator[Document]:
 
 
 def _product(number: int, state: ProductState, random: Random) -> Document:
-    garment = GARMENTS[number % len(GARMENTS)]
-    facts = random_facts(garment, random)
-    cents = random_price(garment, facts["condition"], random)
+    category = list(GARMENTS)[number % len(GARMENTS)]
+    facts = random_facts(category, random)
+    cents = random_price(category, facts["condition"], random)
     product_id = _id("prd", number)
     created_at = clock.now() - timedelta(hours=3 * number + random.randint(1, 3))
     product: Document = products_collection.versioned(

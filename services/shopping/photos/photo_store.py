@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 
 from services.shopping.document_store import Document, current_time
 from services.shopping.photos import photo_files
-from services.shopping.photos.photo_files import ORIGINALS, deletion_notes, photo_keys
+from services.shopping.photos.photo_files import deletion_notes, photo_keys
 from services.shopping.products.product_store import (
     WITHOUT_INDEX_FIELDS,
     photo_from_document,
@@ -94,31 +94,21 @@ def _due(now: datetime) -> Document:
     return {**OUTDATED, RETRY_AT: {"$not": {"$gt": now}}}
 
 
-def replace_photo(product_id: str, photos: list[Document], old: Document, new: Photo | None) -> list[Document]:
-    """Replace a photo by `new`, or remove it; the photos after that.
+def replace_photo(product_id: str, photos: list[Document], old: Document, new: Photo) -> list[Document]:
+    """Replace a photo by one with other renditions; the photos after that.
 
     This is no edit, so the version stays. Raises ProductChangedConcurrently when the photos are no longer these.
     """
-    replacement = [] if new is None else [photo_to_document(new)]
-    changed = [kept for photo in photos for kept in (replacement if photo == old else [photo])]
+    changed = [photo_to_document(new) if photo == old else photo for photo in photos]
+    kept = photo_keys(new)
+    obsolete = [key for key in photo_keys(photo_from_document(old)) if key not in kept]
     update: Document = {
         "$set": {"photos": changed},
-        "$push": {photo_files.TO_DELETE: {"$each": _obsolete_files(photo_from_document(old), new)}},
+        "$push": {photo_files.TO_DELETE: {"$each": deletion_notes(obsolete, OLD_FILES_KEPT_FOR)}},
+        "$pull": photo_files.confirmation(new),
     }
-    if new is not None:
-        update["$pull"] = photo_files.confirmation(new)
     _update_photos(product_id, photos, update)
     return changed
-
-
-def _obsolete_files(old: Photo, new: Photo | None) -> list[Document]:
-    """A public original is deleted immediately, scaled files once no open page shows them."""
-    if new is None:
-        return deletion_notes(key for key in photo_keys(old) if not key.startswith(ORIGINALS))
-    kept = photo_keys(new)
-    sizes = [size.key for size in old.sizes if size.key not in kept]
-    original = [] if old.key in kept else [old.key]
-    return deletion_notes(original) + deletion_notes(sizes, OLD_FILES_KEPT_FOR)
 
 
 def mark_rebuilt(product_id: str, photos: list[Document]) -> None:

@@ -18,6 +18,10 @@ CONTENT_TYPE = "image/webp"
 CACHE_CONTROL = "public, max-age=31536000, immutable"
 
 
+def is_complete(photo: Photo) -> bool:
+    return {size.name for size in photo.sizes} == set(WIDTHS)
+
+
 def write_renditions(product_id: str, photo_id: str, key: str, content_type: str, content: bytes) -> Photo:
     """Write the scaled files of an uploaded photo; they are still to be confirmed (photo_files.py).
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.shopping.photos.public_photos import public_url, url_of_key
 from services.shopping.schema_fields import Time
+from services.shopping.settings import shopping_settings
+
+
+def public_url(key: str) -> str:
+    return f"{shopping_settings().photo_base_url.rstrip('/')}/{key}"
 
 
 class PhotoSizeSchema(Schema):
     name = fields.String()
-    url = fields.Function(lambda size: url_of_key(size.key))
+    url = fields.Function(lambda size: public_url(size.key))
     width = fields.Integer()
     height = fields.Integer()
 
 
 class PhotoSchema(Schema):
     id = fields.String()
-    url = fields.Function(public_url)
+    url = fields.Function(lambda photo: public_url(photo.sizes[-1].key))
     width = fields.Integer()
     height = fields.Integer()
     sizes = fields.List(fields.Nested(PhotoSizeSchema))

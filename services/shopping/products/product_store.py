@@ -109,7 +109,7 @@ def product_from_document(document: Document) -> Product:
 
 def photo_from_document(document: Document) -> Photo:
     stored = {name: document[name] for name in ("id", "key", "content_type", "width", "height")}
-    return Photo(**stored, sizes=tuple(PhotoSize(**size) for size in document.get("sizes", ())))
+    return Photo(**stored, sizes=tuple(PhotoSize(**size) for size in document["sizes"]))
 
 
 def readable_products(documents: Iterable[Document]) -> list[Product]:

@@ -76,7 +76,7 @@ LIFECYCLE = StateMachine(
 # The states in which the public sees a product.
 PUBLIC_STATES = frozenset({_S.PUBLISHED, _S.HELD, _S.SOLD})
 
-# Raise it with every change of how photos are stored: a job rebuilds those of lower versions (photos/rebuild.py).
+# Raise it with every change of the photos' renditions: a job rebuilds those of lower versions (photos/rebuild.py).
 PHOTOS_VERSION = 2
 
 
@@ -119,7 +119,7 @@ class Photo:
     content_type: str
     width: int
     height: int
-    sizes: tuple[PhotoSize, ...] = ()
+    sizes: tuple[PhotoSize, ...]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from services.shopping.photos.public_photos import shown_photos
 from services.shopping.photos.schemas import PhotoSchema
 from services.shopping.schema_fields import Money, Time
 
@@ -23,7 +22,7 @@ class ProductSchema(Schema):
     attributes = fields.Raw()
     price = Money()
     state = fields.String()
-    photos = fields.Function(lambda product: PhotoSchema(many=True).dump(shown_photos(product)))
+    photos = fields.List(fields.Nested(PhotoSchema))
     published_at = Time()
 
 

@@ -70,7 +70,7 @@ def test_an_unknown_packing_order_is_404(admin: Harness) -> None:
 def test_packing_orders_are_paged_newest_first(admin: Harness) -> None:
     for number in range(5):
         with db.unit_of_work():
-            location = work_orders.work_location(LOCATION)
+            location = work_orders.find_location(LOCATION, "Rossio")
             packing_orders.create_for_buying_order(f"bor_{number:032x}", PAID["items"], location)  # type: ignore[arg-type]
     send = admin.as_user("employee", "admin:packing-orders", "internal")
     seen, cursor = [], None

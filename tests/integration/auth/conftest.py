@@ -1,4 +1,4 @@
-"""Auth in this process on both stacks: SQLite with Valkey, MariaDB with Redis; and people who use it."""
+"""The auth service in this process, on SQLite with Valkey or on MariaDB with Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from libs.chassis.cache import redis_client
-from tests.integration.auth.people import People
+from tests.integration.auth.auth_api import AuthApi
 from tests.support.harness import Harness, running
 
 
@@ -24,7 +24,7 @@ def create_signing_key(folder: Path) -> Path:
 
 
 def variables(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
-    """The environment of an auth service whose files are in `folder`."""
+    """Return the environment of an auth service whose files are in `folder`."""
     keys = folder / "keys"
     create_signing_key(keys)
     clients = folder / "clients.json"
@@ -50,21 +50,21 @@ def auth(fresh_database: Callable[[str], str], redis_url: str, tmp_path: Path) -
 
 
 @pytest.fixture
-def people(auth: Harness) -> People:
-    """Whoever uses this service."""
-    return People(auth)
+def api(auth: Harness) -> AuthApi:
+    """A client of the service."""
+    return AuthApi(auth)
 
 
 @pytest.fixture
-def verified(people: People) -> People:
-    """Inês has registered and confirmed her address."""
-    assert people.register().status_code == 202
-    assert people.confirm(people.link_token()).status_code == 204
-    return people
+def customer(api: AuthApi) -> AuthApi:
+    """The same client, after Inês has registered and verified her address."""
+    assert api.register().status_code == 202
+    assert api.verify_email(api.link_token()).status_code == 204
+    return api
 
 
 @pytest.fixture
-def token(verified: People) -> str:
-    """Inês's access token."""
-    access_token: str = verified.log_in().json()["access_token"]
+def token(customer: AuthApi) -> str:
+    """The access token of Inês."""
+    access_token: str = customer.log_in().json()["access_token"]
     return access_token

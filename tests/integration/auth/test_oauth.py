@@ -15,8 +15,8 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 
 from libs.chassis.clock import freeze, now
 from services.auth import demo
-from tests.integration.auth.people import People, slug
-from tests.integration.auth.test_staff import Office
+from tests.integration.auth.auth_api import AuthApi, slug
+from tests.integration.auth.test_staff import StaffApi
 
 CALLBACK = "https://wardrobe.example/callback"
 APPLICATION = {
@@ -28,7 +28,7 @@ APPLICATION = {
     "scopes": ["customer:profile", "shopping:cart"],
 }
 ACCOUNT = {
-    "name": "Warehouse robot",
+    "name": "Warehouse service_account",
     "kind": "confidential",
     "gateway": "internal",
     "grant": "client_credentials",
@@ -39,22 +39,22 @@ ACCOUNT = {
 class Application:
     """A registered application and the customer who uses it."""
 
-    def __init__(self, people: People, **changes: Any) -> None:
+    def __init__(self, api: AuthApi, **changes: Any) -> None:
         demo.load()
-        self.people, self.office = people, Office(people)
-        answer = self.office.ask("POST", "oauth-clients", json=APPLICATION | changes)
-        assert answer.status_code == 201, answer.text
-        self.client_id = answer.json()["client_id"]
+        self.api, self.staff = api, StaffApi(api)
+        response = self.staff.request("POST", "oauth-clients", json=APPLICATION | changes)
+        assert response.status_code == 201, response.text
+        self.client_id = response.json()["client_id"]
         self.secret = self._secret() if changes.get("kind") == "confidential" else None
         self.verifier = secrets.token_urlsafe(48)
-        self.customer = people.log_in("buyer@reclothes.example", demo.PASSWORD).json()["access_token"]
+        self.customer = api.log_in("buyer@reclothes.example", demo.PASSWORD).json()["access_token"]
 
     def _secret(self) -> str:
-        answer = self.office.ask("PUT", f"oauth-clients/{self.client_id}/secret")
-        assert answer.status_code == 200
-        return str(answer.json()["client_secret"])
+        response = self.staff.request("PUT", f"oauth-clients/{self.client_id}/secret")
+        assert response.status_code == 200
+        return str(response.json()["client_secret"])
 
-    def request(self, **changes: str) -> dict[str, str]:
+    def authorization_request(self, **changes: str) -> dict[str, str]:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return {
             "response_type": "code",
@@ -66,195 +66,201 @@ class Application:
             "code_challenge_method": "S256",
         } | changes
 
-    def decide(self, agreed: bool = True, **changes: str) -> httpx.Response:
-        body = self.request(**changes) | {"agreed": agreed}
-        return self.people.ask(self.customer, "POST", "oauth/authorizations", json=body)
+    def submit_consent(self, agreed: bool = True, **changes: str) -> httpx.Response:
+        body = self.authorization_request(**changes) | {"agreed": agreed}
+        return self.api.request(self.customer, "POST", "oauth/authorizations", json=body)
 
-    def code(self) -> str:
-        return query_of(self.decide().json()["redirect_to"])["code"]
+    def obtain_code(self) -> str:
+        return parse_query(self.submit_consent().json()["redirect_to"])["code"]
 
-    def token(self, **form: str) -> httpx.Response:
+    def request_token(self, **form: str) -> httpx.Response:
         auth = (self.client_id, self.secret) if self.secret else None
         sent = form if self.secret else {"client_id": self.client_id} | form
-        answer: httpx.Response = self.people.auth.client.post("/auth/v1/oauth/tokens", data=sent, auth=auth)
-        return answer
+        response: httpx.Response = self.api.auth.client.post("/auth/v1/oauth/tokens", data=sent, auth=auth)
+        return response
 
     def redeem(self, code: str, **changes: str) -> httpx.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-        return self.token(**form | {"code_verifier": self.verifier} | changes)
+        return self.request_token(**form | {"code_verifier": self.verifier} | changes)
 
 
-def query_of(location: str) -> dict[str, str]:
+def parse_query(location: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
 
 @pytest.fixture
-def application(people: People) -> Application:
-    return Application(people)
+def application(api: AuthApi) -> Application:
+    return Application(api)
 
 
 @pytest.mark.real_servers
-def test_an_application_acts_for_a_customer_who_agreed(application: Application) -> None:
-    sent = query_of(application.decide().json()["redirect_to"])
-    assert (sent["state"], sent["iss"]) == ("af0ifjsldkj", "https://auth.test")
-    answer = application.redeem(sent["code"])
-    assert (answer.status_code, answer.json()["scope"]) == (200, "shopping:cart")
-    assert answer.headers["Cache-Control"] == "no-store"
-    people = application.people
-    claims = people.claims_of(people.swap(answer.json()["access_token"]))
+def test_an_application_acts_for_a_customer_who_consented(application: Application) -> None:
+    query = parse_query(application.submit_consent().json()["redirect_to"])
+    assert (query["state"], query["iss"]) == ("af0ifjsldkj", "https://auth.test")
+    response = application.redeem(query["code"])
+    assert (response.status_code, response.json()["scope"]) == (200, "shopping:cart")
+    assert response.headers["Cache-Control"] == "no-store"
+    api = application.api
+    claims = api.claims_of(api.exchange(response.json()["access_token"]))
     assert claims["sub"] == demo.user_id("buyer@reclothes.example")
     assert (claims["scope"], claims["client_id"]) == ("shopping:cart", application.client_id)
-    assert people.swap(answer.json()["access_token"], "/exchange/internal/x").status_code == 401
+    assert api.exchange(response.json()["access_token"], "/exchange/internal/x").status_code == 401
 
 
-def test_the_customer_sees_the_application_among_their_sessions_and_ends_it(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
-    people = application.people
-    listed = people.ask(application.customer, "GET", "sessions").json()["items"]
-    [session_id] = [one["session_id"] for one in listed if one["application"] == "Wardrobe app"]
-    assert people.ask(application.customer, "DELETE", f"sessions/{session_id}").status_code == 204
-    assert people.swap(token).status_code == 401
+def test_the_customer_lists_and_ends_the_session_of_an_application(application: Application) -> None:
+    token = application.redeem(application.obtain_code()).json()["access_token"]
+    api = application.api
+    listed = api.request(application.customer, "GET", "sessions").json()["items"]
+    [session_id] = [item["session_id"] for item in listed if item["application"] == "Wardrobe app"]
+    assert api.request(application.customer, "DELETE", f"sessions/{session_id}").status_code == 204
+    assert api.exchange(token).status_code == 401
 
 
-def test_an_application_cannot_touch_the_account_itself(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
-    assert application.people.ask(token, "GET", "sessions").status_code == 403
-    assert application.people.ask(token, "DELETE", "sessions").status_code == 403
+def test_an_application_cannot_manage_the_sessions_of_the_account(application: Application) -> None:
+    token = application.redeem(application.obtain_code()).json()["access_token"]
+    assert application.api.request(token, "GET", "sessions").status_code == 403
+    assert application.api.request(token, "DELETE", "sessions").status_code == 403
 
 
-def test_a_customer_who_does_not_agree_gives_nothing(application: Application) -> None:
-    sent = query_of(application.decide(agreed=False).json()["redirect_to"])
-    assert (sent["error"], sent["state"], "code" in sent) == ("access_denied", "af0ifjsldkj", False)
+def test_denied_consent_returns_no_code(application: Application) -> None:
+    query = parse_query(application.submit_consent(agreed=False).json()["redirect_to"])
+    assert (query["error"], query["state"], "code" in query) == ("access_denied", "af0ifjsldkj", False)
 
 
-def test_a_code_needs_its_verifier(application: Application) -> None:
-    refused = application.redeem(application.code(), code_verifier=secrets.token_urlsafe(48))
-    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
-    form = {"grant_type": "authorization_code", "code": application.code(), "redirect_uri": CALLBACK}
-    assert application.token(**form).status_code == 400
+def test_a_code_requires_its_verifier(application: Application) -> None:
+    response = application.redeem(application.obtain_code(), code_verifier=secrets.token_urlsafe(48))
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+    form = {"grant_type": "authorization_code", "code": application.obtain_code(), "redirect_uri": CALLBACK}
+    assert application.request_token(**form).status_code == 400
 
 
 @pytest.mark.real_servers
-def test_a_code_that_comes_twice_ends_what_it_gave(application: Application) -> None:
-    code = application.code()
+def test_reuse_of_a_code_revokes_its_session(application: Application) -> None:
+    code = application.obtain_code()
     token = application.redeem(code).json()["access_token"]
-    assert application.people.swap(token).status_code == 200
+    assert application.api.exchange(token).status_code == 200
     assert application.redeem(code).json()["error"] == "invalid_grant"
-    assert application.people.swap(token).status_code == 401
+    assert application.api.exchange(token).status_code == 401
 
 
-def test_a_code_ends_with_all_sessions_of_the_customer(application: Application) -> None:
-    code = application.code()
-    assert application.people.ask(application.customer, "DELETE", "sessions").status_code == 204
+def test_ending_all_sessions_voids_unused_codes(application: Application) -> None:
+    code = application.obtain_code()
+    assert application.api.request(application.customer, "DELETE", "sessions").status_code == 204
     assert application.redeem(code).json()["error"] == "invalid_grant"
 
 
-def test_what_an_application_gets_and_loses_is_in_the_audit_trail(application: Application) -> None:
-    code = application.code()
+def test_tokens_of_an_application_are_audited(application: Application) -> None:
+    code = application.obtain_code()
     token = application.redeem(code).json()["access_token"]
     form = {"client_id": application.client_id, "token": token}
-    application.people.auth.client.post("/auth/v1/oauth/revocations", data=form)
-    application.people.auth.client.post("/auth/v1/oauth/revocations", data=form)
-    again = application.code()
+    application.api.auth.client.post("/auth/v1/oauth/revocations", data=form)
+    application.api.auth.client.post("/auth/v1/oauth/revocations", data=form)
+    again = application.obtain_code()
     for _ in range(2):
         application.redeem(again)
-    entries = application.people.auth.published("auth.audit.recorded.v1")
-    told = [entry for entry in entries if entry["actor_id"] == demo.user_id("buyer@reclothes.example")]
-    assert [entry["action"] for entry in told] == [
+    entries = application.api.auth.published("auth.audit.recorded.v1")
+    entries_of_buyer = [entry for entry in entries if entry["actor_id"] == demo.user_id("buyer@reclothes.example")]
+    assert [entry["action"] for entry in entries_of_buyer] == [
         "log_in",
         *("authorize_application", "log_in_application", "revoke_token"),
         *("authorize_application", "log_in_application", "authorization_code_reused"),
     ]
-    assert told[1]["target"] == f"/auth/v1/oauth-clients/{application.client_id}"
-    assert told[1]["after"] == {"scopes": ["shopping:cart"]}
-    assert told[2]["after"] == {"client_id": application.client_id}
+    assert entries_of_buyer[1]["target"] == f"/auth/v1/oauth-clients/{application.client_id}"
+    assert entries_of_buyer[1]["after"] == {"scopes": ["shopping:cart"]}
+    assert entries_of_buyer[2]["after"] == {"client_id": application.client_id}
     assert not [word for word in (code, again, token) if word in str(entries)]
 
 
-def test_a_code_is_good_for_one_minute_and_for_its_redirect_uri(application: Application) -> None:
-    code = application.code()
+def test_a_code_is_valid_for_one_minute_and_for_its_redirect_uri(application: Application) -> None:
+    code = application.obtain_code()
     assert application.redeem(code, redirect_uri="https://evil.example/").json()["error"] == "invalid_grant"
     with freeze(now() + timedelta(seconds=61)):
         assert application.redeem(code).json()["error"] == "invalid_grant"
 
 
-def test_a_code_is_of_no_use_to_another_application(application: Application) -> None:
-    code = application.code()
-    other = Application(application.people, name="Other app")
+def test_a_code_is_not_valid_for_another_application(application: Application) -> None:
+    code = application.obtain_code()
+    other = Application(application.api, name="Other app")
     other.verifier = application.verifier
     assert other.redeem(code).json()["error"] == "invalid_grant"
     assert application.redeem(code).status_code == 200
 
 
-def test_an_application_renews_its_tokens_and_nobody_elses(application: Application) -> None:
-    first = application.redeem(application.code()).json()
-    renewed = application.token(grant_type="refresh_token", refresh_token=first["refresh_token"])
+def test_an_application_refreshes_only_its_own_tokens(application: Application) -> None:
+    first = application.redeem(application.obtain_code()).json()
+    renewed = application.request_token(grant_type="refresh_token", refresh_token=first["refresh_token"])
     assert (renewed.status_code, renewed.json()["scope"]) == (200, "shopping:cart")
-    assert application.people.swap(first["access_token"]).status_code == 401
-    other = Application(application.people, name="Other app")
-    stolen = other.token(grant_type="refresh_token", refresh_token=renewed.json()["refresh_token"])
+    assert application.api.exchange(first["access_token"]).status_code == 401
+    other = Application(application.api, name="Other app")
+    stolen = other.request_token(grant_type="refresh_token", refresh_token=renewed.json()["refresh_token"])
     assert stolen.json()["error"] == "invalid_grant"
-    first_party = application.people.post("refreshes", {"refresh_token": renewed.json()["refresh_token"]})
+    first_party = application.api.post("refreshes", {"refresh_token": renewed.json()["refresh_token"]})
     assert first_party.status_code == 401
-    assert application.people.swap(renewed.json()["access_token"]).status_code == 200
+    assert application.api.exchange(renewed.json()["access_token"]).status_code == 200
     with freeze(now() + timedelta(minutes=1)):
-        again = application.token(grant_type="refresh_token", refresh_token=first["refresh_token"])
+        again = application.request_token(grant_type="refresh_token", refresh_token=first["refresh_token"])
     assert again.json()["error"] == "invalid_grant"
-    assert application.people.swap(renewed.json()["access_token"]).status_code == 401, "reuse ends the session"
+    assert application.api.exchange(renewed.json()["access_token"]).status_code == 401, "reuse ends the session"
 
 
 @pytest.mark.parametrize(
-    ("changes", "where"),
+    ("changes", "outcome"),
     [
-        ({"redirect_uri": "https://evil.example/callback"}, "here"),
-        ({"client_id": "cli_" + "0" * 32}, "here"),
-        ({"scope": "auth:session"}, "there"),
-        ({"scope": "billing:payments"}, "there"),
+        ({"redirect_uri": "https://evil.example/callback"}, "rejected"),
+        ({"client_id": "cli_" + "0" * 32}, "rejected"),
+        ({"scope": "auth:session"}, "redirected"),
+        ({"scope": "billing:payments"}, "redirected"),
     ],
 )
-def test_a_wrong_authorization_request_is_never_sent_to_an_unknown_place(
-    application: Application, changes: dict[str, str], where: str
+def test_an_invalid_authorization_request_is_redirected_to_registered_uris_only(
+    application: Application, changes: dict[str, str], outcome: str
 ) -> None:
-    client = application.people.auth.client
-    began = client.get("/auth/v1/oauth/authorize", params=application.request(**changes), follow_redirects=False)
-    decided = application.decide(**changes)
-    if where == "here":
-        assert (began.status_code, decided.status_code) == (400, 400)
-        assert "Location" not in began.headers
+    client = application.api.auth.client
+    authorization = client.get(
+        "/auth/v1/oauth/authorize", params=application.authorization_request(**changes), follow_redirects=False
+    )
+    consent = application.submit_consent(**changes)
+    if outcome == "rejected":
+        assert (authorization.status_code, consent.status_code) == (400, 400)
+        assert "Location" not in authorization.headers
     else:
-        assert began.status_code == 302
-        for location in (began.headers["Location"], decided.json()["redirect_to"]):
+        assert authorization.status_code == 302
+        for location in (authorization.headers["Location"], consent.json()["redirect_to"]):
             assert location.startswith(CALLBACK + "?")
-            assert query_of(location)["error"] == "invalid_scope"
-            assert (query_of(location)["state"], query_of(location)["iss"]) == ("af0ifjsldkj", "https://auth.test")
+            assert parse_query(location)["error"] == "invalid_scope"
+            assert (parse_query(location)["state"], parse_query(location)["iss"]) == (
+                "af0ifjsldkj",
+                "https://auth.test",
+            )
 
 
-def test_a_right_authorization_request_leads_to_the_page_that_asks(application: Application) -> None:
-    client, request = application.people.auth.client, application.request()
-    answer = client.get("/auth/v1/oauth/authorize", params=request, follow_redirects=False)
-    assert answer.status_code == 302
-    assert answer.headers["Location"].startswith("https://www.test/authorize?")
-    assert query_of(answer.headers["Location"]) == request
-    told = client.get(f"/auth/v1/oauth/applications/{application.client_id}").json()
-    assert (told["name"], [one["name"] for one in told["scopes"]]) == ("Wardrobe app", APPLICATION["scopes"])
+def test_a_valid_authorization_request_redirects_to_the_consent_page(application: Application) -> None:
+    client, request = application.api.auth.client, application.authorization_request()
+    response = client.get("/auth/v1/oauth/authorize", params=request, follow_redirects=False)
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("https://www.test/authorize?")
+    assert parse_query(response.headers["Location"]) == request
+    shown = client.get(f"/auth/v1/oauth/applications/{application.client_id}").json()
+    assert shown["name"] == "Wardrobe app"
+    assert [scope["name"] for scope in shown["scopes"]] == APPLICATION["scopes"]
 
 
-def test_without_pkce_there_is_no_code(application: Application) -> None:
-    request = application.request()
+def test_a_code_requires_pkce(application: Application) -> None:
+    request = application.authorization_request()
     del request["code_challenge"]
-    answer = application.people.ask(
+    response = application.api.request(
         application.customer, "POST", "oauth/authorizations", json=request | {"agreed": True}
     )
-    assert answer.status_code == 400
-    assert application.decide(code_challenge_method="plain").status_code == 400
+    assert response.status_code == 400
+    assert application.submit_consent(code_challenge_method="plain").status_code == 400
 
 
-def test_a_removed_application_is_out_at_once(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
-    assert application.office.ask("DELETE", f"oauth-clients/{application.client_id}").status_code == 204
-    assert application.people.swap(token).status_code == 401
-    assert application.office.ask("GET", f"oauth-clients/{application.client_id}").status_code == 404
-    assert application.decide().status_code == 400
+def test_removing_an_application_revokes_its_tokens_immediately(application: Application) -> None:
+    token = application.redeem(application.obtain_code()).json()["access_token"]
+    assert application.staff.request("DELETE", f"oauth-clients/{application.client_id}").status_code == 204
+    assert application.api.exchange(token).status_code == 401
+    assert application.staff.request("GET", f"oauth-clients/{application.client_id}").status_code == 404
+    assert application.submit_consent().status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -269,126 +275,129 @@ def test_a_removed_application_is_out_at_once(application: Application) -> None:
         (ACCOUNT | {"scopes": ["shopping:prices:write"]}, "/scopes/0"),
     ],
 )
-def test_what_does_not_fit_a_client_is_refused(people: People, body: dict[str, Any], pointer: str) -> None:
+def test_inconsistent_client_registrations_are_rejected(api: AuthApi, body: dict[str, Any], pointer: str) -> None:
     demo.load()
-    answer = Office(people).ask("POST", "oauth-clients", json=body)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    response = StaffApi(api).request("POST", "oauth-clients", json=body)
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
-def test_a_native_app_listens_on_a_loopback_address_with_the_port_that_is_free(people: People) -> None:
-    application = Application(people, redirect_uris=["http://127.0.0.1/callback"])
+def test_a_native_app_may_use_any_port_of_a_loopback_address(api: AuthApi) -> None:
+    application = Application(api, redirect_uris=["http://127.0.0.1/callback"])
     callback = "http://127.0.0.1:53187/callback"
-    code = query_of(application.decide(redirect_uri=callback).json()["redirect_to"])["code"]
+    code = parse_query(application.submit_consent(redirect_uri=callback).json()["redirect_to"])["code"]
     assert application.redeem(code, redirect_uri="http://127.0.0.1:9/callback").json()["error"] == "invalid_grant"
     assert application.redeem(code, redirect_uri=callback).status_code == 200
-    assert application.decide(redirect_uri="http://127.0.0.1:53187/other").status_code == 400
+    assert application.submit_consent(redirect_uri="http://127.0.0.1:53187/other").status_code == 400
 
 
-def test_the_longest_state_comes_back(application: Application) -> None:
+def test_the_longest_state_is_returned_unchanged(application: Application) -> None:
     state = ' "%&+/=?~' * 55
-    decided = application.decide(state=state)
-    assert decided.status_code == 200, decided.text
-    assert query_of(decided.json()["redirect_to"])["state"] == state
+    consent = application.submit_consent(state=state)
+    assert consent.status_code == 200, consent.text
+    assert parse_query(consent.json()["redirect_to"])["state"] == state
 
 
 @pytest.mark.parametrize("state", ["\N{PILE OF POO}" * 200, "line\nbreak", "ünïcödé-state"])
-def test_a_state_that_oauth_does_not_define_is_refused_from_the_beginning(
-    application: Application, state: str
-) -> None:
-    request = application.request(state=state)
-    began = application.people.auth.client.get("/auth/v1/oauth/authorize", params=request, follow_redirects=False)
-    decided = application.decide(state=state)
-    assert (began.status_code, began.json()["errors"][0]["pointer"]) == (400, "query/state")
-    assert (decided.status_code, decided.json()["errors"][0]["pointer"]) == (400, "/state")
+def test_a_state_with_invalid_characters_is_rejected(application: Application, state: str) -> None:
+    request = application.authorization_request(state=state)
+    authorization = application.api.auth.client.get(
+        "/auth/v1/oauth/authorize", params=request, follow_redirects=False
+    )
+    consent = application.submit_consent(state=state)
+    assert (authorization.status_code, authorization.json()["errors"][0]["pointer"]) == (400, "query/state")
+    assert (consent.status_code, consent.json()["errors"][0]["pointer"]) == (400, "/state")
 
 
 @pytest.fixture
-def robot(people: People) -> tuple[Office, str, str]:
+def service_account(api: AuthApi) -> tuple[StaffApi, str, str]:
     """The manager, and the id and secret of a service account."""
     demo.load()
-    office = Office(people)
-    client_id = office.ask("POST", "oauth-clients", json=ACCOUNT).json()["client_id"]
-    secret = office.ask("PUT", f"oauth-clients/{client_id}/secret").json()["client_secret"]
-    return office, client_id, secret
+    staff = StaffApi(api)
+    client_id = staff.request("POST", "oauth-clients", json=ACCOUNT).json()["client_id"]
+    secret = staff.request("PUT", f"oauth-clients/{client_id}/secret").json()["client_secret"]
+    return staff, client_id, secret
 
 
-def service_token(people: People, client_id: str, secret: str, **form: str) -> httpx.Response:
-    answer: httpx.Response = people.auth.client.post(
+def service_token(api: AuthApi, client_id: str, secret: str, **form: str) -> httpx.Response:
+    response: httpx.Response = api.auth.client.post(
         "/auth/v1/oauth/tokens", data={"grant_type": "client_credentials"} | form, auth=(client_id, secret)
     )
-    return answer
+    return response
 
 
-def test_a_service_account_gets_a_token_for_its_own_gateway(robot: tuple[Office, str, str]) -> None:
-    office, client_id, secret = robot
-    answer = service_token(office.people, client_id, secret)
-    assert (answer.status_code, answer.json()["scope"]) == (200, "shopping:products:read")
-    assert "refresh_token" not in answer.json()
-    token = answer.json()["access_token"]
-    claims = office.people.claims_of(office.people.swap(token, "/exchange/internal/x"))
+def test_a_service_account_gets_a_token_for_its_own_gateway(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, secret = service_account
+    response = service_token(staff.api, client_id, secret)
+    assert (response.status_code, response.json()["scope"]) == (200, "shopping:products:read")
+    assert "refresh_token" not in response.json()
+    token = response.json()["access_token"]
+    claims = staff.api.claims_of(staff.api.exchange(token, "/exchange/internal/x"))
     assert (claims["kind"], claims["sub"], claims["roles"]) == ("machine", client_id, [])
-    assert office.people.swap(token).status_code == 401, "the other gateway"
+    assert staff.api.exchange(token).status_code == 401, "the other gateway"
 
 
-def test_a_wrong_secret_or_scope_gets_nothing(robot: tuple[Office, str, str]) -> None:
-    office, client_id, secret = robot
-    wrong = service_token(office.people, client_id, "rcs_wrong")
+def test_a_wrong_secret_or_scope_is_rejected(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, secret = service_account
+    wrong = service_token(staff.api, client_id, "rcs_wrong")
     assert (wrong.status_code, slug(wrong), wrong.json()["error"]) == (401, "invalid-client", "invalid_client")
     assert wrong.headers["WWW-Authenticate"].startswith("Basic")
-    more = service_token(office.people, client_id, secret, scope="shopping:products:read shopping:prices:write")
+    more = service_token(staff.api, client_id, secret, scope="shopping:products:read shopping:prices:write")
     assert (more.status_code, more.json()["error"]) == (400, "invalid_scope")
 
 
-def test_a_new_secret_voids_the_old_one_and_none_is_shown_again(robot: tuple[Office, str, str]) -> None:
-    office, client_id, old = robot
-    new = office.ask("PUT", f"oauth-clients/{client_id}/secret").json()["client_secret"]
-    assert service_token(office.people, client_id, old).status_code == 401
-    assert service_token(office.people, client_id, new).status_code == 200
-    shown = office.ask("GET", f"oauth-clients/{client_id}")
+def test_a_new_secret_voids_the_old_one_and_is_returned_once(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, old = service_account
+    new = staff.request("PUT", f"oauth-clients/{client_id}/secret").json()["client_secret"]
+    assert service_token(staff.api, client_id, old).status_code == 401
+    assert service_token(staff.api, client_id, new).status_code == 200
+    shown = staff.request("GET", f"oauth-clients/{client_id}")
     assert new not in shown.text
     assert shown.json()["has_secret"] is True
-    assert new not in str(office.people.auth.published("auth.audit.recorded.v1"))
+    assert new not in str(staff.api.auth.published("auth.audit.recorded.v1"))
 
 
-def test_a_client_learns_of_its_own_tokens_only(robot: tuple[Office, str, str], application: Application) -> None:
-    office, client_id, secret = robot
-    token = service_token(office.people, client_id, secret).json()["access_token"]
+def test_a_client_introspects_its_own_tokens_only(
+    service_account: tuple[StaffApi, str, str], application: Application
+) -> None:
+    staff, client_id, secret = service_account
+    token = service_token(staff.api, client_id, secret).json()["access_token"]
 
-    def ask(about: str, auth: tuple[str, str] | None) -> httpx.Response:
-        answer: httpx.Response = office.people.auth.client.post(
+    def introspect(about: str, auth: tuple[str, str] | None) -> httpx.Response:
+        response: httpx.Response = staff.api.auth.client.post(
             "/auth/v1/oauth/introspections", data={"token": about}, auth=auth
         )
-        return answer
+        return response
 
-    told = ask(token, (client_id, secret)).json()
-    assert (told["active"], told["client_id"], told["scope"]) == (True, client_id, "shopping:products:read")
-    assert told["exp"] > now().timestamp()
-    assert ask(application.customer, (client_id, secret)).json() == {"active": False}
-    assert ask(application.customer, ("customer", "s3cret")).json()["active"] is True, "our own service"
-    assert ask("rco_unknown", (client_id, secret)).json() == {"active": False}
-    assert ask(token, None).status_code == 401
-    assert ask(token, (application.client_id, "")).status_code == 401, "a public client proves nothing"
+    introspected = introspect(token, (client_id, secret)).json()
+    assert introspected["active"] is True
+    assert (introspected["client_id"], introspected["scope"]) == (client_id, "shopping:products:read")
+    assert introspected["exp"] > now().timestamp()
+    assert introspect(application.customer, (client_id, secret)).json() == {"active": False}
+    assert introspect(application.customer, ("customer", "s3cret")).json()["active"] is True, "our own service"
+    assert introspect("rco_unknown", (client_id, secret)).json() == {"active": False}
+    assert introspect(token, None).status_code == 401
+    assert introspect(token, (application.client_id, "")).status_code == 401, "a public client cannot authenticate"
 
 
-def test_a_token_that_is_given_back_is_dead(application: Application) -> None:
-    people, tokens = application.people, application.redeem(application.code()).json()
+def test_a_client_revokes_its_own_tokens_only(application: Application) -> None:
+    api, tokens = application.api, application.redeem(application.obtain_code()).json()
 
-    def give_back(token: str) -> int:
+    def revoke(token: str) -> int:
         form = {"token": token, "client_id": application.client_id}
-        return int(people.auth.client.post("/auth/v1/oauth/revocations", data=form).status_code)
+        return int(api.auth.client.post("/auth/v1/oauth/revocations", data=form).status_code)
 
-    assert give_back("rcr_unknown") == 200
-    assert give_back(application.customer) == 400, "not one of this client"
-    assert people.swap(application.customer).status_code == 200
-    assert give_back(tokens["refresh_token"]) == 200
-    assert people.swap(tokens["access_token"]).status_code == 401
+    assert revoke("rcr_unknown") == 200
+    assert revoke(application.customer) == 400, "not a token of this client"
+    assert api.exchange(application.customer).status_code == 200
+    assert revoke(tokens["refresh_token"]) == 200
+    assert api.exchange(tokens["access_token"]).status_code == 401
 
 
-def test_the_metadata_are_valid_and_name_what_is_there(people: People) -> None:
-    answer = people.auth.client.get("/.well-known/oauth-authorization-server")
-    metadata = AuthorizationServerMetadata(answer.json())
+def test_the_metadata_are_valid_and_name_existing_endpoints(api: AuthApi) -> None:
+    response = api.auth.client.get("/.well-known/oauth-authorization-server")
+    metadata = AuthorizationServerMetadata(response.json())
     metadata.validate()
     assert metadata["issuer"] == "https://auth.test"
     for name in ("token_endpoint", "introspection_endpoint", "revocation_endpoint"):
         path = urlsplit(metadata[name]).path
-        assert people.auth.client.post(path).status_code in (400, 415), "it is there"
+        assert api.auth.client.post(path).status_code in (400, 415), "the endpoint exists"

@@ -24,7 +24,7 @@ from tests.integration.shopping.test_photos import (
     photo_ids,
     picture,
     send,
-    stored_by_an_older_release,
+    store_outdated_photo,
 )
 
 Maker = Callable[..., Product]
@@ -61,90 +61,59 @@ def refuse(*_arguments: Any) -> None:
     raise PhotoStoreUnavailable("Repeat the request in a moment.")
 
 
-def test_an_original_stays_not_public_when_its_deletion_failed(
-    draft: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_renditions_are_deleted_once_no_open_page_shows_them(draft: Maker) -> None:
     product = draft()
-    key = stored_by_an_older_release(product, picture(), "a")
-    with monkeypatch.context() as patch:
-        patch.setattr(Bucket, "delete", refuse)
-        rebuild.rebuild_photos()
-    assert public_files(product) == {key, *shown_files(product)}
-    photo_files.delete_due_files()
-    assert public_files(product) == shown_files(product) != set()
-    assert stored(product)["files_to_delete"] == stored(product)["unconfirmed_files"] == []
-
-
-def test_sizes_of_an_older_release_are_deleted_when_no_page_names_them(draft: Maker) -> None:
-    product = draft()
-    old = f"products/{product.id}/a-card.png"
-    photo_files.photo_bucket().write(old, picture(), "image/png")
-    stored_by_an_older_release(
-        product, picture(), "a", sizes=[{"name": "card", "key": old, "width": 60, "height": 80}]
-    )
+    old = store_outdated_photo(product, picture(), "a")
     rebuild.rebuild_photos()
     assert public_files(product) == {old, *shown_files(product)}
     with clock.freeze(clock.now() + timedelta(minutes=61)):
         photo_files.delete_due_files()
     assert public_files(product) == shown_files(product)
+    assert stored(product)["files_to_delete"] == stored(product)["unconfirmed_files"] == []
 
 
-def test_a_photo_that_fails_is_converted_later_and_stops_no_other(
+def test_a_photo_that_fails_is_rebuilt_later_and_does_not_block_others(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    product, make = draft(), renditions.write_renditions
+    product, write_renditions = draft(), renditions.write_renditions
     for name in ("a", "b"):
-        stored_by_an_older_release(product, picture(), name)
+        store_outdated_photo(product, picture(), name)
 
     def fail(product_id: str, photo_id: str, *more: Any) -> Photo:
         if photo_id == id_of("pho", "a"):
             raise MemoryError
-        return make(product_id, photo_id, *more)
+        return write_renditions(product_id, photo_id, *more)
 
     with monkeypatch.context() as patch:
         patch.setattr(renditions, "write_renditions", fail)
         [report] = rebuild.rebuild_photos()
-    assert (report["failed"], report["photos"]) == ("MemoryError", [id_of("pho", "a"), id_of("pho", "b")])
-    assert public_files(product) == shown_files(product), "no original is public, whether it can be decoded or not"
-    assert len(shown_files(product)) == 3
-    assert rebuild.rebuild_photos() == [], "not before its time"
-    assert [one["product"] for one in rebuild.rebuild_photos(dry_run=True)] == [product.id]
+    assert (report["failed"], report["photos"]) == ("MemoryError", [id_of("pho", "b")])
+    assert len(shown_files(product)) == 1 + 3
+    assert rebuild.rebuild_photos() == [], "the retry is not due yet"
+    assert [report["product"] for report in rebuild.rebuild_photos(dry_run=True)] == [product.id]
     with clock.freeze(clock.now() + timedelta(minutes=3)):
         rebuild.rebuild_photos()
-        photo_files.delete_due_files()
-    assert public_files(product) == shown_files(product)
     assert len(shown_files(product)) == 6
     assert "photos_attempts" not in stored(product)
 
 
-def test_a_product_for_which_the_worker_is_killed_does_not_come_first_again(
+def test_a_product_whose_rebuild_kills_the_worker_does_not_block_others(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     products = [draft(), draft()]
     for product in products:
-        stored_by_an_older_release(product, picture(), product.id)
+        store_outdated_photo(product, picture(), product.id)
 
-    def be_killed(*_arguments: Any) -> None:
+    def kill(*_arguments: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(renditions, "write_renditions", be_killed)
+        patch.setattr(renditions, "write_renditions", kill)
         with pytest.raises(SystemExit):
             rebuild.rebuild_photos(1)
     [report] = rebuild.rebuild_photos(1)
     killed = next(product for product in products if product.id != report["product"])
     assert stored(killed)["photos_attempts"] == 1
-
-
-def test_a_photo_too_large_to_decode_keeps_the_sizes_that_it_has(draft: Maker) -> None:
-    product = draft()
-    old = f"products/{product.id}/a-card.png"
-    photo_files.photo_bucket().write(old, picture(), "image/png")
-    sizes = [{"name": "card", "key": old, "width": 60, "height": 80}]
-    key = stored_by_an_older_release(product, picture()[:-30], "a", sizes=sizes)
-    rebuild.rebuild_photos()
-    assert shown_files(product) == {old} == public_files(product)
-    assert key not in public_files(product)
 
 
 @pytest.mark.story("mf-op-02")
@@ -249,21 +218,19 @@ def test_a_file_that_cannot_be_deleted_blocks_no_other(draft: Maker, monkeypatch
 
 
 @pytest.mark.story("mf-op-02")
-def test_another_order_of_photos_does_not_undo_their_conversion(
-    draft: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reordering_photos_does_not_undo_their_rebuild(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     product = draft()
     for name in ("a", "b"):
-        stored_by_an_older_release(product, picture(), name)
+        store_outdated_photo(product, picture(), name)
     read, change = product_store.get_product(product.id), photo_changes.change
     ids = [photo.id for photo in read.photos]
 
-    def convert_before(*arguments: Any, **more: Any) -> Product:
+    def rebuild_before(*arguments: Any, **more: Any) -> Product:
         rebuild.rebuild_photos()
         return change(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo_changes, "change", convert_before)
+        patch.setattr(photo_changes, "change", rebuild_before)
         with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
             photo_changes.reorder_photos(read, ids[::-1])
     assert len(shown_files(product)) == 6
