@@ -125,7 +125,7 @@ def test_cancelling_an_unpaid_order_releases_its_hold(customer: Harness, ines: S
 def test_an_order_whose_payment_cannot_be_captured_is_cancelled(customer: Harness, ines: Send) -> None:
     order = place(ines)
     data = {"payment_id": f"pay_{'5' * 32}", "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    for reason_code in ("order_not_kept", "sale_not_paid"):
+    for reason_code in ("order_ended", "sale_not_paid"):
         assert buying.read(ines, order)["state"] == "placed"
         voided = data | {"reason": "any text", "reason_code": reason_code, "method": "card"}
         customer.deliver("billing.payment.voided.v1", voided)

@@ -153,7 +153,7 @@ def test_an_order_whose_sale_was_not_paid_is_cancelled(customer: Harness, ines: 
     failed, given_back = place(ines), place(ines)
     peer_states = deliver_no_events(customer)
     peer_states.know("billing", failed["id"], build_voided(failed, "sale_not_paid"))
-    peer_states.know("billing", given_back["id"], build_voided(given_back, "order_not_kept"))
+    peer_states.know("billing", given_back["id"], build_voided(given_back, "order_ended"))
     for order in (failed, given_back):
         peer_states.know("shopping", order["id"])
     compare(registry)
