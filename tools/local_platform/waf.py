@@ -42,7 +42,7 @@ BLOCKED = Reply(
 NGINX_STATUS = {431: 494}
 OWN_REPLIES = (
     Reply(414, "uri-too-long", "The address is too long", "The path and the query are longer than is taken here."),
-    Reply(415, "unsupported-media-type", "That content type is not accepted here", "No operation takes this type."),
+    Reply(415, "unsupported-media-type", "Unsupported media type", "No operation takes this type."),
     Reply(500, "internal-error", "Internal error", "The firewall could not look at this request."),
     Reply(505, "version-not-supported", "That version is not spoken here", "HTTP/1.1 or HTTP/2 is needed."),
 )

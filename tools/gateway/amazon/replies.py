@@ -33,7 +33,7 @@ STATUS_OF_TYPE = {
 }
 RETRY_AFTER_SECONDS = 1
 _UNSUPPORTED_MEDIA_TYPE = Reply(
-    415, "unsupported-media-type", "That content type is not accepted here", "Send the type that the docs name."
+    415, "unsupported-media-type", "Unsupported media type", "Send the type that the docs name."
 )
 
 
