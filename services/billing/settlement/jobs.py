@@ -18,7 +18,7 @@ from services.billing.payments.tables import Payment
 from services.billing.provider.stripe_client import CaptureRefused, ProviderUnavailable, RefundRefused
 from services.billing.refunds.tables import Refund
 from services.billing.registry import registry
-from services.billing.settlement.rules import retry_at
+from services.billing.settlement.rules import schedule_retry
 from services.billing.settlement.steps import PaymentSettlement, RefundSettlement
 
 BATCH_SIZE = 20
@@ -38,7 +38,7 @@ def settle_payment(payment_id: str) -> None:
     if settlement is None:
         return
     try:
-        with new_attempt_after_failure(Payment, payment_id):
+        with begin_new_attempt_after_failure(Payment, payment_id):
             intent, is_new_capture = settlement.call_provider()
     except CaptureRefused:
         return
@@ -58,7 +58,7 @@ def settle_refund(refund_id: str) -> None:
     if settlement is None:
         return
     try:
-        with new_attempt_after_failure(Refund, refund_id):
+        with begin_new_attempt_after_failure(Refund, refund_id):
             provider_refund = settlement.call_provider()
     except RefundRefused as refused:
         with unit_of_work():
@@ -70,7 +70,7 @@ def settle_refund(refund_id: str) -> None:
 
 
 @contextmanager
-def new_attempt_after_failure(table: type[Payment | Refund], row_id: str) -> Iterator[None]:
+def begin_new_attempt_after_failure(table: type[Payment | Refund], row_id: str) -> Iterator[None]:
     """Use another idempotency key next time if the provider has responded with a failure, which it would repeat."""
     try:
         yield
@@ -105,4 +105,4 @@ def _postpone(table: type[Payment | Refund], row_id: str) -> None:
     with unit_of_work() as db:
         since = db.scalars(select(waiting_since).where(table.id == row_id)).one()
         still_due = update(table).where(table.id == row_id, table.settle_at <= clock.now())
-        db.execute(still_due.values(settle_at=retry_at(since, clock.now())))
+        db.execute(still_due.values(settle_at=schedule_retry(since, clock.now())))

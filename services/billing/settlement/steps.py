@@ -17,7 +17,7 @@ from services.billing.provider import stripe_client
 from services.billing.provider.stripe_client import Intent, ProviderRefund
 from services.billing.refunds.processing import lock_refund, mark_completed, mark_failed
 from services.billing.refunds.tables import Refund
-from services.billing.settlement.rules import is_abandoned, retry_at
+from services.billing.settlement.rules import is_abandoned, schedule_retry
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PaymentSettlement:
         if payment.provider_intent_id is None:
             payment.settle_at = None
             return None
-        payment.settle_at = retry_at(payment.changed_at, now)
+        payment.settle_at = schedule_retry(payment.changed_at, now)
         return cls(
             payment_id=payment.id,
             intent_id=payment.provider_intent_id,
@@ -51,7 +51,7 @@ class PaymentSettlement:
         )
 
     def call_provider(self) -> tuple[Intent, bool]:
-        """The intent, after capturing or cancelling it if that is still to be done, and whether it was captured now.
+        """The intent, after it was captured or cancelled if that was due, and whether it was captured now.
 
         An intent whose capture the bank refused for good waits for another card; it is cancelled, which ends the
         payment. CaptureRefused, ProviderUnavailable.
@@ -92,7 +92,7 @@ class RefundSettlement:
         if refund.method != "card" or refund.state == "failed":
             refund.settle_at = None
             return None
-        refund.settle_at = retry_at(refund.created_at, clock.now())
+        refund.settle_at = schedule_retry(refund.created_at, clock.now())
         intent_id = session().get_one(Payment, refund.payment_id).provider_intent_id
         assert intent_id is not None, refund_id  # every card payment that can be refunded has an intent
         return cls(refund.id, intent_id, refund.provider_refund_id, refund.state, refund.amount, refund.attempt)

@@ -16,7 +16,7 @@ class RefundSchema(Schema):
     return_id = fields.String(allow_none=True)
     amount = fields.Function(lambda refund: refund.money.to_dict())
     method = fields.String()
-    made_at = fields.Function(lambda refund: rfc3339(refund.made_at))
+    completed_at = fields.Function(lambda refund: rfc3339(refund.completed_at))
 
 
 def _dump_pickup_location(order: BuyingOrder) -> dict[str, str]:
@@ -48,7 +48,7 @@ class BuyingOrderSchema(Schema):
 def _dump_payment(order: BuyingOrder) -> dict[str, Any] | None:
     if order.payment_id is None:
         return None
-    return {"id": order.payment_id, "amount": order.total.to_dict(), "taken_at": rfc3339(order.paid_at)}
+    return {"id": order.payment_id, "amount": order.total.to_dict(), "captured_at": rfc3339(order.paid_at)}
 
 
 class WholeBuyingOrderSchema(BuyingOrderSchema):

@@ -15,7 +15,7 @@ from services.billing.ledger import money_check
 from services.billing.ledger.jobs import find_ledger_faults
 from services.billing.payments import lifecycle
 from services.billing.payments.purpose import lock_payment
-from services.billing.payments.rules import CANCELLED_BY_PROVIDER, ORDER_NOT_KEPT, SALE_NOT_PAID
+from services.billing.payments.rules import CANCELLED_BY_PROVIDER, ORDER_ENDED, SALE_NOT_PAID
 from services.billing.payments.tables import Payment
 from services.billing.provider import stripe_client
 from tests.integration.billing.fake_provider import FakeProvider
@@ -91,7 +91,7 @@ def test_coins_are_returned_once_when_the_hold_is_released(shop: Shop) -> None:
         shop.release(order)
     assert (shop.balance(order.buyer), shop.payment(payment_id).state) == ((7000, 0), "voided")
     [event] = shop.billing.published("billing.payment.voided.v1")
-    assert (event["method"], event["reason_code"]) == ("coins", ORDER_NOT_KEPT)
+    assert (event["method"], event["reason_code"]) == ("coins", ORDER_ENDED)
     assert faults() == []
 
 
