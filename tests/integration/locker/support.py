@@ -69,7 +69,7 @@ class Site:
         response = self.report(opened, self.event("closed", grant_id=grant_id, is_occupied=is_occupied))
         assert response.status_code == 200, response.text
 
-    def boxes(self) -> dict[str, str]:
+    def box_states(self) -> dict[str, str]:
         """The states of the boxes, by id."""
         manager = self.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
         query = {"location_id": self.id, "limit": 100}

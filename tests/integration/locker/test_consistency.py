@@ -21,7 +21,7 @@ COLLECTION_REQUESTED = "locker.location.threshold_reached.v1"
 @pytest.fixture
 def states(locker: Harness) -> PeerStates:
     peers = PeerStates()
-    locker.play_peers(peers.answer)
+    locker.play_peers(peers.response)
     return peers
 
 

@@ -73,7 +73,7 @@ def test_an_order_that_cannot_be_served_does_not_block_others(
     def hold_or_fail(order_id: str, location_id: str) -> Box:
         if order_id == broken:
             raise ValueError("broken")
-        return hold(order_id, location_id)
+        return hold_box(order_id, location_id)
 
     monkeypatch.setattr(box_holds, "hold", hold_or_fail)
     before = count_failures("serve box requests")
