@@ -26,7 +26,7 @@ def states(shopping: ShoppingSettings) -> PeerStates:
     urls = {name: f"https://{name}.test" for name in settings.PEERS}
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
     played = PeerStates()
-    service_client.set_transport(httpx.MockTransport(played.answer))
+    service_client.set_transport(httpx.MockTransport(played.respond))
     return played
 
 
