@@ -55,7 +55,7 @@ def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Ma
     token = visitor_with(both, new)
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, both.id, new.id]
-    assert merged.left_out == []
+    assert merged.not_merged_product_ids == []
     assert content_of(anonymous_carts.cart_id(token)) == []
     again = merge(token)
     assert (again.cart.version, len(again.cart.items)) == (merged.cart.version, 3)
@@ -80,7 +80,7 @@ def test_what_has_no_room_stays_with_the_visitor(published: Maker, monkeypatch: 
         monkeypatch.setattr(module, "setting", lambda name: 2)
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, first.id]
-    assert merged.left_out == [second.id]
+    assert merged.not_merged_product_ids == [second.id]
     assert content_of(anonymous_carts.cart_id(token)) == [second.id]
 
 

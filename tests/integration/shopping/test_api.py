@@ -339,7 +339,10 @@ def test_a_visitors_cart_by_the_api(api: Api, published: Callable[..., Product])
     api.call("POST", merging, json=body, expect=401)
     api.call("POST", merging, "customer:profile", json=body, expect=403)
     merged = api.call("POST", merging, "shopping:cart", json=body).json()
-    assert ([one["product_id"] for one in merged["cart"]["items"]], merged["left_out"]) == ([coat.id], [])
+    assert ([one["product_id"] for one in merged["cart"]["items"]], merged["not_merged_product_ids"]) == (
+        [coat.id],
+        [],
+    )
     assert api.call("GET", "/shopping/v1/anonymous-cart", headers=dict(header)).json()["items"] == []
     assert api.call("DELETE", item, headers=dict(header)).json()["items"] == []
 

@@ -131,12 +131,16 @@ def test_a_typing_error_is_mended_and_the_answer_says_so(published: Maker) -> No
         page = browsing.browse(ProductFilter(q=typed), "newest", 2, None)
         assert ids(page) == coats[:0:-1], typed
         rest = browsing.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
-        assert (ids(rest), rest["next_cursor"], rest["searched_for"]) == (coats[:1], None, page["searched_for"])
-    assert browsing.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["searched_for"] == "navy coat"
+        assert (ids(rest), rest["next_cursor"], rest["corrected_query"]) == (
+            coats[:1],
+            None,
+            page["corrected_query"],
+        )
+    assert browsing.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["corrected_query"] == "navy coat"
     right = browsing.browse(ProductFilter(q="coat"), "newest", 2, None)
-    assert right["searched_for"] is None
+    assert right["corrected_query"] is None
     nothing = browsing.browse(ProductFilter(q="zeppelin"), "newest", 2, None)
-    assert (nothing["items"], nothing["searched_for"]) == ([], None)
+    assert (nothing["items"], nothing["corrected_query"]) == ([], None)
 
 
 def test_facets_count_what_each_value_would_find(published: Maker) -> None:
@@ -155,16 +159,16 @@ def test_facets_count_what_each_value_would_find(published: Maker) -> None:
     narrowed = browsing.count_facets(ProductFilter(colour="red"))["facets"]
     assert [one["value"] for one in narrowed["brand"]] == ["Ana"]
     none = browsing.count_facets(ProductFilter(q="zeppelin"))
-    assert (none["facets"]["brand"], none["searched_for"]) == ([], None)
+    assert (none["facets"]["brand"], none["corrected_query"]) == ([], None)
 
 
 def test_facets_mend_a_typing_error_as_browsing_does(published: Maker) -> None:
     published(title="Navy wool coat")
     wanted = ProductFilter(q="navvy coat")
     page, found = browsing.browse(wanted, "newest", 20, None), browsing.count_facets(wanted)
-    assert page["searched_for"] == found["searched_for"] == "navy coat"
+    assert page["corrected_query"] == found["corrected_query"] == "navy coat"
     assert found["facets"]["colour"] == [{"value": "navy", "count": len(page["items"])}]
-    assert browsing.count_facets(ProductFilter(q="navy coat"))["searched_for"] is None
+    assert browsing.count_facets(ProductFilter(q="navy coat"))["corrected_query"] is None
 
 
 def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
