@@ -92,7 +92,7 @@ def worker_running() -> Iterator[None]:
     thread.join(10)
 
 
-def work_off() -> None:
+def handle_queued_messages() -> None:
     """Handles the messages that are in the cart queue now."""
     name = topology.queue_name("shopping", "cart")
     with messaging.connection(name, wait_seconds=0) as broker, broker.SimpleQueue(Queue(name)) as queue:
@@ -105,7 +105,7 @@ def work_off() -> None:
             message.ack()
 
 
-def shown() -> list[str]:
+def read_product_ids() -> list[str]:
     with db.unit_of_work(reads_only=True):
         return [item.product_id for item in carts.get_cart(ME).items]
 
@@ -120,7 +120,7 @@ def remove(product: Product) -> None:
         carts.remove_item(ME, product.id)
 
 
-def saved() -> list[str]:
+def read_saved_product_ids() -> list[str]:
     with db.unit_of_work(reads_only=True):
         return [entry.product_id for entry in cart_rows.load_cart(ME).present_entries]
 
@@ -155,13 +155,13 @@ def eventually(read: Callable[[], object], expected: object) -> None:
     assert read() == expected
 
 
-def test_normally_a_worker_saves_each_change(published: Maker, redis: CacheServer) -> None:
+def test_the_worker_saves_each_change(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
         put(coat)
         put(hat)
         remove(coat)
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
 
@@ -169,14 +169,14 @@ def test_cache_flushed(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
     put(hat)
     redis.empty()
-    assert shown() == [coat.id], "the last change is still on its way in the queue"
+    assert read_product_ids() == [coat.id], "the last change is still on its way in the queue"
     with worker_running():
-        eventually(shown, [coat.id, hat.id])
+        eventually(read_product_ids, [coat.id, hat.id])
         remove(coat)
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
 
 
 @pytest.mark.real_servers
@@ -184,51 +184,51 @@ def test_cache_stopped_and_back_empty(published: Maker, redis: CacheServer) -> N
     coat, hat = published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
         redis.kill()
-        assert shown() == [coat.id]
+        assert read_product_ids() == [coat.id]
         put(hat)
         remove(coat)
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         redis.start()
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         put(coat)
-        eventually(saved, [hat.id, coat.id])
+        eventually(read_saved_product_ids, [hat.id, coat.id])
 
 
 @pytest.mark.real_servers
-def test_cache_back_with_an_old_copy_that_must_not_win(
+def test_cache_restored_from_an_outdated_snapshot(
     published: Maker, redis: CacheServer, as_another_process: Callable[[], None]
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
         redis.take_snapshot()
         put(hat)
-        eventually(saved, [coat.id, hat.id])
+        eventually(read_saved_product_ids, [coat.id, hat.id])
         redis.kill()
         remove(coat)
         as_another_process()
         redis.start()
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         put(scarf)
-        eventually(saved, [hat.id, scarf.id])
+        eventually(read_saved_product_ids, [hat.id, scarf.id])
 
 
-def test_cache_lost_its_last_change_but_the_message_is_under_way(published: Maker, redis: CacheServer) -> None:
+def test_cache_lost_its_last_change_while_the_message_is_in_the_queue(published: Maker, redis: CacheServer) -> None:
     coat, hat, scarf = published(), published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
     redis.take_snapshot()
     put(hat)
     redis.kill()
     redis.start()
     put(scarf)
     with worker_running():
-        eventually(shown, [coat.id, hat.id, scarf.id])
-        eventually(saved, [coat.id, hat.id, scarf.id])
+        eventually(read_product_ids, [coat.id, hat.id, scarf.id])
+        eventually(read_saved_product_ids, [coat.id, hat.id, scarf.id])
 
 
 def test_cache_hanging_for_one_process_only(
@@ -237,34 +237,34 @@ def test_cache_hanging_for_one_process_only(
     coat, hat, scarf = published(), published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
         redis.hang()
         put(hat)
         remove(coat)
         redis.go_on()
-        assert shown() == [hat.id], "this process knows of its change"
+        assert read_product_ids() == [hat.id], "this process knows of its change"
         as_another_process()
         put(scarf)
         run_job(jobs.update_cart_cache)
-        assert shown() == [hat.id, scarf.id]
-        eventually(saved, [hat.id, scarf.id])
+        assert read_product_ids() == [hat.id, scarf.id]
+        eventually(read_saved_product_ids, [hat.id, scarf.id])
 
 
-def test_the_cache_is_told_of_what_was_changed_without_it(
+def test_the_job_updates_the_cache_with_changes_made_without_it(
     published: Maker, redis: CacheServer, as_another_process: Callable[[], None]
 ) -> None:
     coat = published()
-    shown()
+    read_product_ids()
     redis.hang()
     put(coat)
     redis.go_on()
     as_another_process()
     eventually(update_cache_and_list_behind, [])
     with database_stopped():
-        assert shown() == [coat.id], "only the cache has it now"
+        assert read_product_ids() == [coat.id], "only the cache has it now"
 
 
-def test_the_cache_is_not_told_while_it_is_away(published: Maker, redis: CacheServer) -> None:
+def test_the_job_waits_while_the_cache_is_unavailable(published: Maker, redis: CacheServer) -> None:
     redis.kill()
     put(published())
     run_job(jobs.update_cart_cache)
@@ -281,20 +281,20 @@ def test_queue_stopped(
     queue_link.cut()
     put(hat)
     remove(coat)
-    assert shown() == saved() == [hat.id], "saved without the queue"
+    assert read_product_ids() == read_saved_product_ids() == [hat.id], "saved without the queue"
     assert redis.client().zcard("carts:unsaved") == 0
     with database_stopped():
         put(coat)
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        assert shown() == [hat.id, coat.id]
+        assert read_product_ids() == [hat.id, coat.id]
     assert redis.client().zcard("carts:unsaved") == 1, "still to be saved"
     queue_link.join()
     as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        eventually(saved, [hat.id, coat.id])
+        eventually(read_saved_product_ids, [hat.id, coat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
 
@@ -308,29 +308,27 @@ def test_queue_stopped_and_then_the_cache_hanging(
     redis.hang()
     put(scarf)
     remove(coat)
-    assert shown() == [hat.id, scarf.id]
+    assert read_product_ids() == [hat.id, scarf.id]
     redis.go_on()
     as_another_process()
     run_job(jobs.update_cart_cache)
-    assert shown() == [hat.id, scarf.id]
+    assert read_product_ids() == [hat.id, scarf.id]
 
 
-def test_a_change_made_on_a_stale_copy_wins_when_the_cache_is_back(
-    published: Maker, redis: CacheServer, queue_link: Link
-) -> None:
+def test_a_later_change_on_a_stale_copy_wins(published: Maker, redis: CacheServer, queue_link: Link) -> None:
     coat, hat = published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
     remove(coat)
     put(hat)
     redis.hang()
     put(coat)
     remove(hat)
-    assert shown() == [coat.id], "the database has neither of the changes before"
+    assert read_product_ids() == [coat.id], "the database has neither of the changes before"
     redis.go_on()
     run_job(jobs.update_cart_cache)
-    assert shown() == [coat.id]
+    assert read_product_ids() == [coat.id]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +341,7 @@ def test_a_broken_cart_is_served_from_the_database_and_does_not_block_others(
     other = id_of("usr", "other")
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
     redis.client().hset(f"cart:{ME}", "cart", broken_cart)
     with db.unit_of_work():
         carts.add_item(other, coat.id)
@@ -356,7 +354,7 @@ def test_a_broken_cart_is_served_from_the_database_and_does_not_block_others(
         cart_store.save_carts(message)
     with db.unit_of_work(reads_only=True):
         assert [entry.product_id for entry in cart_rows.load_cart(other).present_entries] == [coat.id]
-    assert shown() == [coat.id]
+    assert read_product_ids() == [coat.id]
 
 
 def _message_of(customer_id: str, product: Product) -> dict[str, object]:
@@ -371,10 +369,10 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(jobs.resend_unsaved_carts)
-        assert saved() == [], "it is not late yet"
+        assert read_saved_product_ids() == [], "it is not late yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
 
 
 def test_database_stopped(published: Maker, redis: CacheServer) -> None:
@@ -383,25 +381,25 @@ def test_database_stopped(published: Maker, redis: CacheServer) -> None:
     with database_stopped():
         put(hat)
         remove(coat)
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         with pytest.raises(OperationalError), db.unit_of_work():
             cart_store.save_carts({"carts": [{"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []}]})
     with worker_running():
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
 
 
 def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
         put(coat)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
     redis.empty()
     with database_stopped():
         put(hat)
-        assert shown() == [hat.id], "what is known is shown"
-    assert shown() == [coat.id, hat.id]
+        assert read_product_ids() == [hat.id], "what is known is shown"
+    assert read_product_ids() == [coat.id, hat.id]
     with worker_running():
-        eventually(saved, [coat.id, hat.id])
+        eventually(read_saved_product_ids, [coat.id, hat.id])
 
 
 @pytest.mark.real_servers
@@ -452,28 +450,28 @@ def test_random_changes_through_random_single_failures(
             change_some()
         if trouble == "flush":
             redis.empty()
-        work_off()
+        handle_queued_messages()
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
             run_job(jobs.update_cart_cache)
-        work_off()
+        handle_queued_messages()
         with db.unit_of_work():
             settlement.release_hold(order_id)
-        assert (set(saved()), set(shown())) == (expected, expected), trouble
+        assert (set(read_saved_product_ids()), set(read_product_ids())) == (expected, expected), trouble
 
 
 @pytest.mark.real_servers
-def test_first_changes_without_the_cache_by_many_processes_at_once(published: Maker, redis: CacheServer) -> None:
+def test_concurrent_first_changes_without_the_cache(published: Maker, redis: CacheServer) -> None:
     products = [published() for _ in range(8)]
     redis.kill()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(put, products))
-    assert set(shown()) == {product.id for product in products}
+    assert set(read_product_ids()) == {product.id for product in products}
     redis.start()
-    assert set(shown()) == {product.id for product in products}
+    assert set(read_product_ids()) == {product.id for product in products}
 
 
-def test_what_is_forgotten_leaves_the_database_too(published: Maker, redis: CacheServer) -> None:
+def test_the_oldest_removed_entries_are_dropped_in_the_database(published: Maker, redis: CacheServer) -> None:
     product = published()
     redis.kill()
     for number in range(MAX_REMOVED + 3):
