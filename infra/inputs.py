@@ -24,7 +24,7 @@ from infra.network import ranges
 from infra.network.data_flow import ENTRY_OWNER
 from libs.chassis import topology
 from libs.chassis.service import NAMES
-from tools.gateway.amazon import Place
+from tools.gateway.amazon import Overrides
 from tools.gateway.build import GATEWAYS, write_amazon_documents
 
 
@@ -43,7 +43,7 @@ def topology_of(prefix: str) -> dict[str, Any]:
     }
 
 
-def places_of(environment: Environment) -> dict[str, Place]:
+def overrides_of(environment: Environment) -> dict[str, Overrides]:
     """How the two gateways are called there, which pages may read them, and who may call.
 
     The client VPN translates the addresses of phones to those of the entry subnets.
@@ -52,8 +52,8 @@ def places_of(environment: Environment) -> dict[str, Place]:
     company = (str(environment.company_range), str(entry))
     internal = environment.internal_domain
     return {
-        "external": Place(f"api.{environment.domain}", (f"https://www.{environment.domain}",)),
-        "internal": Place(f"api.{internal}", (f"https://manage.{internal}",), company, private=True),
+        "external": Overrides(f"api.{environment.domain}", (f"https://www.{environment.domain}",)),
+        "internal": Overrides(f"api.{internal}", (f"https://manage.{internal}",), company, private=True),
     }
 
 
@@ -62,10 +62,10 @@ def write(folder: Path, environment: Environment) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     topologies = topology_of(f"reclothes-{environment.name}")
     (folder / "topology.json").write_text(json.dumps(topologies, indent=1) + "\n")
-    places = places_of(environment)
+    overrides = overrides_of(environment)
     for gateway in GATEWAYS:
         written = folder / f"{gateway}.json", folder / f"{gateway}-stage.json"
-        write_amazon_documents(gateway, *written, place=places[gateway])
+        write_amazon_documents(gateway, *written, overrides=overrides[gateway])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,6 @@ from libs.chassis import metrics
 from libs.chassis.db import session
 from libs.chassis.log_events import LogEvent
 from libs.chassis.logs import get_logger
-from libs.chassis.memoization import memoize_by_identity
 from libs.chassis.validation import compile_schema, find_errors
 
 Stored = TypeVar("Stored")
@@ -89,14 +88,8 @@ def _find_item_schema() -> dict[str, Any] | None:
         page = operation.response_schema("200", "application/json")
     except RuntimeError:
         return None
-    items = page.get("properties", {}).get("items", {}).get("items")
-    return None if items is None else _with_components(items, page.get("components", {}))
-
-
-@memoize_by_identity
-def _with_components(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
-    """The schema with the components that it refers to."""
-    return {"components": components, **schema}
+    items: dict[str, Any] | None = page.get("properties", {}).get("items", {}).get("items")
+    return items
 
 
 def read_rows(statement: Select[Any], columns: Sequence[InstrumentedAttribute[Any]]) -> list[Any]:

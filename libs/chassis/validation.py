@@ -24,6 +24,10 @@ from libs.chassis.problems import MAX_ERRORS, BadRequest
 MAX_MESSAGE_LENGTH = 300
 
 
+# Connexion adds all components to a schema, and has resolved the references to them; they can contain the schema.
+_IGNORED = ("components", "example", "properties", "xml")
+
+
 def _is_uuid(value: str) -> bool:
     try:
         return str(uuid.UUID(value)) == value.lower()
@@ -52,8 +56,13 @@ _INTEGERS = {f"int{bits}": {"minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits
 
 @memoize_by_identity
 def compile_schema(schema: dict[str, Any]) -> Any:
-    """The compiled validator of an OpenAPI 3.0 schema."""
-    return jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=_FORMATS)
+    """The compiled validator of an OpenAPI 3.0 schema.
+
+    Connexion adds all components of the contract to each schema, although it has resolved every reference. They are
+    left out, because a shared response among them contains the schema itself.
+    """
+    resolved = {name: value for name, value in schema.items() if name != "components"}
+    return jsonschema_rs.Draft4Validator(to_json_schema(resolved), validate_formats=True, formats=_FORMATS)
 
 
 def to_json_schema(schema: Any) -> Any:
@@ -62,7 +71,9 @@ def to_json_schema(schema: Any) -> Any:
         return [to_json_schema(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    converted = {key: to_json_schema(value) for key, value in schema.items() if key not in ("example", "xml")}
+    converted = {key: to_json_schema(value) for key, value in schema.items() if key not in _IGNORED}
+    if "properties" in schema:
+        converted["properties"] = {name: to_json_schema(part) for name, part in schema["properties"].items()}
     if schema.get("type") == "integer":
         converted = _INTEGERS[schema.get("format", "int64")] | converted
     if converted.pop("nullable", None) is True:

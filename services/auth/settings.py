@@ -1,4 +1,4 @@
-"""The auth service's own settings."""
+"""The settings of the auth service."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from libs.chassis.settings import ServiceSettings, settings_as
 
 DAY = 86400
 
-# Over plain smtp:// a password would be readable on its way.
+# Plain smtp:// would send a password unencrypted.
 _SMTP_URL = Regexp(
     r"smtp://[^@/]+|(smtps|smtp\+starttls)://.+",
-    error="smtps://, smtp+starttls://, or smtp:// without a password is needed",
+    error="use smtps://, smtp+starttls://, or smtp:// without a password",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuthSettings(ServiceSettings):
-    """Times are in seconds, `argon2_memory_kib` in KiB. The clients file maps client id → {secret, scopes}.
+    """Times are in seconds, `argon2_memory_kib` is in KiB. The clients file maps client ids to {secret, scopes}.
 
-    An access token ends after `access_seconds`, or `access_idle_seconds` after its last use. A refresh token lasts
-    `customer_refresh_seconds`, and all of a session `customer_session_seconds` or `staff_session_seconds`. The base
-    URLs are those of the web sites, for links in mails. `push_application_arns`: SNS's, by platform (fcm, apns).
+    An access token expires after `access_seconds`, or when it is not used for `access_idle_seconds`. A refresh
+    token expires after `customer_refresh_seconds`, a session after `customer_session_seconds` or
+    `staff_session_seconds`. The base URLs of the web sites are used in mailed links. `push_application_arns` are
+    the applications in SNS by platform (fcm, apns).
 
-    Passwords are hashed as OWASP's cheat sheet asks or slower; tests may make it cheaper.
+    The defaults of Argon2 are at least those of OWASP's password storage cheat sheet; tests use cheaper ones.
     """
 
     service: ClassVar[str] = "auth"

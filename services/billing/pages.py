@@ -14,7 +14,7 @@ from libs.chassis.pagination import page
 Filters = Mapping[InstrumentedAttribute[Any], str | None]
 
 
-def newest_first(
+def list_newest_first(
     timestamp: InstrumentedAttribute[Any], filters: Filters, schema: Schema, limit: int, cursor: str | None
 ) -> dict[str, Any]:
     """A page of the rows of `timestamp`'s table whose columns have the values of `filters`; None is no filter."""

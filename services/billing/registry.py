@@ -1,4 +1,4 @@
-"""The billing service's registry of events; `events.py` fills it."""
+"""The event registry of billing; `services.billing.events` fills it."""
 
 from libs.chassis.events import EventRegistry
 

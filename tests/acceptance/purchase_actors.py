@@ -14,7 +14,7 @@ import httpx
 from tests.acceptance.site import Site, product_fields
 from tests.support.stores import Stores
 from tools.box_simulator.controller import Door
-from tools.demo.people import Actor, Customer, Json, Staff, UnexpectedAnswer, idempotency_key
+from tools.demo.people import Actor, Customer, Json, Staff, UnexpectedResponse, idempotency_key
 
 T = TypeVar("T")
 CLIENT_ERRORS = (402, 403, 404, 409, 422)
@@ -330,7 +330,7 @@ class PurchaseActors:
         """Close a door, and report it as soon as the platform is available."""
         try:
             self._site.controller.close_door(door, is_occupied=is_occupied)
-        except (UnexpectedAnswer, httpx.TransportError):
+        except (UnexpectedResponse, httpx.TransportError):
             retry_while_unavailable(self._site.controller.sync)
 
     def _trigger_collection_check(self) -> bool:
@@ -346,7 +346,7 @@ def retry_while_unavailable(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
-        except (httpx.TransportError, UnexpectedAnswer) as error:
+        except (httpx.TransportError, UnexpectedResponse) as error:
             is_unavailable = isinstance(error, httpx.TransportError) or error.response.status_code in (429, 503)
             if not is_unavailable or time.monotonic() > deadline:
                 raise

@@ -91,7 +91,7 @@ class Site:
         if work_order["assignee_id"] != person.user_id:
             path = f"/admin/v1/work-orders/{work_order['id']}/assignee"
             self.manager.call("PUT", path, json={"assignee_id": person.user_id})
-        return person.own_work(kind, order_id)
+        return person.wait_for_own_work_order(kind, order_id)
 
     def record_check(self, package: Json, result: str) -> Json:
         """Let the employee scan the package and record one result for all of it."""
@@ -116,19 +116,19 @@ class Site:
 
     def deposit_donation(self, donor: Customer, *items: Json) -> Json:
         """Submit a donation and put it into its box; return the order."""
-        order = donor.begin_donation(*(items or (COAT,)))
+        order = donor.create_donation(*(items or (COAT,)))
         donor.submit_donation(order["id"], self.location_id)
         [door] = self.open_doors(donor, order["id"])
         self.controller.close_door(door, is_occupied=True)
-        return donor.donation_in_state(order["id"], "deposited")
+        return donor.wait_for_donation(order["id"], "deposited")
 
     def collect_donation(self, donor: Customer, order_id: str) -> Json:
         """Let the deliveryman empty the box and scan the label; return the package."""
-        self.deliveryman.own_work("collecting", order_id)
+        self.deliveryman.wait_for_own_work_order("collecting", order_id)
         package = self.deliveryman.create_package(order_id)
         self.empty_box(self.deliveryman, order_id)
         self.deliveryman.scan(package["tracking_code"])
-        donor.donation_in_state(order_id, "collected")
+        donor.wait_for_donation(order_id, "collected")
         return package
 
     def publish_donated_product(self, order: Json) -> str:
@@ -145,7 +145,7 @@ class Site:
         """Place and pay an order that is picked up here."""
         order = buyer.place_order(list(product_ids), self.location_id)
         buyer.pay(order["id"], buyer.card())
-        return buyer.order_in_state(order["id"], "paid")
+        return buyer.wait_for_order(order["id"], "paid")
 
     def pack(self, order_id: str) -> Json:
         """Let the employee label, scan and pack the order; return the package."""
@@ -160,29 +160,29 @@ class Site:
         order_id = package["order_id"]
         self.assign_work("shipping", order_id, self.deliveryman)
         self.deliveryman.scan(package["tracking_code"])
-        buyer.order_in_state(order_id, "shipping")
+        buyer.wait_for_order(order_id, "shipping")
         [door] = self.open_doors_when_allowed(self.deliveryman, order_id)
         self.controller.close_door(door, is_occupied=True)
-        return buyer.order_in_state(order_id, "in_box")
+        return buyer.wait_for_order(order_id, "in_box")
 
     def deliver_purchase(self, buyer: Customer, *product_ids: str) -> Json:
         """Buy, pack, ship and pick up products; return the order."""
         order = self.buy(buyer, *product_ids)
         self.ship(buyer, self.pack(order["id"]))
         self.empty_box(buyer, order["id"])
-        return buyer.order_in_state(order["id"], "picked_up")
+        return buyer.wait_for_order(order["id"], "picked_up")
 
     def collect_return(self, buyer: Customer, purchase_return: Json) -> Json:
         """Let the buyer put a return into its box and the deliveryman collect it; return the package."""
         return_id = purchase_return["id"]
         [door] = self.open_doors_when_allowed(buyer, return_id)
         self.controller.close_door(door, is_occupied=True)
-        buyer.purchase_return_in_state(return_id, "in_box")
+        buyer.wait_for_purchase_return(return_id, "in_box")
         self.assign_work("collecting", return_id, self.deliveryman)
         package = self.deliveryman.create_package(return_id)
         self.empty_box(self.deliveryman, return_id)
         self.deliveryman.scan(package["tracking_code"])
-        buyer.purchase_return_in_state(return_id, "collected")
+        buyer.wait_for_purchase_return(return_id, "collected")
         return package
 
 

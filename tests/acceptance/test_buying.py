@@ -10,7 +10,7 @@ import redis
 
 from tests.acceptance.conftest import CustomerFactory
 from tests.support.platform import RunningPlatform
-from tools.demo.people import Mailbox, Staff, UnexpectedAnswer, idempotency_key, wait_for
+from tools.demo.people import Mailbox, Staff, UnexpectedResponse, idempotency_key, wait_for
 
 
 @pytest.mark.story("b-bu-01")
@@ -33,7 +33,7 @@ def test_a_buyer_buys_a_coat(
 
     payment = buyer.pay(order["id"], buyer.card())
     assert payment["state"] in ("authorized", "capturing", "captured")
-    paid = buyer.order_in_state(order["id"], "paid")
+    paid = buyer.wait_for_order(order["id"], "paid")
     assert [entry["state"] for entry in paid["timeline"]][:2] == ["placed", "paid"]
     assert buyer.call("GET", f"/billing/v1/payments/{payment['id']}").json()["state"] == "captured"
 
@@ -42,7 +42,7 @@ def test_a_buyer_buys_a_coat(
     assert "49.00" in receipt
     assert "https://" in receipt, "the receipt has the link to cancel or return"
 
-    packing = employee.packing_order_of(order["id"])
+    packing = employee.wait_for_packing_order(order["id"])
     assert packing["state"] in ("open", "assigned"), "it is assigned as soon as an employee is available"
     assert [item["product_id"] for item in packing["items"]] == [coat_id]
     wait_for("an empty cart", lambda: True if not buyer.cart()["items"] else None)
@@ -74,7 +74,7 @@ def test_of_concurrent_buyers_exactly_one_gets_the_coat(
     def try_to_order(number: int) -> int:
         try:
             buyers[number].place_order([coat_id], location_id)
-        except UnexpectedAnswer as error:
+        except UnexpectedResponse as error:
             return error.response.status_code
         return 201
 
@@ -99,7 +99,7 @@ def test_the_same_idempotency_key_places_one_order_and_takes_one_payment(
     card, key = buyer.card(), idempotency_key()
     payment = buyer.pay(first["id"], card, key=key)
     assert buyer.pay(first["id"], card, key=key)["id"] == payment["id"]
-    buyer.order_in_state(first["id"], "paid")
+    buyer.wait_for_order(first["id"], "paid")
     assert len(buyer.call("GET", "/billing/v1/payments").json()["items"]) == 1
 
 
@@ -111,7 +111,7 @@ def test_a_declined_card_leaves_the_order_payable(
     declined = buyer.pay(order["id"], buyer.card("4000000000000341"), expect=402)
     assert declined["type"].endswith("/card-declined")
     buyer.pay(order["id"], buyer.card())
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
 
 
 def test_an_invalid_order_is_rejected_with_pointers(new_customer: CustomerFactory) -> None:
@@ -200,7 +200,7 @@ def test_a_cart_shows_immediately_what_was_sold_or_repriced(
     assert cart["total"]["amount"] == 3900, "unavailable items do not count"
     assert buyer.put_in_cart(repriced)["items"][1]["changed"] is None, "adding it again accepts the price"
     other.pay(order["id"], other.card())
-    other.order_in_state(order["id"], "paid")
+    other.wait_for_order(order["id"], "paid")
     wait_for("the sale", lambda: buyer.cart()["items"][0]["changed"] == "sold" or None)
 
 

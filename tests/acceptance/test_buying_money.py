@@ -56,13 +56,13 @@ def test_an_order_is_paid_by_card_or_with_coins(
     payment = pay_with_coins(buyer, order["id"])
     assert (payment["method"], payment["coins"]) == ("coins", 1200)
     assert coin_balance(buyer) == 300
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
 
     order = buyer.place_order([published_coat(price=1200)], location_id)
     declined = buyer.pay(order["id"], buyer.card("4000000000000341"), expect=402)
     assert "nothing was charged" in declined["detail"]
     assert buyer.pay(order["id"], buyer.card())["method"] == "card"
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
     assert coin_balance(buyer) == 300
 
 
@@ -74,7 +74,7 @@ def test_a_cancelled_order_is_refunded_once_by_its_payment_method(
     assign_coins(manager, buyer, 4900)
     order = buyer.place_order([published_coat(price=4900)], buyer.locations()[0]["id"])
     payment = pay_with_coins(buyer, order["id"]) if method == "coins" else buyer.pay(order["id"], buyer.card())
-    buyer.order_in_state(order["id"], "paid")
+    buyer.wait_for_order(order["id"], "paid")
     for _ in range(2):
         buyer.cancel_order(order["id"])
     refund = wait_for_refund(buyer, order["id"])
@@ -99,7 +99,7 @@ def test_a_pick_up_is_rewarded_and_a_return_reverses_its_part_of_the_reward(
     site.record_check(site.collect_return(buyer, purchase_return), "good")
     refund = wait_for_refund(buyer, order["id"])
     assert (refund["return_id"], refund["amount"]["amount"]) == (purchase_return["id"], 4900)
-    buyer.purchase_return_in_state(purchase_return["id"], "completed")
+    buyer.wait_for_purchase_return(purchase_return["id"], "completed")
     remaining = 120 - 120 * 4900 // 5000
     wait_for("the reward to be reduced", lambda: True if coin_balance(buyer) == remaining else None)
 
@@ -111,7 +111,7 @@ def test_a_payout_is_due_after_the_return_window_and_void_when_the_product_is_re
     donor = new_customer()
     donation = site.deposit_donation(donor)
     site.record_check(site.collect_donation(donor, donation["id"]), "good")
-    donor.donation_in_state(donation["id"], "checked_good")
+    donor.wait_for_donation(donation["id"], "checked_good")
     order = site.deliver_purchase(buyer, site.publish_donated_product(donation))
 
     def wait_for_payout(state: str) -> Json:
@@ -128,7 +128,7 @@ def test_a_payout_is_due_after_the_return_window_and_void_when_the_product_is_re
     purchase_return = buyer.return_purchase(order["id"], site.location_id)
     site.record_check(site.collect_return(buyer, purchase_return), "good")
     wait_for_payout("void")
-    assert "€19.60 will not be paid out" in donor.told("payout-voided", donation["id"])["text"]
+    assert "€19.60 will not be paid out" in donor.wait_for_notification("payout-voided", donation["id"])["text"]
 
 
 def test_only_a_manager_lists_payment_discrepancies(buyer: Customer, manager: Staff, employee: Staff) -> None:

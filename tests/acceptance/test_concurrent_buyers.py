@@ -25,7 +25,7 @@ from tools.demo.people import (
     Json,
     Mailbox,
     Staff,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     idempotency_key,
     verification_token,
     wait_for,
@@ -92,7 +92,7 @@ class Race:
         for coat_id in random.sample(coats, len(coats)):
             try:
                 order = self._place(buyer, coat_id)
-            except UnexpectedAnswer as error:
+            except UnexpectedResponse as error:
                 self.results[_reason(error)] += 1
             else:
                 self.results["placed"] += 1
@@ -105,7 +105,7 @@ class Race:
         for pause in PAUSES:
             try:
                 return buyer.place_order([coat_id], self.location_id, key=key)
-            except UnexpectedAnswer as error:
+            except UnexpectedResponse as error:
                 if error.response.status_code != 503:
                     raise
             self.retries += 1
@@ -120,7 +120,7 @@ class Race:
             buyer.pay(order["id"], buyer.card())
 
 
-def _reason(error: UnexpectedAnswer) -> str:
+def _reason(error: UnexpectedResponse) -> str:
     """'product-unavailable' for the expected 409, otherwise the whole response."""
     response = error.response
     slug = response.json().get("type", "").rpartition("/")[2]
@@ -184,7 +184,7 @@ def test_each_of_twenty_coats_is_sold_to_one_of_two_hundred_buyers(
 
 
 def wait_for_paid(buyer: Customer, order: Json) -> Json:
-    return buyer.order_in_state(order["id"], "paid")
+    return buyer.wait_for_order(order["id"], "paid")
 
 
 def give_coins(manager: Staff, buyer: Customer) -> None:

@@ -25,7 +25,7 @@ def donor(new_customer: CustomerFactory) -> Customer:
 @pytest.mark.story("d-pr-01")
 @pytest.mark.story("d-pr-02")
 def test_a_donor_drafts_a_donation_with_photos_and_a_story(donor: Customer) -> None:
-    order = donor.begin_donation(COAT | {"story": STORY, "brand": "Tejo"})
+    order = donor.create_donation(COAT | {"story": STORY, "brand": "Tejo"})
     assert order["state"] == "draft"
     [item] = order["items"]
     assert (item["story"], item["category"]) == (STORY, "coats")
@@ -54,14 +54,14 @@ def test_a_donor_finds_the_nearest_location_and_a_box_is_held(donor: Customer, n
     assert near.location_id in ids
     assert locations[0]["distance_m"] <= locations[1]["distance_m"]
 
-    order = donor.begin_donation(COAT)
+    order = donor.create_donation(COAT)
     submitted = donor.submit_donation(order["id"], near.location_id)
     assert (submitted["state"], submitted["location"]["id"]) == ("submitted", near.location_id)
     assert submitted["box"]["label"] == "A1"
     occupancy = near.manager.call("GET", f"/locker/v1/occupancies/{near.location_id}").json()
     assert occupancy["boxes"] == {"free": 0, "held": 1, "occupied": 0, "out_of_service": 0}
 
-    other = donor.begin_donation(COAT)
+    other = donor.create_donation(COAT)
     problem = donor.submit_donation(other["id"], near.location_id, expect=409)
     assert problem["type"].endswith("/location-full")
     assert donor.donation(other["id"])["state"] == "draft"
@@ -74,7 +74,7 @@ def test_a_donor_finds_the_nearest_location_and_a_box_is_held(donor: Customer, n
 def test_the_door_opens_only_for_the_donor_and_the_order(
     donor: Customer, new_customer: CustomerFactory, site: Site, new_site: SiteFactory, mailbox: Mailbox
 ) -> None:
-    order = donor.begin_donation(COAT | {"story": STORY})
+    order = donor.create_donation(COAT | {"story": STORY})
     donor.submit_donation(order["id"], site.location_id)
     stranger, other_site = new_customer(), new_site()
     code = site.controller.code()
@@ -89,10 +89,10 @@ def test_the_door_opens_only_for_the_donor_and_the_order(
     [door] = site.open_doors(donor, order["id"], code)
     assert problem_of(donor, "POST", openings, 409, json={"code": code}) == "code-used"
     site.controller.close_door(door, is_occupied=True)
-    donor.donation_in_state(order["id"], "deposited")
-    assert donor.told("donation-deposited", order["id"])
+    donor.wait_for_donation(order["id"], "deposited")
+    assert donor.wait_for_notification("donation-deposited", order["id"])
     mailbox.wait_for_mail(donor.user_name, "donation")
-    rewards = {reason: donor.coins_for(reason) for reason in ("deposit", "first_donation", "story")}
+    rewards = {reason: donor.wait_for_coins(reason) for reason in ("deposit", "first_donation", "story")}
     assert all(coins > 0 for coins in rewards.values())
     assert donor.call("GET", "/billing/v1/coins").json()["balance"] == sum(rewards.values())
     assert problem_of(donor, "POST", openings, 404, json={"code": site.controller.code()}) == "nothing-to-open"
@@ -115,9 +115,9 @@ def test_deposits_at_the_threshold_are_collected_by_the_deliveryman(
     donors = [new_customer(), new_customer()]
     orders = [site.deposit_donation(donor) for donor in donors]
     paulo = site.deliveryman
-    work_order = paulo.own_work("collecting", orders[0]["id"])
+    work_order = paulo.wait_for_own_work_order("collecting", orders[0]["id"])
     assert {order["order_id"] for order in work_order["orders"]} == {order["id"] for order in orders}
-    assert paulo.told("work-order-assigned", site.location["name"])
+    assert paulo.wait_for_notification("work-order-assigned", site.location["name"])
     path = f"/admin/v1/collecting-orders/{work_order['id']}"
     assert problem_of(site.manager, "GET", path, 403) == "forbidden"
     assert problem_of(employee, "GET", path, 403) == "forbidden"
@@ -144,8 +144,8 @@ def test_deposits_at_the_threshold_are_collected_by_the_deliveryman(
     paulo.scan(second)
     assert paulo.call("GET", path).json()["state"] == "done"
     for donor, order in zip(donors, orders, strict=True):
-        donor.donation_in_state(order["id"], "collected")
-        assert donor.told("donation-collected", order["id"])
+        donor.wait_for_donation(order["id"], "collected")
+        assert donor.wait_for_notification("donation-collected", order["id"])
 
 
 def read_barcodes(person: Staff, package: Json) -> set[str]:
@@ -176,7 +176,7 @@ def test_good_clothes_are_published_and_the_donor_gets_a_share_of_the_sale(
     package = site.collect_donation(donor, order["id"])
     employee, manager = site.employee, site.manager
     work_order = site.assign_work("checking", order["id"], employee)
-    assert employee.told("work-order-assigned")
+    assert employee.wait_for_notification("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
     good: Json = {"result": "good", "notes": "Like new."}
     assert problem_of(employee, "POST", result, 409, json=good) == "illegal-transition"
@@ -186,13 +186,13 @@ def test_good_clothes_are_published_and_the_donor_gets_a_share_of_the_sale(
     checked = employee.call("POST", result, json=good).json()
     assert (checked["state"], checked["notes"]) == ("done", "Like new.")
     assert httpx.get(checked["photos"][0]["url"]).content == coat_picture()
-    donor.donation_in_state(order["id"], "checked_good")
-    assert donor.told("donation-checked-good", order["id"])
+    donor.wait_for_donation(order["id"], "checked_good")
+    assert donor.wait_for_notification("donation-checked-good", order["id"])
 
     product_id = site.publish_donated_product(order)
-    donor.donation_in_state(order["id"], "listed")
-    assert donor.told("donation-listed")
-    assert donor.coins_for("published") > 0
+    donor.wait_for_donation(order["id"], "listed")
+    assert donor.wait_for_notification("donation-listed")
+    assert donor.wait_for_coins("published") > 0
     product = donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True).json()
     assert "donation" not in product
     assert donor.user_id not in str(product)
@@ -200,7 +200,7 @@ def test_good_clothes_are_published_and_the_donor_gets_a_share_of_the_sale(
     buyer = new_customer()
     purchase = buyer.place_order([product_id], site.location_id)
     buyer.pay(purchase["id"], buyer.card())
-    sold = donor.donation_in_state(order["id"], "sold")
+    sold = donor.wait_for_donation(order["id"], "sold")
     states = ["draft", "submitted", "deposited", "collected", "checked_good", "listed", "sold"]
     assert [entry["state"] for entry in sold["timeline"]] == states
     payout = wait_for("a payout", lambda: (donor.call("GET", "/billing/v1/payouts").json()["items"] or [None])[0])
@@ -226,8 +226,8 @@ def test_bad_clothes_are_recycled_and_the_donor_gets_a_coupon(donor: Customer, s
     order = site.deposit_donation(donor)
     package = site.collect_donation(donor, order["id"])
     site.record_check(package, "bad")
-    donor.donation_in_state(order["id"], "checked_bad")
-    assert donor.coins_for("checked_bad") > 0
+    donor.wait_for_donation(order["id"], "checked_bad")
+    assert donor.wait_for_coins("checked_bad") > 0
     assert donor.call("GET", "/billing/v1/coupons").json()["items"] == []
 
     factory = {"name": f"Fibra {uuid.uuid4().hex[:6]}", "address": "Rua da Fábrica 1, Porto"}
@@ -237,9 +237,9 @@ def test_bad_clothes_are_recycled_and_the_donor_gets_a_coupon(donor: Customer, s
     employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
     problem = problem_of(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert problem == "not-for-recycling"
-    donor.donation_in_state(order["id"], "recycled")
+    donor.wait_for_donation(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
-    assert donor.told("coupon-issued")
+    assert donor.wait_for_notification("coupon-issued")
     query = {"limit": 100}
     [monitored] = [
         found
@@ -252,7 +252,7 @@ def test_bad_clothes_are_recycled_and_the_donor_gets_a_coupon(donor: Customer, s
 
 @pytest.mark.story("rd-c-01")
 def test_a_donation_is_cancelled_free_of_charge_before_its_deposit(donor: Customer, site: Site) -> None:
-    order = donor.begin_donation(COAT)
+    order = donor.create_donation(COAT)
     donor.submit_donation(order["id"], site.location_id)
     assert donor.cancel_donation(order["id"])["state"] == "cancelled"
 
@@ -272,9 +272,9 @@ def test_a_donation_is_cancelled_free_of_charge_before_its_deposit(donor: Custom
 def test_a_deposit_is_withdrawn_after_the_fee_was_paid(donor: Customer, new_site: SiteFactory) -> None:
     site = new_site(threshold=3)
     order = site.deposit_donation(donor)
-    donor.coins_for("deposit")
+    donor.wait_for_coins("deposit")
     assert donor.cancel_donation(order["id"])["state"] == "cancelling"
-    fee = donor.fee_of(order["id"])
+    fee = donor.wait_for_fee(order["id"])
     assert fee["kind"] == "occupation"
     code = {"code": site.controller.code()}
     assert problem_of(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open", (
@@ -282,8 +282,8 @@ def test_a_deposit_is_withdrawn_after_the_fee_was_paid(donor: Customer, new_site
     )
     donor.pay_fee(fee["id"])
     site.empty_box(donor, order["id"])
-    donor.donation_in_state(order["id"], "cancelled")
-    assert donor.told("donation-cancelled", order["id"])
+    donor.wait_for_donation(order["id"], "cancelled")
+    assert donor.wait_for_notification("donation-cancelled", order["id"])
     wait_for("the rewards to be reversed", lambda: True if sum(donor.coins().values()) == 0 else None)
     assert donor.pay_fee(fee["id"], expect=409)["type"].endswith("/fee-not-payable")
 
@@ -310,44 +310,44 @@ def test_a_donation_is_returned_to_its_donor(donor: Customer, new_customer: Cust
     assert problem["type"].endswith("/illegal-transition")
     package = site.collect_donation(donor, order["id"])
     site.record_check(package, "good")
-    donor.donation_in_state(order["id"], "checked_good")
+    donor.wait_for_donation(order["id"], "checked_good")
     product_id = site.publish_donated_product(order)
-    donor.donation_in_state(order["id"], "listed")
+    donor.wait_for_donation(order["id"], "listed")
 
     donation_return = donor.return_donation(order["id"], site.location_id)
     assert donation_return["state"] == "created"
     assert new_customer().call("GET", f"/customer/v1/donation-returns/{donation_return['id']}", expect=404)
     donor.call("GET", f"/shopping/v1/products/{product_id}", anonymous=True, expect=404)
-    fee = donor.fee_of(donation_return["id"])
+    fee = donor.wait_for_fee(donation_return["id"])
     assert fee["kind"] == "delivery"
     donor.pay_fee(fee["id"])
 
     employee, paulo = site.employee, site.deliveryman
     packing = site.assign_work("packing", donation_return["id"], employee)
-    assert employee.told("work-order-assigned")
+    assert employee.wait_for_notification("work-order-assigned")
     new_package = employee.create_package(donation_return["id"])
     assert read_barcodes(employee, new_package) == {new_package["tracking_code"]}
-    donor.return_in_state(donation_return["id"], "packing")
-    assert donor.told("donation-return-packing")
+    donor.wait_for_donation_return(donation_return["id"], "packing")
+    assert donor.wait_for_notification("donation-return-packing")
     employee.scan(new_package["tracking_code"])
     employee.call("POST", f"/admin/v1/own-packing-orders/{packing['id']}/finish")
 
     shipping = site.assign_work("shipping", donation_return["id"], paulo)
-    assert paulo.told("work-order-assigned", site.location["name"])
+    assert paulo.wait_for_notification("work-order-assigned", site.location["name"])
     path = f"/admin/v1/shipping-orders/{shipping['id']}"
     assert problem_of(site.employee, "GET", path, 403) == "forbidden"
     paulo.scan(new_package["tracking_code"])
-    donor.return_in_state(donation_return["id"], "shipping")
+    donor.wait_for_donation_return(donation_return["id"], "shipping")
     [door] = site.open_doors_when_allowed(paulo, donation_return["id"])
     site.controller.close_door(door, is_occupied=True)
-    donor.return_in_state(donation_return["id"], "in_box")
-    assert donor.told("donation-return-in-box")
+    donor.wait_for_donation_return(donation_return["id"], "in_box")
+    assert donor.wait_for_notification("donation-return-in-box")
     wait_for("the shipping order to be done", lambda: paulo.call("GET", path).json()["state"] == "done" or None)
 
     site.empty_box(donor, donation_return["id"])
-    donor.return_in_state(donation_return["id"], "returned")
-    assert donor.donation_in_state(order["id"], "returned")
-    assert donor.told("donation-return-picked-up")
+    donor.wait_for_donation_return(donation_return["id"], "returned")
+    assert donor.wait_for_donation(order["id"], "returned")
+    assert donor.wait_for_notification("donation-return-picked-up")
     wait_for("the rewards to be reversed", lambda: True if sum(donor.coins().values()) == 0 else None)
     balance = donor.call("GET", "/billing/v1/coins").json()
     assert (balance["balance"], balance["debt"]) == (0, 0)
@@ -370,7 +370,7 @@ def test_a_manager_changes_locations_and_boxes(donor: Customer, site: Site) -> N
     for box in boxes:
         manager.call("PUT", f"/locker/v1/boxes/{box['id']}/deliveryman", json={"deliveryman_id": paulo_id})
     order = site.deposit_donation(donor)
-    site.deliveryman.own_work("collecting", order["id"])
+    site.deliveryman.wait_for_own_work_order("collecting", order["id"])
     occupancy = manager.call("GET", f"/locker/v1/occupancies/{site.location_id}").json()
     assert occupancy["boxes"] == {"free": 1, "held": 0, "occupied": 1, "out_of_service": 1}
     assert occupancy["fill_level"] == pytest.approx(1 / 3, abs=0.01)
@@ -382,7 +382,7 @@ def test_a_manager_changes_locations_and_boxes(donor: Customer, site: Site) -> N
 def test_an_offline_controller_opens_assigned_boxes_and_reports_later(donor: Customer, site: Site) -> None:
     order = site.deposit_donation(donor)
     paulo = site.deliveryman
-    paulo.own_work("collecting", order["id"])
+    paulo.wait_for_own_work_order("collecting", order["id"])
     site.wait_for_door_right(paulo, order["id"])
     site.controller.sync()
     site.controller.go_offline()
@@ -398,7 +398,7 @@ def test_an_offline_controller_opens_assigned_boxes_and_reports_later(donor: Cus
     assert site.controller.unsent_events == 0
     package = paulo.create_package(order["id"])
     paulo.scan(package["tracking_code"])
-    donor.donation_in_state(order["id"], "collected")
+    donor.wait_for_donation(order["id"], "collected")
     occupancy = site.manager.call("GET", f"/locker/v1/occupancies/{site.location_id}").json()
     assert occupancy["boxes"]["occupied"] == 0
 

@@ -69,4 +69,4 @@ def test_an_order_continues_within_a_minute_after_its_events_were_lost(
 
     wait_for("the packing order after the lost payment", read_work_order, MAX_SECONDS)
     site.pack(order["id"])
-    buyer.order_in_state(order["id"], "packed")
+    buyer.wait_for_order(order["id"], "packed")

@@ -71,12 +71,12 @@ def test_a_purchase_is_packed_shipped_and_picked_up(
     deliveryman = site.deliveryman
     package = site.pack(order["id"])
 
-    assert buyer.told("order-packing", order["id"])
+    assert buyer.wait_for_notification("order-packing", order["id"])
     assert problem_of(buyer, "POST", OPENINGS, 404, json={"code": site.controller.code()}) == "nothing-to-open"
 
     site.ship(buyer, package)
-    assert deliveryman.told("work-order-assigned", site.location["name"])
-    assert site.location["name"] in buyer.told("order-in-box", order["id"])["text"]
+    assert deliveryman.wait_for_notification("work-order-assigned", site.location["name"])
+    assert site.location["name"] in buyer.wait_for_notification("order-in-box", order["id"])["text"]
     stranger, other_site, code = new_customer(), new_site(), site.controller.code()
     assert problem_of(stranger, "POST", OPENINGS, 404, json={"code": code}) == "nothing-to-open"
     other_code = {"code": other_site.controller.code()}
@@ -85,8 +85,8 @@ def test_a_purchase_is_packed_shipped_and_picked_up(
     site.controller.close_door(door, is_occupied=False)
     next_code = {"code": site.controller.code()}
     assert problem_of(buyer, "POST", OPENINGS, 404, json=next_code) == "nothing-to-open"
-    picked_up = buyer.order_in_state(order["id"], "picked_up")
-    assert buyer.told("order-picked-up", order["id"])
+    picked_up = buyer.wait_for_order(order["id"], "picked_up")
+    assert buyer.wait_for_notification("order-picked-up", order["id"])
     assert [entry["state"] for entry in picked_up["timeline"]] == [
         "placed",
         "paid",
@@ -121,7 +121,7 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     assert problem_of(site.employee, "POST", path, 403, json=body) == "forbidden"
     given_up = site.manager.call("POST", path, json=body).json()
     assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
-    assert "we are sorry" in buyer.told("order-cancelled", order["id"])["text"]
+    assert "we are sorry" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
 
     def read_when_refunded() -> Json | None:
         cancelled: Json = buyer.call("GET", f"/customer/v1/buying-orders/{order['id']}").json()
@@ -152,13 +152,13 @@ def test_an_order_can_be_cancelled_until_it_is_shipped(
     coat_id = published_coat()
     unpaid = buyer.place_order([coat_id], site.location_id)
     assert buyer.cancel_order(unpaid["id"])["state"] == "cancelled"
-    assert "Nothing was charged" in buyer.told("order-cancelled", unpaid["id"])["text"]
+    assert "Nothing was charged" in buyer.wait_for_notification("order-cancelled", unpaid["id"])["text"]
 
     order = site.buy(buyer, coat_id)
     site.pack(order["id"])
     site.assign_work("shipping", order["id"], site.deliveryman)
     assert [buyer.cancel_order(order["id"])["state"] for _ in range(2)] == ["cancelled", "cancelled"]
-    assert "refund what you paid" in buyer.told("order-cancelled", order["id"])["text"]
+    assert "refund what you paid" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
     wait_for_product(site.employee, coat_id, "published")
 
     def all_boxes_are_free() -> bool | None:
@@ -199,8 +199,8 @@ def test_a_returned_product_is_refunded_and_published_again(
     assert problem_of(stranger, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
 
     package = site.collect_return(buyer, purchase_return)
-    assert site.location["name"] in buyer.told("return-deposited", order["id"])["text"]
-    assert buyer.told("return-collected", order["id"])
+    assert site.location["name"] in buyer.wait_for_notification("return-deposited", order["id"])["text"]
+    assert buyer.wait_for_notification("return-collected", order["id"])
     site.record_check(package, "good")
     checked = wait_for(
         "the result",
@@ -211,7 +211,7 @@ def test_a_returned_product_is_refunded_and_published_again(
         ),
     )
     assert checked["refund"] == {"amount": 4900, "currency": "EUR"}
-    assert "49.00" in buyer.told("return-checked-good", order["id"])["text"]
+    assert "49.00" in buyer.wait_for_notification("return-checked-good", order["id"])["text"]
     query = {"order_id": order["id"]}
     returns = site.employee.call("GET", "/customer/v1/monitored-buying-returns", params=query).json()["items"]
     assert [found["id"] for found in returns] == [purchase_return["id"]]
@@ -234,8 +234,8 @@ def test_the_refund_of_a_bad_return_is_agreed_with_the_buyer(
     order = site.deliver_purchase(buyer, coat_id)
     purchase_return = buyer.return_purchase(order["id"], site.location_id)
     site.record_check(site.collect_return(buyer, purchase_return), "bad")
-    assert buyer.purchase_return_in_state(purchase_return["id"], "checked_bad")["refund"] is None
-    assert buyer.told("return-checked-bad", order["id"])
+    assert buyer.wait_for_purchase_return(purchase_return["id"], "checked_bad")["refund"] is None
+    assert buyer.wait_for_notification("return-checked-bad", order["id"])
 
     path, employee = "/admin/v1/return-contacts", site.employee
     agreed = {
@@ -286,9 +286,9 @@ def test_the_good_product_of_a_mixed_return_is_refunded_immediately(
         return sorted(item["amount"]["amount"] for item in items if item["state"] == "completed")
 
     assert wait_for("the price of the coat", lambda: refunds() or None) == [4900]
-    checked_bad = buyer.purchase_return_in_state(purchase_return["id"], "checked_bad")
+    checked_bad = buyer.wait_for_purchase_return(purchase_return["id"], "checked_bad")
     assert [(item["result"], item["reason"]) for item in checked_bad["items"]] == [("good", None), ("bad", "Torn")]
-    text = buyer.told("return-checked-bad", purchase_return["order_id"])["text"]
+    text = buyer.wait_for_notification("return-checked-bad", purchase_return["order_id"])["text"]
     assert "- Straw hat" in text
     assert "we refund €49.00" in text
     assert resume_product(site.employee, coat_id)["state"] == "draft"
@@ -305,7 +305,7 @@ def test_the_good_product_of_a_mixed_return_is_refunded_immediately(
     )
     half = agreed | {"refund": {"amount": 750, "currency": "EUR"}}
     site.employee.call("POST", path, json=half, headers=idempotency_key(), expect=201)
-    completed = buyer.purchase_return_in_state(purchase_return["id"], "completed")
+    completed = buyer.wait_for_purchase_return(purchase_return["id"], "completed")
     assert completed["refund"] == {"amount": 5650, "currency": "EUR"}
     assert refunds() == [750, 4900]
     wait_for_product(site.employee, hat_id, "recycled")
@@ -319,7 +319,7 @@ def test_a_return_that_was_given_up_is_found_and_checked(
     path = f"/customer/v1/monitored-buying-returns/{purchase_return['id']}/forced-cancellation"
     given_up = site.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
     assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
-    buyer.purchase_return_in_state(purchase_return["id"], "completed")
+    buyer.wait_for_purchase_return(purchase_return["id"], "completed")
 
     site.record_check_by_product(package, **{coat_id: "good", hat_id: "bad"})
     wait_for_product(site.employee, hat_id, "recycled")

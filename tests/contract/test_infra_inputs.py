@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from infra import environment as environments
-from infra.inputs import places_of, topology_of
+from infra.inputs import overrides_of, topology_of
 from libs.chassis import aws, settings, topology
 from libs.chassis.runtime import new_runtime
 from libs.chassis.service import NAMES, load_service
@@ -74,7 +74,7 @@ def test_the_document_for_the_infrastructure_is_what_the_local_platform_makes(ma
 
 
 def test_the_internal_gateway_is_private_and_lets_in_the_company_only() -> None:
-    place = places_of(environments.load("prod"))["internal"]
+    place = overrides_of(environments.load("prod"))["internal"]
 
     assert place.private
     assert place.source_ranges == ("192.168.0.0/20", "10.100.112.0/25")

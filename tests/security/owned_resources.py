@@ -120,7 +120,7 @@ class ResourceFactory:
 
     def donation(self) -> str:
         """A draft with an item and a photo whose upload was announced."""
-        order = self.owner.begin_donation(COAT)
+        order = self.owner.create_donation(COAT)
         self.parents = {"dor": order["id"], "dit": order["items"][0]["id"]}
         path = f"/customer/v1/donating-orders/{order['id']}/items/{self.parents['dit']}/photos"
         photo = {"content_type": "image/png", "size": 100}
@@ -158,7 +158,7 @@ class ResourceFactory:
 
     def fee(self) -> str:
         """The delivery fee of a return."""
-        return str(self.owner.fee_of(self.donation_return())["id"])
+        return str(self.owner.wait_for_fee(self.donation_return())["id"])
 
     def order(self) -> str:
         """An unpaid order for a new coat."""
@@ -172,7 +172,7 @@ class ResourceFactory:
         """A captured payment, which has a receipt."""
         order_id = self.order()
         payment: Json = self.owner.pay(order_id, self.owner.card())
-        self.owner.order_in_state(order_id, "paid")
+        self.owner.wait_for_order(order_id, "paid")
         payment_id: str = payment["id"]
         return payment_id
 

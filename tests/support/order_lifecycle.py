@@ -1,6 +1,6 @@
-"""The lifecycle of every kind of order as the business defines it: pairs of a state and the one that may follow it.
+"""The lifecycle of each kind of order as the business defines it: pairs of a state and one that may follow it.
 
-The unit tests compare the tables in the code with these; the random walks compare what really happens with them.
+Unit tests compare the lifecycles in the code with these pairs; stateful tests compare the timelines of orders.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ORDER_PATH = ("placed", "paid", "packing", "packed", "shipping", "in_box", "pick
 BUYING_ORDER: set[Step] = {
     *pairwise(ORDER_PATH),
     ("placed", "expired"),
-    # By its buyer until it is shipped; later by a manager, or because nobody picked it up (docs/decisions/0012).
+    # By its buyer until it is shipped; later by a manager, or because it was not picked up (docs/decisions/0012).
     *((before, "cancelled") for before in ("placed", "paid", "packing", "packed", "shipping", "in_box")),
 }
 BUYING_RETURN: set[Step] = {
@@ -21,20 +21,20 @@ BUYING_RETURN: set[Step] = {
     *pairwise(["collected", "checked_bad", "refund_decided", "completed"]),
     ("created", "cancelled"),
     ("created", "expired"),
-    # A door that was open at that moment closed on the clothes.
+    # The door was open at that time, and the clothes were put in.
     ("cancelled", "in_box"),
     ("expired", "in_box"),
-    # Lost after it was handed in.
+    # Lost after the deposit.
     ("in_box", "refund_decided"),
     ("collected", "refund_decided"),
 }
-DONATION: set[Step] = {
+DONATING_ORDER: set[Step] = {
     *pairwise(["draft", "submitted", "deposited", "collected", "checked_good", "listed", "sold"]),
     *pairwise(["collected", "checked_bad", "recycled"]),
     *pairwise(["deposited", "cancelling", "cancelled"]),
     ("draft", "cancelled"),
     ("submitted", "cancelled"),
-    ("cancelled", "deposited"),  # a door that was open at that moment closed on the clothes
+    ("cancelled", "deposited"),  # the door was open at that time, and the clothes were put in
     ("cancelling", "collected"),
     ("sold", "listed"),  # the purchase was cancelled or returned
     *((before, "returning") for before in ("collected", "checked_good", "listed")),
@@ -44,7 +44,9 @@ DONATION_RETURN: set[Step] = {
     *pairwise(["created", "paid", "packing", "shipping", "in_box", "returned"]),
     ("created", "cancelled"),
 }
-DONATION_AFTER_CANCELLED_RETURN: set[Step] = {(after, before) for before, after in DONATION if after == "returning"}
+AFTER_CANCELLED_DONATION_RETURN: set[Step] = {
+    (after, before) for before, after in DONATING_ORDER if after == "returning"
+}
 WORK_ORDER: set[Step] = {
     *pairwise(["open", "assigned", "in_progress", "done"]),
     ("assigned", "assigned"),  # to another person
@@ -58,6 +60,6 @@ WORK_ORDER: set[Step] = {
 }
 
 
-def states_of(steps: set[Step]) -> set[str]:
+def list_states(steps: set[Step]) -> set[str]:
     """All states that occur in a lifecycle."""
     return {state for step in steps for state in step}

@@ -21,7 +21,7 @@ from libs.chassis import door_grants
 from libs.chassis.clock import rfc3339
 from libs.chassis.door_codes import make_code, step_at
 from libs.chassis.door_grants import GrantClaims, GrantRefused
-from tools.demo.people import Json, Staff, UnexpectedAnswer, idempotency_key
+from tools.demo.people import Json, Staff, UnexpectedResponse, idempotency_key
 
 MAX_EVENTS = 200  # per report
 
@@ -192,7 +192,7 @@ class BoxController:
             self._token = None
             response = self._send(method, path, arguments)
         if response.status_code != 200:
-            raise UnexpectedAnswer(response, (200,))
+            raise UnexpectedResponse(response, (200,))
         document: Json = response.json()
         return document
 
@@ -201,7 +201,7 @@ class BoxController:
             form = {"grant_type": "client_credentials", "scope": "locker:controller"}
             response = self._client.post("/auth/v1/oauth/tokens", data=form, auth=self._credentials)
             if response.status_code != 200:
-                raise UnexpectedAnswer(response, (200,))
+                raise UnexpectedResponse(response, (200,))
             self._token = response.json()["access_token"]
         headers = {"Authorization": f"Bearer {self._token}"}
         return self._client.request(method, path, headers=headers, **arguments)

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from libs.chassis.door_grants import GrantRefused
 from tools.box_simulator.controller import BoxController, Door, register_controller
-from tools.demo.people import Json, Staff, UnexpectedAnswer
+from tools.demo.people import Json, Staff, UnexpectedResponse
 from tools.local_platform.layout import Layout
 
 HELP = (
@@ -47,7 +47,7 @@ class Screen:
         """Synchronize with the platform; a network error is displayed, and the next tick tries again."""
         try:
             opened = self._controller.sync()
-        except (httpx.HTTPError, UnexpectedAnswer) as error:
+        except (httpx.HTTPError, UnexpectedResponse) as error:
             unsent = self._controller.unsent_events
             self.message = f"The platform cannot be reached ({type(error).__name__}); {unsent} events are waiting."
             return

@@ -1,5 +1,4 @@
-"""The first half of what `make demo` plays: a coat is donated, collected and checked, with a simulated box in the
-loop."""
+"""The donation of a coat in the demo: deposit in a simulated box, collection and check."""
 
 from __future__ import annotations
 
@@ -11,14 +10,14 @@ from libs.chassis.deadlines import format_deadline
 from libs.chassis.money import Money
 from tools.box_simulator.controller import BoxController, Door, register_controller
 from tools.demo.coat_picture import coat_picture
-from tools.demo.people import Actor, Customer, Json, Staff, idempotency_key, wait_for
+from tools.demo.people import Actor, Customer, Json, Staff, wait_for
 
-PLACE = "Demo corner"
-NEAR = {"lat": 38.7223, "lon": -9.1393}
+LOCATION = "Demo corner"
+POSITION = {"lat": 38.7223, "lon": -9.1393}
 
 
 class Donation:
-    """A donation on its way from the wardrobe to the warehouse; remembers what the shop needs of it."""
+    """One donation from the draft to the check in the warehouse."""
 
     def __init__(
         self, external_url: str, internal_url: str, ca_file: Path, manager: Staff, employee: Staff
@@ -48,7 +47,7 @@ class Donation:
 
     @property
     def link(self) -> dict[str, str]:
-        """What a product made from the donated coat keeps of it."""
+        """The reference of a product to the donated item."""
         return {"order_id": self.order["id"], "item_id": self.order["items"][0]["id"]}
 
     @property
@@ -64,32 +63,24 @@ class Donation:
         url, ca_file = self._gateway
         self._box = BoxController(url, ca_file, *register_controller(self.manager, self.location_id))
         self.box.connect()
-        return f"gives {PLACE} a box controller, an OAuth client of its own ({len(self.box.doors)} boxes)"
+        return f"gives {LOCATION} a box controller, an OAuth client of its own ({len(self.box.doors)} boxes)"
 
     def _find_location(self) -> str | None:
-        cursor: str | None = None
-        while True:
-            query = {"limit": 100} | ({"cursor": cursor} if cursor else {})
-            page = self.manager.call("GET", "/locker/v1/occupancies", params=query).json()
-            for found in page["items"]:
-                if found["name"] == PLACE and found["boxes"]["free"]:
-                    return str(found["id"])
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return None
+        locations = self.manager.list_pages("/locker/v1/occupancies")
+        ids = (one["id"] for one in locations if one["name"] == LOCATION and one["boxes"]["free"])
+        return next(ids, None)
 
     def _create_location(self) -> str:
         body = {
-            "name": PLACE,
+            "name": LOCATION,
             "address": {"street": "Rua da Palma 1", "city": "Lisboa", "postal_code": "1100-390", "country": "PT"},
-            "position": NEAR,
+            "position": POSITION,
             "opening_hours": "24/7",
             "threshold": 1,
             "deliveryman_id": self.deliveryman.user_id,
             "box_labels": ["A1", "A2", "A3", "A4"],
         }
-        answer = self.manager.call("POST", "/locker/v1/locations", json=body, headers=idempotency_key(), expect=201)
-        return str(answer.json()["id"])
+        return str(self.manager.create("/locker/v1/locations", body)["id"])
 
     def donor_drafts_a_donation(self) -> str:
         self.donor.log_in()
@@ -101,92 +92,75 @@ class Donation:
             "condition": "very_good",
             "story": "It crossed the Atlantic twice.",
         }
-        self.order = self.donor.begin_donation(item)
+        self.order = self.donor.create_donation(item)
         return f"drafts a donation: a {item['colour']} coat with a story ({self.order['state']})"
 
     def donor_submits_it(self) -> str:
         self.order = self.donor.submit_donation(self.order["id"], self.location_id)
         box = self.order["box"]
         until = format_deadline(datetime.fromisoformat(box["held_until"]))
-        return f"submits it to {PLACE}: box {box['label']} is held until {until}"
+        return f"submits it to {LOCATION}: box {box['label']} is held until {until}"
 
     def donor_opens_the_box(self) -> str:
         door = self.open_door(self.donor, self.order["id"])
         self.box.close_door(door, is_occupied=True)
-        self.donor.donation_in_state(self.order["id"], "deposited")
+        self.donor.wait_for_donation(self.order["id"], "deposited")
         return f"scans the code on the screen ({self.box.code()[:12]}…): {door.label} opens, the coat is in"
 
     def donor_gets_coins(self) -> str:
-        def earned() -> list[Json] | None:
-            records = self.donor.call("GET", "/billing/v1/coin-records", params={"limit": 20}).json()["items"]
-            own = [record for record in records if record["order_id"] == self.order["id"]]
-            return own or None
+        def read() -> list[Json] | None:
+            records = self.donor.get("/billing/v1/coin-records", params={"limit": 20})["items"]
+            return [record for record in records if record["order_id"] == self.order["id"]] or None
 
-        coins = sum(record["coins"] for record in wait_for("the coins of the deposit", earned))
-        return f"gets {coins} coins at once, and the notification {self._told('donation-deposited')!r}"
+        coins = sum(record["coins"] for record in wait_for("the coins of the deposit", read))
+        return f"gets {coins} coins immediately, and the notification {self._notification('donation-deposited')!r}"
 
-    def _told(self, template: str) -> str:
-        return str(self.donor.told(template, self.order["id"])["title"])
+    def _notification(self, template: str) -> str:
+        return str(self.donor.wait_for_notification(template, self.order["id"])["title"])
 
     def deliveryman_prints_the_label(self) -> str:
-        work_order = self.deliveryman.own_work("collecting", self.order["id"])
+        work_order = self.deliveryman.wait_for_own_work_order("collecting", self.order["id"])
         self._package = self.deliveryman.create_package(self.order["id"])
         label = self.deliveryman.call("GET", f"/admin/v1/packages/{self._package['id']}/label.pdf").content
         code = self._package["tracking_code"]
-        return f"is told of collecting order {work_order['id'][-6:]} and prints label {code} ({len(label)} bytes)"
+        return (
+            f"is notified of collecting order {work_order['id'][-6:]} and prints label {code} ({len(label)} bytes)"
+        )
 
     def box_opens_without_a_network(self) -> str:
-        query = {"order_id": self.order["id"], "state": "open"}
-        path = "/locker/v1/door-rights"
-        wait_for(
-            "the right to collect", lambda: self.deliveryman.call("GET", path, params=query).json()["items"] or None
-        )
+        self.deliveryman.wait_for_door_right(self.order["id"])
         self.box.sync()
         self.box.go_offline()
-        key = self.deliveryman.call("GET", "/locker/v1/day-key").json()["key"]
+        key = self.deliveryman.get("/locker/v1/day-key")["key"]
         doors = self.box.open_offline(key)
         for door in doors:
             self.box.close_door(door, is_occupied=False)
-        kept = self.box.unsent_events
+        unsent = self.box.unsent_events
         self.box.go_online()
-        return f"loses its network, opens {len(doors)} door by a day key, and tells {kept} events later"
+        return f"loses its network, opens {len(doors)} door by a day key, and reports {unsent} events later"
 
     def deliveryman_scans_the_package(self) -> str:
         self.deliveryman.scan(self._package["tracking_code"])
-        self.donor.donation_in_state(self.order["id"], "collected")
-        return f"scans the package: collected; the donor reads {self._told('donation-collected')!r}"
+        self.donor.wait_for_donation(self.order["id"], "collected")
+        return f"scans the package: collected; the donor is notified: {self._notification('donation-collected')!r}"
 
     def employee_checks_the_coat(self) -> str:
         self.employee.log_in()
-        work_order = self._checking_order()
+        work_order = self.manager.assign_work_order("checking", self.order["id"], self.employee)
         self.employee.scan(self._package["tracking_code"])
         path = f"/admin/v1/checking-orders/{work_order['id']}"
         photo_id = self.employee.upload_photo(f"{path}/photos", coat_picture())
         result = {"result": "good", "notes": "Like new.", "photo_ids": [photo_id]}
         self.employee.call("POST", f"{path}/result", json=result)
-        self.donor.donation_in_state(self.order["id"], "checked_good")
+        self.donor.wait_for_donation(self.order["id"], "checked_good")
         return "scans it in the warehouse and checks it: good, with notes and a photo"
 
-    def _checking_order(self) -> Json:
-        """The checking order, given to our employee if somebody else was less busy."""
-        query = {"kind": "checking", "order_id": self.order["id"]}
-
-        def read() -> Json | None:
-            found = self.manager.call("GET", "/admin/v1/work-orders", params=query).json()["items"]
-            return found[0] if found and found[0]["state"] != "open" else None
-
-        work_order = wait_for("the checking order", read)
-        if work_order["assignee_id"] != self.employee.user_id:
-            path = f"/admin/v1/work-orders/{work_order['id']}/assignee"
-            self.manager.call("PUT", path, json={"assignee_id": self.employee.user_id})
-        return work_order
-
     def donor_gets_the_share(self, product_id: str) -> str:
-        """The last step, once the coat is sold."""
-        self.donor.donation_in_state(self.order["id"], "sold")
+        """Wait for the payout of the sold coat."""
+        self.donor.wait_for_donation(self.order["id"], "sold")
 
         def read() -> Json | None:
-            payouts = self.donor.call("GET", "/billing/v1/payouts", params={"limit": 20}).json()["items"]
+            payouts = self.donor.get("/billing/v1/payouts", params={"limit": 20})["items"]
             return next((payout for payout in payouts if payout["product_id"] == product_id), None)
 
         payout = wait_for("the donor's share", read)

@@ -1,4 +1,4 @@
-"""The story that `make demo` plays: a coat is donated, sold and picked up, all through the two gateways."""
+"""The demo: a coat is donated, sold and picked up, through the two gateways."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rich.console import Console
 
 from libs.chassis.money import Money
 from tools.demo.coat_picture import coat_picture
+from tools.demo.delivery import Delivery
 from tools.demo.donation import Donation
 from tools.demo.people import Actor, Customer, Mailbox, Staff, verification_token
-from tools.demo.purchase import Delivery
 
 PRICE = 4900  # cents
 
 
 class Story:
-    """Says each step in one line and remembers what the next steps need."""
+    """The steps of the demo; each returns a line that describes it."""
 
     def __init__(self, external_url: str, internal_url: str, ca_file: Path, maildir: Path) -> None:
         run = uuid.uuid4().hex[:8]
-        self.post = Mailbox(maildir)
+        self.mailbox = Mailbox(maildir)
         self.employee = Staff(internal_url, ca_file, "employee@reclothes.example")
         self.manager = Staff(internal_url, ca_file, "manager@reclothes.example")
         self.buyer = Customer(external_url, ca_file, f"ines.{run}@buyer.example", f"Blue-coat-{run}")
@@ -70,7 +70,7 @@ class Story:
             donation=self.donation.link,
         )
         self.product_id = product["id"]
-        return f"makes a product of it: {product['title']} ({product['state']})"
+        return f"creates a product: {product['title']} ({product['state']})"
 
     def employee_adds_a_photo(self) -> str:
         photo = self.employee.add_photo(self.product_id, coat_picture())
@@ -92,19 +92,19 @@ class Story:
             json={"user_name": self.buyer.user_name, "password": self.buyer.password},
             expect=403,
         )
-        mail = self.post.wait_for_mail(self.buyer.user_name, "confirm")
+        mail = self.mailbox.wait_for_mail(self.buyer.user_name, "confirm")
         self.buyer.confirm_email(verification_token(mail))
-        return "cannot log in yet, reads the mail that SNS sent and confirms the address"
+        return "cannot log in yet, reads the mail and confirms the address"
 
     def buyer_logs_in(self) -> str:
-        answer = self.buyer.log_in()
-        return f"logs in and gets an opaque token of {len(answer['access_token'])} characters"
+        tokens = self.buyer.log_in()
+        return f"logs in and gets an opaque token of {len(tokens['access_token'])} characters"
 
     def anybody_finds_the_coat(self) -> str:
-        found = self.buyer.browse(category="coats", colour="navy", price_max=PRICE, sort="newest")
-        if self.product_id not in [item["id"] for item in found["items"]]:
+        page = self.buyer.browse(category="coats", colour="navy", price_max=PRICE, sort="newest")
+        if self.product_id not in [item["id"] for item in page["items"]]:
             raise AssertionError("the coat is not among the newest navy coats")
-        return f"browses navy coats without a token: {len(found['items'])} found, ours is among them"
+        return f"browses navy coats without a token: {len(page['items'])} found, with the new one among them"
 
     def buyer_fills_the_cart(self) -> str:
         self.rival.log_in()
@@ -124,21 +124,21 @@ class Story:
         problem = self.rival.place_order([self.product_id], self.location_id, expect=409)
         [item] = [item for item in self.rival.cart()["items"] if item["product_id"] == self.product_id]
         self.rival.call("DELETE", f"/shopping/v1/cart/items/{self.product_id}", expect=(200, 204))
-        return f"wants the same coat and gets 409 {problem['title']!r}; the cart says {item['changed']!r}"
+        return f"orders the same coat and gets 409 {problem['title']!r}; the cart says {item['changed']!r}"
 
     def buyer_pays(self) -> str:
         payment = self.buyer.pay(self.order_id, self.buyer.card())
-        order = self.buyer.order_in_state(self.order_id, "paid")
+        order = self.buyer.wait_for_order(self.order_id, "paid")
         return f"pays by card: {payment['state']}, then captured; the order is {order['state']}"
 
     def buyer_gets_the_receipt(self) -> str:
-        mail = self.post.wait_for_mail(self.buyer.user_name, "receipt")
+        mail = self.mailbox.wait_for_mail(self.buyer.user_name, "receipt")
         if self.order_id not in mail:
             raise AssertionError("the receipt does not name the order")
         return f"gets the receipt by email ({len(mail.splitlines())} lines; `make mail` shows it)"
 
     def employee_sees_the_packing_order(self) -> str:
-        packing = self.employee.packing_order_of(self.order_id)
+        packing = self.employee.wait_for_packing_order(self.order_id)
         return f"sees packing order {packing['id']} ({packing['state']})"
 
     def donor_gets_the_share(self) -> str:
@@ -146,7 +146,7 @@ class Story:
 
     def manager_sees_the_price_in_the_audit_trail(self) -> str:
         query = {"action": "set_product_price", "limit": 20}
-        entries = self.manager.call("GET", "/admin/v1/audit-entries", params=query).json()["items"]
+        entries = self.manager.get("/admin/v1/audit-entries", params=query)["items"]
         if not any(self.product_id in entry["target"] for entry in entries):
             raise AssertionError("the price change is not among the newest audit entries")
         return f"finds the price change in the audit trail ({len(entries)} newest entries read)"
@@ -154,7 +154,7 @@ class Story:
     def buyer_logs_out(self) -> str:
         self.buyer.log_out()
         self.buyer.call("GET", "/customer/v1/profile", expect=401)
-        return "logs out; the token is dead at once (401)"
+        return "logs out; the token is rejected immediately (401)"
 
     def close(self) -> None:
         people: list[Actor] = [self.employee, self.manager, self.buyer, self.rival]
@@ -164,19 +164,19 @@ class Story:
 
 
 def play(external_url: str, internal_url: str, ca_file: Path, maildir: Path, console: Console) -> bool:
-    """Play every step; False when one fails, after a line that says which and why."""
+    """Run every step; False when one fails, after a line with the step and the error."""
     story = Story(external_url, internal_url, ca_file, maildir)
     steps = story.steps()
     try:
         for number, (person, step) in enumerate(steps, start=1):
             try:
-                told = step()
+                line = step()
             except (AssertionError, httpx.HTTPError, OSError, ValueError, LookupError) as error:
                 name = step.__name__.replace("_", " ")
                 console.print(f"[red]✗ {number:2}[/] {name}: {type(error).__name__}: {error}", markup=True)
-                console.print("  Look the request id up with: grep REQUEST_ID .run/logs/*", markup=False)
+                console.print("  Search the logs for the request id: grep REQUEST_ID .run/logs/*", markup=False)
                 return False
-            console.print(f"[green]✓ {number:2}[/] [bold]{person}[/] {told}", soft_wrap=True, highlight=False)
+            console.print(f"[green]✓ {number:2}[/] [bold]{person}[/] {line}", soft_wrap=True, highlight=False)
     finally:
         story.close()
     console.print(f"All {len(steps)} steps passed.")
@@ -184,5 +184,5 @@ def play(external_url: str, internal_url: str, ca_file: Path, maildir: Path, con
 
 
 def main(external_url: str, internal_url: str, ca_file: Path, maildir: Path) -> int:
-    """The exit code of `reclothes demo`: 0 when every step passed, 1 when one failed."""
+    """Return the exit code of `reclothes demo`: 0 when every step passed, 1 when one failed."""
     return 0 if play(external_url, internal_url, ca_file, maildir, Console(file=sys.stdout)) else 1

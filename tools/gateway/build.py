@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, get_args
 
-from tools.gateway.amazon import Place, import_document, stage_settings
+from tools.gateway.amazon import Overrides, import_document, stage_settings
 from tools.gateway.config import load_gateway
 from tools.gateway.contracts import load_contracts, read_contract
 from tools.gateway.envoy import bootstrap
@@ -44,18 +44,18 @@ def write_amazon_documents(
     out_path: Path,
     stage_path: Path | None = None,
     *,
-    place: Place | None = None,
+    overrides: Overrides | None = None,
     config_dir: Path = CONFIG_DIR,
     contracts_dir: Path = CONTRACTS,
 ) -> None:
     """Write what Amazon API Gateway imports (JSON), and the settings of its stage if a file is named for them."""
-    place = place or Place()
-    resolved = place.of(read_gateway(gateway, config_dir, contracts_dir))
+    overrides = overrides or Overrides()
+    resolved = overrides.apply(read_gateway(gateway, config_dir, contracts_dir))
     contracts = {service: read_contract(contracts_dir / f"{service}.yaml") for service in resolved.services}
-    document = import_document(resolved, contracts, private=place.private)
+    document = import_document(resolved, contracts, private=overrides.private)
     out_path.write_text(json.dumps(document, indent=1) + "\n")
     if stage_path is not None:
-        settings = stage_settings(resolved, private=place.private)
+        settings = stage_settings(resolved, private=overrides.private)
         stage_path.write_text(json.dumps(settings, indent=1) + "\n")
 
 

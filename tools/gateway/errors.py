@@ -1,12 +1,14 @@
-"""What is wrong with the configuration of a gateway, said all at once."""
+"""The error that lists all problems of a gateway's configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tools.errors import ToolError
 
-class GatewayConfigError(Exception):
-    """The configuration, the contracts and the inputs do not fit together; `problems` has a sentence for each."""
+
+class GatewayConfigError(ToolError):
+    """The configuration does not match the contracts or the inputs; `problems` has a sentence for each problem."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         super().__init__("\n".join([f"{source}:", *(f"  - {problem}" for problem in problems)]))

@@ -13,25 +13,11 @@ from services.admin.registry import registry
 
 def add_audit_entry(event: Event[AuditRecorded]) -> None:
     """Idempotent: the id of the entry is derived from that of the event."""
-    data = event.data
     entry_id = "aud_" + event.id.removeprefix("evt_")
-    if session().get(AuditEntry, entry_id) is not None:
-        return
-    session().add(
-        AuditEntry(
-            id=entry_id,
-            domain=event.type.partition(".")[0],
-            actor_id=data["actor_id"],
-            actor_roles=data["actor_roles"],
-            action=data["action"],
-            target=data["target"],
-            source_ip=data["source_ip"],
-            before=data["before"],
-            after=data["after"],
-            request_id=data["request_id"],
-            occurred_at=clock.parse_rfc3339(data["occurred_at"]),
-        )
-    )
+    if session().get(AuditEntry, entry_id) is None:
+        occurred_at = clock.parse_rfc3339(event.data["occurred_at"])
+        derived = {"id": entry_id, "domain": event.type.partition(".")[0], "occurred_at": occurred_at}
+        session().add(AuditEntry(**(event.data | derived)))
 
 
 for domain in NAMES:

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis import clock
-from libs.chassis.money import Money
 from libs.chassis.security import principal
 from services.admin.returns import contacts
-from services.admin.returns.rules import Agreement
 from services.admin.returns.schemas import ReturnContactSchema
+from services.admin.returns.tables import ReturnContact
 
 
 def record_return_contact(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    contacted_at, refund = clock.parse_rfc3339(body["contacted_at"]), Money.from_dict(body["refund"])
-    agreement = Agreement(contacted_at, body["channel"], body.get("note"), refund)
-    contact = contacts.record(body["return_id"], agreement, principal().subject)
+    contact = ReturnContact(
+        return_id=body["return_id"],
+        contacted_at=clock.parse_rfc3339(body["contacted_at"]),
+        channel=body["channel"],
+        note=body.get("note"),
+        refund_amount=body["refund"]["amount"],
+        currency=body["refund"]["currency"],
+        decided_by=principal().subject,
+        recorded_at=clock.now(),
+    )
+    contacts.record(contact)
     location = f"/admin/v1/return-contacts/{contact.return_id}"
     return dict(ReturnContactSchema().dump(contact)), 201, {"Location": location}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from libs.chassis import audit, clock
+from libs.chassis import audit
 from libs.chassis.db import session
 from libs.chassis.money import Money
 from libs.chassis.problems import Conflict, Unprocessable
@@ -12,7 +12,7 @@ from libs.chassis.queries import get_row
 from services.admin.packages import packages
 from services.admin.returns import returns
 from services.admin.returns.events import publish_return_contact
-from services.admin.returns.rules import Agreement, validate_agreement
+from services.admin.returns.rules import validate_contact
 from services.admin.returns.tables import BuyingReturn, ReturnContact
 from services.admin.work.tables import IncludedOrder
 
@@ -33,35 +33,23 @@ class UnknownReturn(Unprocessable):
     slug, title = "unknown-return", "There is no such return"
 
 
-def record(return_id: str, agreement: Agreement, by: str) -> ReturnContact:
-    """Decide the refund of the bad products of a return, once.
+def record(contact: ReturnContact) -> None:
+    """Record a contact, which decides the refund of the bad products of a return once.
 
     Raises: UnknownReturn, ReturnForceCancelled, NotCheckedBad, RefundDecided, ContactInFuture, RefundTooHigh.
     """
-    buying_return = session().get(BuyingReturn, return_id, with_for_update=True)
+    buying_return = session().get(BuyingReturn, contact.return_id, with_for_update=True)
     if buying_return is None:
         error = {"pointer": "/return_id", "detail": "no such return"}
         raise UnknownReturn("read the return's id from its order", errors=[error])
     _require_open_decision(buying_return)
-    good = returns.price_of(buying_return, _good_products(return_id))
-    bad = Money(buying_return.price_amount - good.amount, buying_return.currency)
-    validate_agreement(agreement, bad, clock.now())
-    contact = ReturnContact(
-        return_id=return_id,
-        contacted_at=agreement.contacted_at,
-        channel=agreement.channel,
-        note=agreement.note,
-        refund_amount=agreement.refund.amount,
-        currency=agreement.refund.currency,
-        decided_by=by,
-        recorded_at=clock.now(),
-    )
+    good = returns.price_of(buying_return, _good_products(contact.return_id))
+    validate_contact(contact, Money(buying_return.price_amount - good.amount, buying_return.currency))
     session().add(contact)
     session().flush()
-    publish_return_contact(contact, buying_return, whole_refund(contact, buying_return))
+    publish_return_contact(contact, buying_return, contact.refund + good)
     after = {"channel": contact.channel, "refund": contact.refund.to_dict()}
     audit.record("record_return_contact", contact.return_id, after=after)
-    return contact
 
 
 def _require_open_decision(buying_return: BuyingReturn) -> None:

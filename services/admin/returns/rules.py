@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from libs.chassis.money import Money
 from libs.chassis.problems import Unprocessable
+from services.admin.returns.tables import ReturnContact
 
 
 class RefundTooHigh(Unprocessable):
@@ -17,24 +15,14 @@ class ContactInFuture(Unprocessable):
     slug, title = "contact-in-future", "The contact has not taken place yet"
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """When and how the buyer was contacted, and what is refunded."""
-
-    contacted_at: datetime
-    channel: str
-    note: str | None
-    refund: Money
-
-
-def validate_agreement(agreement: Agreement, price: Money, now: datetime) -> None:
+def validate_contact(contact: ReturnContact, price: Money) -> None:
     """ContactInFuture, RefundTooHigh; `price` is what was paid for the bad products."""
-    if agreement.contacted_at > now:
+    if contact.contacted_at > contact.recorded_at:
         detail = "record a contact that has taken place"
         raise ContactInFuture(detail, errors=[{"pointer": "/contacted_at", "detail": detail}])
-    if agreement.refund.currency != price.currency:
+    if contact.refund.currency != price.currency:
         detail = f"it was paid in {price.currency}"
         raise RefundTooHigh(detail, errors=[{"pointer": "/refund/currency", "detail": detail}])
-    if agreement.refund.amount > price.amount:
+    if contact.refund.amount > price.amount:
         detail = f"{price} was paid for what is bad"
         raise RefundTooHigh(detail, errors=[{"pointer": "/refund/amount", "detail": detail}])

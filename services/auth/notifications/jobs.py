@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
-from sqlalchemy.exc import SQLAlchemyError
-
 from libs.chassis import jobs, logs, messaging
 from libs.chassis.db import unit_of_work
 from services.auth.notifications import outgoing_messages, sns
@@ -24,12 +21,12 @@ def dispatch_messages() -> None:
             continue
         try:
             _dispatch(message)
-        except sns.RecipientGone as error:
-            logs.get_logger(__name__).warning("recipient gone", message=message.id, reason=str(error))
+        except sns.RecipientUnreachable as error:
+            logs.get_logger(__name__).warning("recipient unreachable", message=message.id, reason=str(error))
             with unit_of_work():
                 outgoing_messages.mark_undeliverable(message.id)
         except Exception as error:
-            if is_outage(error):
+            if sns.is_outage(error):
                 logs.get_logger(__name__).warning("messages postponed", reason=type(error).__name__)
                 with unit_of_work():
                     outgoing_messages.postpone(message)
@@ -46,11 +43,3 @@ def _dispatch(message: OutgoingMessage) -> None:
     send(message.recipient, message.subject, message.text)
     with unit_of_work():
         outgoing_messages.mark_delivered(message.id)
-
-
-def is_outage(error: Exception) -> bool:
-    """Return whether SNS accepts no message at all; any other error concerns one message only."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or "Throttl" in error.response.get("Error", {}).get("Code", "")
-    return isinstance(error, BotoCoreError | OSError | SQLAlchemyError)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from sqlalchemy.exc import SQLAlchemyError
 
 from libs.chassis import aws
 from libs.chassis.problems import Unprocessable
 from services.auth.settings import auth_settings
 
 MAX_SMS_LENGTH = 160
-_GONE_CODES = ("EndpointDisabled", "EndpointDisabledException", "NotFound", "NotFoundException", "InvalidParameter")
+_UNREACHABLE = re.compile("(EndpointDisabled|NotFound)(Exception)?|InvalidParameter")
 
 
-class RecipientGone(Exception):
+class RecipientUnreachable(Exception):
     """The device or number does not accept messages any more; the message of this error is the code of SNS."""
 
 
@@ -23,7 +25,7 @@ class PushNotSupported(Unprocessable):
 
 
 def send_sms(phone_number: str, subject: str, text: str) -> None:
-    """Send one SMS of at most 160 characters; RecipientGone, or an error of botocore when SNS is unavailable."""
+    """Send one SMS of at most 160 characters; RecipientUnreachable, or an error of botocore during an outage."""
     message = text if subject in text else f"{subject}. {text}"
     attributes = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
     try:
@@ -35,7 +37,7 @@ def send_sms(phone_number: str, subject: str, text: str) -> None:
 
 
 def send_push(endpoint_arn: str, subject: str, text: str) -> None:
-    """Send one push message to a device; RecipientGone, or an error of botocore when SNS is unavailable."""
+    """Send one push message to a device; RecipientUnreachable, or an error of botocore during an outage."""
     alert = {"title": subject, "body": text}
     payloads = {
         "default": subject,
@@ -59,4 +61,12 @@ def create_endpoint(platform: str, device_token: str) -> str:
 
 def _translate(error: ClientError) -> Exception:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return RecipientGone(code) if code in _GONE_CODES else error
+    return RecipientUnreachable(code) if _UNREACHABLE.fullmatch(code) else error
+
+
+def is_outage(error: Exception) -> bool:
+    """Return whether SNS accepts no message at all; any other error concerns one message only."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in error.response.get("Error", {}).get("Code", "")
+    return isinstance(error, BotoCoreError | OSError | SQLAlchemyError)

@@ -22,7 +22,7 @@ from services.auth.staff.rules import LIFECYCLE
 RESET_HOURS = 1
 INVITATION_HOURS = 72
 BATCH_SIZE = 50
-ADVICE = "request a new one"
+NEW_LINK_ADVICE = "request a new one"
 
 
 class WrongPassword(Forbidden):
@@ -43,9 +43,9 @@ def set_password_by_link(token: str, password: str, password_hash: str, kind: st
     Raises:
         LinkNotValid: the link is unknown, used or expired, or the account may not log in.
     """
-    user, _ = one_time_links.use(token, _purpose(kind), ADVICE)
+    user, _ = one_time_links.use(token, _purpose(kind), NEW_LINK_ADVICE)
     if user.state not in ("active", "invited"):
-        raise one_time_links.LinkNotValid(ADVICE)
+        raise one_time_links.LinkNotValid(NEW_LINK_ADVICE)
     require_strong(password, user.email)
     if LIFECYCLE.allows(user.state, "activate"):
         user.state = LIFECYCLE.apply(user.state, "activate")

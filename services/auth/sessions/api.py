@@ -51,7 +51,7 @@ def _log_in(body: dict[str, Any], kind: str) -> IssuedTokens:
     checked_hash = user.password_hash
     new_hash = hashing.hash_password(password) if hashing.needs_rehash(checked_hash) else checked_hash
     if not users.lock_if_password_unchanged(user, checked_hash, password):
-        _audit_rejection(user.id, kind, "changed-meanwhile")
+        _audit_rejection(user.id, kind, "changed-concurrently")
         raise login.WrongCredentials
     if user.password_hash == checked_hash:
         user.password_hash = new_hash
@@ -112,7 +112,7 @@ def log_out() -> tuple[None, int]:
 def list_sessions(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     caller = principal()
     return page(
-        lookup.select_of_user(caller.subject),
+        lookup.select_by_user(caller.subject),
         order_by=[(Session.created_at, "desc"), (Session.id, "desc")],
         limit=limit,
         cursor=cursor,

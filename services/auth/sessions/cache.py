@@ -1,4 +1,4 @@
-"""The session cache in ElastiCache, which lets the token exchange answer with one read.
+"""The session cache in ElastiCache, which lets the token exchange respond after one read.
 
 An entry holds the signed JWT, its expiry and the version of the permissions that it was signed with. A revoked
 token leaves a tombstone. A token exchange that has read the database before the revocation cannot overwrite it,

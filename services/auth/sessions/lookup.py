@@ -31,7 +31,7 @@ def is_active(auth_session: Session) -> bool:
     return is_access_token_valid(auth_session, clock.now(), auth_settings().access_idle_seconds)
 
 
-def select_of_user(user_id: str) -> Select[Session]:
+def select_by_user(user_id: str) -> Select[Session]:
     """Select the sessions of a user that can be used or refreshed."""
     return select(Session).where(
         Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now()

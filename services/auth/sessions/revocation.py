@@ -36,7 +36,7 @@ def log_out(session_id: str | None) -> None:
 
 def revoke_own(user_id: str, session_id: str) -> None:
     """Revoke a session of the user; NotFound for any other session."""
-    if session().scalar(lookup.select_of_user(user_id).where(Session.id == session_id)) is None:
+    if session().scalar(lookup.select_by_user(user_id).where(Session.id == session_id)) is None:
         raise NotFound
     log_out(session_id)
 

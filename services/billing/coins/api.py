@@ -10,7 +10,7 @@ from libs.chassis.security import principal
 from services.billing.coins import accounts, coin_ledger
 from services.billing.coins.schemas import CoinRecordSchema
 from services.billing.coins.tables import CoinRecord
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 
 
 def get_coin_balance() -> dict[str, int]:
@@ -20,7 +20,7 @@ def get_coin_balance() -> dict[str, int]:
 
 def list_coin_records(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     own = {CoinRecord.person_id: principal().subject}
-    return newest_first(CoinRecord.created_at, own, CoinRecordSchema(), limit, cursor)
+    return list_newest_first(CoinRecord.created_at, own, CoinRecordSchema(), limit, cursor)
 
 
 def assign_coins(body: dict[str, Any]) -> tuple[dict[str, Any], int]:

@@ -21,7 +21,7 @@ from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, Unprocessable
 from services.billing.coins import publishers
 from services.billing.coins.accounts import lock_accounts
-from services.billing.coins.rules import balanced_entries, split_credit, split_take_back
+from services.billing.coins.rules import balance_entries, split_credit, split_take_back
 from services.billing.coins.tables import CoinAccount, CoinEntry, CoinRecord
 
 REWARDS, SPENDING = "house.rewards", "house.spending"
@@ -117,8 +117,8 @@ def _record(
     existing = session().scalar(select(CoinRecord).where(CoinRecord.unique_key == key))
     if existing is not None:
         return existing
-    to_wallet, to_debt = split(_balance(wallet), -_balance(debt))
-    wallet.balance, debt.balance = _balance(wallet) + to_wallet, _balance(debt) + to_debt
+    to_wallet, to_debt = split(_get_balance(wallet), -_get_balance(debt))
+    wallet.balance, debt.balance = _get_balance(wallet) + to_wallet, _get_balance(debt) + to_debt
     record = CoinRecord(
         id=details.pop("id", None) or new_id("crc"),
         unique_key=key,
@@ -132,7 +132,7 @@ def _record(
     )
     session().add(record)
     session().flush()
-    entries = balanced_entries({wallet.id: to_wallet, debt.id: to_debt}, house_account)
+    entries = balance_entries({wallet.id: to_wallet, debt.id: to_debt}, house_account)
     session().add_all(
         CoinEntry(record_id=record.id, account_id=account_id, coins=coins) for account_id, coins in entries.items()
     )
@@ -141,6 +141,6 @@ def _record(
     return record
 
 
-def _balance(account: CoinAccount) -> int:
+def _get_balance(account: CoinAccount) -> int:
     assert account.balance is not None, account.id  # only accounts of the house have none
     return account.balance

@@ -17,7 +17,7 @@ def split_take_back(balance: int, coins: int) -> tuple[int, int]:
     return from_wallet, coins - from_wallet
 
 
-def balanced_entries(changes: Mapping[str, int], house_account: str) -> dict[str, int]:
+def balance_entries(changes: Mapping[str, int], house_account: str) -> dict[str, int]:
     """The entries of a record by account: the changes, and an entry of the house that makes their sum zero."""
     entries = {account_id: coins for account_id, coins in changes.items() if coins}
     return entries | {house_account: -sum(changes.values())}

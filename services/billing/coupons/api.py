@@ -12,12 +12,12 @@ from libs.chassis.system_settings import setting
 from services.billing.coupons import issuing
 from services.billing.coupons.schemas import CouponSchema, MonitoredCouponSchema
 from services.billing.coupons.tables import Coupon
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 
 
 def list_coupons(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     own = {Coupon.person_id: principal().subject}
-    return newest_first(Coupon.issued_at, own, CouponSchema(), limit, cursor)
+    return list_newest_first(Coupon.issued_at, own, CouponSchema(), limit, cursor)
 
 
 def list_all_coupons(
@@ -28,7 +28,7 @@ def list_all_coupons(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     filters = {Coupon.state: state, Coupon.person_id: person_id, Coupon.order_id: order_id}
-    return newest_first(Coupon.issued_at, filters, MonitoredCouponSchema(), limit, cursor)
+    return list_newest_first(Coupon.issued_at, filters, MonitoredCouponSchema(), limit, cursor)
 
 
 def assign_coupon(body: dict[str, Any]) -> tuple[dict[str, Any], int]:

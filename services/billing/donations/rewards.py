@@ -17,7 +17,7 @@ from libs.chassis.db import locked_scalar, session
 from libs.chassis.system_settings import setting
 from services.billing.coins import coin_ledger
 from services.billing.coupons import issuing
-from services.billing.donations.rules import rewards_of_state
+from services.billing.donations.rules import list_donation_rewards
 from services.billing.donations.tables import DonationState
 from services.billing.fees.cancellation import cancel_fee
 from services.billing.fees.charging import charge_fee
@@ -43,7 +43,7 @@ class StateChange:
 def follow_donation(change: StateChange, *, has_story: bool, is_first: bool) -> None:
     """Reward the donor, take rewards back, and charge or cancel the occupation fee."""
     donation, is_latest = _store(change)
-    _reward(donation, rewards_of_state(change.state, has_story=has_story, is_first=is_first))
+    _reward(donation, list_donation_rewards(change.state, has_story=has_story, is_first=is_first))
     if change.state in ENDED:
         end_rewards(donation)
     if is_latest and change.state == "cancelling":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def rewards_of_state(state: str, *, has_story: bool, is_first: bool) -> list[str]:
+def list_donation_rewards(state: str, *, has_story: bool, is_first: bool) -> list[str]:
     """The reasons for rewards of a donation that comes into `state` (stories d-do-03, d-po-04)."""
     if state == "checked_bad":
         return ["checked_bad"]

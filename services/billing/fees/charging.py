@@ -15,7 +15,7 @@ from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
 from services.billing.fees import publishers
-from services.billing.fees.rules import LIFECYCLE, coin_price
+from services.billing.fees.rules import LIFECYCLE, calculate_coin_price
 from services.billing.fees.tables import Fee
 
 
@@ -37,7 +37,7 @@ def charge_fee(kind: str, order_id: str, payer_id: str) -> None:
         state=LIFECYCLE.initial,
         amount=amount,
         currency=setting("billing.currency"),
-        coins=coin_price(amount, setting("billing.coin_value")),
+        coins=calculate_coin_price(amount, setting("billing.coin_value")),
         created_at=now,
         changed_at=now,
     )

@@ -16,6 +16,6 @@ LIFECYCLE = StateMachine.from_states(
 )
 
 
-def coin_price(amount: int, coin_value: int) -> int:
+def calculate_coin_price(amount: int, coin_value: int) -> int:
     """What an amount costs in coins of `coin_value` minor units each, rounded up to a whole coin."""
     return -(-amount // coin_value)

@@ -21,9 +21,9 @@ from services.billing.refunds.tables import Refund
 def find_faults() -> Iterator[str]:
     """Describe everything that is wrong with the money ledger."""
     yield from _find_unbalanced_records()
-    yield from _describe_differences("payment", _wrong_payments())
-    yield from _describe_differences("refund", _wrong_refunds())
-    yield from _describe_differences("payout", _wrong_payouts())
+    yield from _describe_differences("payment", _select_wrong_payments())
+    yield from _describe_differences("refund", _select_wrong_refunds())
+    yield from _describe_differences("payout", _select_wrong_payouts())
     yield from _find_wrong_refunded_amounts()
     yield from _find_records_without_subject()
 
@@ -49,32 +49,32 @@ def _find_unbalanced_records() -> Iterator[str]:
         yield f"money record {record_id}: {entry_count} entries, sum {entry_sum}"
 
 
-def _sums_by_subject(condition: ColumnElement[bool]) -> Subquery:
+def _select_sums_by_subject(condition: ColumnElement[bool]) -> Subquery:
     """The sums of the entries that fulfil the condition, by the subject of their records."""
     entries = select(MoneyRecord.subject_id, func.sum(MoneyEntry.amount).label("total"))
     entries = entries.join(MoneyEntry, MoneyEntry.record_id == MoneyRecord.id).where(condition)
     return entries.group_by(MoneyRecord.subject_id).subquery()
 
 
-def _wrong_payments() -> Select[str, int, int]:
-    sums = _sums_by_subject((MoneyEntry.account == PROVIDER) & (MoneyRecord.kind == "captured"))
+def _select_wrong_payments() -> Select[str, int, int]:
+    sums = _select_sums_by_subject((MoneyEntry.account == PROVIDER) & (MoneyRecord.kind == "captured"))
     is_captured = (Payment.method == "card") & Payment.captured_at.is_not(None)
-    return _differences(Payment.id, case((is_captured, Payment.amount), else_=0), sums)
+    return _select_differences(Payment.id, case((is_captured, Payment.amount), else_=0), sums)
 
 
-def _wrong_refunds() -> Select[str, int, int]:
+def _select_wrong_refunds() -> Select[str, int, int]:
     is_of_refund = MoneyRecord.kind.in_(("refunded", "refund_back"))
-    sums = _sums_by_subject(MoneyEntry.account.in_((PROVIDER, PAID_OUT)) & is_of_refund)
+    sums = _select_sums_by_subject(MoneyEntry.account.in_((PROVIDER, PAID_OUT)) & is_of_refund)
     is_completed = (Refund.method != "coins") & (Refund.state == "completed")
-    return _differences(Refund.id, case((is_completed, -Refund.amount), else_=0), sums)
+    return _select_differences(Refund.id, case((is_completed, -Refund.amount), else_=0), sums)
 
 
-def _wrong_payouts() -> Select[str, int, int]:
-    sums = _sums_by_subject(MoneyEntry.account.like("donors.%"))
-    return _differences(Payout.id, case((Payout.state == "due", -Payout.amount), else_=0), sums)
+def _select_wrong_payouts() -> Select[str, int, int]:
+    sums = _select_sums_by_subject(MoneyEntry.account.like("donors.%"))
+    return _select_differences(Payout.id, case((Payout.state == "due", -Payout.amount), else_=0), sums)
 
 
-def _differences(
+def _select_differences(
     row_id: InstrumentedAttribute[str], expected: ColumnElement[int], sums: Subquery
 ) -> Select[str, int, int]:
     actual = func.coalesce(sums.c.total, 0)

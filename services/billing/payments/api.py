@@ -13,10 +13,9 @@ from libs.chassis.db import session, unit_of_work
 from libs.chassis.idempotency import stable_id
 from libs.chassis.problems import Conflict
 from libs.chassis.security import principal
-from services.billing.fees.charging import get_own_fee
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 from services.billing.payments import lifecycle, opening
-from services.billing.payments.payable import Payable, get_payable_order, payable_fee
+from services.billing.payments.payable import Payable, get_payable_fee, get_payable_order
 from services.billing.payments.purpose import lock_payment
 from services.billing.payments.rules import validate_method
 from services.billing.payments.schemas import MonitoredPaymentSchema, PaymentSchema, ReceiptSchema
@@ -30,7 +29,7 @@ from services.billing.provider.stripe_client import (
     Intent,
     ProviderUnavailable,
 )
-from services.billing.settlement.jobs import new_attempt_after_failure, settle_payment
+from services.billing.settlement.jobs import begin_new_attempt_after_failure, settle_payment
 
 Created = tuple[dict[str, Any], int, dict[str, str]]
 
@@ -55,7 +54,7 @@ def create_payment(body: dict[str, Any]) -> Created:
 def pay_fee(fee_id: str, body: dict[str, Any]) -> Created:
     def get_payable() -> Payable:
         with unit_of_work(reads_only=True):
-            return payable_fee(get_own_fee(fee_id, principal().subject))
+            return get_payable_fee(fee_id, principal().subject)
 
     return _pay(body, get_payable)
 
@@ -73,10 +72,9 @@ def _pay(body: dict[str, Any], get_payable: Callable[[], Payable]) -> Created:
                 payment = opening.pay_with_coins(payment_id, payable)
             else:
                 payment = opening.open_card_payment(payment_id, payable, card)
-    if payment.method == "card":
-        payment = _capture_if_decided(_authorize(payment))
-        if payment.state in ("voiding", "voided"):
-            raise PaymentCancelled("nothing was charged; read the order or the fee to see whether it is to be paid")
+    payment = _capture_if_decided(_authorize(payment))
+    if payment.state in ("voiding", "voided"):
+        raise PaymentCancelled("nothing was charged; read the order or the fee to see whether it is to be paid")
     return PaymentSchema().dump(payment), 201, {"Location": f"/billing/v1/payments/{payment.id}"}
 
 
@@ -98,7 +96,7 @@ def _authorize(payment: Payment) -> Payment:
     _raise_if_declined(payment)
     if payment.state != "created" or payment.provider_method_id is None:
         return payment
-    with _declines_recorded(payment.id), new_attempt_after_failure(Payment, payment.id):
+    with _record_declines(payment.id), begin_new_attempt_after_failure(Payment, payment.id):
         intent_id = payment.provider_intent_id
         if intent_id is None:
             created = stripe_client.create(
@@ -112,7 +110,7 @@ def _authorize(payment: Payment) -> Payment:
 
 
 @contextmanager
-def _declines_recorded(payment_id: str) -> Iterator[None]:
+def _record_declines(payment_id: str) -> Iterator[None]:
     try:
         yield
     except (CardDeclined, CardRefused) as declined:
@@ -155,7 +153,7 @@ def confirm_payment(payment_id: str) -> dict[str, Any]:
 
 def list_payments(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     own = {Payment.buyer_id: principal().subject}
-    return newest_first(Payment.created_at, own, PaymentSchema(), limit, cursor)
+    return list_newest_first(Payment.created_at, own, PaymentSchema(), limit, cursor)
 
 
 def list_all_payments(
@@ -166,7 +164,7 @@ def list_all_payments(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     filters = {Payment.order_id: order_id, Payment.buyer_id: buyer_id, Payment.state: state}
-    return newest_first(Payment.created_at, filters, MonitoredPaymentSchema(), limit, cursor)
+    return list_newest_first(Payment.created_at, filters, MonitoredPaymentSchema(), limit, cursor)
 
 
 def get_payment(payment_id: str) -> dict[str, Any]:

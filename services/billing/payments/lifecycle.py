@@ -16,7 +16,7 @@ from services.billing.coins import coin_ledger
 from services.billing.ledger import money_ledger
 from services.billing.payments import publishers
 from services.billing.payments.purpose import Purpose, lock_payment
-from services.billing.payments.rules import AWAITING_BANK, LIFECYCLE, ORDER_NOT_KEPT, RELEASABLE, void_reason
+from services.billing.payments.rules import AWAITING_BANK, LIFECYCLE, ORDER_ENDED, RELEASABLE, choose_void_reason
 from services.billing.payments.store import find_live_payment
 from services.billing.payments.tables import Payment
 from services.billing.provider import declines
@@ -87,7 +87,7 @@ def _mark_cancelled(payment: Payment, purpose: Purpose) -> None:
     if payment.state == "failed":
         payment.settle_at = None
     elif LIFECYCLE.allows(payment.state, "voided"):
-        _void(payment, purpose, void_reason(payment.state))
+        _void(payment, purpose, choose_void_reason(payment.state))
 
 
 def cancel_live_payment(order_id: str) -> None:
@@ -116,7 +116,7 @@ def release(payment: Payment, purpose: Purpose) -> None:
     if payment.coins is not None:
         coin_ledger.refund(payment.buyer_id, payment.coins, key=f"voided:{payment.id}", order_id=payment.order_id)
     if payment.provider_intent_id is None:
-        _void(payment, purpose, ORDER_NOT_KEPT)
+        _void(payment, purpose, ORDER_ENDED)
     else:
         payment.change_state("voiding")
 

@@ -36,7 +36,7 @@ def replace_abandoned_payment(order_id: str) -> Payment | None:
 def open_card_payment(payment_id: str, payable: Payable, provider_method_id: str) -> Payment:
     """Store a payment before the provider is called; OrderNotPayable, FeeNotPayable, AlreadyBeingPaid."""
     _lock_open_purpose(payable)
-    payment = _new_payment(payment_id, payable, method="card", provider_method_id=provider_method_id)
+    payment = _build_payment(payment_id, payable, method="card", provider_method_id=provider_method_id)
     session().add(payment)
     return payment
 
@@ -46,7 +46,7 @@ def pay_with_coins(payment_id: str, payable: Payable) -> Payment:
     purpose = _lock_open_purpose(payable)
     key = f"spent:{payable.fee_id or payment_id}"
     coin_ledger.spend(payable.payer_id, payable.coins, key=key, order_id=payable.order_id)
-    payment = _new_payment(payment_id, payable, method="coins", coins=payable.coins)
+    payment = _build_payment(payment_id, payable, method="coins", coins=payable.coins)
     session().add(payment)
     payment.change_state("authorized")
     if purpose.waits_for_sale:
@@ -64,7 +64,7 @@ def _lock_open_purpose(payable: Payable) -> Purpose:
     return purpose
 
 
-def _new_payment(payment_id: str, payable: Payable, **details: Any) -> Payment:
+def _build_payment(payment_id: str, payable: Payable, **details: Any) -> Payment:
     now = clock.now()
     return Payment(
         id=payment_id,

@@ -11,8 +11,8 @@ from libs.chassis.money import Money
 from libs.chassis.problems import NotFound
 from libs.chassis.service_client import ServiceProblem, peer
 from libs.chassis.system_settings import setting
-from services.billing.fees.rules import coin_price
-from services.billing.fees.tables import Fee
+from services.billing.fees.charging import get_own_fee
+from services.billing.fees.rules import calculate_coin_price
 from services.billing.payments.purpose import OrderNotPayable
 
 
@@ -28,7 +28,9 @@ class Payable:
     fee_id: str | None = None
 
 
-def payable_fee(fee: Fee) -> Payable:
+def get_payable_fee(fee_id: str, payer_id: str) -> Payable:
+    """The payer's own fee; NotFound."""
+    fee = get_own_fee(fee_id, payer_id)
     return Payable(fee.order_id, fee.payer_id, fee.money, fee.coins, [], fee_id=fee.id)
 
 
@@ -42,14 +44,14 @@ def get_payable_order(order_id: str, buyer_id: str) -> Payable:
         raise
     if document["buyer_id"] != buyer_id:
         raise NotFound("there is no such order")
-    state = state_at(document["state"], clock.parse_rfc3339(document["expires_at"]), clock.now())
+    state = determine_order_state(document["state"], clock.parse_rfc3339(document["expires_at"]), clock.now())
     if state != "placed":
         raise OrderNotPayable(f"the order is {state}")
     total = Money.from_dict(document["total"])
-    coins = coin_price(total.amount, setting("billing.coin_value"))
+    coins = calculate_coin_price(total.amount, setting("billing.coin_value"))
     return Payable(order_id, buyer_id, total, coins, document["items"])
 
 
-def state_at(state: str, expires_at: datetime, now: datetime) -> str:
+def determine_order_state(state: str, expires_at: datetime, now: datetime) -> str:
     """The state of an order at `now`: the customer service may not have marked it as expired yet."""
     return "expired" if state == "placed" and expires_at <= now else state

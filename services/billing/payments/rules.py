@@ -33,9 +33,9 @@ ENDED = frozenset({"voided", "failed", "refunded"})
 SETTLED = frozenset({"authorized", "captured", "refunding", "refunded", "voided"})
 
 # Why a payment is voided, as `reason_code` and `reason` of its event.
-ORDER_NOT_KEPT, SALE_NOT_PAID, CANCELLED_BY_PROVIDER = "order_not_kept", "sale_not_paid", "cancelled_by_provider"
+ORDER_ENDED, SALE_NOT_PAID, CANCELLED_BY_PROVIDER = "order_ended", "sale_not_paid", "cancelled_by_provider"
 VOID_REASONS = {
-    ORDER_NOT_KEPT: "the order was not kept",
+    ORDER_ENDED: "the order was cancelled or has expired",
     SALE_NOT_PAID: "the money of the sale could not be captured",
     CANCELLED_BY_PROVIDER: "cancelled by the provider",
 }
@@ -45,16 +45,16 @@ REPLACED = "replaced"
 WEBHOOK_EXPECTED_WITHIN = timedelta(seconds=60)
 
 
-def next_settlement(state: str, *, at_provider: bool, now: datetime) -> datetime | None:
+def schedule_settlement(state: str, *, at_provider: bool, now: datetime) -> datetime | None:
     """When the provider is to be called about a payment that has just come into `state`; None for never."""
     if at_provider and state in ("capturing", "voiding", "failed"):
         return now
     return now + WEBHOOK_EXPECTED_WITHIN if state == "requires_action" else None
 
 
-def void_reason(state: str) -> str:
+def choose_void_reason(state: str) -> str:
     """The reason code for a payment in `state` whose authorization the provider has cancelled."""
-    return {"voiding": ORDER_NOT_KEPT, "capturing": SALE_NOT_PAID}.get(state, CANCELLED_BY_PROVIDER)
+    return {"voiding": ORDER_ENDED, "capturing": SALE_NOT_PAID}.get(state, CANCELLED_BY_PROVIDER)
 
 
 def validate_method(method: str, payment_method: str | None) -> None:
@@ -64,6 +64,6 @@ def validate_method(method: str, payment_method: str | None) -> None:
         raise BadRequest(f"payment_method is {detail}", errors=[{"pointer": "/payment_method", "detail": detail}])
 
 
-def receipt_number(payment_id: str, created_at: datetime) -> str:
+def format_receipt_number(payment_id: str, created_at: datetime) -> str:
     """R-<year>-<payment id>: unique, and its payment can be found."""
     return f"R-{created_at.year}-{payment_id.removeprefix('pay_').upper()}"

@@ -8,23 +8,23 @@ from marshmallow import Schema, fields
 
 from libs.chassis.clock import rfc3339
 from libs.chassis.money import Money
-from services.billing.payments.rules import receipt_number
+from services.billing.payments.rules import format_receipt_number
 from services.billing.payments.tables import Payment
 
 
-def _failure(payment: Payment) -> dict[str, str | None] | None:
+def _dump_failure(payment: Payment) -> dict[str, str | None] | None:
     if payment.failure_code is None:
         return None
     return {"code": payment.failure_code, "message": payment.failure_message}
 
 
-def _card(payment: Payment) -> dict[str, str] | None:
+def _dump_card(payment: Payment) -> dict[str, str] | None:
     if payment.card_last4 is None:
         return None
     return {"brand": payment.card_brand or "card", "last4": payment.card_last4}
 
 
-def _lines(payment: Payment) -> list[dict[str, Any]]:
+def _dump_lines(payment: Payment) -> list[dict[str, Any]]:
     names = ("product_id", "title", "price")
     return [{name: line[name] for name in names} for line in payment.lines]
 
@@ -39,7 +39,7 @@ class PaymentSchema(Schema):
     coins = fields.Integer(allow_none=True)
     client_secret = fields.String(allow_none=True)
     next_action = fields.Raw(allow_none=True)
-    failure = fields.Function(_failure)
+    failure = fields.Function(_dump_failure)
     created_at = fields.Function(lambda payment: rfc3339(payment.created_at))
     captured_at = fields.Function(lambda payment: rfc3339(payment.captured_at))
     refunded = fields.Function(lambda payment: Money(payment.refunded, payment.currency).to_dict())
@@ -55,10 +55,10 @@ class MonitoredPaymentSchema(PaymentSchema):
 
 
 class ReceiptSchema(Schema):
-    number = fields.Function(lambda payment: receipt_number(payment.id, payment.created_at))
+    number = fields.Function(lambda payment: format_receipt_number(payment.id, payment.created_at))
     payment_id = fields.String(attribute="id")
     order_id = fields.String()
-    lines = fields.Function(_lines)
+    lines = fields.Function(_dump_lines)
     total = fields.Function(lambda payment: payment.money.to_dict())
-    card = fields.Function(_card)
+    card = fields.Function(_dump_card)
     paid_at = fields.Function(lambda payment: rfc3339(payment.captured_at))

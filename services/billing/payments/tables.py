@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from libs.chassis import clock
 from libs.chassis.db import Json, UtcDateTime
 from libs.chassis.money import Money
-from services.billing.payments.rules import ENDED, LIFECYCLE, next_settlement
+from services.billing.payments.rules import ENDED, LIFECYCLE, schedule_settlement
 from services.billing.tables import Base
 
 
@@ -73,4 +73,4 @@ class Payment(Base):
         if state in ENDED:
             self.live_order_id = None
         at_provider = self.method == "card" and self.provider_intent_id is not None
-        self.settle_at = next_settlement(state, at_provider=at_provider, now=self.changed_at)
+        self.settle_at = schedule_settlement(state, at_provider=at_provider, now=self.changed_at)

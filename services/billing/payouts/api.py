@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis import audit
 from libs.chassis.security import principal
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 from services.billing.payouts import donor_shares
 from services.billing.payouts.schemas import MonitoredPayoutSchema, PayoutSchema
 from services.billing.payouts.tables import Payout
@@ -14,14 +14,14 @@ from services.billing.payouts.tables import Payout
 
 def list_payouts(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
     own = {Payout.person_id: principal().subject}
-    return newest_first(Payout.created_at, own, PayoutSchema(), limit, cursor)
+    return list_newest_first(Payout.created_at, own, PayoutSchema(), limit, cursor)
 
 
 def list_all_payouts(
     person_id: str | None = None, state: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
     filters = {Payout.person_id: person_id, Payout.state: state}
-    return newest_first(Payout.created_at, filters, MonitoredPayoutSchema(), limit, cursor)
+    return list_newest_first(Payout.created_at, filters, MonitoredPayoutSchema(), limit, cursor)
 
 
 def record_payout_payment(payout_id: str, body: dict[str, Any]) -> dict[str, Any]:

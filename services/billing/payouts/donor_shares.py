@@ -19,7 +19,7 @@ from libs.chassis.problems import Conflict, NotFound
 from libs.chassis.system_settings import setting
 from services.billing.ledger import money_ledger
 from services.billing.payouts import publishers
-from services.billing.payouts.rules import LIFECYCLE, donor_share
+from services.billing.payouts.rules import LIFECYCLE, calculate_donor_share
 from services.billing.payouts.tables import Payout
 from services.billing.purchases.tables import Purchase
 
@@ -40,7 +40,7 @@ class Sale:
 def prepare_payout(person_id: str, order_id: str, sale: Sale, purchase: Purchase) -> None:
     """Prepare one payout for a sale; none for a share of 0 or a product that the buyer no longer has."""
     percent: int = setting("billing.donor_share_percent")
-    share = donor_share(sale.price, percent)
+    share = calculate_donor_share(sale.price, percent)
     if share.amount == 0 or not purchase.includes(sale.product_id) or _has_payout(sale):
         return
     payout = Payout(

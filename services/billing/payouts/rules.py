@@ -12,6 +12,6 @@ LIFECYCLE = StateMachine.from_states(
 )
 
 
-def donor_share(price: Money, percent: int) -> Money:
+def calculate_donor_share(price: Money, percent: int) -> Money:
     """The donor's share of a price, rounded half up to a minor unit."""
     return Money((price.amount * percent + 50) // 100, price.currency)

@@ -151,7 +151,7 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str, at
         "capture_method": "manual",
         "metadata": {"payment_id": payment_id, "order_id": order_id},
     }
-    options = _idempotency_options(payment_id, "create", attempt)
+    options = _make_idempotency_options(payment_id, "create", attempt)
     try:
         return _call_with_card(lambda stripe: stripe.v1.payment_intents.create(parameters, options))
     except stripe.InvalidRequestError as error:
@@ -163,13 +163,13 @@ def create(payment_id: str, order_id: str, money: Money, payment_method: str, at
         raise CardRefused(detail, errors=errors, decline_code=code) from None
 
 
-def _idempotency_options(our_id: str, action: str, attempt: int) -> Any:
+def _make_idempotency_options(our_id: str, action: str, attempt: int) -> Any:
     return {"idempotency_key": f"{our_id}-{action}-{attempt}"}
 
 
 def confirm(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Request the bank's authorization; CardDeclined. An intent that is confirmed already is read."""
-    options = _idempotency_options(payment_id, "confirm", attempt)
+    options = _make_idempotency_options(payment_id, "confirm", attempt)
     return _call_or_read(
         intent_id, lambda stripe: stripe.v1.payment_intents.confirm(intent_id, _WITH_CARD, options)
     )
@@ -184,7 +184,7 @@ def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
 
     After a refusal of the bank the intent is read, too. CaptureRefused while it can still be captured.
     """
-    options = _idempotency_options(payment_id, "capture", attempt)
+    options = _make_idempotency_options(payment_id, "capture", attempt)
     try:
         return _call_or_read(intent_id, lambda stripe: stripe.v1.payment_intents.capture(intent_id, {}, options))
     except CardDeclined:
@@ -196,7 +196,7 @@ def capture(intent_id: str, payment_id: str, attempt: int) -> Intent:
 
 def cancel(intent_id: str, payment_id: str, attempt: int) -> Intent:
     """Release the money that the bank has set aside; an intent that is captured or cancelled already is read."""
-    options = _idempotency_options(payment_id, "cancel", attempt)
+    options = _make_idempotency_options(payment_id, "cancel", attempt)
     return _call_or_read(intent_id, lambda stripe: stripe.v1.payment_intents.cancel(intent_id, {}, options))
 
 
@@ -219,7 +219,7 @@ def refund(intent_id: str, refund_id: str, amount: int, attempt: int) -> Provide
         if existing.refund_id == refund_id:
             return existing
     parameters: Any = {"payment_intent": intent_id, "amount": amount, "metadata": {"refund_id": refund_id}}
-    options = _idempotency_options(refund_id, "refund", attempt)
+    options = _make_idempotency_options(refund_id, "refund", attempt)
     try:
         return _to_refund(_call(lambda stripe: stripe.v1.refunds.create(parameters, options)))
     except stripe.InvalidRequestError as error:
@@ -234,17 +234,17 @@ def read_refund(provider_refund_id: str) -> ProviderRefund:
 
 def list_intents(window: Window, after: str | None) -> tuple[list[Intent], bool]:
     """A page of the intents created in `window`, newest first, and whether there are more."""
-    page = _call(lambda stripe: stripe.v1.payment_intents.list(_page_parameters(window, after)))
+    page = _call(lambda stripe: stripe.v1.payment_intents.list(_make_page_parameters(window, after)))
     return [_to_intent(item) for item in page.data], bool(page.has_more)
 
 
 def list_refunds(window: Window, after: str | None) -> tuple[list[ProviderRefund], bool]:
     """A page of the refunds created in `window`, newest first, and whether there are more."""
-    page = _call(lambda stripe: stripe.v1.refunds.list(_page_parameters(window, after)))
+    page = _call(lambda stripe: stripe.v1.refunds.list(_make_page_parameters(window, after)))
     return [_to_refund(item) for item in page.data], bool(page.has_more)
 
 
-def _page_parameters(window: Window, after: str | None) -> Any:
+def _make_page_parameters(window: Window, after: str | None) -> Any:
     since, until = (int(time.timestamp()) for time in window)
     parameters = {"created": {"gte": since, "lt": until}, "limit": PAGE_SIZE}
     return parameters | ({"starting_after": after} if after else {})

@@ -15,7 +15,7 @@ from libs.chassis.money import Money
 from services.billing.payments import lifecycle
 from services.billing.purchases import returns, sales
 from services.billing.purchases.returns import PurchaseReturn
-from services.billing.purchases.rules import good_products
+from services.billing.purchases.rules import select_good_products
 from services.billing.purchases.store import lock_purchase
 from services.billing.registry import registry
 
@@ -57,6 +57,7 @@ def report_pick_up_after_end(event: Event[BuyingOrderPickedUpAfterEnd]) -> None:
 @registry.handles("customer.buying_return.state_changed.v1")
 def follow_return(event: Event[BuyingReturnStateChanged]) -> None:
     data = event.data
+    good = select_good_products(data["state"], data["items"], is_fully_refunded=data["is_force_cancelled"])
     returns.refund_return(
         PurchaseReturn(
             return_id=data["return_id"],
@@ -64,6 +65,6 @@ def follow_return(event: Event[BuyingReturnStateChanged]) -> None:
             state=data["state"],
             product_ids=data["product_ids"],
             refund=Money.from_dict(data["refund"]) if data["refund"] is not None else None,
-            good_products=good_products(data["state"], data["items"], is_refunded_whole=data["is_force_cancelled"]),
+            good_products=good,
         )
     )

@@ -10,7 +10,7 @@ from services.billing.coins import coin_ledger
 from services.billing.payments.purpose import lock_payment
 from services.billing.payments.store import find_sale_payment
 from services.billing.payouts import donor_shares
-from services.billing.purchases.rules import rewards_of_returned
+from services.billing.purchases.rules import calculate_rewards_to_take_back
 from services.billing.purchases.store import lock_purchase
 from services.billing.purchases.tables import Purchase
 from services.billing.refunds import processing
@@ -68,7 +68,7 @@ def take_rewards_back(purchase: Purchase, buyer_id: str) -> None:
         return
     prices = {line["product_id"]: int(line["price"]["amount"]) for line in payment.lines}
     earned = coin_ledger.sum_earned(purchase.order_id)
-    total = rewards_of_returned(earned, prices, purchase.returned_product_ids)
+    total = calculate_rewards_to_take_back(earned, prices, purchase.returned_product_ids)
     missing = total - coin_ledger.sum_taken_back(purchase.order_id)
     if missing > 0:
         key = f"taken_back:{purchase.order_id}:{total}"

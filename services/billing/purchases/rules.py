@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 
-def rewards_of_pick_up(*, is_first: bool) -> list[str]:
+def list_pick_up_rewards(*, is_first: bool) -> list[str]:
     """The reasons for rewards of a purchase (stories b-po-03, b-po-04)."""
     return ["pick_up", "first_purchase"] if is_first else ["pick_up"]
 
 
-def rewards_of_returned(earned: int, prices: Mapping[str, int], returned_ids: Collection[str]) -> int:
+def calculate_rewards_to_take_back(earned: int, prices: Mapping[str, int], returned_ids: Collection[str]) -> int:
     """How many of the coins that an order earned belong to the returned products.
 
     In proportion to the prices, rounded down; all when the buyer keeps nothing. Several returns of an order count
@@ -23,8 +23,10 @@ def rewards_of_returned(earned: int, prices: Mapping[str, int], returned_ids: Co
     return earned * returned_total // max(sum(prices.values()), 1)
 
 
-def good_products(state: str, items: Iterable[Mapping[str, Any]], *, is_refunded_whole: bool) -> dict[str, int]:
+def select_good_products(
+    state: str, items: Iterable[Mapping[str, Any]], *, is_fully_refunded: bool
+) -> dict[str, int]:
     """The good products of a return that has bad ones too, with their prices; their refund needs no decision."""
-    if state not in ("checked_bad", "refund_decided") or is_refunded_whole:
+    if state not in ("checked_bad", "refund_decided") or is_fully_refunded:
         return {}
     return {item["product_id"]: int(item["price"]["amount"]) for item in items if item["result"] == "good"}

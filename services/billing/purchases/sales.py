@@ -17,7 +17,7 @@ from services.billing.payments.purpose import OrderPurpose, lock_payment, report
 from services.billing.payments.store import find_live_payment, find_sale_payment
 from services.billing.payments.tables import Payment
 from services.billing.payouts import donor_shares
-from services.billing.purchases.rules import rewards_of_pick_up
+from services.billing.purchases.rules import list_pick_up_rewards
 from services.billing.purchases.store import lock_purchase
 from services.billing.purchases.tables import Purchase
 from services.billing.reconciliation import payment_discrepancies
@@ -73,7 +73,7 @@ def reward_pick_up(purchase: Purchase, buyer_id: str, *, is_first: bool) -> None
     if purchase.rewarded_at is not None:
         return
     purchase.rewarded_at = clock.now()
-    for reason in rewards_of_pick_up(is_first=is_first):
+    for reason in list_pick_up_rewards(is_first=is_first):
         coin_ledger.reward(buyer_id, purchase.order_id, reason, setting(f"billing.reward_{reason}_coins"))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from libs.chassis import audit
 from libs.chassis.security import principal
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 from services.billing.reconciliation import payment_discrepancies
 from services.billing.reconciliation.schemas import PaymentDiscrepancySchema
 from services.billing.reconciliation.tables import PaymentDiscrepancy
@@ -16,7 +16,7 @@ def list_payment_discrepancies(
     state: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
     filters = {PaymentDiscrepancy.state: state}
-    return newest_first(PaymentDiscrepancy.found_at, filters, PaymentDiscrepancySchema(), limit, cursor)
+    return list_newest_first(PaymentDiscrepancy.found_at, filters, PaymentDiscrepancySchema(), limit, cursor)
 
 
 def close_payment_discrepancy(discrepancy_id: str, body: dict[str, Any]) -> dict[str, Any]:

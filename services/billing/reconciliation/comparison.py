@@ -23,7 +23,7 @@ from services.billing.reconciliation.rules import (
 from services.billing.refunds.tables import Refund
 
 
-def find_payment_of(intent: Intent) -> Payment | None:
+def find_payment(intent: Intent) -> Payment | None:
     return session().scalar(select(Payment).where(Payment.provider_intent_id == intent.id))
 
 
@@ -37,13 +37,13 @@ def compare_amount(row: Payment | Refund, provider_money: Money, payment_id: str
         report("amount_differs", row.id, detail, payment_id=payment_id)
 
 
-def agrees(payment: Payment, intent: Intent) -> bool:
+def states_agree(payment: Payment, intent: Intent) -> bool:
     return intent.status in AGREEING_STATES[payment.state]
 
 
 def report_state(payment: Payment, intent: Intent, *, missed: str | None) -> None:
     """Report or resolve a difference of states; `missed` is the provider's state of which a webhook was lost."""
-    if agrees(payment, intent):
+    if states_agree(payment, intent):
         if missed is not None:
             detail = f"a webhook was lost: the payment was {missed} at the provider"
             report("missed_state", payment.id, detail, payment_id=payment.id)
@@ -72,7 +72,7 @@ def check_unknown_intent(intent: Intent) -> bool:
 
 def compare_refund(provider_refund: ProviderRefund) -> str | None:
     """Report or resolve differences of a refund; its id if it is to be settled because the provider is ahead."""
-    refund = _find_refund_of(provider_refund)
+    refund = _find_refund(provider_refund)
     if refund is None:
         detail = f"the provider refunded {provider_refund.money} of {provider_refund.intent_id} without our request"
         report("unknown_refund", provider_refund.id, detail, payment_id=_find_payment_id(provider_refund))
@@ -88,7 +88,7 @@ def compare_refund(provider_refund: ProviderRefund) -> str | None:
     return refund.id if comparison is Comparison.PROVIDER_IS_AHEAD else None
 
 
-def _find_refund_of(provider_refund: ProviderRefund) -> Refund | None:
+def _find_refund(provider_refund: ProviderRefund) -> Refund | None:
     by_provider_id = select(Refund).where(Refund.provider_refund_id == provider_refund.id)
     refund = session().scalar(by_provider_id)
     return refund or (session().get(Refund, provider_refund.refund_id) if provider_refund.refund_id else None)

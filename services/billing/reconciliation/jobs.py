@@ -25,7 +25,7 @@ from services.billing.payments.tables import Payment
 from services.billing.provider import stripe_client
 from services.billing.provider.stripe_client import Intent, ProviderRefund, ProviderUnavailable, Window
 from services.billing.reconciliation import comparison, payment_discrepancies
-from services.billing.reconciliation.rules import end_of_window
+from services.billing.reconciliation.rules import calculate_window_end
 from services.billing.reconciliation.tables import PaymentDiscrepancy, ReconciliationWindow
 from services.billing.refunds.tables import Refund
 from services.billing.registry import registry
@@ -90,13 +90,13 @@ def _report_unsettled(payment_id: str) -> None:
 
 def _compare_due(kind: _Kind) -> None:
     for _ in range(MAX_PAGES_PER_RUN):
-        due = _due_window(kind.name)
+        due = _get_due_window(kind.name)
         if due is None:
             return
         window, after = due
         items, has_more = kind.list_page(window, after)
         for item in items:
-            with _failures_reported(item.id):
+            with _report_failures(item.id):
                 kind.compare(item)
         if not has_more:
             kind.compare_unlisted(window)
@@ -108,27 +108,27 @@ def _compare_due(kind: _Kind) -> None:
                 progress.since, progress.after = progress.until, None
 
 
-def _due_window(name: str) -> tuple[Window, str | None] | None:
+def _get_due_window(name: str) -> tuple[Window, str | None] | None:
     """The window to compare now, and the provider id to continue after; None when nothing is old enough."""
     with unit_of_work():
         row = session().get(ReconciliationWindow, name)
         if row is None:
             since = clock.now() - FIRST_WINDOW_AGE
-            row = ReconciliationWindow(kind=name, since=since, until=end_of_window(since, clock.now()))
+            row = ReconciliationWindow(kind=name, since=since, until=calculate_window_end(since, clock.now()))
             session().add(row)
         elif row.after is None:
-            row.until = end_of_window(row.since, clock.now())
+            row.until = calculate_window_end(row.since, clock.now())
         return ((row.since, row.until), row.after) if row.until > row.since else None
 
 
 def compare_intent(intent: Intent) -> None:
     """Compare one payment with the provider's; a missed state is settled before it is reported."""
     with unit_of_work():
-        payment = comparison.find_payment_of(intent)
+        payment = comparison.find_payment(intent)
         is_superseded = payment is None and comparison.check_unknown_intent(intent)
         if payment is not None:
             comparison.compare_amount(payment, intent.money, payment.id)
-            agrees = comparison.agrees(payment, intent)
+            agrees = comparison.states_agree(payment, intent)
     if payment is not None:
         _compare_state(payment.id, intent, agrees=agrees)
     elif is_superseded:
@@ -177,8 +177,8 @@ def _compare_each(
     rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str], compare: Callable[[str], None]
 ) -> None:
     """Compare rows of (id, payment id, provider id); one that the provider does not know is reported."""
-    for row_id, payment_id, provider_id in _in_pages(rows, key):
-        with _failures_reported(row_id):
+    for row_id, payment_id, provider_id in _iterate_in_pages(rows, key):
+        with _report_failures(row_id):
             try:
                 compare(provider_id)
             except stripe.InvalidRequestError:
@@ -187,7 +187,7 @@ def _compare_each(
                     payment_discrepancies.report("missing_at_provider", row_id, detail, payment_id=payment_id)
 
 
-def _in_pages(rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -> Iterator[Any]:
+def _iterate_in_pages(rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -> Iterator[Any]:
     """All rows in the order of their key, which is the first column; no transaction is open between two rows."""
     last = ""
     while True:
@@ -200,7 +200,7 @@ def _in_pages(rows: Select[*tuple[Any, ...]], key: InstrumentedAttribute[str]) -
 
 
 @contextmanager
-def _failures_reported(subject: str) -> Iterator[None]:
+def _report_failures(subject: str) -> Iterator[None]:
     """Report a failure of one subject; raise what concerns all: an unavailable provider or database."""
     try:
         yield

@@ -35,7 +35,7 @@ class Comparison(Enum):
     DIFFERS = auto()
 
 
-def end_of_window(since: datetime, now: datetime) -> datetime:
+def calculate_window_end(since: datetime, now: datetime) -> datetime:
     """The end of the window that begins at `since`, in whole seconds as at the provider; never before `since`."""
     until = min(since + MAX_WINDOW, now - MIN_AGE)
     return max(until.replace(microsecond=0), since)

@@ -7,7 +7,7 @@ from typing import Any
 from libs.chassis import audit
 from libs.chassis.problems import Unprocessable
 from libs.chassis.security import principal
-from services.billing.pages import newest_first
+from services.billing.pages import list_newest_first
 from services.billing.refunds import replacement
 from services.billing.refunds.schemas import MonitoredRefundSchema, RefundSchema
 from services.billing.refunds.tables import Refund
@@ -17,7 +17,7 @@ def list_refunds(
     payment_id: str | None = None, order_id: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
     filters = {Refund.buyer_id: principal().subject, Refund.payment_id: payment_id, Refund.order_id: order_id}
-    return newest_first(Refund.created_at, filters, RefundSchema(), limit, cursor)
+    return list_newest_first(Refund.created_at, filters, RefundSchema(), limit, cursor)
 
 
 def list_all_refunds(
@@ -28,7 +28,7 @@ def list_all_refunds(
     cursor: str | None = None,
 ) -> dict[str, Any]:
     filters = {Refund.order_id: order_id, Refund.buyer_id: buyer_id, Refund.state: state}
-    return newest_first(Refund.created_at, filters, MonitoredRefundSchema(), limit, cursor)
+    return list_newest_first(Refund.created_at, filters, MonitoredRefundSchema(), limit, cursor)
 
 
 def replace_refund(refund_id: str, body: dict[str, Any]) -> tuple[dict[str, Any], int]:

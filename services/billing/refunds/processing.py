@@ -17,7 +17,7 @@ from services.billing.ledger import money_ledger
 from services.billing.payments.purpose import Purpose, lock_payment
 from services.billing.payments.tables import Payment
 from services.billing.reconciliation import payment_discrepancies
-from services.billing.refunds.rules import LIFECYCLE, coins_to_refund
+from services.billing.refunds.rules import LIFECYCLE, calculate_coins_to_refund
 from services.billing.refunds.tables import Refund
 
 
@@ -34,7 +34,7 @@ def start_refund(
         payment_discrepancies.report("refund_exceeds_payment", key, detail, payment_id=payment.id)
     if part == 0:
         return None
-    refund = _new_refund(payment, part, key=key, reason=reason, return_id=return_id)
+    refund = _build_refund(payment, part, key=key, reason=reason, return_id=return_id)
     payment.refunded += part
     if payment.refunded == payment.amount:
         payment.change_state("refunding")
@@ -45,7 +45,7 @@ def start_refund(
     return refund
 
 
-def _new_refund(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:
+def _build_refund(payment: Payment, amount: int, *, key: str, reason: str, return_id: str | None) -> Refund:
     now = clock.now()
     coins = payment.coins
     return Refund(
@@ -60,7 +60,7 @@ def _new_refund(payment: Payment, amount: int, *, key: str, reason: str, return_
         method=payment.method,
         amount=amount,
         currency=payment.currency,
-        coins=None if coins is None else coins_to_refund(coins, payment.amount, payment.refunded, amount),
+        coins=None if coins is None else calculate_coins_to_refund(coins, payment.amount, payment.refunded, amount),
         created_at=now,
         settle_at=now if payment.method == "card" else None,
     )

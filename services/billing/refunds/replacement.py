@@ -36,7 +36,7 @@ def replace_failed(refund_id: str, reference: str | None, *, despite_dispute: bo
         raise PaymentDisputed(
             "wait for the end of the dispute; despite_dispute states that the bank gives nothing back"
         )
-    key = f"instead:{failed.id}"
+    key = f"replacement:{failed.id}"
     refund = start_refund(
         payment, purpose, failed.amount, key=key, reason=failed.reason, return_id=failed.return_id
     )

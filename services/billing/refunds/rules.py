@@ -14,7 +14,7 @@ LIFECYCLE = StateMachine.from_states(
 )
 
 
-def coins_to_refund(coins: int, amount: int, refunded: int, part: int) -> int:
+def calculate_coins_to_refund(coins: int, amount: int, refunded: int, part: int) -> int:
     """The coins to give back with `part` of an `amount` that was paid with `coins`, after `refunded` of it.
 
     Rounded down; together the refunds of the whole amount give back all coins.

@@ -18,14 +18,14 @@ from services.billing.payments.tables import Payment
 from services.billing.provider.stripe_client import CaptureRefused, ProviderUnavailable, RefundRefused
 from services.billing.refunds.tables import Refund
 from services.billing.registry import registry
-from services.billing.settlement import payment_settlement, refund_settlement
-from services.billing.settlement.rules import retry_at
+from services.billing.settlement.rules import schedule_retry
+from services.billing.settlement.steps import PaymentSettlement, RefundSettlement
 
 BATCH_SIZE = 20
 
 
 @registry.every(seconds=0.5)
-def settle_payments() -> None:
+def settle_with_provider() -> None:
     """Settle the payments and then the refunds that are due, the longest due first."""
     _settle_due(Payment, settle_payment)
     _settle_due(Refund, settle_refund)
@@ -34,18 +34,18 @@ def settle_payments() -> None:
 def settle_payment(payment_id: str) -> None:
     """Settle one payment; ProviderUnavailable leaves it due."""
     with unit_of_work():
-        settlement = payment_settlement.begin(payment_id)
+        settlement = PaymentSettlement.begin(payment_id)
     if settlement is None:
         return
     try:
-        with new_attempt_after_failure(Payment, payment_id):
-            intent, is_new_capture = payment_settlement.call_provider(settlement)
+        with begin_new_attempt_after_failure(Payment, payment_id):
+            intent, is_new_capture = settlement.call_provider()
     except CaptureRefused:
         return
     # The capture of an order is reported by the webhook, or by the next settlement if that is lost.
-    if settlement.is_of_fee or not is_new_capture:
+    if settlement.is_for_fee or not is_new_capture:
         with unit_of_work():
-            payment_settlement.complete(settlement, intent)
+            settlement.complete(intent)
     logs.get_logger(__name__).info(
         "payment settled", payment_id=payment_id, state_before=settlement.state, provider_status=intent.status
     )
@@ -54,23 +54,23 @@ def settle_payment(payment_id: str) -> None:
 def settle_refund(refund_id: str) -> None:
     """Settle one refund; ProviderUnavailable leaves it due."""
     with unit_of_work():
-        settlement = refund_settlement.begin(refund_id)
+        settlement = RefundSettlement.begin(refund_id)
     if settlement is None:
         return
     try:
-        with new_attempt_after_failure(Refund, refund_id):
-            provider_refund = refund_settlement.call_provider(settlement)
+        with begin_new_attempt_after_failure(Refund, refund_id):
+            provider_refund = settlement.call_provider()
     except RefundRefused as refused:
         with unit_of_work():
-            refund_settlement.fail(settlement, refused.code)
+            settlement.fail(refused.code)
         return
     with unit_of_work():
-        refund_settlement.complete(settlement, provider_refund)
+        settlement.complete(provider_refund)
     logs.get_logger(__name__).info("refund settled", refund_id=refund_id, provider_status=provider_refund.status)
 
 
 @contextmanager
-def new_attempt_after_failure(table: type[Payment | Refund], row_id: str) -> Iterator[None]:
+def begin_new_attempt_after_failure(table: type[Payment | Refund], row_id: str) -> Iterator[None]:
     """Use another idempotency key next time if the provider has responded with a failure, which it would repeat."""
     try:
         yield
@@ -95,7 +95,7 @@ def _settle_due(table: type[Payment | Refund], settle: Callable[[str], None]) ->
         except Exception as error:
             if is_disconnect(error):
                 raise
-            jobs.report_failure("settle_payments", row_id, error)
+            jobs.report_failure("settle_with_provider", row_id, error)
             _postpone(table, row_id)
 
 
@@ -105,4 +105,4 @@ def _postpone(table: type[Payment | Refund], row_id: str) -> None:
     with unit_of_work() as db:
         since = db.scalars(select(waiting_since).where(table.id == row_id)).one()
         still_due = update(table).where(table.id == row_id, table.settle_at <= clock.now())
-        db.execute(still_due.values(settle_at=retry_at(since, clock.now())))
+        db.execute(still_due.values(settle_at=schedule_retry(since, clock.now())))

@@ -11,7 +11,7 @@ MIN_DELAY, MAX_DELAY = timedelta(seconds=30), timedelta(hours=1)
 ABANDONED_AFTER = timedelta(hours=1)
 
 
-def retry_at(since: datetime, now: datetime) -> datetime:
+def schedule_retry(since: datetime, now: datetime) -> datetime:
     """When to try again what has been tried since `since`: after a quarter of that time, within bounds."""
     return now + min(max((now - since) / 4, MIN_DELAY), MAX_DELAY)
 

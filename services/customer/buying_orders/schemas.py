@@ -48,7 +48,7 @@ class BuyingOrderSchema(Schema):
 def _dump_payment(order: BuyingOrder) -> dict[str, Any] | None:
     if order.payment_id is None:
         return None
-    return {"id": order.payment_id, "amount": order.total.to_dict(), "taken_at": rfc3339(order.paid_at)}
+    return {"id": order.payment_id, "amount": order.total.to_dict(), "captured_at": rfc3339(order.paid_at)}
 
 
 class WholeBuyingOrderSchema(BuyingOrderSchema):

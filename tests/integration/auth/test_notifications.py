@@ -140,12 +140,12 @@ def test_a_receipt_shows_the_coins_that_were_paid(customer: AuthApi) -> None:
     ("values", "subject", "text"),
     [
         (
-            {"method": "card", "reason_code": "order_not_kept"},
+            {"method": "card", "reason_code": "order_ended"},
             "has been cancelled",
             "Your bank will release the amount",
         ),
         (
-            {"method": "coins", "reason_code": "order_not_kept"},
+            {"method": "coins", "reason_code": "order_ended"},
             "has been cancelled",
             "Your coins are in your account again",
         ),

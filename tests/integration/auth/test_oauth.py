@@ -28,7 +28,7 @@ APPLICATION = {
     "scopes": ["customer:profile", "shopping:cart"],
 }
 ACCOUNT = {
-    "name": "Warehouse robot",
+    "name": "Warehouse service_account",
     "kind": "confidential",
     "gateway": "internal",
     "grant": "client_credentials",
@@ -54,7 +54,7 @@ class Application:
         assert response.status_code == 200
         return str(response.json()["client_secret"])
 
-    def request(self, **changes: str) -> dict[str, str]:
+    def authorization_request(self, **changes: str) -> dict[str, str]:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return {
             "response_type": "code",
@@ -66,14 +66,14 @@ class Application:
             "code_challenge_method": "S256",
         } | changes
 
-    def decide(self, agreed: bool = True, **changes: str) -> httpx.Response:
-        body = self.request(**changes) | {"agreed": agreed}
+    def submit_consent(self, agreed: bool = True, **changes: str) -> httpx.Response:
+        body = self.authorization_request(**changes) | {"agreed": agreed}
         return self.api.request(self.customer, "POST", "oauth/authorizations", json=body)
 
-    def code(self) -> str:
-        return query_of(self.decide().json()["redirect_to"])["code"]
+    def obtain_code(self) -> str:
+        return parse_query(self.submit_consent().json()["redirect_to"])["code"]
 
-    def token(self, **form: str) -> httpx.Response:
+    def request_token(self, **form: str) -> httpx.Response:
         auth = (self.client_id, self.secret) if self.secret else None
         sent = form if self.secret else {"client_id": self.client_id} | form
         response: httpx.Response = self.api.auth.client.post("/auth/v1/oauth/tokens", data=sent, auth=auth)
@@ -81,10 +81,10 @@ class Application:
 
     def redeem(self, code: str, **changes: str) -> httpx.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
-        return self.token(**form | {"code_verifier": self.verifier} | changes)
+        return self.request_token(**form | {"code_verifier": self.verifier} | changes)
 
 
-def query_of(location: str) -> dict[str, str]:
+def parse_query(location: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
 
 
@@ -95,9 +95,9 @@ def application(api: AuthApi) -> Application:
 
 @pytest.mark.real_servers
 def test_an_application_acts_for_a_customer_who_consented(application: Application) -> None:
-    sent = query_of(application.decide().json()["redirect_to"])
-    assert (sent["state"], sent["iss"]) == ("af0ifjsldkj", "https://auth.test")
-    response = application.redeem(sent["code"])
+    query = parse_query(application.submit_consent().json()["redirect_to"])
+    assert (query["state"], query["iss"]) == ("af0ifjsldkj", "https://auth.test")
+    response = application.redeem(query["code"])
     assert (response.status_code, response.json()["scope"]) == (200, "shopping:cart")
     assert response.headers["Cache-Control"] == "no-store"
     api = application.api
@@ -108,7 +108,7 @@ def test_an_application_acts_for_a_customer_who_consented(application: Applicati
 
 
 def test_the_customer_lists_and_ends_the_session_of_an_application(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
+    token = application.redeem(application.obtain_code()).json()["access_token"]
     api = application.api
     listed = api.request(application.customer, "GET", "sessions").json()["items"]
     [session_id] = [item["session_id"] for item in listed if item["application"] == "Wardrobe app"]
@@ -117,26 +117,26 @@ def test_the_customer_lists_and_ends_the_session_of_an_application(application: 
 
 
 def test_an_application_cannot_manage_the_sessions_of_the_account(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
+    token = application.redeem(application.obtain_code()).json()["access_token"]
     assert application.api.request(token, "GET", "sessions").status_code == 403
     assert application.api.request(token, "DELETE", "sessions").status_code == 403
 
 
 def test_denied_consent_returns_no_code(application: Application) -> None:
-    sent = query_of(application.decide(agreed=False).json()["redirect_to"])
-    assert (sent["error"], sent["state"], "code" in sent) == ("access_denied", "af0ifjsldkj", False)
+    query = parse_query(application.submit_consent(agreed=False).json()["redirect_to"])
+    assert (query["error"], query["state"], "code" in query) == ("access_denied", "af0ifjsldkj", False)
 
 
 def test_a_code_requires_its_verifier(application: Application) -> None:
-    response = application.redeem(application.code(), code_verifier=secrets.token_urlsafe(48))
+    response = application.redeem(application.obtain_code(), code_verifier=secrets.token_urlsafe(48))
     assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
-    form = {"grant_type": "authorization_code", "code": application.code(), "redirect_uri": CALLBACK}
-    assert application.token(**form).status_code == 400
+    form = {"grant_type": "authorization_code", "code": application.obtain_code(), "redirect_uri": CALLBACK}
+    assert application.request_token(**form).status_code == 400
 
 
 @pytest.mark.real_servers
 def test_reuse_of_a_code_revokes_its_session(application: Application) -> None:
-    code = application.code()
+    code = application.obtain_code()
     token = application.redeem(code).json()["access_token"]
     assert application.api.exchange(token).status_code == 200
     assert application.redeem(code).json()["error"] == "invalid_grant"
@@ -144,18 +144,18 @@ def test_reuse_of_a_code_revokes_its_session(application: Application) -> None:
 
 
 def test_ending_all_sessions_voids_unused_codes(application: Application) -> None:
-    code = application.code()
+    code = application.obtain_code()
     assert application.api.request(application.customer, "DELETE", "sessions").status_code == 204
     assert application.redeem(code).json()["error"] == "invalid_grant"
 
 
 def test_tokens_of_an_application_are_audited(application: Application) -> None:
-    code = application.code()
+    code = application.obtain_code()
     token = application.redeem(code).json()["access_token"]
     form = {"client_id": application.client_id, "token": token}
     application.api.auth.client.post("/auth/v1/oauth/revocations", data=form)
     application.api.auth.client.post("/auth/v1/oauth/revocations", data=form)
-    again = application.code()
+    again = application.obtain_code()
     for _ in range(2):
         application.redeem(again)
     entries = application.api.auth.published("auth.audit.recorded.v1")
@@ -172,14 +172,14 @@ def test_tokens_of_an_application_are_audited(application: Application) -> None:
 
 
 def test_a_code_is_valid_for_one_minute_and_for_its_redirect_uri(application: Application) -> None:
-    code = application.code()
+    code = application.obtain_code()
     assert application.redeem(code, redirect_uri="https://evil.example/").json()["error"] == "invalid_grant"
     with freeze(now() + timedelta(seconds=61)):
         assert application.redeem(code).json()["error"] == "invalid_grant"
 
 
 def test_a_code_is_not_valid_for_another_application(application: Application) -> None:
-    code = application.code()
+    code = application.obtain_code()
     other = Application(application.api, name="Other app")
     other.verifier = application.verifier
     assert other.redeem(code).json()["error"] == "invalid_grant"
@@ -187,75 +187,80 @@ def test_a_code_is_not_valid_for_another_application(application: Application) -
 
 
 def test_an_application_refreshes_only_its_own_tokens(application: Application) -> None:
-    first = application.redeem(application.code()).json()
-    renewed = application.token(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    first = application.redeem(application.obtain_code()).json()
+    renewed = application.request_token(grant_type="refresh_token", refresh_token=first["refresh_token"])
     assert (renewed.status_code, renewed.json()["scope"]) == (200, "shopping:cart")
     assert application.api.exchange(first["access_token"]).status_code == 401
     other = Application(application.api, name="Other app")
-    stolen = other.token(grant_type="refresh_token", refresh_token=renewed.json()["refresh_token"])
+    stolen = other.request_token(grant_type="refresh_token", refresh_token=renewed.json()["refresh_token"])
     assert stolen.json()["error"] == "invalid_grant"
     first_party = application.api.post("refreshes", {"refresh_token": renewed.json()["refresh_token"]})
     assert first_party.status_code == 401
     assert application.api.exchange(renewed.json()["access_token"]).status_code == 200
     with freeze(now() + timedelta(minutes=1)):
-        again = application.token(grant_type="refresh_token", refresh_token=first["refresh_token"])
+        again = application.request_token(grant_type="refresh_token", refresh_token=first["refresh_token"])
     assert again.json()["error"] == "invalid_grant"
     assert application.api.exchange(renewed.json()["access_token"]).status_code == 401, "reuse ends the session"
 
 
 @pytest.mark.parametrize(
-    ("changes", "where"),
+    ("changes", "outcome"),
     [
-        ({"redirect_uri": "https://evil.example/callback"}, "here"),
-        ({"client_id": "cli_" + "0" * 32}, "here"),
-        ({"scope": "auth:session"}, "there"),
-        ({"scope": "billing:payments"}, "there"),
+        ({"redirect_uri": "https://evil.example/callback"}, "rejected"),
+        ({"client_id": "cli_" + "0" * 32}, "rejected"),
+        ({"scope": "auth:session"}, "redirected"),
+        ({"scope": "billing:payments"}, "redirected"),
     ],
 )
 def test_an_invalid_authorization_request_is_redirected_to_registered_uris_only(
-    application: Application, changes: dict[str, str], where: str
+    application: Application, changes: dict[str, str], outcome: str
 ) -> None:
     client = application.api.auth.client
-    began = client.get("/auth/v1/oauth/authorize", params=application.request(**changes), follow_redirects=False)
-    decided = application.decide(**changes)
-    if where == "here":
-        assert (began.status_code, decided.status_code) == (400, 400)
-        assert "Location" not in began.headers
+    authorization = client.get(
+        "/auth/v1/oauth/authorize", params=application.authorization_request(**changes), follow_redirects=False
+    )
+    consent = application.submit_consent(**changes)
+    if outcome == "rejected":
+        assert (authorization.status_code, consent.status_code) == (400, 400)
+        assert "Location" not in authorization.headers
     else:
-        assert began.status_code == 302
-        for location in (began.headers["Location"], decided.json()["redirect_to"]):
+        assert authorization.status_code == 302
+        for location in (authorization.headers["Location"], consent.json()["redirect_to"]):
             assert location.startswith(CALLBACK + "?")
-            assert query_of(location)["error"] == "invalid_scope"
-            assert (query_of(location)["state"], query_of(location)["iss"]) == ("af0ifjsldkj", "https://auth.test")
+            assert parse_query(location)["error"] == "invalid_scope"
+            assert (parse_query(location)["state"], parse_query(location)["iss"]) == (
+                "af0ifjsldkj",
+                "https://auth.test",
+            )
 
 
 def test_a_valid_authorization_request_redirects_to_the_consent_page(application: Application) -> None:
-    client, request = application.api.auth.client, application.request()
+    client, request = application.api.auth.client, application.authorization_request()
     response = client.get("/auth/v1/oauth/authorize", params=request, follow_redirects=False)
     assert response.status_code == 302
     assert response.headers["Location"].startswith("https://www.test/authorize?")
-    assert query_of(response.headers["Location"]) == request
+    assert parse_query(response.headers["Location"]) == request
     shown = client.get(f"/auth/v1/oauth/applications/{application.client_id}").json()
     assert shown["name"] == "Wardrobe app"
     assert [scope["name"] for scope in shown["scopes"]] == APPLICATION["scopes"]
 
 
 def test_a_code_requires_pkce(application: Application) -> None:
-    request = application.request()
+    request = application.authorization_request()
     del request["code_challenge"]
     response = application.api.request(
         application.customer, "POST", "oauth/authorizations", json=request | {"agreed": True}
     )
     assert response.status_code == 400
-    assert application.decide(code_challenge_method="plain").status_code == 400
+    assert application.submit_consent(code_challenge_method="plain").status_code == 400
 
 
 def test_removing_an_application_revokes_its_tokens_immediately(application: Application) -> None:
-    token = application.redeem(application.code()).json()["access_token"]
+    token = application.redeem(application.obtain_code()).json()["access_token"]
     assert application.staff.request("DELETE", f"oauth-clients/{application.client_id}").status_code == 204
     assert application.api.exchange(token).status_code == 401
     assert application.staff.request("GET", f"oauth-clients/{application.client_id}").status_code == 404
-    assert application.decide().status_code == 400
+    assert application.submit_consent().status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -279,30 +284,32 @@ def test_inconsistent_client_registrations_are_rejected(api: AuthApi, body: dict
 def test_a_native_app_may_use_any_port_of_a_loopback_address(api: AuthApi) -> None:
     application = Application(api, redirect_uris=["http://127.0.0.1/callback"])
     callback = "http://127.0.0.1:53187/callback"
-    code = query_of(application.decide(redirect_uri=callback).json()["redirect_to"])["code"]
+    code = parse_query(application.submit_consent(redirect_uri=callback).json()["redirect_to"])["code"]
     assert application.redeem(code, redirect_uri="http://127.0.0.1:9/callback").json()["error"] == "invalid_grant"
     assert application.redeem(code, redirect_uri=callback).status_code == 200
-    assert application.decide(redirect_uri="http://127.0.0.1:53187/other").status_code == 400
+    assert application.submit_consent(redirect_uri="http://127.0.0.1:53187/other").status_code == 400
 
 
 def test_the_longest_state_is_returned_unchanged(application: Application) -> None:
     state = ' "%&+/=?~' * 55
-    decided = application.decide(state=state)
-    assert decided.status_code == 200, decided.text
-    assert query_of(decided.json()["redirect_to"])["state"] == state
+    consent = application.submit_consent(state=state)
+    assert consent.status_code == 200, consent.text
+    assert parse_query(consent.json()["redirect_to"])["state"] == state
 
 
 @pytest.mark.parametrize("state", ["\N{PILE OF POO}" * 200, "line\nbreak", "ünïcödé-state"])
 def test_a_state_with_invalid_characters_is_rejected(application: Application, state: str) -> None:
-    request = application.request(state=state)
-    began = application.api.auth.client.get("/auth/v1/oauth/authorize", params=request, follow_redirects=False)
-    decided = application.decide(state=state)
-    assert (began.status_code, began.json()["errors"][0]["pointer"]) == (400, "query/state")
-    assert (decided.status_code, decided.json()["errors"][0]["pointer"]) == (400, "/state")
+    request = application.authorization_request(state=state)
+    authorization = application.api.auth.client.get(
+        "/auth/v1/oauth/authorize", params=request, follow_redirects=False
+    )
+    consent = application.submit_consent(state=state)
+    assert (authorization.status_code, authorization.json()["errors"][0]["pointer"]) == (400, "query/state")
+    assert (consent.status_code, consent.json()["errors"][0]["pointer"]) == (400, "/state")
 
 
 @pytest.fixture
-def robot(api: AuthApi) -> tuple[StaffApi, str, str]:
+def service_account(api: AuthApi) -> tuple[StaffApi, str, str]:
     """The manager, and the id and secret of a service account."""
     demo.load()
     staff = StaffApi(api)
@@ -318,8 +325,8 @@ def service_token(api: AuthApi, client_id: str, secret: str, **form: str) -> htt
     return response
 
 
-def test_a_service_account_gets_a_token_for_its_own_gateway(robot: tuple[StaffApi, str, str]) -> None:
-    staff, client_id, secret = robot
+def test_a_service_account_gets_a_token_for_its_own_gateway(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, secret = service_account
     response = service_token(staff.api, client_id, secret)
     assert (response.status_code, response.json()["scope"]) == (200, "shopping:products:read")
     assert "refresh_token" not in response.json()
@@ -329,8 +336,8 @@ def test_a_service_account_gets_a_token_for_its_own_gateway(robot: tuple[StaffAp
     assert staff.api.exchange(token).status_code == 401, "the other gateway"
 
 
-def test_a_wrong_secret_or_scope_is_rejected(robot: tuple[StaffApi, str, str]) -> None:
-    staff, client_id, secret = robot
+def test_a_wrong_secret_or_scope_is_rejected(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, secret = service_account
     wrong = service_token(staff.api, client_id, "rcs_wrong")
     assert (wrong.status_code, slug(wrong), wrong.json()["error"]) == (401, "invalid-client", "invalid_client")
     assert wrong.headers["WWW-Authenticate"].startswith("Basic")
@@ -338,8 +345,8 @@ def test_a_wrong_secret_or_scope_is_rejected(robot: tuple[StaffApi, str, str]) -
     assert (more.status_code, more.json()["error"]) == (400, "invalid_scope")
 
 
-def test_a_new_secret_voids_the_old_one_and_is_returned_once(robot: tuple[StaffApi, str, str]) -> None:
-    staff, client_id, old = robot
+def test_a_new_secret_voids_the_old_one_and_is_returned_once(service_account: tuple[StaffApi, str, str]) -> None:
+    staff, client_id, old = service_account
     new = staff.request("PUT", f"oauth-clients/{client_id}/secret").json()["client_secret"]
     assert service_token(staff.api, client_id, old).status_code == 401
     assert service_token(staff.api, client_id, new).status_code == 200
@@ -350,9 +357,9 @@ def test_a_new_secret_voids_the_old_one_and_is_returned_once(robot: tuple[StaffA
 
 
 def test_a_client_introspects_its_own_tokens_only(
-    robot: tuple[StaffApi, str, str], application: Application
+    service_account: tuple[StaffApi, str, str], application: Application
 ) -> None:
-    staff, client_id, secret = robot
+    staff, client_id, secret = service_account
     token = service_token(staff.api, client_id, secret).json()["access_token"]
 
     def introspect(about: str, auth: tuple[str, str] | None) -> httpx.Response:
@@ -373,7 +380,7 @@ def test_a_client_introspects_its_own_tokens_only(
 
 
 def test_a_client_revokes_its_own_tokens_only(application: Application) -> None:
-    api, tokens = application.api, application.redeem(application.code()).json()
+    api, tokens = application.api, application.redeem(application.obtain_code()).json()
 
     def revoke(token: str) -> int:
         form = {"token": token, "client_id": application.client_id}

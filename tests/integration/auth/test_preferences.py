@@ -24,13 +24,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
     """The messages that were sent: channel, recipient, text."""
     messages: list[tuple[str, str, str]] = []
 
-    def keep(channel: str) -> Callable[[str, str, str], None]:
+    def record(channel: str) -> Callable[[str, str, str], None]:
         return lambda recipient, _subject, text: messages.append((channel, recipient, text))
 
-    monkeypatch.setattr(sns, "send_sms", keep("sms"))
-    monkeypatch.setattr(sns, "send_push", keep("push"))
+    monkeypatch.setattr(sns, "send_sms", record("sms"))
+    monkeypatch.setattr(sns, "send_push", record("push"))
     monkeypatch.setattr(sns, "create_endpoint", lambda platform, token: f"arn:{platform}:{token}")
-    monkeypatch.setattr(messaging, "notify", lambda *given: messages.append((given[0], given[1], given[2])))
+    monkeypatch.setattr(messaging, "notify", lambda *message: messages.append(message[:3]))
     return messages
 
 
@@ -155,10 +155,10 @@ def test_an_unregistered_device_does_not_block_other_messages(
 ) -> None:
     api.request(buyer, "POST", f"{SETTINGS}/devices", json={"platform": "fcm", "device_token": "phone-phone-phone"})
 
-    def raise_recipient_gone(*_: Any) -> None:
-        raise sns.RecipientGone("EndpointDisabled")
+    def raise_recipient_unreachable(*_: Any) -> None:
+        raise sns.RecipientUnreachable("EndpointDisabled")
 
-    monkeypatch.setattr(sns, "send_push", raise_recipient_gone)
+    monkeypatch.setattr(sns, "send_push", raise_recipient_unreachable)
     expire_order(api)
     jobs.dispatch_messages()
     assert [message[0] for message in sent] == ["email"]

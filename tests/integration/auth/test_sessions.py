@@ -55,8 +55,8 @@ def test_many_failures_lock_the_account_for_everybody(customer: AuthApi) -> None
     with freeze(start):
         responses = [customer.log_in(password="wrong-password").status_code for _ in range(7)]
         assert responses == [401] * 6 + [429]
-        waiting = customer.log_in()
-        assert (slug(waiting), waiting.headers["Retry-After"]) == ("too-many-failures", "3")
+        locked = customer.log_in()
+        assert (slug(locked), locked.headers["Retry-After"]) == ("too-many-failures", "3")
         assert customer.log_in("somebody.else@example.org").status_code == 401
     with freeze(start + timedelta(seconds=3)):
         assert customer.log_in().status_code == 201
@@ -75,14 +75,14 @@ def test_the_lock_of_an_account_is_audited_once(customer: AuthApi, email: str) -
 
 
 @pytest.mark.parametrize(
-    ("addresses", "is_one"),
+    ("addresses", "is_one_subscriber"),
     [
         (["2001:db8:1:2::{n:x}", "2001:db8:1:2:{n:x}::7"], True),
         (["203.0.113.{n}", "::ffff:198.51.100.{n}"], False),
     ],
 )
 def test_addresses_of_one_ipv6_network_are_counted_together(
-    api: AuthApi, monkeypatch: pytest.MonkeyPatch, addresses: list[str], is_one: bool
+    api: AuthApi, monkeypatch: pytest.MonkeyPatch, addresses: list[str], is_one_subscriber: bool
 ) -> None:
     """A subscriber with one IPv6 network has 2^64 addresses to guess passwords from."""
     monkeypatch.setattr(login_throttle, "FREE_FAILURES_PER_ADDRESS", 4)
@@ -94,9 +94,9 @@ def test_addresses_of_one_ipv6_network_are_counted_together(
             headers = {"X-Forwarded-For": address}
             response = api.auth.client.post("/auth/v1/logins", json=body, headers=headers)
             statuses.append(response.status_code)
-    assert statuses == ([401] * 5 + [429] if is_one else [401] * 6)
+    assert statuses == ([401] * 5 + [429] if is_one_subscriber else [401] * 6)
     entries = api.auth.published("auth.audit.recorded.v1")
-    assert ("locked_seconds" in entries[-1]["after"]) == is_one
+    assert ("locked_seconds" in entries[-1]["after"]) == is_one_subscriber
 
 
 @pytest.mark.real_servers
@@ -117,7 +117,7 @@ def test_log_in_fails_when_the_password_is_reset_during_the_check(
     with db.unit_of_work(reads_only=True) as session:
         assert session.scalars(select(Session)).all() == []
     last = customer.auth.published("auth.audit.recorded.v1")[-1]
-    assert (last["action"], last["after"]) == ("log_in", {"refused": "changed-meanwhile"})
+    assert (last["action"], last["after"]) == ("log_in", {"refused": "changed-concurrently"})
 
 
 @pytest.mark.real_servers
@@ -191,8 +191,8 @@ def test_concurrent_attempts_are_counted_before_their_passwords_are_checked(
 
     monkeypatch.setattr(hashing, "verify", slow)
     with freeze(now()), ThreadPoolExecutor(12) as pool:
-        tries = [pool.submit(customer.log_in, EMAIL, f"wrong-password-{number}") for number in range(12)]
-        statuses = sorted(entry.result().status_code for entry in tries)
+        attempts = [pool.submit(customer.log_in, EMAIL, f"wrong-password-{number}") for number in range(12)]
+        statuses = sorted(attempt.result().status_code for attempt in attempts)
     assert len(checked) == statuses.count(401) == 6
     assert statuses.count(429) == 6
 
@@ -219,16 +219,16 @@ def test_log_ins_beyond_the_hashing_capacity_are_rejected(
 
 
 def test_a_password_is_rehashed_when_the_parameters_change(customer: AuthApi) -> None:
-    def stored() -> str:
+    def stored_hash() -> str:
         with db.unit_of_work(reads_only=True) as session:
             return session.scalars(select(User.password_hash)).one()
 
-    before = stored()
+    before = stored_hash()
     assert customer.log_in().status_code == 201
-    assert stored() == before
+    assert stored_hash() == before
     with overridden(argon2_time_cost=2):
         assert customer.log_in().status_code == 201
-    assert "t=2" in stored()
+    assert "t=2" in stored_hash()
     assert customer.log_in().status_code == 201
 
 
@@ -279,15 +279,15 @@ def test_a_log_out_during_a_cache_outage_updates_the_cache_later(customer: AuthA
 
 def test_a_session_shows_its_user_until_it_ends(customer: AuthApi, token: str) -> None:
     claims = customer.claims_of(customer.exchange(token))
-    ask = customer.auth.as_user("x", "auth:session", sub=claims["sub"], sid=claims["sid"])
-    response = ask("GET", "/auth/v1/session").json()
+    send = customer.auth.as_user("x", "auth:session", sub=claims["sub"], sid=claims["sid"])
+    response = send("GET", "/auth/v1/session").json()
     assert (response["session_id"], response["user"]) == (
         claims["sid"],
         {"id": claims["sub"], "kind": "customer", "roles": ["customer"]},
     )
     with db.unit_of_work():
         revocation.log_out(claims["sid"])
-    assert ask("GET", "/auth/v1/session").status_code == 404
+    assert send("GET", "/auth/v1/session").status_code == 404
 
 
 def test_log_ins_and_rejections_are_audited(api: AuthApi) -> None:

@@ -48,7 +48,7 @@ def test_a_device_has_one_endpoint_and_accepts_messages(application: str) -> Non
 
 
 def test_a_message_to_an_unknown_endpoint_fails_permanently(application: str) -> None:
-    with pytest.raises(sns.RecipientGone):
+    with pytest.raises(sns.RecipientUnreachable):
         sns.send_push(application.replace(":app/", ":endpoint/") + "/0000", "Your receipt", "Thank you.")
 
 

@@ -1,4 +1,4 @@
-"""The rest of ReClothes as billing sees it when something is bought: orders to be asked for, and events."""
+"""Fakes of the customer service and of shopping for tests of purchases."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class Order:
 
 
 class Shop:
-    """Plays customer and shopping for a billing service in this process."""
+    """Does what the customer service and shopping do, for a billing service in this process."""
 
     def __init__(self, billing: Harness, stripe_url: str) -> None:
         self.billing, self.stripe_url = billing, stripe_url
         self.orders: dict[str, Order] = {}
-        billing.play_peers(self._answer)
+        billing.play_peers(self._respond)
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: httpx.Request) -> httpx.Response:
         order = self.orders.get(request.url.path.rpartition("/")[2])
         if order is None:
             return httpx.Response(404, json={"type": "x/not-found"})
@@ -140,18 +140,18 @@ class Shop:
 
     @staticmethod
     def checked(order: Order, *results: str) -> list[dict[str, Any]]:
-        """What the check gave for each product of an order that came back whole."""
-        pieces = zip(order.products, order.prices, results, strict=True)
+        """The check results of an order that was returned as a whole."""
+        products = zip(order.products, order.prices, results, strict=True)
         return [
-            {"product_id": one, "title": "Coat", "price": euros(price), "result": result}
-            for one, price, result in pieces
+            {"product_id": product, "title": "Coat", "price": euros(price), "result": result}
+            for product, price, result in products
         ]
 
-    def product_sold(self, order: Order, place: int, donation_id: str) -> None:
+    def product_sold(self, order: Order, index: int, donation_id: str) -> None:
         data = {
-            "product_id": order.products[place],
+            "product_id": order.products[index],
             "title": "Coat",
-            "price": euros(order.prices[place]),
+            "price": euros(order.prices[index]),
             "buying_order_id": order.id,
             "donation": {"order_id": donation_id, "item_id": "dit_" + "1" * 32},
         }
@@ -169,28 +169,28 @@ class Shop:
         with db.unit_of_work(reads_only=True) as session:
             return session.get_one(Payment, payment_id)
 
-    def refunds_of(self, payment_id: str) -> list[Refund]:
-        """Our rows, oldest first."""
+    def refunds(self, payment_id: str) -> list[Refund]:
+        """Our rows of a payment's refunds, oldest first."""
         with db.unit_of_work(reads_only=True) as session:
             return list(session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id)))
 
     def refunds_at_provider(self, payment_id: str) -> list[int]:
-        """The amounts, as the provider has them."""
+        """The amounts of the refunds at the provider."""
         headers = {"Authorization": "Bearer sk_test_12345"}
         params: dict[str, Any] = {"payment_intent": self.payment(payment_id).provider_intent_id, "limit": 100}
-        found = httpx.get(f"{self.stripe_url}/v1/refunds", params=params, headers=headers).json()["data"]
-        return sorted(refund["amount"] for refund in found)
+        refunds = httpx.get(f"{self.stripe_url}/v1/refunds", params=params, headers=headers).json()["data"]
+        return sorted(refund["amount"] for refund in refunds)
 
     def notify(self, subject: dict[str, Any], kind: str, *, event_id: str = "", age: int = 0) -> int:
-        """A signed event of the provider; the status of our answer."""
+        """Send a signed event of the provider; the status of our response."""
         document = {"id": event_id or new_id("evt"), "object": "event", "type": kind, "data": {"object": subject}}
         body, sent_at = json.dumps(document), int(time.time()) - age
         signature = hmac.new(SECRET.encode(), f"{sent_at}.{body}".encode(), hashlib.sha256).hexdigest()
         headers = {"Stripe-Signature": f"t={sent_at},v1={signature}", "Content-Type": "application/json"}
-        answer: httpx.Response = self.billing.client.post(
+        response: httpx.Response = self.billing.client.post(
             "/billing/v1/webhooks/stripe", content=body, headers=headers
         )
-        return answer.status_code
+        return response.status_code
 
     def intent_event(self, payment_id: str, kind: str = "payment_intent.succeeded", **more: Any) -> int:
         payment = self.payment(payment_id)

@@ -15,7 +15,7 @@ from libs.chassis.clock import now, rfc3339
 from services.billing.payments.tables import Payment
 from services.billing.provider import stripe_client
 from services.billing.refunds.tables import Refund
-from services.billing.settlement.jobs import settle_payments
+from services.billing.settlement.jobs import settle_with_provider
 from tests.support.harness import Harness, user_id
 
 SECRET = "whsec_test"
@@ -63,7 +63,7 @@ def settle_now() -> None:
         for kind in (Payment, Refund):
             waiting = update(kind).where(kind.settle_at.is_not(None))
             session.execute(waiting.values(settle_at=now() - timedelta(seconds=1)))
-    settle_payments()
+    settle_with_provider()
 
 
 def confirm_latest(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""A row that cannot be shown or settled takes no other with it: lists leave it out, jobs go on and report it."""
+"""An invalid row does not affect others: lists omit it, and jobs continue and report it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.billing.provider.stripe_client import Intent
 from services.billing.reconciliation import jobs
 from services.billing.reconciliation.tables import PaymentDiscrepancy
 from services.billing.refunds.tables import Refund
-from services.billing.settlement.jobs import settle_payments
+from services.billing.settlement.jobs import settle_with_provider
 from tests.integration.billing.fake_provider import FakeProvider
 from tests.integration.billing.support import new_id
 from tests.support.harness import Harness, user_id
@@ -144,20 +144,20 @@ def coin_record(**changes: Any) -> dict[str, Any]:
     return row | changes
 
 
-def finding(**changes: Any) -> dict[str, Any]:
+def discrepancy(**changes: Any) -> dict[str, Any]:
     row = {
         "id": new_id("pdc"),
         "unique_key": new_id("key"),
         "kind": "dispute",
         "state": "open",
         "subject": "dp_1",
-        "detail": "the bank was asked for 49.00 EUR",
+        "detail": "the buyer disputed 49.00 EUR",
         "found_at": now(),
     }
     return row | changes
 
 
-def store(model: Any, *rows: dict[str, Any]) -> None:
+def insert_rows(model: Any, *rows: dict[str, Any]) -> None:
     with db.unit_of_work() as session:
         for row in rows:
             session.execute(insert(model).values(**row))
@@ -176,52 +176,52 @@ LISTS: list[tuple[str, Any, Callable[..., dict[str, Any]], dict[str, Any]]] = [
     ("payouts", Payout, payout, {"share_percent": 4000}),
     ("monitored-payouts", Payout, payout, {"currency": "QQQ"}),
     ("coin-records", CoinRecord, coin_record, {"reason": "no reason"}),
-    ("payment-discrepancies", PaymentDiscrepancy, finding, {"state": "lost"}),
+    ("payment-discrepancies", PaymentDiscrepancy, discrepancy, {"state": "lost"}),
 ]
 
 
 @pytest.mark.parametrize(("path", "model", "row", "broken"), LISTS, ids=[path for path, *_ in LISTS])
-def test_a_list_leaves_out_a_row_that_cannot_be_shown(
+def test_a_list_omits_an_invalid_row(
     billing: Harness, path: str, model: Any, row: Callable[..., dict[str, Any]], broken: dict[str, Any]
 ) -> None:
     rows = [row(), row(**broken), row()]
-    store(model, *rows)
+    insert_rows(model, *rows)
     before = omitted(model.__tablename__)
-    staff = path.startswith(("monitored", "reconciliation"))
-    ask = billing.as_user("ines", SCOPES, "internal" if staff else "customer")
-    answer = ask("GET", f"/billing/v1/{path}")
-    assert answer.status_code == 200, answer.text
-    assert {item["id"] for item in answer.json()["items"]} == {rows[0]["id"], rows[2]["id"]}
+    staff = path.startswith(("monitored", "payment-discrepancies"))
+    client = billing.as_user("ines", SCOPES, "internal" if staff else "customer")
+    response = client("GET", f"/billing/v1/{path}")
+    assert response.status_code == 200, response.text
+    assert {item["id"] for item in response.json()["items"]} == {rows[0]["id"], rows[2]["id"]}
     assert omitted(model.__tablename__) == before + 1
 
 
-def test_a_list_of_refunds_leaves_out_a_row_that_cannot_be_shown(billing: Harness) -> None:
+def test_a_list_of_refunds_omits_an_invalid_row(billing: Harness) -> None:
     paid = payment()
     rows = [refund(paid["id"]), refund(paid["id"], reason="no reason"), refund(paid["id"])]
-    store(Payment, paid)
-    store(Refund, *rows)
+    insert_rows(Payment, paid)
+    insert_rows(Refund, *rows)
     for path, kind in (("refunds", "customer"), ("monitored-refunds", "internal")):
         items = billing.as_user("ines", SCOPES, kind)("GET", f"/billing/v1/{path}").json()["items"]
         assert {item["id"] for item in items} == {rows[0]["id"], rows[2]["id"]}
 
 
-def test_pages_go_on_after_a_row_that_cannot_be_read(billing: Harness) -> None:
+def test_pages_continue_after_an_unreadable_row(billing: Harness) -> None:
     rows = [payment(created_at=now() + timedelta(seconds=number)) for number in range(4)]
-    store(Payment, *rows)
+    insert_rows(Payment, *rows)
     with db.unit_of_work() as session:
         session.execute(text("UPDATE payments SET next_action = '{' WHERE id = :id"), {"id": rows[2]["id"]})
-    ask = billing.as_user("ines", SCOPES)
-    first = ask("GET", "/billing/v1/payments", params={"limit": 2}).json()
-    second = ask("GET", "/billing/v1/payments", params={"limit": 2, "cursor": first["next_cursor"]}).json()
-    found = [item["id"] for item in first["items"] + second["items"]]
-    assert found == [rows[number]["id"] for number in (3, 1, 0)]
+    client = billing.as_user("ines", SCOPES)
+    first = client("GET", "/billing/v1/payments", params={"limit": 2}).json()
+    second = client("GET", "/billing/v1/payments", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    ids = [item["id"] for item in first["items"] + second["items"]]
+    assert ids == [rows[number]["id"] for number in (3, 1, 0)]
 
 
 def failures(job: str) -> float:
     return REGISTRY.get_sample_value("reclothes_job_items_failed_total", {"job": job}) or 0
 
 
-def spoil(statement: str, row_id: str) -> None:
+def corrupt(statement: str, row_id: str) -> None:
     with db.unit_of_work() as session:
         session.execute(text(statement), {"id": row_id})
 
@@ -232,61 +232,61 @@ def state_of(model: Any, row_id: str) -> str:
 
 
 @pytest.mark.usefixtures("billing")
-def test_settling_goes_on_after_a_payment_that_cannot_be_read(provider: FakeProvider) -> None:
+def test_settlement_continues_after_an_unreadable_payment(provider: FakeProvider) -> None:
     rows = [
         payment(state="voiding", provider_intent_id=f"pi_{number}", settle_at=now() - timedelta(seconds=9 - number))
         for number in range(2)
     ]
-    store(Payment, *rows)
+    insert_rows(Payment, *rows)
     for number in range(2):
         provider.intents[str(number)] = Intent(f"pi_{number}", "requires_capture", 4900, "EUR", None, None)
-    spoil("UPDATE payments SET next_action = '{' WHERE id = :id", rows[0]["id"])
-    before = failures("settle_payments")
+    corrupt("UPDATE payments SET next_action = '{' WHERE id = :id", rows[0]["id"])
+    before = failures("settle_with_provider")
     for _ in range(2):
-        settle_payments()
+        settle_with_provider()
     assert [state_of(Payment, row["id"]) for row in rows] == ["voiding", "voided"]
-    assert failures("settle_payments") == before + 1, "it waits before it is tried again"
+    assert failures("settle_with_provider") == before + 1, "it waits before it is tried again"
 
 
 @pytest.mark.usefixtures("billing")
-def test_settling_goes_on_after_a_refund_that_cannot_be_settled(provider: FakeProvider) -> None:
+def test_settlement_continues_after_a_refund_that_cannot_be_settled(provider: FakeProvider) -> None:
     paid = payment(provider_intent_id="pi_1", refunded=200)
     rows = [refund(paid["id"], state="pending", settle_at=now() - timedelta(seconds=9)) for _ in range(2)]
     rows[0] |= {"payment_id": (without_intent := payment(refunded=100))["id"]}
-    store(Payment, paid, without_intent)
-    store(Refund, *rows)
+    insert_rows(Payment, paid, without_intent)
+    insert_rows(Refund, *rows)
     provider.intents["1"] = Intent("pi_1", "succeeded", 4900, "EUR", None, None)
-    settle_payments()
+    settle_with_provider()
     assert [state_of(Refund, row["id"]) for row in rows] == ["pending", "completed"]
 
 
 @pytest.mark.usefixtures("billing")
-def test_the_reconciliation_goes_on_after_a_payment_that_cannot_be_read(
+def test_reconciliation_continues_after_an_unreadable_payment(
     provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     since = now() - timedelta(minutes=30)
     rows = [payment(state="authorized", provider_intent_id=f"pi_{n}", created_at=since) for n in range(2)]
     rows.append(payment(state="capturing", settle_at=now(), changed_at=now() - timedelta(hours=2)))
     rows.append(payment(state="capturing", settle_at=now(), changed_at=now() - timedelta(hours=2)))
-    store(Payment, *rows)
+    insert_rows(Payment, *rows)
     intents = [Intent(f"pi_{n}", "requires_capture", 4901, "EUR", None, None) for n in range(2)]
     provider.intents = {str(n): intent for n, intent in enumerate(intents)}
     monkeypatch.setattr(stripe_client, "list_refunds", lambda *_: ([], False))
     kinds = tuple(replace(kind, list_page=lambda *_: ([], False)) for kind in jobs.KINDS)
     monkeypatch.setattr(jobs, "KINDS", (replace(kinds[0], list_page=lambda *_: (intents, False)), kinds[1]))
     for broken in (rows[0], rows[2]):
-        spoil("UPDATE payments SET next_action = '{' WHERE id = :id", broken["id"])
+        corrupt("UPDATE payments SET next_action = '{' WHERE id = :id", broken["id"])
     jobs.reconcile_with_provider()
     with db.unit_of_work(reads_only=True) as session:
-        found = session.execute(select(PaymentDiscrepancy.kind, PaymentDiscrepancy.subject)).all()
-    assert set(map(tuple, found)) == {("amount_differs", rows[1]["id"]), ("not_settled", rows[3]["id"])}
+        discrepancies = session.execute(select(PaymentDiscrepancy.kind, PaymentDiscrepancy.subject)).all()
+    assert set(map(tuple, discrepancies)) == {("amount_differs", rows[1]["id"]), ("not_settled", rows[3]["id"])}
 
 
 @pytest.mark.usefixtures("billing")
-def test_coupons_expire_after_one_that_cannot_be_read() -> None:
+def test_expiring_continues_after_an_unreadable_coupon() -> None:
     rows = [coupon(valid_until=now() - timedelta(hours=9 - number)) for number in range(2)]
-    store(Coupon, *rows)
-    spoil("UPDATE coupons SET issued_at = 'no time' WHERE id = :id", rows[0]["id"])
+    insert_rows(Coupon, *rows)
+    corrupt("UPDATE coupons SET issued_at = 'no time' WHERE id = :id", rows[0]["id"])
     before = failures("expire_coupons")
     expire_coupons()
     assert [state_of(Coupon, row["id"]) for row in rows] == ["issued", "expired"]

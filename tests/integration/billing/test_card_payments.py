@@ -18,7 +18,7 @@ from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
 from services.billing.payments.tables import Payment
 from services.billing.provider import stripe_client
-from services.billing.settlement.jobs import settle_payments
+from services.billing.settlement.jobs import settle_with_provider
 from tests.integration.billing.support import (
     DECLINED,
     NEEDS_CHECK,
@@ -35,11 +35,11 @@ ORDER = "bor_" + "1" * 32
 TOTAL = {"amount": 4900, "currency": "EUR"}
 
 
-class Orders:
-    """The customer service's answer for one order."""
+class FakeCustomerService:
+    """A fake of the customer service with one order."""
 
     def __init__(self) -> None:
-        self.away = False
+        self.is_unavailable = False
         self.order: dict[str, Any] = {
             "id": ORDER,
             "buyer_id": user_id("ines"),
@@ -49,31 +49,31 @@ class Orders:
             "items": [{"product_id": PRODUCT, "title": "Navy coat", "price": TOTAL}],
         }
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        if self.away:
-            raise httpx.ConnectError("away", request=request)
+    def respond(self, request: httpx.Request) -> httpx.Response:
+        if self.is_unavailable:
+            raise httpx.ConnectError("unavailable", request=request)
         if not request.url.path.endswith(ORDER):
             return httpx.Response(404, json={"type": "x/not-found"})
         return httpx.Response(200, json=self.order)
 
 
 @pytest.fixture
-def orders(billing: Harness) -> Orders:
-    played = Orders()
-    billing.play_peers(played.answer)
-    return played
+def orders(billing: Harness) -> FakeCustomerService:
+    fake = FakeCustomerService()
+    billing.play_peers(fake.respond)
+    return fake
 
 
 @pytest.fixture
-def ines(billing: Harness, orders: Orders) -> Callable[..., httpx.Response]:
+def ines(billing: Harness, orders: FakeCustomerService) -> Callable[..., httpx.Response]:
     return billing.as_user("ines", "billing:payments")
 
 
 def pay(
-    ask: Callable[..., httpx.Response], payment_method: str, key: str = "payment-key-1", order_id: str = ORDER
+    client: Callable[..., httpx.Response], payment_method: str, key: str = "payment-key-1", order_id: str = ORDER
 ) -> httpx.Response:
     body = {"order_id": order_id, "method": "card", "payment_method": payment_method}
-    return ask("POST", "/billing/v1/payments", json=body, key=key)
+    return client("POST", "/billing/v1/payments", json=body, key=key)
 
 
 def hold_event() -> dict[str, Any]:
@@ -83,14 +83,14 @@ def hold_event() -> dict[str, Any]:
 def webhook(
     billing: Harness, intent_id: str, *, event_id: str = "evt_1", age: int = 0, secret: str = SECRET, **changes: Any
 ) -> httpx.Response:
-    """The provider's signed event that an intent succeeded."""
+    """Send a signed event of the provider that an intent succeeded."""
     subject = {"id": intent_id, "object": "payment_intent", "amount": 4900, "currency": "eur"} | changes
     event = {"id": event_id, "object": "event", "type": "payment_intent.succeeded", "data": {"object": subject}}
     body, sent_at = json.dumps(event), int(time.time()) - age
     signature = hmac.new(secret.encode(), f"{sent_at}.{body}".encode(), hashlib.sha256).hexdigest()
     headers = {"Stripe-Signature": f"t={sent_at},v1={signature}", "Content-Type": "application/json"}
-    answer: httpx.Response = billing.client.post("/billing/v1/webhooks/stripe", content=body, headers=headers)
-    return answer
+    response: httpx.Response = billing.client.post("/billing/v1/webhooks/stripe", content=body, headers=headers)
+    return response
 
 
 def intent_of(payment_id: str) -> str:
@@ -100,12 +100,12 @@ def intent_of(payment_id: str) -> str:
     return intent_id
 
 
-def state_of(ask: Callable[..., httpx.Response], payment_id: str) -> str:
-    state: str = ask("GET", f"/billing/v1/payments/{payment_id}").json()["state"]
+def state_of(client: Callable[..., httpx.Response], payment_id: str) -> str:
+    state: str = client("GET", f"/billing/v1/payments/{payment_id}").json()["state"]
     return state
 
 
-def test_a_card_is_authorised_captured_when_sold_and_confirmed_by_the_webhook(
+def test_a_card_is_authorized_captured_after_the_sale_and_confirmed_by_the_webhook(
     billing: Harness, ines: Callable[..., Any], stripe_url: str
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
@@ -115,7 +115,7 @@ def test_a_card_is_authorised_captured_when_sold_and_confirmed_by_the_webhook(
     assert ines("GET", receipt).status_code == 409
 
     billing.deliver("shopping.hold.sold.v1", hold_event())
-    settle_payments()
+    settle_with_provider()
     intent_id = intent_of(payment["id"])
     assert stripe_client.read(intent_id).status == "succeeded"
     assert state_of(ines, payment["id"]) == "capturing"
@@ -129,12 +129,12 @@ def test_a_card_is_authorised_captured_when_sold_and_confirmed_by_the_webhook(
     assert document["lines"] == [{"product_id": PRODUCT, "title": "Navy coat", "price": TOTAL}]
 
 
-def test_a_lost_webhook_is_made_up_for(billing: Harness, ines: Callable[..., Any], stripe_url: str) -> None:
+def test_settlement_replaces_a_lost_webhook(billing: Harness, ines: Callable[..., Any], stripe_url: str) -> None:
     payment = pay(ines, card(stripe_url)).json()
     billing.deliver("shopping.hold.sold.v1", hold_event())
-    settle_payments()
+    settle_with_provider()
     make_due()
-    settle_payments()
+    settle_with_provider()
     assert state_of(ines, payment["id"]) == "captured"
 
 
@@ -143,52 +143,50 @@ def make_due() -> None:
         session.execute(update(Payment).values(settle_at=now() - timedelta(seconds=1)))
 
 
-def test_a_payment_whose_hold_is_released_is_given_back(
-    billing: Harness, ines: Callable[..., Any], stripe_url: str
-) -> None:
+def test_releasing_the_hold_voids_the_payment(billing: Harness, ines: Callable[..., Any], stripe_url: str) -> None:
     payment = pay(ines, card(stripe_url)).json()
     for _ in range(2):
         billing.deliver("shopping.hold.released.v1", hold_event() | {"reason": "lapsed"})
-    settle_payments()
+    settle_with_provider()
     assert state_of(ines, payment["id"]) == "voided"
     assert stripe_client.read(intent_of(payment["id"])).status == "canceled"
     assert len(billing.published("billing.payment.voided.v1")) == 1
 
 
-def test_what_is_sold_is_not_given_back(billing: Harness, ines: Callable[..., Any], stripe_url: str) -> None:
+def test_a_release_after_the_sale_does_not_void_the_payment(
+    billing: Harness, ines: Callable[..., Any], stripe_url: str
+) -> None:
     payment = pay(ines, card(stripe_url)).json()
     billing.deliver("shopping.hold.sold.v1", hold_event())
     billing.deliver("shopping.hold.released.v1", hold_event() | {"reason": "lapsed"})
-    settle_payments()
+    settle_with_provider()
     assert stripe_client.read(intent_of(payment["id"])).status == "succeeded"
 
 
-def test_a_sale_without_a_payment_is_tried_again(billing: Harness, orders: Orders) -> None:
+def test_a_sale_without_a_payment_is_retried(billing: Harness, orders: FakeCustomerService) -> None:
     with pytest.raises(LookupError):
         billing.deliver("shopping.hold.sold.v1", hold_event())
 
 
-def test_a_declined_card_is_told_and_the_order_stays_payable(
+def test_a_declined_card_is_reported_and_leaves_the_order_payable(
     billing: Harness, ines: Callable[..., Any], stripe_url: str
 ) -> None:
     declined = card(stripe_url, DECLINED)
     for _ in range(2):
-        answer = pay(ines, declined)
-        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (402, "card-declined")
+        response = pay(ines, declined)
+        assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (402, "card-declined")
     assert pay(ines, card(stripe_url), "payment-key-2").json()["state"] == "authorized"
-    states = [found["state"] for found in ines("GET", "/billing/v1/payments").json()["items"]]
+    states = [payment["state"] for payment in ines("GET", "/billing/v1/payments").json()["items"]]
     assert sorted(states) == ["authorized", "failed"]
 
 
-def test_a_card_that_the_provider_does_not_know_is_named_and_the_order_stays_payable(
-    ines: Callable[..., Any], stripe_url: str
-) -> None:
-    answer = pay(ines, "pm_nobody_knows")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/payment_method")
+def test_an_unknown_card_is_refused_and_leaves_the_order_payable(ines: Callable[..., Any], stripe_url: str) -> None:
+    response = pay(ines, "pm_nobody_knows")
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/payment_method")
     assert pay(ines, card(stripe_url), "payment-key-2").json()["state"] == "authorized"
 
 
-def test_the_banks_own_check_is_passed_on_and_awaited(
+def test_an_order_payment_waits_for_the_banks_check(
     billing: Harness, ines: Callable[..., Any], stripe_url: str
 ) -> None:
     payment = pay(ines, card(stripe_url, NEEDS_CHECK)).json()
@@ -212,7 +210,7 @@ def test_a_failed_check_of_the_bank_ends_the_payment(
     assert state_of(ines, payment["id"]) == "failed"
 
 
-def test_an_order_has_one_live_payment_and_a_repeat_is_the_same_one(
+def test_an_order_has_one_live_payment_and_a_repetition_returns_it(
     ines: Callable[..., Any], stripe_url: str
 ) -> None:
     payment_method = card(stripe_url)
@@ -232,7 +230,7 @@ def test_an_order_has_one_live_payment_and_a_repeat_is_the_same_one(
     ],
 )
 def test_only_an_own_placed_order_can_be_paid(
-    ines: Callable[..., Any], orders: Orders, stripe_url: str, change: dict[str, str], status: int
+    ines: Callable[..., Any], orders: FakeCustomerService, stripe_url: str, change: dict[str, str], status: int
 ) -> None:
     orders.order |= change
     assert pay(ines, card(stripe_url)).status_code == status
@@ -243,52 +241,52 @@ def test_an_unknown_order_is_404(ines: Callable[..., Any], stripe_url: str) -> N
     assert pay(ines, card(stripe_url), order_id="bor_" + "9" * 32).status_code == 404
 
 
-def test_while_the_customer_service_is_away_nothing_is_charged(
-    ines: Callable[..., Any], orders: Orders, stripe_url: str
+def test_nothing_is_charged_while_the_customer_service_is_unavailable(
+    ines: Callable[..., Any], orders: FakeCustomerService, stripe_url: str
 ) -> None:
     payment_method = card(stripe_url)
-    orders.away = True
+    orders.is_unavailable = True
     assert pay(ines, payment_method).status_code == 503
-    orders.away = False
+    orders.is_unavailable = False
     assert pay(ines, payment_method).json()["state"] == "authorized"
 
 
-def test_while_the_provider_is_away_the_order_stays_payable(database_url: str, stripe_url: str) -> None:
-    gone = f"http://127.0.0.1:{servers.free_port()}"
-    with running("billing", variables(database_url, gone)) as billing:
-        billing.play_peers(Orders().answer)
-        answer = pay(billing.as_user("ines", "billing:payments"), "pm_1234567")
-        assert answer.status_code == 503
-        assert int(answer.headers["Retry-After"]) > 0
+def test_an_order_stays_payable_while_the_provider_is_unavailable(database_url: str, stripe_url: str) -> None:
+    unused_url = f"http://127.0.0.1:{servers.free_port()}"
+    with running("billing", variables(database_url, unused_url)) as billing:
+        billing.play_peers(FakeCustomerService().respond)
+        response = pay(billing.as_user("ines", "billing:payments"), "pm_1234567")
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) > 0
     reset_provider()
     with running("billing", variables(database_url, stripe_url)) as billing:
-        billing.play_peers(Orders().answer)
-        ask = billing.as_user("ines", "billing:payments")
+        billing.play_peers(FakeCustomerService().respond)
+        client = billing.as_user("ines", "billing:payments")
         with db.unit_of_work() as session:
             session.execute(update(Payment).values(provider_method_id=card(stripe_url)))
-        assert pay(ask, "pm_1234567").json()["state"] == "authorized"
+        assert pay(client, "pm_1234567").json()["state"] == "authorized"
 
 
-def test_settling_waits_while_the_provider_is_away(
+def test_settlement_waits_while_the_provider_is_unavailable(
     billing: Harness, ines: Callable[..., Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
     billing.deliver("shopping.hold.sold.v1", hold_event())
 
-    def away(_intent_id: str) -> None:
+    def fail(_intent_id: str) -> None:
         raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(stripe_client, "read", away)
-        settle_payments()
+        patch.setattr(stripe_client, "read", fail)
+        settle_with_provider()
     assert state_of(ines, payment["id"]) == "capturing"
     make_due()
-    settle_payments()
+    settle_with_provider()
     assert stripe_client.read(intent_of(payment["id"])).status == "succeeded"
 
 
 @pytest.mark.parametrize("change", [{"secret": "whsec_other"}, {"age": 3600}])
-def test_an_unproven_webhook_is_refused(
+def test_a_webhook_with_a_wrong_signature_is_refused(
     billing: Harness, ines: Callable[..., Any], stripe_url: str, change: dict[str, Any]
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
@@ -307,7 +305,7 @@ def test_a_signed_webhook_of_another_shape_is_refused(billing: Harness, change: 
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (400, "webhook-not-an-event")
 
 
-def test_a_signature_of_other_than_ascii_is_refused(billing: Harness) -> None:
+def test_a_signature_that_is_not_ascii_is_refused(billing: Harness) -> None:
     headers = {"Stripe-Signature": f"t={int(time.time())},v1=é".encode("latin1")}
     event = {"id": "evt_1", "type": "any", "data": {"object": {"object": "charge"}}}
     refused = billing.client.post("/billing/v1/webhooks/stripe", json=event, headers=headers)
@@ -315,7 +313,7 @@ def test_a_signature_of_other_than_ascii_is_refused(billing: Harness) -> None:
 
 
 @pytest.mark.parametrize("change", [{"amount": 1}, {"currency": "usd"}, {"object": "charge"}])
-def test_a_webhook_that_does_not_fit_our_payment_changes_nothing(
+def test_a_webhook_that_does_not_match_the_payment_changes_nothing(
     billing: Harness, ines: Callable[..., Any], stripe_url: str, change: dict[str, Any]
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
@@ -324,7 +322,9 @@ def test_a_webhook_that_does_not_fit_our_payment_changes_nothing(
     assert state_of(ines, payment["id"]) == "capturing"
 
 
-def test_nobody_sees_another_customers_payment(billing: Harness, ines: Callable[..., Any], stripe_url: str) -> None:
+def test_a_customer_cannot_see_payments_of_others(
+    billing: Harness, ines: Callable[..., Any], stripe_url: str
+) -> None:
     payment = pay(ines, card(stripe_url)).json()
     rui = billing.as_user("rui", "billing:payments")
     for path in ("", "/receipt"):
@@ -333,9 +333,9 @@ def test_nobody_sees_another_customers_payment(billing: Harness, ines: Callable[
     assert rui("GET", "/billing/v1/payments").json()["items"] == []
 
 
-def test_a_front_end_learns_where_to_hand_cards(billing: Harness, stripe_url: str) -> None:
-    answer = billing.client.get("/billing/v1/payment-configuration").json()
-    assert answer == {
+def test_the_payment_configuration_is_public(billing: Harness, stripe_url: str) -> None:
+    response = billing.client.get("/billing/v1/payment-configuration").json()
+    assert response == {
         "provider": "stripe",
         "publishable_key": "pk_test_12345",
         "api_base": stripe_url,

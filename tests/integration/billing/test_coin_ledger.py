@@ -1,4 +1,4 @@
-"""The coin ledger's rules: sums, bounds, once, whoever moves coins at the same moment, on both databases."""
+"""The coin ledger balances under concurrency and in any sequence of movements, on both databases."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def faults() -> list[str]:
         return list(coin_check.find_faults())
 
 
-def as_a_worker_does(call: Callable[[], None]) -> None:
-    """Again after a failure, as a message comes back that was not handled."""
+def retrying(call: Callable[[], None]) -> None:
+    """Repeat a call that failed, as a message is delivered again."""
     for attempt in range(20):
         try:
             call()
@@ -52,9 +52,8 @@ def as_a_worker_does(call: Callable[[], None]) -> None:
 
 
 @pytest.mark.real_servers
-def test_fifty_who_reward_and_take_back_at_once_leave_a_ledger_that_adds_up(billing: Harness) -> None:
-    """50 threads, ten donations of one person; each donation is deposited three times and cancelled twice, the
-    last five are never cancelled. Every second movement comes as another event about the same thing."""
+def test_concurrent_rewards_and_take_backs_leave_a_balanced_ledger(billing: Harness) -> None:
+    """50 threads, ten donations of one person: each is deposited four times, and five are cancelled twice."""
     donations = [f"dor_{number:032x}" for number in range(10)]
     moves = [(order, "deposited", 0) for order in donations for _ in range(4)]
     moves += [(order, "cancelled", 1) for order in donations[:5] for _ in range(2)]
@@ -62,7 +61,7 @@ def test_fifty_who_reward_and_take_back_at_once_leave_a_ledger_that_adds_up(bill
 
     def deliver(move: tuple[str, str, int]) -> None:
         order, state, minute = move
-        as_a_worker_does(
+        retrying(
             lambda: move_donation(billing, state, order_id=order, minute=minute, has_story=True, is_first=True)
         )
 
@@ -72,15 +71,19 @@ def test_fifty_who_reward_and_take_back_at_once_leave_a_ledger_that_adds_up(bill
     assert faults() == []
     assert balance_of(user_id("ines")) == (5 * 180, 0)
     with db.unit_of_work(reads_only=True) as session:
-        found = Counter(session.execute(select(CoinRecord.order_id, CoinRecord.reason)).tuples())
-        assert set(found.values()) == {1}
+        counts = Counter(session.execute(select(CoinRecord.order_id, CoinRecord.reason)).tuples())
+        assert set(counts.values()) == {1}
         for order in donations[5:]:
-            assert {reason for where, reason in found if where == order} == {"deposit", "first_donation", "story"}
-    assert len(billing.published("billing.coins.recorded.v1")) == sum(found.values())
+            assert {reason for order_id, reason in counts if order_id == order} == {
+                "deposit",
+                "first_donation",
+                "story",
+            }
+    assert len(billing.published("billing.coins.recorded.v1")) == sum(counts.values())
 
 
 @pytest.mark.real_servers
-def test_many_who_spend_at_once_never_spend_more_than_there_is(billing: Harness) -> None:
+def test_concurrent_spending_never_exceeds_the_balance(billing: Harness) -> None:
     person = new_id("usr")
     with db.unit_of_work():
         coin_ledger.reward(person, DONATION, "deposit", 100)
@@ -96,7 +99,7 @@ def test_many_who_spend_at_once_never_spend_more_than_there_is(billing: Harness)
             except coin_ledger.NotEnoughCoins:
                 done.append(False)
 
-        as_a_worker_does(once)
+        retrying(once)
         return done[-1]
 
     with ThreadPoolExecutor(20) as pool:
@@ -106,7 +109,7 @@ def test_many_who_spend_at_once_never_spend_more_than_there_is(billing: Harness)
 
 
 @pytest.mark.real_servers
-def test_first_rewards_of_new_people_at_once_open_each_account_once(billing: Harness) -> None:
+def test_concurrent_first_rewards_open_each_account_once(billing: Harness) -> None:
     people = [new_id("usr") for _ in range(5)]
 
     def reward(number: int) -> None:
@@ -114,7 +117,7 @@ def test_first_rewards_of_new_people_at_once_open_each_account_once(billing: Har
             with db.unit_of_work():
                 coin_ledger.reward(people[number % 5], f"dor_{number:032x}", "deposit", 10)
 
-        as_a_worker_does(once)
+        retrying(once)
 
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(reward, range(20)))
@@ -122,9 +125,9 @@ def test_first_rewards_of_new_people_at_once_open_each_account_once(billing: Har
     assert faults() == []
 
 
-class Ledger(RuleBasedStateMachine):
-    """Any sequence of rewards, take-backs, gifts, spending and refunds of one person, each with repeats, against
-    the same sums done by hand."""
+class CoinLedgerSequence(RuleBasedStateMachine):
+    """Any sequence of rewards, take-backs, assigned coins, spending and refunds of one person, with duplicates,
+    compared with a simple model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,8 +139,8 @@ class Ledger(RuleBasedStateMachine):
         self.spent: dict[str, int] = {}
         self.refunded: set[str] = set()
 
-    def came_in(self, amount: int) -> None:
-        """What comes in pays the debt first."""
+    def credit(self, amount: int) -> None:
+        """Incoming coins pay the debt first."""
         paid = min(self.debt, amount)
         self.debt -= paid
         self.balance += amount - paid
@@ -150,12 +153,12 @@ class Ledger(RuleBasedStateMachine):
                 coin_ledger.reward(self.person, order, reason, amount)
         if (order, reason) not in self.earned:
             self.earned[order, reason] = amount
-            self.came_in(amount)
+            self.credit(amount)
 
     @rule(which=st.integers(0, 2), times=st.integers(1, 2))
     def take_back(self, which: int, times: int) -> None:
         order = self.orders[which]
-        total = sum(amount for (where, _), amount in self.earned.items() if where == order)
+        total = sum(amount for (order_id, _), amount in self.earned.items() if order_id == order)
         for _ in range(times if total else 0):
             with db.unit_of_work():
                 coin_ledger.take_back(self.person, coin_ledger.sum_earned(order), order_id=order)
@@ -166,19 +169,19 @@ class Ledger(RuleBasedStateMachine):
             self.debt += total - from_wallet
 
     @rule(amount=AMOUNTS, times=st.integers(1, 2))
-    def give(self, amount: int, times: int) -> None:
+    def assign(self, amount: int, times: int) -> None:
         record_id = new_id("crc")
         with db.unit_of_work():
             accounts.open_accounts(self.person)
         for _ in range(times):
             with db.unit_of_work():
                 coin_ledger.assign(self.person, amount, record_id=record_id, note="gift", assigned_by="usr_manager")
-        self.came_in(amount)
+        self.credit(amount)
 
     @precondition(lambda self: self.balance)
     @rule(times=st.integers(1, 2))
     def spend_all(self, times: int) -> None:
-        """What is taken back after this becomes a debt."""
+        """Coins taken back after this become a debt."""
         self._spend(self.balance, times)
 
     @rule(amount=AMOUNTS, times=st.integers(1, 2))
@@ -199,18 +202,18 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(data=st.data(), times=st.integers(1, 2))
     def refund(self, data: st.DataObject, times: int) -> None:
-        open_ones = sorted(self.spent.keys() - self.refunded)
-        if not open_ones:
+        unrefunded = sorted(self.spent.keys() - self.refunded)
+        if not unrefunded:
             return
-        fee = data.draw(st.sampled_from(open_ones))
+        fee = data.draw(st.sampled_from(unrefunded))
         for _ in range(times):
             with db.unit_of_work():
                 coin_ledger.refund(self.person, self.spent[fee], key=f"refunded:{fee}", order_id=self.orders[0])
         self.refunded.add(fee)
-        self.came_in(self.spent[fee])
+        self.credit(self.spent[fee])
 
     @invariant()
-    def balances_are_what_was_reckoned(self) -> None:
+    def balances_match_the_model(self) -> None:
         assert balance_of(self.person) == (self.balance, self.debt)
         assert self.balance >= 0
         assert self.balance == 0 or self.debt == 0
@@ -219,9 +222,9 @@ class Ledger(RuleBasedStateMachine):
         assert faults() == []
 
 
-class Donations(RuleBasedStateMachine):
-    """Events of donations in any order, each also twice: what a donation brings is what its events say, and
-    nothing once it is cancelled or returned, whatever came first."""
+class DonationSequence(RuleBasedStateMachine):
+    """Events of donations in any order, with duplicates: a donation earns what its events say, and nothing once it
+    is cancelled or returned, whichever event came first."""
 
     billing: Harness
 
@@ -229,7 +232,7 @@ class Donations(RuleBasedStateMachine):
         super().__init__()
         self.name = new_id("person")
         self.orders = {new_id("dor"): (bool(number & 1), bool(number & 2)) for number in range(3)}
-        self.seen: dict[str, set[str]] = {order: set() for order in self.orders}
+        self.received: dict[str, set[str]] = {order: set() for order in self.orders}
 
     @rule(
         which=st.integers(0, 2),
@@ -250,51 +253,51 @@ class Donations(RuleBasedStateMachine):
                 has_story=has_story,
                 is_first=is_first,
             )
-        self.seen[order].add(state)
+        self.received[order].add(state)
 
     @invariant()
-    def coins_are_those_of_the_events(self) -> None:
-        assert balance_of(user_id(self.name)) == (sum(map(self._worth, self.orders)), 0)
+    def coins_match_the_events(self) -> None:
+        assert balance_of(user_id(self.name)) == (sum(map(self._expected_coins, self.orders)), 0)
 
-    def _worth(self, order: str) -> int:
-        seen, (has_story, is_first) = self.seen[order], self.orders[order]
-        if seen & {"cancelled", "returned"}:
+    def _expected_coins(self, order: str) -> int:
+        states, (has_story, is_first) = self.received[order], self.orders[order]
+        if states & {"cancelled", "returned"}:
             return 0
         deposit = 50 + (30 if has_story else 0) + (100 if is_first else 0)
-        return (deposit if "deposited" in seen else 0) + (20 if "checked_bad" in seen else 0)
+        return (deposit if "deposited" in states else 0) + (20 if "checked_bad" in states else 0)
 
     def teardown(self) -> None:
         assert faults() == []
 
 
-def test_a_short_sequence_keeps_the_ledgers_rules(billing: Harness) -> None:
-    run_state_machine_as_test(Ledger, settings=SHORT_RUN)
+def test_the_coin_ledger_balances_in_short_sequences(billing: Harness) -> None:
+    run_state_machine_as_test(CoinLedgerSequence, settings=SHORT_RUN)
 
 
-def test_events_in_any_order_bring_what_they_say(billing: Harness) -> None:
-    run_state_machine_as_test(donations_at(billing), settings=SHORT_RUN)
-
-
-@pytest.mark.full
-@pytest.mark.real_servers
-def test_any_sequence_keeps_the_ledgers_rules(billing: Harness) -> None:
-    run_state_machine_as_test(Ledger, settings=LONG_RUN)
+def test_rewards_do_not_depend_on_the_order_of_events(billing: Harness) -> None:
+    run_state_machine_as_test(donation_sequence(billing), settings=SHORT_RUN)
 
 
 @pytest.mark.full
 @pytest.mark.real_servers
-def test_many_events_in_any_order_bring_what_they_say(billing: Harness) -> None:
-    run_state_machine_as_test(donations_at(billing), settings=LONG_RUN)
+def test_the_coin_ledger_balances_in_long_sequences(billing: Harness) -> None:
+    run_state_machine_as_test(CoinLedgerSequence, settings=LONG_RUN)
 
 
-def donations_at(billing: Harness) -> type[Donations]:
-    return type("DonationsHere", (Donations,), {"billing": billing})
+@pytest.mark.full
+@pytest.mark.real_servers
+def test_rewards_do_not_depend_on_the_order_of_many_events(billing: Harness) -> None:
+    run_state_machine_as_test(donation_sequence(billing), settings=LONG_RUN)
+
+
+def donation_sequence(billing: Harness) -> type[DonationSequence]:
+    return type("BoundDonationSequence", (DonationSequence,), {"billing": billing})
 
 
 @pytest.mark.parametrize("table", ["coin_records", "coin_entries"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET coins = coins + 1", "DELETE FROM {}"])
 @pytest.mark.real_servers
-def test_the_database_refuses_to_change_what_is_recorded(billing: Harness, table: str, statement: str) -> None:
+def test_the_database_refuses_to_change_ledger_rows(billing: Harness, table: str, statement: str) -> None:
     move_donation(billing, "deposited")
     with pytest.raises(DBAPIError, match="cannot be changed"), db.unit_of_work() as session:
         session.execute(text(statement.format(table)))
@@ -303,7 +306,7 @@ def test_the_database_refuses_to_change_what_is_recorded(billing: Harness, table
 
 @pytest.mark.parametrize(("kind", "balance"), [("wallet", -1), ("debt", 1)])
 @pytest.mark.real_servers
-def test_the_database_refuses_a_balance_that_cannot_be(billing: Harness, kind: str, balance: int) -> None:
+def test_the_database_refuses_impossible_balances(billing: Harness, kind: str, balance: int) -> None:
     move_donation(billing, "deposited")
     change = text("UPDATE coin_accounts SET balance = :balance WHERE kind = :kind")
     with pytest.raises(DBAPIError), db.unit_of_work() as session:
@@ -336,32 +339,32 @@ def test_the_ledger_is_checked_once_a_night(billing: Harness) -> None:
         ]
 
 
-SPOILS = {
-    "another balance": "UPDATE coin_accounts SET balance = balance + 1 WHERE kind = 'wallet'",
-    "an entry too many": "INSERT INTO coin_entries (record_id, account_id, coins) "
+CORRUPTIONS = {
+    "a wrong balance": "UPDATE coin_accounts SET balance = balance + 1 WHERE kind = 'wallet'",
+    "an additional entry": "INSERT INTO coin_entries (record_id, account_id, coins) "
     "SELECT id, 'house.spending', 5 FROM coin_records",
-    "a debt beside coins": "UPDATE coin_accounts SET balance = balance - 1 WHERE kind = 'debt'",
+    "a debt of a wallet with coins": "UPDATE coin_accounts SET balance = balance - 1 WHERE kind = 'debt'",
 }
 
 
-@pytest.mark.parametrize("spoil", SPOILS)
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
 @pytest.mark.real_servers
-def test_the_check_finds_what_was_spoilt_and_raises_the_alarm(
-    billing: Harness, spoil: str, capsys: pytest.CaptureFixture[str]
+def test_the_nightly_check_finds_a_corrupted_coin_ledger_and_raises_the_alarm(
+    billing: Harness, corruption: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     move_donation(billing, "deposited")
     with db.unit_of_work() as session:
-        session.execute(text(SPOILS[spoil]))
+        session.execute(text(CORRUPTIONS[corruption]))
     alarms = FAULTS._value.get()
-    found = check_at(at(3))
-    assert found
+    faults_found = check_at(at(3))
+    assert faults_found
     assert "the ledgers do not add up" in capsys.readouterr().out
-    assert FAULTS._value.get() == alarms + len(found)
+    assert FAULTS._value.get() == alarms + len(faults_found)
     with db.unit_of_work(reads_only=True) as session:
-        assert session.get_one(LedgerCheck, "2026-11-24").faults == found
+        assert session.get_one(LedgerCheck, "2026-11-24").faults == faults_found
 
 
-def test_the_house_has_given_what_people_have(billing: Harness) -> None:
+def test_the_house_account_balances_the_wallets(billing: Harness) -> None:
     for order in ORDERS:
         move_donation(billing, "deposited", order_id=order)
     with db.unit_of_work(reads_only=True) as session:

@@ -1,4 +1,4 @@
-"""Authorised payments whose decision was lost: the job asks shopping, and takes the money or gives it back."""
+"""Authorized payments whose event from shopping was lost: the job queries shopping, and captures or voids them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from libs.chassis import clock, db
 from services.billing.events import registry
 from services.billing.payments.tables import Payment
 from services.billing.refunds.tables import Refund
-from services.billing.settlement import payment_settlement
-from services.billing.settlement.jobs import settle_payments
+from services.billing.settlement import steps
+from services.billing.settlement.jobs import settle_with_provider
 from services.billing.settlement.rules import MIN_DELAY
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import RETURN, card, move_donation, move_return, new_id, settle_now
@@ -29,44 +29,44 @@ def shop(billing: Harness, stripe_url: str) -> Shop:
 
 def authorized(shop: Shop) -> tuple[Order, str]:
     order = shop.order()
-    answer = shop.pay(order)
-    assert answer.status_code == 201, answer.text
-    return order, str(answer.json()["id"])
+    response = shop.pay(order)
+    assert response.status_code == 201, response.text
+    return order, str(response.json()["id"])
 
 
-def lose_messages(billing: Harness) -> PeerStates:
+def lose_events(billing: Harness) -> PeerStates:
     states = PeerStates()
     billing.play_peers(states.answer)
     return states
 
 
-def decision(order: Order, what: str) -> tuple[str, dict[str, Any]]:
+def decision_event(order: Order, decision: str) -> tuple[str, dict[str, Any]]:
     data: dict[str, Any] = {"order_id": order.id, "buyer_id": user_id(order.buyer), "product_ids": order.products}
-    return f"shopping.hold.{what}.v1", data | ({"reason": "lapsed"} if what == "released" else {})
+    return f"shopping.hold.{decision}.v1", data | ({"reason": "lapsed"} if decision == "released" else {})
 
 
-@pytest.mark.parametrize(("decided", "becomes"), [("sold", "captured"), ("released", "voided")])
-def test_a_payment_whose_decision_was_lost_follows_the_hold(
-    billing: Harness, shop: Shop, decided: str, becomes: str
+@pytest.mark.parametrize(("decision", "state"), [("sold", "captured"), ("released", "voided")])
+def test_a_payment_whose_event_was_lost_follows_the_hold(
+    billing: Harness, shop: Shop, decision: str, state: str
 ) -> None:
     order, payment_id = authorized(shop)
-    states = lose_messages(billing)
-    states.know("shopping", order.id, decision(order, decided))
+    states = lose_events(billing)
+    states.know("shopping", order.id, decision_event(order, decision))
     compare(registry)
     settle_now()
     settle_now()
-    assert shop.payment(payment_id).state == becomes
+    assert shop.payment(payment_id).state == state
     compare(registry, runs=3)
     assert reported() == {}
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_an_authorisation_that_shopping_has_not_received_is_announced_again(
+def test_an_authorization_that_shopping_has_not_received_is_published_again(
     billing: Harness, shop: Shop, is_known: bool
 ) -> None:
     """The hold is still active, or its document is lost; shopping decides in both cases."""
     order, payment_id = authorized(shop)
-    states = lose_messages(billing)
+    states = lose_events(billing)
     if is_known:
         states.know("shopping", order.id)
     compare(registry)
@@ -77,15 +77,15 @@ def test_an_authorisation_that_shopping_has_not_received_is_announced_again(
     assert list(reported()) == [("authorised_payment_without_decision", order.id)]
 
 
-def test_what_is_captured_or_young_is_not_asked_about(billing: Harness, shop: Shop) -> None:
+def test_captured_and_recent_payments_are_not_queried(billing: Harness, shop: Shop) -> None:
     order, _ = authorized(shop)
     shop.sell(order)
-    states = lose_messages(billing)
+    states = lose_events(billing)
     compare(registry)
     assert (states.queries, attempted()) == ([], set())
 
 
-def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop: Shop) -> None:
+def test_a_state_query_describes_payments_and_refunds_of_orders(billing: Harness, shop: Shop) -> None:
     waiting, _ = authorized(shop)
     refunded, payment_id = authorized(shop)
     shop.sell(refunded)
@@ -94,8 +94,8 @@ def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop
     customer = billing.as_user("customer", "billing:states", kind="service")
 
     def state_of(order: Order) -> tuple[str, list[str]]:
-        wanted = {"subjects": [order.id]}
-        [item] = customer("POST", "/billing/v1/state-queries", json=wanted).json()["items"]
+        query = {"subjects": [order.id]}
+        [item] = customer("POST", "/billing/v1/state-queries", json=query).json()["items"]
         return item["knowledge"], [event["type"] for event in item["events"]]
 
     assert state_of(waiting) == ("known", [AUTHORIZED])
@@ -108,20 +108,20 @@ def test_customer_can_read_payments_and_refunds_of_orders(billing: Harness, shop
     assert state_of(refunded) == ("known", [CAPTURED, "billing.refund.completed.v1"])
     with db.unit_of_work() as session:
         session.execute(delete(Refund).where(Refund.payment_id == payment_id))
-    assert state_of(refunded) == ("known", [CAPTURED]), "customer sees that the refund is missing"
+    assert state_of(refunded) == ("known", [CAPTURED]), "the customer service sees that the refund is missing"
 
 
 def add_replaced_payment(shop: Shop, payment_id: str, refund_state: str) -> None:
-    """Another payment of the same order was taken late, and its refund came into this state."""
+    """Add another payment of the same order that was captured late, and its refund in this state."""
     with db.unit_of_work() as session:
-        sold = session.get_one(Payment, payment_id)
+        sale = session.get_one(Payment, payment_id)
         common: dict[str, Any] = {
-            "order_id": sold.order_id,
-            "buyer_id": sold.buyer_id,
+            "order_id": sale.order_id,
+            "buyer_id": sale.buyer_id,
             "method": "card",
             "currency": "EUR",
         }
-        common |= {"amount": sold.amount, "created_at": clock.now()}
+        common |= {"amount": sale.amount, "created_at": clock.now()}
         replaced = Payment(
             id=new_id("pay"), state="captured", lines=[], changed_at=clock.now(), captured_at=clock.now(), **common
         )
@@ -146,8 +146,8 @@ def test_the_refund_of_a_replaced_payment_does_not_hide_the_payment_of_the_sale(
     customer = billing.as_user("customer", "billing:states", kind="service")
 
     def described() -> tuple[str, list[str]]:
-        wanted = {"subjects": [order.id]}
-        [item] = customer("POST", "/billing/v1/state-queries", json=wanted).json()["items"]
+        query = {"subjects": [order.id]}
+        [item] = customer("POST", "/billing/v1/state-queries", json=query).json()["items"]
         return item["knowledge"], [event["data"]["payment_id"] for event in item["events"]]
 
     assert described() == ("known", [payment_id])
@@ -158,9 +158,7 @@ def test_the_refund_of_a_replaced_payment_does_not_hide_the_payment_of_the_sale(
     assert described() == ("known", [payment_id, payment_id])
 
 
-def test_a_capture_that_failed_for_a_moment_is_tried_again_soon(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_capture_that_failed_temporarily_is_retried_soon(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     order, payment_id = authorized(shop)
     shop.sell(order)
 
@@ -168,23 +166,23 @@ def test_a_capture_that_failed_for_a_moment_is_tried_again_soon(
         raise RuntimeError("a deadlock")
 
     with monkeypatch.context() as patch:
-        patch.setattr(payment_settlement, "is_abandoned", fail)
-        settle_payments()
+        patch.setattr(steps, "is_abandoned", fail)
+        settle_with_provider()
     due = shop.payment(payment_id).settle_at
     assert due is not None
     assert due - clock.now() <= MIN_DELAY
     with clock.freeze(due):
-        settle_payments()
+        settle_with_provider()
     settle_now()
     assert shop.payment(payment_id).state == "captured"
 
 
-def test_customer_can_read_that_the_fee_of_a_return_is_paid(billing: Harness, shop: Shop) -> None:
+def test_a_state_query_describes_the_paid_fee_of_a_return(billing: Harness, shop: Shop) -> None:
     customer = billing.as_user("customer", "billing:states", kind="service")
 
     def described() -> tuple[str, list[dict[str, Any]]]:
-        answer = customer("POST", "/billing/v1/state-queries", json={"subjects": [RETURN]})
-        [item] = answer.json()["items"]
+        response = customer("POST", "/billing/v1/state-queries", json={"subjects": [RETURN]})
+        [item] = response.json()["items"]
         return item["knowledge"], [event["data"] for event in item["events"]]
 
     assert described() == ("unknown", [])
@@ -195,5 +193,5 @@ def test_customer_can_read_that_the_fee_of_a_return_is_paid(billing: Harness, sh
     [fee] = donor("GET", "/billing/v1/fees").json()["items"]
     body = {"method": "card", "payment_method": card(shop.stripe_url)}
     assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 201
-    [told] = billing.published("billing.fee.paid.v1")
-    assert described() == ("known", [told])
+    [event] = billing.published("billing.fee.paid.v1")
+    assert described() == ("known", [event])

@@ -40,8 +40,8 @@ from tests.support.harness import Harness, running, user_id
 SetSetting = Callable[[str, Any], None]
 
 
-def the_fee(ask: Client) -> dict[str, Any]:
-    fees: list[dict[str, Any]] = ask("GET", "/billing/v1/fees").json()["items"]
+def the_fee(client: Client) -> dict[str, Any]:
+    fees: list[dict[str, Any]] = client("GET", "/billing/v1/fees").json()["items"]
     [fee] = fees
     return fee
 
@@ -54,10 +54,10 @@ def fee(billing: Harness, donor: Client) -> dict[str, Any]:
     return the_fee(donor)
 
 
-def pay(ask: Client, fee: dict[str, Any], payment_method: str | None, key: str = "fee-key-1") -> httpx.Response:
+def pay(client: Client, fee: dict[str, Any], payment_method: str | None, key: str = "fee-key-1") -> httpx.Response:
     by_card = {"method": "card", "payment_method": payment_method}
     body = {"method": "coins"} if payment_method is None else by_card
-    return ask("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key=key)
+    return client("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key=key)
 
 
 def give_coins(billing: Harness, manager: Client, coins: int) -> None:
@@ -66,18 +66,18 @@ def give_coins(billing: Harness, manager: Client, coins: int) -> None:
     assert manager("POST", "/billing/v1/coin-records", json=body, key=f"gift-{coins}-1").status_code == 201
 
 
-def coins_of(ask: Client) -> int:
-    balance: int = ask("GET", "/billing/v1/coins").json()["balance"]
+def coins_of(client: Client) -> int:
+    balance: int = client("GET", "/billing/v1/coins").json()["balance"]
     return balance
 
 
-def state_of(ask: Client, fee: dict[str, Any]) -> str:
-    state: str = ask("GET", f"/billing/v1/fees/{fee['id']}").json()["state"]
+def state_of(client: Client, fee: dict[str, Any]) -> str:
+    state: str = client("GET", f"/billing/v1/fees/{fee['id']}").json()["state"]
     return state
 
 
 def authenticate(stripe_url: str, payment: dict[str, Any], *, success: bool) -> None:
-    """What the provider's script does in the browser for the bank's own check."""
+    """Do what the provider's script does in the browser for the bank's own check."""
     form = {"client_secret": payment["client_secret"], "success": str(success).lower(), "key": "pk_test_12345"}
     httpx.post(f"{stripe_url}/v1/payment_intents/{intent_of(payment)}/_authenticate", data=form)
 
@@ -92,22 +92,22 @@ def intent_of(payment: dict[str, Any]) -> str:
 def refunds_of(stripe_url: str, intent_id: str) -> list[int]:
     headers = {"Authorization": "Bearer sk_test_12345"}
     params = {"payment_intent": intent_id}
-    found = httpx.get(f"{stripe_url}/v1/refunds", params=params, headers=headers).json()["data"]
-    return [refund["amount"] for refund in found]
+    refunds = httpx.get(f"{stripe_url}/v1/refunds", params=params, headers=headers).json()["data"]
+    return [refund["amount"] for refund in refunds]
 
 
-def test_cancelling_a_deposit_costs_the_occupation_fee_once(billing: Harness, donor: Client) -> None:
+def test_cancelling_a_deposit_charges_the_occupation_fee_once(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited")
     for _ in range(2):
         move_donation(billing, "cancelling", minute=1)
     fee = the_fee(donor)
     assert (fee["kind"], fee["order_id"], fee["state"]) == ("occupation", DONATION, "due")
     assert (fee["amount"], fee["coins"]) == ({"amount": 300, "currency": "EUR"}, 300)
-    [told] = billing.published("billing.fee.due.v1")
-    assert (told["fee_id"], told["payer_id"]) == (fee["id"], user_id("ines"))
+    [event] = billing.published("billing.fee.due.v1")
+    assert (event["fee_id"], event["payer_id"]) == (fee["id"], user_id("ines"))
 
 
-def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, donor: Client) -> None:
+def test_returning_a_donation_charges_the_delivery_fee_once(billing: Harness, donor: Client) -> None:
     move_donation(billing, "collected")
     for _ in range(2):
         move_return(billing, "created", minute=1)
@@ -115,26 +115,26 @@ def test_returning_a_donation_costs_the_delivery_fee_once(billing: Harness, dono
     assert (fee["kind"], fee["order_id"], fee["amount"]["amount"]) == ("delivery", RETURN, 450)
 
 
-def test_a_card_is_charged_at_once_and_the_fee_is_paid_once(
+def test_a_card_is_charged_immediately_and_the_fee_is_paid_once(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment_method = card(stripe_url)
-    answer = pay(donor, fee, payment_method)
-    payment = answer.json()
-    assert (answer.status_code, payment["state"], payment["fee_id"]) == (201, "captured", fee["id"])
-    assert answer.headers["Location"] == f"/billing/v1/payments/{payment['id']}"
+    response = pay(donor, fee, payment_method)
+    payment = response.json()
+    assert (response.status_code, payment["state"], payment["fee_id"]) == (201, "captured", fee["id"])
+    assert response.headers["Location"] == f"/billing/v1/payments/{payment['id']}"
     assert stripe_client.read(intent_of(payment)).status == "succeeded"
     assert pay(donor, fee, payment_method).json() == payment
     assert problem(pay(donor, fee, payment_method, "fee-key-2")) == (409, "fee-not-payable")
     for event_id in ("evt_1", "evt_2"):
         assert webhook(billing, intent_of(payment), event_id=event_id, amount=300).status_code == 200
     settle_now()
-    [told] = billing.published("billing.fee.paid.v1")
-    assert (told["fee_id"], told["order_id"], told["amount"]["amount"]) == (fee["id"], DONATION, 300)
+    [event] = billing.published("billing.fee.paid.v1")
+    assert (event["fee_id"], event["order_id"], event["amount"]["amount"]) == (fee["id"], DONATION, 300)
     paid = the_fee(donor)
-    assert (paid["state"], paid["paid_at"]) == ("paid", told["paid_at"])
-    for what in ("authorized", "captured", "voided"):  # these tell of buying orders
-        assert billing.published(f"billing.payment.{what}.v1") == []
+    assert (paid["state"], paid["paid_at"]) == ("paid", event["paid_at"])
+    for name in ("authorized", "captured", "voided"):  # these events are of buying orders only
+        assert billing.published(f"billing.payment.{name}.v1") == []
     receipt = donor("GET", f"/billing/v1/payments/{payment['id']}/receipt").json()
     assert (receipt["lines"], receipt["total"]["amount"], receipt["card"]["last4"]) == ([], 300, "4242")
 
@@ -143,19 +143,19 @@ def test_coins_pay_a_fee_through_the_ledger(
     billing: Harness, donor: Client, manager: Client, fee: dict[str, Any]
 ) -> None:
     give_coins(billing, manager, 300)
-    answer = pay(donor, fee, None)
-    assert (answer.status_code, answer.json()["coins"], answer.json()["state"]) == (201, 300, "captured")
-    assert pay(donor, fee, None).json() == answer.json()
+    response = pay(donor, fee, None)
+    assert (response.status_code, response.json()["coins"], response.json()["state"]) == (201, 300, "captured")
+    assert pay(donor, fee, None).json() == response.json()
     assert problem(pay(donor, fee, None, "fee-key-2")) == (409, "fee-not-payable")
     assert (coins_of(donor), state_of(donor, fee)) == (50, "paid")
     [record, *_] = donor("GET", "/billing/v1/coin-records").json()["items"]
     assert (record["reason"], record["coins"], record["order_id"]) == ("spent", -300, DONATION)
     assert len(billing.published("billing.fee.paid.v1")) == 1
-    receipt = donor("GET", f"/billing/v1/payments/{answer.json()['id']}/receipt")
+    receipt = donor("GET", f"/billing/v1/payments/{response.json()['id']}/receipt")
     assert problem(receipt) == (409, "no-receipt")
 
 
-def test_too_few_coins_pay_nothing_and_a_card_still_can(
+def test_too_few_coins_take_nothing_and_leave_the_fee_payable_by_card(
     billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     give_coins(billing, manager, 249)  # and 50 for the deposit
@@ -165,7 +165,7 @@ def test_too_few_coins_pay_nothing_and_a_card_still_can(
     assert (coins_of(donor), state_of(donor, fee)) == (299, "paid")
 
 
-def test_the_worth_of_a_coin_is_a_setting_and_a_part_of_a_coin_is_a_coin(
+def test_the_coin_price_uses_the_coin_value_setting_and_is_rounded_up(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.coin_value", 7)
@@ -173,7 +173,7 @@ def test_the_worth_of_a_coin_is_a_setting_and_a_part_of_a_coin_is_a_coin(
     assert the_fee(donor)["coins"] == 43
 
 
-def test_a_fee_of_nothing_is_paid_from_the_start(billing: Harness, donor: Client, set_setting: SetSetting) -> None:
+def test_a_fee_of_zero_is_paid_immediately(billing: Harness, donor: Client, set_setting: SetSetting) -> None:
     set_setting("billing.occupation_fee", 0)
     move_donation(billing, "cancelling")
     assert the_fee(donor)["state"] == "paid"
@@ -182,7 +182,7 @@ def test_a_fee_of_nothing_is_paid_from_the_start(billing: Harness, donor: Client
     assert the_fee(donor)["state"] == "refunded"
 
 
-def test_somebody_elses_fee_is_not_there(billing: Harness, fee: dict[str, Any], stripe_url: str) -> None:
+def test_the_fee_of_another_customer_is_not_found(billing: Harness, fee: dict[str, Any], stripe_url: str) -> None:
     rui = billing.as_user("rui", "billing:fees")
     assert rui("GET", f"/billing/v1/fees/{fee['id']}").status_code == 404
     assert pay(rui, fee, card(stripe_url)).status_code == 404
@@ -194,7 +194,7 @@ def test_somebody_elses_fee_is_not_there(billing: Harness, fee: dict[str, Any], 
     "body",
     [{"method": "card"}, {"method": "cash"}],
 )
-def test_a_payment_says_how(donor: Client, fee: dict[str, Any], body: dict[str, str]) -> None:
+def test_an_invalid_payment_method_is_refused(donor: Client, fee: dict[str, Any], body: dict[str, str]) -> None:
     assert donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json=body, key="fee-key-1").status_code == 400
 
 
@@ -219,7 +219,7 @@ def test_a_fee_whose_capture_the_bank_refuses_stays_payable(
     assert (state_of(donor, fee), provider.captured_amount()) == ("paid", fee["amount"]["amount"])
 
 
-def test_the_banks_own_check_is_passed_on_and_then_the_card_is_charged(
+def test_a_card_is_charged_for_a_fee_after_the_banks_check(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
@@ -239,7 +239,7 @@ def test_a_failed_check_leaves_the_fee_payable(donor: Client, fee: dict[str, Any
     assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
 
 
-def test_a_browser_that_never_comes_back_is_made_up_for(
+def test_settlement_captures_an_authenticated_payment_that_was_never_confirmed(
     donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
@@ -249,50 +249,50 @@ def test_a_browser_that_never_comes_back_is_made_up_for(
     assert state_of(donor, fee) == "paid"
 
 
-def test_a_check_that_is_left_alone_gives_way_to_another_payment(
+def test_an_abandoned_fee_payment_is_replaced_by_the_next(
     billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
-    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    abandoned = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     assert pay(donor, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
-    assert stripe_client.read(intent_of(left)).status == "canceled"
-    assert donor("GET", f"/billing/v1/payments/{left['id']}").json()["state"] == "voided"
+    assert stripe_client.read(intent_of(abandoned)).status == "canceled"
+    assert donor("GET", f"/billing/v1/payments/{abandoned['id']}").json()["state"] == "voided"
     assert len(billing.published("billing.fee.paid.v1")) == 1
 
 
-def test_a_check_that_is_left_alone_for_an_hour_ends(donor: Client, fee: dict[str, Any], stripe_url: str) -> None:
-    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+def test_a_fee_payment_abandoned_for_an_hour_is_voided(donor: Client, fee: dict[str, Any], stripe_url: str) -> None:
+    abandoned = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     with db.unit_of_work() as session:
         session.execute(update(Payment).values(created_at=now() - timedelta(hours=2)))
     settle_now()
-    assert donor("GET", f"/billing/v1/payments/{left['id']}").json()["state"] == "voided"
+    assert donor("GET", f"/billing/v1/payments/{abandoned['id']}").json()["state"] == "voided"
     assert state_of(donor, fee) == "due"
 
 
-def test_while_the_provider_is_away_the_fee_stays_payable(database_url: str, stripe_url: str) -> None:
-    gone = f"http://127.0.0.1:{servers.free_port()}"
-    with running("billing", variables(database_url, gone)) as billing:
-        ask = billing.as_user("ines", "billing:fees")
+def test_a_fee_stays_payable_while_the_provider_is_unavailable(database_url: str, stripe_url: str) -> None:
+    unused_url = f"http://127.0.0.1:{servers.free_port()}"
+    with running("billing", variables(database_url, unused_url)) as billing:
+        client = billing.as_user("ines", "billing:fees")
         move_donation(billing, "cancelling")
-        fee = the_fee(ask)
-        answer = pay(ask, fee, "pm_1234567")
-        assert problem(answer) == (503, "payment-provider-unavailable")
-        assert int(answer.headers["Retry-After"]) > 0
-        assert state_of(ask, fee) == "due"
+        fee = the_fee(client)
+        response = pay(client, fee, "pm_1234567")
+        assert problem(response) == (503, "payment-provider-unavailable")
+        assert int(response.headers["Retry-After"]) > 0
+        assert state_of(client, fee) == "due"
     reset_provider()
     with running("billing", variables(database_url, stripe_url)) as billing:
-        ask = billing.as_user("ines", "billing:fees")
-        assert pay(ask, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
+        client = billing.as_user("ines", "billing:fees")
+        assert pay(client, fee, card(stripe_url), "fee-key-2").json()["state"] == "captured"
         assert len(billing.published("billing.fee.paid.v1")) == 1
 
 
-def test_when_the_provider_goes_away_before_the_capture_it_is_made_up_for(
+def test_settlement_captures_a_fee_after_an_outage_of_the_provider(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: str) -> None:
+    def fail(*_: str) -> None:
         raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(stripe_client, "capture", away)
+        patch.setattr(stripe_client, "capture", fail)
         payment = pay(donor, fee, card(stripe_url)).json()
     assert (payment["state"], state_of(donor, fee)) == ("capturing", "due")
     assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "already-being-paid")
@@ -304,17 +304,17 @@ def test_when_the_provider_goes_away_before_the_capture_it_is_made_up_for(
 def test_a_fee_that_is_no_longer_needed_is_void_and_cannot_be_paid(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
-    left = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
+    abandoned = pay(donor, fee, card(stripe_url, NEEDS_CHECK)).json()
     move_donation(billing, "collected", minute=2)
     assert state_of(donor, fee) == "void"
     settle_now()
-    assert stripe_client.read(intent_of(left)).status == "canceled"
+    assert stripe_client.read(intent_of(abandoned)).status == "canceled"
     assert problem(pay(donor, fee, card(stripe_url), "fee-key-2")) == (409, "fee-not-payable")
     assert problem(pay(donor, fee, None, "fee-key-3")) == (409, "fee-not-payable")
     assert billing.published("billing.fee.paid.v1") == []
 
 
-def test_a_paid_fee_of_an_order_that_went_another_way_is_refunded_once(
+def test_a_paid_fee_that_is_no_longer_needed_is_refunded_once(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url)).json()
@@ -328,21 +328,21 @@ def test_a_paid_fee_of_an_order_that_went_another_way_is_refunded_once(
     assert refunds_of(stripe_url, intent_of(payment)) == [300]
 
 
-def test_a_refund_whose_answer_was_lost_is_found_again(
+def test_a_refund_whose_response_was_lost_is_not_repeated(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     payment = pay(donor, fee, card(stripe_url)).json()
     move_donation(billing, "collected", minute=2)
     with db.unit_of_work(reads_only=True) as session:
         refund_id = session.scalars(select(Refund.id)).one()
-    made = [stripe_client.refund(intent_of(payment), refund_id, 300, attempt) for attempt in (1, 2)]
-    assert made[0] == made[1]
+    refunds = [stripe_client.refund(intent_of(payment), refund_id, 300, attempt) for attempt in (1, 2)]
+    assert refunds[0] == refunds[1]
     settle_now()
     assert refunds_of(stripe_url, intent_of(payment)) == [300]
     assert state_of(donor, fee) == "refunded"
 
 
-def test_coins_of_a_fee_that_is_no_longer_needed_come_back_at_once(
+def test_coins_of_a_fee_that_is_no_longer_needed_are_refunded_immediately(
     billing: Harness, donor: Client, manager: Client
 ) -> None:
     give_coins(billing, manager, 500)
@@ -358,14 +358,14 @@ def test_coins_of_a_fee_that_is_no_longer_needed_come_back_at_once(
     assert (record["reason"], record["coins"]) == ("refunded", 450)
 
 
-def test_money_that_was_being_taken_when_the_fee_became_void_goes_back(
+def test_money_captured_while_the_fee_becomes_void_is_refunded(
     billing: Harness, donor: Client, fee: dict[str, Any], stripe_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: str) -> None:
+    def fail(*_: str) -> None:
         raise stripe_client.ProviderUnavailable
 
     with monkeypatch.context() as patch:
-        patch.setattr(stripe_client, "capture", away)
+        patch.setattr(stripe_client, "capture", fail)
         payment = pay(donor, fee, card(stripe_url)).json()
     move_donation(billing, "collected", minute=2)
     assert state_of(donor, fee) == "void"
@@ -387,28 +387,28 @@ def test_a_paid_fee_stays_paid_when_the_donation_is_cancelled(
 
 
 @pytest.mark.parametrize("later", ["collected", "cancelled"])
-def test_an_event_that_comes_too_late_makes_no_fee(billing: Harness, donor: Client, later: str) -> None:
+def test_a_stale_event_charges_no_fee(billing: Harness, donor: Client, later: str) -> None:
     move_donation(billing, later, minute=2)
     move_donation(billing, "cancelling", minute=1)
     assert donor("GET", "/billing/v1/fees").json()["items"] == []
 
 
-def test_a_late_older_move_does_not_void_a_fee(billing: Harness, donor: Client, fee: dict[str, Any]) -> None:
+def test_a_stale_event_does_not_void_a_fee(billing: Harness, donor: Client, fee: dict[str, Any]) -> None:
     move_donation(billing, "submitted", minute=0)
     assert state_of(donor, fee) == "due"
 
 
 @pytest.mark.real_servers
-def test_many_who_pay_one_fee_at_once_pay_it_once(
+def test_concurrent_payments_pay_a_fee_once(
     billing: Harness, donor: Client, manager: Client, fee: dict[str, Any], stripe_url: str
 ) -> None:
     give_coins(billing, manager, 2000)
     cards = [card(stripe_url) for _ in range(4)]
-    ways = [*cards, None, None, None, None]
+    methods = [*cards, None, None, None, None]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: pay(donor, fee, ways[n], f"fee-key-{n:02d}"), range(len(ways))))
-    statuses = [answer.status_code for answer in answers]
-    assert set(statuses) <= {201, 409, 503}, [answer.text for answer in answers]
+        responses = list(pool.map(lambda n: pay(donor, fee, methods[n], f"fee-key-{n:02d}"), range(len(methods))))
+    statuses = [response.status_code for response in responses]
+    assert set(statuses) <= {201, 409, 503}, [response.text for response in responses]
     for _ in range(3):
         settle_now()
     with db.unit_of_work(reads_only=True) as session:

@@ -1,4 +1,4 @@
-"""The money ledger: rows that nobody can change, and a nightly check that finds what was spoilt all the same."""
+"""The money ledger: its rows are immutable, and the nightly check finds corrupted ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NIGHT = datetime.fromisoformat("2026-11-25T04:00:00+00:00")
 
 @pytest.fixture
 def shop(billing: Harness, stripe_url: str) -> Shop:
-    """A sale of 64.01, of which 15.01 went back and 19.60 are owed."""
+    """A sale of 64.01, of which 15.01 are refunded and 19.60 are owed to the donor."""
     shop = Shop(billing, stripe_url)
     move_donation(billing, "deposited")
     order = shop.order()
@@ -55,7 +55,7 @@ def test_every_movement_is_a_record_that_sums_to_zero(shop: Shop) -> None:
 
 
 @pytest.mark.real_servers
-def test_no_statement_changes_a_row(shop: Shop) -> None:
+def test_the_database_refuses_to_change_ledger_rows(shop: Shop) -> None:
     for change in (
         "UPDATE money_entries SET amount = amount + 1",
         "DELETE FROM money_entries",
@@ -68,12 +68,12 @@ def test_no_statement_changes_a_row(shop: Shop) -> None:
 
 
 @pytest.mark.real_servers
-def test_the_database_refuses_to_give_back_more_than_was_taken(shop: Shop) -> None:
+def test_the_database_refuses_refunds_above_the_payment(shop: Shop) -> None:
     with pytest.raises((IntegrityError, DBAPIError)), db.unit_of_work() as session:
         session.execute(update(Payment).values(refunded=Payment.amount + 1))
 
 
-def _half_a_record() -> None:
+def _insert_unbalanced_record() -> None:
     with db.unit_of_work() as session:
         record = MoneyRecord(
             id="mrc_1", unique_key="x", kind="captured", subject_id="pay_0", currency="EUR", created_at=NIGHT
@@ -84,20 +84,22 @@ def _half_a_record() -> None:
 
 
 @pytest.mark.real_servers
-def test_the_nightly_check_finds_whatever_was_spoilt(shop: Shop) -> None:
+def test_the_nightly_check_finds_a_corrupted_money_ledger(shop: Shop) -> None:
     with db.unit_of_work() as session:
-        for spoilt in (
+        for corruption in (
             update(Payment).values(amount=6402, refunded=0),
             update(Refund).values(state="pending"),
             update(Payout).values(state="paid"),
         ):
-            session.execute(spoilt)
-    _half_a_record()
+            session.execute(corruption)
+    _insert_unbalanced_record()
     with clock.freeze(NIGHT), db.unit_of_work() as session:
         check_ledgers()
-        found = session.get_one(LedgerCheck, "2026-11-25").faults
-    told = [" ".join(word for word in fault.split() if "_" not in word or word == "mrc_1:") for fault in found]
-    assert sorted(told) == [
+        faults_found = session.get_one(LedgerCheck, "2026-11-25").faults
+    without_ids = [
+        " ".join(word for word in fault.split() if "_" not in word or word == "mrc_1:") for fault in faults_found
+    ]
+    assert sorted(without_ids) == [
         "money record has no payment, refund or payout",
         "money record mrc_1: 1 entries, sum 5",
         "payment 0 refunded, the sum of its refunds is 1501",
@@ -106,4 +108,4 @@ def test_the_nightly_check_finds_whatever_was_spoilt(shop: Shop) -> None:
         "refund 0 expected in the ledger, -1501 found",
     ]
     with db.unit_of_work(reads_only=True) as session:
-        assert session.get_one(LedgerCheck, "2026-11-25").faults == found
+        assert session.get_one(LedgerCheck, "2026-11-25").faults == faults_found

@@ -31,14 +31,14 @@ OTHER = "dor_" + "7" * 32
 SetSetting = Callable[[str, Any], None]
 
 
-def balance(ask: Client) -> tuple[int, int]:
-    found = ask("GET", "/billing/v1/coins").json()
-    return found["balance"], found["debt"]
+def balance(client: Client) -> tuple[int, int]:
+    balance = client("GET", "/billing/v1/coins").json()
+    return balance["balance"], balance["debt"]
 
 
-def records(ask: Client) -> list[tuple[str, int]]:
+def records(client: Client) -> list[tuple[str, int]]:
     """Reasons and coins, oldest first."""
-    items = ask("GET", "/billing/v1/coin-records").json()["items"]
+    items = client("GET", "/billing/v1/coin-records").json()["items"]
     return [(item["reason"], item["coins"]) for item in reversed(items)]
 
 
@@ -59,19 +59,19 @@ def sell(billing: Harness, price: int, *, order_id: str | None = DONATION, buyin
     billing.deliver("shopping.product.sold.v1", data)
 
 
-def test_a_deposit_is_rewarded_at_once_and_once_whatever_repeats(billing: Harness, donor: Client) -> None:
+def test_a_deposit_is_rewarded_once_despite_duplicate_events(billing: Harness, donor: Client) -> None:
     for _ in range(3):
         move_donation(billing, "deposited", has_story=True, is_first=True)
     assert balance(donor) == (180, 0)
     assert records(donor) == [("deposit", 50), ("first_donation", 100), ("story", 30)]
-    [told, *others] = billing.published("billing.coins.recorded.v1")
-    assert (told["reason"], told["coins"], told["order_id"]) == ("deposit", 50, DONATION)
+    [event, *others] = billing.published("billing.coins.recorded.v1")
+    assert (event["reason"], event["coins"], event["order_id"]) == ("deposit", 50, DONATION)
     assert len(others) == 2
     [newest, *_] = donor("GET", "/billing/v1/coin-records").json()["items"]
     assert (newest["balance_after"], newest["debt_after"]) == (180, 0)
 
 
-def test_amounts_are_settings_and_nothing_switches_a_reward_off(
+def test_rewards_are_settings_and_zero_disables_a_reward(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.reward_deposit_coins", 7)
@@ -80,7 +80,7 @@ def test_amounts_are_settings_and_nothing_switches_a_reward_off(
     assert records(donor) == [("deposit", 7)]
 
 
-def test_each_piece_on_sale_is_told_and_the_donation_is_rewarded_once(billing: Harness, donor: Client) -> None:
+def test_publishing_several_products_rewards_the_donation_once(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited")
     publish(billing)
     publish(billing)
@@ -88,7 +88,7 @@ def test_each_piece_on_sale_is_told_and_the_donation_is_rewarded_once(billing: H
     assert records(donor) == [("deposit", 50), ("published", 40)]
 
 
-def test_what_names_an_unknown_donation_comes_again(billing: Harness) -> None:
+def test_an_event_of_an_unknown_donation_is_retried(billing: Harness) -> None:
     for event_type, data in (
         ("shopping.product.published.v1", {"product_id": PRODUCT, "donation": {"order_id": DONATION}}),
         ("admin.handover.recorded.v1", hand_over(DONATION)),
@@ -102,7 +102,7 @@ def test_what_names_an_unknown_donation_comes_again(billing: Harness) -> None:
     assert billing.published("billing.coins.recorded.v1") == []
 
 
-def test_a_cancelled_donation_gives_back_what_it_earned_and_only_that(billing: Harness, donor: Client) -> None:
+def test_cancelling_a_donation_takes_back_its_own_rewards_only(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited", has_story=True)
     move_donation(billing, "deposited", order_id=OTHER)
     for _ in range(2):
@@ -114,13 +114,13 @@ def test_a_cancelled_donation_gives_back_what_it_earned_and_only_that(billing: H
     assert balance(donor) == (50, 0)
 
 
-def test_rewards_that_come_after_the_cancelling_are_not_given(billing: Harness, donor: Client) -> None:
+def test_a_cancelled_donation_is_not_rewarded_by_late_events(billing: Harness, donor: Client) -> None:
     move_donation(billing, "cancelled", minute=1)
     move_donation(billing, "deposited")
     assert records(donor) == []
 
 
-def test_a_returned_donation_is_taken_back_once_by_whichever_event_comes_first(
+def test_rewards_of_a_returned_donation_are_taken_back_once_by_either_event(
     billing: Harness, donor: Client
 ) -> None:
     move_donation(billing, "deposited")
@@ -131,7 +131,7 @@ def test_a_returned_donation_is_taken_back_once_by_whichever_event_comes_first(
     assert balance(donor) == (0, 0)
 
 
-def test_what_is_spent_already_becomes_a_debt_that_the_next_rewards_pay_first(
+def test_rewards_spent_before_they_are_taken_back_become_a_debt_paid_by_the_next_rewards(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.delivery_fee", 40)
@@ -148,7 +148,7 @@ def test_what_is_spent_already_becomes_a_debt_that_the_next_rewards_pay_first(
     assert balance(donor) == (30, 0)
 
 
-def test_a_manager_gives_coins_with_a_note_in_the_audit_trail(
+def test_coins_from_a_manager_have_a_note_in_the_audit_trail(
     billing: Harness, donor: Client, manager: Client
 ) -> None:
     register(billing, "ines")
@@ -166,23 +166,23 @@ def test_a_manager_gives_coins_with_a_note_in_the_audit_trail(
 
 
 @pytest.mark.parametrize(("path", "more"), [("coin-records", {"coins": 5}), ("coupons", {})])
-def test_nothing_is_given_to_somebody_who_never_registered(
+def test_coins_and_coupons_for_an_unregistered_person_are_refused(
     billing: Harness, manager: Client, path: str, more: dict[str, int]
 ) -> None:
-    body = {"person_id": user_id("nobody"), "note": "by mistake"} | more
+    body = {"person_id": user_id("unregistered"), "note": "by mistake"} | more
     refused = manager("POST", f"/billing/v1/{path}", json=body, key="assign-1")
     assert problem(refused) == (422, "no-such-customer")
     assert billing.published("billing.audit.recorded.v1") == []
 
 
 @pytest.mark.parametrize("coins", [0, -5, 100_001, "5", 1.5])
-def test_a_gift_of_coins_is_a_number_above_nothing(billing: Harness, manager: Client, coins: Any) -> None:
+def test_an_invalid_number_of_coins_is_refused(billing: Harness, manager: Client, coins: Any) -> None:
     register(billing, "ines")
     body = {"person_id": user_id("ines"), "coins": coins, "note": "by mistake"}
     assert manager("POST", "/billing/v1/coin-records", json=body, key="assign-1").status_code == 400
 
 
-def test_a_customer_sees_own_rewards_only_and_gives_none(billing: Harness, donor: Client) -> None:
+def test_a_customer_sees_only_own_rewards_and_cannot_assign_any(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited")
     sell_it = donation_event("collected", minute=1)
     billing.deliver("customer.donating_order.state_changed.v1", sell_it)
@@ -197,7 +197,7 @@ def test_a_customer_sees_own_rewards_only_and_gives_none(billing: Harness, donor
     assert donor("GET", "/billing/v1/monitored-coupons").status_code == 403
 
 
-def test_a_bad_donation_brings_coins_and_after_the_hand_over_one_coupon(
+def test_a_bad_donation_earns_coins_and_one_coupon_after_the_handover(
     billing: Harness, donor: Client, manager: Client
 ) -> None:
     move_donation(billing, "deposited")
@@ -207,21 +207,23 @@ def test_a_bad_donation_brings_coins_and_after_the_hand_over_one_coupon(
         billing.deliver("admin.handover.recorded.v1", hand_over(DONATION, "rbo_" + "1" * 32))
     [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
     assert (coupon["state"], coupon["value"]) == ("issued", {"amount": 500, "currency": "EUR"})
-    [seen] = manager("GET", "/billing/v1/monitored-coupons").json()["items"]
-    assert (seen["id"], seen["person_id"], seen["order_id"]) == (coupon["id"], user_id("ines"), DONATION)
-    assert "code" not in seen
-    [told] = billing.published("billing.coupon.issued.v1")
-    assert (told["coupon_id"], told["order_id"]) == (coupon["id"], DONATION)
+    [item] = manager("GET", "/billing/v1/monitored-coupons").json()["items"]
+    assert (item["id"], item["person_id"], item["order_id"]) == (coupon["id"], user_id("ines"), DONATION)
+    assert "code" not in item
+    [event] = billing.published("billing.coupon.issued.v1")
+    assert (event["coupon_id"], event["order_id"]) == (coupon["id"], DONATION)
 
 
-def test_no_coupon_when_its_value_is_nothing(billing: Harness, donor: Client, set_setting: SetSetting) -> None:
+def test_no_coupon_is_issued_when_its_value_is_zero(
+    billing: Harness, donor: Client, set_setting: SetSetting
+) -> None:
     set_setting("billing.coupon_value", 0)
     move_donation(billing, "checked_bad")
     billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
     assert donor("GET", "/billing/v1/coupons").json()["items"] == []
 
 
-def gift(manager: Client, key: str = "coupon-1", **more: Any) -> Any:
+def issue_coupon(manager: Client, key: str = "coupon-1", **more: Any) -> Any:
     body = {"person_id": user_id("ines"), "note": "Thank you"} | more
     return manager("POST", "/billing/v1/coupons", json=body, key=key)
 
@@ -230,39 +232,39 @@ def redeem(manager: Client, code: str, key: str) -> Any:
     return manager("POST", "/billing/v1/coupon-redemptions", json={"code": code}, key=key)
 
 
-def test_a_manager_gives_a_coupon_and_it_is_used_once(billing: Harness, donor: Client, manager: Client) -> None:
+def test_a_manager_issues_a_coupon_that_is_redeemed_once(billing: Harness, donor: Client, manager: Client) -> None:
     register(billing, "ines")
-    given = gift(manager, value={"amount": 1200, "currency": "EUR"}, valid_days=30)
-    assert (given.status_code, gift(manager, value={"amount": 1200, "currency": "EUR"}, valid_days=30).json()) == (
-        201,
-        given.json(),
-    )
+    details: dict[str, Any] = {"value": {"amount": 1200, "currency": "EUR"}, "valid_days": 30}
+    issued = issue_coupon(manager, **details)
+    assert (issued.status_code, issue_coupon(manager, **details).json()) == (201, issued.json())
     [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
     typed = coupon["code"].lower().replace("-", "")
     used = redeem(manager, typed, "redeem-1")
     assert (used.status_code, used.json()["state"], used.json()["used_by"]) == (200, "used", user_id("marta"))
     assert redeem(manager, typed, "redeem-1").json() == used.json()
     assert problem(redeem(manager, typed, "redeem-2")) == (409, "coupon-not-usable")
-    found = manager("GET", "/billing/v1/monitored-coupons", params={"state": "used"}).json()["items"]
-    assert [one["used_at"] is not None for one in found] == [True]
+    items = manager("GET", "/billing/v1/monitored-coupons", params={"state": "used"}).json()["items"]
+    assert [item["used_at"] is not None for item in items] == [True]
     assert manager("GET", "/billing/v1/monitored-coupons", params={"state": "issued"}).json()["items"] == []
     actions = [entry["action"] for entry in billing.published("billing.audit.recorded.v1")]
     assert actions == ["assign_coupon", "redeem_coupon"]
 
 
 @pytest.mark.parametrize("value", [{"amount": 500, "currency": "USD"}, {"amount": 0, "currency": "EUR"}])
-def test_a_coupon_is_worth_something_in_our_currency(
+def test_a_coupon_of_zero_or_in_another_currency_is_refused(
     billing: Harness, manager: Client, value: dict[str, Any]
 ) -> None:
     register(billing, "ines")
-    refused = gift(manager, value=value)
+    refused = issue_coupon(manager, value=value)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"].startswith("/value/")
 
 
-def test_a_code_that_is_mistyped_or_unknown_is_told_apart(billing: Harness, donor: Client, manager: Client) -> None:
+def test_a_mistyped_code_and_an_unknown_code_have_different_errors(
+    billing: Harness, donor: Client, manager: Client
+) -> None:
     register(billing, "ines")
-    gift(manager)
+    issue_coupon(manager)
     code: str = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
     wrong = ("3" if code[0] != "3" else "4") + code[1:]
     assert problem(redeem(manager, wrong, "redeem-1")) == (422, "coupon-code-wrong")
@@ -271,9 +273,9 @@ def test_a_code_that_is_mistyped_or_unknown_is_told_apart(billing: Harness, dono
     assert redeem(manager, code, "redeem-2").status_code == 404
 
 
-def test_an_expired_coupon_is_marked_as_that(billing: Harness, donor: Client, manager: Client) -> None:
+def test_an_expired_coupon_is_marked_as_expired(billing: Harness, donor: Client, manager: Client) -> None:
     register(billing, "ines")
-    gift(manager)
+    issue_coupon(manager)
     with db.unit_of_work() as session:
         session.execute(update(Coupon).values(valid_until=now() - timedelta(seconds=1)))
     expire_coupons()
@@ -281,7 +283,7 @@ def test_an_expired_coupon_is_marked_as_that(billing: Harness, donor: Client, ma
 
 
 @pytest.mark.parametrize(("is_used", "state"), [(False, "void"), (True, "used")])
-def test_a_return_takes_an_unused_coupon_back(
+def test_a_return_voids_an_unused_coupon(
     billing: Harness, donor: Client, manager: Client, is_used: bool, state: str
 ) -> None:
     move_donation(billing, "checked_bad")
@@ -293,7 +295,7 @@ def test_a_return_takes_an_unused_coupon_back(
     assert donor("GET", "/billing/v1/coupons").json()["items"][0]["state"] == state
 
 
-def test_a_sale_owes_the_donor_a_share_once_and_another_sale_another(billing: Harness, donor: Client) -> None:
+def test_each_sale_has_one_payout(billing: Harness, donor: Client) -> None:
     move_donation(billing, "deposited")
     for _ in range(2):
         sell(billing, 4901)
@@ -304,7 +306,7 @@ def test_a_sale_owes_the_donor_a_share_once_and_another_sale_another(billing: Ha
     assert len(donor("GET", "/billing/v1/payouts").json()["items"]) == 2
 
 
-def test_a_sale_that_was_no_donation_or_of_nothing_owes_nothing(
+def test_no_payout_is_prepared_without_a_donation_or_a_share(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     sell(billing, 4900, order_id=None)
@@ -318,19 +320,19 @@ def test_a_sale_that_was_no_donation_or_of_nothing_owes_nothing(
 def test_coin_records_are_paged(billing: Harness, donor: Client) -> None:
     for number in range(5):
         move_donation(billing, "deposited", order_id=f"dor_{number:032x}")
-    seen: list[str] = []
+    order_ids: list[str] = []
     cursor: str | None = None
     for _ in range(3):
-        found = donor(
+        response = donor(
             "GET", "/billing/v1/coin-records", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
         )
-        seen += [item["order_id"] for item in found.json()["items"]]
-        cursor = found.json()["next_cursor"]
-    assert seen == [f"dor_{number:032x}" for number in reversed(range(5))]
+        order_ids += [item["order_id"] for item in response.json()["items"]]
+        cursor = response.json()["next_cursor"]
+    assert order_ids == [f"dor_{number:032x}" for number in reversed(range(5))]
     assert cursor is None
 
 
-def test_the_currencies_of_all_amounts_are_known(billing: Harness, set_setting: SetSetting) -> None:
+def test_the_currencies_of_all_stored_amounts_are_listed(billing: Harness, set_setting: SetSetting) -> None:
     admin = billing.as_user("admin", "billing:currencies", kind="service")
     assert admin("GET", "/billing/v1/currencies").json() == {"currencies": []}
     move_donation(billing, "cancelling")

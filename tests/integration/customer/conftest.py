@@ -1,4 +1,4 @@
-"""Customer in this process on both databases; shopping and locker are fake_peers."""
+"""The customer service in this process, with fakes of the services that it calls."""
 
 from __future__ import annotations
 

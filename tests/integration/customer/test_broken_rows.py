@@ -1,7 +1,8 @@
-"""A row that cannot be shown or moved affects no other: lists leave it out, jobs continue and report it."""
+"""A row that cannot be read or changed affects no other: lists leave it out, jobs continue and report it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,16 +11,18 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now
+from services.customer.buying_orders import lifecycle as buying_orders
 from services.customer.buying_orders.jobs import complete_interrupted_placements
 from services.customer.buying_orders.tables import BuyingOrder, BuyingOrderTimelineEntry, OrderPlacement
+from services.customer.buying_returns import lifecycle as buying_returns
 from services.customer.buying_returns.tables import BuyingReturn
 from services.customer.donating_orders.tables import DonatingItem
 from services.customer.donation_returns.tables import DonationReturn
 from tests.integration.customer import buying_support as buying
-from tests.integration.customer import test_donating_orders as donating
+from tests.integration.customer import donating_support as donating
 from tests.integration.customer.buying_support import Send
 from tests.integration.customer.conftest import ROSSIO, FakePeers
-from tests.integration.customer.test_buying_order_placement import later
+from tests.integration.customer.test_buying_order_placement import run_later
 from tests.support.harness import Harness
 
 OWN = f"{buying.SCOPES} {donating.SCOPE}"
@@ -36,16 +39,16 @@ def staff(customer: Harness) -> Send:
     return customer.as_user("marta", MONITOR, "internal", roles=["manager"])
 
 
-def counted(name: str, **labels: str) -> float:
+def read_counter(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"reclothes_{name}_total", labels) or 0
 
 
-def spoil(column: Any, key: Any, one: str, value: Any) -> None:
+def corrupt(column: Any, key: Any, one: str, value: Any) -> None:
     with db.unit_of_work() as session:
         session.execute(update(column.class_).where(key == one).values({column: value}))
 
 
-def listed(send: Send, path: str) -> list[str]:
+def list_ids(send: Send, path: str) -> list[str]:
     response = send("GET", f"/customer/v1/{path}")
     assert response.status_code == 200, response.text
     return [item["id"] for item in response.json()["items"]]
@@ -61,18 +64,18 @@ def listed(send: Send, path: str) -> list[str]:
 )
 def test_lists_leave_out_a_broken_buying_order(ines: Send, staff: Send, column: Any, key: Any, value: Any) -> None:
     orders = [buying.place(ines)["id"] for _ in range(3)]
-    spoil(column, key, orders[1], value)
-    before = counted("rows_omitted", table="buying_orders")
+    corrupt(column, key, orders[1], value)
+    before = read_counter("rows_omitted", table="buying_orders")
     for send, path in ((ines, "buying-orders"), (staff, "monitored-buying-orders")):
-        assert listed(send, path) == [orders[2], orders[0]]
-    assert counted("rows_omitted", table="buying_orders") == before + 2
+        assert list_ids(send, path) == [orders[2], orders[0]]
+    assert read_counter("rows_omitted", table="buying_orders") == before + 2
 
 
 def test_lists_leave_out_a_broken_return_of_a_purchase(customer: Harness, ines: Send, staff: Send) -> None:
     returns = [buying.create_return(ines, buying.place_and_pick_up(customer, ines))["id"] for _ in range(3)]
-    spoil(BuyingReturn.currency, BuyingReturn.id, returns[1], "?")
+    corrupt(BuyingReturn.currency, BuyingReturn.id, returns[1], "?")
     for send, path in ((ines, "buying-returns"), (staff, "monitored-buying-returns")):
-        assert listed(send, path) == [returns[2], returns[0]]
+        assert list_ids(send, path) == [returns[2], returns[0]]
 
 
 def test_lists_leave_out_a_broken_donation_and_return(customer: Harness, ines: Send, staff: Send) -> None:
@@ -80,11 +83,11 @@ def test_lists_leave_out_a_broken_donation_and_return(customer: Harness, ines: S
     body = [{"order_id": order["id"], "location_id": ROSSIO} for order in orders]
     made = [ines("POST", donating.RETURNS, json=body, key=buying.new_key()) for body in body]
     returns = [response.json()["id"] for response in made]
-    spoil(DonatingItem.condition, DonatingItem.order_id, orders[1]["id"], "eaten")
-    spoil(DonationReturn.state, DonationReturn.id, returns[1], "lost")
+    corrupt(DonatingItem.condition, DonatingItem.order_id, orders[1]["id"], "eaten")
+    corrupt(DonationReturn.state, DonationReturn.id, returns[1], "lost")
     for send, prefix in ((ines, ""), (staff, "monitored-")):
-        assert listed(send, f"{prefix}donating-orders") == [orders[2]["id"], orders[0]["id"]]
-        assert listed(send, f"{prefix}donation-returns") == [returns[2], returns[0]]
+        assert list_ids(send, f"{prefix}donating-orders") == [orders[2]["id"], orders[0]["id"]]
+        assert list_ids(send, f"{prefix}donation-returns") == [returns[2], returns[0]]
 
 
 @pytest.mark.parametrize(
@@ -98,10 +101,10 @@ def test_jobs_continue_after_a_broken_order_and_report_it(
     orders = [buying.place(ines) for _ in range(3)]
     for order in orders:
         buying.advance(customer, order, *steps)
-    spoil(BuyingOrder.pickup_location_name, BuyingOrder.id, orders[0]["id"], "x" * 121)  # no event takes that
-    before = counted("job_items_failed", job=job)
+    corrupt(BuyingOrder.pickup_location_name, BuyingOrder.id, orders[0]["id"], "x" * 121)  # no event takes that
+    before = read_counter("job_items_failed", job=job)
     buying.run_jobs_later(7 if state == "in_box" else 16)
-    assert counted("job_items_failed", job=job) > before
+    assert read_counter("job_items_failed", job=job) > before
     assert [buying.read(ines, order)["state"] for order in orders[1:]] == [state, state]
     reminded = {event["order_id"] for event in customer.published("customer.buying_order.pick_up_due.v1")}
     assert state == "completed" or reminded == {order["id"] for order in orders[1:]}
@@ -119,7 +122,29 @@ def test_an_interrupted_order_that_cannot_be_placed_blocks_no_other(
             facts |= {"pickup_location_name": "Rossio", "buyer_id": orders[0]["buyer_id"]}
             session.add(OrderPlacement(order_id=order_id, started_at=now(), **facts))
     del peers.holds[ids[0]]["items"]
-    before = counted("job_items_failed", job="complete_interrupted_placements")
-    later(9, complete_interrupted_placements)
-    assert counted("job_items_failed", job="complete_interrupted_placements") == before + 1
-    assert ids[1] in listed(ines, "buying-orders")
+    before = read_counter("job_items_failed", job="complete_interrupted_placements")
+    run_later(9, complete_interrupted_placements)
+    assert read_counter("job_items_failed", job="complete_interrupted_placements") == before + 1
+    assert ids[1] in list_ids(ines, "buying-orders")
+
+
+@pytest.mark.parametrize("kind", ["return expires", "order is complete"])
+def test_an_order_or_return_that_cannot_end_blocks_no_other(
+    customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    module, name = (buying_returns, "apply_event") if kind == "return expires" else (buying_orders, "complete")
+    things = [buying.place_and_pick_up(customer, ines) for _ in range(3)]
+    if kind == "return expires":
+        things = [buying.create_return(ines, order) for order in things]
+    act: Callable[..., None] = getattr(module, name)
+
+    def fail_once(thing: Any, *more: Any) -> None:
+        if things[0]["id"] in (thing, getattr(thing, "id", None)):
+            raise RuntimeError
+        act(thing, *more)
+
+    monkeypatch.setattr(module, name, fail_once)
+    before = buying.read(ines, things[0])["state"]
+    buying.run_jobs_later(40)
+    ended = "expired" if kind == "return expires" else "completed"
+    assert [buying.read(ines, thing)["state"] for thing in things] == [before, ended, ended]

@@ -1,4 +1,4 @@
-"""Customer on both databases: profiles, and buying orders with shopping and locker played by the test."""
+"""Placing buying orders: held products, interrupted requests, and the payment or the end of the hold."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: 
     assert event["product_ids"] == [COAT, HAT]
 
 
-def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_repeated_request_gets_the_first_response(customer: Harness, ines: Callable[..., Any]) -> None:
     assert place(ines) == place(ines)
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
     other = {"product_ids": [HAT], "pickup_location_id": ROSSIO}
@@ -72,7 +72,7 @@ def test_a_repeat_with_the_same_key_gets_the_first_answer(customer: Harness, ine
 
 @pytest.fixture
 def interrupted(ines: Send, peers: FakePeers, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The id of an order whose process was killed after shopping held its products, before it was stored."""
+    """The id of an order whose process died after shopping had held its products, before it was stored."""
 
     def die(*_: Any) -> None:
         raise RuntimeError("the process dies here")
@@ -87,66 +87,68 @@ def interrupted(ines: Send, peers: FakePeers, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.real_servers
-def test_the_key_of_a_killed_request_is_free_when_retry_after_says_so(
+def test_the_key_of_an_interrupted_request_is_free_after_retry_after(
     ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
     waiting = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
     assert (waiting.status_code, waiting.json()["type"].rpartition("/")[2]) == (409, "request-in-progress")
     seconds = int(waiting.headers["Retry-After"])
     assert 1 <= seconds <= 5
-    later(seconds, lambda: place(ines))
+    run_later(seconds, lambda: place(ines))
     held = [body["order_id"] for _, path, body in peers.requests if path == "/shopping/v1/holds"]
     assert held == [interrupted] * 2
 
 
-def test_a_half_made_hold_that_shopping_refuses_makes_no_order(
+def test_an_incomplete_hold_that_shopping_refuses_places_no_order(
     ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
     peers.unavailable_products = [HAT]
-    later(9, complete_interrupted_placements)
+    run_later(9, complete_interrupted_placements)
     assert ines("GET", ORDERS).json()["items"] == []
 
 
 @pytest.mark.real_servers
-def test_the_order_of_a_killed_request_is_placed_within_seconds(
+def test_the_order_of_an_interrupted_request_is_placed_within_seconds(
     customer: Harness, ines: Send, interrupted: str
 ) -> None:
     complete_interrupted_placements()  # a request that is still running is left alone
     assert ines("GET", ORDERS).json()["items"] == []
     for _ in range(2):
-        later(9, complete_interrupted_placements)
+        run_later(9, complete_interrupted_placements)
     refused = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")
     assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
     order = ines("GET", f"{ORDERS}/{interrupted}").json()
     assert (order["state"], order["pickup_location"]["name"]) == ("placed", "Rossio")
-    assert later(9, lambda: place(ines))["id"] == interrupted
+    assert run_later(9, lambda: place(ines))["id"] == interrupted
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
 
 
-def test_a_new_key_finds_the_order_of_a_killed_request(ines: Send, interrupted: str) -> None:
-    refused = later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2"))
+def test_a_new_key_finds_the_order_of_an_interrupted_request(ines: Send, interrupted: str) -> None:
+    refused = run_later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2"))
     assert refused.json()["detail"].startswith(f"Your own order {interrupted} holds it")
     assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed"
 
 
-def test_a_refused_request_leaves_one_that_is_still_running_alone(
+def test_a_refused_request_does_not_complete_one_that_is_still_running(
     ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
     peers.requests.clear()
     assert ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2").status_code == 409
     assert "/shopping/v1/holds/" + interrupted not in [path for _, path, _ in peers.requests]
     assert ines("GET", f"{ORDERS}/{interrupted}").status_code == 404, "its own request places it"
-    later(9, complete_interrupted_placements)
-    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed", "its attempt is still noted"
+    run_later(9, complete_interrupted_placements)
+    assert ines("GET", f"{ORDERS}/{interrupted}").json()["state"] == "placed", "its placement is still stored"
 
 
-def test_a_refused_request_waits_for_few_interrupted_ones(ines: Send, peers: FakePeers, interrupted: str) -> None:
+def test_a_refused_request_completes_a_limited_number_of_interrupted_ones(
+    ines: Send, peers: FakePeers, interrupted: str
+) -> None:
     location = Location(ROSSIO, "Rossio", TIME_ZONE)
     for number in range(5):
         with db.unit_of_work():
             placements.start(f"bor_{number:032}", user_id("ines"), location)
     peers.requests.clear()
-    assert later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")).status_code == 409
+    assert run_later(9, lambda: ines("POST", ORDERS, json=NEW_ORDER, key="order-key-2")).status_code == 409
     looked_up = [
         path for method, path, _ in peers.requests if (method, path[:19]) == ("GET", "/shopping/v1/holds/")
     ]
@@ -154,10 +156,10 @@ def test_a_refused_request_waits_for_few_interrupted_ones(ines: Send, peers: Fak
 
 
 @pytest.mark.real_servers
-def test_an_order_that_was_placed_meanwhile_is_the_answer(
+def test_placing_returns_the_order_that_was_placed_meanwhile(
     customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job completes the order of a slow request just before that places it."""
+    """The job completes the placement of a slow request just before the request does."""
     placed, find = place(ines), buying_orders.find
     calls: list[str] = []
 
@@ -175,29 +177,29 @@ def test_an_order_that_was_placed_meanwhile_is_the_answer(
 
 
 @pytest.mark.parametrize("state", ["released", None])
-def test_a_killed_request_without_a_hold_leaves_nothing(
+def test_an_interrupted_request_without_a_hold_places_no_order(
     customer: Harness, ines: Send, peers: FakePeers, interrupted: str, state: str | None
 ) -> None:
     if state is None:
         peers.holds.clear()
     else:
         peers.holds[interrupted]["state"] = state
-    later(9, complete_interrupted_placements)
+    run_later(9, complete_interrupted_placements)
     assert ines("GET", ORDERS).json()["items"] == []
     peers.requests.clear()
-    later(9, complete_interrupted_placements)
+    run_later(9, complete_interrupted_placements)
     assert peers.requests == []
 
 
-def later(seconds: float, act: Callable[[], Any]) -> Any:
-    """Act so many seconds later."""
+def run_later(seconds: float, call: Callable[[], Any]) -> Any:
+    """Call a function as it would run after this number of seconds."""
     moment = now() + timedelta(seconds=seconds)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now", lambda: moment)
-        return act()
+        return call()
 
 
-def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], peers: FakePeers) -> None:
+def test_the_refusal_lists_unavailable_products(ines: Callable[..., Any], peers: FakePeers) -> None:
     peers.unavailable_products = [HAT]
     response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
     assert response.status_code == 409
@@ -205,7 +207,9 @@ def test_a_product_that_is_gone_is_named(ines: Callable[..., Any], peers: FakePe
     assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
 
 
-def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_another_total_than_expected_is_refused_with_the_present_total(
+    customer: Harness, ines: Callable[..., Any]
+) -> None:
     seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
     response = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
     assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (409, "price-changed")
@@ -215,14 +219,14 @@ def test_whoever_saw_another_total_is_asked_again(customer: Harness, ines: Calla
     assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
 
 
-def test_an_unknown_location_is_named(ines: Callable[..., Any]) -> None:
+def test_the_refusal_points_to_an_unknown_location(ines: Callable[..., Any]) -> None:
     wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
     response = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
 
 
 @pytest.mark.parametrize("service", ["locker", "shopping"])
-def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
+def test_nothing_is_placed_while_a_service_is_unavailable_and_a_repeat_works(
     ines: Callable[..., Any], peers: FakePeers, service: str
 ) -> None:
     peers.unavailable = {service}
@@ -233,7 +237,7 @@ def test_while_a_neighbour_is_away_nothing_is_placed_and_a_repeat_works(
     assert place(ines)["state"] == "placed"
 
 
-def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_captured_payment_marks_the_order_as_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     for _ in range(2):
         customer.deliver("billing.payment.captured.v1", captured(order) | {"method": "coins", "coins": 4000})
@@ -244,7 +248,7 @@ def test_captured_money_makes_an_order_paid_once(customer: Harness, ines: Callab
     assert (event["pickup_location_name"], event["method"], event["coins"]) == ("Rossio", "coins", 4000)
 
 
-def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_released_hold_expires_a_placed_order(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     for _ in range(2):
         customer.deliver("shopping.hold.released.v1", released(order))
@@ -252,7 +256,7 @@ def test_a_released_hold_makes_a_placed_order_expired(customer: Harness, ines: C
     assert len(customer.published("customer.buying_order.expired.v1")) == 1
 
 
-def test_news_that_comes_too_late_changes_nothing(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_stale_events_change_nothing(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     customer.deliver("billing.payment.captured.v1", captured(order))
     customer.deliver("shopping.hold.released.v1", released(order))
@@ -263,63 +267,14 @@ def test_news_that_comes_too_late_changes_nothing(customer: Harness, ines: Calla
     assert ines("GET", f"/customer/v1/buying-orders/{other['id']}").json()["state"] == "expired"
 
 
-def test_money_for_an_order_that_is_not_known_yet_is_tried_again(
-    customer: Harness, ines: Callable[..., Any]
-) -> None:
+def test_a_payment_of_an_unknown_order_is_retried(customer: Harness, ines: Callable[..., Any]) -> None:
     unknown = place(ines) | {"id": "bor_" + "9" * 32}
     with pytest.raises(LookupError):
         customer.deliver("billing.payment.captured.v1", captured(unknown))
 
 
-def test_nobody_sees_another_buyers_order(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_an_order_is_hidden_from_other_buyers(customer: Harness, ines: Callable[..., Any]) -> None:
     order = place(ines)
     rui = customer.as_user("rui", SCOPES)
     assert rui("GET", f"/customer/v1/buying-orders/{order['id']}").status_code == 404
     assert rui("GET", "/customer/v1/buying-orders").json()["items"] == []
-
-
-def test_staff_sees_all_orders_and_filters_them(customer: Harness, ines: Callable[..., Any]) -> None:
-    orders = [place(ines, f"order-key-{number}") for number in range(3)]
-    customer.deliver("billing.payment.captured.v1", captured(orders[0]))
-    staff = customer.as_user("employee", "customer:buying-orders:monitor", "internal")
-    path = "/customer/v1/monitored-buying-orders"
-    listed = staff("GET", path).json()["items"]
-    assert [order["id"] for order in listed] == [order["id"] for order in reversed(orders)]
-    [paid] = staff("GET", path, params={"state": "paid", "buyer_id": user_id("ines")}).json()["items"]
-    assert paid["id"] == orders[0]["id"]
-    assert staff("GET", f"{path}/{orders[1]['id']}").json()["id"] == orders[1]["id"]
-    assert staff("GET", f"{path}/bor_{'9' * 32}").status_code == 404
-
-
-@pytest.mark.real_servers
-def test_a_profile_is_made_by_the_registration_and_changed_by_its_owner(customer: Harness) -> None:
-    consents = [{"purpose": "terms", "granted_at": "2026-01-02T03:04:05.000000Z"}]
-    registered = {"user_id": user_id("ines"), "full_name": "Inês Costa", "consents": consents}
-    customer.deliver("auth.user.registered.v1", registered)
-    send = customer.as_user("ines", SCOPES)
-    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Inês Costa"
-    changed = send("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38"}}).json()
-    assert (changed["body_sizes"], changed["full_name"], changed["consents"]) == (
-        {"EU": "38"},
-        "Inês Costa",
-        consents,
-    )
-
-
-def test_a_changed_profile_is_told_whole_and_a_new_name_is_not(customer: Harness, ines: Callable[..., Any]) -> None:
-    ines("PATCH", "/customer/v1/profile", json={"body_sizes": {"EU": "38", "EU shoes": "39"}})
-    ines("PATCH", "/customer/v1/profile", json={"full_name": "Inês Costa"})
-    ines("PATCH", "/customer/v1/profile", json={"preferences": {"colour": "navy"}})
-    first, second = customer.published("customer.profile.changed.v1")
-    sizes = [{"name": "EU", "value": "38"}, {"name": "EU shoes", "value": "39"}]
-    assert first == {"customer_id": user_id("ines"), "body_sizes": sizes, "preferences": []}
-    assert second == first | {"preferences": [{"name": "colour", "value": "navy"}]}
-
-
-def test_a_profile_is_there_before_the_news_of_the_registration(customer: Harness) -> None:
-    send = customer.as_user("early", SCOPES)
-    assert send("GET", "/customer/v1/profile").json()["full_name"] == ""
-    send("PATCH", "/customer/v1/profile", json={"full_name": "Own Choice"})
-    registered = {"user_id": user_id("early"), "full_name": "Registered Name", "consents": []}
-    customer.deliver("auth.user.registered.v1", registered)
-    assert send("GET", "/customer/v1/profile").json()["full_name"] == "Own Choice"

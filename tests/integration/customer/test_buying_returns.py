@@ -1,4 +1,4 @@
-"""Returns of purchases: begun, put in the box, collected, checked, refunded (stories rb-r-*, mf-bo-03)."""
+"""Returns of purchases: created, deposited, collected, checked, refunded (stories rb-r-*, mf-bo-03)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.integration.customer.buying_support import (
 from tests.integration.customer.conftest import BOX, ROSSIO, FakePeers
 from tests.support.harness import Harness, user_id
 
-WAY = ["created", "in_box", "collected"]
+UNTIL_COLLECTED = ["created", "in_box", "collected"]
 
 
 @pytest.fixture
@@ -53,19 +53,23 @@ def end_window(order_id: str) -> None:
 def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Send, peers: FakePeers) -> None:
     order = buying.place_and_pick_up(customer, ines)
     response = request_return(ines, order, COAT, reason="Too small")
-    made = response.json()
-    assert response.headers["location"] == f"{RETURNS}/{made['id']}"
-    assert (made["state"], made["price"]["amount"], made["refund"]) == ("created", 2000, None)
-    assert (made["box"], made["location"]["id"]) == ({"id": BOX, "label": "A3"}, ROSSIO)
-    assert (made["is_whole_order"], made["reason"]) == (False, "Too small")
+    buying_return = response.json()
+    assert response.headers["location"] == f"{RETURNS}/{buying_return['id']}"
+    assert (buying_return["state"], buying_return["price"]["amount"], buying_return["refund"]) == (
+        "created",
+        2000,
+        None,
+    )
+    assert (buying_return["box"], buying_return["location"]["id"]) == ({"id": BOX, "label": "A3"}, ROSSIO)
+    assert (buying_return["is_whole_order"], buying_return["reason"]) == (False, "Too small")
     requests = [body for _, path, body in peers.requests if path == "/locker/v1/holds"]
     assert requests == [
-        {"order_id": made["id"], "person_id": user_id("ines"), "location_id": ROSSIO, "purpose": "deposit"}
+        {"order_id": buying_return["id"], "person_id": user_id("ines"), "location_id": ROSSIO, "purpose": "deposit"}
     ]
-    assert read(ines, made) == made
+    assert read(ines, buying_return) == buying_return
     assert create_return(ines, order)["items"][0]["product_id"] == HAT, "without products: what is left"
-    listed = ines("GET", RETURNS, params={"order_id": order["id"], "state": "created"}).json()["items"]
-    assert len(listed) == 2
+    returns = ines("GET", RETURNS, params={"order_id": order["id"], "state": "created"}).json()["items"]
+    assert len(returns) == 2
     theirs = customer.as_user("rui", SCOPES)("GET", RETURNS, params={"order_id": order["id"]})
     assert theirs.status_code == 404
     published = customer.published("customer.buying_return.state_changed.v1")[0]
@@ -76,7 +80,7 @@ def test_a_return_has_a_box_a_price_and_a_deadline(customer: Harness, ines: Send
     ) == (None, 2000, [COAT])
 
 
-def test_the_same_key_begins_one_return(customer: Harness, ines: Send) -> None:
+def test_a_repeated_request_creates_one_return(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
     body = {"order_id": order["id"], "location_id": ROSSIO}
     first, again = (ines("POST", RETURNS, json=body, key="return-key-1") for _ in range(2))
@@ -84,7 +88,7 @@ def test_the_same_key_begins_one_return(customer: Harness, ines: Send) -> None:
     assert len(ines("GET", RETURNS).json()["items"]) == 1
 
 
-def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Send, peers: FakePeers) -> None:
+def test_products_that_cannot_be_returned_are_refused(customer: Harness, ines: Send, peers: FakePeers) -> None:
     order = place(ines)
     for step in ("pay", "pack", "packed", "ship", "put_in"):
         advance(customer, order, step)
@@ -105,7 +109,7 @@ def test_what_cannot_be_returned_is_refused(customer: Harness, ines: Send, peers
     assert problem_of(request_return(ines, order)) == (409, "already-returned")
 
 
-def test_a_return_comes_too_late_after_its_window(customer: Harness, ines: Send) -> None:
+def test_a_return_is_refused_after_the_window(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
     end_window(order["id"])
     assert problem_of(request_return(ines, order)) == (409, "return-window-over")
@@ -115,16 +119,16 @@ def test_a_return_comes_too_late_after_its_window(customer: Harness, ines: Send)
 
 
 @pytest.mark.story("rb-r-po-03")
-def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Send) -> None:
+def test_good_items_are_refunded_completely(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = create_return(ines, order)
-    deposit_and_check(customer, made, "good")
-    assert read(ines, made)["refund"] == {"amount": 4000, "currency": "EUR"}
+    buying_return = create_return(ines, order)
+    deposit_and_check(customer, buying_return, "good")
+    assert read(ines, buying_return)["refund"] == {"amount": 4000, "currency": "EUR"}
     for _ in range(2):
-        complete_refund(customer, order, 4000, made["id"], "rfd_" + "7" * 32)
-    assert buying.timeline_states(ines, made) == [*WAY, "checked_good", "completed"]
+        complete_refund(customer, order, 4000, buying_return["id"], "rfd_" + "7" * 32)
+    assert buying.timeline_states(ines, buying_return) == [*UNTIL_COLLECTED, "checked_good", "completed"]
     [refund] = read(ines, order)["refunds"]
-    assert (refund["return_id"], refund["amount"]["amount"]) == (made["id"], 4000)
+    assert (refund["return_id"], refund["amount"]["amount"]) == (buying_return["id"], 4000)
     published = customer.published("customer.buying_return.state_changed.v1")
     assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in published] == [
         ("created", None),
@@ -138,107 +142,117 @@ def test_good_clothes_are_paid_back_whole(customer: Harness, ines: Send) -> None
 
 @pytest.mark.story("rb-r-po-02")
 @pytest.mark.parametrize("amount", [0, 1500])
-def test_of_bad_clothes_staff_decides_what_is_paid_back(customer: Harness, ines: Send, amount: int) -> None:
+def test_staff_decide_the_refund_of_bad_items(customer: Harness, ines: Send, amount: int) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = create_return(ines, order)
-    deposit_and_check(customer, made, "bad")
-    assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
+    buying_return = create_return(ines, order)
+    deposit_and_check(customer, buying_return, "bad")
+    assert (read(ines, buying_return)["state"], read(ines, buying_return)["refund"]) == ("checked_bad", None)
     for _ in range(2):
-        agree_on_refund(customer, made, amount)
-    assert read(ines, made)["refund"]["amount"] == amount
+        agree_on_refund(customer, buying_return, amount)
+    assert read(ines, buying_return)["refund"]["amount"] == amount
     if amount:
-        assert read(ines, made)["state"] == "refund_decided"
-        complete_refund(customer, order, amount, made["id"])
-    assert buying.timeline_states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+        assert read(ines, buying_return)["state"] == "refund_decided"
+        complete_refund(customer, order, amount, buying_return["id"])
+    assert buying.timeline_states(ines, buying_return) == [
+        *UNTIL_COLLECTED,
+        "checked_bad",
+        "refund_decided",
+        "completed",
+    ]
 
 
-def results(send: Send, made: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    return [(item["product_id"], item["result"], item["reason"]) for item in read(send, made)["items"]]
+def results(send: Send, buying_return: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    return [(item["product_id"], item["result"], item["reason"]) for item in read(send, buying_return)["items"]]
 
 
 def collected(customer: Harness, ines: Send, order: dict[str, Any]) -> dict[str, Any]:
-    made = create_return(ines, order)
-    use_door(customer, made["id"], "deposit")
-    change_work(customer, "collecting", "done", made["id"])
-    return made
+    buying_return = create_return(ines, order)
+    use_door(customer, buying_return["id"], "deposit")
+    change_work(customer, "collecting", "done", buying_return["id"])
+    return buying_return
 
 
 @pytest.mark.story("rb-r-po-02")
-@pytest.mark.parametrize("agreed_on", [500])
+@pytest.mark.parametrize("agreed_amount", [500])
 @pytest.mark.parametrize("is_good_paid_first", [True, False])
-def test_the_good_piece_of_a_return_does_not_wait_for_what_is_agreed_on_the_bad_one(
-    customer: Harness, ines: Send, agreed_on: int, is_good_paid_first: bool
+def test_the_refund_of_a_good_item_does_not_wait_for_the_decision_on_a_bad_one(
+    customer: Harness, ines: Send, agreed_amount: int, is_good_paid_first: bool
 ) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = collected(customer, ines, order)
-    assert results(ines, made) == [(COAT, None, None), (HAT, None, None)]
+    buying_return = collected(customer, ines, order)
+    assert results(ines, buying_return) == [(COAT, None, None), (HAT, None, None)]
     for _ in range(2):
-        buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
-    assert results(ines, made) == [(COAT, "good", None), (HAT, "bad", "Torn")]
-    assert (read(ines, made)["state"], read(ines, made)["refund"]) == ("checked_bad", None)
+        buying.check_items(customer, buying_return, {COAT: "good", HAT: "bad"})
+    assert results(ines, buying_return) == [(COAT, "good", None), (HAT, "bad", "Torn")]
+    assert (read(ines, buying_return)["state"], read(ines, buying_return)["refund"]) == ("checked_bad", None)
     checked = customer.published("customer.buying_return.state_changed.v1")[-1]
     assert [(item["price"]["amount"], item["result"]) for item in checked["items"]] == [
         (2000, "good"),
         (2000, "bad"),
     ]
     if is_good_paid_first:
-        complete_refund(customer, order, 2000, made["id"])
-        assert read(ines, made)["state"] == "checked_bad"
-    agree_on_refund(customer, made, 2000 + agreed_on)
-    assert read(ines, made)["refund"]["amount"] == 2000 + agreed_on
-    for amount in ([] if is_good_paid_first else [2000]) + ([agreed_on] if agreed_on else []):
-        assert read(ines, made)["state"] == "refund_decided", "not before all is paid back"
-        complete_refund(customer, order, amount, made["id"])
-    assert buying.timeline_states(ines, made) == [*WAY, "checked_bad", "refund_decided", "completed"]
+        complete_refund(customer, order, 2000, buying_return["id"])
+        assert read(ines, buying_return)["state"] == "checked_bad"
+    agree_on_refund(customer, buying_return, 2000 + agreed_amount)
+    assert read(ines, buying_return)["refund"]["amount"] == 2000 + agreed_amount
+    for amount in ([] if is_good_paid_first else [2000]) + ([agreed_amount] if agreed_amount else []):
+        assert read(ines, buying_return)["state"] == "refund_decided", "completed with the last refund"
+        complete_refund(customer, order, amount, buying_return["id"])
+    assert buying.timeline_states(ines, buying_return) == [
+        *UNTIL_COLLECTED,
+        "checked_bad",
+        "refund_decided",
+        "completed",
+    ]
 
 
 def test_one_refund_of_the_whole_amount_completes_a_return(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = collected(customer, ines, order)
-    buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
-    agree_on_refund(customer, made, 2500)
-    complete_refund(customer, order, 2500, made["id"])
-    assert read(ines, made)["state"] == "completed"
+    buying_return = collected(customer, ines, order)
+    buying.check_items(customer, buying_return, {COAT: "good", HAT: "bad"})
+    agree_on_refund(customer, buying_return, 2500)
+    complete_refund(customer, order, 2500, buying_return["id"])
+    assert read(ines, buying_return)["state"] == "completed"
 
 
 @pytest.mark.parametrize(("second", "state"), [("good", "checked_good"), ("bad", "checked_bad")])
-def test_pieces_that_are_all_alike_are_like_one_result(
+def test_equal_results_of_all_items_count_as_one_result(
     customer: Harness, ines: Send, second: str, state: str
 ) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = collected(customer, ines, order)
-    buying.check_items(customer, made, {COAT: second, HAT: second})
-    assert read(ines, made)["state"] == state
+    buying_return = collected(customer, ines, order)
+    buying.check_items(customer, buying_return, {COAT: second, HAT: second})
+    assert read(ines, buying_return)["state"] == state
     if second == "bad":
-        agree_on_refund(customer, made, 1500)
-    complete_refund(customer, order, read(ines, made)["refund"]["amount"], made["id"])
-    assert read(ines, made)["state"] == "completed"
+        agree_on_refund(customer, buying_return, 1500)
+    complete_refund(customer, order, read(ines, buying_return)["refund"]["amount"], buying_return["id"])
+    assert read(ines, buying_return)["state"] == "completed"
 
 
-def test_more_than_was_paid_is_never_decided(customer: Harness, ines: Send) -> None:
-    made = create_return(ines, buying.place_and_pick_up(customer, ines), COAT)
+def test_a_decided_refund_does_not_exceed_the_price(customer: Harness, ines: Send) -> None:
+    buying_return = create_return(ines, buying.place_and_pick_up(customer, ines), COAT)
     with pytest.raises(LookupError):
-        agree_on_refund(customer, made, 100)
-    deposit_and_check(customer, made, "bad")
+        agree_on_refund(customer, buying_return, 100)
+    deposit_and_check(customer, buying_return, "bad")
     with pytest.raises(ValueError, match="more than was paid"):
-        agree_on_refund(customer, made, 2001)
-    assert read(ines, made)["state"] == "checked_bad"
+        agree_on_refund(customer, buying_return, 2001)
+    assert read(ines, buying_return)["state"] == "checked_bad"
 
 
 def test_an_agreed_refund_is_at_least_what_was_refunded_at_the_check(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = collected(customer, ines, order)
-    buying.check_items(customer, made, {COAT: "good", HAT: "bad"})
-    agree_on_refund(customer, made, 500)
-    assert read(ines, made)["refund"]["amount"] == 2000
-    complete_refund(customer, order, 2000, made["id"])
-    assert read(ines, made)["state"] == "completed"
+    buying_return = collected(customer, ines, order)
+    buying.check_items(customer, buying_return, {COAT: "good", HAT: "bad"})
+    agree_on_refund(customer, buying_return, 500)
+    assert read(ines, buying_return)["refund"]["amount"] == 2000
+    complete_refund(customer, order, 2000, buying_return["id"])
+    assert read(ines, buying_return)["state"] == "completed"
 
 
-def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harness, ines: Send) -> None:
+def test_a_buyer_cancels_a_return_before_its_deposit(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = create_return(ines, order)
-    path = f"{RETURNS}/{made['id']}/cancellation"
+    buying_return = create_return(ines, order)
+    path = f"{RETURNS}/{buying_return['id']}/cancellation"
     assert customer.as_user("rui", SCOPES)("POST", path).status_code == 404
     for _ in range(2):
         assert ines("POST", path).json()["state"] == "cancelled"
@@ -251,7 +265,7 @@ def test_a_buyer_keeps_the_clothes_while_they_are_not_in_the_box(customer: Harne
     assert problem_of(ines("POST", f"{RETURNS}/{again['id']}/cancellation")) == (409, "illegal-transition")
 
 
-def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(customer: Harness, ines: Send) -> None:
+def test_a_deposit_counts_although_the_return_was_cancelled(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
     given_up = create_return(ines, order)
     ines("POST", f"{RETURNS}/{given_up['id']}/cancellation")
@@ -263,37 +277,35 @@ def test_clothes_in_the_box_are_returned_even_when_the_return_was_given_up(custo
     assert read(ines, other)["state"] == "cancelled", "one coat comes back once"
 
 
-def test_a_return_that_is_never_put_in_the_box_expires(customer: Harness, ines: Send) -> None:
+def test_a_return_without_a_deposit_expires(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = create_return(ines, order)
+    buying_return = create_return(ines, order)
     buying.run_jobs_later(after_days=6)
-    assert read(ines, made)["state"] == "created"
+    assert read(ines, buying_return)["state"] == "created"
     for _ in range(2):
         buying.run_jobs_later(after_days=8)
-    assert buying.timeline_states(ines, made) == ["created", "expired"]
+    assert buying.timeline_states(ines, buying_return) == ["created", "expired"]
     assert read(ines, order)["state"] == "picked_up"
 
 
-def test_an_order_waits_for_a_return_that_is_open_and_keeps_what_was_not_returned(
+def test_an_order_is_completed_after_its_open_returns_with_the_products_that_stay(
     customer: Harness, ines: Send, peers: FakePeers
 ) -> None:
     peers.box_held_for = timedelta(days=30)
     order = buying.place_and_pick_up(customer, ines)
-    made = create_return(ines, order, COAT)
+    buying_return = create_return(ines, order, COAT)
     buying.run_jobs_later(after_days=20)
     assert read(ines, order)["state"] == "picked_up"
-    use_door(customer, made["id"], "deposit")
+    use_door(customer, buying_return["id"], "deposit")
     buying.run_jobs_later(after_days=20)
     last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["state"], last["product_ids"]) == ("completed", [HAT])
-    change_work(customer, "collecting", "done", made["id"])
-    change_work(customer, "checking", "done", made["id"], "good")
-    assert read(ines, made)["state"] == "checked_good"
+    change_work(customer, "collecting", "done", buying_return["id"])
+    change_work(customer, "checking", "done", buying_return["id"], "good")
+    assert read(ines, buying_return)["state"] == "checked_good"
 
 
-def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
-    customer: Harness, ines: Send
-) -> None:
+def test_a_completely_returned_order_does_not_count_as_first_purchase(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
     for product_id in (COAT, HAT):
         deposit_and_check(customer, create_return(ines, order, product_id), "good")
@@ -307,7 +319,7 @@ def test_an_order_that_came_back_whole_leaves_nothing_and_was_no_first_purchase(
 
 
 @pytest.mark.real_servers
-def test_two_returns_of_one_coat_at_once_are_one(customer: Harness, ines: Send) -> None:
+def test_concurrent_returns_of_one_product_create_one_return(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines, COAT)
     with ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(lambda _: request_return(ines, order), range(4)))
@@ -315,7 +327,7 @@ def test_two_returns_of_one_coat_at_once_are_one(customer: Harness, ines: Send) 
 
 
 @pytest.mark.story("mf-bo-03")
-def test_staff_monitors_returns(customer: Harness, ines: Send) -> None:
+def test_staff_list_and_filter_returns(customer: Harness, ines: Send) -> None:
     first = create_return(ines, buying.place_and_pick_up(customer, ines, COAT))
     second = create_return(ines, buying.place_and_pick_up(customer, ines, HAT))
     deposit_and_check(customer, second, "bad")
@@ -323,7 +335,7 @@ def test_staff_monitors_returns(customer: Harness, ines: Send) -> None:
     path = "/customer/v1/monitored-buying-returns"
 
     def ids(**query: str) -> list[str]:
-        return [made["id"] for made in staff("GET", path, params=query).json()["items"]]
+        return [buying_return["id"] for buying_return in staff("GET", path, params=query).json()["items"]]
 
     assert ids() == [second["id"], first["id"]]
     assert ids(sort="oldest") == [first["id"], second["id"]]
@@ -344,3 +356,22 @@ def test_a_return_key_of_another_return_is_refused(customer: Harness, ines: Send
     for product_id, status in ((COAT, 201), (HAT, 422)):
         body = {"order_id": order["id"], "location_id": ROSSIO, "product_ids": [product_id]}
         assert ines("POST", RETURNS, json=body, key=used).status_code == status
+
+
+def test_a_work_event_that_is_early_for_one_return_is_applied_to_the_others(customer: Harness, ines: Send) -> None:
+    known, late = buying.place_and_pick_up(customer, ines, COAT), buying.place_and_pick_up(customer, ines, HAT)
+    handed_in, in_hand = buying.create_return(ines, known), buying.create_return(ines, late)
+    buying.use_door(customer, handed_in["id"], "deposit")
+    orders = [
+        {"order_id": buying_return["id"], "box_id": None, "tracking_code": None}
+        for buying_return in (in_hand, handed_in)
+    ]
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
+        assert buying.timeline_states(ines, handed_in) == ["created", "in_box", "collected"]
+        assert buying.timeline_states(ines, in_hand) == ["created"]
+    buying.use_door(customer, in_hand["id"], "deposit")
+    buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
+    assert buying.timeline_states(ines, in_hand) == ["created", "in_box", "collected"]
+    assert buying.published_transitions(customer, "buying_return").count(("in_box", "collected")) == 2

@@ -1,4 +1,4 @@
-"""Any sequence of what buyers ask and what happens elsewhere, in any order and often, keeps to domain.md."""
+"""Random sequences of buyers' requests and events (early, late, repeated) keep the invariants of purchases."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from tests.integration.customer.buying_support import (
 )
 from tests.integration.customer.conftest import ROSSIO, FakePeers
 from tests.support.harness import Harness, running
-from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN, ORDER_PATH, Step, states_of
+from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN, ORDER_PATH, Step, list_states
 
 SLOT = st.integers(0, 1)
 RESULT = st.sampled_from(["good", "bad"])
-LEGAL_REFUSALS = (404, 409, 422)
-HANDED_IN = {"in_box", "collected", "checked_good", "checked_bad", "refund_decided", "completed"}
+EXPECTED_REFUSALS = (404, 409, 422)
+DEPOSITED = {"in_box", "collected", "checked_good", "checked_bad", "refund_decided", "completed"}
 
 
 class Purchases(RuleBasedStateMachine):
-    """Two orders of one buyer, of a coat and a hat each; each step may be told again, or long before its time."""
+    """Two orders of one buyer, each of a coat and a hat; events may be repeated, early or late."""
 
     customer: Harness
     peers: FakePeers
@@ -48,7 +48,7 @@ class Purchases(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         with db.unit_of_work() as session:
-            session.execute(delete(OutboxRow))  # of the walk before
+            session.execute(delete(OutboxRow))  # of the sequence before
         self.send: Send = self.customer.as_user(new_key(), SCOPES)
         self.orders = [buying.place(self.send) for _ in range(2)]
         self.returns: dict[int, list[dict[str, Any]]] = {0: [], 1: []}
@@ -56,96 +56,96 @@ class Purchases(RuleBasedStateMachine):
 
     def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
         response = self.send(method, path, **arguments)
-        assert response.status_code < 300 or response.status_code in LEGAL_REFUSALS, response.text
+        assert response.status_code < 300 or response.status_code in EXPECTED_REFUSALS, response.text
         return dict(response.json()) if response.status_code < 300 else None
 
     @staticmethod
-    def _deliver(tell: Callable[..., None], *what: Any) -> None:
-        """Something happened elsewhere; what comes before its time is tried again by the queue."""
+    def _deliver(deliver: Callable[..., None], *arguments: Any) -> None:
+        """Deliver an event; the queue would deliver an early one again."""
         with suppress(LookupError):
-            tell(*what)
+            deliver(*arguments)
 
     @rule(slot=SLOT, step=st.sampled_from(TO_PICKED_UP))
-    def hear(self, slot: int, step: str) -> None:
+    def deliver_event(self, slot: int, step: str) -> None:
         self._deliver(buying.advance, self.customer, self.orders[slot], step)
 
     @rule(slot=SLOT, steps=st.integers(1, 6))
-    def go_the_usual_way(self, slot: int, steps: int) -> None:
-        """So many steps on, so that walks come to the far ends."""
+    def advance_order(self, slot: int, steps: int) -> None:
+        """Advance by several steps, so that sequences reach the final states."""
         now = self._states(self.orders[slot]["id"])[-1]
         if now in ORDER_PATH:
             for step in TO_PICKED_UP[ORDER_PATH.index(now) :][:steps]:
                 buying.advance(self.customer, self.orders[slot], step)
 
     @rule(slot=SLOT, reason=st.sampled_from(["lapsed", "cancelled"]))
-    def lose_the_hold(self, slot: int, reason: str) -> None:
-        if self._states(self.orders[slot]["id"])[-1] != "paid":  # of a paid order it is sold, and not released
+    def release_hold(self, slot: int, reason: str) -> None:
+        if self._states(self.orders[slot]["id"])[-1] != "paid":  # shopping sells the hold of a paid order
             self._deliver(buying.lose_hold, self.customer, self.orders[slot], reason)
 
     @rule(slot=SLOT)
     def cancel(self, slot: int) -> None:
         order_id = self.orders[slot]["id"]
-        # Admin says what it knows, which may be ahead of the news.
+        # Admin may know more than its delivered events say.
         self.peers.is_shipping = self._states(order_id)[-1] in ("shipping", "in_box", "picked_up")
         self._request("POST", f"{ORDERS}/{order_id}/cancellation")
 
     @rule(slot=SLOT, products=st.sampled_from([(), (COAT,), (HAT,), (COAT, HAT)]))
-    def return_some(self, slot: int, products: tuple[str, ...]) -> None:
+    def create_return(self, slot: int, products: tuple[str, ...]) -> None:
         body: dict[str, Any] = {"order_id": self.orders[slot]["id"], "location_id": ROSSIO}
         body |= {"product_ids": list(products)} if products else {}
-        made = self._request("POST", RETURNS, json=body, key=new_key())
-        if made is not None:
-            self.returns[slot].append(made)
+        buying_return = self._request("POST", RETURNS, json=body, key=new_key())
+        if buying_return is not None:
+            self.returns[slot].append(buying_return)
 
-    @rule(slot=SLOT, which=st.integers(0, 1))
-    def give_the_return_up(self, slot: int, which: int) -> None:
-        for made in self.returns[slot][which : which + 1]:
-            self._request("POST", f"{RETURNS}/{made['id']}/cancellation")
+    @rule(slot=SLOT, index=st.integers(0, 1))
+    def cancel_return(self, slot: int, index: int) -> None:
+        for buying_return in self.returns[slot][index : index + 1]:
+            self._request("POST", f"{RETURNS}/{buying_return['id']}/cancellation")
 
     @rule(slot=SLOT, products=st.sampled_from([(), (COAT,), (HAT,)]), steps=st.integers(1, 5), result=RESULT)
     def buy_and_return(self, slot: int, products: tuple[str, ...], steps: int, result: str) -> None:
-        """To the far end, or so many steps on the way back."""
-        self.go_the_usual_way(slot, len(TO_PICKED_UP))
-        self.return_some(slot, products)
-        way = ["put_in", "collect", result, *(["agree"] if result == "bad" else []), "refund"]
-        for what in way[:steps]:
-            for made in self.returns[slot][-1:]:
-                self._tell_of_return(slot, made, what, 700)
+        """Advance the order until its pick-up, and a return of it by several steps."""
+        self.advance_order(slot, len(TO_PICKED_UP))
+        self.create_return(slot, products)
+        steps_of_return = ["put_in", "collect", result, *(["agree"] if result == "bad" else []), "refund"]
+        for step in steps_of_return[:steps]:
+            for buying_return in self.returns[slot][-1:]:
+                self._deliver_return_event(slot, buying_return, step, 700)
 
     @rule(
         slot=SLOT,
-        which=st.integers(0, 1),
-        what=st.sampled_from(["put_in", "collect", "good", "bad", "agree", "refund"]),
+        index=st.integers(0, 1),
+        step=st.sampled_from(["put_in", "collect", "good", "bad", "agree", "refund"]),
         amount=st.sampled_from([0, 700, 2000]),
     )
-    def hear_of_the_return(self, slot: int, which: int, what: str, amount: int) -> None:
-        for made in self.returns[slot][which : which + 1]:
-            self._tell_of_return(slot, made, what, amount)
+    def deliver_return_event(self, slot: int, index: int, step: str, amount: int) -> None:
+        for buying_return in self.returns[slot][index : index + 1]:
+            self._deliver_return_event(slot, buying_return, step, amount)
 
     @rule(
         slot=SLOT,
-        which=st.integers(0, 1),
+        index=st.integers(0, 1),
         result=RESULT,
         amount=st.sampled_from([0, 700]),
     )
-    def take_back_whole(self, slot: int, which: int, result: str, amount: int) -> None:
-        """The return goes all its way, and each step is told twice."""
-        for made in self.returns[slot][which : which + 1]:
-            for what in ("put_in", "collect", result, *(["agree"] if result == "bad" else []), "refund"):
+    def complete_return(self, slot: int, index: int, result: str, amount: int) -> None:
+        """Deliver all events of a return, each twice."""
+        for buying_return in self.returns[slot][index : index + 1]:
+            for step in ("put_in", "collect", result, *(["agree"] if result == "bad" else []), "refund"):
                 for _ in range(2):
-                    self._tell_of_return(slot, made, what, amount)
+                    self._deliver_return_event(slot, buying_return, step, amount)
 
-    def _tell_of_return(self, slot: int, made: dict[str, Any], what: str, amount: int) -> None:
-        return_id, customer = made["id"], self.customer
-        if what == "refund" and self._states(return_id)[-1] not in ("checked_good", "refund_decided"):
-            return  # billing makes a refund when customer says that it is due
-        refund = buying.read(self.send, made)["refund"]
-        news: dict[str, Callable[[], None]] = {
+    def _deliver_return_event(self, slot: int, buying_return: dict[str, Any], step: str, amount: int) -> None:
+        return_id, customer = buying_return["id"], self.customer
+        if step == "refund" and self._states(return_id)[-1] not in ("checked_good", "refund_decided"):
+            return  # billing refunds when customer has published that a refund is due
+        refund = buying.read(self.send, buying_return)["refund"]
+        deliver: dict[str, Callable[[], None]] = {
             "put_in": lambda: buying.use_door(customer, return_id, "deposit"),
             "collect": lambda: buying.change_work(customer, "collecting", "done", return_id),
             "good": lambda: buying.change_work(customer, "checking", "done", return_id, "good"),
             "bad": lambda: buying.change_work(customer, "checking", "done", return_id, "bad"),
-            "agree": lambda: buying.agree_on_refund(customer, made, amount),
+            "agree": lambda: buying.agree_on_refund(customer, buying_return, amount),
             "refund": lambda: buying.complete_refund(
                 customer,
                 self.orders[slot],
@@ -154,98 +154,102 @@ class Purchases(RuleBasedStateMachine):
                 self.refund_ids.setdefault(return_id, f"rfd_{new_key()}"),
             ),
         }
-        self._deliver(news[what])
+        self._deliver(deliver[step])
 
     @rule(days=st.sampled_from([9, 15]))
     def let_time_pass(self, days: int) -> None:
         buying.run_jobs_later(after_days=days)
 
     @invariant()
-    def each_went_only_where_it_can(self) -> None:
+    def all_transitions_are_allowed_and_published(self) -> None:
         for order in self.orders:
-            self._check_way(order["id"], BUYING_ORDER, "buying_order", {"paid", "expired"})
-        for made in self._made():
-            self._check_way(made["id"], BUYING_RETURN, "buying_return", set())
+            self._check_timeline(order["id"], BUYING_ORDER, "buying_order", {"paid", "expired"})
+        for buying_return in self._list_returns():
+            self._check_timeline(buying_return["id"], BUYING_RETURN, "buying_return", set())
 
-    def _check_way(self, some_id: str, legal: set[Step], what: str, told_otherwise: set[str]) -> None:
-        states = self._states(some_id)
-        assert set(pairwise(states)) <= legal, states
+    def _check_timeline(self, subject_id: str, allowed: set[Step], subject: str, other_events: set[str]) -> None:
+        states = self._states(subject_id)
+        assert set(pairwise(states)) <= allowed, states
         assert len(states) == len(set(states)), "no state twice"
         self.visited.update(states)
-        id_name = "order_id" if what == "buying_order" else "return_id"
+        id_name = "order_id" if subject == "buying_order" else "return_id"
         published = [
-            (event["previous_state"], event["state"]) for event in self._told(what) if event[id_name] == some_id
+            (event["previous_state"], event["state"])
+            for event in self._published(subject)
+            if event[id_name] == subject_id
         ]
-        expected = [(None, "created")] if what == "buying_return" else []
-        assert published == expected + [step for step in pairwise(states) if step[1] not in told_otherwise]
+        expected = [(None, "created")] if subject == "buying_return" else []
+        assert published == expected + [step for step in pairwise(states) if step[1] not in other_events]
 
     @invariant()
-    def one_coat_comes_back_once(self) -> None:
+    def a_product_is_returned_once(self) -> None:
         for slot in self.returns:
-            back = [
+            returned = [
                 item["product_id"]
-                for made in self.returns[slot]
-                if self._states(made["id"])[-1] in HANDED_IN
-                for item in made["items"]
+                for buying_return in self.returns[slot]
+                if self._states(buying_return["id"])[-1] in DEPOSITED
+                for item in buying_return["items"]
             ]
-            assert len(back) == len(set(back)), back
+            assert len(returned) == len(set(returned)), returned
 
     @invariant()
-    def no_more_is_refunded_than_was_paid(self) -> None:
+    def refunds_do_not_exceed_payments(self) -> None:
         for slot, order in enumerate(self.orders):
             with db.unit_of_work(reads_only=True):
-                found = buying_orders.get(order["id"])
-                due = sum(made.refund_amount or 0 for made in buying_returns.list_by_order(order["id"]))
-                paid = found.total_amount if found.payment_id else 0
-                assert sum(refund.amount for refund in found.refunds) <= due <= paid
-                assert found.state in ("picked_up", "completed") or not self.returns[slot]
+                stored = buying_orders.get(order["id"])
+                due = sum(
+                    buying_return.refund_amount or 0 for buying_return in buying_returns.list_by_order(order["id"])
+                )
+                paid = stored.total_amount if stored.payment_id else 0
+                assert sum(refund.amount for refund in stored.refunds) <= due <= paid
+                assert stored.state in ("picked_up", "completed") or not self.returns[slot]
 
     @invariant()
-    def who_is_told_complete_keeps_the_rest(self) -> None:
-        for event in self._told("buying_order"):
+    def a_completed_order_has_no_open_return(self) -> None:
+        for event in self._published("buying_order"):
             if event["state"] == "completed":
                 slot = [order["id"] for order in self.orders].index(event["order_id"])
                 kept = set(event["product_ids"])
-                open_ones = [made for made in self.returns[slot] if self._states(made["id"])[-1] == "created"]
-                assert open_ones == []
+                last_states = [self._states(buying_return["id"])[-1] for buying_return in self.returns[slot]]
+                assert "created" not in last_states
                 assert kept <= {COAT, HAT}
 
     @invariant()
     def one_purchase_is_the_first(self) -> None:
         first = {
             event["order_id"]
-            for event in self._told("buying_order")
+            for event in self._published("buying_order")
             if event["state"] == "picked_up" and event["is_first"]
         }
-        assert len(first) <= 1 or any(event["is_whole_order"] for event in self._told("buying_return"))
+        assert len(first) <= 1 or any(event["is_whole_order"] for event in self._published("buying_return"))
 
-    def _told(self, what: str) -> list[dict[str, Any]]:
-        """Of this walk's orders: the jobs go on with those of the walks before."""
+    def _published(self, subject: str) -> list[dict[str, Any]]:
+        """The events of this sequence's orders: jobs may still process those of earlier sequences."""
         own = {order["id"] for order in self.orders}
         return [
             event
-            for event in self.customer.published(f"customer.{what}.state_changed.v1")
+            for event in self.customer.published(f"customer.{subject}.state_changed.v1")
             if event["order_id"] in own
         ]
 
-    def _made(self) -> list[dict[str, Any]]:
-        return [made for found in self.returns.values() for made in found]
+    def _list_returns(self) -> list[dict[str, Any]]:
+        return [buying_return for returns in self.returns.values() for buying_return in returns]
 
     @staticmethod
-    def _states(some_id: str) -> list[str]:
-        """The states that an order or a return came into (read past HTTP, which takes most of a walk's time)."""
+    def _states(subject_id: str) -> list[str]:
+        """The states of the timeline, read from the database because HTTP would take most of the time."""
         with db.unit_of_work(reads_only=True):
-            found = (buying_orders if some_id.startswith("bor") else buying_returns).find(some_id)
+            found = (buying_orders if subject_id.startswith("bor") else buying_returns).find(subject_id)
             return [entry.state for entry in found.timeline] if found else []
 
 
-def walk(database_url: str, walks: int) -> None:
+def run_sequences(database_url: str, count: int) -> None:
     with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
         peers = FakePeers()
         harness.play_peers(peers.respond)
         Purchases.customer, Purchases.peers, Purchases.visited = harness, peers, set()
         chosen = settings(
-            max_examples=walks,
+            max_examples=count,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
@@ -255,12 +259,12 @@ def walk(database_url: str, walks: int) -> None:
         run_state_machine_as_test(Purchases, settings=chosen)
 
 
-def test_no_short_walk_breaks_a_rule(database_url: str) -> None:
-    walk(database_url, 4)
+def test_short_random_sequences_keep_the_invariants(database_url: str) -> None:
+    run_sequences(database_url, 4)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
-def test_no_walk_breaks_a_rule(database_url: str) -> None:
-    walk(database_url, 15)
-    assert Purchases.visited == states_of(BUYING_ORDER | BUYING_RETURN), "the walks reach every state"
+def test_random_sequences_keep_the_invariants(database_url: str) -> None:
+    run_sequences(database_url, 15)
+    assert Purchases.visited == list_states(BUYING_ORDER | BUYING_RETURN), "the sequences reach every state"

@@ -1,10 +1,9 @@
-"""Donating orders: what donors do, what happens elsewhere, and what is refused (stories d-*, rd-*, mf-do-*)."""
+"""Donating orders and their returns: from the draft to the sale, the factory or back (stories d-*, rd-*)."""
 
 from __future__ import annotations
 
 import io
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +11,29 @@ import httpx
 import pytest
 from PIL import Image
 
-from libs.chassis.clock import now, rfc3339
 from services.customer.donating_orders import photos
-from tests.integration.customer.conftest import BOX, ROSSIO, FakePeers
+from tests.integration.customer.conftest import ROSSIO, FakePeers
+from tests.integration.customer.donating_support import (
+    COAT,
+    ORDERS,
+    RETURNS,
+    SCOPE,
+    Send,
+    change_work,
+    create_collected,
+    create_draft,
+    create_submitted,
+    new_key,
+    pay_delivery_fee,
+    problem_of,
+    publish_product_event,
+    record_handover,
+    state_of,
+    submit,
+    use_door,
+)
 from tests.support.harness import Harness, running, user_id
 
-Send = Callable[..., httpx.Response]
-ORDERS, RETURNS = "/customer/v1/donating-orders", "/customer/v1/donation-returns"
-SCOPE = "customer:donating-orders"
-COAT = {"category": "coats", "size": "M", "condition": "good"}
 STORY = "It saw the northern lights."
 BELEM = "loc_" + "4" * 32
 
@@ -35,104 +48,8 @@ def rui(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("rui", SCOPE)
 
 
-def new_key() -> str:
-    return uuid.uuid4().hex
-
-
-def problem_of(response: httpx.Response) -> tuple[int, str]:
-    return response.status_code, response.json()["type"].rpartition("/")[2]
-
-
-def create_draft(send: Send, *items: dict[str, Any]) -> dict[str, Any]:
-    order = send("POST", ORDERS, key=new_key()).json()
-    for item in items or (COAT,):
-        response = send("POST", f"{ORDERS}/{order['id']}/items", json=item, key=new_key())
-        assert response.status_code == 201, response.text
-    found: dict[str, Any] = send("GET", f"{ORDERS}/{order['id']}").json()
-    return found
-
-
-def submit(send: Send, order_id: str, location_id: str = ROSSIO) -> httpx.Response:
-    return send("POST", f"{ORDERS}/{order_id}/submission", json={"location_id": location_id})
-
-
-def create_submitted(send: Send, *items: dict[str, Any]) -> dict[str, Any]:
-    order = create_draft(send, *items)
-    response = submit(send, order["id"])
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
-def use_door(customer: Harness, order: dict[str, Any], purpose: str, order_id: str | None = None) -> None:
-    data = {
-        "right_id": f"rgt_{uuid.uuid4().hex}",
-        "purpose": purpose,
-        "order_id": order_id or order["id"],
-        "person_id": order["donor_id"],
-        "location_id": ROSSIO,
-        "location_name": "Rossio",
-        "box_id": BOX,
-        "is_occupied": purpose in ("deposit", "ship"),
-        "at": rfc3339(now()),
-    }
-    customer.deliver("locker.door.used.v1", data)
-
-
-def change_work(customer: Harness, kind: str, state: str, order_id: str, result: str | None = None) -> None:
-    data = {
-        "work_order_id": f"wor_{uuid.uuid4().hex}",
-        "kind": kind,
-        "state": state,
-        "previous_state": None,
-        "assignee_id": user_id("paulo"),
-        "location_id": ROSSIO,
-        "location_name": "Rossio",
-        "orders": [{"order_id": order_id, "box_id": BOX, "tracking_code": None, "products": []}],
-        "result": result,
-        "reason": None,
-        "at": rfc3339(now()),
-    }
-    customer.deliver("admin.work_order.state_changed.v1", data)
-
-
-def publish_product_event(customer: Harness, what: str, order: dict[str, Any], item: int = 0) -> None:
-    item_id = order["items"][item]["id"]
-    data: dict[str, Any] = {
-        "product_id": "prd_" + item_id.removeprefix("dit_"),
-        "title": "Camel coat",
-        "donation": {"order_id": order["id"], "item_id": item_id},
-    }
-    if what == "sold":
-        data |= {"price": {"amount": 4900, "currency": "EUR"}, "buying_order_id": "bor_" + "1" * 32}
-    customer.deliver(f"shopping.product.{what}.v1", data)
-
-
-def record_handover(customer: Harness, *order_ids: str) -> None:
-    factory = {"factory_id": "fac_" + "6" * 32, "factory_name": "Fibra Nova"}
-    data = {"handover_id": "hov_" + "7" * 32, "order_ids": list(order_ids), "at": rfc3339(now())}
-    customer.deliver("admin.handover.recorded.v1", factory | data)
-
-
-def pay_delivery_fee(customer: Harness, return_id: str) -> None:
-    amount = {"amount": 450, "currency": "EUR"}
-    data = {"fee_id": "fee_" + "8" * 32, "kind": "delivery", "order_id": return_id, "payer_id": user_id("ines")}
-    customer.deliver("billing.fee.paid.v1", data | {"amount": amount, "paid_at": rfc3339(now())})
-
-
-def create_collected(customer: Harness, send: Send, *items: dict[str, Any]) -> dict[str, Any]:
-    order = create_submitted(send, *items)
-    use_door(customer, order, "deposit")
-    change_work(customer, "collecting", "done", order["id"])
-    return order
-
-
-def state_of(send: Send, order_id: str) -> str:
-    return str(send("GET", f"{ORDERS}/{order_id}").json()["state"])
-
-
 @pytest.mark.story("d-pr-01")
-def test_a_donation_is_drafted_once_however_often_it_is_asked_for(ines: Send) -> None:
+def test_a_repeated_request_creates_one_draft(ines: Send) -> None:
     first, again = (ines("POST", ORDERS, key="draft-key-1") for _ in range(2))
     assert first.status_code == 201
     assert first.json() == again.json()
@@ -162,7 +79,7 @@ def test_an_order_has_at_most_twenty_items(ines: Send) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"condition": "mint"}, {"size": ""}, {"state": "sold"}, {"story": "x" * 2001}, {"story": ""}]
 )
-def test_an_item_that_cannot_be_is_refused(ines: Send, wrong: dict[str, Any]) -> None:
+def test_an_invalid_item_is_refused(ines: Send, wrong: dict[str, Any]) -> None:
     order = create_draft(ines)
     response = ines("POST", f"{ORDERS}/{order['id']}/items", json=COAT | wrong, key=new_key())
     assert problem_of(response) == (400, "bad-request")
@@ -196,7 +113,7 @@ def test_a_submitted_order_has_a_box(customer: Harness, ines: Send, peers: FakeP
     assert len(customer.published("customer.donating_order.state_changed.v1")) == 1
 
 
-def test_what_cannot_be_submitted_stays_a_draft(ines: Send, peers: FakePeers) -> None:
+def test_a_refused_submission_leaves_a_draft(ines: Send, peers: FakePeers) -> None:
     empty = ines("POST", ORDERS, key=new_key()).json()
     assert problem_of(submit(ines, empty["id"])) == (422, "order-empty")
     order = create_draft(ines)
@@ -212,7 +129,7 @@ def test_what_cannot_be_submitted_stays_a_draft(ines: Send, peers: FakePeers) ->
     assert state_of(ines, order["id"]) == "draft"
 
 
-def test_a_submitted_order_can_no_longer_be_changed_or_moved(ines: Send) -> None:
+def test_a_submitted_order_cannot_be_changed(ines: Send) -> None:
     order = create_submitted(ines)
     item = order["items"][0]["id"]
     for method, path, body in (
@@ -235,7 +152,7 @@ def test_an_order_whose_box_is_no_longer_held_is_submitted_again(ines: Send, pee
     assert again["box"]["held_until"] > order["box"]["held_until"]
 
 
-def test_somebody_elses_order_is_not_there(ines: Send, rui: Send) -> None:
+def test_an_order_is_hidden_from_other_donors(ines: Send, rui: Send) -> None:
     order = create_draft(ines)
     path = f"{ORDERS}/{order['id']}"
     item = f"{path}/items/{order['items'][0]['id']}"
@@ -253,7 +170,7 @@ def test_somebody_elses_order_is_not_there(ines: Send, rui: Send) -> None:
 
 
 @pytest.mark.story("d-do-03")
-def test_a_deposit_tells_whether_it_is_the_first_and_has_a_story(customer: Harness, ines: Send) -> None:
+def test_the_event_of_a_deposit_has_the_flags_for_its_rewards(customer: Harness, ines: Send) -> None:
     for order in (create_submitted(ines, COAT | {"story": STORY}), create_submitted(ines)):
         use_door(customer, order, "deposit")
     deposits = [
@@ -263,7 +180,7 @@ def test_a_deposit_tells_whether_it_is_the_first_and_has_a_story(customer: Harne
 
 
 @pytest.mark.real_servers
-def test_after_a_cancelled_first_donation_the_next_one_is_the_first(customer: Harness, ines: Send) -> None:
+def test_the_donation_after_a_cancelled_first_one_is_the_first(customer: Harness, ines: Send) -> None:
     order = create_submitted(ines)
     use_door(customer, order, "deposit")
     ines("POST", f"{ORDERS}/{order['id']}/cancellation")
@@ -278,7 +195,7 @@ def test_after_a_cancelled_first_donation_the_next_one_is_the_first(customer: Ha
 
 
 @pytest.mark.story("d-po-09")
-def test_good_clothes_go_to_the_shelf_and_are_sold_piece_by_piece(customer: Harness, ines: Send) -> None:
+def test_a_good_donation_is_listed_and_sold_item_by_item(customer: Harness, ines: Send) -> None:
     order = create_collected(customer, ines, COAT, COAT)
     change_work(customer, "checking", "done", order["id"], "good")
     publish_product_event(customer, "published", order, 0)
@@ -296,7 +213,7 @@ def test_good_clothes_go_to_the_shelf_and_are_sold_piece_by_piece(customer: Harn
 
 
 @pytest.mark.story("d-po-05")
-def test_bad_clothes_are_recycled(customer: Harness, ines: Send) -> None:
+def test_a_bad_donation_is_recycled(customer: Harness, ines: Send) -> None:
     order = create_collected(customer, ines)
     change_work(customer, "checking", "done", order["id"], "bad")
     assert state_of(ines, order["id"]) == "checked_bad"
@@ -304,7 +221,7 @@ def test_bad_clothes_are_recycled(customer: Harness, ines: Send) -> None:
     assert state_of(ines, order["id"]) == "recycled"
 
 
-def test_news_that_overtakes_other_news_waits_and_old_news_changes_nothing(customer: Harness, ines: Send) -> None:
+def test_early_events_are_retried_and_stale_events_change_nothing(customer: Harness, ines: Send) -> None:
     order = create_submitted(ines)
     with pytest.raises(LookupError):
         change_work(customer, "collecting", "done", order["id"])
@@ -325,7 +242,7 @@ def test_news_that_overtakes_other_news_waits_and_old_news_changes_nothing(custo
 
 
 @pytest.mark.story("rd-c-01")
-def test_cancelling_is_free_while_nothing_was_deposited(customer: Harness, ines: Send) -> None:
+def test_cancelling_is_free_before_the_deposit(customer: Harness, ines: Send) -> None:
     for order in (create_draft(ines), create_submitted(ines)):
         for _ in range(2):
             response = ines("POST", f"{ORDERS}/{order['id']}/cancellation")
@@ -343,7 +260,7 @@ def test_a_deposit_is_cancelled_once_the_clothes_are_taken_out(customer: Harness
     assert state_of(ines, order["id"]) == "cancelled"
 
 
-def test_clothes_that_were_collected_meanwhile_cannot_be_cancelled(customer: Harness, ines: Send) -> None:
+def test_a_collected_order_cannot_be_cancelled(customer: Harness, ines: Send) -> None:
     order = create_submitted(ines)
     use_door(customer, order, "deposit")
     ines("POST", f"{ORDERS}/{order['id']}/cancellation")
@@ -352,7 +269,7 @@ def test_clothes_that_were_collected_meanwhile_cannot_be_cancelled(customer: Har
     assert problem_of(ines("POST", f"{ORDERS}/{order['id']}/cancellation")) == (409, "illegal-transition")
 
 
-def test_clothes_put_in_while_the_order_was_cancelled_are_a_deposit(customer: Harness, ines: Send) -> None:
+def test_a_deposit_counts_although_the_order_was_cancelled(customer: Harness, ines: Send) -> None:
     order = create_submitted(ines)
     ines("POST", f"{ORDERS}/{order['id']}/cancellation")
     use_door(customer, order, "deposit")
@@ -360,26 +277,30 @@ def test_clothes_put_in_while_the_order_was_cancelled_are_a_deposit(customer: Ha
 
 
 @pytest.mark.story("rd-r-re-01")
-def test_a_donation_comes_back_to_its_donor(customer: Harness, ines: Send, peers: FakePeers) -> None:
+def test_a_donation_is_returned_to_its_donor(customer: Harness, ines: Send, peers: FakePeers) -> None:
     order = create_collected(customer, ines)
-    made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key="return-key").json()
+    donation_return = ines(
+        "POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key="return-key"
+    ).json()
     again = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key="return-key").json()
-    assert made == again
-    assert (made["state"], state_of(ines, order["id"])) == ("created", "returning")
+    assert donation_return == again
+    assert (donation_return["state"], state_of(ines, order["id"])) == ("created", "returning")
     claims = [body["return_id"] for _, path, body in peers.requests if path == "/shopping/v1/return-claims"]
-    assert set(claims) == {made["id"]}
-    pay_delivery_fee(customer, made["id"])
+    assert set(claims) == {donation_return["id"]}
+    pay_delivery_fee(customer, donation_return["id"])
     for kind, state in (("packing", "assigned"), ("packing", "done"), ("shipping", "in_progress")):
-        change_work(customer, kind, state, made["id"])
-    use_door(customer, order, "ship", made["id"])
-    use_door(customer, order, "pick_up", made["id"])
-    found = ines("GET", f"{RETURNS}/{made['id']}").json()
+        change_work(customer, kind, state, donation_return["id"])
+    use_door(customer, order, "ship", donation_return["id"])
+    use_door(customer, order, "pick_up", donation_return["id"])
+    found = ines("GET", f"{RETURNS}/{donation_return['id']}").json()
     states = [entry["state"] for entry in found["timeline"]]
     assert states == ["created", "paid", "packing", "shipping", "in_box", "returned"]
     assert state_of(ines, order["id"]) == "returned"
 
 
-def test_what_cannot_come_back_is_refused(customer: Harness, ines: Send, rui: Send, peers: FakePeers) -> None:
+def test_a_return_that_is_not_possible_is_refused(
+    customer: Harness, ines: Send, rui: Send, peers: FakePeers
+) -> None:
     order = create_submitted(ines)
     body = {"order_id": order["id"], "location_id": ROSSIO}
     assert problem_of(ines("POST", RETURNS, json=body, key=new_key())) == (409, "illegal-transition")
@@ -394,44 +315,53 @@ def test_what_cannot_come_back_is_refused(customer: Harness, ines: Send, rui: Se
     assert problem_of(ines("POST", RETURNS, json=body, key=new_key())) == (503, "service-unavailable")
     assert state_of(ines, order["id"]) == "collected"
     peers.unavailable = set()
-    made = ines("POST", RETURNS, json=body, key=new_key()).json()
+    donation_return = ines("POST", RETURNS, json=body, key=new_key()).json()
     assert problem_of(ines("POST", RETURNS, json=body, key=new_key())) == (409, "illegal-transition")
-    assert rui("GET", f"{RETURNS}/{made['id']}").status_code == 404
-    assert rui("POST", f"{RETURNS}/{made['id']}/cancellation").status_code == 404
+    assert rui("GET", f"{RETURNS}/{donation_return['id']}").status_code == 404
+    assert rui("POST", f"{RETURNS}/{donation_return['id']}/cancellation").status_code == 404
 
 
 def test_a_cancelled_return_brings_the_donation_back_to_its_state(
     customer: Harness, ines: Send, peers: FakePeers
 ) -> None:
     order = create_collected(customer, ines)
-    made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).json()
+    donation_return = ines(
+        "POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()
+    ).json()
     change_work(customer, "checking", "done", order["id"], "good")
     assert state_of(ines, order["id"]) == "returning"
     for _ in range(2):
-        response = ines("POST", f"{RETURNS}/{made['id']}/cancellation")
+        response = ines("POST", f"{RETURNS}/{donation_return['id']}/cancellation")
         assert (response.status_code, response.json()["state"]) == (200, "cancelled")
     assert state_of(ines, order["id"]) == "checked_good"
-    assert ("DELETE", f"/shopping/v1/return-claims/{made['id']}", None) in peers.requests
-    pay_delivery_fee(customer, made["id"])  # too late: billing gives it back
-    assert ines("GET", f"{RETURNS}/{made['id']}").json()["state"] == "cancelled"
+    assert ("DELETE", f"/shopping/v1/return-claims/{donation_return['id']}", None) in peers.requests
+    pay_delivery_fee(customer, donation_return["id"])  # too late: billing gives it back
+    assert ines("GET", f"{RETURNS}/{donation_return['id']}").json()["state"] == "cancelled"
     assert (
         ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).status_code
         == 201
     )
 
 
-def test_a_paid_return_is_not_given_up(customer: Harness, ines: Send) -> None:
+def test_a_paid_return_cannot_be_cancelled(customer: Harness, ines: Send) -> None:
     order = create_collected(customer, ines)
-    made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).json()
-    pay_delivery_fee(customer, made["id"])
-    assert problem_of(ines("POST", f"{RETURNS}/{made['id']}/cancellation")) == (409, "illegal-transition")
+    donation_return = ines(
+        "POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()
+    ).json()
+    pay_delivery_fee(customer, donation_return["id"])
+    assert problem_of(ines("POST", f"{RETURNS}/{donation_return['id']}/cancellation")) == (
+        409,
+        "illegal-transition",
+    )
 
 
 @pytest.mark.story("mf-do-01")
-def test_staff_sees_all_donations_and_returns(customer: Harness, ines: Send, rui: Send) -> None:
+def test_staff_list_all_donations_and_returns(customer: Harness, ines: Send, rui: Send) -> None:
     clara = customer.as_user("clara", "customer:donating-orders:monitor", kind="internal", roles=["employee"])
     order, other = create_collected(customer, ines), create_draft(rui)
-    made = ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).json()
+    donation_return = ines(
+        "POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()
+    ).json()
     listed = "/customer/v1/monitored-donating-orders"
     assert {found["id"] for found in clara("GET", listed).json()["items"]} == {order["id"], other["id"]}
     [found] = clara("GET", listed, params={"state": "draft"}).json()["items"]
@@ -440,11 +370,11 @@ def test_staff_sees_all_donations_and_returns(customer: Harness, ines: Send, rui
     assert found["id"] == order["id"]
     assert clara("GET", f"{listed}/{order['id']}").json()["timeline"][-1]["state"] == "returning"
     [found] = clara("GET", "/customer/v1/monitored-donation-returns").json()["items"]
-    assert found["id"] == made["id"]
+    assert found["id"] == donation_return["id"]
     assert ines("GET", listed).status_code == 403
 
 
-def test_a_list_goes_on_after_its_last_order(ines: Send) -> None:
+def test_pages_follow_each_other_without_gaps(ines: Send) -> None:
     ids = [create_draft(ines)["id"] for _ in range(5)]
     seen, cursor = [], None
     while True:
@@ -457,7 +387,7 @@ def test_a_list_goes_on_after_its_last_order(ines: Send) -> None:
 
 
 class TestPhotos:
-    """Photos go straight to S3, and are seen only with an address that ends."""
+    """Photos are uploaded to S3 directly, and read at URLs that expire."""
 
     @pytest.fixture
     def customer(self, database_url: str, aws_endpoint: str) -> Iterator[Harness]:
@@ -467,12 +397,12 @@ class TestPhotos:
             yield harness
 
     @staticmethod
-    def announce(send: Send, order: dict[str, Any], size: int) -> tuple[str, httpx.Response]:
+    def request_upload(send: Send, order: dict[str, Any], size: int) -> tuple[str, httpx.Response]:
         path = f"{ORDERS}/{order['id']}/items/{order['items'][0]['id']}/photos"
         return path, send("POST", path, json={"content_type": "image/png", "size": size}, key=new_key())
 
     def upload(self, send: Send, order: dict[str, Any], content: bytes, announced: int | None = None) -> str:
-        path, response = self.announce(send, order, announced or len(content))
+        path, response = self.request_upload(send, order, announced or len(content))
         ticket = response.json()
         form = ticket["upload"]
         httpx.post(form["url"], data=form["fields"], files={"file": ("photo", content)})
@@ -480,7 +410,7 @@ class TestPhotos:
 
     @pytest.mark.story("d-pr-02")
     def test_a_photo_is_uploaded_checked_shown_and_removed(self, ines: Send) -> None:
-        order, content = create_draft(ines), picture()
+        order, content = create_draft(ines), build_image()
         path = self.upload(ines, order, content)
         [item] = ines("GET", f"{ORDERS}/{order['id']}").json()["items"]
         assert item["photos"] == []
@@ -493,13 +423,13 @@ class TestPhotos:
         assert ines("DELETE", path).status_code == 204
         assert ines("GET", f"{ORDERS}/{order['id']}").json()["items"][0]["photos"] == []
 
-    def test_what_is_no_photo_or_another_one_is_refused(self, ines: Send, rui: Send) -> None:
+    def test_a_file_that_is_no_photo_or_not_the_announced_one_is_refused(self, ines: Send, rui: Send) -> None:
         order = create_draft(ines)
         script = self.upload(ines, order, b"#!/bin/sh\necho no picture\n")
         assert problem_of(ines("POST", f"{script}/completion")) == (422, "not-an-image")
-        other = self.upload(ines, order, picture(), announced=len(picture()) + 1)
+        other = self.upload(ines, order, build_image(), announced=len(build_image()) + 1)
         assert problem_of(ines("POST", f"{other}/completion")) == (422, "photo-mismatch")
-        path, response = self.announce(ines, order, 100)
+        path, response = self.request_upload(ines, order, 100)
         missing = ines("POST", f"{path}/{response.json()['photo_id']}/completion")
         assert problem_of(missing) == (409, "photo-not-uploaded")
         assert rui("POST", f"{script}/completion").status_code == 404
@@ -507,26 +437,26 @@ class TestPhotos:
 
     def test_photos_have_limits_of_size_type_and_number(self, ines: Send) -> None:
         order = create_draft(ines)
-        path, too_large = self.announce(ines, order, 10 * 1024 * 1024 + 1)
+        path, too_large = self.request_upload(ines, order, 10 * 1024 * 1024 + 1)
         assert problem_of(too_large) == (400, "bad-request")
         wrong = ines("POST", path, json={"content_type": "image/svg+xml", "size": 10}, key=new_key())
         assert problem_of(wrong) == (400, "bad-request")
         for _ in range(6):
-            assert self.announce(ines, order, 10)[1].status_code == 201
-        assert problem_of(self.announce(ines, order, 10)[1]) == (409, "too-many-photos")
+            assert self.request_upload(ines, order, 10)[1].status_code == 201
+        assert problem_of(self.request_upload(ines, order, 10)[1]) == (409, "too-many-photos")
 
-    def test_what_was_not_uploaded_in_time_does_not_count(
+    def test_photos_that_were_not_uploaded_in_time_do_not_count(
         self, ines: Send, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         order = create_draft(ines)
         monkeypatch.setattr(photos, "FORM_VALID_FOR", timedelta(seconds=-1))
         for _ in range(7):
-            assert self.announce(ines, order, 10)[1].status_code == 201
+            assert self.request_upload(ines, order, 10)[1].status_code == 201
 
     def test_the_limit_of_photos_is_checked_on_completion(
         self, ines: Send, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        order, content = create_draft(ines), picture()
+        order, content = create_draft(ines), build_image()
         paths = [self.upload(ines, order, content) for _ in range(3)]
         monkeypatch.setattr(photos, "MAX_PHOTOS", 2)
         for path in paths[:2] * 2:
@@ -534,13 +464,13 @@ class TestPhotos:
         assert problem_of(ines("POST", f"{paths[2]}/completion")) == (409, "too-many-photos")
         assert len(ines("GET", f"{ORDERS}/{order['id']}").json()["items"][0]["photos"]) == 2
 
-    def test_the_first_half_of_a_photo_is_refused(self, ines: Send) -> None:
+    def test_a_truncated_photo_is_refused(self, ines: Send) -> None:
         order = create_draft(ines)
-        path = self.upload(ines, order, picture()[:-30])
+        path = self.upload(ines, order, build_image()[:-30])
         assert problem_of(ines("POST", f"{path}/completion")) == (422, "not-an-image")
 
 
-def picture() -> bytes:
+def build_image() -> bytes:
     content = io.BytesIO()
     Image.new("RGB", (60, 80), "navy").save(content, "PNG")
     return content.getvalue()

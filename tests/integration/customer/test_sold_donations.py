@@ -1,4 +1,4 @@
-"""Donations whose pieces are bought, and come back (stories d-po-09, rd-r-re-01)."""
+"""Donations whose items are bought and returned (stories d-po-09, rd-r-re-01)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.customer import buying_support as buying
-from tests.integration.customer import test_donating_orders as donating
+from tests.integration.customer import donating_support as donating
 from tests.integration.customer.buying_support import SCOPES, Send, advance, place
 from tests.integration.customer.conftest import FakePeers
 from tests.support.harness import Harness
@@ -26,7 +26,7 @@ def ines(customer: Harness, peers: FakePeers) -> Send:
 
 @pytest.fixture
 def listed(customer: Harness, donor: Send) -> dict[str, Any]:
-    """A donation of two pieces that are on sale."""
+    """A donation of two items that are on sale."""
     donation = donating.create_collected(customer, donor, donating.COAT, donating.COAT)
     donating.change_work(customer, "checking", "done", donation["id"], "good")
     for item in range(2):
@@ -34,92 +34,92 @@ def listed(customer: Harness, donor: Send) -> dict[str, Any]:
     return donation
 
 
-def piece(donation: dict[str, Any], item: int) -> str:
+def product_id_of(donation: dict[str, Any], item: int) -> str:
     return "prd_" + str(donation["items"][item]["id"]).removeprefix("dit_")
 
 
-def sold(customer: Harness, donation: dict[str, Any], item: int, order: dict[str, Any]) -> None:
-    """Shopping says that the product has a buyer, before the money is taken."""
+def sell(customer: Harness, donation: dict[str, Any], item: int, order: dict[str, Any]) -> None:
+    """Deliver shopping's event that the product has a buyer, before the payment is captured."""
     donation_item = {"order_id": donation["id"], "item_id": donation["items"][item]["id"]}
-    data = {"product_id": piece(donation, item), "title": "Coat", "donation": donation_item}
+    data = {"product_id": product_id_of(donation, item), "title": "Coat", "donation": donation_item}
     data |= {"price": {"amount": 2000, "currency": "EUR"}, "buying_order_id": order["id"]}
     customer.deliver("shopping.product.sold.v1", data)
 
 
-def seen(send: Send, donation: dict[str, Any]) -> tuple[str, list[bool]]:
+def read_donation(send: Send, donation: dict[str, Any]) -> tuple[str, list[bool]]:
     found = send("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
     return found["state"], [item["is_sold"] for item in found["items"]]
 
 
 @pytest.mark.story("d-po-09")
-def test_a_piece_is_sold_when_its_buyer_has_paid(
+def test_an_item_is_sold_when_its_buyer_has_paid(
     customer: Harness, donor: Send, ines: Send, listed: dict[str, Any]
 ) -> None:
-    first, second, unpaid = (place(ines, piece(listed, item)) for item in (0, 1, 1))
-    sold(customer, listed, 0, first)
-    assert seen(donor, listed) == ("listed", [False, False]), "the money is not taken yet"
+    first, second, unpaid = (place(ines, product_id_of(listed, item)) for item in (0, 1, 1))
+    sell(customer, listed, 0, first)
+    assert read_donation(donor, listed) == ("listed", [False, False]), "the payment is not captured yet"
     advance(customer, first, "pay")
-    assert seen(donor, listed) == ("listed", [True, False])
-    sold(customer, listed, 1, unpaid)
+    assert read_donation(donor, listed) == ("listed", [True, False])
+    sell(customer, listed, 1, unpaid)
     advance(customer, second, "pay")
-    sold(customer, listed, 1, second)
-    assert seen(donor, listed) == ("sold", [True, True])
+    sell(customer, listed, 1, second)
+    assert read_donation(donor, listed) == ("sold", [True, True])
 
 
 @pytest.mark.story("rd-r-re-01")
 @pytest.mark.parametrize("end", ["cancelled", "returned", "returned bad"])
-def test_what_comes_back_good_is_not_sold_any_more(
+def test_an_item_that_is_returned_good_is_no_longer_sold(
     customer: Harness, donor: Send, ines: Send, listed: dict[str, Any], end: str
 ) -> None:
-    whole = place(ines, piece(listed, 0), piece(listed, 1))
+    whole = place(ines, product_id_of(listed, 0), product_id_of(listed, 1))
     for item in range(2):
-        sold(customer, listed, item, whole)
+        sell(customer, listed, item, whole)
     ends: dict[str, Callable[[], None]] = {
-        "cancelled": lambda: give_up_before_shipping(customer, ines, whole),
-        "returned": lambda: give_back(customer, ines, whole, "good"),
-        "returned bad": lambda: give_back(customer, ines, whole, "bad"),
+        "cancelled": lambda: pay_and_cancel(customer, ines, whole),
+        "returned": lambda: buy_and_return(customer, ines, whole, "good"),
+        "returned bad": lambda: buy_and_return(customer, ines, whole, "bad"),
     }
     ends[end]()
     for item in range(2):
-        sold(customer, listed, item, whole)  # late news
+        sell(customer, listed, item, whole)  # stale events
     if end == "returned bad":
-        assert seen(donor, listed) == ("sold", [True, True]), "it goes to the factory"
+        assert read_donation(donor, listed) == ("sold", [True, True]), "it goes to the factory"
         return
-    assert seen(donor, listed) == ("listed", [False, False])
-    again = place(ines, piece(listed, 0), piece(listed, 1))
+    assert read_donation(donor, listed) == ("listed", [False, False])
+    again = place(ines, product_id_of(listed, 0), product_id_of(listed, 1))
     advance(customer, again, "pay")
-    assert seen(donor, listed) == ("sold", [True, True])
+    assert read_donation(donor, listed) == ("sold", [True, True])
     moves = customer.published("customer.donating_order.state_changed.v1")
     assert [move["state"] for move in moves if move["order_id"] == listed["id"]][-4:] == [
         *("listed", "sold", "listed", "sold"),
     ]
-    give_up_before_shipping(customer, ines, again)
+    pay_and_cancel(customer, ines, again)
     body = {"order_id": listed["id"], "location_id": buying.ROSSIO}
     response = donor("POST", "/customer/v1/donation-returns", json=body, key=buying.new_key())
     assert response.status_code == 201, "the donor is not locked out"
 
 
-def give_up_before_shipping(customer: Harness, ines: Send, order: dict[str, Any]) -> None:
+def pay_and_cancel(customer: Harness, ines: Send, order: dict[str, Any]) -> None:
     advance(customer, order, "pay")
     assert ines("POST", f"{buying.ORDERS}/{order['id']}/cancellation").status_code == 200
 
 
-def give_back(customer: Harness, ines: Send, order: dict[str, Any], result: str) -> None:
+def buy_and_return(customer: Harness, ines: Send, order: dict[str, Any], result: str) -> None:
     advance(customer, order, *buying.TO_PICKED_UP)
     buying.deposit_and_check(customer, buying.create_return(ines, order), result)
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_a_refund_is_shown_once_whichever_of_two_is_heard_of_first(
-    customer: Harness, ines: Send, late: bool
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_replaced_refund_is_not_shown_whichever_event_arrives_first(
+    customer: Harness, ines: Send, is_late: bool
 ) -> None:
     order = place(ines)
     advance(customer, order, "pay")
-    came_back, instead = "rfd_" + "1" * 32, "rfd_" + "2" * 32
-    news: list[Callable[[], None]] = [
-        lambda: buying.complete_refund(customer, order, 4000, refund_id=came_back),
-        lambda: buying.complete_refund(customer, order, 4000, refund_id=instead, replaces=came_back),
+    failed, replacement = "rfd_" + "1" * 32, "rfd_" + "2" * 32
+    deliveries: list[Callable[[], None]] = [
+        lambda: buying.complete_refund(customer, order, 4000, refund_id=failed),
+        lambda: buying.complete_refund(customer, order, 4000, refund_id=replacement, replaces=failed),
     ]
-    for tell in [*(reversed(news) if late else news), *news]:
-        tell()
-    assert [refund["id"] for refund in buying.read(ines, order)["refunds"]] == [instead]
+    for deliver in [*(reversed(deliveries) if is_late else deliveries), *deliveries]:
+        deliver()
+    assert [refund["id"] for refund in buying.read(ines, order)["refunds"]] == [replacement]

@@ -18,7 +18,7 @@ from services.locker import demo
 from services.locker.boxes.tables import Box
 from services.locker.holds import deliveries, jobs
 from services.locker.holds.tables import BoxRequest
-from tests.integration.admin.test_admin import PAID
+from tests.integration.admin.test_packing_orders import PAID
 from tests.support.harness import Harness, running
 
 

@@ -8,31 +8,34 @@ import pytest
 
 from libs.chassis.money import Money
 from libs.chassis.problems import Problem
-from services.admin.returns.rules import Agreement, ContactInFuture, RefundTooHigh, validate_agreement
+from services.admin.returns.rules import ContactInFuture, RefundTooHigh, validate_contact
+from services.admin.returns.tables import ReturnContact
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
-def agreement(refund: Money, contacted_at: datetime = NOON) -> Agreement:
-    return Agreement(contacted_at, "phone", None, refund)
+def build_contact(refund: Money, contacted_at: datetime = NOON) -> ReturnContact:
+    return ReturnContact(
+        contacted_at=contacted_at, recorded_at=NOON, refund_amount=refund.amount, currency=refund.currency
+    )
 
 
 @pytest.mark.parametrize("amount", [0, 1000])
 def test_a_refund_up_to_the_price_is_accepted(amount: int) -> None:
-    validate_agreement(agreement(Money(amount, "EUR")), Money(1000, "EUR"), NOON)
+    validate_contact(build_contact(Money(amount, "EUR")), Money(1000, "EUR"))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "problem", "pointer"),
+    ("contact", "problem", "pointer"),
     [
-        (agreement(Money(1001, "EUR")), RefundTooHigh, "/refund/amount"),
-        (agreement(Money(10, "USD")), RefundTooHigh, "/refund/currency"),
-        (agreement(Money(0, "EUR"), NOON + timedelta(seconds=1)), ContactInFuture, "/contacted_at"),
+        (build_contact(Money(1001, "EUR")), RefundTooHigh, "/refund/amount"),
+        (build_contact(Money(10, "USD")), RefundTooHigh, "/refund/currency"),
+        (build_contact(Money(0, "EUR"), NOON + timedelta(seconds=1)), ContactInFuture, "/contacted_at"),
     ],
 )
 def test_a_higher_refund_another_currency_or_a_future_contact_is_rejected(
-    wrong: Agreement, problem: type[Problem], pointer: str
+    contact: ReturnContact, problem: type[Problem], pointer: str
 ) -> None:
     with pytest.raises(problem) as caught:
-        validate_agreement(wrong, Money(1000, "EUR"), NOON)
+        validate_contact(contact, Money(1000, "EUR"))
     assert [error["pointer"] for error in caught.value.errors or ()] == [pointer]

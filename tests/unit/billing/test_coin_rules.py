@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.billing.coins.coin_ledger import REWARDS
-from services.billing.coins.rules import balanced_entries, split_credit, split_take_back
-from services.billing.refunds.rules import coins_to_refund
+from services.billing.coins.rules import balance_entries, split_credit, split_take_back
+from services.billing.refunds.rules import calculate_coins_to_refund
 
 AMOUNTS = st.integers(0, 1_000_000)
 
@@ -30,7 +30,7 @@ def test_coins_missing_in_the_wallet_become_a_debt(balance: int, amount: int) ->
 
 @given(st.dictionaries(st.sampled_from(["usr_1", "usr_1.debt"]), st.integers(-1000, 1000), min_size=1))
 def test_the_entries_of_a_record_sum_to_zero(changes: dict[str, int]) -> None:
-    entries = balanced_entries(changes, REWARDS)
+    entries = balance_entries(changes, REWARDS)
     assert sum(entries.values()) == 0
     assert {name: amount for name, amount in changes.items() if amount} == {
         name: amount for name, amount in entries.items() if name != REWARDS
@@ -42,7 +42,7 @@ def test_the_refunds_of_a_whole_payment_give_back_all_coins(amount: int, coins: 
     refunded = returned = 0
     for part in [*parts, amount]:
         part = min(part, amount - refunded)
-        returned += coins_to_refund(coins, amount, refunded, part)
+        returned += calculate_coins_to_refund(coins, amount, refunded, part)
         refunded += part
         assert 0 <= returned <= coins
     assert returned == coins

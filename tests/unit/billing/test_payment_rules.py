@@ -9,7 +9,7 @@ import pytest
 from libs.chassis.problems import BadRequest
 from services.billing.coupons.issuing import CouponNotUsable, mark_used
 from services.billing.coupons.tables import Coupon
-from services.billing.payments.payable import state_at
+from services.billing.payments.payable import determine_order_state
 from services.billing.payments.rules import validate_method
 from services.billing.provider import declines
 
@@ -51,7 +51,7 @@ def test_a_coupon_is_redeemed_once_and_while_it_is_valid(
 def test_an_order_counts_as_expired_as_soon_as_its_time_is_over(
     state: str, after_expiry: timedelta, expected: str
 ) -> None:
-    assert state_at(state, NOW, NOW + after_expiry) == expected
+    assert determine_order_state(state, NOW, NOW + after_expiry) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.billing.donations.rules import rewards_of_state
-from services.billing.purchases.rules import good_products, rewards_of_pick_up, rewards_of_returned
+from services.billing.donations.rules import list_donation_rewards
+from services.billing.purchases.rules import (
+    calculate_rewards_to_take_back,
+    list_pick_up_rewards,
+    select_good_products,
+)
 from services.billing.purchases.tables import Purchase
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -32,12 +36,12 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 def test_a_donation_is_rewarded_when_deposited_and_when_checked_as_bad(
     state: str, has_story: bool, is_first: bool, reasons: list[str]
 ) -> None:
-    assert rewards_of_state(state, has_story=has_story, is_first=is_first) == reasons
+    assert list_donation_rewards(state, has_story=has_story, is_first=is_first) == reasons
 
 
 def test_the_first_pick_up_has_an_additional_reward() -> None:
-    assert rewards_of_pick_up(is_first=False) == ["pick_up"]
-    assert rewards_of_pick_up(is_first=True) == ["pick_up", "first_purchase"]
+    assert list_pick_up_rewards(is_first=False) == ["pick_up"]
+    assert list_pick_up_rewards(is_first=True) == ["pick_up", "first_purchase"]
 
 
 def numbered(prices: tuple[int, ...] | list[int]) -> dict[str, int]:
@@ -59,7 +63,7 @@ def numbered(prices: tuple[int, ...] | list[int]) -> dict[str, int]:
 def test_a_return_takes_rewards_back_in_proportion_to_the_prices(
     earned: int, prices: tuple[int, ...], returned: list[str], taken_back: int
 ) -> None:
-    assert rewards_of_returned(earned, numbered(prices), returned) == taken_back
+    assert calculate_rewards_to_take_back(earned, numbered(prices), returned) == taken_back
 
 
 @given(st.integers(0, 500), st.lists(st.integers(0, 5000), min_size=1, max_size=5), st.data())
@@ -68,8 +72,8 @@ def test_returning_everything_takes_back_everything_earned(
 ) -> None:
     products = numbered(prices)
     some = data.draw(st.lists(st.sampled_from(list(products)), unique=True))
-    taken_back = rewards_of_returned(earned, products, some)
-    assert 0 <= taken_back <= rewards_of_returned(earned, products, list(products)) == earned
+    taken_back = calculate_rewards_to_take_back(earned, products, some)
+    assert 0 <= taken_back <= calculate_rewards_to_take_back(earned, products, list(products)) == earned
 
 
 def items(*results: str) -> list[dict[str, Any]]:
@@ -80,7 +84,7 @@ def items(*results: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("state", "results", "is_refunded_whole", "good"),
+    ("state", "results", "is_fully_refunded", "good"),
     [
         ("checked_bad", ("good", "bad"), False, {"prd_0": 100}),
         ("refund_decided", ("bad", "good"), False, {"prd_1": 101}),
@@ -90,9 +94,9 @@ def items(*results: str) -> list[dict[str, Any]]:
     ],
 )
 def test_good_products_beside_bad_ones_are_refunded_without_a_decision(
-    state: str, results: tuple[str, ...], is_refunded_whole: bool, good: dict[str, int]
+    state: str, results: tuple[str, ...], is_fully_refunded: bool, good: dict[str, int]
 ) -> None:
-    assert good_products(state, items(*results), is_refunded_whole=is_refunded_whole) == good
+    assert select_good_products(state, items(*results), is_fully_refunded=is_fully_refunded) == good
 
 
 @pytest.mark.parametrize(

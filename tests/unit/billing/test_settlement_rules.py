@@ -14,10 +14,10 @@ from services.billing.reconciliation.rules import (
     AGREEING_STATES,
     MIN_AGE,
     Comparison,
+    calculate_window_end,
     compare_refund_states,
-    end_of_window,
 )
-from services.billing.settlement.rules import MAX_DELAY, MIN_DELAY, is_abandoned, retry_at
+from services.billing.settlement.rules import MAX_DELAY, MIN_DELAY, is_abandoned, schedule_retry
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
     ],
 )
 def test_the_delay_of_retries_grows_within_bounds(waited: timedelta, delay: timedelta) -> None:
-    assert retry_at(NOW - waited, NOW) == NOW + delay
+    assert schedule_retry(NOW - waited, NOW) == NOW + delay
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,6 @@ def test_each_state_of_a_payment_has_its_agreeing_provider_states() -> None:
 @given(st.timedeltas(timedelta(0), timedelta(days=3)))
 def test_a_window_excludes_the_youngest_objects_and_never_goes_back(age: timedelta) -> None:
     since = NOW - age
-    until = end_of_window(since, NOW)
+    until = calculate_window_end(since, NOW)
     assert since <= until <= max(since, NOW - MIN_AGE)
     assert until == since or until.microsecond == 0

@@ -148,3 +148,9 @@ def test_a_body_that_does_not_say_what_it_is_is_a_415() -> None:
     with pytest.raises(UnsupportedMediaType, match="Content-Type"):
         parsed(b"{}", headers=())
     assert parsed(b"", headers=()) is None
+
+
+def test_the_components_that_connexion_adds_to_a_schema_are_left_out() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    schema["components"] = {"responses": {"Name": {"content": {"application/json": {"schema": schema}}}}}
+    assert compile_schema(schema).is_valid("Ana")

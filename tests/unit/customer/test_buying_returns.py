@@ -1,4 +1,4 @@
-"""What of a purchase can be returned, until when, and what a check pays back."""
+"""Which products can be returned, until when, and the refund after a check."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("state", ["placed", "paid", "packing", "packed", "shipping", "in_box", "cancelled"])
-def test_nothing_is_returned_before_the_pick_up(state: str) -> None:
+def test_an_order_cannot_be_returned_before_the_pick_up(state: str) -> None:
     with pytest.raises(NotReturnable, match="only an order that was picked up"):
         require_returnable(order(state=state, return_until=None), NOON)
 
@@ -52,7 +52,7 @@ def test_the_return_window_ends_at_its_deadline(
 
 
 @pytest.mark.parametrize(
-    ("returned", "states", "wish", "chosen"),
+    ("returned", "states", "requested", "selected"),
     [
         ((), (), (), [COAT, HAT]),
         ((), (), (HAT,), [HAT]),
@@ -61,20 +61,20 @@ def test_the_return_window_ends_at_its_deadline(
         ((COAT,), ("created", "expired"), (COAT,), [COAT]),
     ],
 )
-def test_what_is_in_no_other_return_can_be_chosen(
-    returned: tuple[str, ...], states: tuple[str, ...], wish: tuple[str, ...], chosen: list[str]
+def test_products_that_are_in_no_other_return_can_be_returned(
+    returned: tuple[str, ...], states: tuple[str, ...], requested: tuple[str, ...], selected: list[str]
 ) -> None:
     returns = [return_of(*returned, states=states)] if returned else []
-    assert select_products(order(), returns, ReturnRequest(wish)) == chosen
+    assert select_products(order(), returns, ReturnRequest(requested)) == selected
 
 
-@pytest.mark.parametrize(("returned", "wish"), [((COAT,), (COAT,)), ((COAT, HAT), ())])
-def test_a_product_is_in_one_return(returned: tuple[str, ...], wish: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("returned", "requested"), [((COAT,), (COAT,)), ((COAT, HAT), ())])
+def test_a_product_is_in_one_return(returned: tuple[str, ...], requested: tuple[str, ...]) -> None:
     with pytest.raises(AlreadyReturned):
-        select_products(order(), [return_of(*returned)], ReturnRequest(wish))
+        select_products(order(), [return_of(*returned)], ReturnRequest(requested))
 
 
-def test_a_product_of_another_order_is_named_by_its_pointer() -> None:
+def test_the_refusal_points_to_a_product_of_another_order() -> None:
     with pytest.raises(NotInOrder) as refused:
         select_products(order(), [], ReturnRequest((COAT, "prd_other")))
     assert (refused.value.errors or [])[0]["pointer"] == "/product_ids/1"
@@ -90,7 +90,7 @@ def test_a_product_of_another_order_is_named_by_its_pointer() -> None:
         (("created", "in_box", "collected", "checked_bad"), [HAT]),
     ],
 )
-def test_a_buyer_keeps_what_was_not_handed_in(states: tuple[str, ...], kept: list[str] | None) -> None:
+def test_a_buyer_keeps_products_that_were_not_deposited(states: tuple[str, ...], kept: list[str] | None) -> None:
     assert kept_products(order(), [return_of(COAT, states=states)]) == kept
 
 
@@ -104,7 +104,7 @@ def test_a_buyer_keeps_what_was_not_handed_in(states: tuple[str, ...], kept: lis
         ({}, "collected", [], 0),
     ],
 )
-def test_good_pieces_are_paid_back_without_waiting_for_the_bad_ones(
+def test_good_items_beside_bad_ones_are_refunded_at_the_check(
     results: dict[str, str], whole: str, good: list[str], at_check: int
 ) -> None:
     checked = return_of(COAT, HAT, states=("collected", whole), **results)
@@ -113,12 +113,12 @@ def test_good_pieces_are_paid_back_without_waiting_for_the_bad_ones(
 
 
 @pytest.mark.parametrize(("agreed", "refund"), [(0, 3000), (2999, 3000), (3500, 3500), (4000, 4000)])
-def test_an_agreement_adds_to_what_was_paid_back_at_the_check(agreed: int, refund: int) -> None:
+def test_the_agreed_refund_includes_the_refund_at_the_check(agreed: int, refund: int) -> None:
     checked = return_of(COAT, HAT, states=("collected", "checked_bad"), coat="good", hat="bad")
     assert agreed_refund(checked, Money(agreed, "EUR")) == refund
 
 
 @pytest.mark.parametrize("agreed", [Money(4001, "EUR"), Money(1, "USD")])
-def test_no_agreement_pays_back_more_than_was_paid(agreed: Money) -> None:
+def test_the_agreed_refund_does_not_exceed_the_price(agreed: Money) -> None:
     with pytest.raises(ValueError, match="more than was paid"):
         agreed_refund(return_of(COAT, HAT, states=("collected", "checked_bad")), agreed)

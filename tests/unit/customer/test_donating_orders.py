@@ -1,4 +1,4 @@
-"""When a donation needs a box, and which of its clothes' stories earn the reward."""
+"""When a donation needs a box, and which stories earn the reward."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_submitted_donation_keeps_its_box_while_it_is_held(
     assert needs_box(submitted, location_id, NOON) is is_needed
 
 
-def test_a_donation_does_not_move_to_another_location_while_its_box_is_held() -> None:
+def test_a_donation_cannot_change_its_location_while_its_box_is_held() -> None:
     submitted = donation("submitted", None, location_id=ROSSIO, held_until=NOON + timedelta(seconds=1))
     with pytest.raises(IllegalTransition):
         needs_box(submitted, GRACA, NOON)
@@ -44,7 +44,7 @@ def test_an_empty_draft_cannot_be_submitted() -> None:
 
 
 @pytest.mark.parametrize("state", ["cancelled", "deposited", "sold"])
-def test_what_is_no_draft_is_not_submitted(state: str) -> None:
+def test_only_a_draft_can_be_submitted(state: str) -> None:
     with pytest.raises(IllegalTransition):
         needs_box(donation(state, None), ROSSIO, NOON)
 
@@ -63,11 +63,11 @@ def test_what_is_no_draft_is_not_submitted(state: str) -> None:
         (("\u200bÉ",), True),
     ],
 )
-def test_only_a_real_text_is_a_story(stories: tuple[str | None, ...], expected: bool) -> None:
+def test_only_visible_text_counts_as_a_story(stories: tuple[str | None, ...], expected: bool) -> None:
     assert has_story(donation("deposited", *stories)) is expected
 
 
-def test_an_item_is_found_in_its_own_order_only() -> None:
+def test_an_item_of_another_order_is_not_found() -> None:
     assert get_item(donation("draft", None, "A story"), "dit_1").story == "A story"
     with pytest.raises(ItemNotFound):
         get_item(donation("draft", None), "dit_1")

@@ -1,4 +1,4 @@
-"""The four state machines of customer: what the business allows, and nothing else."""
+"""The four lifecycles of customer allow what the business defines, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from services.customer.donating_orders import rules as donating_orders
 from services.customer.donation_returns import events as donation_return_events
 from services.customer.donation_returns import rules as donation_returns
 from tests.support import order_lifecycle
-from tests.support.order_lifecycle import Step, states_of
+from tests.support.order_lifecycle import Step, list_states
 
 LIFECYCLES = {
     "bor": (buying_orders.LIFECYCLE, order_lifecycle.BUYING_ORDER),
     "rbo": (buying_returns.LIFECYCLE, order_lifecycle.BUYING_RETURN),
-    "dor": (donating_orders.LIFECYCLE, order_lifecycle.DONATION),
+    "dor": (donating_orders.LIFECYCLE, order_lifecycle.DONATING_ORDER),
     "rdo": (donation_returns.LIFECYCLE, order_lifecycle.DONATION_RETURN),
 }
-each_machine = pytest.mark.parametrize(("machine", "legal"), LIFECYCLES.values(), ids=LIFECYCLES)
+each_lifecycle = pytest.mark.parametrize(("lifecycle", "expected_steps"), LIFECYCLES.values(), ids=LIFECYCLES)
 
 
-@each_machine
-def test_the_table_is_the_lifecycle_of_the_business(machine: StateMachine, legal: set[Step]) -> None:
-    assert machine.steps == legal
+@each_lifecycle
+def test_the_lifecycle_has_the_transitions_of_the_business(
+    lifecycle: StateMachine, expected_steps: set[Step]
+) -> None:
+    assert lifecycle.steps == expected_steps
 
 
-@each_machine
-def test_every_other_move_is_refused_and_names_the_state(machine: StateMachine, legal: set[Step]) -> None:
-    for state, move in itertools.product(states_of(legal), machine.transitions):
-        if state not in machine.transitions[move]:
+@each_lifecycle
+def test_every_other_transition_is_refused_with_the_present_state(
+    lifecycle: StateMachine, expected_steps: set[Step]
+) -> None:
+    for state, transition in itertools.product(list_states(expected_steps), lifecycle.transitions):
+        if state not in lifecycle.transitions[transition]:
             with pytest.raises(IllegalTransition, match=f"is {state.replace('_', ' ')}, which does not allow"):
-                machine.apply(state, move)
+                lifecycle.apply(state, transition)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +52,14 @@ def test_every_other_move_is_refused_and_names_the_state(machine: StateMachine, 
         ("rdo", ("cancelled", "returned")),
     ],
 )
-def test_no_event_moves_an_order_in_a_final_state(kind: str, final: tuple[str, ...]) -> None:
-    machine, _ = LIFECYCLES[kind]
-    for state, move in itertools.product(final, machine.transitions):
-        assert machine.classify(state, move) == EventTiming.STALE
+def test_every_event_is_stale_in_a_final_state(kind: str, final: tuple[str, ...]) -> None:
+    lifecycle, _ = LIFECYCLES[kind]
+    for state, transition in itertools.product(final, lifecycle.transitions):
+        assert lifecycle.classify(state, transition) == EventTiming.STALE
 
 
 @pytest.mark.parametrize(
-    ("kind", "state", "move", "expected"),
+    ("kind", "state", "transition", "expected"),
     [
         ("bor", "placed", "pay", EventTiming.DUE),
         ("bor", "placed", "pick_up", EventTiming.EARLY),
@@ -68,8 +72,8 @@ def test_no_event_moves_an_order_in_a_final_state(kind: str, final: tuple[str, .
         ("rdo", "paid", "take_out", EventTiming.EARLY),
     ],
 )
-def test_events_apply_wait_or_are_stale(kind: str, state: str, move: str, expected: EventTiming) -> None:
-    assert LIFECYCLES[kind][0].classify(state, move) == expected
+def test_events_are_due_early_or_stale(kind: str, state: str, transition: str, expected: EventTiming) -> None:
+    assert LIFECYCLES[kind][0].classify(state, transition) == expected
 
 
 def test_doors_and_work_cause_transitions_of_the_lifecycles() -> None:
@@ -83,10 +87,10 @@ def test_doors_and_work_cause_transitions_of_the_lifecycles() -> None:
 
 
 def test_a_buyer_cancels_until_the_order_is_shipped() -> None:
-    moves = buying_orders.LIFECYCLE.transitions
-    assert set(moves["cancel"]) == {"placed", "paid", "packing", "packed"}
-    assert set(moves["force_cancel"]) == {"paid", "packing", "packed", "shipping", "in_box"}
+    transitions = buying_orders.LIFECYCLE.transitions
+    assert set(transitions["cancel"]) == {"placed", "paid", "packing", "packed"}
+    assert set(transitions["force_cancel"]) == {"paid", "packing", "packed", "shipping", "in_box"}
 
 
-def test_only_what_may_be_in_a_van_is_missing_from_the_warehouse() -> None:
+def test_orders_that_may_be_in_a_van_count_as_possibly_shipped() -> None:
     assert {"packed", "shipping", "in_box"} == buying_orders.POSSIBLY_SHIPPED

@@ -8,7 +8,7 @@ import pytest
 
 from libs.chassis.problems import Unprocessable
 from services.customer.statistics import queries
-from tests.support.order_lifecycle import BUYING_ORDER, DONATION, states_of
+from tests.support.order_lifecycle import BUYING_ORDER, DONATING_ORDER, list_states
 from tests.unit.customer.builders import NOON
 
 
@@ -25,9 +25,9 @@ def test_counts_by_state_have_their_sum() -> None:
     assert queries.add_total({}) == {"total": 0, "by_state": {}}
 
 
-def test_rankings_leave_out_orders_that_came_to_nothing() -> None:
-    assert states_of(BUYING_ORDER) - set(queries.NOT_BOUGHT) >= {"paid", "picked_up", "completed"}
-    assert states_of(DONATION) - set(queries.NOT_DONATED) == {
+def test_rankings_leave_out_orders_that_were_undone() -> None:
+    assert list_states(BUYING_ORDER) - set(queries.NOT_BOUGHT) >= {"paid", "picked_up", "completed"}
+    assert list_states(DONATING_ORDER) - set(queries.NOT_DONATED) == {
         "deposited",
         "collected",
         "checked_good",

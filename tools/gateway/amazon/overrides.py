@@ -1,4 +1,4 @@
-"""What a place (dev, staging, production) changes in a gateway: its names, and who may reach it."""
+"""What an environment (dev, staging, production) changes in a gateway: its host name and who may reach it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tools.gateway.model import Gateway
 
 
 @dataclass(frozen=True)
-class Place:
-    """Each field that is not empty stands for that of `gateway-config/`, which is of one machine.
+class Overrides:
+    """Each field that is not empty replaces that of `gateway-config/`, which describes a local platform.
 
     A private gateway is reached by a VPC endpoint only, and its source ranges are addresses in the VPC.
     """
@@ -19,8 +19,7 @@ class Place:
     source_ranges: tuple[str, ...] = ()
     private: bool = False
 
-    def of(self, gateway: Gateway) -> Gateway:
-        """The gateway as it is there."""
+    def apply(self, gateway: Gateway) -> Gateway:
         origins = self.allowed_origins or gateway.cors.allowed_origins
         return replace(
             gateway,
