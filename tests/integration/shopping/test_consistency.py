@@ -27,7 +27,7 @@ def states(shopping: ShoppingSettings) -> PeerStates:
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
     peers = PeerStates()
     service_client.set_transport(httpx.MockTransport(peers.answer))
-    return played
+    return peers
 
 
 def expired(order_id: str) -> tuple[str, dict[str, str]]:
