@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import MetaData, create_engine, make_url, pool, text
 
-from libs.chassis.db import with_tls
+from libs.chassis.database_engine import with_tls
 from libs.chassis.tables import ChassisBase
 
 # A table's `info` says it: rows are added and read, never changed.

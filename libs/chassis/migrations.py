@@ -13,7 +13,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, MetaData, create_engine, pool
 from sqlalchemy.engine import make_url
 
-from libs.chassis.db import begin_for_sqlite, with_tls
+from libs.chassis.database_engine import begin_for_sqlite, with_tls
 from libs.chassis.settings import ROOT
 from libs.chassis.tables import ChassisBase
 

@@ -27,7 +27,7 @@ def lifecycles() -> Iterator[tuple[str, StateMachine]]:
     for service in NAMES:
         package = importlib.import_module(f"services.{service}")
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not found.name.endswith(".rules"):
+            if not found.name.endswith("rules"):
                 continue
             machine = getattr(importlib.import_module(found.name), "LIFECYCLE", None)
             if isinstance(machine, StateMachine):

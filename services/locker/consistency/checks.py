@@ -17,11 +17,11 @@ from services.locker.boxes.tables import Box
 from services.locker.doors.events import publish_door_used
 from services.locker.doors.tables import DoorRight
 from services.locker.holds import box_holds, events
+from services.locker.holds.rules import DEPOSITED
 from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
 from services.locker.registry import registry
 
-COLLECTED_PREFIXES = ("dor_", "rbo_")
 ENDED_STATES = frozenset({"cancelled", "expired"})
 UNFINISHED_STATES = frozenset({"open", "assigned", "in_progress"})
 
@@ -45,7 +45,7 @@ def find_requested_collections(after: str, limit: int) -> Sequence[str]:
         Box.awaits_collection.is_(False),
         Box.is_reclaimed.is_(False),
         Box.waiting_since < stuck_before(),
-        or_(*(Box.held_for_order_id.startswith(prefix, autoescape=True) for prefix in COLLECTED_PREFIXES)),
+        or_(*(Box.held_for_order_id.startswith(prefix, autoescape=True) for prefix in DEPOSITED)),
     )
 
 

@@ -6,16 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 
 from libs.chassis.state_machine import StateMachine
 
-# `opened` and `late` are the states while the door is open. A controller reports what happened, so a grant that was
-# voided or used before can be opened again; the door right decides whether that counts.
+# While the door is open the state is `opened`, or `late` if its right had ended before. A controller reports
+# what happened, so a door may be opened again with a closed grant; whether that counts depends on the right.
 LIFECYCLE = StateMachine(
     name="grant",
     initial="issued",
     transitions={
-        "open": {"issued": "opened", "void": "opened", "closed": "opened"},
-        "open_late": {"issued": "late", "void": "late", "closed": "late"},
+        "open": {"issued": "opened", "closed": "opened"},
+        "open_late": {"issued": "late", "closed": "late"},
         "close": {"opened": "closed", "late": "closed"},
-        "void": {"issued": "void"},
     },
 )
 

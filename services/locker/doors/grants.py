@@ -45,13 +45,14 @@ def _issue(right: DoorRight, expires_at: datetime, *, is_offline: bool) -> Grant
 
 
 def list_signed_grants(location: Location, *, is_offline: bool) -> list[tuple[Grant, str]]:
-    """The valid grants of a location, each with its signed text."""
+    """The unexpired grants of the open rights at a location, each with its signed text."""
     if is_offline:
         _issue_offline_grants(location)
     valid = select(Grant, DoorRight.purpose).join(DoorRight, DoorRight.id == Grant.right_id)
     valid = valid.where(
         Grant.location_id == location.id,
         Grant.state == "issued",
+        DoorRight.state == "open",
         Grant.expires_at > clock.now(),
         Grant.is_offline.is_(is_offline),
     )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from libs.chassis import clock
 from libs.chassis.db import session
 from services.locker.boxes.tables import Box
-from services.locker.doors import grant_rules
 from services.locker.doors.rules import IS_OCCUPIED_AFTER, LIFECYCLE
-from services.locker.doors.tables import DoorRight, Grant
+from services.locker.doors.tables import DoorRight
 
 BATCH_SIZE = 200
 
@@ -53,10 +52,8 @@ def void_by_order(order_id: str, *purposes: str) -> list[DoorRight]:
 
 
 def _end(right: DoorRight, transition: str) -> None:
-    """End a right and void the grants that were issued for it."""
+    """End a right; its controller is not given the grants of it any more."""
     right.state, right.ended_at = LIFECYCLE.apply(right.state, transition), clock.now()
-    issued = update(Grant).where(Grant.right_id == right.id, Grant.state.in_(grant_rules.LIFECYCLE.sources("void")))
-    session().execute(issued.values(state="void"))
 
 
 def lock(right_id: str) -> DoorRight:

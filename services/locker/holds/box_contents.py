@@ -15,6 +15,7 @@ from services.locker.doors.events import publish_door_used
 from services.locker.doors.rules import IS_OCCUPIED_AFTER
 from services.locker.doors.tables import DoorRight
 from services.locker.holds import box_holds, deliveries, deposits
+from services.locker.holds.rules import SHIPPED
 
 
 def apply_closed_door(right: DoorRight, box: Box, is_occupied: bool) -> bool:
@@ -79,7 +80,7 @@ def _hold_another_box(order_id: str, location_id: str) -> None:
     """Hold another box for an order whose box has other clothes in it, with the rights of the same person."""
     voided = rights.void_by_order(order_id)
     person_id = voided[0].person_id if voided else None
-    if order_id.startswith(("bor_", "rdo_")):
+    if order_id.startswith(SHIPPED):
         deliveries.hold_for_package(order_id, location_id, person_id)
         return
     try:

@@ -1,4 +1,4 @@
-"""Boxes for packages that are shipped to a location: purchases, and returned donations (ids `bor_` and `rdo_`)."""
+"""Boxes for packages that are shipped to a location: purchases, and returned donations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from services.locker.boxes.events import publish_box_held
 from services.locker.boxes.tables import Box
 from services.locker.doors import rights
 from services.locker.holds import box_holds
+from services.locker.holds.rules import DONATION_RETURN, PURCHASE
 from services.locker.holds.tables import BoxRequest, Delivery
 
 
@@ -30,7 +31,7 @@ def hold_for_package(order_id: str, location_id: str, deliveryman_id: str | None
         return None
     if request is not None:
         session().delete(request)
-    if is_first_hold and order_id.startswith("bor_"):
+    if is_first_hold and order_id.startswith(PURCHASE):
         publish_box_held(box, order_id)
     if deliveryman_id is not None and box.state == "held":
         rights.issue("ship", order_id, deliveryman_id, box)
@@ -111,9 +112,9 @@ def keeps_hold(order_id: str) -> bool:
     A purchase is to come until its delivery has ended. No event ends a returned donation: it is to come while a
     deliveryman may put it in.
     """
-    if order_id.startswith("rdo_"):
+    if order_id.startswith(DONATION_RETURN):
         return rights.has_open_right(order_id, "ship")
-    return order_id.startswith("bor_") and not _has_ended(order_id)
+    return order_id.startswith(PURCHASE) and not _has_ended(order_id)
 
 
 def _has_ended(order_id: str) -> bool:

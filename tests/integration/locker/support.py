@@ -222,18 +222,22 @@ def deliver_donation_return(locker: Harness, return_id: str, site: Site, donor: 
 
 def deliver_order_paid(locker: Harness, site: Site, order_id: str) -> None:
     """Ines has paid for an order that she picks up at this location."""
+    locker.deliver("customer.buying_order.paid.v1", paid_order(site.id, order_id))
+
+
+def paid_order(location_id: str, order_id: str) -> dict[str, Any]:
+    """The data of the event of a paid order."""
     price = {"amount": 4900, "currency": "EUR"}
-    data = {
+    return {
         "order_id": order_id,
         "buyer_id": user_id("ines"),
         "items": [{"product_id": new_id("prd"), "title": "Wool coat", "price": price}],
         "total": price,
-        "pickup_location_id": site.id,
+        "pickup_location_id": location_id,
         "pickup_location_name": "Rossio",
         "payment_id": new_id("pay"),
         "paid_at": rfc3339(clock.now()),
     }
-    locker.deliver("customer.buying_order.paid.v1", data)
 
 
 def deliver_order_cancelled(locker: Harness, site: Site, order_id: str) -> None:

@@ -18,7 +18,7 @@ from services.locker import demo
 from services.locker.boxes.tables import Box
 from services.locker.holds import deliveries, jobs
 from services.locker.holds.tables import BoxRequest
-from tests.integration.admin.test_packing_orders import PAID
+from tests.integration.locker.support import paid_order
 from tests.support.harness import Harness, running
 
 
@@ -32,6 +32,10 @@ def locker(database_url: str) -> Iterator[Harness]:
 def locations(locker: Harness, **query: Any) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = locker.client.get("/locker/v1/locations", params=query).json()["items"]
     return items
+
+
+def order_id(number: int) -> str:
+    return f"bor_{number:032x}"
 
 
 @pytest.mark.real_servers
@@ -119,18 +123,14 @@ def test_a_location_is_read_by_id(locker: Harness) -> None:
     assert locker.client.get(f"/locker/v1/locations/loc_{'0' * 32}").status_code == 404
 
 
-def paid_order(location_id: str, number: int = 1) -> dict[str, Any]:
-    return PAID | {"pickup_location_id": location_id, "order_id": f"bor_{number:032x}"}
-
-
 def test_a_paid_order_holds_one_box_at_its_pickup_location(locker: Harness) -> None:
     location = locations(locker)[0]
     for _ in range(2):
-        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"]))
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], order_id(1)))
     client = locker.as_user("employee", "locker:boxes:read", "internal")
     query = {"location_id": location["id"], "state": "held"}
     [box] = client("GET", "/locker/v1/boxes", params=query).json()["items"]
-    assert box["held_for_order_id"] == f"bor_{1:032x}"
+    assert box["held_for_order_id"] == order_id(1)
     assert box["held_until"] == rfc3339(end_of_day(clock.now(), 7, location["time_zone"]))
     assert locations(locker)[0]["free_boxes"] == location["free_boxes"] - 1
     assert len(locker.published("locker.box.held.v1")) == 1
@@ -141,7 +141,7 @@ def test_an_order_waits_at_a_full_location_for_a_free_box(locker: Harness) -> No
     with db.unit_of_work() as session:
         boxes = update(Box).where(Box.location_id == location["id"])
         session.execute(boxes.values(state="occupied"))
-    locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"]))
+    locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], order_id(1)))
     assert locker.published("locker.box.held.v1") == []
     jobs.serve_box_requests()
     assert locker.published("locker.box.held.v1") == []
@@ -157,12 +157,12 @@ def test_a_full_location_does_not_block_the_others(locker: Harness) -> None:
     with db.unit_of_work() as session:
         session.execute(update(Box).where(Box.location_id == full["id"]).values(state="occupied"))
         for number in range(60):
-            row = BoxRequest(order_id=f"bor_{number:032x}", location_id=full["id"], requested_at=clock.now())
+            row = BoxRequest(order_id=order_id(number), location_id=full["id"], requested_at=clock.now())
             session.add(row)
-        last = BoxRequest(order_id=f"bor_{99:032x}", location_id=other["id"], requested_at=clock.now())
+        last = BoxRequest(order_id=order_id(99), location_id=other["id"], requested_at=clock.now())
         session.add(last)
     jobs.serve_box_requests()
-    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [f"bor_{99:032x}"]
+    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [order_id(99)]
 
 
 def test_the_order_that_has_waited_longest_gets_the_first_free_box(locker: Harness) -> None:
@@ -171,13 +171,13 @@ def test_the_order_that_has_waited_longest_gets_the_first_free_box(locker: Harne
         boxes = update(Box).where(Box.location_id == location["id"])
         session.execute(boxes.values(state="occupied"))
     for number in (3, 1, 2):
-        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], number))
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], order_id(number)))
     with db.unit_of_work() as session:
         box = session.scalars(select(Box).where(Box.location_id == location["id"])).first()
         assert box is not None
         box.state = "free"
     jobs.serve_box_requests()
-    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [f"bor_{3:032x}"]
+    assert [event["order_id"] for event in locker.published("locker.box.held.v1")] == [order_id(3)]
 
 
 @pytest.mark.real_servers
@@ -215,7 +215,7 @@ def test_concurrent_orders_get_a_box_each(locker: Harness) -> None:
     count = location["free_boxes"]
 
     def deliver(number: int) -> None:
-        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], number))
+        locker.deliver("customer.buying_order.paid.v1", paid_order(location["id"], order_id(number)))
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(deliver, range(count)))
@@ -244,7 +244,7 @@ def test_a_manager_takes_a_box_out_of_service_and_puts_it_back(locker: Harness) 
 def test_a_held_box_cannot_be_taken_out_of_service(locker: Harness) -> None:
     location = locations(locker)[0]
     with db.unit_of_work():
-        box = deliveries.hold_for_package(f"bor_{7:032x}", location["id"])
+        box = deliveries.hold_for_package(order_id(7), location["id"])
     assert box is not None
     client = locker.as_user("manager", "locker:boxes:write", "internal")
     response = client("PATCH", f"/locker/v1/boxes/{box.id}", json={"state": "out_of_service", "reason": "dirty"})

@@ -62,7 +62,7 @@ def test_a_right_that_was_voided_while_its_door_was_open_can_still_be_used() -> 
     assert rules.LIFECYCLE.final_states == {"used"}
 
 
-def test_a_grant_whose_door_is_open_cannot_be_opened_or_voided() -> None:
+def test_a_grant_whose_door_is_open_can_only_be_closed() -> None:
     for state in ("opened", "late"):
         assert [
             name for name in grant_rules.LIFECYCLE.transitions if grant_rules.LIFECYCLE.allows(state, name)
