@@ -94,7 +94,7 @@ def _of_layout(layout: Layout) -> dict[str, str]:
 def _of_gateway(gateway: Gateway) -> dict[str, str]:
     timeouts, limits = gateway.timeouts, gateway.limits
     methods = allowed_methods(gateway)
-    body_bytes = max(gateway.refusals_body_limit_bytes, *(each.body_limit_bytes for each in gateway.exposed))
+    body_bytes = max(gateway.unmatched_body_limit_bytes, *(each.body_limit_bytes for each in gateway.exposed))
     return {
         "tls_1_2_ciphers": ":".join(TLS_1_2_CIPHERS),
         "worker_connections": str(2 * limits.connections + 64),
@@ -108,7 +108,7 @@ def _of_gateway(gateway: Gateway) -> dict[str, str]:
         "client_idle_seconds": f"{timeouts.client_idle_seconds:g}",
         "upstream_idle_seconds": f"{timeouts.client_idle_seconds / 2:g}",
         # The gateway gives up first, and says what it waited for.
-        "answer_seconds": f"{timeouts.client_request_seconds + timeouts.service_answer_seconds:g}",
+        "response_seconds": f"{timeouts.client_request_seconds + timeouts.service_response_seconds:g}",
         "methods": " ".join(methods),
         "media_types": " ".join(f"|{media_type}|" for media_type in request_media_types(gateway)),
         "problems": "\n".join(_problem(reply, methods) for reply in replies()),

@@ -56,9 +56,7 @@ def runner(layout: Layout) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_stop_spares_a_process_that_got_the_id_of_a_killed_runner(
-    layout: Layout, stranger: subprocess.Popen[bytes]
-) -> None:
+def test_stop_does_not_signal_a_process_with_a_reused_id(layout: Layout, stranger: subprocess.Popen[bytes]) -> None:
     layout.lock_file.write_text(str(stranger.pid))
     response = CliRunner().invoke(main, ["stop", "--run-dir", str(layout.run_dir)])
     assert response.exit_code == 2
@@ -81,7 +79,7 @@ def test_stop_survives_any_content_of_the_lock_file(layout: Layout, content: str
 
 
 @pytest.mark.usefixtures("runner")
-def test_a_second_start_is_refused_and_changes_nothing_for_the_first(layout: Layout) -> None:
+def test_second_start_is_rejected_without_side_effects(layout: Layout) -> None:
     layout_json.save(layout)
     second = ["run", "--run-dir", str(layout.run_dir), "--port-base", str(layout.port_base + 100)]
     response = CliRunner().invoke(main, second)
