@@ -77,8 +77,8 @@ class Probers:
 @pytest.fixture(scope="module")
 def topology() -> Iterator[Topology]:
     missing = real_servers.main({"nft": "nftables", "ip": "iproute2"})
-    if missing or os.geteuid() or not test_servers.program("nft"):
-        give_up = pytest.fail if test_servers.are_required() else pytest.skip
+    if missing or os.geteuid() or not real_servers.program("nft"):
+        give_up = pytest.fail if real_servers.are_required() else pytest.skip
         give_up("network namespaces need root, iproute2 and nftables")
     proof = proof_of(ENVIRONMENT)
     built = Topology(proof.network, proof.places, proof.actors, _port_ranges(), f"rc{os.getpid()}-")
