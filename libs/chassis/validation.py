@@ -56,13 +56,8 @@ _INTEGERS = {f"int{bits}": {"minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits
 
 @memoize_by_identity
 def compile_schema(schema: dict[str, Any]) -> Any:
-    """The compiled validator of an OpenAPI 3.0 schema.
-
-    Connexion adds all components of the contract to each schema, although it has resolved every reference. They are
-    left out, because a shared response among them contains the schema itself.
-    """
-    resolved = {name: value for name, value in schema.items() if name != "components"}
-    return jsonschema_rs.Draft4Validator(to_json_schema(resolved), validate_formats=True, formats=_FORMATS)
+    """The compiled validator of an OpenAPI 3.0 schema."""
+    return jsonschema_rs.Draft4Validator(to_json_schema(schema), validate_formats=True, formats=_FORMATS)
 
 
 def to_json_schema(schema: Any) -> Any:

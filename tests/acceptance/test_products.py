@@ -160,7 +160,7 @@ def test_sizes_are_found_across_systems_counted_and_recommended(
     assert {"value": "EU 38", "count": 3} in facets["facets"]["size"]
     assert facets["facets"]["brand"] == [{"value": brand, "count": 4}]
     mistyped = visitor.browse(q="wool caot", brand=brand)
-    assert (len(mistyped["items"]), mistyped["searched_for"]) == (4, "wool coat")
+    assert (len(mistyped["items"]), mistyped["corrected_query"]) == (4, "wool coat")
     visitor.close()
 
     buyer = new_customer()

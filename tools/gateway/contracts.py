@@ -1,4 +1,4 @@
-"""The operations that the contracts in `openapi/` declare, as far as a gateway must know them."""
+"""The operations of the contracts in `openapi/`, as far as the gateways need them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.project import read_yaml
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SECURITY_SCHEME = "oauth2"
 CATALOGUE = "scopes.yaml"
-WELL_KNOWN = "/.well-known/"  # RFC 8615: what has its place by a standard
+WELL_KNOWN = "/.well-known/"  # RFC 8615: paths that a standard defines
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Operation:
 
     @property
     def shape(self) -> str:
-        """The path without the names of its parameters: two paths of one shape cannot be told apart."""
+        """The path without the names of its parameters: two paths of one shape match the same requests."""
         return re.sub(r"\{[^}]*\}", "{}", self.path)
 
 
 def load_contracts(directory: Path) -> dict[str, Operation]:
-    """Every operation of `<directory>/*.yaml` by operationId; raises GatewayConfigError when they do not fit.
+    """Return every operation of `<directory>/*.yaml` by operationId; GatewayConfigError when they are inconsistent.
 
-    The scopes that they name are those of `scopes.yaml`; nobody could ever hold another one.
+    All scopes must be defined in `scopes.yaml`.
     """
     operations: dict[str, Operation] = {}
     problems: list[str] = []
@@ -51,17 +51,19 @@ def load_contracts(directory: Path) -> dict[str, Operation]:
                 continue
             if operation.operation_id in operations:
                 problems.append(f"{file.name}: operationId {operation.operation_id} is used twice")
-            twin = shapes.setdefault((operation.method, operation.shape), operation.operation_id)
-            if twin != operation.operation_id:
-                problems.append(f"{file.name}: {operation.operation_id} has the method and path of {twin}")
+            same_shape = shapes.setdefault((operation.method, operation.shape), operation.operation_id)
+            if same_shape != operation.operation_id:
+                problems.append(
+                    f"{file.name}: {operation.operation_id} has the same method and path as {same_shape}"
+                )
             operations[operation.operation_id] = operation
             unknown = [scope for scope in operation.scopes if scope not in scopes]
             problems += [
-                f"{file.name}: {operation.operation_id} asks for the scope {scope}, which {CATALOGUE} does not have"
+                f"{file.name}: {operation.operation_id} requires the scope {scope}, which is not in {CATALOGUE}"
                 for scope in unknown
             ]
     if not operations:
-        problems.append("there is no contract with a path in it")
+        problems.append("there is no contract with a path")
     if problems:
         raise GatewayConfigError(str(directory), problems)
     return operations
@@ -77,7 +79,7 @@ def _scopes_of(directory: Path) -> Mapping[str, Any]:
 
 def _operations_of(file: Path) -> Iterator[tuple[Operation | None, str | None]]:
     document = read_yaml(file)
-    # AsyncAPI and the list of scopes stand in the same folder.
+    # The folder also contains AsyncAPI and the list of scopes.
     if not isinstance(document, Mapping) or "openapi" not in document:
         return
     for path, item in (document.get("paths") or {}).items():
@@ -91,14 +93,14 @@ def _operation(
 ) -> tuple[Operation | None, str | None]:
     where = f"{method.upper()} {path}"
     if not path.startswith((f"/{service}/", WELL_KNOWN)):
-        return None, f"{where}: the path does not begin with /{service}/"
+        return None, f"{where}: the path must begin with /{service}/"
     if not declared.get("operationId"):
-        return None, f"{where}: no operationId"
+        return None, f"{where}: has no operationId"
     security = declared.get("security", document.get("security"))
     if security is None:
-        return None, f"{where}: says nothing of security; public is an explicit `security: []`"
+        return None, f"{where}: has no security; a public operation needs an explicit `security: []`"
     if any(set(requirement) != {SECURITY_SCHEME} for requirement in security):
-        return None, f"{where}: every security requirement must be {SECURITY_SCHEME} and nothing else"
+        return None, f"{where}: every security requirement must be {SECURITY_SCHEME} alone"
     scopes = {scope for requirement in security for scope in requirement[SECURITY_SCHEME]}
     operation = Operation(
         operation_id=declared["operationId"],
@@ -113,7 +115,7 @@ def _operation(
 
 
 def read_contract(file: Path) -> dict[str, Any]:
-    """One contract with every reference followed."""
-    from connexion.spec import Specification  # half a second that Envoy's configuration does not need
+    """Return one contract with all references resolved."""
+    from connexion.spec import Specification  # takes half a second, which Envoy's configuration does not need
 
     return dict(Specification.load(file))

@@ -1,4 +1,4 @@
-"""One gateway, with everything resolved: what every output (Envoy, an API Gateway import) is made from."""
+"""The model of one gateway with all references resolved, from which Envoy's and Amazon's documents are built."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tools.gateway.contracts import Operation
 
 @dataclass(frozen=True)
 class Rate:
-    """A token bucket: `burst` requests at once, refilled by `requests_per_second`."""
+    """A token bucket of `burst` requests, refilled by `requests_per_second`."""
 
     requests_per_second: float
     burst: int
@@ -17,7 +17,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Throttle:
-    """The limits of one throttle class; each client address and each access token has its own buckets."""
+    """One throttle class; each client address and each access token has its own bucket."""
 
     name: str
     per_address: Rate
@@ -26,7 +26,7 @@ class Throttle:
 
 @dataclass(frozen=True)
 class Authorizer:
-    """The service that gives a JWT for an opaque token, and where its keys are."""
+    """The service that exchanges an opaque token for a JWT, and the path of its keys."""
 
     service: str
     exchange_path: str
@@ -36,7 +36,7 @@ class Authorizer:
 
 @dataclass(frozen=True)
 class Cors:
-    """Which web pages a browser lets read the answers."""
+    """The web pages whose scripts may read responses."""
 
     allowed_origins: tuple[str, ...]
     max_age_seconds: int
@@ -44,18 +44,18 @@ class Cors:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a gateway waits for clients and for services, in seconds."""
+    """Time limits for clients and services, in seconds."""
 
     client_headers_seconds: float
     client_request_seconds: float
     client_idle_seconds: float
     service_connect_seconds: float
-    service_answer_seconds: float
+    service_response_seconds: float
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one gateway process takes at most."""
+    """The limits of one gateway process."""
 
     connections: int
     connections_per_address: int
@@ -66,7 +66,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Exposed:
-    """An operation as a gateway exposes it."""
+    """An operation that a gateway exposes, with its settings."""
 
     operation: Operation
     needs_token: bool
@@ -76,7 +76,7 @@ class Exposed:
 
 @dataclass(frozen=True)
 class Gateway:
-    """One gateway and all that is reachable through it."""
+    """One gateway and the operations that it exposes; `unmatched_…` applies to requests that match none of them."""
 
     name: str
     host_names: tuple[str, ...]
@@ -86,18 +86,18 @@ class Gateway:
     timeouts: Timeouts
     limits: Limits
     throttles: tuple[Throttle, ...]
-    refusals_throttle: Throttle
-    refusals_body_limit_bytes: int
+    unmatched_throttle: Throttle
+    unmatched_body_limit_bytes: int
     exposed: tuple[Exposed, ...]
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services that must be known to reach everything, the authorizer's included."""
+        """The exposed services and the authorizer."""
         names = {exposed.operation.service for exposed in self.exposed}
         return tuple(sorted(names | {self.authorizer.service}))
 
     def by_path(self) -> dict[str, tuple[Exposed, ...]]:
-        """What is exposed by path, in the order in which paths must be tried: literals before templates."""
+        """Return the exposed operations by path, in matching order: literals before templates."""
         paths = sorted({exposed.operation.path for exposed in self.exposed}, key=_literals_first)
         return {
             path: tuple(

@@ -80,11 +80,11 @@ def schedule_next_attempt(message: OutgoingMessage) -> bool:
     unchanged = update(OutgoingMessage).where(
         OutgoingMessage.id == message.id, OutgoingMessage.due_at == message.due_at
     )
-    due_at = clock.now() + retry_after(message.attempts)
+    due_at = clock.now() + calculate_retry_delay(message.attempts)
     return _changed_one(unchanged.values(due_at=due_at, attempts=message.attempts + 1))
 
 
-def retry_after(attempts: int) -> timedelta:
+def calculate_retry_delay(attempts: int) -> timedelta:
     """Return how long to wait for the next attempt; it doubles with each attempt."""
     return min(FIRST_RETRY_AFTER * (1 << min(attempts, 10)), MAX_RETRY_AFTER)
 

@@ -23,13 +23,13 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def render(template: str, locale: str = DEFAULT_LOCALE, **values: Any) -> tuple[str, str]:
     """Return subject (the first line of the template) and text."""
-    rendered = _environment().get_template(f"{template}.txt").render(locale=locale, **values)
+    rendered = _create_environment().get_template(f"{template}.txt").render(locale=locale, **values)
     subject, _, text = rendered.partition("\n")
     return subject.removeprefix("Subject: ").strip(), text.strip() + "\n"
 
 
 @cache
-def _environment() -> Environment:
+def _create_environment() -> Environment:
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(loader=loader, undefined=StrictUndefined, finalize=_localise)  # noqa: S701 no HTML
     environment.filters["deadline"] = _parse_deadline

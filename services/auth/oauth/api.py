@@ -30,21 +30,21 @@ class _InvalidClient(Unauthenticated):
 
 
 def issue_token(body: dict[str, Any]) -> flask.Response:
-    return _check(service_tokens.token_response())
+    return _check(service_tokens.respond_to_token_request())
 
 
 def create_oauth_token(body: dict[str, Any]) -> flask.Response:
-    response = server.token_response()
+    response = server.respond_to_token_request()
     session().commit()  # a session that was revoked because its code or token was reused stays revoked
     return _check(response)
 
 
 def introspect_token(body: dict[str, Any]) -> flask.Response:
-    return _check(server.endpoint_response("introspection"))
+    return _check(server.respond_to_request("introspection"))
 
 
 def revoke_token(body: dict[str, Any]) -> tuple[None, int]:
-    _check(server.endpoint_response("revocation"))
+    _check(server.respond_to_request("revocation"))
     return None, 200
 
 

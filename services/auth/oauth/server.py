@@ -83,7 +83,7 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
 
 
 @per_process
-def _server() -> _Server:
+def _get_server() -> _Server:
     server = _Server(query_client=clients.find)
     server.register_grant(grants.CodeGrant, [grants.S256CodeChallenge(required=True)])
     server.register_grant(grants.RefreshGrant)
@@ -94,23 +94,23 @@ def _server() -> _Server:
 
 
 @per_process
-def _introspection_server() -> _Server:
+def _get_introspection_server() -> _Server:
     """Return the server for introspection, which our own services may call, too."""
     server = _Server(query_client=lambda client_id: clients.find(client_id) or service_clients.find(client_id))
     server.register_endpoint(_Introspection)
     return server
 
 
-def token_response() -> flask.Response:
+def respond_to_token_request() -> flask.Response:
     """Respond to the token request that Flask handles."""
-    response: flask.Response = _server().create_token_response()
+    response: flask.Response = _get_server().create_token_response()
     return response
 
 
-def endpoint_response(name: str) -> flask.Response:
+def respond_to_request(endpoint: str) -> flask.Response:
     """Respond to an introspection or revocation request that Flask handles."""
-    server = _introspection_server() if name == "introspection" else _server()
-    response: flask.Response = server.create_endpoint_response(name)
+    server = _get_introspection_server() if endpoint == "introspection" else _get_server()
+    response: flask.Response = server.create_endpoint_response(endpoint)
     return response
 
 
@@ -122,11 +122,11 @@ def find_error_redirect(parameters: Mapping[str, str]) -> str | None:
     """
     request = _build_request(parameters)
     try:
-        _server().get_consent_grant(request)
+        _get_server().get_consent_grant(request)
     except OAuth2Error as error:
         if not error.redirect_uri:
             raise
-        location = _server().handle_error_response(request, error).location
+        location = _get_server().handle_error_response(request, error).location
         # RFC 9207, 2: errors must name the issuer, too.
         return str(add_params_to_uri(location, [("iss", settings().jwt_issuer)]))
     return None
@@ -142,8 +142,8 @@ def authorize(parameters: Mapping[str, str], user: User | None) -> str:
     if error_redirect is not None:
         return error_redirect
     request = _build_request(parameters)
-    grant = _server().get_consent_grant(request, end_user=user)
-    location: str = _server().create_authorization_response(request, grant_user=user, grant=grant).location
+    grant = _get_server().get_consent_grant(request, end_user=user)
+    location: str = _get_server().create_authorization_response(request, grant_user=user, grant=grant).location
     if user is not None:
         after = {"scopes": sorted((request.scope or "").split())}
         audit_trail.record(

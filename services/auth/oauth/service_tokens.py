@@ -36,14 +36,14 @@ def _generate_token(
 
 
 @per_process
-def _server() -> AuthorizationServer:
+def _get_server() -> AuthorizationServer:
     server = AuthorizationServer(query_client=service_clients.find, save_token=lambda _token, _request: None)
     server.register_token_generator("default", _generate_token)
     server.register_grant(_ServiceGrant)
     return server
 
 
-def token_response() -> flask.Response:
+def respond_to_token_request() -> flask.Response:
     """Respond to the token request that Flask handles."""
-    response: flask.Response = _server().create_token_response()
+    response: flask.Response = _get_server().create_token_response()
     return response

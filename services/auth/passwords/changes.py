@@ -43,7 +43,7 @@ def set_password_by_link(token: str, password: str, password_hash: str, kind: st
     Raises:
         LinkNotValid: the link is unknown, used or expired, or the account may not log in.
     """
-    user, _ = one_time_links.use(token, _purpose(kind), NEW_LINK_ADVICE)
+    user, _ = one_time_links.use(token, _get_purpose(kind), NEW_LINK_ADVICE)
     if user.state not in ("active", "invited"):
         raise one_time_links.LinkNotValid(NEW_LINK_ADVICE)
     require_strong(password, user.email)
@@ -97,7 +97,7 @@ def invite(user: User) -> None:
 
 
 def _mail_link(user: User, template: str, hours: int) -> None:
-    purpose = _purpose(user.kind)
+    purpose = _get_purpose(user.kind)
     one_time_links.void_all(user.id, purpose)
     token = one_time_links.create(user, purpose, hours)
     base = auth_settings().external_base_url if user.kind == "customer" else auth_settings().internal_base_url
@@ -105,6 +105,6 @@ def _mail_link(user: User, template: str, hours: int) -> None:
     sending.send_mail(user, template, f"{template}-{new_id('ntf')}", link=link, hours=hours)
 
 
-def _purpose(kind: str) -> str:
+def _get_purpose(kind: str) -> str:
     """Return a purpose for each kind of user: a customer's link must not work at the internal gateway."""
     return f"password-{kind}"

@@ -25,53 +25,53 @@ class TooManyLogins(Unavailable):
 
 
 @per_process
-def slots() -> threading.BoundedSemaphore:
+def get_slots() -> threading.BoundedSemaphore:
     """Return the slots for concurrent hashing."""
     return threading.BoundedSemaphore(MAX_CONCURRENT)
 
 
 def hash_password(password: str) -> str:
     """Return the Argon2id hash with its parameters and salt."""
-    with _slot():
-        return _hasher().hash(normalize(password))
+    with _acquire_slot():
+        return _create_hasher().hash(normalize(password))
 
 
 def verify(password_hash: str, password: str) -> bool:
     """Return whether the password matches; a malformed hash matches nothing."""
     try:
-        with _slot():
-            return _hasher().verify(password_hash, normalize(password))
+        with _acquire_slot():
+            return _create_hasher().verify(password_hash, normalize(password))
     except (VerificationError, InvalidHashError):
         return False
 
 
 def needs_rehash(password_hash: str) -> bool:
     """Return whether the hash has other parameters than the settings."""
-    return _hasher().check_needs_rehash(password_hash)
+    return _create_hasher().check_needs_rehash(password_hash)
 
 
 def verify_decoy(password: str) -> None:
     """Take as long as a real check, for a user that does not exist."""
-    verify(_decoy_hash(), password)
+    verify(_create_decoy_hash(), password)
 
 
-def _hasher() -> PasswordHasher:
+def _create_hasher() -> PasswordHasher:
     settings = auth_settings()
     return PasswordHasher(settings.argon2_time_cost, settings.argon2_memory_kib, settings.argon2_parallelism)
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
+def _acquire_slot() -> Iterator[None]:
     """Wait for one of the slots; raise TooManyLogins (503) rather than let requests queue up."""
-    if not slots().acquire(timeout=MAX_WAIT_SECONDS):
+    if not get_slots().acquire(timeout=MAX_WAIT_SECONDS):
         raise TooManyLogins("try again in a moment")
     try:
         yield
     finally:
-        slots().release()
+        get_slots().release()
 
 
-def _decoy_hash() -> str:
+def _create_decoy_hash() -> str:
     """Return a random hash with the current parameters, which costs nothing to make and matches no password."""
     settings = auth_settings()
     cost = f"m={settings.argon2_memory_kib},t={settings.argon2_time_cost},p={settings.argon2_parallelism}"

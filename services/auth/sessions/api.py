@@ -40,7 +40,7 @@ def _log_in(body: dict[str, Any], kind: str) -> IssuedTokens:
     user = users.find_by_email(user_name)
     user = user if user is not None and user.kind == kind else None
     session().commit()
-    if not login.is_password_right(user, password):
+    if not login.is_password_correct(user, password):
         _audit_rejection(user.id if user else None, kind, "wrong-credentials", locked_seconds)
         raise login.WrongCredentials
     login_throttle.reset(kind, email)
@@ -121,7 +121,7 @@ def list_sessions(limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
 
 
 def end_session(session_id: str) -> tuple[None, int]:
-    revocation.revoke_own(principal().subject, session_id)
+    revocation.revoke_session_of_user(principal().subject, session_id)
     return None, 204
 
 

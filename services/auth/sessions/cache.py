@@ -41,7 +41,7 @@ class CachedSession:
             return None
 
 
-def key_of(token_hash: str) -> str:
+def make_key(token_hash: str) -> str:
     return f"session:{token_hash}"
 
 
@@ -56,9 +56,9 @@ def apply(updates: Iterable[str | None]) -> None:
             if token_hash is None:
                 pipeline.incr(PERMISSIONS_KEY)
             else:
-                pipeline.set(key_of(token_hash), TOMBSTONE, ex=TOMBSTONE_SECONDS)
+                pipeline.set(make_key(token_hash), TOMBSTONE, ex=TOMBSTONE_SECONDS)
         pipeline.execute()
 
 
-def seconds_left(expires_at: int, now: datetime) -> int:
+def calculate_seconds_left(expires_at: int, now: datetime) -> int:
     return expires_at - int(now.timestamp())

@@ -10,7 +10,7 @@ from libs.chassis.db import session
 from libs.chassis.ids import new_id
 from services.auth.accounts.tables import User
 from services.auth.oauth.tables import OAuthClient
-from services.auth.sessions.rules import token_expiry
+from services.auth.sessions.rules import calculate_token_expiry
 from services.auth.sessions.tables import RefreshToken, Session
 from services.auth.settings import auth_settings
 from services.auth.tokens import opaque
@@ -63,7 +63,7 @@ def issue_tokens(auth_session: Session) -> IssuedTokens:
     """Issue an access token, which replaces the current one, and a refresh token."""
     now, access_token = clock.now(), _issue_access_token(auth_session)
     refresh_token = opaque.new_token(opaque.REFRESH_PREFIX)
-    expires_at = token_expiry(now, auth_settings().customer_refresh_seconds, auth_session.expires_at)
+    expires_at = calculate_token_expiry(now, auth_settings().customer_refresh_seconds, auth_session.expires_at)
     token_hash = opaque.hash_token(refresh_token)
     session().add(RefreshToken(token_hash=token_hash, session_id=auth_session.id, expires_at=expires_at))
     return IssuedTokens(auth_session, now, access_token, refresh_token, expires_at)
@@ -73,7 +73,9 @@ def _issue_access_token(auth_session: Session) -> str:
     now, access_token = clock.now(), opaque.new_token(opaque.ACCESS_PREFIX)
     auth_session.token_hash = opaque.hash_token(access_token)
     auth_session.last_seen_at = now
-    auth_session.access_expires_at = token_expiry(now, auth_settings().access_seconds, auth_session.expires_at)
+    auth_session.access_expires_at = calculate_token_expiry(
+        now, auth_settings().access_seconds, auth_session.expires_at
+    )
     session().add(auth_session)
     session().flush()
     return access_token

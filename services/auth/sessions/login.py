@@ -21,7 +21,7 @@ class AccountSuspended(Forbidden):
     slug, title = "account-suspended", "This account is suspended"
 
 
-def is_password_right(user: User | None, password: str) -> TypeGuard[User]:
+def is_password_correct(user: User | None, password: str) -> TypeGuard[User]:
     """Return whether the password matches; takes as long for an unknown user or one without a password."""
     if user is None or not user.password_hash:
         hashing.verify_decoy(password)

@@ -50,7 +50,7 @@ def count_attempt(kind: str, email: str) -> dict[str, int]:
     Raises:
         TooManyFailures: the account or the address is locked; it has the seconds left.
     """
-    counters, now = _counters(kind, email), clock.now()
+    counters, now = _find_counters(kind, email), clock.now()
     insert_missing(
         LoginFailures,
         [{"key_hash": counter.key_hash, "failures": 0, "last_at": now, "wait_until": None} for counter in counters],
@@ -66,7 +66,7 @@ def _increment(counter: _Counter, now: datetime) -> timedelta | None:
         raise TooManyFailures("wait before you try again", retry_after=seconds)
     row.failures = count_failures(row.failures, row.last_at, now)
     row.last_at = now
-    wait = wait_after(row.failures, counter.free_failures)
+    wait = calculate_wait(row.failures, counter.free_failures)
     row.wait_until = now + wait if wait else None
     return wait
 
@@ -74,7 +74,7 @@ def _increment(counter: _Counter, now: datetime) -> timedelta | None:
 def reset(kind: str, email: str) -> None:
     """Reset the account after a right password, and take the attempt off the address."""
     reset_account(kind, email)
-    for address in _counters(kind, email)[1:]:
+    for address in _find_counters(kind, email)[1:]:
         counted = update(LoginFailures).where(
             LoginFailures.key_hash == address.key_hash, LoginFailures.failures > 0
         )
@@ -83,11 +83,11 @@ def reset(kind: str, email: str) -> None:
 
 def reset_account(kind: str, email: str) -> None:
     """Reset the account, as after a new password."""
-    account = _counters(kind, email)[0]
+    account = _find_counters(kind, email)[0]
     session().execute(delete(LoginFailures).where(LoginFailures.key_hash == account.key_hash))
 
 
-def wait_after(failures: int, free_failures: int = FREE_FAILURES) -> timedelta | None:
+def calculate_wait(failures: int, free_failures: int = FREE_FAILURES) -> timedelta | None:
     """Return how long to wait after this number of failures, or None."""
     excess = failures - free_failures
     return timedelta(seconds=min(1 << min(excess, 10), MAX_WAIT_SECONDS)) if excess > 0 else None
@@ -98,7 +98,7 @@ def count_failures(failures: int, last_at: datetime, now: datetime) -> int:
     return 1 if now - last_at > FAILURES_EXPIRE_AFTER else failures + 1
 
 
-def _counters(kind: str, email: str) -> list[_Counter]:
+def _find_counters(kind: str, email: str) -> list[_Counter]:
     """Return the counter of the account, then that of the source address, if it is known."""
     counters = [_Counter("account", _hash(f"{kind}:{email}"), FREE_FAILURES)]
     if subscriber := find_subscriber(audit.source_address.get()):

@@ -34,7 +34,7 @@ def log_out(session_id: str | None) -> None:
         audit_trail.record(user, "log_out", f"/auth/v1/sessions/{session_id}")
 
 
-def revoke_own(user_id: str, session_id: str) -> None:
+def revoke_session_of_user(user_id: str, session_id: str) -> None:
     """Revoke a session of the user; NotFound for any other session."""
     if session().scalar(lookup.select_by_user(user_id).where(Session.id == session_id)) is None:
         raise NotFound

@@ -11,7 +11,7 @@ REFRESH_GRACE_PERIOD = timedelta(seconds=10)
 GATEWAY_OF_KIND = {"customer": "external", "internal": "internal"}
 
 
-def token_expiry(now: datetime, seconds: int, session_expires_at: datetime) -> datetime:
+def calculate_token_expiry(now: datetime, seconds: int, session_expires_at: datetime) -> datetime:
     """Return when a token with this lifetime expires; no token outlives its session."""
     return min(now + timedelta(seconds=seconds), session_expires_at)
 

@@ -14,7 +14,7 @@ from services.auth.settings import auth_settings
 from services.auth.tokens.signing_keys import load_signing_keys
 
 
-def jwt_expiry(issued_at: int, seconds: int, session_expires_at: datetime | None) -> int:
+def calculate_jwt_expiry(issued_at: int, seconds: int, session_expires_at: datetime | None) -> int:
     """Return when a JWT expires, in Unix seconds; it does not outlive its session."""
     if session_expires_at is None:
         return issued_at + seconds
@@ -33,7 +33,7 @@ def sign(
     """Return an ES256 JWT and its lifetime in seconds."""
     settings = auth_settings()
     issued_at = int(clock.now().timestamp())
-    expires_at = jwt_expiry(issued_at, settings.jwt_seconds, session_expires_at)
+    expires_at = calculate_jwt_expiry(issued_at, settings.jwt_seconds, session_expires_at)
     claims = {
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,

@@ -56,29 +56,29 @@ async def _get_jwt(token: str, gateway: str) -> tuple[str, str | None]:
     token_hash = opaque.hash_token(token)
     entry, permissions = await _read_cache(token_hash)
     if entry == TOMBSTONE:
-        raise _token_not_valid()
+        raise _create_rejection()
     cached = CachedSession.from_text(entry) if entry else None
     if cached is None or not _is_fresh(cached, permissions):
         loaded, used_session = await run_in_threadpool(_load, token_hash, gateway, permissions)
         await _write_cache(token_hash, loaded, replaces=entry)
         return loaded.jwt, used_session
     if cached.gateway != gateway:
-        raise _token_not_valid()
+        raise _create_rejection()
     return cached.jwt, None
 
 
 def _is_fresh(cached: CachedSession, permissions: str) -> bool:
-    left = cache.seconds_left(cached.expires_at, clock.now())
+    left = cache.calculate_seconds_left(cached.expires_at, clock.now())
     return cached.permissions == permissions and left >= RENEW_BEFORE_SECONDS
 
 
-def _token_not_valid() -> Unauthenticated:
+def _create_rejection() -> Unauthenticated:
     return Unauthenticated("the access token is not valid", headers=CHALLENGE)
 
 
 async def _read_cache(token_hash: str) -> tuple[str | None, str]:
     """Read the entry of the token and the version of the permissions."""
-    keys = [cache.key_of(token_hash), cache.PERMISSIONS_KEY]
+    keys = [cache.make_key(token_hash), cache.PERMISSIONS_KEY]
     try:
         entry, permissions = await redis_async().mget(keys)
     except RedisError as error:
@@ -89,8 +89,8 @@ async def _read_cache(token_hash: str) -> tuple[str | None, str]:
 
 async def _write_cache(token_hash: str, loaded: CachedSession, replaces: str | None) -> None:
     """Cache the JWT for its lifetime, but only if the entry is still the one that was read (None: no entry)."""
-    lifetime = cache.seconds_left(loaded.expires_at, clock.now())
-    key, text = cache.key_of(token_hash), loaded.to_text()
+    lifetime = cache.calculate_seconds_left(loaded.expires_at, clock.now())
+    key, text = cache.make_key(token_hash), loaded.to_text()
     try:
         if replaces is None:
             await redis_async().set(key, text, nx=True, ex=lifetime)
@@ -112,7 +112,7 @@ def _load(token_hash: str, gateway: str, permissions: str) -> tuple[CachedSessio
     with unit_of_work(reads_only=True):
         auth_session = lookup.find_active(token_hash)
         if auth_session is None or lookup.find_gateway(auth_session) != gateway:
-            raise _token_not_valid()
+            raise _create_rejection()
         claims = lookup.build_claims(auth_session)
         used_session = auth_session.id if lookup.is_last_use_outdated(auth_session) else None
     jwt, seconds = jwts.sign(**claims)

@@ -2,7 +2,7 @@
 
 Coins follow the lifecycle of a card: they are set aside when an order is paid, spent for good when its products are
 sold, and given back when the hold is released. An order has one live payment; one that was abandoned at the bank's
-check is replaced by the next, so that the order stays payable whatever became of the first attempt.
+check is replaced by the next, so that the order stays payable after a failed attempt.
 """
 
 from __future__ import annotations

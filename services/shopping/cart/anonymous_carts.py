@@ -34,10 +34,10 @@ class NewCart:
 
 @dataclass(frozen=True)
 class MergedCart:
-    """The customer's cart after the merge; `left_out` exceeds its limit and stays in the anonymous cart."""
+    """The customer's cart after the merge; products beyond its limit stay in the anonymous cart."""
 
     cart: Cart
-    left_out: Sequence[str]
+    not_merged_product_ids: Sequence[str]
 
 
 def start() -> NewCart:
@@ -62,11 +62,11 @@ def merge_into(customer_id: str, cart_token: str) -> MergedCart:
     new = [entry for entry in entries if entry.product_id not in own]
     room = max(0, setting("shopping.cart_max_items") - len(own))
     merged = carts.change_cart(customer_id, [_addition(entry) for entry in new[:room]])
-    left_out = [entry.product_id for entry in new[room:]]
+    not_merged = [entry.product_id for entry in new[room:]]
     # After a crash before this both carts have the products, and a repeated merge changes nothing.
-    moved = [CartChange(entry.product_id, False) for entry in entries if entry.product_id not in left_out]
+    moved = [CartChange(entry.product_id, False) for entry in entries if entry.product_id not in not_merged]
     cart_store.apply_changes(anonymous_id, moved)
-    return MergedCart(merged, left_out)
+    return MergedCart(merged, not_merged)
 
 
 def delete_expired() -> None:

@@ -30,4 +30,4 @@ class NewCartSchema(Schema):
 
 class MergedCartSchema(Schema):
     cart = fields.Nested(CartSchema)
-    left_out = fields.List(fields.String())
+    not_merged_product_ids = fields.List(fields.String())

@@ -50,20 +50,20 @@ class ProductFilter:
 
 
 def browse(product_filter: ProductFilter, sort: str, limit: int, cursor: str | None) -> dict[str, Any]:
-    """One page of published products: `{"items": [Product], "next_cursor": …, "searched_for": …}`.
+    """One page of published products: `{"items": [Product], "next_cursor": …, "corrected_query": …}`.
 
     A page starts after the last product of the page before, so that sales in between neither repeat nor hide
-    products. When no product matches `q`, its spelling is corrected, and `searched_for` is the corrected query.
+    products. When no product matches `q`, its spelling is corrected, and `corrected_query` is the corrected query.
     """
     list_id = _list_id(product_filter, sort)
-    after, searched_for = _read_cursor(cursor, list_id, sort) if cursor is not None else (None, None)
-    items, has_more = _find(replace(product_filter, q=searched_for or product_filter.q), sort, limit, after)
+    after, corrected_query = _read_cursor(cursor, list_id, sort) if cursor is not None else (None, None)
+    items, has_more = _find(replace(product_filter, q=corrected_query or product_filter.q), sort, limit, after)
     if product_filter.q and not items and cursor is None:
-        searched_for = spelling.correct(product_filter.q)
-        if searched_for is not None:
-            items, has_more = _find(replace(product_filter, q=searched_for), sort, limit, None)
-    next_cursor = _cursor_after(items[-1], list_id, sort, searched_for) if has_more else None
-    return {"items": items, "next_cursor": next_cursor, "searched_for": searched_for if items else None}
+        corrected_query = spelling.correct(product_filter.q)
+        if corrected_query is not None:
+            items, has_more = _find(replace(product_filter, q=corrected_query), sort, limit, None)
+    next_cursor = _cursor_after(items[-1], list_id, sort, corrected_query) if has_more else None
+    return {"items": items, "next_cursor": next_cursor, "corrected_query": corrected_query if items else None}
 
 
 def _find(
@@ -87,24 +87,24 @@ def _list_id(product_filter: ProductFilter, sort: str) -> str:
 def count_facets(product_filter: ProductFilter) -> dict[str, Any]:
     """How many matching products have each category, brand, colour, condition and size.
 
-    `{"facets": {name: [{"value", "count"}]}, "is_complete": bool, "searched_for": …}`, the most frequent value
+    `{"facets": {name: [{"value", "count"}]}, "is_complete": bool, "corrected_query": …}`, the most frequent value
     first. The spelling of `q` is corrected as in `browse`.
     """
-    query, searched_for = build_query(product_filter), None
+    query, corrected_query = build_query(product_filter), None
     count = product_store.count_products(query, MAX_COUNTED + 1)
     if product_filter.q and count == 0:
         corrected = spelling.correct(product_filter.q)
         if corrected is not None:
             query = build_query(replace(product_filter, q=corrected))
             count = product_store.count_products(query, MAX_COUNTED + 1)
-            searched_for = corrected if count else None
+            corrected_query = corrected if count else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     counted = product_store.count_facets(query, MAX_COUNTED, MAX_VALUES)
     values = skipped_items.read_valid(counted, _facet_value, kind="facet", id_of=lambda value: value["_id"])
     for name, value in values:
         if len(facets[name]) < MAX_VALUES_PER_FACET:
             facets[name].append(value)
-    return {"facets": facets, "is_complete": count <= MAX_COUNTED, "searched_for": searched_for}
+    return {"facets": facets, "is_complete": count <= MAX_COUNTED, "corrected_query": corrected_query}
 
 
 def _facet_value(counted: Document) -> tuple[str, dict[str, Any]]:
@@ -167,8 +167,8 @@ def _one_of(terms: Sequence[str]) -> Any:
 
 def _read_cursor(cursor: str, list_id: str, sort: str) -> tuple[Document, str | None]:
     """The condition on products after the page before, and the corrected query of that page."""
-    value, product_id, searched_for = decode_cursor(cursor, 3, of_list=list_id)
-    if not isinstance(product_id, str) or not isinstance(searched_for, str | None):
+    value, product_id, corrected_query = decode_cursor(cursor, 3, of_list=list_id)
+    if not isinstance(product_id, str) or not isinstance(corrected_query, str | None):
         raise invalid_cursor()
     field, direction = SORT_ORDERS[sort]
     if field == "published_at":
@@ -177,16 +177,16 @@ def _read_cursor(cursor: str, list_id: str, sort: str) -> tuple[Document, str | 
         raise invalid_cursor()
     beyond = "$lt" if direction < 0 else "$gt"
     after = {"$or": [{field: {beyond: value}}, {field: value, "_id": {beyond: product_id}}]}
-    return after, searched_for
+    return after, corrected_query
 
 
-def _cursor_after(product: Product, list_id: str, sort: str, searched_for: str | None) -> str:
+def _cursor_after(product: Product, list_id: str, sort: str, corrected_query: str | None) -> str:
     value: int | None = None
     if sort == "newest" and product.published_at:
         value = round(product.published_at.timestamp() * 1000)
     elif product.price:
         value = product.price.amount
-    return encode_cursor([value, product.id, searched_for], of_list=list_id)
+    return encode_cursor([value, product.id, corrected_query], of_list=list_id)
 
 
 def _to_time(milliseconds: Any) -> datetime:

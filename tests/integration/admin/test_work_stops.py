@@ -23,7 +23,7 @@ from tests.integration.admin.support import (
 from tests.support.harness import Harness, user_id
 
 
-def create_package(eva: Send, order_id: str) -> dict[str, Any]:
+def finish_packing(eva: Send, order_id: str) -> dict[str, Any]:
     """Finish the packing order of an order, and return the package."""
     package = create_package(eva, order_id)
     work_order_id = scan(eva, package["tracking_code"]).json()["id"]
@@ -37,9 +37,9 @@ def test_work_can_be_stopped_until_the_deliveryman_has_the_package(admin: Harnes
     packing, shipping, in_transit = new_id("bor"), new_id("bor"), new_id("bor")
     for order_id in (packing, shipping, in_transit):
         publish_paid_order(admin, order_id)
-    create_package(eva, shipping)
+    finish_packing(eva, shipping)
     assert get_own(rui, "shipping")["location_name"] == "Rossio", "the deliveryman reads where to go"
-    scan(rui, create_package(eva, in_transit)["tracking_code"])
+    scan(rui, finish_packing(eva, in_transit)["tracking_code"])
     for order_id in (packing, shipping):
         assert [stop_work(admin, order_id).status_code for _ in range(2)] == [204, 204]
     assert problem_of(stop_work(admin, in_transit)) == (409, "shipping-began")

@@ -208,12 +208,12 @@ def test_log_ins_beyond_the_hashing_capacity_are_rejected(
     customer: AuthApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hashing, "MAX_WAIT_SECONDS", 0.05)
-    slots = [hashing.slots().acquire() for _ in range(4)]
+    slots = [hashing.get_slots().acquire() for _ in range(4)]
     try:
         response = customer.log_in()
     finally:
         for _ in slots:
-            hashing.slots().release()
+            hashing.get_slots().release()
     assert (response.status_code, slug(response)) == (503, "too-many-logins")
     assert customer.log_in().status_code == 201
 
@@ -269,7 +269,7 @@ def test_a_log_out_during_a_cache_outage_updates_the_cache_later(customer: AuthA
         assert customer.exchange(token).status_code == 401, "the database is up to date"
         with db.unit_of_work():
             jobs.update_session_cache()
-    assert redis_client().get(cache.key_of(opaque.hash_token(token))) != cache.TOMBSTONE
+    assert redis_client().get(cache.make_key(opaque.hash_token(token))) != cache.TOMBSTONE
     with db.unit_of_work():
         jobs.update_session_cache()
     assert customer.exchange(token).status_code == 401

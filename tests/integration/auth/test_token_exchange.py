@@ -140,7 +140,7 @@ def test_a_concurrent_exchange_does_not_restore_a_revoked_session(
     monkeypatch.setattr(token_exchange, "_write_cache", revoke_then_write)
     assert customer.exchange(token).status_code == 200, "this request was before the log-out"
     monkeypatch.undo()
-    assert redis_client().get(cache.key_of(opaque.hash_token(token))) == cache.TOMBSTONE
+    assert redis_client().get(cache.make_key(opaque.hash_token(token))) == cache.TOMBSTONE
     assert customer.exchange(token).status_code == 401
 
 
@@ -164,7 +164,7 @@ def test_a_concurrent_renewal_does_not_restore_a_revoked_session(
 
 @pytest.mark.real_servers
 def test_a_cache_entry_of_another_version_of_the_service_is_replaced(customer: AuthApi, token: str) -> None:
-    key = cache.key_of(opaque.hash_token(token))
+    key = cache.make_key(opaque.hash_token(token))
     redis_client().set(key, json.dumps({"kind": "customer", "more": 1}))
     assert customer.exchange(token).status_code == 200
     assert "jwt" in str(redis_client().get(key))

@@ -53,7 +53,7 @@ def event(*tokens: str) -> dict[str, Any]:
     }
 
 
-def test_a_live_token_is_changed_into_a_jwt() -> None:
+def test_valid_token_is_exchanged_for_a_jwt() -> None:
     answer = authorizer.handler(event("Bearer rco_good"))
     assert answer["context"] == {"authorization": "Bearer jwt"}
     [statement] = answer["policyDocument"]["Statement"]
@@ -72,18 +72,18 @@ def test_a_live_token_is_changed_into_a_jwt() -> None:
         ("Bearer \u20ac",),
     ],
 )
-def test_no_token_a_dead_one_two_and_one_that_no_header_holds_are_unauthorized(tokens: tuple[str, ...]) -> None:
+def test_missing_invalid_duplicate_and_malformed_tokens_are_unauthorized(tokens: tuple[str, ...]) -> None:
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         authorizer.handler(event(*tokens))
 
 
 @pytest.mark.parametrize("token", ["Bearer rco_broken", "Bearer rco_mute"])
-def test_an_auth_that_fails_opens_nothing(token: str) -> None:
-    with pytest.raises(authorizer.AuthAway):
+def test_failing_auth_grants_no_access(token: str) -> None:
+    with pytest.raises(authorizer.AuthUnavailable):
         authorizer.handler(event(token))
 
 
-def test_an_auth_that_is_away_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_auth_grants_no_access(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_EXCHANGE_URL", "http://127.0.0.1:9/exchange/external")
-    with pytest.raises(authorizer.AuthAway):
+    with pytest.raises(authorizer.AuthUnavailable):
         authorizer.handler(event("Bearer rco_good"))

@@ -18,7 +18,7 @@ from tests.unit.gateway.example import CONFIG
 GOOD = {"authorization": "Bearer good"}
 
 
-def test_a_body_may_be_as_long_as_its_operation_takes(client: httpx.Client, shop: StubServer) -> None:
+def test_body_limit_of_the_operation_applies(client: httpx.Client, shop: StubServer) -> None:
     assert client.post("/shop/v1/orders", headers=GOOD, content=b"x" * 1000).status_code == 200
     assert shop.requests[-1].body == b"x" * 1000
     before = len(shop.requests)
@@ -28,7 +28,7 @@ def test_a_body_may_be_as_long_as_its_operation_takes(client: httpx.Client, shop
     assert client.post("/shop/v1/things", headers=GOOD, content=b"x" * 20000).status_code == 200
 
 
-def test_a_body_without_a_stated_length_is_limited_as_well(client: httpx.Client, shop: StubServer) -> None:
+def test_body_without_content_length_is_limited(client: httpx.Client, shop: StubServer) -> None:
     before = len(shop.requests)
     chunks = (b"x" * 100 for _ in range(30))
     response = client.post("/shop/v1/orders", headers=GOOD, content=chunks)
@@ -36,11 +36,11 @@ def test_a_body_without_a_stated_length_is_limited_as_well(client: httpx.Client,
     assert len(shop.requests) == before
 
 
-def test_the_body_of_a_refused_request_is_limited_as_well(client: httpx.Client) -> None:
+def test_body_of_an_unmatched_request_is_limited(client: httpx.Client) -> None:
     assert_problem(client.post("/nothing", content=b"x" * 5000), 413, "payload-too-large")
 
 
-def test_an_address_is_throttled_whatever_tokens_it_shows(client: httpx.Client) -> None:
+def test_address_is_throttled_independently_of_its_tokens(client: httpx.Client) -> None:
     responses = [
         client.post("/shop/v1/sign-ins", headers={"authorization": f"Bearer {number}"}) for number in range(5)
     ]
@@ -50,7 +50,7 @@ def test_an_address_is_throttled_whatever_tokens_it_shows(client: httpx.Client) 
     assert client.get("/shop/v1/things").status_code == 200
 
 
-def test_each_token_has_a_bucket_of_its_own(client: httpx.Client) -> None:
+def test_each_token_has_its_own_bucket(client: httpx.Client) -> None:
     def ask(token: str) -> httpx.Response:
         return client.get("/shop/v1/invoices", headers={"authorization": f"Bearer {token}"})
 
@@ -70,7 +70,7 @@ def test_a_throttled_request_does_not_reach_the_authorizer(client: httpx.Client,
     assert len(auth.requests) == before
 
 
-def test_too_many_headers_are_refused(client: httpx.Client) -> None:
+def test_too_many_headers_are_rejected(client: httpx.Client) -> None:
     response = client.get("/shop/v1/things", headers={f"x-{number}": "1" for number in range(50)})
     assert_problem(response, 431, "headers-too-large", with_id=False)
 
@@ -86,7 +86,7 @@ def test_plain_http_is_not_served(gateway: Envoy) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_tls_is_refused(gateway: Envoy) -> None:
+def test_old_tls_version_is_rejected(gateway: Envoy) -> None:
     context = gateway.certificates.client_context()
     context.minimum_version = ssl.TLSVersion.TLSv1
     context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -96,7 +96,7 @@ def test_old_tls_is_refused(gateway: Envoy) -> None:
         context.wrap_socket(plain, server_hostname="localhost")
 
 
-def test_http_2_is_spoken(gateway: Envoy) -> None:
+def test_http_2_is_supported(gateway: Envoy) -> None:
     with gateway.new_client(http2=True) as client:
         response = client.get("/shop/v1/orders/bor_1", headers=GOOD)
     assert (response.http_version, response.status_code) == ("HTTP/2", 200)
@@ -113,9 +113,7 @@ def test_http_2_is_spoken(gateway: Envoy) -> None:
         "nonsense",
     ],
 )
-def test_requests_that_two_servers_could_read_differently_are_refused(
-    gateway: Envoy, shop: StubServer, request_lines: str
-) -> None:
+def test_ambiguous_requests_are_rejected(gateway: Envoy, shop: StubServer, request_lines: str) -> None:
     before = len(shop.requests)
     answer = gateway.raw(f"{request_lines}\r\n\r\n0\r\n\r\n".encode())
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 421 ")), answer
@@ -126,7 +124,7 @@ def test_requests_that_two_servers_could_read_differently_are_refused(
 @pytest.mark.parametrize(
     "chunks", ["1\r\nZZ\r\n0\r\n\r\n", "2\r\nZ\r\n0\r\n\r\n", "1\nZ\n0\n\n", "1;\n\r\nZ\r\n0\r\n\r\n"]
 )
-def test_a_chunk_ends_where_it_says(gateway: Envoy, shop: StubServer, chunks: str) -> None:
+def test_bytes_after_a_chunk_are_rejected(gateway: Envoy, shop: StubServer, chunks: str) -> None:
     before = len(shop.requests)
     start = "POST /shop/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
     answer = gateway.raw(f"{start}Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
@@ -134,13 +132,13 @@ def test_a_chunk_ends_where_it_says(gateway: Envoy, shop: StubServer, chunks: st
     assert len(shop.requests) == before
 
 
-def test_headers_that_do_not_arrive_are_waited_for_only_so_long(gateway: Envoy) -> None:
+def test_incomplete_headers_time_out(gateway: Envoy) -> None:
     answer = gateway.raw(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n", until_closed=True)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
 
 
-def test_a_body_that_does_not_arrive_is_waited_for_only_so_long(gateway: Envoy, shop: StubServer) -> None:
+def test_incomplete_body_times_out(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     start = "POST /shop/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
     answer = gateway.raw(f"{start}Content-Length: 100\r\n\r\nx".encode(), until_closed=True)
@@ -149,7 +147,7 @@ def test_a_body_that_does_not_arrive_is_waited_for_only_so_long(gateway: Envoy, 
     assert len(shop.requests) == before
 
 
-def test_no_more_connections_are_taken_than_the_gateway_can_bear(start_gateway: StartGateway) -> None:
+def test_connections_over_the_total_limit_are_closed(start_gateway: StartGateway) -> None:
     gateway = start_gateway(config={"limits": CONFIG["limits"] | {"connections": 3}})
     context = gateway.certificates.client_context()
     taken = []
@@ -165,7 +163,7 @@ def test_no_more_connections_are_taken_than_the_gateway_can_bear(start_gateway: 
         connection.close()
 
 
-def test_a_service_that_is_away_is_an_outage_of_its_paths_only(start_gateway: StartGateway) -> None:
+def test_unavailable_service_affects_only_its_paths(start_gateway: StartGateway) -> None:
     gateway = start_gateway(shop_port=free_port())
     response = gateway.client.post("/shop/v1/orders", headers=GOOD)
     assert_problem(response, 503, "unavailable")
@@ -174,7 +172,7 @@ def test_a_service_that_is_away_is_an_outage_of_its_paths_only(start_gateway: St
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_service_that_starts_again_in_time_was_never_away(
+def test_restart_of_a_service_is_hidden_by_retries(
     start_gateway: StartGateway, certificates: Certificates, method: str
 ) -> None:
     port = free_port()
@@ -194,7 +192,7 @@ def test_a_service_that_starts_again_in_time_was_never_away(
 
 
 @pytest.mark.parametrize("names", [("somebody.else",), ()])
-def test_a_service_must_show_a_certificate_of_our_authority_in_its_name(
+def test_service_with_an_untrusted_certificate_is_rejected(
     start_gateway: StartGateway, certificates: Certificates, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     strange = Certificates.make(tmp_path / "strange", *names)

@@ -14,7 +14,7 @@ SERVICES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 
 
 @pytest.mark.parametrize("gateway", ["external", "internal"])
-def test_the_command_writes_a_configuration_that_envoy_accepts(
+def test_command_writes_a_valid_envoy_configuration(
     gateway: str, certificates: Certificates, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "tools.gateway", "envoy", gateway, str(tmp_path / "envoy.json")]
@@ -28,7 +28,7 @@ def test_the_command_writes_a_configuration_that_envoy_accepts(
     assert "OK" in done.stdout
 
 
-def test_the_command_says_what_is_missing(certificates: Certificates, tmp_path: Path) -> None:
+def test_command_reports_missing_inputs(certificates: Certificates, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools.gateway", "--contracts-dir", str(tmp_path), "check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1

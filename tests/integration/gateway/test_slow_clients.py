@@ -41,7 +41,7 @@ def drip(connection: ssl.SSLSocket, text: str) -> tuple[bytes, float]:
     raise AssertionError("the gateway waited for all of it")
 
 
-def test_headers_that_drip_in_are_waited_for_only_so_long(gateway: Envoy) -> None:
+def test_slow_headers_time_out(gateway: Envoy) -> None:
     with gateway.connect() as connection:
         connection.sendall(START.encode())
         answer, seconds = drip(connection, "X-Slow: " + "x" * 200)
@@ -50,7 +50,7 @@ def test_headers_that_drip_in_are_waited_for_only_so_long(gateway: Envoy) -> Non
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 500\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1F4\r\n"])
-def test_a_body_that_drips_in_is_waited_for_only_so_long(gateway: Envoy, shop: StubServer, framing: str) -> None:
+def test_slow_body_times_out(gateway: Envoy, shop: StubServer, framing: str) -> None:
     before = len(shop.requests)
     with gateway.connect() as connection:
         connection.sendall(f"{START}{framing}".encode())
@@ -61,7 +61,7 @@ def test_a_body_that_drips_in_is_waited_for_only_so_long(gateway: Envoy, shop: S
     assert len(shop.requests) == before
 
 
-def test_a_slow_body_without_a_token_is_not_waited_for_any_longer(gateway: Envoy) -> None:
+def test_slow_body_without_a_token_times_out(gateway: Envoy) -> None:
     with gateway.connect() as connection:
         connection.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n".encode())
         answer, seconds = drip(connection, "x" * 400)
@@ -69,7 +69,7 @@ def test_a_slow_body_without_a_token_is_not_waited_for_any_longer(gateway: Envoy
     assert seconds < REQUEST_SECONDS + TOLERANCE
 
 
-def test_a_slow_body_over_http_2_is_waited_for_only_so_long(gateway: Envoy, shop: StubServer) -> None:
+def test_slow_body_over_http_2_times_out(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     pseudo = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", ORDERS)]
     speaker = h2.connection.H2Connection()
@@ -99,7 +99,7 @@ def _status_while_dripping(speaker: h2.connection.H2Connection, connection: ssl.
     raise AssertionError("the gateway waited for all of it")
 
 
-def test_a_handshake_that_does_not_come_is_waited_for_only_so_long(gateway: Envoy) -> None:
+def test_incomplete_handshake_times_out(gateway: Envoy) -> None:
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
         connection.sendall(b"\x16\x03\x01")  # The beginning of a ClientHello.
@@ -108,7 +108,7 @@ def test_a_handshake_that_does_not_come_is_waited_for_only_so_long(gateway: Envo
     assert time.monotonic() - begun < HEADERS_SECONDS + TOLERANCE
 
 
-def test_a_connection_that_is_not_used_is_ended(start_gateway: StartGateway) -> None:
+def test_idle_connection_is_closed(start_gateway: StartGateway) -> None:
     gateway = start_gateway(config={"timeouts": timeouts(client_idle_seconds=0.5)})
     with gateway.connect("http/1.1") as connection:
         begun = time.monotonic()
@@ -116,12 +116,12 @@ def test_a_connection_that_is_not_used_is_ended(start_gateway: StartGateway) -> 
         assert time.monotonic() - begun < 0.5 + TOLERANCE
 
 
-def test_a_client_that_does_not_read_its_answer_is_hung_up_on(
+def test_client_that_does_not_read_the_response_is_disconnected(
     start_gateway: StartGateway, certificates: Certificates
 ) -> None:
     large = StubServer(certificates.server_context(), lambda _: Answer(200, body=b"x" * 20_000_000))
     try:
-        limits = timeouts(client_headers_seconds=0.3, client_request_seconds=1.2, service_answer_seconds=0.3)
+        limits = timeouts(client_headers_seconds=0.3, client_request_seconds=1.2, service_response_seconds=0.3)
         gateway = start_gateway(shop_port=large.port, config={"timeouts": limits})
         with gateway.connect("http/1.1") as connection:
             connection.sendall(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -138,16 +138,14 @@ def test_a_client_that_does_not_read_its_answer_is_hung_up_on(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_service_that_does_not_answer_in_time_is_told_as_that(
-    start_gateway: StartGateway, certificates: Certificates, method: str
-) -> None:
+def test_slow_service_is_a_504(start_gateway: StartGateway, certificates: Certificates, method: str) -> None:
     def late(_: Seen) -> Answer:
         time.sleep(2)
         return Answer(200)
 
     slow = StubServer(certificates.server_context(), late)
     try:
-        gateway = start_gateway(shop_port=slow.port, config={"timeouts": timeouts(service_answer_seconds=0.5)})
+        gateway = start_gateway(shop_port=slow.port, config={"timeouts": timeouts(service_response_seconds=0.5)})
         begun = time.monotonic()
         assert_problem(gateway.client.request(method, f"{ORDERS}/bor_1", headers=GOOD), 504, "timeout")
         assert time.monotonic() - begun < 0.5 + TOLERANCE
@@ -159,7 +157,7 @@ def test_a_service_that_does_not_answer_in_time_is_told_as_that(
 @pytest.mark.parametrize(
     "headers", [{"content-length": "5"}, {"x-long": "x" * 90_000}], ids=["half an answer", "headers without end"]
 )
-def test_a_service_that_answers_in_a_wrong_way_is_a_bad_gateway(
+def test_invalid_response_of_a_service_is_a_502(
     start_gateway: StartGateway, certificates: Certificates, headers: dict[str, str]
 ) -> None:
     odd = StubServer(certificates.server_context(), lambda _: Answer(200, headers))
@@ -178,12 +176,12 @@ def timeouts(**changes: float) -> dict[str, float]:
         "client_request_seconds": REQUEST_SECONDS,
         "client_idle_seconds": 30,
         "service_connect_seconds": 1,
-        "service_answer_seconds": 5,
+        "service_response_seconds": 5,
     }
     return base | changes
 
 
-def test_many_slow_clients_leave_room_for_a_quick_one(gateway: Envoy, client: httpx.Client) -> None:
+def test_slow_clients_do_not_block_others(gateway: Envoy, client: httpx.Client) -> None:
     slow = [gateway.connect() for _ in range(30)]
     try:
         for connection in slow:

@@ -29,7 +29,7 @@ IMPATIENT = {
 }
 
 
-def test_the_service_gets_a_jwt_in_the_place_of_the_token(
+def test_service_gets_a_jwt_instead_of_the_token(
     client: httpx.Client, shop: StubServer, authorizer: Authorizer
 ) -> None:
     assert client.get(ORDER, headers=GOOD).status_code == 200
@@ -39,7 +39,7 @@ def test_the_service_gets_a_jwt_in_the_place_of_the_token(
     assert shop.requests[-1].all("x-user-id") == []
 
 
-def test_the_exchange_gets_no_body_and_no_other_headers(client: httpx.Client, auth: StubServer) -> None:
+def test_exchange_gets_neither_body_nor_other_headers(client: httpx.Client, auth: StubServer) -> None:
     headers = GOOD | {"idempotency-key": "k", "accept-language": "pt"}
     response = client.post("/shop/v1/orders", headers=headers, json={"what": "a coat"})
     assert response.status_code == 200
@@ -50,13 +50,13 @@ def test_the_exchange_gets_no_body_and_no_other_headers(client: httpx.Client, au
     assert exchange.all("x-request-id") == [response.headers["x-request-id"]]
 
 
-def test_an_open_operation_needs_no_token_and_passes_none_on(client: httpx.Client, shop: StubServer) -> None:
+def test_open_operation_requires_and_forwards_no_token(client: httpx.Client, shop: StubServer) -> None:
     assert client.get("/shop/v1/things").status_code == 200
     assert client.get("/shop/v1/things/prd_1", headers=GOOD).status_code == 200
     assert shop.requests[-1].all("authorization") == []
 
 
-def test_an_application_can_prove_itself_to_the_authorizer_by_basic_authentication(
+def test_applications_can_authenticate_at_auth_with_http_basic(
     client: httpx.Client, auth: StubServer, shop: StubServer
 ) -> None:
     basic = {"authorization": "Basic Y2xpOnNlY3JldA=="}
@@ -67,7 +67,7 @@ def test_an_application_can_prove_itself_to_the_authorizer_by_basic_authenticati
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer unknown"}, {"authorization": "Basic eDp5"}])
-def test_without_a_valid_token_the_answer_says_how_to_get_in(
+def test_missing_or_invalid_token_gets_www_authenticate(
     client: httpx.Client, shop: StubServer, headers: dict[str, str]
 ) -> None:
     before = len(shop.requests)
@@ -89,9 +89,7 @@ def test_without_a_valid_token_the_answer_says_how_to_get_in(
         "answers-strange-key",
     ],
 )
-def test_an_exchange_that_gives_no_jwt_of_ours_lets_nobody_in(
-    client: httpx.Client, shop: StubServer, token: str
-) -> None:
+def test_exchange_without_a_valid_jwt_grants_no_access(client: httpx.Client, shop: StubServer, token: str) -> None:
     before = len(shop.requests)
     response = client.get(ORDER, headers={"authorization": f"Bearer {token}"})
     assert_problem(response, 401, "unauthenticated")
@@ -99,36 +97,36 @@ def test_an_exchange_that_gives_no_jwt_of_ours_lets_nobody_in(
     assert len(shop.requests) == before
 
 
-def test_a_jwt_for_somebody_else_lets_nobody_in(client: httpx.Client, shop: StubServer) -> None:
+def test_jwt_for_another_audience_grants_no_access(client: httpx.Client, shop: StubServer) -> None:
     before = len(shop.requests)
     response = client.get(ORDER, headers={"authorization": "Bearer answers-other-audience"})
     assert_problem(response, 403, "forbidden")
     assert len(shop.requests) == before
 
 
-def test_a_jwt_of_ours_is_no_access_token(client: httpx.Client, authorizer: Authorizer) -> None:
+def test_jwt_is_not_accepted_as_access_token(client: httpx.Client, authorizer: Authorizer) -> None:
     response = client.get(ORDER, headers={"authorization": f"Bearer {authorizer.jwt()}"})
     assert_problem(response, 401, "unauthenticated")
 
 
-def test_a_token_in_the_query_is_no_token(client: httpx.Client, authorizer: Authorizer) -> None:
+def test_token_in_the_query_is_ignored(client: httpx.Client, authorizer: Authorizer) -> None:
     response = client.get(ORDER, params={"access_token": authorizer.jwt()})
     assert_problem(response, 401, "unauthenticated")
 
 
-def test_the_wrong_kind_of_account_is_told_so_without_details_of_the_inside(client: httpx.Client) -> None:
+def test_forbidden_account_gets_no_internal_details(client: httpx.Client) -> None:
     response = client.get(ORDER, headers={"authorization": "Bearer wrong-kind"})
     assert_problem(response, 403, "forbidden")
     assert "inside" not in response.text
 
 
-def test_an_exchange_that_breaks_is_an_outage(client: httpx.Client) -> None:
+def test_failing_exchange_is_a_503(client: httpx.Client) -> None:
     response = client.get(ORDER, headers={"authorization": "Bearer breaks"})
     assert_problem(response, 503, "unavailable")
     assert response.headers["retry-after"] == "2"
 
 
-def test_without_the_authorizer_what_needs_a_token_is_away_and_the_rest_is_not(
+def test_unavailable_authorizer_affects_only_operations_with_a_token(
     start_gateway: StartGateway,
 ) -> None:
     gateway = start_gateway(auth_port=free_port())
@@ -136,7 +134,7 @@ def test_without_the_authorizer_what_needs_a_token_is_away_and_the_rest_is_not(
     assert gateway.client.get("/shop/v1/things").status_code == 200
 
 
-def test_a_gateway_that_is_there_before_the_authorizer_works_as_soon_as_that_comes(
+def test_gateway_that_starts_before_the_authorizer_recovers(
     start_gateway: StartGateway, certificates: Certificates, authorizer: Authorizer
 ) -> None:
     port = free_port()
@@ -150,7 +148,7 @@ def test_a_gateway_that_is_there_before_the_authorizer_works_as_soon_as_that_com
 
 
 @pytest.mark.parametrize("path", [ORDER, "/shop/v1/things"])
-def test_two_tokens_in_one_request_are_refused(gateway: Envoy, shop: StubServer, path: str) -> None:
+def test_two_tokens_in_one_request_are_rejected(gateway: Envoy, shop: StubServer, path: str) -> None:
     before = len(shop.requests)
     for first, second in (("Bearer good", "Bearer bad"), ("Bearer bad", "Bearer good")):
         with gateway.new_client() as client:
@@ -162,7 +160,7 @@ def test_two_tokens_in_one_request_are_refused(gateway: Envoy, shop: StubServer,
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-def test_the_scheme_of_a_token_may_be_spelled_in_any_case_but_buys_no_second_bucket(
+def test_case_of_the_token_scheme_does_not_affect_the_throttle(
     client: httpx.Client, shop: StubServer, scheme: str
 ) -> None:
     token = f"good-{scheme}"
@@ -172,7 +170,7 @@ def test_the_scheme_of_a_token_may_be_spelled_in_any_case_but_buys_no_second_buc
     assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
-def test_a_token_cannot_be_taken_away_on_the_way_to_the_service(gateway: Envoy, shop: StubServer) -> None:
+def test_connection_header_cannot_remove_the_token(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     lines = f"GET {ORDER} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
     answer = gateway.raw(f"{lines}Connection: close, authorization\r\n\r\n".encode())
@@ -180,7 +178,7 @@ def test_a_token_cannot_be_taken_away_on_the_way_to_the_service(gateway: Envoy, 
     assert len(shop.requests) == before
 
 
-def test_an_authorizer_that_hangs_is_an_outage_of_what_needs_a_token(
+def test_hanging_authorizer_affects_only_operations_with_a_token(
     start_gateway: StartGateway, certificates: Certificates, shop: StubServer
 ) -> None:
     ended = threading.Event()
@@ -203,7 +201,7 @@ def test_an_authorizer_that_hangs_is_an_outage_of_what_needs_a_token(
         hanging.stop()
 
 
-def test_an_authorizer_that_does_not_even_shake_hands_is_an_outage_too(start_gateway: StartGateway) -> None:
+def test_authorizer_without_a_handshake_is_a_503(start_gateway: StartGateway) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -212,7 +210,7 @@ def test_an_authorizer_that_does_not_even_shake_hands_is_an_outage_too(start_gat
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
-def test_an_authorizer_that_speaks_nonsense_lets_nobody_in(
+def test_invalid_response_of_the_authorizer_grants_no_access(
     start_gateway: StartGateway, certificates: Certificates, shop: StubServer, answer: bytes
 ) -> None:
     with babbling(certificates, answer) as port:
@@ -223,7 +221,7 @@ def test_an_authorizer_that_speaks_nonsense_lets_nobody_in(
 
 
 @pytest.mark.parametrize("status", [200, 404, 500])
-def test_without_the_keys_of_the_authorizer_its_jwt_lets_nobody_in(
+def test_jwt_without_its_keys_grants_no_access(
     start_gateway: StartGateway, certificates: Certificates, authorizer: Authorizer, shop: StubServer, status: int
 ) -> None:
     def keyless(seen: Seen) -> Answer:
@@ -239,11 +237,11 @@ def test_without_the_keys_of_the_authorizer_its_jwt_lets_nobody_in(
         auth.stop()
 
 
-def test_a_new_signing_key_is_no_outage(
+def test_new_signing_key_is_accepted(
     start_gateway: StartGateway, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Auth publishes a key, signs with it when the gateways had time to read it, and takes the old one away."""
-    assert signing_keys.PUBLISHED_FIRST_SECONDS >= 3 * filters.JWKS_CACHE_SECONDS
+    assert signing_keys.PUBLISHED_BEFORE_SIGNING_SECONDS >= 3 * filters.JWKS_CACHE_SECONDS
     monkeypatch.setattr(filters, "JWKS_CACHE_SECONDS", 1)
     authorizer = Authorizer()
     auth = StubServer(certificates.server_context(), authorizer)
@@ -269,7 +267,7 @@ def jwks_reads(auth: StubServer) -> int:
 
 
 @pytest.mark.parametrize("script", ["error('broken')", "function envoy_on_request(handle) error('broken') end"])
-def test_a_script_that_fails_opens_nothing(
+def test_failing_script_grants_no_access(
     start_gateway: StartGateway,
     authorizer: Authorizer,
     shop: StubServer,
@@ -316,9 +314,7 @@ def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
         thread.join(5)
 
 
-def test_an_exchange_that_takes_longer_than_a_retry_interval_is_asked_for_once(
-    start_gateway: StartGateway, auth: StubServer
-) -> None:
+def test_slow_exchange_is_requested_once(start_gateway: StartGateway, auth: StubServer) -> None:
     gateway = start_gateway(config={"authorizer": IMPATIENT | {"timeout_seconds": 1.8}})
     before = sum("/exchange/" in seen.path for seen in auth.requests)
     answer = gateway.client.get(ORDER, headers={"authorization": "Bearer good-slow"})

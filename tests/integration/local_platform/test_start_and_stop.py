@@ -57,7 +57,7 @@ def two_crashes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("two_crashes_are_enough")
-def test_a_store_that_does_not_start_is_shown_with_its_log(layout: Layout, supervisor: Supervisor) -> None:
+def test_failed_start_of_a_store_is_reported_with_its_log(layout: Layout, supervisor: Supervisor) -> None:
     (layout.data_dir / "valkey" / "appendonlydir").write_text("a file where a folder has to be")
     with pytest.raises(DidNotStart) as refused:
         start_store(layout, supervisor, "valkey")
@@ -148,7 +148,7 @@ def wait_for_stores(layout: Layout) -> None:
 
 @pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_however_the_runner_ends_no_process_is_left(layout: Layout, number: signal.Signals) -> None:
+def test_no_process_remains_after_the_runner_ends(layout: Layout, number: signal.Signals) -> None:
     with start(layout) as runner:
         wait_for_stores(layout)
         runner.send_signal(number)
@@ -160,7 +160,7 @@ def test_however_the_runner_ends_no_process_is_left(layout: Layout, number: sign
 
 
 @pytest.mark.full
-def test_ctrl_c_ends_a_start_within_two_seconds_while_services_are_not_ready(layout: Layout) -> None:
+def test_ctrl_c_ends_a_start_within_two_seconds(layout: Layout) -> None:
     with start(layout) as runner:
         assert runner.stdout is not None
         for line in runner.stdout:
@@ -175,5 +175,5 @@ def test_ctrl_c_ends_a_start_within_two_seconds_while_services_are_not_ready(lay
     assert processes_of(layout) == {}
 
 
-def test_valkey_comes_with_the_environment() -> None:
+def test_valkey_is_installed() -> None:
     assert os.access(processes.valkey_binary(), os.X_OK)

@@ -1,4 +1,4 @@
-"""Shopping in this process on real stores, each test with a database, a collection and a queue of its own."""
+"""Shopping in this process on real stores; each test has its own database, collections and queue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tools.local_platform import messaging_resources
 
 
 def id_of(prefix: str, name: str) -> str:
-    """An id that looks like a real one and is the same for the same name."""
+    """An id in the format of real ones, derived from the name."""
     return f"{prefix}_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
@@ -43,7 +43,7 @@ FACTS = {
 
 @contextmanager
 def running_shopping(**urls: str) -> Iterator[ShoppingSettings]:
-    """Shopping's domain with these servers, migrated and provisioned."""
+    """Configure shopping in this process to use these servers."""
     run = uuid.uuid4().hex[:10]
     with runtime.new_runtime(), pytest.MonkeyPatch.context() as patch:
         environment = {
@@ -93,7 +93,7 @@ def provisioned(shopping: ShoppingSettings) -> ShoppingSettings:
 
 @pytest.fixture
 def draft() -> Callable[..., Product]:
-    """Makes a draft as a manager would."""
+    """Creates a draft as a manager."""
 
     def make(**facts: Any) -> Product:
         with security.use_principal(MANAGER), db.unit_of_work():
@@ -104,7 +104,7 @@ def draft() -> Callable[..., Product]:
 
 @pytest.fixture
 def published(draft: Callable[..., Product]) -> Callable[..., Product]:
-    """Makes a published product at this price (cents)."""
+    """Creates a published product with this price (cents)."""
 
     def make(price: int = 4900, **facts: Any) -> Product:
         product = draft(**facts)
@@ -115,15 +115,15 @@ def published(draft: Callable[..., Product]) -> Callable[..., Product]:
 
 
 def outbox(event_type: str) -> list[dict[str, Any]]:
-    """The data of the events of this type that wait for the relay, in their order."""
+    """The data of the events of this type in the outbox, in their order."""
     with db.unit_of_work(reads_only=True) as session:
         rows = session.scalars(select(OutboxRow).where(OutboxRow.type == event_type).order_by(OutboxRow.id))
         return [json.loads(row.body)["data"] for row in rows]
 
 
 @contextmanager
-def dying_before_commit() -> Iterator[None]:
-    """A unit of work of a process that dies after DocumentDB was written and before the outbox is."""
+def crash_before_commit() -> Iterator[None]:
+    """A unit of work of a process that crashes after writing DocumentDB and before committing the outbox."""
     try:
         with db.unit_of_work():
             yield

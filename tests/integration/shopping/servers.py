@@ -1,4 +1,4 @@
-"""Servers that a test may kill, hang, empty or cut off."""
+"""Servers that a test may kill, suspend, empty or cut off."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.servers import free_port
 
 
 class CacheServer:
-    """A Redis or Valkey of the test's own, on one port, with snapshots only when asked for."""
+    """A Redis or Valkey server for one test; it writes snapshots only on request."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self.port = free_port()
@@ -36,7 +36,7 @@ class CacheServer:
         raise RuntimeError("the cache server did not start")
 
     def kill(self) -> None:
-        """Ends it at once, with all that is not in its last snapshot."""
+        """Kill the server; it loses what is not in its last snapshot."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
@@ -63,7 +63,7 @@ class CacheServer:
 
 
 class Link:
-    """A way to a server that can be cut: then connections break and new ones are refused."""
+    """A proxy of a server; while it is cut, connections break and new ones are refused."""
 
     def __init__(self, port: int) -> None:
         self.port = free_port()

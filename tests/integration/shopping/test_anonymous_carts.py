@@ -1,4 +1,4 @@
-"""Carts of visitors: found by their token alone, taken over at log-in, gone after a while."""
+"""Carts of visitors: identified by a token, merged at log-in, and deleted after a time."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ pytestmark = [pytest.mark.usefixtures("provisioned"), pytest.mark.story("b-pr-02
 BUYER = id_of("usr", "buyer")
 
 
-def visitor_with(*products: Product) -> str:
-    """The token of a cart with these in it."""
+def start_cart_with(*products: Product) -> str:
+    """The token of a new cart with these products."""
     token = anonymous_carts.start().cart_token
     for product in products:
-        put(anonymous_carts.cart_id(token), product)
+        add(anonymous_carts.cart_id(token), product)
     return token
 
 
-def put(cart_id: str, product: Product) -> None:
+def add(cart_id: str, product: Product) -> None:
     with db.unit_of_work():
         carts.add_item(cart_id, product.id)
 
@@ -43,49 +43,51 @@ def merge(token: str) -> anonymous_carts.MergedCart:
         return anonymous_carts.merge_into(BUYER, token)
 
 
-def content_of(cart_id: str) -> list[str]:
+def get_product_ids(cart_id: str) -> list[str]:
     with db.unit_of_work():
         return [item.product_id for item in carts.get_cart(cart_id).items]
 
 
-def test_what_a_visitor_chose_is_in_the_own_cart_after_log_in_once(published: Maker) -> None:
+def test_the_visitors_products_are_merged_once(published: Maker) -> None:
     own, both, new = published(), published(), published()
-    put(BUYER, own)
-    put(BUYER, both)
-    token = visitor_with(both, new)
+    add(BUYER, own)
+    add(BUYER, both)
+    token = start_cart_with(both, new)
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, both.id, new.id]
-    assert merged.left_out == []
-    assert content_of(anonymous_carts.cart_id(token)) == []
+    assert merged.not_merged_product_ids == []
+    assert get_product_ids(anonymous_carts.cart_id(token)) == []
     again = merge(token)
     assert (again.cart.version, len(again.cart.items)) == (merged.cart.version, 3)
 
 
-def test_what_changed_meanwhile_is_told_after_the_merge(published: Maker) -> None:
+def test_merged_products_keep_the_price_that_the_visitor_saw(published: Maker) -> None:
     repriced, sold = published(4900), published(2000)
-    token = visitor_with(repriced, sold)
+    token = start_cart_with(repriced, sold)
     with security.use_principal(MANAGER), db.unit_of_work():
         staff_actions.set_price(product_store.get_product(repriced.id), Money(3900, "EUR"))
     with db.unit_of_work():
         creation.create_hold(id_of("bor", "1"), id_of("usr", "other"), [sold.id])
-    told = {item.product_id: (item.changed, item.price.amount) for item in merge(token).cart.items}
-    assert told == {repriced.id: ("repriced", 3900), sold.id: ("held", 2000)}
+    changes = {item.product_id: (item.changed, item.price.amount) for item in merge(token).cart.items}
+    assert changes == {repriced.id: ("repriced", 3900), sold.id: ("held", 2000)}
 
 
-def test_what_has_no_room_stays_with_the_visitor(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_beyond_the_limit_stay_in_the_anonymous_cart(
+    published: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own, first, second = published(), published(), published()
-    token = visitor_with(first, second)
-    put(BUYER, own)
+    token = start_cart_with(first, second)
+    add(BUYER, own)
     for module in (anonymous_carts, cart_store):
         monkeypatch.setattr(module, "setting", lambda name: 2)
     merged = merge(token)
     assert [item.product_id for item in merged.cart.items] == [own.id, first.id]
-    assert merged.left_out == [second.id]
-    assert content_of(anonymous_carts.cart_id(token)) == [second.id]
+    assert merged.not_merged_product_ids == [second.id]
+    assert get_product_ids(anonymous_carts.cart_id(token)) == [second.id]
 
 
-def test_a_token_is_in_no_store(published: Maker, shopping: ShoppingSettings) -> None:
-    token = visitor_with(published())
+def test_a_token_is_not_stored(published: Maker, shopping: ShoppingSettings) -> None:
+    token = start_cart_with(published())
     with db.unit_of_work():
         cart_store.resend_unsaved_carts()
     cache = redis.Redis.from_url(str(shopping.redis_url))
@@ -95,34 +97,34 @@ def test_a_token_is_in_no_store(published: Maker, shopping: ShoppingSettings) ->
     assert token not in anonymous_carts.cart_id(token)
 
 
-def test_two_tokens_are_two_carts_and_cannot_be_guessed(published: Maker) -> None:
-    token = visitor_with(published())
+def test_each_token_has_its_own_cart(published: Maker) -> None:
+    token = start_cart_with(published())
     other = anonymous_carts.start().cart_token
     assert len(other) == len(token) == 47
     assert other != token
-    assert content_of(anonymous_carts.cart_id(other)) == []
+    assert get_product_ids(anonymous_carts.cart_id(other)) == []
 
 
 @pytest.mark.real_servers
-def test_an_anonymous_cart_ends_and_a_customers_does_not(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_anonymous_carts_expire(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     coat = published()
-    token = visitor_with(coat)
-    put(BUYER, coat)
+    token = start_cart_with(coat)
+    add(BUYER, coat)
     visitor_id = anonymous_carts.cart_id(token)
     for cart_id in (visitor_id, BUYER):
         with db.unit_of_work():
             cart_rows.merge_cart(cart_id, cart_store.apply_changes(cart_id))
     with db.unit_of_work():
         anonymous_carts.delete_expired()
-    assert kept() == {visitor_id, BUYER}
+    assert list_saved_carts() == {visitor_id, BUYER}
     later = clock.now() + anonymous_carts.KEPT_UNCHANGED + timedelta(minutes=1)
     monkeypatch.setattr(anonymous_carts.clock, "now", lambda: later)
     with db.unit_of_work():
         anonymous_carts.delete_expired()
-    assert kept() == {BUYER}
+    assert list_saved_carts() == {BUYER}
 
 
-def kept() -> set[str]:
-    """The carts in the database; an item is never without its cart."""
+def list_saved_carts() -> set[str]:
+    """The ids of the carts in the database."""
     with db.unit_of_work(reads_only=True) as session:
         return set(session.scalars(select(CartRow.customer_id)))

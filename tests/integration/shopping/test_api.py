@@ -1,4 +1,4 @@
-"""The HTTP face of shopping: its contract, scopes, ETags and answers."""
+"""The HTTP operations of shopping: contract, scopes, ETags and responses."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ MANAGER = f"{EMPLOYEE} shopping:prices:write shopping:products:publish"
 
 
 class Api:
-    """Calls the service as somebody with a token."""
+    """A client of the service."""
 
     def __init__(self, client: TestClient, key: ECKey) -> None:
         self._client = client
         self._key = key
 
     def call(self, method: str, path: str, scope: str | None = None, **more: Any) -> httpx.Response:
-        """A call with these scopes; without a token when `scope` is None."""
+        """Send a request with a token of these scopes; without a token when `scope` is None."""
         expected = more.pop("expect", 200)
         headers = more.pop("headers", {})
         if scope is not None:
             headers["Authorization"] = f"Bearer {self._token(scope, more.pop('subject', id_of('usr', 'me')))}"
-        answer: httpx.Response = self._client.request(method, path, headers=headers, **more)
-        assert answer.status_code == expected, answer.text
-        return answer
+        response: httpx.Response = self._client.request(method, path, headers=headers, **more)
+        assert response.status_code == expected, response.text
+        return response
 
     def create(self, expect: int = 201, **facts: Any) -> httpx.Response:
         headers = {"Idempotency-Key": uuid.uuid4().hex}
@@ -79,7 +79,7 @@ def api(provisioned: ShoppingSettings) -> Api:
     return Api(TestClient(create_app(app.service), base_url="https://shopping.test"), key)
 
 
-def test_the_catalogue_needs_no_mysql(api: Api) -> None:
+def test_the_catalogue_works_without_the_relational_database(api: Api) -> None:
     with settings.overridden(database_url="mysql+pymysql://root@127.0.0.1:9/no_shopping"):
         for _ in range(circuit_breaker.FAILURES):
             with pytest.raises(OperationalError):
@@ -91,7 +91,7 @@ def test_the_catalogue_needs_no_mysql(api: Api) -> None:
 
 @pytest.mark.story("d-po-06")
 @pytest.mark.story("mf-op-04")
-def test_from_a_draft_to_a_product_that_everybody_sees(api: Api) -> None:
+def test_the_way_from_a_draft_to_a_public_product(api: Api) -> None:
     created = api.create()
     draft: Json = created.json()
     assert (draft["state"], draft["price"], created.headers["etag"]) == ("draft", None, '"1"')
@@ -116,7 +116,7 @@ def test_from_a_draft_to_a_product_that_everybody_sees(api: Api) -> None:
     api.call("GET", f"/shopping/v1/products/{draft['id']}", expect=404)
 
 
-def test_a_price_is_refused_in_creation_and_edit(api: Api) -> None:
+def test_creation_and_edit_reject_a_price(api: Api) -> None:
     price = {"amount": 100, "currency": "EUR"}
     problem = api.create(price=price, expect=400).json()
     assert problem["errors"]
@@ -125,7 +125,7 @@ def test_a_price_is_refused_in_creation_and_edit(api: Api) -> None:
 
 
 @pytest.mark.story("mf-op-02")
-def test_the_second_editor_is_told(api: Api) -> None:
+def test_the_second_of_two_concurrent_edits_is_rejected(api: Api) -> None:
     path = api.create().headers["location"]
     api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, expect=428)
     edited = api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, headers={"If-Match": '"1"'})
@@ -137,39 +137,41 @@ def test_the_second_editor_is_told(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "publication"), ("DELETE", "publication"), ("POST", "resumption")]
 )
-def test_publishing_withdrawing_and_resuming_can_need_what_was_read(
+def test_publishing_withdrawing_and_resuming_check_if_match(
     api: Api, published: Callable[..., Product], method: str, path: str
 ) -> None:
     product = published()
-    whole = f"/shopping/v1/inventory/{product.id}"
+    product_path = f"/shopping/v1/inventory/{product.id}"
     if method == "POST":
-        api.call("DELETE", f"{whole}/publication", MANAGER)
-    read = api.call("GET", whole, MANAGER).headers["etag"]
+        api.call("DELETE", f"{product_path}/publication", MANAGER)
+    read = api.call("GET", product_path, MANAGER).headers["etag"]
     price = {"price": {"amount": 1, "currency": "EUR"}}
-    current = api.call("PUT", f"{whole}/price", MANAGER, json=price, headers={"If-Match": read}).headers["etag"]
-    api.call(method, f"{whole}/{path}", MANAGER, headers={"If-Match": read}, expect=412)
-    api.call(method, f"{whole}/{path}", MANAGER, headers={"If-Match": current})
+    current = api.call("PUT", f"{product_path}/price", MANAGER, json=price, headers={"If-Match": read}).headers[
+        "etag"
+    ]
+    api.call(method, f"{product_path}/{path}", MANAGER, headers={"If-Match": read}, expect=412)
+    api.call(method, f"{product_path}/{path}", MANAGER, headers={"If-Match": current})
 
 
-def test_who_changes_a_product_between_reading_and_publishing_it_is_seen(
+def test_a_concurrent_change_is_detected_with_if_match_only(
     api: Api, published: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product = published()
     path = f"/shopping/v1/inventory/{product.id}"
     get = product_store.get_product
 
-    def get_and_lose(product_id: str) -> Product:
+    def get_before_edit(product_id: str) -> Product:
         read = get(product_id)
         monkeypatch.setattr(inventory_api, "get_product", get)
         api.call("PATCH", path, EMPLOYEE, json={"title": "Other"}, headers={"If-Match": f'"{read.version}"'})
         return read
 
-    monkeypatch.setattr(inventory_api, "get_product", get_and_lose)
+    monkeypatch.setattr(inventory_api, "get_product", get_before_edit)
     api.call("DELETE", f"{path}/publication", MANAGER, headers={"If-Match": f'"{product.version}"'}, expect=412)
     assert api.call("DELETE", f"{path}/publication", MANAGER).json()["state"] == "withdrawn"
 
 
-def test_who_may_do_what(api: Api) -> None:
+def test_operations_require_their_scopes(api: Api) -> None:
     path = api.create().headers["location"]
     price = {"price": {"amount": 4900, "currency": "EUR"}}
     api.call("PUT", f"{path}/price", EMPLOYEE, json=price, headers={"If-Match": '"1"'}, expect=403)
@@ -188,7 +190,7 @@ def test_the_same_key_creates_one_product(api: Api) -> None:
     assert len(api.call("GET", "/shopping/v1/inventory", EMPLOYEE).json()["items"]) == 1
 
 
-def test_every_write_of_staff_is_in_the_audit_trail_once(api: Api) -> None:
+def test_every_staff_change_is_audited_once(api: Api) -> None:
     path = api.create().headers["location"]
     api.call("PATCH", path, EMPLOYEE, json={"title": "First"}, headers={"If-Match": '"1"'})
     headers = {"Idempotency-Key": uuid.uuid4().hex}
@@ -223,20 +225,20 @@ def test_a_product_that_breaks_the_contract_is_left_out_of_lists(
     assert facets["category"][0]["value"] == "coats"
 
 
-def test_a_size_with_a_comma_can_be_looked_for(api: Api, published: Callable[..., Product]) -> None:
+def test_a_size_with_a_comma_can_be_searched(api: Api, published: Callable[..., Product]) -> None:
     def labelled(value: str) -> str:
         return published(category="shoes", sizes=[{"system": "UK", "value": value}]).id
 
     half, six, petite = labelled("6,5"), labelled("6"), labelled("6, petite")
-    for wanted, expected in (
+    for size, expected in (
         ("UK 6,5", {half}),
         ("UK 6.5", {half}),
         ("UK 6,UK 6,5", {six, half}),
         ('"UK 6, petite"', {petite}),
         ('"UK 6, petite",UK 6,5', {petite, half}),
     ):
-        page = api.call("GET", "/shopping/v1/products", params={"size": wanted}).json()
-        assert {item["id"] for item in page["items"]} == expected, wanted
+        page = api.call("GET", "/shopping/v1/products", params={"size": size}).json()
+        assert {item["id"] for item in page["items"]} == expected, size
 
 
 def test_a_failing_document_store_is_503_with_retry_after(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,12 +246,12 @@ def test_a_failing_document_store_is_503_with_retry_after(api: Api, monkeypatch:
         raise OperationFailure("internal error: No space left on device", 1)
 
     monkeypatch.setattr(product_store, "find_products", fail)
-    answer = api.call("GET", f"/shopping/v1/products/prd_{uuid.uuid4().hex}", expect=503)
-    assert answer.headers["retry-after"] == "2"
+    response = api.call("GET", f"/shopping/v1/products/prd_{uuid.uuid4().hex}", expect=503)
+    assert response.headers["retry-after"] == "2"
 
 
 @pytest.mark.story("d-po-06")
-def test_a_photo_by_the_api(api: Api) -> None:
+def test_photo_operations(api: Api) -> None:
     path, content = api.create().headers["location"], picture()
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     body = {"content_type": "image/png", "size": len(content)}
@@ -272,7 +274,7 @@ def test_a_photo_by_the_api(api: Api) -> None:
 
 
 @pytest.mark.story("b-pr-02")
-def test_a_cart_is_of_its_owner(api: Api, published: Callable[..., Product]) -> None:
+def test_each_customer_has_their_own_cart(api: Api, published: Callable[..., Product]) -> None:
     coat = published(4900)
     item = f"/shopping/v1/cart/items/{coat.id}"
     cart = api.call("PUT", item, "shopping:cart").json()
@@ -285,7 +287,7 @@ def test_a_cart_is_of_its_owner(api: Api, published: Callable[..., Product]) -> 
 
 
 @pytest.mark.story("b-bu-03")
-def test_a_hold_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+def test_hold_operations(api: Api, published: Callable[..., Product]) -> None:
     coat = published(4900)
     order_id = id_of("bor", "1")
     body = {"order_id": order_id, "buyer_id": id_of("usr", "me"), "product_ids": [coat.id]}
@@ -311,7 +313,7 @@ def test_a_hold_by_the_api(api: Api, published: Callable[..., Product]) -> None:
 
 
 @pytest.mark.story("d-po-08")
-def test_publication_at_a_set_time(api: Api) -> None:
+def test_a_scheduled_publication(api: Api) -> None:
     path = api.create().headers["location"]
     price = {"price": {"amount": 4900, "currency": "EUR"}}
     api.call("PUT", f"{path}/price", MANAGER, json=price, headers={"If-Match": '"1"'})
@@ -321,44 +323,47 @@ def test_publication_at_a_set_time(api: Api) -> None:
     api.call("POST", f"{path}/publication", MANAGER, json={"publish_at": "tomorrow"}, expect=400)
 
 
-def test_without_the_document_database_the_answer_is_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_document_database_the_response_is_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     with settings.overridden(mongo_url="mongodb://127.0.0.1:1/x"):
         problem = api.call("GET", "/shopping/v1/products", expect=503).json()
     assert problem["status"] == 503
 
 
 @pytest.mark.story("b-pr-02")
-def test_a_visitors_cart_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+def test_anonymous_cart_operations(api: Api, published: Callable[..., Product]) -> None:
     coat = published(4900)
     token = api.call("POST", "/shopping/v1/anonymous-carts").json()["cart_token"]
     item, header = f"/shopping/v1/anonymous-cart/items/{coat.id}", {"Cart-Token": token}
     assert api.call("PUT", item, headers=dict(header)).json()["total"]["amount"] == 4900
-    for wrong in ({}, {"Cart-Token": "rcc_short"}):
-        api.call("GET", "/shopping/v1/anonymous-cart", headers=wrong, expect=400)
+    for headers in ({}, {"Cart-Token": "rcc_short"}):
+        api.call("GET", "/shopping/v1/anonymous-cart", headers=headers, expect=400)
     merging, body = "/shopping/v1/cart/merging", {"cart_token": token}
     api.call("POST", merging, json=body, expect=401)
     api.call("POST", merging, "customer:profile", json=body, expect=403)
     merged = api.call("POST", merging, "shopping:cart", json=body).json()
-    assert ([one["product_id"] for one in merged["cart"]["items"]], merged["left_out"]) == ([coat.id], [])
+    assert ([item["product_id"] for item in merged["cart"]["items"]], merged["not_merged_product_ids"]) == (
+        [coat.id],
+        [],
+    )
     assert api.call("GET", "/shopping/v1/anonymous-cart", headers=dict(header)).json()["items"] == []
     assert api.call("DELETE", item, headers=dict(header)).json()["items"] == []
 
 
 @pytest.mark.story("b-pr-01")
-def test_facets_and_recommendations_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+def test_facet_and_recommendation_operations(api: Api, published: Callable[..., Product]) -> None:
     coat = published(attributes={"cut": "women"})
-    wanted = {"size": "UK 10,EU 60", "colour": "navy"}
-    facets = api.call("GET", "/shopping/v1/product-facets", params=wanted).json()["facets"]
+    filters = {"size": "UK 10,EU 60", "colour": "navy"}
+    facets = api.call("GET", "/shopping/v1/product-facets", params=filters).json()["facets"]
     assert {"value": "EU 38", "count": 1} in facets["size"]
-    found = api.call("GET", "/shopping/v1/products", params=wanted).json()
-    assert [one["id"] for one in found["items"]] == [coat.id]
+    page = api.call("GET", "/shopping/v1/products", params=filters).json()
+    assert [item["id"] for item in page["items"]] == [coat.id]
     api.call("GET", "/shopping/v1/recommendations", expect=401)
     page = api.call("GET", "/shopping/v1/recommendations", "shopping:cart").json()
-    assert ([one["id"] for one in page["items"]], page["next_cursor"]) == ([coat.id], None)
+    assert ([item["id"] for item in page["items"]], page["next_cursor"]) == ([coat.id], None)
 
 
 @pytest.mark.story("mf-op-05")
-def test_an_employee_resumes_by_the_api(api: Api, published: Callable[..., Product]) -> None:
+def test_an_employee_resumes_a_withdrawn_product(api: Api, published: Callable[..., Product]) -> None:
     path = f"/shopping/v1/inventory/{published().id}"
     api.call("POST", f"{path}/resumption", EMPLOYEE, expect=409)
     api.call("DELETE", f"{path}/publication", MANAGER)

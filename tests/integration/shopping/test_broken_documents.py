@@ -1,4 +1,4 @@
-"""One document that cannot be read, or one entry that cannot be announced, takes down nothing but itself."""
+"""A document that cannot be read, or an outbox entry that cannot be published, does not affect others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.shopping.products import product_store, search_index
 from services.shopping.products.jobs import publish_left_over_entries
 from services.shopping.products.rules import Product, ProductNotFound
 from services.shopping.recommendations import selection
-from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of, outbox
+from tests.integration.shopping.conftest import MANAGER, crash_before_commit, id_of, outbox
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.usefixtures("shopping")
@@ -64,7 +64,7 @@ def test_a_broken_product_is_left_out_of_every_list(published: Maker, fields: di
     assert omitted("product") > before
 
 
-def test_pages_go_on_after_a_broken_product(published: Maker) -> None:
+def test_paging_continues_after_a_broken_product(published: Maker) -> None:
     products = sorted([published() for _ in range(5)], key=lambda product: product.id)
     for broken in products[1:3]:
         damage(broken, photos="none")
@@ -78,7 +78,7 @@ def test_pages_go_on_after_a_broken_product(published: Maker) -> None:
             read(products[1].id)
 
 
-def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> None:
+def test_jobs_continue_after_a_broken_document(published: Maker, draft: Maker) -> None:
     broken, held = published(), published()
     for number, product in enumerate((broken, held)):
         with db.unit_of_work():
@@ -100,7 +100,7 @@ def test_jobs_go_on_after_a_broken_document(published: Maker, draft: Maker) -> N
     assert product_store.get_product(due[1].id).is_available
 
 
-def test_holds_that_cannot_be_released_keep_the_sweeper_from_none_behind_them(
+def test_holds_that_cannot_be_released_do_not_block_later_ones(
     published: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hold_jobs, "BATCH_SIZE", 1)
@@ -109,18 +109,18 @@ def test_holds_that_cannot_be_released_keep_the_sweeper_from_none_behind_them(
             creation.create_hold(id_of("bor", str(number)), id_of("usr", "a"), [published().id])
     release = settlement.release_if_lapsed
 
-    def fails_for_first_two(order_id: str) -> None:
+    def fail_for_first_two(order_id: str) -> None:
         if order_id != id_of("bor", "2"):
             raise ValueError(order_id)
         release(order_id)
 
-    monkeypatch.setattr(hold_jobs, "release_if_lapsed", fails_for_first_two)
+    monkeypatch.setattr(hold_jobs, "release_if_lapsed", fail_for_first_two)
     with clock.freeze(clock.now() + timedelta(minutes=16)), db.unit_of_work():
         settle_holds()
     assert settlement.get_hold(id_of("bor", "2")).state is HoldState.RELEASED
 
 
-def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
+def test_a_broken_product_does_not_block_the_rebuild_of_others(published: Maker) -> None:
     broken, coat = published(), published()
     for product in (broken, coat):
         damage(product, search_terms=[], terms_version=1)
@@ -131,13 +131,13 @@ def test_terms_of_a_broken_product_stop_no_other(published: Maker) -> None:
     assert [item["id"] for item in browse_products(q="coat")["items"]] == [coat.id]
 
 
-def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None:
+def test_an_entry_that_cannot_be_published_does_not_block_others(draft: Maker) -> None:
     product, other = draft(), draft()
     poison = {"id": "evt_poison", "at": clock.now(), "event_type": "shopping.unknown.v1"}
     product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
-    for one in (product, other):
-        with dying_before_commit():
-            staff_actions.edit(product_store.get_product(one.id), {"title": "Red coat"})
+    for edited in (product, other):
+        with crash_before_commit():
+            staff_actions.edit(product_store.get_product(edited.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():
             publish_left_over_entries()
@@ -151,10 +151,10 @@ def test_a_poisoned_announcement_blocks_nothing_but_itself(draft: Maker) -> None
 @pytest.mark.parametrize(
     "poison", [{"id": "evt_1"}, {"at": clock.now() - timedelta(minutes=5)}, {"at": "yesterday", "id": "evt_1"}, {}]
 )
-def test_an_announcement_without_time_or_id_is_set_aside(draft: Maker, poison: dict[str, Any]) -> None:
+def test_an_entry_without_time_or_id_is_moved_to_failed(draft: Maker, poison: dict[str, Any]) -> None:
     product = draft()
     product_store.products_collection().update_one({"_id": product.id}, {"$push": {"outbox": poison}})
-    with dying_before_commit():
+    with crash_before_commit():
         staff_actions.edit(product_store.get_product(product.id), {"title": "Red coat"})
     for _ in range(2):
         with clock.freeze(clock.now() + timedelta(seconds=30)), db.unit_of_work():

@@ -1,4 +1,4 @@
-"""Browsing on a real document database: filters, sorting, and pages that stand still while things are sold."""
+"""Browsing with filters, sort orders and stable paging."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.usefixtures("shopping"), pytest.mark.story("b-pr-01")]
 
 @pytest.fixture
 def commands(shopping: ShoppingSettings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the commands that the document database gets from now on."""
+    """The names of the commands that the document database receives."""
     seen: list[str] = []
 
     class Listener(monitoring.CommandListener):
@@ -45,11 +45,11 @@ def ids(page: dict[str, Any]) -> list[str]:
     return [product.id for product in page["items"]]
 
 
-def browse(sort: str = "newest", **wanted: Any) -> list[str]:
-    return ids(browsing.browse(ProductFilter(**wanted), sort, 100, None))
+def browse(sort: str = "newest", **filters: Any) -> list[str]:
+    return ids(browsing.browse(ProductFilter(**filters), sort, 100, None))
 
 
-def test_each_filter_and_their_combination(published: Maker) -> None:
+def test_filters_and_their_combination(published: Maker) -> None:
     coat = published(4900)
     dress = published(
         2900,
@@ -62,7 +62,7 @@ def test_each_filter_and_their_combination(published: Maker) -> None:
         sizes=[{"system": "letter", "value": "M"}, {"system": "UK", "value": "12"}],
     )
     assert browse() == [dress.id, coat.id]
-    for wanted in (
+    for filters in (
         {"category": "dresses"},
         {"brand": "ana & filhas"},
         {"colour": "Red"},
@@ -76,20 +76,20 @@ def test_each_filter_and_their_combination(published: Maker) -> None:
         {"price_min": 1, "price_max": 4899},
         {"category": "dresses", "size": ["12"], "q": "silk", "price_max": 3000},
     ):
-        assert browse(**wanted) == [dress.id], wanted
+        assert browse(**filters) == [dress.id], filters
     assert browse(category="dresses", size=["38"]) == []
     assert browse(q="silk coat") == []
 
 
 def test_the_sort_orders(published: Maker) -> None:
-    middle, dear, cheap = published(2000), published(3000), published(1000)
-    assert browse("newest") == [cheap.id, dear.id, middle.id]
-    assert browse("price_asc") == [cheap.id, middle.id, dear.id]
-    assert browse("price_desc") == [dear.id, middle.id, cheap.id]
+    middle, expensive, cheap = published(2000), published(3000), published(1000)
+    assert browse("newest") == [cheap.id, expensive.id, middle.id]
+    assert browse("price_asc") == [cheap.id, middle.id, expensive.id]
+    assert browse("price_desc") == [expensive.id, middle.id, cheap.id]
 
 
 @pytest.mark.parametrize("sort", ["newest", "price_asc", "price_desc"])
-def test_pages_show_everything_once_while_things_are_sold(published: Maker, sort: str) -> None:
+def test_paging_is_stable_while_products_are_sold(published: Maker, sort: str) -> None:
     products = [published(1000 + number // 3) for number in range(10)]
     expected = browse(sort)
     first = browsing.browse(ProductFilter(), sort, 4, None)
@@ -113,7 +113,7 @@ def test_the_last_page_has_no_cursor_even_when_it_is_full(published: Maker) -> N
     assert (len(second["items"]), second["next_cursor"]) == (2, None)
 
 
-def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Maker) -> None:
+def test_held_and_sold_products_are_not_listed_but_keep_their_page(published: Maker) -> None:
     coat = published()
     with db.unit_of_work():
         creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [coat.id])
@@ -124,61 +124,65 @@ def test_held_and_sold_products_leave_the_list_but_keep_their_page(published: Ma
     assert browsing.get_product(coat.id).state == "sold"
 
 
-def test_a_typing_error_is_mended_and_the_answer_says_so(published: Maker) -> None:
+def test_a_misspelt_query_is_corrected_and_reported(published: Maker) -> None:
     coats = [published().id for _ in range(3)]
     published(title="Silk dress", category="dresses", description="Red.", brand="Ana")
-    for typed in ("nawy coat", "lisbao"):
-        page = browsing.browse(ProductFilter(q=typed), "newest", 2, None)
-        assert ids(page) == coats[:0:-1], typed
-        rest = browsing.browse(ProductFilter(q=typed), "newest", 2, page["next_cursor"])
-        assert (ids(rest), rest["next_cursor"], rest["searched_for"]) == (coats[:1], None, page["searched_for"])
-    assert browsing.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["searched_for"] == "navy coat"
-    right = browsing.browse(ProductFilter(q="coat"), "newest", 2, None)
-    assert right["searched_for"] is None
+    for query in ("nawy coat", "lisbao"):
+        page = browsing.browse(ProductFilter(q=query), "newest", 2, None)
+        assert ids(page) == coats[:0:-1], query
+        rest = browsing.browse(ProductFilter(q=query), "newest", 2, page["next_cursor"])
+        assert (ids(rest), rest["next_cursor"], rest["corrected_query"]) == (
+            coats[:1],
+            None,
+            page["corrected_query"],
+        )
+    assert browsing.browse(ProductFilter(q="nawy coat"), "newest", 2, None)["corrected_query"] == "navy coat"
+    correct = browsing.browse(ProductFilter(q="coat"), "newest", 2, None)
+    assert correct["corrected_query"] is None
     nothing = browsing.browse(ProductFilter(q="zeppelin"), "newest", 2, None)
-    assert (nothing["items"], nothing["searched_for"]) == ([], None)
+    assert (nothing["items"], nothing["corrected_query"]) == ([], None)
 
 
-def test_facets_count_what_each_value_would_find(published: Maker) -> None:
+def test_facets_count_the_matches_of_each_value(published: Maker) -> None:
     women = {"attributes": {"cut": "women"}}
     published(**women)
     published(**women, brand="LISBOA LÃ")
     published(**women, brand="Ana", colour="red", sizes=[{"system": "UK", "value": "12"}])
-    found = browsing.count_facets(ProductFilter())
-    assert found["is_complete"] is True
-    assert {one["value"]: one["count"] for one in found["facets"]["colour"]} == {"navy": 2, "red": 1}
-    assert [one["count"] for one in found["facets"]["brand"]] == [2, 1]
-    for name, values in found["facets"].items():
-        for one in values:
-            wanted = [one["value"]] if name == "size" else one["value"]
-            assert len(browse(**{name: wanted})) == one["count"], (name, one)
+    facets = browsing.count_facets(ProductFilter())
+    assert facets["is_complete"] is True
+    assert {value["value"]: value["count"] for value in facets["facets"]["colour"]} == {"navy": 2, "red": 1}
+    assert [value["count"] for value in facets["facets"]["brand"]] == [2, 1]
+    for name, values in facets["facets"].items():
+        for counted in values:
+            value = [counted["value"]] if name == "size" else counted["value"]
+            assert len(browse(**{name: value})) == counted["count"], (name, counted)
     narrowed = browsing.count_facets(ProductFilter(colour="red"))["facets"]
-    assert [one["value"] for one in narrowed["brand"]] == ["Ana"]
+    assert [value["value"] for value in narrowed["brand"]] == ["Ana"]
     none = browsing.count_facets(ProductFilter(q="zeppelin"))
-    assert (none["facets"]["brand"], none["searched_for"]) == ([], None)
+    assert (none["facets"]["brand"], none["corrected_query"]) == ([], None)
 
 
-def test_facets_mend_a_typing_error_as_browsing_does(published: Maker) -> None:
+def test_facets_correct_spelling_as_browsing_does(published: Maker) -> None:
     published(title="Navy wool coat")
-    wanted = ProductFilter(q="navvy coat")
-    page, found = browsing.browse(wanted, "newest", 20, None), browsing.count_facets(wanted)
-    assert page["searched_for"] == found["searched_for"] == "navy coat"
-    assert found["facets"]["colour"] == [{"value": "navy", "count": len(page["items"])}]
-    assert browsing.count_facets(ProductFilter(q="navy coat"))["searched_for"] is None
+    product_filter = ProductFilter(q="navvy coat")
+    page, facets = browsing.browse(product_filter, "newest", 20, None), browsing.count_facets(product_filter)
+    assert page["corrected_query"] == facets["corrected_query"] == "navy coat"
+    assert facets["facets"]["colour"] == [{"value": "navy", "count": len(page["items"])}]
+    assert browsing.count_facets(ProductFilter(q="navy coat"))["corrected_query"] is None
 
 
-def test_more_than_can_be_counted_is_said(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_counts_are_reported(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browsing, "MAX_COUNTED", 2)
     for _ in range(3):
         published()
-    found = browsing.count_facets(ProductFilter())
-    assert (found["is_complete"], found["facets"]["category"]) == (False, [{"value": "coats", "count": 2}])
+    facets = browsing.count_facets(ProductFilter())
+    assert (facets["is_complete"], facets["facets"]["category"]) == (False, [{"value": "coats", "count": 2}])
 
 
-def test_products_of_an_older_version_are_made_findable(published: Maker) -> None:
+def test_outdated_search_terms_are_rebuilt(published: Maker) -> None:
     coat = published()
-    old: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
-    product_store.products_collection().update_one({"_id": coat.id}, old)
+    outdated: dict[str, Any] = {"$set": {"search_terms": []}, "$unset": {"facets": "", "terms_version": ""}}
+    product_store.products_collection().update_one({"_id": coat.id}, outdated)
     assert browse(size=["UK 10"]) == []
     [planned] = search_index.rebuild_search_index(dry_run=True)
     assert planned["product"] == coat.id
@@ -192,7 +196,7 @@ def test_products_of_an_older_version_are_made_findable(published: Maker) -> Non
     assert (refreshed.version, refreshed.updated_at) == (coat.version, coat.updated_at)
 
 
-def test_conversions_are_listed_before_they_are_run(
+def test_a_dry_run_lists_what_the_command_rebuilds(
     published: Maker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     coat = published()
@@ -222,7 +226,7 @@ def test_conversions_are_listed_before_they_are_run(
         ({"donation.order_id": "dor_1"}, [("_id", 1)]),
     ],
 )
-def test_every_query_reads_by_an_index(published: Maker, query: dict[str, Any], order: Any) -> None:
+def test_every_query_uses_an_index(published: Maker, query: dict[str, Any], order: Any) -> None:
     published()
     found = product_store.products_collection().find(query)
     plan = str((found.sort(order) if order else found).explain())
@@ -230,7 +234,7 @@ def test_every_query_reads_by_an_index(published: Maker, query: dict[str, Any], 
     assert "COLLSCAN" not in plan
 
 
-def test_a_page_is_one_query_however_long(published: Maker, commands: list[str]) -> None:
+def test_a_page_takes_one_query(published: Maker, commands: list[str]) -> None:
     for _ in range(5):
         published()
     commands.clear()

@@ -1,4 +1,4 @@
-"""The cart as its buyer sees it (story b-pr-02), with all stores up."""
+"""The cart as its buyer sees it, with all stores available (story b-pr-02)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read() -> Cart:
         return carts.get_cart(ME)
 
 
-def put(product: Product) -> Cart:
+def add(product: Product) -> Cart:
     with db.unit_of_work():
         return carts.add_item(ME, product.id)
 
@@ -52,7 +52,7 @@ def release(product: Product) -> None:
         settlement.release_hold(id_of("bor", product.id))
 
 
-def placed(product: Product) -> dict[str, Any]:
+def order_placed(product: Product) -> dict[str, Any]:
     """The event of the order that holds this product."""
     facts = {"order_id": id_of("bor", product.id), "buyer_id": ME, "product_ids": [product.id]}
     data = facts | {"placed_at": clock.rfc3339(clock.now())}
@@ -60,8 +60,8 @@ def placed(product: Product) -> dict[str, Any]:
     return event | {"time": "", "data": data}
 
 
-def what_changed(cart_read: Cart) -> list[tuple[bool, str | None]]:
-    return [(item.available, item.changed) for item in cart_read.items]
+def item_states(cart: Cart) -> list[tuple[bool, str | None]]:
+    return [(item.available, item.changed) for item in cart.items]
 
 
 def test_an_empty_cart() -> None:
@@ -69,57 +69,57 @@ def test_an_empty_cart() -> None:
     assert (empty.items, empty.total, empty.version, empty.updated_at) == ([], Money(0, "EUR"), 0, None)
 
 
-def test_putting_in_and_taking_out_shows_the_total_at_once(published: Maker) -> None:
+def test_adding_and_removing_products_updates_the_total(published: Maker) -> None:
     coat, hat = published(4900), published(900)
-    put(coat)
-    both = put(hat)
+    add(coat)
+    both = add(hat)
     assert [item.product_id for item in both.items] == [coat.id, hat.id]
     assert (both.total, both.version) == (Money(5800, "EUR"), 2)
     assert read() == both
     left = remove(coat)
     assert [item.product_id for item in left.items] == [hat.id]
     assert left.total == Money(900, "EUR")
-    assert remove(coat).version == left.version, "taking out what is not in is no change"
-    assert put(hat).version == left.version, "putting in what is in is no change"
+    assert remove(coat).version == left.version, "removing a missing product is no change"
+    assert add(hat).version == left.version, "adding a product again is no change"
 
 
-def test_only_what_is_on_sale_can_be_put_in(published: Maker, draft: Maker) -> None:
+def test_only_products_on_sale_can_be_added(published: Maker, draft: Maker) -> None:
     with pytest.raises(ProductNotFound):
-        put(draft())
+        add(draft())
     taken = published()
     hold(taken, OTHER)
     with pytest.raises(ProductUnavailable) as raised:
-        put(taken)
+        add(taken)
     assert raised.value.extensions == {"unavailable_product_ids": [taken.id]}
 
 
-def test_the_cart_shows_what_became_of_its_products_and_todays_total(published: Maker) -> None:
+def test_the_cart_shows_changes_of_its_products_and_the_current_total(published: Maker) -> None:
     kept, taken, repriced = products = [published(1000) for _ in range(3)]
     for product in products:
-        put(product)
+        add(product)
     hold(taken, OTHER)
     product_store.change_product(repriced, set_fields={"price": {"amount": 800, "currency": "EUR"}})
     now = read()
-    assert what_changed(now) == [(True, None), (False, "held"), (True, "repriced")]
-    assert now.total == Money(1800, "EUR"), "the price of today, of what can still be had"
-    accepted = put(product_store.get_product(repriced.id))
-    assert what_changed(accepted) == [(True, None), (False, "held"), (True, None)], "the buyer accepts it"
+    assert item_states(now) == [(True, None), (False, "held"), (True, "repriced")]
+    assert now.total == Money(1800, "EUR"), "the current prices of available products"
+    accepted = add(product_store.get_product(repriced.id))
+    assert item_states(accepted) == [(True, None), (False, "held"), (True, None)], "the buyer accepted the price"
     assert kept.id in {item.product_id for item in now.items}
 
 
-def test_a_product_that_vanished_is_shown_as_withdrawn(published: Maker) -> None:
+def test_a_deleted_product_is_shown_as_withdrawn(published: Maker) -> None:
     gone = published(1000)
-    put(gone)
+    add(gone)
     product_store.products_collection().delete_one({"_id": gone.id})
     revision.replace_revision()
     [item] = read().items
     assert (item.available, item.changed, item.price) == (False, "withdrawn", Money(1000, "EUR"))
 
 
-def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
+def test_a_broken_entry_of_a_cart_is_left_out(published: Maker) -> None:
     gone, coat = published(1000), published(4900)
     for product in (gone, coat):
-        put(product)
+        add(product)
     with db.unit_of_work() as session:
         cart_rows.merge_cart(ME, cart_store.apply_changes(ME))
         row = session.get_one(CartRow, ME)
@@ -135,50 +135,50 @@ def test_a_broken_row_of_a_cart_is_left_out(published: Maker) -> None:
 def test_a_cart_has_a_limit(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"shopping.cart_max_items": 2, "billing.currency": "EUR"}
     monkeypatch.setattr("services.shopping.cart.cart_store.setting", limits.__getitem__)
-    put(published())
-    full = put(published())
+    add(published())
+    full = add(published())
     with pytest.raises(CartFull):
-        put(published())
+        add(published())
     assert read() == full
 
 
-def test_reading_asks_for_all_products_in_one_query(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_a_cart_takes_one_query(published: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        put(published())
-    asked: list[list[str]] = []
+        add(published())
+    queries: list[list[str]] = []
     find = product_store.find_products
-    monkeypatch.setattr(product_store, "find_products", lambda ids: find(asked.append(list(ids)) or asked[-1]))
+    monkeypatch.setattr(product_store, "find_products", lambda ids: find(queries.append(list(ids)) or queries[-1]))
     revision.replace_revision()
     assert len(read().items) == 3
-    assert len(asked) == 1
+    assert len(queries) == 1
     read()
-    assert len(asked) == 1, "no product has changed since"
+    assert len(queries) == 1, "no product has changed since"
 
 
 @pytest.mark.story("b-bu-01")
-def test_what_was_ordered_leaves_the_cart_once(published: Maker) -> None:
+def test_ordered_products_are_removed_once(published: Maker) -> None:
     ordered, other = published(), published()
-    put(ordered)
-    put(other)
+    add(ordered)
+    add(other)
     hold(ordered, ME)
-    event = placed(ordered)
+    event = order_placed(ordered)
     dispatch(registry, event)
     after = read()
     assert [item.product_id for item in after.items] == [other.id]
-    put(ordered)
+    add(ordered)
     dispatch(registry, event)
-    assert len(read().items) == 2, "the same event again takes nothing out"
+    assert len(read().items) == 2, "a repeated event removes nothing"
 
 
-def test_an_order_that_is_heard_of_late_takes_out_only_what_it_is_for(published: Maker) -> None:
+def test_a_late_order_event_removes_only_products_that_the_order_still_holds(published: Maker) -> None:
     again, freed, ordered = products = [published() for _ in range(3)]
     for product in products:
-        put(product)
+        add(product)
         hold(product, ME)
-    events = [placed(product) for product in products]
+    events = [order_placed(product) for product in products]
     with clock.freeze(clock.now() + timedelta(seconds=1)):
         remove(again)
-        put(again)
+        add(again)
         release(freed)
         for event in events:
             dispatch(registry, event)

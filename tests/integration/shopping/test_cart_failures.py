@@ -1,4 +1,4 @@
-"""No acknowledged change of a cart is lost when one store is away, lost, stale or hanging (story b-pr-02)."""
+"""No acknowledged change of a cart is lost when a store is unavailable, lost, outdated or hanging (b-pr-02)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from kombu import Queue
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import aws, cache, clock, db, messaging, settings, topology, worker
+from libs.chassis import aws, cache, clock, db, kombu_sqs, settings, topology, worker
 from services.shopping.cart import cart_queue, cart_rows, cart_store, carts, jobs
 from services.shopping.cart.events import save_carts
 from services.shopping.cart.rules import MAX_REMOVED, CartChange
@@ -37,7 +38,7 @@ ME = id_of("usr", "me")
 
 @pytest.fixture
 def redis(database_url: str, tmp_path: Path) -> Iterator[CacheServer]:
-    """Valkey beside SQLite, Redis beside MariaDB."""
+    """A cache server for one test: Valkey with SQLite, Redis with MariaDB."""
     program = valkey() if database_url.startswith("sqlite") else need("redis-server", "redis-server")
     server = CacheServer(program, tmp_path)
     server.start()
@@ -58,7 +59,7 @@ def queue_link(aws_endpoint: str) -> Iterator[Link]:
 def shop(
     database_url: str, mongo_url: str, redis: CacheServer, queue_link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ShoppingSettings]:
-    """Shopping with a cache of its own that can be killed, and a queue that can be cut off."""
+    """Shopping with its own cache, which can be killed, and a queue that can be cut off."""
     endpoint = f"http://127.0.0.1:{queue_link.port}"
     urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
     monkeypatch.setitem(cache._OPTIONS, "socket_timeout", 0.3)  # a hanging cache is tried several times
@@ -70,12 +71,12 @@ def shop(
 @contextmanager
 def database_stopped() -> Iterator[None]:
     url = make_url(settings.settings().database_url)
-    away = (
+    unreachable = (
         "sqlite:////nowhere/at/all.db"
         if url.get_backend_name() == "sqlite"
         else url.set(port=1).render_as_string(False)
     )
-    with settings.overridden(database_url=away):
+    with settings.overridden(database_url=unreachable):
         yield
 
 
@@ -84,7 +85,7 @@ def worker_running() -> Iterator[None]:
     """The worker's consumer of the cart queue."""
     stop = threading.Event()
     name = topology.queue_name("shopping", "cart")
-    consumer = worker.QueueConsumer(name, worker._work_with(save_carts), stop)
+    consumer = worker.QueueConsumer(name, partial(worker.handle_work, save_carts), stop)
     thread = threading.Thread(target=consumer.run, daemon=True)
     thread.start()
     yield
@@ -92,10 +93,10 @@ def worker_running() -> Iterator[None]:
     thread.join(10)
 
 
-def work_off() -> None:
-    """Handles the messages that are in the cart queue now."""
+def handle_queued_messages() -> None:
+    """Handle the messages that are in the cart queue now."""
     name = topology.queue_name("shopping", "cart")
-    with messaging.connection(name, wait_seconds=0) as broker, broker.SimpleQueue(Queue(name)) as queue:
+    with kombu_sqs._connection(name, wait_seconds=0) as broker, broker.SimpleQueue(Queue(name)) as queue:
         while True:
             try:
                 message = queue.get(timeout=0.1)
@@ -105,12 +106,12 @@ def work_off() -> None:
             message.ack()
 
 
-def shown() -> list[str]:
+def read_product_ids() -> list[str]:
     with db.unit_of_work(reads_only=True):
         return [item.product_id for item in carts.get_cart(ME).items]
 
 
-def put(product: Product) -> None:
+def add(product: Product) -> None:
     with db.unit_of_work():
         carts.add_item(ME, product.id)
 
@@ -120,20 +121,20 @@ def remove(product: Product) -> None:
         carts.remove_item(ME, product.id)
 
 
-def saved() -> list[str]:
+def read_saved_product_ids() -> list[str]:
     with db.unit_of_work(reads_only=True):
         return [entry.product_id for entry in cart_rows.load_cart(ME).present_entries]
 
 
 @pytest.fixture
 def as_another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """What this process remembers of an outage is unknown to the others."""
+    """Continue as another process, which does not know of the outage."""
 
-    def forget() -> None:
+    def reset() -> None:
         cart_store.changed_without_cache.use(set())
         cart_queue.cart_queue.use(cart_queue.CartQueue())
 
-    return forget
+    return reset
 
 
 def run_job(job: Callable[[], None]) -> None:
@@ -155,80 +156,80 @@ def eventually(read: Callable[[], object], expected: object) -> None:
     assert read() == expected
 
 
-def test_normally_a_worker_saves_each_change(published: Maker, redis: CacheServer) -> None:
+def test_the_worker_saves_each_change(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
-        put(coat)
-        put(hat)
+        add(coat)
+        add(hat)
         remove(coat)
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
 
 def test_cache_flushed(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
-    put(hat)
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
+    add(hat)
     redis.empty()
-    assert shown() == [coat.id], "the last change is still on its way in the queue"
+    assert read_product_ids() == [coat.id], "the last change is still in the queue"
     with worker_running():
-        eventually(shown, [coat.id, hat.id])
+        eventually(read_product_ids, [coat.id, hat.id])
         remove(coat)
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
 
 
 @pytest.mark.real_servers
 def test_cache_stopped_and_back_empty(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
         redis.kill()
-        assert shown() == [coat.id]
-        put(hat)
+        assert read_product_ids() == [coat.id]
+        add(hat)
         remove(coat)
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         redis.start()
-        assert shown() == [hat.id]
-        put(coat)
-        eventually(saved, [hat.id, coat.id])
+        assert read_product_ids() == [hat.id]
+        add(coat)
+        eventually(read_saved_product_ids, [hat.id, coat.id])
 
 
 @pytest.mark.real_servers
-def test_cache_back_with_an_old_copy_that_must_not_win(
+def test_cache_restored_from_an_outdated_snapshot(
     published: Maker, redis: CacheServer, as_another_process: Callable[[], None]
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
         redis.take_snapshot()
-        put(hat)
-        eventually(saved, [coat.id, hat.id])
+        add(hat)
+        eventually(read_saved_product_ids, [coat.id, hat.id])
         redis.kill()
         remove(coat)
         as_another_process()
         redis.start()
-        assert shown() == [hat.id]
-        put(scarf)
-        eventually(saved, [hat.id, scarf.id])
+        assert read_product_ids() == [hat.id]
+        add(scarf)
+        eventually(read_saved_product_ids, [hat.id, scarf.id])
 
 
-def test_cache_lost_its_last_change_but_the_message_is_under_way(published: Maker, redis: CacheServer) -> None:
+def test_cache_lost_its_last_change_while_the_message_is_in_the_queue(published: Maker, redis: CacheServer) -> None:
     coat, hat, scarf = published(), published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
     redis.take_snapshot()
-    put(hat)
+    add(hat)
     redis.kill()
     redis.start()
-    put(scarf)
+    add(scarf)
     with worker_running():
-        eventually(shown, [coat.id, hat.id, scarf.id])
-        eventually(saved, [coat.id, hat.id, scarf.id])
+        eventually(read_product_ids, [coat.id, hat.id, scarf.id])
+        eventually(read_saved_product_ids, [coat.id, hat.id, scarf.id])
 
 
 def test_cache_hanging_for_one_process_only(
@@ -236,37 +237,37 @@ def test_cache_hanging_for_one_process_only(
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
         redis.hang()
-        put(hat)
+        add(hat)
         remove(coat)
         redis.go_on()
-        assert shown() == [hat.id], "this process knows of its change"
+        assert read_product_ids() == [hat.id], "this process knows of its change"
         as_another_process()
-        put(scarf)
+        add(scarf)
         run_job(jobs.update_cart_cache)
-        assert shown() == [hat.id, scarf.id]
-        eventually(saved, [hat.id, scarf.id])
+        assert read_product_ids() == [hat.id, scarf.id]
+        eventually(read_saved_product_ids, [hat.id, scarf.id])
 
 
-def test_the_cache_is_told_of_what_was_changed_without_it(
+def test_the_job_updates_the_cache_with_changes_made_without_it(
     published: Maker, redis: CacheServer, as_another_process: Callable[[], None]
 ) -> None:
     coat = published()
-    shown()
+    read_product_ids()
     redis.hang()
-    put(coat)
+    add(coat)
     redis.go_on()
     as_another_process()
     eventually(update_cache_and_list_behind, [])
     with database_stopped():
-        assert shown() == [coat.id], "only the cache has it now"
+        assert read_product_ids() == [coat.id], "only the cache has it now"
 
 
-def test_the_cache_is_not_told_while_it_is_away(published: Maker, redis: CacheServer) -> None:
+def test_the_job_waits_while_the_cache_is_unavailable(published: Maker, redis: CacheServer) -> None:
     redis.kill()
-    put(published())
+    add(published())
     run_job(jobs.update_cart_cache)
     with db.unit_of_work(reads_only=True):
         assert list(cart_rows.load_carts_with_cache_behind(10)) == [ME]
@@ -277,24 +278,24 @@ def test_queue_stopped(
     published: Maker, redis: CacheServer, queue_link: Link, as_another_process: Callable[[], None]
 ) -> None:
     coat, hat = published(), published()
-    put(coat)
+    add(coat)
     queue_link.cut()
-    put(hat)
+    add(hat)
     remove(coat)
-    assert shown() == saved() == [hat.id], "saved without the queue"
+    assert read_product_ids() == read_saved_product_ids() == [hat.id], "saved without the queue"
     assert redis.client().zcard("carts:unsaved") == 0
     with database_stopped():
-        put(coat)
+        add(coat)
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        assert shown() == [hat.id, coat.id]
+        assert read_product_ids() == [hat.id, coat.id]
     assert redis.client().zcard("carts:unsaved") == 1, "still to be saved"
     queue_link.join()
     as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        eventually(saved, [hat.id, coat.id])
+        eventually(read_saved_product_ids, [hat.id, coat.id])
         eventually(lambda: redis.client().zcard("carts:unsaved"), 0)
 
 
@@ -303,34 +304,32 @@ def test_queue_stopped_and_then_the_cache_hanging(
 ) -> None:
     coat, hat, scarf = published(), published(), published()
     queue_link.cut()
-    put(coat)
-    put(hat)
+    add(coat)
+    add(hat)
     redis.hang()
-    put(scarf)
+    add(scarf)
     remove(coat)
-    assert shown() == [hat.id, scarf.id]
+    assert read_product_ids() == [hat.id, scarf.id]
     redis.go_on()
     as_another_process()
     run_job(jobs.update_cart_cache)
-    assert shown() == [hat.id, scarf.id]
+    assert read_product_ids() == [hat.id, scarf.id]
 
 
-def test_a_change_made_on_a_stale_copy_wins_when_the_cache_is_back(
-    published: Maker, redis: CacheServer, queue_link: Link
-) -> None:
+def test_a_later_change_on_a_stale_copy_wins(published: Maker, redis: CacheServer, queue_link: Link) -> None:
     coat, hat = published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
     remove(coat)
-    put(hat)
+    add(hat)
     redis.hang()
-    put(coat)
+    add(coat)
     remove(hat)
-    assert shown() == [coat.id], "the database has neither of the changes before"
+    assert read_product_ids() == [coat.id], "the database has neither of the changes before"
     redis.go_on()
     run_job(jobs.update_cart_cache)
-    assert shown() == [coat.id]
+    assert read_product_ids() == [coat.id]
 
 
 @pytest.mark.parametrize(
@@ -342,8 +341,8 @@ def test_a_broken_cart_is_served_from_the_database_and_does_not_block_others(
     coat = published()
     other = id_of("usr", "other")
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
     redis.client().hset(f"cart:{ME}", "cart", broken_cart)
     with db.unit_of_work():
         carts.add_item(other, coat.id)
@@ -356,7 +355,7 @@ def test_a_broken_cart_is_served_from_the_database_and_does_not_block_others(
         cart_store.save_carts(message)
     with db.unit_of_work(reads_only=True):
         assert [entry.product_id for entry in cart_rows.load_cart(other).present_entries] == [coat.id]
-    assert shown() == [coat.id]
+    assert read_product_ids() == [coat.id]
 
 
 def _message_of(customer_id: str, product: Product) -> dict[str, object]:
@@ -366,42 +365,42 @@ def _message_of(customer_id: str, product: Product) -> dict[str, object]:
 
 def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> None:
     coat = published()
-    put(coat)
+    add(coat)
     url = topology.queue_url(topology.queue_name("shopping", "cart"))
     aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(jobs.resend_unsaved_carts)
-        assert saved() == [], "it is not late yet"
+        assert read_saved_product_ids() == [], "it is not late yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
-        eventually(saved, [coat.id])
+        eventually(read_saved_product_ids, [coat.id])
 
 
 def test_database_stopped(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
-    put(coat)
+    add(coat)
     with database_stopped():
-        put(hat)
+        add(hat)
         remove(coat)
-        assert shown() == [hat.id]
+        assert read_product_ids() == [hat.id]
         with pytest.raises(OperationalError), db.unit_of_work():
             cart_store.save_carts({"carts": [{"customer_id": ME, "version": 1, "updated_at_ms": 1, "entries": []}]})
     with worker_running():
-        eventually(saved, [hat.id])
+        eventually(read_saved_product_ids, [hat.id])
 
 
 def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
-        put(coat)
-        eventually(saved, [coat.id])
+        add(coat)
+        eventually(read_saved_product_ids, [coat.id])
     redis.empty()
     with database_stopped():
-        put(hat)
-        assert shown() == [hat.id], "what is known is shown"
-    assert shown() == [coat.id, hat.id]
+        add(hat)
+        assert read_product_ids() == [hat.id], "what is known is shown"
+    assert read_product_ids() == [coat.id, hat.id]
     with worker_running():
-        eventually(saved, [coat.id, hat.id])
+        eventually(read_saved_product_ids, [coat.id, hat.id])
 
 
 @pytest.mark.real_servers
@@ -422,7 +421,7 @@ def test_random_changes_through_random_single_failures(
                 remove(product)
                 expected.discard(product.id)
             else:
-                put(product)
+                add(product)
                 put_in |= {product.id} - expected
                 expected.add(product.id)
         with db.unit_of_work():
@@ -452,28 +451,28 @@ def test_random_changes_through_random_single_failures(
             change_some()
         if trouble == "flush":
             redis.empty()
-        work_off()
+        handle_queued_messages()
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
             run_job(jobs.update_cart_cache)
-        work_off()
+        handle_queued_messages()
         with db.unit_of_work():
             settlement.release_hold(order_id)
-        assert (set(saved()), set(shown())) == (expected, expected), trouble
+        assert (set(read_saved_product_ids()), set(read_product_ids())) == (expected, expected), trouble
 
 
 @pytest.mark.real_servers
-def test_first_changes_without_the_cache_by_many_processes_at_once(published: Maker, redis: CacheServer) -> None:
+def test_concurrent_first_changes_without_the_cache(published: Maker, redis: CacheServer) -> None:
     products = [published() for _ in range(8)]
     redis.kill()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(put, products))
-    assert set(shown()) == {product.id for product in products}
+        list(pool.map(add, products))
+    assert set(read_product_ids()) == {product.id for product in products}
     redis.start()
-    assert set(shown()) == {product.id for product in products}
+    assert set(read_product_ids()) == {product.id for product in products}
 
 
-def test_what_is_forgotten_leaves_the_database_too(published: Maker, redis: CacheServer) -> None:
+def test_the_oldest_removed_entries_are_dropped_in_the_database(published: Maker, redis: CacheServer) -> None:
     product = published()
     redis.kill()
     for number in range(MAX_REMOVED + 3):

@@ -1,4 +1,4 @@
-"""Holds whose order was never placed, or has ended: the job asks customer and releases them."""
+"""Holds without an order: the job queries the customer service and releases them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SOLD, RELEASED = "shopping.hold.sold.v1", "shopping.hold.released.v1"
 def states(shopping: ShoppingSettings) -> PeerStates:
     urls = {name: f"https://{name}.test" for name in settings.PEERS}
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
-    played = PeerStates()
-    service_client.set_transport(httpx.MockTransport(played.answer))
-    return played
+    peers = PeerStates()
+    service_client.set_transport(httpx.MockTransport(peers.respond))
+    return peers
 
 
 def expired(order_id: str) -> tuple[str, dict[str, str]]:
@@ -49,14 +49,14 @@ def test_a_hold_without_an_order_is_released(published: Maker, states: PeerState
     }
 
 
-def test_a_new_hold_is_not_asked_about(published: Maker, states: PeerStates) -> None:
+def test_a_new_hold_is_not_queried(published: Maker, states: PeerStates) -> None:
     hold(id_of("bor", "1"), published())
     consistency.compare_with_other_domains(registry)
     assert states.queries == []
 
 
 @pytest.mark.parametrize("minutes", [5, 30])
-def test_the_age_of_a_hold_does_not_depend_on_how_long_holds_last_now(
+def test_the_age_of_a_hold_does_not_depend_on_the_current_setting(
     published: Maker, states: PeerStates, monkeypatch: pytest.MonkeyPatch, minutes: int
 ) -> None:
     old, new = published(), published()
@@ -77,7 +77,7 @@ def test_holds_stay_while_customer_is_unavailable(published: Maker, states: Peer
 
 
 @pytest.mark.usefixtures("states")
-def test_billing_can_read_what_became_of_a_hold(published: Maker) -> None:
+def test_the_state_of_a_hold_is_described_by_events(published: Maker) -> None:
     sold, active, deleted = id_of("bor", "sold"), id_of("bor", "active"), id_of("bor", "deleted")
     for order_id in (sold, active, deleted):
         hold(order_id, published())

@@ -1,4 +1,4 @@
-"""Prices in another currency than that of the platform, which only a changed setting can leave behind."""
+"""Prices in another currency than the platform's, which remain after the setting is changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def use_currency() -> Callable[[str], None]:
     return lambda code: values.__setitem__(system_settings.CURRENCY, code)
 
 
-def test_the_currencies_of_all_prices_are_known(
+def test_the_currencies_of_all_prices_are_listed(
     published: Callable[..., Product], draft: Callable[..., Product]
 ) -> None:
     draft()
@@ -34,7 +34,7 @@ def test_the_currencies_of_all_prices_are_known(
     assert product_store.list_price_currencies() == ["EUR"]
 
 
-def test_a_price_in_another_currency_can_neither_be_counted_nor_ordered(
+def test_a_product_priced_in_another_currency_cannot_be_ordered(
     published: Callable[..., Product], use_currency: Callable[[str], None]
 ) -> None:
     product = published(4900)

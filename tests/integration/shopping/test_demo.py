@@ -1,4 +1,4 @@
-"""The demo data of a first run."""
+"""The demo data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "WITH_PHOTO_SIZES", 3)
 
 
-def test_the_demo_fills_the_shop_once() -> None:
+def test_loading_demo_data_is_idempotent() -> None:
     demo.load()
     products = product_store.list_products({}, [("_id", 1)], 1000)
     states = Counter(str(product.state) for product in products)
@@ -42,7 +42,7 @@ def test_the_demo_fills_the_shop_once() -> None:
     assert product_store.list_products({}, [("_id", 1)], 1000) == products
 
 
-def test_a_demo_product_has_its_page_and_its_picture(small_demo: None) -> None:
+def test_a_demo_product_has_a_picture(small_demo: None) -> None:
     demo.load()
     [newest] = browsing.browse(ProductFilter(), "newest", 1, None)["items"]
     shown = ProductSchema().dump(browsing.get_product(newest.id))
@@ -52,7 +52,7 @@ def test_a_demo_product_has_its_page_and_its_picture(small_demo: None) -> None:
     assert product_store.get_product(newest.id).photos[0].width == 600
 
 
-def test_the_worker_makes_the_pictures_of_the_first_pages_in_all_sizes(small_demo: None) -> None:
+def test_the_newest_demo_photos_are_rebuilt_in_all_sizes(small_demo: None) -> None:
     demo.load()
     while rebuild.rebuild_photos():
         pass
@@ -62,7 +62,7 @@ def test_the_worker_makes_the_pictures_of_the_first_pages_in_all_sizes(small_dem
     assert next_one == ["large"]
 
 
-def test_a_demo_that_was_interrupted_is_completed(small_demo: None) -> None:
+def test_interrupted_demo_data_is_completed(small_demo: None) -> None:
     demo.load()
     product_store.products_collection().delete_many({"category": "coats"})
     demo.load()

@@ -1,4 +1,4 @@
-"""Products made of donations: the link, the share of the donor, and the way back (d-po-06, d-po-10, rd-r-re-01)."""
+"""Products of donations: events for the donor, and returns to the donor (d-po-06, d-po-10, rd-r-re-01)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def claim(shopping: object) -> Callable[[], None]:
     return run
 
 
-def test_the_link_to_the_donation_travels_with_the_outbox(shopping: object) -> None:
+def test_events_carry_the_donation(shopping: object) -> None:
     coat = published()
     assert coat.donation == donation()
     assert outbox("shopping.product.published.v1") == [
@@ -59,13 +59,13 @@ def test_the_link_to_the_donation_travels_with_the_outbox(shopping: object) -> N
     assert (sold["donation"], sold["price"]) == (donation(), {"amount": 4900, "currency": "EUR"})
 
 
-def test_a_donated_item_is_one_product(shopping: object) -> None:
+def test_a_donated_item_becomes_one_product(shopping: object) -> None:
     published()
     with db.unit_of_work(), use_principal(MANAGER), pytest.raises(ItemHasProduct):
         staff_actions.create_draft(id_of("prd", "again"), FACTS | {"donation": donation()})
 
 
-def test_a_return_takes_every_product_off_sale_once(claim: Callable[[], None]) -> None:
+def test_a_claim_takes_all_products_off_sale_once(claim: Callable[[], None]) -> None:
     published("coat")
     published("shirt")
     claim()
@@ -76,7 +76,7 @@ def test_a_return_takes_every_product_off_sale_once(claim: Callable[[], None]) -
         creation.create_hold(BUYING_ORDER, BUYER, [id_of("prd", "coat")])
 
 
-def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(claim: Callable[[], None]) -> None:
+def test_a_claim_fails_as_a_whole_when_a_buyer_has_a_product(claim: Callable[[], None]) -> None:
     names = sorted(("coat", "shirt"), key=lambda name: id_of("prd", name))
     for name in names:
         published(name)
@@ -88,7 +88,7 @@ def test_a_buyer_who_was_faster_keeps_the_product_and_the_others_stay_on_sale(cl
     assert donor_returns.list_products_of_donation(ORDER)[0].is_available
 
 
-def test_a_donation_of_which_nothing_is_left_cannot_be_returned(claim: Callable[[], None]) -> None:
+def test_a_completely_recycled_donation_cannot_be_returned(claim: Callable[[], None]) -> None:
     for name in ("coat", "shirt"):
         published(name)
     for name in ("coat", "shirt"):
@@ -108,7 +108,7 @@ def test_a_donation_without_products_can_be_returned(claim: Callable[[], None]) 
     claim()
 
 
-def test_customer_can_read_which_pieces_of_a_donation_are_on_sale_or_sold(shopping: object) -> None:
+def test_the_state_of_a_donation_lists_its_public_products(shopping: object) -> None:
     coat, shirt = published("coat"), published("shirt")
     with db.unit_of_work(), use_principal(MANAGER):
         staff_actions.create_draft(id_of("prd", "hat"), FACTS | {"donation": donation("hat")})
@@ -119,10 +119,10 @@ def test_customer_can_read_which_pieces_of_a_donation_are_on_sale_or_sold(shoppi
     [sold] = outbox("shopping.product.sold.v1")
     [described, unknown] = consistency.describe_states(registry, [ORDER, id_of("dor", "other")])["items"]
     assert (described["knowledge"], unknown["knowledge"]) == ("known", "unknown")
-    told = {(event["type"], event["subject"]): event["data"] for event in described["events"]}
-    assert told.keys() == {
+    events = {(event["type"], event["subject"]): event["data"] for event in described["events"]}
+    assert events.keys() == {
         ("shopping.product.published.v1", coat.id),
         ("shopping.product.published.v1", shirt.id),
         ("shopping.product.sold.v1", coat.id),
     }
-    assert told["shopping.product.sold.v1", coat.id] == sold
+    assert events["shopping.product.sold.v1", coat.id] == sold

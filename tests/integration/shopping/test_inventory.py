@@ -1,4 +1,4 @@
-"""Drafting, editing, pricing, publishing and withdrawing products on a real document database."""
+"""Creating, editing, pricing, publishing and withdrawing products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.shopping.products.rules import (
     ProductNotFound,
     ProductState,
 )
-from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of, outbox
+from tests.integration.shopping.conftest import MANAGER, crash_before_commit, id_of, outbox
 
 Maker = Callable[..., Product]
 pytestmark = pytest.mark.usefixtures("shopping")
@@ -47,7 +47,7 @@ def publish(product: Product, **more: object) -> Product:
 
 
 @pytest.mark.story("mf-op-01")
-def test_a_draft_has_no_price_and_nobody_sees_it(draft: Maker) -> None:
+def test_a_draft_has_no_price_and_is_not_public(draft: Maker) -> None:
     product = draft()
     assert (product.state, product.price, product.version) == (ProductState.DRAFT, None, 1)
     assert product_store.get_product(product.id).attributes == {"material": "wool"}
@@ -58,7 +58,7 @@ def test_a_draft_has_no_price_and_nobody_sees_it(draft: Maker) -> None:
     assert product_store.get_product(product.id).version == 1
 
 
-def test_the_same_draft_made_twice_is_one_product(draft: Maker) -> None:
+def test_a_repeated_creation_returns_the_same_product(draft: Maker) -> None:
     with db.unit_of_work():
         first = staff_actions.create_draft(id_of("prd", "same"), {"title": "A", **_facts()})
     with db.unit_of_work():
@@ -72,13 +72,13 @@ def _facts() -> dict[str, str]:
 
 
 @pytest.mark.story("mf-op-02")
-def test_an_edit_is_searchable_at_once_and_the_second_editor_is_told(published: Maker) -> None:
+def test_an_edit_is_searchable_immediately_and_a_concurrent_edit_is_rejected(published: Maker) -> None:
     product = published()
     with db.unit_of_work():
         edited = staff_actions.edit(product, {"title": "Velvet cape", "sizes": [{"system": "UK", "value": "12"}]})
     assert edited.version == product.version + 1
-    found = browsing.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
-    assert [item.id for item in found["items"]] == [product.id]
+    page = browsing.browse(ProductFilter(q="capes", size=["uk 12"]), "newest", 10, None)
+    assert [item.id for item in page["items"]] == [product.id]
     with pytest.raises(ProductChangedConcurrently), db.unit_of_work():
         staff_actions.edit(product, {"title": "Too late"})
     assert product_store.get_product(product.id).title == "Velvet cape"
@@ -86,7 +86,7 @@ def test_an_edit_is_searchable_at_once_and_the_second_editor_is_told(published: 
 
 @pytest.mark.story("d-po-07")
 @pytest.mark.story("mf-op-03")
-def test_every_price_change_is_announced_with_old_and_new_value(draft: Maker) -> None:
+def test_every_price_change_is_audited_with_old_and_new_value(draft: Maker) -> None:
     price(price(draft(), 4900), 3900)
     changes = [entry for entry in outbox("shopping.audit.recorded.v1") if "price" in entry["action"]]
     assert [(entry["before"], entry["after"]) for entry in changes] == [
@@ -98,7 +98,7 @@ def test_every_price_change_is_announced_with_old_and_new_value(draft: Maker) ->
     }
 
 
-def test_a_price_in_another_currency_is_refused(draft: Maker) -> None:
+def test_a_price_in_another_currency_is_rejected(draft: Maker) -> None:
     with pytest.raises(Unprocessable) as raised, db.unit_of_work():
         staff_actions.set_price(draft(), Money(100, "USD"))
     assert raised.value.errors == [{"pointer": "/price/currency", "detail": "must be EUR"}]
@@ -106,7 +106,7 @@ def test_a_price_in_another_currency_is_refused(draft: Maker) -> None:
 
 @pytest.mark.story("d-po-08")
 @pytest.mark.story("mf-op-04")
-def test_publishing_and_withdrawing_shows_and_hides_and_tells(draft: Maker) -> None:
+def test_publishing_and_withdrawing_change_visibility_and_publish_events(draft: Maker) -> None:
     product = publish(price(draft(), 4900))
     assert browsing.get_product(product.id).published_at is not None
     with db.unit_of_work():
@@ -114,33 +114,33 @@ def test_publishing_and_withdrawing_shows_and_hides_and_tells(draft: Maker) -> N
     with pytest.raises(ProductNotFound):
         browsing.get_product(product.id)
     publish(withdrawn)
-    assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id] * 2
+    assert [data["product_id"] for data in outbox("shopping.product.published.v1")] == [product.id] * 2
     assert outbox("shopping.product.withdrawn.v1") == [{"product_id": product.id}]
     assert product_store.get_product(product.id).outbox == []
 
 
 @pytest.mark.story("d-po-08")
-def test_a_product_is_published_at_its_time_and_not_before(draft: Maker) -> None:
+def test_a_scheduled_product_is_published_when_due(draft: Maker) -> None:
     soon = clock.now() + timedelta(minutes=5)
     product = publish(price(draft(), 4900), publish_at=soon)
     assert (product.state, product.publish_at) == (ProductState.PRICED, _milliseconds(soon))
-    _publish_due()
+    run_publish_due_products()
     assert product_store.get_product(product.id).state is ProductState.PRICED
     with clock.freeze(soon + timedelta(seconds=1)):
-        _publish_due()
-        _publish_due()
+        run_publish_due_products()
+        run_publish_due_products()
     published = product_store.get_product(product.id)
     assert (published.state, published.publish_at) == (ProductState.PUBLISHED, None)
-    assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [product.id]
+    assert [data["product_id"] for data in outbox("shopping.product.published.v1")] == [product.id]
 
 
-def _publish_due() -> None:
+def run_publish_due_products() -> None:
     with db.unit_of_work():
         publish_due_products()
 
 
-def _milliseconds(moment: object) -> object:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)  # type: ignore[attr-defined]
+def _milliseconds(time: object) -> object:
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)  # type: ignore[attr-defined]
 
 
 def test_a_time_in_the_past_publishes_now(draft: Maker) -> None:
@@ -148,23 +148,23 @@ def test_a_time_in_the_past_publishes_now(draft: Maker) -> None:
     assert product.state is ProductState.PUBLISHED
 
 
-def test_what_a_crash_left_unannounced_is_announced_later_by_the_same_actor(draft: Maker) -> None:
+def test_entries_left_over_by_a_crash_are_published_later_for_the_same_actor(draft: Maker) -> None:
     priced = price(draft(), 4900)
-    with dying_before_commit():
+    with crash_before_commit():
         staff_actions.publish(priced)
     assert outbox("shopping.product.published.v1") == []
     assert product_store.get_product(priced.id).state is ProductState.PUBLISHED
-    _announce_left_over()
-    assert outbox("shopping.product.published.v1") == [], "the request itself may still be at work"
+    run_publish_left_over_entries()
+    assert outbox("shopping.product.published.v1") == [], "the request may still be running"
     with clock.freeze(clock.now() + timedelta(seconds=30)), security.use_principal(None):
-        _announce_left_over()
-        _announce_left_over()
-    assert [one["product_id"] for one in outbox("shopping.product.published.v1")] == [priced.id]
+        run_publish_left_over_entries()
+        run_publish_left_over_entries()
+    assert [data["product_id"] for data in outbox("shopping.product.published.v1")] == [priced.id]
     [entry] = [e for e in outbox("shopping.audit.recorded.v1") if e["action"] == "publish_product"]
     assert entry["actor_id"] == id_of("usr", "manager")
 
 
-def _announce_left_over() -> None:
+def run_publish_left_over_entries() -> None:
     with db.unit_of_work():
         publish_left_over_entries()
 
@@ -186,7 +186,7 @@ def test_an_unknown_product_is_not_found() -> None:
     assert product_store.find_products([id_of("prd", "unknown")]) == {}
 
 
-def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None:
+def test_a_product_that_was_held_concurrently_cannot_be_changed(published: Maker) -> None:
     seen = published()
     with db.unit_of_work():
         creation.create_hold(id_of("bor", "1"), id_of("usr", "a"), [seen.id])
@@ -200,7 +200,7 @@ def test_publishing_what_was_held_meanwhile_is_refused(published: Maker) -> None
 
 
 @pytest.mark.story("d-po-08")
-def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None:
+def test_withdrawing_cancels_a_scheduled_publication(draft: Maker) -> None:
     product = publish(price(draft(), 4900), publish_at=clock.now() + timedelta(hours=1))
     with security.use_principal(MANAGER), db.unit_of_work():
         cancelled = staff_actions.withdraw(product)
@@ -213,7 +213,7 @@ def test_a_publication_to_come_is_cancelled_by_withdrawing(draft: Maker) -> None
 
 
 @pytest.mark.story("mf-op-05")
-def test_a_withdrawn_product_is_resumed_at_its_price_and_nothing_else_is(published: Maker) -> None:
+def test_only_a_withdrawn_product_is_resumed_at_its_price(published: Maker) -> None:
     product = published(4900)
     with security.use_principal(MANAGER), db.unit_of_work():
         with pytest.raises(IllegalTransition):

@@ -1,4 +1,4 @@
-"""No file of a photo stays public once its product does not show it, whatever fails in between (story d-po-06)."""
+"""Files that no photo uses any more are deleted, despite crashes and an unavailable S3 (story d-po-06)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from services.shopping.photos import photo_changes, photo_files, photo_store, re
 from services.shopping.products import product_store
 from services.shopping.products.rules import Photo, Product, ProductChangedConcurrently
 from services.shopping.settings import ShoppingSettings
-from tests.integration.shopping.conftest import MANAGER, dying_before_commit, id_of
+from tests.integration.shopping.conftest import MANAGER, crash_before_commit, id_of
 from tests.integration.shopping.test_photos import (
-    added,
-    ask,
+    add_photo,
+    announce,
     complete,
     photo_ids,
     picture,
-    send,
     store_outdated_photo,
+    upload,
 )
 
 Maker = Callable[..., Product]
@@ -57,7 +57,7 @@ def delete_due_later() -> None:
         photo_files.delete_due_files()
 
 
-def refuse(*_arguments: Any) -> None:
+def fail_unavailable(*_arguments: Any) -> None:
     raise PhotoStoreUnavailable("Repeat the request in a moment.")
 
 
@@ -118,14 +118,14 @@ def test_a_product_whose_rebuild_kills_the_worker_does_not_block_others(
 
 @pytest.mark.story("mf-op-02")
 @pytest.mark.parametrize("fault", ["S3 is unavailable", "the process dies"])
-def test_files_of_a_removed_photo_are_deleted_in_the_end(
+def test_files_of_a_removed_photo_are_eventually_deleted(
     draft: Maker, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     product = draft()
-    photo = added(product, "1")
+    photo = add_photo(product, "1")
     with monkeypatch.context() as patch:
-        patch.setattr(Bucket, "delete", refuse)
-        with dying_before_commit() if fault == "the process dies" else db.unit_of_work():
+        patch.setattr(Bucket, "delete", fail_unavailable)
+        with crash_before_commit() if fault == "the process dies" else db.unit_of_work():
             photo_changes.remove_photo(product.id, photo.id)
     assert len(public_files(product)) == 3
     photo_files.delete_due_files()
@@ -133,18 +133,20 @@ def test_files_of_a_removed_photo_are_deleted_in_the_end(
     assert photo_files.photo_bucket().get_size(photo.key) is None
 
 
-def test_the_losing_one_of_two_completions_leaves_no_files(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_loser_of_two_concurrent_completions_leaves_no_files(
+    draft: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     product, make = draft(), renditions.write_renditions
-    ticket = ask(product, len(picture()))
-    send(ticket, picture())
+    ticket = announce(product, len(picture()))
+    upload(ticket, picture())
 
-    def be_late(*arguments: Any) -> Photo:
+    def complete_late(*arguments: Any) -> Photo:
         photo = make(*arguments)
         monkeypatch.setattr(renditions, "write_renditions", make)
         complete(product, ticket)
         return photo
 
-    monkeypatch.setattr(renditions, "write_renditions", be_late)
+    monkeypatch.setattr(renditions, "write_renditions", complete_late)
     complete(product, ticket)
     assert len(public_files(product)) == 6
     delete_due_later()
@@ -158,17 +160,17 @@ def test_a_completion_that_finds_the_product_full_leaves_no_files(
 ) -> None:
     monkeypatch.setattr(photo_changes, "MAX_PHOTOS", 1)
     product, make = draft(), renditions.write_renditions
-    tickets = [ask(product, len(picture()), name=name) for name in ("1", "2")]
+    tickets = [announce(product, len(picture()), name=name) for name in ("1", "2")]
     for ticket in tickets:
-        send(ticket, picture())
+        upload(ticket, picture())
 
-    def be_late(*arguments: Any) -> Photo:
+    def complete_late(*arguments: Any) -> Photo:
         photo = make(*arguments)
         monkeypatch.setattr(renditions, "write_renditions", make)
         complete(product, tickets[1])
         return photo
 
-    monkeypatch.setattr(renditions, "write_renditions", be_late)
+    monkeypatch.setattr(renditions, "write_renditions", complete_late)
     with pytest.raises(TooManyPhotos):
         complete(product, tickets[0])
     delete_due_later()
@@ -180,14 +182,14 @@ def test_a_completion_whose_process_dies_leaves_no_files_and_can_be_repeated(
     draft: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product = draft()
-    ticket = ask(product, len(picture()))
-    send(ticket, picture())
+    ticket = announce(product, len(picture()))
+    upload(ticket, picture())
 
-    def die(*_arguments: Any) -> None:
+    def crash(*_arguments: Any) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(photo_store, "add_photo", die)
+        patch.setattr(photo_store, "add_photo", crash)
         with pytest.raises(SystemExit):
             complete(product, ticket)
     complete(product, ticket)
@@ -196,20 +198,20 @@ def test_a_completion_whose_process_dies_leaves_no_files_and_can_be_repeated(
     assert len(shown_files(product)) == 3
 
 
-def test_a_file_that_cannot_be_deleted_blocks_no_other(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_deleted_does_not_block_others(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     product, delete = draft(), Bucket.delete
     past = clock.now() - timedelta(minutes=1)
     entries = ["no entry", {"at": past}, {"key": "products/refused", "at": past}, {"key": "products/x", "at": past}]
     photo_files.photo_bucket().write("products/x", b"x", "image/png")
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"files_to_delete": entries}})
 
-    def refuse_one(bucket: Bucket, key: str) -> None:
+    def fail_for_one(bucket: Bucket, key: str) -> None:
         if key == "products/refused":
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteObject")
         delete(bucket, key)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bucket, "delete", refuse_one)
+        patch.setattr(Bucket, "delete", fail_for_one)
         photo_files.delete_due_files()
     assert photo_files.photo_bucket().get_size("products/x") is None
     assert [entry["at"] > clock.now() for entry in stored(product)["files_to_delete"]] == [True] * 3

@@ -1,4 +1,4 @@
-"""Uploading photos straight to S3 and showing them only when they are pictures (story d-po-06)."""
+"""Uploading, removing and reordering photos (story d-po-06)."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def picture(kind: str = "PNG") -> bytes:
     return content.getvalue()
 
 
-def ask(product: Product, size: int, content_type: str = "image/png", name: str = "1") -> UploadTicket:
+def announce(product: Product, size: int, content_type: str = "image/png", name: str = "1") -> UploadTicket:
     with db.unit_of_work():
         return photo_changes.create_upload(product.id, id_of("pho", name), content_type, size)
 
 
-def send(ticket: UploadTicket, content: bytes, **fields: str) -> httpx.Response:
+def upload(ticket: UploadTicket, content: bytes, **fields: str) -> httpx.Response:
     form: dict[str, Any] = {**ticket.upload["fields"], **fields}
     return httpx.post(ticket.upload["url"], data=form, files={"file": ("photo", content)})
 
@@ -56,10 +56,10 @@ def complete(product: Product, ticket: UploadTicket) -> Photo:
         return photo_changes.complete_upload(product.id, ticket.photo_id)
 
 
-def added(product: Product, name: str, content: bytes | None = None) -> Photo:
+def add_photo(product: Product, name: str, content: bytes | None = None) -> Photo:
     content = picture() if content is None else content
-    ticket = ask(product, len(content), name=name)
-    send(ticket, content)
+    ticket = announce(product, len(content), name=name)
+    upload(ticket, content)
     return complete(product, ticket)
 
 
@@ -71,10 +71,10 @@ def audit_entries(action: str) -> list[dict[str, Any]]:
     return [entry for entry in outbox("shopping.audit.recorded.v1") if entry["action"] == action]
 
 
-def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
+def test_a_completed_upload_becomes_a_photo(draft: Maker) -> None:
     product, content = draft(), picture()
-    ticket = ask(product, len(content))
-    assert send(ticket, content).status_code in (200, 201, 204)
+    ticket = announce(product, len(content))
+    assert upload(ticket, content).status_code in (200, 201, 204)
     photo = complete(product, ticket)
     assert (photo.width, photo.height) == (60, 80)
     shown = PhotoSchema().dump(photo)
@@ -86,8 +86,8 @@ def test_a_photo_is_uploaded_checked_and_shown(draft: Maker) -> None:
     assert entry["target"] == product.id
 
 
-def test_the_uploaded_file_cannot_be_derived_from_what_is_shown(draft: Maker) -> None:
-    photo = added(draft(), "1")
+def test_the_url_of_the_original_cannot_be_derived(draft: Maker) -> None:
+    photo = add_photo(draft(), "1")
     stems = {photo.key.rpartition("/")[2].partition(".")[0]}
     assert photo.key.startswith("originals/")
     for size in photo.sizes:
@@ -98,36 +98,36 @@ def test_the_uploaded_file_cannot_be_derived_from_what_is_shown(draft: Maker) ->
             assert httpx.get(public_url(derived)).status_code in (403, 404)
 
 
-def test_the_same_request_again_gets_a_form_for_the_same_key(draft: Maker) -> None:
+def test_a_repeated_request_returns_a_form_for_the_same_key(draft: Maker) -> None:
     product = draft()
-    first, again = ask(product, 100), ask(product, 100)
+    first, again = announce(product, 100), announce(product, 100)
     assert first.upload["fields"]["key"] == again.upload["fields"]["key"]
-    assert first.upload["fields"]["key"] != ask(product, 100, name="2").upload["fields"]["key"]
+    assert first.upload["fields"]["key"] != announce(product, 100, name="2").upload["fields"]["key"]
 
 
-def test_what_was_not_uploaded_is_not_shown(draft: Maker) -> None:
+def test_an_upload_without_a_file_cannot_be_completed(draft: Maker) -> None:
     product = draft()
     with pytest.raises(PhotoNotUploaded):
-        complete(product, ask(product, 100))
+        complete(product, announce(product, 100))
     with pytest.raises(PhotoNotFound):
         photo_changes.complete_upload(product.id, id_of("pho", "unknown"))
     with pytest.raises(PhotoNotFound):
         photo_changes.complete_upload(draft().id, id_of("pho", "1"))
 
 
-def test_what_is_no_picture_is_refused(draft: Maker) -> None:
+def test_a_file_that_is_no_image_is_rejected(draft: Maker) -> None:
     product, content = draft(), b"#!/bin/sh\necho no picture\n"
-    ticket = ask(product, len(content))
-    send(ticket, content)
+    ticket = announce(product, len(content))
+    upload(ticket, content)
     with pytest.raises(NotAnImage):
         complete(product, ticket)
     assert product_store.get_product(product.id).photos == []
 
 
-def test_another_size_than_announced_is_refused(draft: Maker) -> None:
+def test_another_file_size_than_announced_is_rejected(draft: Maker) -> None:
     product, content = draft(), picture()
-    ticket = ask(product, len(content) + 1)
-    send(ticket, content)
+    ticket = announce(product, len(content) + 1)
+    upload(ticket, content)
     with pytest.raises(UploadMismatch):
         complete(product, ticket)
 
@@ -158,9 +158,9 @@ def test_the_limit_of_photos_is_checked_when_an_upload_is_completed(
 ) -> None:
     monkeypatch.setattr(photo_changes, "MAX_PHOTOS", 2)
     product, content = draft(), picture()
-    tickets = [ask(product, len(content), name=str(number)) for number in range(4)]
+    tickets = [announce(product, len(content), name=str(number)) for number in range(4)]
     for ticket in tickets:
-        send(ticket, content)
+        upload(ticket, content)
     complete(product, tickets[0])
     with ThreadPoolExecutor(3) as pool:
         outcomes = list(pool.map(lambda ticket: _outcome(product, ticket), tickets[1:]))
@@ -168,8 +168,8 @@ def test_the_limit_of_photos_is_checked_when_an_upload_is_completed(
     assert len(photo_ids(product)) == 2
     assert len(audit_entries("complete_photo_upload")) == 2
     with pytest.raises(TooManyPhotos):
-        ask(product, 100, name="new")
-    assert MAX_PHOTOS <= 20, "what the contract promises at most"
+        announce(product, 100, name="new")
+    assert MAX_PHOTOS <= 20, "`maxItems` of the contract"
 
 
 def _outcome(product: Product, ticket: UploadTicket) -> str:
@@ -184,7 +184,7 @@ def _outcome(product: Product, ticket: UploadTicket) -> str:
 @pytest.mark.story("mf-op-02")
 def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
     product = draft()
-    kept, removed = added(product, "1"), added(product, "2")
+    kept, removed = add_photo(product, "1"), add_photo(product, "2")
     with db.unit_of_work():
         photo_changes.remove_photo(product.id, removed.id)
     assert photo_ids(product) == [kept.id]
@@ -198,9 +198,9 @@ def test_a_photo_is_removed_with_its_files(draft: Maker) -> None:
 
 
 @pytest.mark.story("mf-op-02")
-def test_photos_are_put_into_another_order(draft: Maker) -> None:
+def test_photos_are_reordered(draft: Maker) -> None:
     product = draft()
-    first, second = added(product, "1"), added(product, "2")
+    first, second = add_photo(product, "1"), add_photo(product, "2")
     read = product_store.get_product(product.id)
     for wrong in ([first.id], [first.id, first.id], [first.id, second.id, id_of("pho", "x")]):
         with pytest.raises(PhotosDiffer), db.unit_of_work():
@@ -218,9 +218,9 @@ def test_photos_are_put_into_another_order(draft: Maker) -> None:
         photo_changes.reorder_photos(read, [first.id, second.id])
 
 
-def test_photos_of_a_held_product_stay(draft: Maker) -> None:
+def test_photos_of_a_held_product_cannot_be_changed(draft: Maker) -> None:
     product = draft()
-    photo = added(product, "1")
+    photo = add_photo(product, "1")
     product_store.products_collection().update_one({"_id": product.id}, {"$set": {"state": "held"}})
     with pytest.raises(IllegalTransition), db.unit_of_work():
         photo_changes.remove_photo(product.id, photo.id)
@@ -229,7 +229,7 @@ def test_photos_of_a_held_product_stay(draft: Maker) -> None:
 
 
 def large_picture() -> bytes:
-    """A photo of a camera that was held upright, with where it was taken."""
+    """A rotated photo with metadata of the camera."""
     content = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
@@ -238,10 +238,10 @@ def large_picture() -> bytes:
     return content.getvalue()
 
 
-def test_a_photo_is_made_in_several_sizes_that_may_be_kept_for_ever(draft: Maker) -> None:
+def test_a_photo_has_several_sizes_that_may_be_cached_forever(draft: Maker) -> None:
     product, content = draft(), large_picture()
-    ticket = ask(product, len(content), "image/jpeg")
-    send(ticket, content)
+    ticket = announce(product, len(content), "image/jpeg")
+    upload(ticket, content)
     shown = PhotoSchema().dump(complete(product, ticket))
     assert [(size["name"], size["width"], size["height"]) for size in shown["sizes"]] == [
         ("thumbnail", 160, 200),
@@ -251,22 +251,20 @@ def test_a_photo_is_made_in_several_sizes_that_may_be_kept_for_ever(draft: Maker
     assert (shown["url"], shown["width"], shown["height"]) == (shown["sizes"][-1]["url"], 1200, 1500)
     lengths = []
     for size in shown["sizes"]:
-        answer = httpx.get(size["url"])
-        assert answer.headers["content-type"] == "image/webp"
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        with Image.open(io.BytesIO(answer.content)) as made:
-            assert (made.format, made.size) == ("WEBP", (size["width"], size["height"]))
-            assert not made.getexif(), "where and with what it was taken is nobody's business"
-        lengths.append(len(answer.content))
+        response = httpx.get(size["url"])
+        assert response.headers["content-type"] == "image/webp"
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        with Image.open(io.BytesIO(response.content)) as image:
+            assert (image.format, image.size) == ("WEBP", (size["width"], size["height"]))
+            assert not image.getexif(), "no metadata of the camera is published"
+        lengths.append(len(response.content))
     assert lengths == sorted(lengths)
 
 
-def test_without_s3_an_upload_cannot_be_completed_and_can_be_later(
-    draft: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_upload_is_completed_once_s3_is_available_again(draft: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     product, content = draft(), picture()
-    ticket = ask(product, len(content))
-    send(ticket, content)
+    ticket = announce(product, len(content))
+    upload(ticket, content)
 
     def fail(*_arguments: Any, **_more: Any) -> bytes:
         raise PhotoStoreUnavailable("Repeat the request in a moment.")
@@ -275,7 +273,7 @@ def test_without_s3_an_upload_cannot_be_completed_and_can_be_later(
         patch.setattr(Bucket, "read", fail)
         with pytest.raises(PhotoStoreUnavailable):
             complete(product, ticket)
-    assert [size.width for size in complete(product, ticket).sizes] == [60, 60, 60], "never larger than it is"
+    assert [size.width for size in complete(product, ticket).sizes] == [60, 60, 60], "a photo is never enlarged"
 
 
 def store_outdated_photo(product: Product, content: bytes, name: str) -> str:

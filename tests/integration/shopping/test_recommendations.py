@@ -1,4 +1,4 @@
-"""What is recommended: own sizes in every system, then preferences, then the newest."""
+"""Recommendations: own sizes in every system, then preferences, then the newest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ids(page: dict[str, Any]) -> list[str]:
 
 
 def profile_changed(version: int, body_sizes: dict[str, str], preferences: dict[str, str]) -> None:
-    """The event as customer publishes it."""
+    """Handle the event that the customer service publishes."""
     data = {
         "customer_id": BUYER,
         "body_sizes": [{"name": name, "value": value} for name, value in body_sizes.items()],
@@ -50,21 +50,21 @@ def profile_changed(version: int, body_sizes: dict[str, str], preferences: dict[
     )
 
 
-def test_own_sizes_come_first_in_every_system_and_then_preferences(published: Maker) -> None:
-    liked = published(sizes=[{"system": "UK", "value": "10"}], attributes=WOMEN, colour="Navy")
+def test_products_in_own_sizes_are_ranked_by_preferences(published: Maker) -> None:
+    matching = published(sizes=[{"system": "UK", "value": "10"}], attributes=WOMEN, colour="Navy")
     plain = published(attributes=WOMEN, colour="red")
     published(sizes=[{"system": "EU", "value": "44"}], attributes=WOMEN)
     published(category="shoes", attributes=WOMEN)
     profile_changed(1, {"EU": "38"}, {"colour": "navy, black"})
-    assert ids(recommended()) == [liked.id, plain.id]
+    assert ids(recommended()) == [matching.id, plain.id]
 
 
-def test_without_a_profile_it_is_the_newest(published: Maker) -> None:
+def test_without_a_profile_the_newest_come_first(published: Maker) -> None:
     first, second = published(), published()
     assert ids(recommended()) == [second.id, first.id]
 
 
-def test_pages_show_everything_once_while_things_are_sold(published: Maker) -> None:
+def test_paging_is_stable_while_products_are_sold(published: Maker) -> None:
     products = [published(colour="navy" if number % 2 else "red") for number in range(6)]
     profile_changed(1, {}, {"colour": "navy"})
     expected = ids(recommended())
@@ -79,7 +79,7 @@ def test_pages_show_everything_once_while_things_are_sold(published: Maker) -> N
 
 
 @pytest.mark.real_servers
-def test_the_newest_profile_counts_in_whatever_order_the_news_come() -> None:
+def test_the_newest_profile_wins_in_any_order_of_events() -> None:
     profile_changed(5, {"EU": "40"}, {})
     profile_changed(4, {"EU": "38"}, {"colour": "navy"})
     with db.unit_of_work(reads_only=True):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.auth.sessions import login_throttle
-from services.auth.sessions.login_throttle import count_failures, find_subscriber, wait_after
+from services.auth.sessions.login_throttle import calculate_wait, count_failures, find_subscriber
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
@@ -21,19 +21,19 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 def test_the_first_failures_are_free_and_each_further_failure_doubles_the_wait(
     failures: int, seconds: int | None
 ) -> None:
-    assert wait_after(failures) == (None if seconds is None else timedelta(seconds=seconds))
+    assert calculate_wait(failures) == (None if seconds is None else timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize(("failures", "seconds"), [(50, None), (51, 2), (52, 4)])
 def test_an_address_has_more_free_failures_than_an_account(failures: int, seconds: int | None) -> None:
     expected = None if seconds is None else timedelta(seconds=seconds)
-    assert wait_after(failures, login_throttle.FREE_FAILURES_PER_ADDRESS) == expected
+    assert calculate_wait(failures, login_throttle.FREE_FAILURES_PER_ADDRESS) == expected
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 100))
 def test_another_failure_never_shortens_the_wait(failures: int, free: int) -> None:
-    waits = [wait_after(count, free) or timedelta() for count in (failures, failures + 1)]
+    waits = [calculate_wait(count, free) or timedelta() for count in (failures, failures + 1)]
     assert waits[0] <= waits[1] <= timedelta(minutes=15)
 
 

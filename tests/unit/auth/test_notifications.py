@@ -34,7 +34,9 @@ def test_a_notification_uses_the_chosen_channels_and_a_receipt_email_in_any_case
 
 
 def test_retries_back_off_up_to_an_hour() -> None:
-    pauses = [outgoing_messages.retry_after(attempts).total_seconds() for attempts in (0, 1, 2, 6, 7, 8, 50)]
+    pauses = [
+        outgoing_messages.calculate_retry_delay(attempts).total_seconds() for attempts in (0, 1, 2, 6, 7, 8, 50)
+    ]
     assert pauses == [30, 60, 120, 1920, 3600, 3600, 3600]
     assert all(earlier <= later for earlier, later in itertools.pairwise(pauses))
     assert timedelta(days=1) < outgoing_messages.EXPIRES_AFTER
@@ -48,7 +50,7 @@ def test_a_notification_id_is_derived_from_the_event() -> None:
 def test_a_reset_link_is_valid_for_an_hour_and_links_of_staff_for_longer() -> None:
     hours = (changes.RESET_HOURS, VERIFICATION_HOURS, changes.INVITATION_HOURS)
     assert hours == (1, 24, 72)
-    assert changes._purpose("customer") != changes._purpose("internal")
+    assert changes._get_purpose("customer") != changes._get_purpose("internal")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_session_is_refreshable_until_it_ends_and_usable_until_its_access_toke
     ],
 )
 def test_no_token_outlives_its_session(seconds: int, session_expires_at: datetime, end: datetime) -> None:
-    assert rules.token_expiry(NOW, seconds, session_expires_at) == end
+    assert rules.calculate_token_expiry(NOW, seconds, session_expires_at) == end
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_no_token_outlives_its_session(seconds: int, session_expires_at: datetim
 )
 def test_no_jwt_outlives_its_session(ends_at: datetime | None, seconds: int) -> None:
     issued = int(NOW.timestamp())
-    assert jwts.jwt_expiry(issued, 300, ends_at) - issued == seconds
+    assert jwts.calculate_jwt_expiry(issued, 300, ends_at) - issued == seconds
 
 
 @pytest.mark.parametrize(

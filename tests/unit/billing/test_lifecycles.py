@@ -50,7 +50,7 @@ TRANSITIONS = [
     pytest.param(table, before, after, after in successors[before], id=f"{table.__name__}-{before}-{after}")
     for table, successors in LIFECYCLES
     for before in successors
-    for after in {state for following in successors.values() for state in following}
+    for after in sorted({state for following in successors.values() for state in following})
 ]
 
 

@@ -63,7 +63,7 @@ CONFIG: Json = {
         "client_request_seconds": 2,
         "client_idle_seconds": 30,
         "service_connect_seconds": 1,
-        "service_answer_seconds": 5,
+        "service_response_seconds": 5,
     },
     "limits": {
         "connections": 50,
@@ -79,7 +79,7 @@ CONFIG: Json = {
     },
     "body_limits": {"small": 1000, "large": 20000},
     "defaults": {"throttle": "wide", "body_limit": "small"},
-    "refusals": {"throttle": "wide", "body_limit": "small"},
+    "unmatched": {"throttle": "wide", "body_limit": "small"},
     "operations": {
         "list_things": {"open": True},
         "create_thing": {"body_limit": "large"},

@@ -41,20 +41,20 @@ def built(example: Example, inputs: EnvoyInputs) -> Json:
     return bootstrap(read_gateway("external", example.config_dir, example.contracts_dir), inputs)
 
 
-def test_literal_paths_come_before_templates_and_the_refusals_last(built: Json) -> None:
+def test_routes_are_ordered_literals_templates_not_found(built: Json) -> None:
     names = [route["name"] for route in routes_of(built)]
     assert names[:3] == ["tunnel", "control_characters", "two_tokens"]
     assert names.index("get_latest_thing") < names.index("get_thing")
     assert names[-1] == "not_found"
 
 
-def test_each_path_ends_with_a_refusal_that_names_its_methods(built: Json) -> None:
+def test_each_path_ends_with_a_405_that_lists_its_methods(built: Json) -> None:
     route = next(r for r in routes_of(built) if r["name"].startswith("other methods of /shop/v1/orders/"))
     assert route["direct_response"]["status"] == 405
     assert route["response_headers_to_add"][0]["header"] == {"key": "allow", "value": "DELETE, GET"}
 
 
-def test_tokens_are_asked_for_unless_a_route_switches_that_off(built: Json) -> None:
+def test_token_checks_apply_unless_a_route_disables_them(built: Json) -> None:
     filters = {one["name"]: one["typed_config"] for one in manager_of(built)["http_filters"]}
     assert filters["envoy.filters.http.jwt_authn"]["rules"][0]["match"] == {"prefix": "/"}
     assert filters["envoy.filters.http.ext_authz"]["failure_mode_allow"] is False
@@ -72,7 +72,7 @@ def test_tokens_are_asked_for_unless_a_route_switches_that_off(built: Json) -> N
     ]
 
 
-def test_a_preflight_is_for_allowed_pages_only_and_switches_nothing_off(built: Json) -> None:
+def test_preflight_matches_allowed_pages_only_and_disables_no_check(built: Json) -> None:
     preflights = [route for route in routes_of(built) if route["name"].startswith("preflight of ")]
     assert len(preflights) == len({route["name"] for route in preflights}) > 0
     for route in preflights:
@@ -94,7 +94,7 @@ def asks_for_a_token(route: Json) -> bool:
     return False
 
 
-def test_every_route_of_the_external_gateway_asks_for_a_token_as_its_contract_does(inputs: EnvoyInputs) -> None:
+def test_external_routes_require_tokens_as_the_contracts_do(inputs: EnvoyInputs) -> None:
     gateway = read_gateway("external")
     routes = {route["name"]: route for route in routes_of(bootstrap(gateway, inputs))}
     for exposed in gateway.exposed:
@@ -102,7 +102,7 @@ def test_every_route_of_the_external_gateway_asks_for_a_token_as_its_contract_do
         assert asks_for_a_token(routes[operation.operation_id]) == operation.needs_token, operation
 
 
-def test_every_route_of_the_internal_gateway_but_those_to_log_in_asks_for_a_token(inputs: EnvoyInputs) -> None:
+def test_internal_routes_require_tokens_except_for_log_in(inputs: EnvoyInputs) -> None:
     gateway = read_gateway("internal")
     routes = {route["name"]: route for route in routes_of(bootstrap(gateway, inputs))}
     open_routes = {
@@ -123,7 +123,7 @@ def test_every_exposed_operation_has_one_route_to_its_service(name: GatewayName,
             assert route["match"]["headers"][0]["string_match"] == {"exact": operation.method}
 
 
-def test_only_what_may_be_asked_twice_is_retried_after_it_was_sent(built: Json) -> None:
+def test_only_idempotent_requests_are_retried_after_sending(built: Json) -> None:
     by_name = {route["name"]: route for route in routes_of(built)}
     retry_on = {
         name: by_name[name]["route"]["retry_policy"]["retry_on"].split(",")
@@ -135,7 +135,7 @@ def test_only_what_may_be_asked_twice_is_retried_after_it_was_sent(built: Json) 
     assert "connect-failure" in retry_on["place_order"]
 
 
-def test_a_service_that_hangs_is_not_asked_again(built: Json) -> None:
+def test_request_to_a_hanging_service_is_not_retried(built: Json) -> None:
     for route in routes_of(built):
         if "retry_policy" in route.get("route", {}):
             assert route["route"]["retry_policy"]["per_try_timeout"] == route["route"]["timeout"], route["name"]
@@ -146,7 +146,7 @@ def test_a_service_that_hangs_is_not_asked_again(built: Json) -> None:
     assert asked["retry_policy"]["retry_back_off"]["max_interval"] == asked["server_uri"]["timeout"]
 
 
-def test_a_service_is_waited_for_as_long_as_the_configuration_says(built: Json) -> None:
+def test_response_timeout_is_that_of_the_configuration(built: Json) -> None:
     timeouts = {route["route"]["timeout"] for route in routes_of(built) if route["name"] == "get_order"}
     assert timeouts == {"5s"}
 
@@ -182,7 +182,7 @@ def test_an_upstream_by_name_is_resolved_and_verified_by_that_name(example: Exam
     ]
 
 
-def test_a_missing_upstream_is_named(example: Example, inputs: EnvoyInputs) -> None:
+def test_missing_upstream_is_reported(example: Example, inputs: EnvoyInputs) -> None:
     example.write()
     without_shop = dataclasses.replace(inputs, upstreams={"auth": ("127.0.0.1", 17001)})
     gateway = read_gateway("external", example.config_dir, example.contracts_dir)
@@ -190,16 +190,14 @@ def test_a_missing_upstream_is_named(example: Example, inputs: EnvoyInputs) -> N
         bootstrap(gateway, without_shop)
 
 
-def test_an_admin_socket_that_the_system_cannot_have_is_refused(
-    example: Example, inputs: EnvoyInputs, tmp_path: Path
-) -> None:
+def test_too_long_socket_path_is_rejected(example: Example, inputs: EnvoyInputs, tmp_path: Path) -> None:
     example.write()
     gateway = read_gateway("external", example.config_dir, example.contracts_dir)
     with pytest.raises(GatewayConfigError, match="too long for a unix socket"):
         bootstrap(gateway, dataclasses.replace(inputs, admin=tmp_path / ("x" * 108)))
 
 
-def test_a_problem_has_one_title_and_status_whoever_answers_it() -> None:
+def test_gateway_and_services_share_titles_of_problems() -> None:
     of_services = {problem.slug: problem for problem in problems.Problem.__subclasses__()}
     shared = [reply for reply in REPLIES if reply.slug in of_services]
     assert len(shared) > 5
@@ -208,7 +206,7 @@ def test_a_problem_has_one_title_and_status_whoever_answers_it() -> None:
         assert (reply.status, reply.title) == (problem.status, problem.title)
 
 
-def test_the_same_inputs_give_the_same_file(example: Example, inputs: EnvoyInputs, tmp_path: Path) -> None:
+def test_output_is_deterministic(example: Example, inputs: EnvoyInputs, tmp_path: Path) -> None:
     example.write()
     folders = {"config_dir": example.config_dir, "contracts_dir": example.contracts_dir}
     for out in ("one.json", "two.json"):

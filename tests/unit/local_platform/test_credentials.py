@@ -33,7 +33,7 @@ DAMAGES = [Path.unlink, empty, cut_off]
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["ca.pem", "ca-key.pem", "server.pem", "server-key.pem"])
-def test_a_damaged_certificate_is_made_again(layout: Layout, name: str, damage: Callable[[Path], object]) -> None:
+def test_damaged_certificate_is_replaced(layout: Layout, name: str, damage: Callable[[Path], object]) -> None:
     damage(layout.secrets_dir / name)
     credentials.ensure(layout)
     ssl.create_default_context(cafile=str(layout.ca_file))
@@ -44,7 +44,7 @@ def test_a_damaged_certificate_is_made_again(layout: Layout, name: str, damage: 
     assert layout.ca_file.read_bytes() == before, "what is made again is usable"
 
 
-def test_a_certificate_of_another_authority_is_made_again(layout: Layout, tmp_path: Path) -> None:
+def test_certificate_of_another_authority_is_replaced(layout: Layout, tmp_path: Path) -> None:
     other = Layout(tmp_path / "other")
     credentials.ensure(other)
     for name in ("server.pem", "server-key.pem"):

@@ -39,21 +39,21 @@ def prepared(layout: Layout) -> Layout:
     ("part", "option"),
     [("external", "--external-port"), ("internal", "--internal-port"), ("billing", "--port-base")],
 )
-def test_a_port_in_use_is_named_with_the_option_that_helps(layout: Layout, part: str, option: str) -> None:
+def test_port_in_use_is_reported_with_the_option(layout: Layout, part: str, option: str) -> None:
     with socket.create_server((HOST, layout.port(part))), pytest.raises(PortInUse) as refused:
         host_checks.check(layout)
     assert f"Port {layout.port(part)} ({part}) is already in use." in str(refused.value)
     assert f"pass `{option}`" in str(refused.value)
 
 
-def test_a_full_disk_is_refused(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 10 * 2**20})
     monkeypatch.setattr(host_checks.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(NoDiskSpace, match="--run-dir"):
         host_checks.check(layout)
 
 
-def test_an_empty_run_directory_and_a_complete_one_pass(layout: Layout, prepared: Layout) -> None:
+def test_empty_and_complete_run_directories_are_accepted(layout: Layout, prepared: Layout) -> None:
     host_checks.check_data(prepared)
     shutil.rmtree(layout.data_dir)
     layout.make_folders()
@@ -67,7 +67,9 @@ def test_an_interrupted_first_start_is_completed_by_the_next(layout: Layout) -> 
 
 @pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["missing", "empty"])
 @pytest.mark.parametrize("name", ["sqlite/auth.db", "sqlite/locker.db", "secantus/WiredTiger"])
-def test_a_lost_store_is_named_with_the_fix(prepared: Layout, name: str, lose: Callable[[Path], object]) -> None:
+def test_missing_store_is_reported_with_the_fix(
+    prepared: Layout, name: str, lose: Callable[[Path], object]
+) -> None:
     path = prepared.data_dir / name
     lose(path)
     with pytest.raises(DamagedFile) as refused:
@@ -76,7 +78,7 @@ def test_a_lost_store_is_named_with_the_fix(prepared: Layout, name: str, lose: C
     assert f"delete {prepared.data_dir} to start again" in str(refused.value)
 
 
-def test_nobody_else_can_read_the_run_directory(tmp_path: Path) -> None:
+def test_run_directory_is_private(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "run")
     (layout.data_dir / "stripe").mkdir(parents=True, mode=0o755)
     (layout.data_dir / "stripe" / "state.pickle").write_text("a card number")
@@ -85,7 +87,7 @@ def test_nobody_else_can_read_the_run_directory(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_link_leads_nobody_out_of_the_run_directory(tmp_path: Path) -> None:
+def test_symbolic_links_are_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o755)
     layout = Layout(tmp_path / "run")
@@ -96,7 +98,7 @@ def test_a_link_leads_nobody_out_of_the_run_directory(tmp_path: Path) -> None:
     assert stat.S_IMODE(outside.stat().st_mode) == 0o755
 
 
-def test_the_command_ends_with_one_sentence_before_anything_starts(prepared: Layout) -> None:
+def test_command_reports_a_problem_before_anything_starts(prepared: Layout) -> None:
     (prepared.data_dir / "sqlite" / "auth.db").unlink()
     options = {
         "--run-dir": prepared.run_dir,
@@ -107,7 +109,7 @@ def test_the_command_ends_with_one_sentence_before_anything_starts(prepared: Lay
     arguments = [str(part) for option in options.items() for part in option]
     response = CliRunner().invoke(main, ["run", *arguments])
     assert response.exit_code == DamagedFile.exit_code
-    assert response.output.startswith("Cannot run: ")
+    assert response.output.startswith("Error: ")
     assert "auth.db is missing or empty" in response.output
     assert "Traceback" not in response.output
     assert not prepared.control_socket.exists()

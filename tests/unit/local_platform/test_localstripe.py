@@ -16,7 +16,7 @@ from pathlib import Path
 from localstripe import resources
 from tools.local_platform import localstripe_launcher
 path = Path(sys.argv[1])
-localstripe_launcher.keep_state_in(path)
+localstripe_launcher.store_state_in(path)
 store = resources.store
 store.try_load_from_disk()
 """
@@ -33,14 +33,14 @@ def stored(path: Path) -> dict[str, int]:
     return found
 
 
-def test_what_is_stored_survives_a_restart(tmp_path: Path) -> None:
+def test_stored_objects_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state.pickle"
     assert run(path, "store['a'] = 1; store['b'] = 2").returncode == 0
     assert run(path, "store['c'] = store['a'] + store['b']").returncode == 0
     assert stored(path) == {"a": 1, "b": 2, "c": 3}
 
 
-def test_reading_the_file_does_not_write_it(tmp_path: Path) -> None:
+def test_loading_the_file_does_not_write_it(tmp_path: Path) -> None:
     """A process that is killed while it reads would leave the part that it has read."""
     path = tmp_path / "state.pickle"
     an_older_file = "store.update(dict.fromkeys(map(str, range(80)))); path.write_bytes(pickle.dumps(store))"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import prerequisites
 from tools.local_platform import debian
-from tools.local_platform.waf_packages import NoFirewall
+from tools.local_platform.waf_packages import FirewallUnavailable
 from tools.project import ROOT
 
 MISSING = {"no-such-program": "some-package"}
@@ -25,13 +25,13 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_missing_program_is_installed_as_root_on_debian(
     installed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debian, "may_install", lambda: True)
+    monkeypatch.setattr(debian, "can_install", lambda: True)
     assert debian.ensure_programs(MISSING) == ["some-package"], "an installation that fails is reported"
     assert installed == ["some-package"]
 
 
-def test_elsewhere_nothing_is_installed(installed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "may_install", lambda: False)
+def test_nothing_is_installed_on_other_systems(installed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "can_install", lambda: False)
     assert debian.ensure_programs({**MISSING, "sh": "dash"}) == ["some-package"]
     assert installed == []
 
@@ -42,18 +42,18 @@ def test_a_missing_load_generator_ends_the_benchmarks_with_the_fix(monkeypatch: 
         prerequisites.require_load_generator()
 
 
-def test_a_firewall_that_cannot_be_fetched_ends_the_benchmarks_with_the_reason(
+def test_unavailable_firewall_ends_the_benchmarks_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse() -> None:
-        raise NoFirewall("apt-get is missing here.")
+        raise FirewallUnavailable("apt-get is missing here.")
 
     monkeypatch.setattr(prerequisites.waf_packages, "ensure", refuse)
     with pytest.raises(SystemExit, match="apt-get is missing here"):
         prerequisites.require_firewall()
 
 
-def test_make_bench_checks_them_before_the_first_benchmark() -> None:
+def test_make_bench_checks_prerequisites_first() -> None:
     printed = subprocess.run(["make", "-n", "bench"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     modules = [line.rpartition(" ")[2] for line in printed.splitlines() if "tests.bench." in line]
     assert modules[0] == "tests.bench.prerequisites"

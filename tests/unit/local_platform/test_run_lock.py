@@ -56,13 +56,11 @@ def runner(layout: Layout) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_stop_spares_a_process_that_got_the_id_of_a_killed_runner(
-    layout: Layout, stranger: subprocess.Popen[bytes]
-) -> None:
+def test_stop_does_not_signal_a_process_with_a_reused_id(layout: Layout, stranger: subprocess.Popen[bytes]) -> None:
     layout.lock_file.write_text(str(stranger.pid))
     response = CliRunner().invoke(main, ["stop", "--run-dir", str(layout.run_dir)])
     assert response.exit_code == 2
-    assert "Nothing runs" in response.output
+    assert "No platform runs" in response.output
     assert stranger.poll() is None
 
 
@@ -81,13 +79,13 @@ def test_stop_survives_any_content_of_the_lock_file(layout: Layout, content: str
 
 
 @pytest.mark.usefixtures("runner")
-def test_a_second_start_is_refused_and_changes_nothing_for_the_first(layout: Layout) -> None:
+def test_second_start_is_rejected_without_side_effects(layout: Layout) -> None:
     layout_json.save(layout)
     second = ["run", "--run-dir", str(layout.run_dir), "--port-base", str(layout.port_base + 100)]
     response = CliRunner().invoke(main, second)
     assert response.exit_code == AlreadyRunning.exit_code
     assert "--run-dir" in response.output
-    assert layout_json.saved(layout.run_dir) == layout
+    assert layout_json.load(layout.run_dir) == layout
 
 
 def test_a_platform_whose_runner_was_killed_is_not_up(layout: Layout) -> None:
@@ -101,7 +99,7 @@ def test_a_platform_whose_runner_was_killed_is_not_up(layout: Layout) -> None:
 def test_a_run_directory_can_be_moved(layout: Layout, tmp_path: Path) -> None:
     layout_json.save(replace(layout, port_base=18_000))
     moved = layout.run_dir.rename(tmp_path / "moved")
-    assert layout_json.saved(moved) == Layout(moved, port_base=18_000)
+    assert layout_json.load(moved) == Layout(moved, port_base=18_000)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"run_dir": "/x", "unknown": 1}'])

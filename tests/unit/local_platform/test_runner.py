@@ -29,24 +29,24 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "run")
 
 
-def test_every_part_has_a_port_of_its_own(layout: Layout) -> None:
+def test_every_process_has_its_own_port(layout: Layout) -> None:
     ports = [port for _, port in layout.used_ports()]
     assert len(ports) == len(set(ports)) == 2 + 6 + 5
 
 
-def test_an_outside_redis_needs_no_port(tmp_path: Path) -> None:
+def test_external_redis_needs_no_port(tmp_path: Path) -> None:
     outside = Layout(tmp_path, redis_url="redis://cache.test:6379/0")
     assert "valkey" not in dict(outside.used_ports())
     assert "valkey" not in [process.name for process in processes.stores(outside, credentials.ensure(outside))]
 
 
-def test_a_layout_survives_its_way_through_the_environment(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layout_is_passed_through_the_environment(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in layout_json.to_environment(layout).items():
         monkeypatch.setenv(name, value)
     assert layout_json.from_environment() == layout
 
 
-def test_secrets_are_made_once_and_for_their_owner_only(layout: Layout) -> None:
+def test_secrets_are_created_once_and_private(layout: Layout) -> None:
     first, second = credentials.ensure(layout), credentials.ensure(layout)
     assert first == second
     assert stat.S_IMODE(layout.secrets_dir.stat().st_mode) == 0o700
@@ -57,7 +57,7 @@ def test_secrets_are_made_once_and_for_their_owner_only(layout: Layout) -> None:
     assert first.stripe_webhook_secret not in repr(processes.stores(layout, first))
 
 
-def test_the_certificate_is_trusted_by_who_trusts_the_authority(layout: Layout) -> None:
+def test_certificate_is_issued_by_the_authority(layout: Layout) -> None:
     credentials.ensure(layout)
     certificate = x509.load_pem_x509_certificate((layout.secrets_dir / "server.pem").read_bytes())
     authority = x509.load_pem_x509_certificate(layout.ca_file.read_bytes())
@@ -67,7 +67,7 @@ def test_the_certificate_is_trusted_by_who_trusts_the_authority(layout: Layout) 
     ssl.create_default_context(cafile=str(layout.ca_file))
 
 
-def test_a_certificate_that_ends_soon_is_renewed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expiring_certificate_is_renewed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(credentials, "CERTIFICATE_DAYS", 5)
         credentials.ensure(layout)
@@ -76,13 +76,11 @@ def test_a_certificate_that_ends_soon_is_renewed(layout: Layout, monkeypatch: py
     assert (layout.secrets_dir / "server.pem").read_bytes() != short
 
 
-def test_a_process_gets_its_own_settings_and_nothing_of_the_callers(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_gets_only_its_own_settings(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOMEBODYS_SECRET", "hidden")
     own = credentials.ensure(layout)
     for service in SERVICES:
-        found = environment.of_service(layout, own, service)
+        found = environment.service_settings(layout, own, service)
         assert "SOMEBODYS_SECRET" not in found
         assert found["RECLOTHES_CLIENT_SECRET"] == own.client_secrets[service]
         assert ("BILLING_STRIPE_API_KEY" in found) == (service == "billing")
@@ -95,16 +93,16 @@ def test_the_supervisors_file_with_all_secrets_is_private(layout: Layout) -> Non
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
-def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+def test_every_command_has_a_help_text(command: tuple[str, ...]) -> None:
     answer = CliRunner().invoke(main, [*command, "--help"])
     assert answer.exit_code == 0
     assert "Usage:" in answer.output
 
 
-def test_commands_say_that_nothing_runs(tmp_path: Path) -> None:
+def test_commands_report_that_no_platform_runs(tmp_path: Path) -> None:
     for command, said in (
         ("status", "make run"),
-        ("stop", "Nothing runs"),
+        ("stop", "No platform runs"),
         ("demo", "make run"),
         ("mail", "no mail"),
     ):
@@ -125,7 +123,7 @@ def test_stories_are_listed_with_and_without_a_passing_test(tmp_path: Path) -> N
     assert "1 of 112 stories have a passing test." in told.getvalue()
 
 
-def test_the_bootstrap_refuses_an_old_python_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_rejects_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(bootstrap.shutil, "which", lambda _name: None)
     with pytest.raises(SystemExit) as ended:
@@ -133,7 +131,7 @@ def test_the_bootstrap_refuses_an_old_python_in_one_sentence(monkeypatch: pytest
     assert ended.value.code == 2
 
 
-def test_the_bootstrap_takes_a_newer_python_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_uses_an_installed_newer_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 2))
     monkeypatch.setattr(
         bootstrap.shutil, "which", lambda name: "/usr/bin/" + name if name == "python3.12" else None
@@ -141,11 +139,11 @@ def test_the_bootstrap_takes_a_newer_python_that_is_there(monkeypatch: pytest.Mo
     assert bootstrap.find_python() == "/usr/bin/python3.12"
 
 
-def test_the_bootstrap_refuses_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_rejects_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 10 * 2**20})
     monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(SystemExit) as ended:
-        bootstrap.refuse_without_space(tmp_path / ".venv")
+        bootstrap.require_space(tmp_path / ".venv")
     assert ended.value.code == 5
 
 

@@ -71,7 +71,7 @@ def test_a_folder_with_a_space_is_one_argument_of_each_store(layout: Layout) -> 
     assert str(layout.data_dir / "secantus") in commands["secantus"]
 
 
-def test_what_the_processes_write_is_private(layout: Layout) -> None:
+def test_files_of_the_processes_are_private(layout: Layout) -> None:
     credentials.ensure(layout)
     options = ServerOptions()
     options.realize(["-c", str(supervision.write_config(layout, [STORE]))])
@@ -131,7 +131,7 @@ def test_a_store_that_runs_but_fails_its_health_check_is_restarted() -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_store_that_recovers_by_itself_is_left_alone() -> None:
+def test_recovered_store_is_not_restarted() -> None:
     outcomes = [failing, failing, lambda _port: None] * 3
     supervisor = FakeSupervisor([state()])
     watching = watch(supervisor, lambda port: outcomes.pop(0)(port), [])
@@ -141,7 +141,7 @@ def test_a_store_that_recovers_by_itself_is_left_alone() -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_store_that_starts_slowly_is_given_time_until_it_is_healthy_once() -> None:
+def test_starting_store_may_fail_its_health_check() -> None:
     supervisor, answers = (
         FakeSupervisor([state(start=time.time())]),
         [OSError("refused")] * 10 + [None] + [OSError()] * 3,
@@ -182,7 +182,7 @@ def test_a_store_that_ends_before_it_is_killed_does_not_end_the_watch() -> None:
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_process_that_the_supervisor_no_longer_starts_is_started_again() -> None:
+def test_process_in_state_fatal_is_started_again() -> None:
     supervisor, reports = FakeSupervisor([state("FATAL", pid=0)]), list[str]()
     watching = watch(supervisor, failing, reports)
     watching.check()

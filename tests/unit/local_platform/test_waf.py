@@ -14,8 +14,8 @@ from tools.gateway.inputs import EnvoyInputs
 from tools.gateway.model import Gateway
 from tools.local_platform import credentials, processes, waf, waf_packages
 from tools.local_platform.layout import Layout
-from tools.local_platform.waf_launcher import clean
-from tools.local_platform.waf_packages import NoFirewall, WafPrograms
+from tools.local_platform.waf_launcher import filter_log
+from tools.local_platform.waf_packages import FirewallUnavailable, WafPrograms
 
 RULE = (
     "2026/11/23 23:51:58 [info] 25681#25681: *2 ModSecurity: Warning. Matched \"Operator `Rx' with parameter `x' "
@@ -56,14 +56,14 @@ def test_firewall_gets_its_own_port_in_front_of_the_external_gateway(layout: Lay
     assert "waf" in [process.name for process in processes.gateways(layout)]
 
 
-def test_without_it_there_is_no_firewall(tmp_path: Path) -> None:
+def test_firewall_is_optional(tmp_path: Path) -> None:
     plain = Layout(tmp_path)
     assert not {"waf", "external-gateway"} & set(dict(plain.used_ports()))
     assert isinstance(plain.gateway_address("external"), Path)
     assert "waf" not in [process.name for process in processes.gateways(plain)]
 
 
-def test_the_configuration_is_made_from_contracts_and_gateway(
+def test_configuration_follows_contracts_and_gateway(
     layout: Layout, configuration: Path, external: Gateway
 ) -> None:
     nginx, rules = (configuration / "nginx.conf").read_text(), (configuration / "modsecurity.conf").read_text()
@@ -80,7 +80,7 @@ def test_the_configuration_is_made_from_contracts_and_gateway(
     assert included == ["before-crs", "REQUEST-901-A", "REQUEST-942-C", "exclusions"]
 
 
-def test_every_answer_of_its_own_is_a_problem_document(configuration: Path) -> None:
+def test_every_error_response_of_the_firewall_is_a_problem_document(configuration: Path) -> None:
     nginx = (configuration / "nginx.conf").read_text()
     answered = dict(re.findall(r"return (\d{3}) '(\{.*\})';", nginx))
     assert {"400", "403", "405", "408", "413", "414", "415", "429", "431", "500", "502", "503", "504"} <= set(
@@ -112,13 +112,13 @@ def test_gateway_trusts_forwarded_addresses_only_behind_the_firewall(
     assert manager["xff_num_trusted_hops"] == hops
 
 
-def test_a_name_without_a_value_is_an_error() -> None:
+def test_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError):
-        waf.filled("listen <<address>>;", {})
+        waf.fill_template("listen <<address>>;", {})
 
 
-def test_the_log_says_rule_and_field_and_nothing_of_the_value() -> None:
-    [line] = clean([RULE.replace("{value}", "s3cr3t")])
+def test_log_has_rule_and_field_but_no_value() -> None:
+    [line] = filter_log([RULE.replace("{value}", "s3cr3t")])
     assert "s3cr3t" not in line
     assert json.loads(line) == {
         "timestamp": "2026-11-23T23:51:58",
@@ -131,30 +131,30 @@ def test_the_log_says_rule_and_field_and_nothing_of_the_value() -> None:
     }
 
 
-def test_the_log_keeps_errors_without_the_request_and_no_chatter() -> None:
+def test_log_has_errors_without_the_request() -> None:
     error = (
         '2026/11/23 23:51:26 [error] 7#7: *23 it is too large, client: 127.0.0.1, request: "GET /?token=s3cr3t"\n'
     )
     chatter = '2026/11/23 23:51:26 [info] 7#7: *23 client sent invalid header line: "s3cr3t"\n'
-    [line] = clean([chatter, error])
+    [line] = filter_log([chatter, error])
     assert json.loads(line)["message"] == "it is too large"
     assert "s3cr3t" not in line
 
 
-def test_where_apt_is_missing_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_apt_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoFirewall, match="apt-get and dpkg-deb is missing here"):
+    with pytest.raises(FirewallUnavailable, match="apt-get and dpkg-deb is missing"):
         waf_packages.ensure(tmp_path / "debian")
     assert not (tmp_path / "debian").exists()
 
 
-def test_what_apt_says_is_told_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_apt_is_reported_and_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
     for name in ("apt-get", "dpkg-deb"):
         (bin_dir / name).write_text("#!/bin/sh\necho 'E: no network' >&2\nexit 100\n")
         (bin_dir / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_dir}:/usr/bin:/bin")
-    with pytest.raises(NoFirewall, match="E: no network"):
+    with pytest.raises(FirewallUnavailable, match="E: no network"):
         waf_packages.ensure(tmp_path / "venv" / "debian")
     assert list((tmp_path / "venv").iterdir()) == []

@@ -1,4 +1,4 @@
-"""The documents from which Amazon API Gateway makes the gateways, and what goes beside them."""
+"""The documents that Amazon API Gateway imports, and the settings that they cannot contain."""
 
 from tools.gateway.amazon.document import import_document
 from tools.gateway.amazon.overrides import Overrides

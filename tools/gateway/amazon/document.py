@@ -1,9 +1,9 @@
 """One gateway as the OpenAPI document that Amazon API Gateway imports as a REST API.
 
-Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What
-differs from place to place is a stage variable (addresses of services, their VPC links), which Amazon fills in by
-itself, or one of `placeholders`, which whoever imports the document replaces before. (CloudFormation's `Fn::Sub`
-over the whole document would take the stage variables for its own.)
+Extensions: docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html. What differs
+between environments is a stage variable (addresses of services, their VPC links), which Amazon replaces, or one of
+`placeholders`, which must be replaced before the import. (CloudFormation's `Fn::Sub` over the whole document would
+also replace the stage variables.)
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.gateway.amazon.models import model_name, plain
+from tools.gateway.amazon.models import model_name, to_model_schema
 from tools.gateway.amazon.replies import gateway_responses, problem_body
-from tools.gateway.envoy.headers import CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS
+from tools.gateway.envoy.headers import CORS_REQUEST_HEADERS, CORS_RESPONSE_HEADERS
 from tools.gateway.envoy.replies import REPLIES
 from tools.gateway.model import Exposed, Gateway
 
 AUTHORIZER = "accessToken"
 VALIDATOR = "all"
-LONGEST_INTEGRATION_SECONDS = 29  # Amazon's default quota
+MAX_INTEGRATION_SECONDS = 29  # Amazon's default quota
 JWT_FROM_AUTHORIZER = "context.authorizer.authorization"
 AUTHORIZER_URI = (
     "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${AuthorizerArn}/invocations"
 )
 PROOF_HEADER = "X-Gateway-Proof"
-DOOR = "EndpointId"  # the VPC endpoint that leads to a private gateway
+VPC_ENDPOINT = "EndpointId"  # of a private gateway
 
 
 def placeholders(gateway: Gateway, *, private: bool = False) -> tuple[str, ...]:
-    """The names in `${…}` that are to be replaced before the import: Amazon takes no stage variable there."""
-    exposing = sorted({exposed.operation.service for exposed in gateway.exposed})
-    targets = tuple(load_balancer_name(service) for service in exposing)
+    """Return the names in `${…}` to replace before the import, where Amazon allows no stage variable."""
+    services = sorted({exposed.operation.service for exposed in gateway.exposed})
+    targets = tuple(load_balancer_name(service) for service in services)
     return (
         "AWS::Partition",
         "AWS::Region",
         "AuthorizerArn",
         "AuthorizerRoleArn",
         *targets,
-        *((DOOR,) if private else ()),
+        *((VPC_ENDPOINT,) if private else ()),
     )
 
 
@@ -50,14 +50,14 @@ def load_balancer_name(service: str) -> str:
 def import_document(
     gateway: Gateway, contracts: Mapping[str, Mapping[str, Any]], *, private: bool = False
 ) -> dict[str, Any]:
-    """The document of `gateway`; `contracts` are the services' contracts with every reference followed."""
+    """Return the document of a gateway; `contracts` are the services' contracts with all references resolved."""
     models: dict[str, Any] = {}
     paths = {path: _path(operations, gateway, contracts, models) for path, operations in gateway.by_path().items()}
     return {
         "openapi": "3.0.1",
         "info": {
             "title": f"ReClothes {gateway.name}",
-            "description": f"The {gateway.name} gateway, made from openapi/ and gateway-config/.",
+            "description": f"The {gateway.name} gateway, generated from openapi/ and gateway-config/.",
             "version": "1.0.0",
         },
         "servers": [_server(gateway.host_names[0])],
@@ -72,12 +72,12 @@ def import_document(
 
 
 def _server(host_name: str) -> dict[str, Any]:
-    """The gateway's own name, whose TLS policy we set, is the only one: Amazon's default endpoint is closed.
+    """Disable Amazon's default endpoint: only the gateway's own host name has our TLS policy.
 
-    In OpenAPI 3.0 that stands in the server, not at the root ("x-amazon-apigateway-endpoint-configuration object").
+    In OpenAPI 3.0 this is a setting of the server ("x-amazon-apigateway-endpoint-configuration object").
     """
-    closed = {"disableExecuteApiEndpoint": True}
-    return {"url": f"https://{host_name}", "x-amazon-apigateway-endpoint-configuration": closed}
+    endpoint = {"disableExecuteApiEndpoint": True}
+    return {"url": f"https://{host_name}", "x-amazon-apigateway-endpoint-configuration": endpoint}
 
 
 def _path(
@@ -106,9 +106,11 @@ def _operation(
     operation: dict[str, Any] = {
         "operationId": known.operation_id,
         "summary": declared["summary"],
-        "parameters": [_parameter(found) for found in declared.get("parameters", ())],
+        "parameters": [_parameter(parameter) for parameter in declared.get("parameters", ())],
         "security": [{AUTHORIZER: []}] if exposed.needs_token else [],
-        "responses": {status: {"description": answer["description"]} for status, answer in _answers(declared)},
+        "responses": {
+            status: {"description": response["description"]} for status, response in _responses(declared)
+        },
         "x-amazon-apigateway-request-validator": VALIDATOR,
         "x-amazon-apigateway-integration": _integration(exposed, declared, gateway),
     }
@@ -116,43 +118,46 @@ def _operation(
     return operation | ({"requestBody": body} if body else {})
 
 
-def _answers(declared: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(str(status), answer) for status, answer in declared["responses"].items()]
+def _responses(declared: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(str(status), response) for status, response in declared["responses"].items()]
 
 
 def _parameter(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Only what the import keeps: name, place, whether it is needed, type."""
-    kept: dict[str, Any] = {"name": declared["name"], "in": declared["in"]}
-    needed = declared.get("required", False)
-    return kept | {"required": needed, "schema": {"type": declared["schema"].get("type", "string")}}
+    """Return the fields that the import keeps."""
+    return {
+        "name": declared["name"],
+        "in": declared["in"],
+        "required": declared.get("required", False),
+        "schema": {"type": declared["schema"].get("type", "string")},
+    }
 
 
 def _path_parameters(exposed: Exposed) -> list[dict[str, Any]]:
-    """The parameters in the path, which what Amazon answers by itself has to declare too."""
+    """Return the path parameters, which mock operations must declare too."""
     names = re.findall(r"\{([^}]*)\}", exposed.operation.path)
     return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
 
 
 def _body(operation_id: str, declared: Mapping[str, Any], models: dict[str, Any]) -> dict[str, Any]:
-    """The model that Amazon checks a JSON body by; nothing for other bodies.
+    """Return the model by which Amazon validates a JSON body; nothing for other bodies.
 
-    A model is JSON Schema, by which a form would always be wrong. A content type that has no model is not checked
-    but passed on ("Request validation for REST APIs in API Gateway"), and the service checks it.
+    A model is a JSON Schema, which no form matches. Bodies of a content type without a model are not validated
+    ("Request validation for REST APIs in API Gateway") but by the service.
     """
     content = {}
     for media_type, described in declared.get("content", {}).items():
         if media_type.endswith("json"):
             name = model_name(operation_id)
-            models[name] = plain(described["schema"])
+            models[name] = to_model_schema(described["schema"])
             content[media_type] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
     return {"required": declared.get("required", False), "content": content} if content else {}
 
 
 def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway) -> dict[str, Any]:
-    """To the service's load balancer, by the VPC link of the second kind that ends in the service's own VPC.
+    """Return the integration with the service's load balancer, through a VPC link (V2) into the service's VPC.
 
-    The service hears of the client only what the gateway knows. The load balancer answers nobody who does not show
-    the gateway's proof.
+    Headers about the client are replaced by the gateway. The load balancer accepts only requests with the gateway's
+    proof header.
     """
     known = exposed.operation
     mapped = {
@@ -160,14 +165,15 @@ def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway
         "integration.request.header.X-Request-Id": "context.requestId",
         f"integration.request.header.{PROOF_HEADER}": "stageVariables.gatewayProof",
     }
-    for found in declared.get("parameters", ()):
-        place = {"path": "path", "query": "querystring", "header": "header"}[found["in"]]
-        mapped[f"integration.request.{place}.{found['name']}"] = f"method.request.{place}.{found['name']}"
+    for parameter in declared.get("parameters", ()):
+        location = {"path": "path", "query": "querystring", "header": "header"}[parameter["in"]]
+        name = f"request.{location}.{parameter['name']}"
+        mapped[f"integration.{name}"] = f"method.{name}"
     if exposed.needs_token:
         mapped["integration.request.header.Authorization"] = JWT_FROM_AUTHORIZER
     elif known.service != gateway.authorizer.service:
         mapped["integration.request.header.Authorization"] = "''"
-    seconds = min(gateway.timeouts.service_answer_seconds, LONGEST_INTEGRATION_SECONDS)
+    seconds = min(gateway.timeouts.service_response_seconds, MAX_INTEGRATION_SECONDS)
     return {
         "type": "http_proxy",
         "httpMethod": known.method,
@@ -182,7 +188,7 @@ def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway
 
 
 def _authorizer() -> dict[str, Any]:
-    """Asks auth on every request: nothing is kept, so that a token that ended is refused at once."""
+    """Call the authorizer for every request, without a cache, so that an ended token is rejected immediately."""
     return {
         "type": "apiKey",
         "name": "Authorization",
@@ -199,9 +205,9 @@ def _authorizer() -> dict[str, Any]:
 
 
 def _preflight(operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
-    """The answer to a browser's question; the origin is named only when it is one of the allowed ones.
+    """Return the mock for CORS preflights, which returns the origin only if it is allowed.
 
-    Amazon tells the names of headers apart by case, and browsers write them small in HTTP/2 only.
+    Amazon compares header names with case, and browsers send lower case in HTTP/2 only.
     """
     methods = ",".join(exposed.operation.method for exposed in operations)
     allowed = " || ".join(f"$origin == '{origin}'" for origin in gateway.cors.allowed_origins)
@@ -213,7 +219,7 @@ def _preflight(operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any
     headers = {
         "Access-Control-Allow-Methods": methods,
         "Access-Control-Allow-Headers": ",".join(CORS_REQUEST_HEADERS),
-        "Access-Control-Expose-Headers": ",".join(CORS_ANSWER_HEADERS),
+        "Access-Control-Expose-Headers": ",".join(CORS_RESPONSE_HEADERS),
         "Access-Control-Max-Age": str(gateway.cors.max_age_seconds),
         "Vary": "Origin",
     }
@@ -228,12 +234,12 @@ def _method_not_allowed(operations: Sequence[Exposed]) -> dict[str, Any]:
 
 
 def _mock(status: int, headers: Mapping[str, str], template: str) -> dict[str, Any]:
-    """An operation that Amazon answers by itself."""
+    """Return an operation to which Amazon responds itself."""
     return {
         "security": [],
         "responses": {
             str(status): {
-                "description": "Answered by the gateway.",
+                "description": "The response of the gateway.",
                 "headers": {name: {"schema": {"type": "string"}} for name in headers},
             }
         },
@@ -255,7 +261,7 @@ def _mock(status: int, headers: Mapping[str, str], template: str) -> dict[str, A
 
 
 def _policy(source_ranges: Sequence[str], *, private: bool) -> dict[str, Any]:
-    """Who may call at all: everybody from these ranges, to a private gateway by its door alone."""
+    """Return the resource policy: calls from the source ranges, to a private gateway only by its VPC endpoint."""
     invoke = {"Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
     statements: list[dict[str, Any]] = [{"Effect": "Allow", **invoke}]
     if "0.0.0.0/0" not in source_ranges:
@@ -264,6 +270,6 @@ def _policy(source_ranges: Sequence[str], *, private: bool) -> dict[str, Any]:
             {"Effect": "Deny", **invoke, "Condition": {"NotIpAddress": {address: list(source_ranges)}}}
         )
     if private:
-        elsewhere = {"StringNotEquals": {"aws:SourceVpce": f"${{{DOOR}}}"}}
-        statements.append({"Effect": "Deny", **invoke, "Condition": elsewhere})
+        other_endpoint = {"StringNotEquals": {"aws:SourceVpce": f"${{{VPC_ENDPOINT}}}"}}
+        statements.append({"Effect": "Deny", **invoke, "Condition": other_endpoint})
     return {"Version": "2012-10-17", "Statement": statements}

@@ -1,4 +1,4 @@
-"""Envoy's configuration from the model of a gateway: `bootstrap()` is the whole of it."""
+"""Envoy's configuration, built from the model of a gateway by `bootstrap()`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from tools.gateway.errors import GatewayConfigError
 from tools.gateway.inputs import EnvoyInputs
 from tools.gateway.model import Gateway
 
-# A gateway rests at 70 MiB; well before this it refuses requests rather than to be killed for its memory.
+# An idle gateway uses 70 MiB. Near this limit it rejects requests instead of being killed for its memory use.
 MAX_HEAP_BYTES = 256 * 1024 * 1024
-# Bytes behind the end of a chunk are no chunk: where servers disagree on that, requests are smuggled.
+# Reject bytes after the end of a chunk: servers that parse them differently allow request smuggling.
 STRICT = {"envoy.reloadable_features.strict_chunk_parsing": True}
 MAX_SOCKET_PATH_BYTES = 107  # unix(7)
 
 
 def bootstrap(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """The configuration of one Envoy process; raises GatewayConfigError when the inputs cannot work."""
-    problems = [f"no upstream for {service}" for service in gateway.services if service not in inputs.upstreams]
+    """Return the configuration of one Envoy process; GatewayConfigError when the inputs are invalid."""
+    problems = [
+        f"there is no upstream for {service}" for service in gateway.services if service not in inputs.upstreams
+    ]
     sockets = [address for address in (inputs.listen, inputs.admin) if isinstance(address, Path)]
     problems += [
         f"{path} is too long for a unix socket ({MAX_SOCKET_PATH_BYTES} bytes)"
@@ -47,7 +49,7 @@ def _admin(admin: Path | int) -> dict[str, Any]:
         address = {"socket_address": {"address": "127.0.0.1", "port_value": admin}}
     else:
         address = {"pipe": {"path": str(admin), "mode": 0o600}}
-    # Only what readiness checks and metrics read: not /quitquitquit, and not /config_dump.
+    # Only the paths of readiness checks and metrics, without /quitquitquit and /config_dump.
     allowed = [{"exact": "/ready"}, {"exact": "/server_info"}, {"prefix": "/stats"}]
     return {"address": address, "allow_paths": allowed, "ignore_global_conn_limit": True}
 

@@ -1,4 +1,4 @@
-"""The services behind a gateway: verified TLS, kept connections, and how much one of them may be asked at once."""
+"""The services behind a gateway: verified TLS, connection pools and limits of concurrent requests."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 from tools.gateway.inputs import EnvoyInputs
 from tools.gateway.model import Gateway
 
-# Below the 75 s after which the services close an idle connection, so that it is the gateway that closes it.
+# Less than the 75 s after which services close idle connections, so that the gateway closes them first.
 IDLE_SECONDS = 60
 
 
 def exchange_cluster(gateway: Gateway) -> str:
-    """The authorizer has connections of its own: many log-ins must not keep valid tokens waiting."""
+    """Return the name of the authorizer's own cluster: many log-ins must not delay the token exchange."""
     return f"{gateway.authorizer.service}-exchange"
 
 
 def clusters(gateway: Gateway, inputs: EnvoyInputs) -> list[dict[str, Any]]:
-    """One cluster for each service that is exposed, and one for the exchange of tokens."""
+    """Return one cluster for each exposed service, and one for the token exchange."""
     exposed = sorted({exposed.operation.service for exposed in gateway.exposed})
     named = [(service, service) for service in exposed]
     named.append((exchange_cluster(gateway), gateway.authorizer.service))
@@ -58,7 +58,7 @@ def _threshold(requests: int) -> dict[str, Any]:
 
 
 def _outlier_detection() -> dict[str, Any]:
-    """Puts one of several addresses of a service aside; a service with a single address is never put aside."""
+    """Skip a failing address of a service that has several; the only address of a service is never skipped."""
     return {"consecutive_gateway_failure": 5, "base_ejection_time": "5s", "max_ejection_percent": 50}
 
 

@@ -1,15 +1,15 @@
-"""What a request is given on its way in, where Envoy has no filter for it: a trace, and one spelling of its token.
+"""The Lua filter: it adds a trace context to requests and normalizes the `Authorization` header.
 
-Nothing here opens a door: when the script fails, the request goes on as it came, to the exchange and the JWT check.
+It grants no access: when the script fails, the unchanged request still passes the token exchange and the JWT check.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# A valid `traceparent` (W3C trace context) is kept. Otherwise the trace gets the request's id, so that one leads to
-# the other; its parent is the half of the id that is never zero. The scheme of a token is spelled in one way, since
-# each spelling would have a bucket of its own in the throttle.
+# A valid `traceparent` (W3C trace context) is kept. Otherwise the trace id is the request id, so that both can be
+# found in all logs; the parent id is the half of it that is never zero. "Bearer" gets one spelling, since the
+# throttle has a bucket for each value of the header.
 _SCRIPT = """
 local HEX = "[0-9a-f]"
 local TRACEPARENT = "^00%-(" .. HEX:rep(32) .. ")%-(" .. HEX:rep(16) .. ")%-" .. HEX:rep(2) .. "$"

@@ -1,4 +1,4 @@
-"""What a request passes, in this order: source, CORS, headers, trace, throttle, body, exchange, JWT, service."""
+"""The HTTP filters in their order: source, CORS, headers, trace, throttle, body, token exchange, JWT, service."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from tools.gateway.envoy.clusters import exchange_cluster
 from tools.gateway.envoy.context import request_context
-from tools.gateway.envoy.headers import answer_mutations, request_mutations
+from tools.gateway.envoy.headers import request_mutations, response_mutations
 from tools.gateway.envoy.replies import ROUTE_METADATA
 from tools.gateway.envoy.retries import exchange_retry_policy
 from tools.gateway.inputs import EnvoyInputs
 from tools.gateway.model import Gateway, Rate, Throttle
 
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
-# Buckets kept at once; the one that was not used for longest is forgotten first.
-KEPT_BUCKETS = 20_000
-# A subscriber has a whole IPv6 network to change addresses in, so the network is what is throttled.
+# The least recently used token bucket is dropped first.
+MAX_BUCKETS = 20_000
+# A subscriber can use any address of an IPv6 network, so the network is throttled.
 IPV6_SUBSCRIBER_BITS = 64
 JWKS_CACHE_SECONDS = 60
 CLOCK_SKEW_SECONDS = 60  # as libs/chassis/security.py allows
@@ -24,14 +24,14 @@ ACCESS_TOKEN = "access token"  # noqa: S105 a name
 
 
 def http_filters(gateway: Gateway, inputs: EnvoyInputs) -> list[dict[str, Any]]:
-    """The chain of HTTP filters. Exchange and JWT hold for every route that does not switch them off."""
+    """Return the HTTP filters. Token exchange and JWT check apply to every route that does not disable them."""
     return [
         _filter("rbac", "RBAC", _allowed_sources(gateway)),
         _filter("cors", "Cors", {}),
         _filter("header_mutation", "HeaderMutation", _mutations()),
         _filter("lua", "Lua", request_context()),
         _filter("local_ratelimit", "LocalRateLimit", _throttles(gateway)),
-        _filter("buffer", "Buffer", {"max_request_bytes": gateway.refusals_body_limit_bytes}),
+        _filter("buffer", "Buffer", {"max_request_bytes": gateway.unmatched_body_limit_bytes}),
         _filter("ext_authz", "ExtAuthz", _exchange(gateway, inputs)),
         _filter("jwt_authn", "JwtAuthentication", _jwt(gateway, inputs)),
         _filter("router", "Router", {"suppress_envoy_headers": True}),
@@ -57,33 +57,33 @@ def _mutations() -> dict[str, Any]:
     return {
         "mutations": {
             "request_mutations": request_mutations(),
-            "response_mutations": answer_mutations(),
+            "response_mutations": response_mutations(),
         }
     }
 
 
 def _throttles(gateway: Gateway) -> dict[str, Any]:
-    """Buckets by class and client address, and by class and token, so that a rotating bad token gains nothing."""
-    of_route = {
+    """Buckets by class and client address, and by class and token: changing the token does not help an attacker."""
+    by_class = {
         "metadata": {
             "descriptor_key": "throttle",
             "metadata_key": {"key": ROUTE_METADATA, "path": [{"key": "throttle"}]},
             "source": "ROUTE_ENTRY",
         }
     }
-    of_token = {"request_headers": {"header_name": "authorization", "descriptor_key": "token"}}
+    by_token = {"request_headers": {"header_name": "authorization", "descriptor_key": "token"}}
     always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
     return {
         "stat_prefix": "throttle",
         "filter_enabled": always,
         "filter_enforced": always,
-        # Only a request that fits no descriptor would meet this one, and every route has its class.
+        # For requests without a descriptor; every route has a class, so there are none.
         "token_bucket": {"max_tokens": 1_000_000, "tokens_per_fill": 1_000_000, "fill_interval": "1s"},
         "always_consume_default_token_bucket": False,
-        "max_dynamic_descriptors": KEPT_BUCKETS,
+        "max_dynamic_descriptors": MAX_BUCKETS,
         "rate_limits": [
-            {"actions": [of_route, {"masked_remote_address": {"v6_prefix_mask_len": IPV6_SUBSCRIBER_BITS}}]},
-            {"actions": [of_route, of_token]},
+            {"actions": [by_class, {"masked_remote_address": {"v6_prefix_mask_len": IPV6_SUBSCRIBER_BITS}}]},
+            {"actions": [by_class, by_token]},
         ],
         "descriptors": [entry for throttle in gateway.throttles for entry in _descriptors(throttle)],
     }
@@ -93,7 +93,7 @@ def _descriptors(throttle: Throttle) -> list[dict[str, Any]]:
     limits = [("masked_remote_address", throttle.per_address)]
     if throttle.per_token:
         limits.append(("token", throttle.per_token))
-    # An entry without a value stands for any: each value gets a bucket of its own.
+    # An entry without a value matches any value; each value gets its own bucket.
     return [
         {"entries": [{"key": "throttle", "value": throttle.name}, {"key": key}], "token_bucket": _bucket(rate)}
         for key, rate in limits
@@ -101,7 +101,7 @@ def _descriptors(throttle: Throttle) -> list[dict[str, Any]]:
 
 
 def _bucket(rate: Rate) -> dict[str, Any]:
-    # Envoy refills whole tokens, not more often than every 50 ms.
+    # Envoy adds whole tokens, at most every 50 ms.
     tokens = max(round(rate.requests_per_second), 1)
     return {
         "max_tokens": rate.burst,
@@ -111,7 +111,7 @@ def _bucket(rate: Rate) -> dict[str, Any]:
 
 
 def _exchange(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """The opaque token goes to auth, its JWT comes back. Nothing is kept, so a log-out is immediate."""
+    """Exchange the opaque token for a JWT at auth; without a cache, so that a log-out takes effect immediately."""
     authorizer = gateway.authorizer
     return {
         "transport_api_version": "V3",
@@ -127,7 +127,7 @@ def _exchange(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
                 "timeout": f"{authorizer.timeout_seconds}s",
             },
             "path_prefix": authorizer.exchange_path,
-            # An exchange changes nothing, so a restart of auth is waited for, not shown.
+            # The exchange is idempotent, so retries hide a restart of auth.
             "retry_policy": exchange_retry_policy(authorizer.timeout_seconds),
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": [{"exact": "authorization"}]},
@@ -138,7 +138,7 @@ def _exchange(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
 
 
 def _jwt(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """Whatever the exchange let through must be a JWT of ours: an error in it must not open a door."""
+    """Verify the JWT of the exchange, so that an error of the exchange grants no access."""
     provider = {
         "issuer": inputs.jwt_issuer,
         "audiences": [inputs.jwt_audience],

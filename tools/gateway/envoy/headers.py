@@ -1,4 +1,4 @@
-"""Which headers a client may not send on to a service, and which ones every answer carries."""
+"""The request headers that are removed, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 REALM = 'Bearer realm="reclothes"'
 
-# Who somebody is, and where a request came from, is for the gateway to say.
+# Headers that claim an identity or an origin, which only the gateway states.
 REMOVED_PREFIXES = (
     "x-user",
     "x-auth",
@@ -35,7 +35,7 @@ REMOVED_PREFIXES = (
     "x-forwarded-uri",
     "x-forwarded-client-cert",
 )
-# `proxy` becomes HTTP_PROXY in CGI ("httpoxy"); no operation reads a cookie.
+# `proxy` becomes HTTP_PROXY in CGI ("httpoxy"); no operation uses cookies.
 REMOVED = (
     "forwarded",
     "remote-user",
@@ -49,7 +49,7 @@ REMOVED = (
     "cookie",
 )
 
-# The answers are data, not pages: nothing in them is to be run, framed or sniffed (OWASP REST security).
+# Responses are data and not pages: browsers must not execute, frame or sniff them (OWASP REST security).
 SECURITY_HEADERS = {
     "strict-transport-security": "max-age=31536000; includeSubDomains",
     "x-content-type-options": "nosniff",
@@ -57,7 +57,7 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
 }
-# A service that lets an answer be kept says so itself.
+# Services set another value where a response may be cached.
 DEFAULT_HEADERS = {"cache-control": "no-store"}
 
 CORS_REQUEST_HEADERS = (
@@ -69,32 +69,32 @@ CORS_REQUEST_HEADERS = (
     "if-none-match",
     "traceparent",
 )
-CORS_ANSWER_HEADERS = ("etag", "location", "retry-after", "www-authenticate", "x-request-id")
+CORS_RESPONSE_HEADERS = ("etag", "location", "retry-after", "www-authenticate", "x-request-id")
 
 
 def header(name: str, value: str, *, keep: bool = False) -> dict[str, Any]:
-    """A header to set; with `keep` only when there is none yet."""
+    """Set a header; with `keep` only when the response has none."""
     action = "ADD_IF_ABSENT" if keep else "OVERWRITE_IF_EXISTS_OR_ADD"
     return {"header": {"key": name, "value": value}, "append_action": action}
 
 
-def answer_headers() -> list[dict[str, Any]]:
-    """The headers of every answer."""
+def response_headers() -> list[dict[str, Any]]:
+    """Return the headers of every response."""
     fixed = [header(name, value) for name, value in SECURITY_HEADERS.items()]
     return fixed + [header(name, value, keep=True) for name, value in DEFAULT_HEADERS.items()]
 
 
 def request_mutations() -> list[dict[str, Any]]:
-    """Remove what a client has no business to say; say where the request really came from."""
+    """Remove headers that clients must not set, and set the address of the client."""
     removed: list[dict[str, Any]] = [{"remove": name} for name in REMOVED]
     removed += [
         {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}} for prefix in REMOVED_PREFIXES
     ]
-    # What the client claimed in X-Forwarded-For is dropped: the one address left is the one that connected.
+    # The header of the client is replaced, so that it contains only the address that connected.
     return [*removed, {"append": header("x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")}]
 
 
-def answer_mutations() -> list[dict[str, Any]]:
-    """What a service says of itself is removed, the headers of every answer are set."""
+def response_mutations() -> list[dict[str, Any]]:
+    """Remove headers that reveal the software of services, and set those of every response."""
     removed = [{"remove": name} for name in ("x-powered-by", "x-envoy-upstream-service-time")]
-    return removed + [{"append": entry} for entry in answer_headers()]
+    return removed + [{"append": entry} for entry in response_headers()]

@@ -1,4 +1,4 @@
-"""Where clients arrive: TLS, the limits on what they may send and how slowly, and the access log."""
+"""The listener of a gateway: TLS, limits of size and time for clients, and the access log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.gateway.envoy.routes import route_configuration
 from tools.gateway.inputs import STDOUT, EnvoyInputs
 from tools.gateway.model import Gateway
 
-# What TLS 1.3 would choose, for clients that speak only 1.2: forward secret and authenticated.
+# For clients with TLS 1.2: only suites with forward secrecy and authenticated encryption, as in TLS 1.3.
 TLS_1_2_CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -27,7 +27,7 @@ _CORE = "type.googleapis.com/envoy.extensions"
 
 
 def listener(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """The one listener of a gateway. It speaks TLS only: a plain HTTP request is no handshake and is hung up on."""
+    """Return the only listener of a gateway, which accepts TLS and closes connections with plain HTTP."""
     manager = {
         "name": "envoy.filters.network.http_connection_manager",
         "typed_config": _connection_manager(gateway, inputs),
@@ -74,17 +74,17 @@ def _connection_manager(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]
 
 
 def _identity(inputs: EnvoyInputs) -> dict[str, Any]:
-    """Where a request comes from and what it is called is decided here; nobody is believed for being near.
+    """Settings of the client address and the request id: neither is taken from the client.
 
-    Only the proxies of ours that `trusted_hops` counts are believed what they say of the client's address.
+    The client address in X-Forwarded-For is trusted only if it comes from one of `trusted_hops` own proxies.
     """
-    # An empty list means Envoy's default, which believes the loopback address; so name one that nobody comes from.
-    nobody = [{"address_prefix": "255.255.255.255", "prefix_len": 32}]
+    # An empty list would be Envoy's default, which trusts the loopback address; no client has this address.
+    no_network = [{"address_prefix": "255.255.255.255", "prefix_len": 32}]
     uuid_only = {"@type": f"{_CORE}.request_id.uuid.v3.UuidRequestIdConfig", "pack_trace_reason": False}
     return {
         "use_remote_address": True,
         "xff_num_trusted_hops": inputs.trusted_hops,
-        "internal_address_config": {"unix_sockets": False, "cidr_ranges": nobody},
+        "internal_address_config": {"unix_sockets": False, "cidr_ranges": no_network},
         "preserve_external_request_id": False,
         "always_set_request_id_in_response": True,
         "request_id_extension": {"typed_config": uuid_only},
@@ -92,7 +92,7 @@ def _identity(inputs: EnvoyInputs) -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    """One spelling of a path: what the route is chosen by is what the service gets."""
+    """Normalize paths, so that the service gets the same path by which the route was chosen."""
     return {
         "normalize_path": True,
         "merge_slashes": True,
@@ -102,8 +102,8 @@ def _paths() -> dict[str, Any]:
 
 def _client_limits(gateway: Gateway) -> dict[str, Any]:
     timeouts, limits = gateway.timeouts, gateway.limits
-    # Both ends wait for the slowest service and for the slowest client, and then a little.
-    stream_idle = timeouts.client_request_seconds + timeouts.service_answer_seconds
+    # The slowest request followed by the slowest response.
+    stream_idle = timeouts.client_request_seconds + timeouts.service_response_seconds
     return {
         "request_headers_timeout": f"{timeouts.client_headers_seconds}s",
         "request_timeout": f"{timeouts.client_request_seconds}s",
@@ -147,7 +147,7 @@ def _tls(inputs: EnvoyInputs) -> dict[str, Any]:
 
 
 def _access_log(gateway: Gateway, inputs: EnvoyInputs) -> dict[str, Any]:
-    """One JSON line for each request. The query is left out: it may hold what nobody should find in a log."""
+    """One JSON line for each request, without the query, which may contain secrets."""
     entry = {
         "timestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
         "service": f"{gateway.name}-gateway",

@@ -1,4 +1,4 @@
-"""The answers that a gateway gives by itself, all as problem documents (RFC 9457)."""
+"""The error responses of the gateway itself, as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from libs.chassis import problems
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
-from tools.gateway.envoy.headers import REALM, answer_headers, header
+from tools.gateway.envoy.headers import REALM, header, response_headers
 
 ROUTE_METADATA = "reclothes"
 RETRY_AFTER_OF_ROUTE = f"%METADATA(ROUTE:{ROUTE_METADATA}:retry_after_seconds)%"
@@ -15,83 +16,73 @@ RETRY_AFTER_OF_ROUTE = f"%METADATA(ROUTE:{ROUTE_METADATA}:retry_after_seconds)%"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the gateway: what a client reads for a status that no service gave."""
+    """An error response of the gateway itself."""
 
     status: int
     slug: str
     title: str
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
-    # Only when Envoy's details of the answer begin with this.
+    # Only when Envoy's response code details begin with this.
     reason: str | None = None
 
 
+def shared_reply(problem: type[problems.Problem], detail: str, *headers: tuple[str, str]) -> Reply:
+    """Return a reply with the slug and the title that services use too."""
+    return Reply(problem.status, problem.slug, problem.title, detail, headers)
+
+
 REPLIES = (
-    Reply(400, "malformed-request", "The request is malformed", "The gateway could not accept this request."),
-    Reply(
-        401,
-        "unauthenticated",
-        "A valid access token is required",
+    Reply(400, "malformed-request", "The request is malformed", "The gateway could not parse this request."),
+    shared_reply(
+        problems.Unauthenticated,
         "The access token is missing, unknown or no longer valid.",
-        (("www-authenticate", REALM),),
+        ("www-authenticate", REALM),
     ),
     Reply(
         403,
-        "address-refused",
-        "This address does not have permission",
+        "address-not-allowed",
+        "Requests from this network are not allowed",
         "This gateway is not open to your network.",
         reason="rbac_access_denied",
     ),
     Reply(
         403,
-        "upgrade-refused",
-        "No other protocol is spoken here",
-        "Neither upgrades nor tunnels are offered; send a plain request.",
+        "upgrade-not-supported",
+        "Protocol upgrades are not supported",
+        "Send the request without an upgrade or a tunnel.",
         reason="upgrade_failed",
     ),
-    Reply(403, "forbidden", "This account does not have permission", "This account has no access here."),
-    Reply(404, "not-found", "Not found", "This gateway knows no such path."),
-    Reply(
-        405,
-        "method-not-allowed",
-        "Method not allowed",
-        "The header Allow names the methods of this path.",
-    ),
+    shared_reply(problems.Forbidden, "This account is not allowed to send this request."),
+    shared_reply(problems.NotFound, "No operation of this gateway has this path."),
+    shared_reply(problems.MethodNotAllowed, "The header Allow lists the methods of this path."),
     Reply(408, "request-timeout", "The request took too long", "The request did not arrive in time."),
-    Reply(413, "payload-too-large", "The request is too large", "The body is longer than this operation takes."),
-    Reply(421, "unknown-host", "This host is not served here", "The header Host names no host of this gateway."),
-    Reply(426, "upgrade-required", "A newer protocol is needed", "HTTP/1.1 or HTTP/2 is needed."),
-    Reply(
-        429,
-        "too-many-requests",
-        "Too many requests",
+    shared_reply(problems.PayloadTooLarge, "The body is longer than this operation allows."),
+    Reply(421, "unknown-host", "The host is unknown", "The header Host names no host of this gateway."),
+    Reply(426, "upgrade-required", "The protocol version is too old", "Use HTTP/1.1 or HTTP/2."),
+    shared_reply(
+        problems.TooManyRequests,
         "Wait as long as the header Retry-After says.",
-        (("retry-after", RETRY_AFTER_OF_ROUTE),),
+        ("retry-after", RETRY_AFTER_OF_ROUTE),
     ),
-    Reply(431, "headers-too-large", "The headers are too large", "The headers, the path included, are too long."),
+    Reply(431, "headers-too-large", "The headers are too large", "The headers, including the path, are too long."),
     Reply(
         501,
         "not-implemented",
-        "That transfer coding is not known here",
+        "The transfer coding is not supported",
         "Send the body with a Content-Length, or with the transfer coding chunked alone.",
     ),
-    Reply(502, "bad-answer", "A service gave no usable answer", "Something behind the gateway went wrong."),
-    Reply(
-        503,
-        "unavailable",
-        "Temporarily unavailable",
-        "Try again in a moment.",
-        (("retry-after", "2"),),
-    ),
-    Reply(504, "timeout", "A service took too long", "It is not known whether the request took effect."),
+    Reply(502, "bad-gateway", "A service sent an invalid response", "An error occurred behind the gateway."),
+    shared_reply(problems.Unavailable, "Try again in a moment.", ("retry-after", "2")),
+    Reply(504, "timeout", "A service took too long", "It is unknown whether the request took effect."),
 )
 
 
 def local_replies() -> dict[str, Any]:
-    """Envoy's `local_reply_config`: each of REPLIES, and one document for whatever else is an error.
+    """Return Envoy's `local_reply_config`: each of REPLIES, and one document for all other errors.
 
-    What is refused before it was read, e.g. for headers too long, has no request id yet: each document exists with
-    and without `instance`.
+    A request that is rejected before it is parsed, for example because of long headers, has no request id. So each
+    document exists with and without `instance`.
     """
     mappers = []
     for with_id in (False, True):
@@ -110,15 +101,15 @@ def _mapper(reply: Reply, with_id: bool) -> dict[str, Any]:
         "status": reply.status,
         "detail": reply.detail,
     }
-    return _answer(conditions, body, reply.headers, with_id)
+    return _map(conditions, body, reply.headers, with_id)
 
 
 def _any_other_error(with_id: bool) -> dict[str, Any]:
     body = {"type": "about:blank", "title": "The request failed", "status": "%RESPONSE_CODE%"}
-    return _answer([_status("GE", 400)], body, (), with_id)
+    return _map([_status("GE", 400)], body, (), with_id)
 
 
-def _answer(
+def _map(
     conditions: list[dict[str, Any]],
     body: dict[str, Any],
     headers: Iterable[tuple[str, str]],
@@ -129,7 +120,7 @@ def _answer(
     has_id = {"header_filter": {"header": {"name": "x-request-id", "present_match": with_id}}}
     return {
         "filter": {"and_filter": {"filters": [has_id, *conditions]}},
-        "headers_to_add": answer_headers() + [header(name, value, keep=True) for name, value in headers],
+        "headers_to_add": response_headers() + [header(name, value, keep=True) for name, value in headers],
         "body_format_override": {"json_format": body, "content_type": MEDIA_TYPE},
     }
 

@@ -1,4 +1,4 @@
-"""When a gateway asks a service again, so that a restart of a service is not seen."""
+"""Retries of requests to services, which hide the restart of a service."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 # Safe for every method: the request did not reach the service.
 RETRY_UNSENT = "connect-failure,refused-stream,reset-before-request"
-# What may be asked twice is also asked again when the connection breaks under it.
+# Idempotent requests are also repeated when the connection breaks.
 RETRY_IDEMPOTENT = f"{RETRY_UNSENT},reset"
 
 
-def retry_policy(retry_on: str, answer_seconds: float) -> dict[str, Any]:
-    """Six more attempts after 0.1 s, 0.3 s, 0.7 s, then 1 s at most each, every wait a random part of that.
+def retry_policy(retry_on: str, response_seconds: float) -> dict[str, Any]:
+    """Six more attempts after random pauses of up to 0.1 s, 0.3 s, 0.7 s, then 1 s.
 
-    One attempt may take all of `answer_seconds`: a service that hangs is not asked again, only one that refused.
+    One attempt may take all of `response_seconds`, so a request to a hanging service is not repeated.
     """
-    return _retries(retry_on, "1s") | {"per_try_timeout": f"{answer_seconds}s"}
+    return _retries(retry_on, "1s") | {"per_try_timeout": f"{response_seconds}s"}
 
 
 def exchange_retry_policy(timeout_seconds: float) -> dict[str, Any]:
-    """The same for the exchange, whose policy is of another type of Envoy's, without a limit for one attempt.
+    """The same for the token exchange, whose retry policy has another type without a limit for one attempt.
 
-    Envoy uses the longest interval between two attempts as that limit (`convertCoreToRouteRetryPolicy`), so the
-    interval is as long as the whole exchange may take.
+    Envoy uses the maximum pause as that limit (`convertCoreToRouteRetryPolicy`), so it is as long as the whole
+    exchange may take.
     """
     return _retries(RETRY_IDEMPOTENT, f"{timeout_seconds}s")
 

@@ -1,4 +1,4 @@
-"""From exposed operations to Envoy's routes, in the order in which they are tried."""
+"""Envoy's routes for the exposed operations, in the order in which they are matched."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tools.gateway.envoy.headers import CORS_ANSWER_HEADERS, CORS_REQUEST_HEADERS, header
+from tools.gateway.envoy.headers import CORS_REQUEST_HEADERS, CORS_RESPONSE_HEADERS, header
 from tools.gateway.envoy.replies import ROUTE_METADATA
 from tools.gateway.envoy.retries import RETRY_IDEMPOTENT, RETRY_UNSENT, retry_policy
 from tools.gateway.model import Exposed, Gateway, Throttle
 
-# In the path any, in the query NUL: servers do not agree on where such a path ends.
+# Any in the path, NUL in the query: servers disagree on where such a path ends.
 ENCODED_CONTROL_CHARACTER = "[^?]*%([01][0-9A-Fa-f]|7[Ff]).*|.*%00.*"
 _FILTERS = "type.googleapis.com/envoy.extensions.filters.http"
 
 
 def route_configuration(gateway: Gateway) -> dict[str, Any]:
-    """The gateway's own hosts with everything exposed; any other host is misdirected (RFC 9110, 15.5.20)."""
+    """Return the routes of the gateway's host names; other hosts get 421 (RFC 9110, 15.5.20)."""
     return {
         "name": gateway.name,
         "ignore_port_in_host_matching": True,
@@ -32,27 +32,27 @@ def route_configuration(gateway: Gateway) -> dict[str, Any]:
             {
                 "name": "other hosts",
                 "domains": ["*"],
-                "routes": [_tunnel(gateway), _refusal("unknown_host", {"prefix": "/"}, 421, gateway)],
+                "routes": [_tunnel(gateway), _direct_response("unknown_host", {"prefix": "/"}, 421, gateway)],
             },
         ],
     }
 
 
 def _routes(gateway: Gateway) -> list[dict[str, Any]]:
-    # Envoy joins two headers of one name by a comma, which no bearer token holds (RFC 6750, 2.1).
+    # Envoy joins two headers of one name with a comma, which no bearer token contains (RFC 6750, 2.1).
     two_tokens = {"name": "authorization", "string_match": {"contains": ","}}
     control_characters = {"name": ":path", "string_match": {"safe_regex": {"regex": ENCODED_CONTROL_CHARACTER}}}
     routes = [
         _tunnel(gateway),
-        _refusal("control_characters", {"prefix": "/", "headers": [control_characters]}, 400, gateway),
-        _refusal("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway),
+        _direct_response("control_characters", {"prefix": "/", "headers": [control_characters]}, 400, gateway),
+        _direct_response("two_tokens", {"prefix": "/", "headers": [two_tokens]}, 400, gateway),
     ]
     for path, operations in gateway.by_path().items():
         routes += [_operation(exposed, gateway) for exposed in operations]
         if gateway.cors.allowed_origins:
             routes.append(_preflight(path, operations, gateway))
         routes.append(_method_not_allowed(path, operations, gateway))
-    return [*routes, _refusal("not_found", {"prefix": "/"}, 404, gateway)]
+    return [*routes, _direct_response("not_found", {"prefix": "/"}, 404, gateway)]
 
 
 def _operation(exposed: Exposed, gateway: Gateway) -> dict[str, Any]:
@@ -64,25 +64,25 @@ def _operation(exposed: Exposed, gateway: Gateway) -> dict[str, Any]:
         "metadata": _metadata(exposed.throttle),
         "route": {
             "cluster": operation.service,
-            "timeout": f"{gateway.timeouts.service_answer_seconds}s",
+            "timeout": f"{gateway.timeouts.service_response_seconds}s",
             "retry_policy": retry_policy(
                 RETRY_IDEMPOTENT if operation.method == "GET" else RETRY_UNSENT,
-                gateway.timeouts.service_answer_seconds,
+                gateway.timeouts.service_response_seconds,
             ),
         },
         "typed_per_filter_config": _body_limit(exposed.body_limit_bytes),
     }
     if not exposed.needs_token:
         route["typed_per_filter_config"] |= _without_token()
-        # OAuth clients prove themselves to the authorizer by HTTP Basic; no other service is shown a secret.
+        # OAuth clients authenticate at auth with HTTP Basic; no other service gets their secret.
         if operation.service != gateway.authorizer.service:
             route["request_headers_to_remove"] = ["authorization"]
     return route
 
 
 def _tunnel(gateway: Gateway) -> dict[str, Any]:
-    """CONNECT meets the refusal of upgrades; its body, which would never end, is not waited for."""
-    route = _refusal("tunnel", {"connect_matcher": {}}, 403, gateway)
+    """Reject CONNECT like upgrades, without buffering its endless body."""
+    route = _direct_response("tunnel", {"connect_matcher": {}}, 403, gateway)
     route["typed_per_filter_config"] |= {
         "envoy.filters.http.buffer": {"@type": f"{_FILTERS}.buffer.v3.BufferPerRoute", "disabled": True}
     }
@@ -90,17 +90,17 @@ def _tunnel(gateway: Gateway) -> dict[str, Any]:
 
 
 def _method_not_allowed(path: str, operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
-    """The answer to other methods of a known path."""
+    """Reject other methods of a known path."""
     methods = ", ".join(exposed.operation.method for exposed in operations)
-    route = _refusal(f"other methods of {path}", _path_match(path), 405, gateway)
+    route = _direct_response(f"other methods of {path}", _path_match(path), 405, gateway)
     return route | {"response_headers_to_add": [header("allow", methods)]}
 
 
 def _preflight(path: str, operations: Sequence[Exposed], gateway: Gateway) -> dict[str, Any]:
-    """A browser's question before a request from an allowed page.
+    """Match the CORS preflight of an allowed page.
 
-    The CORS filter answers it, but only on a route that leads to a service. None is ever asked: for other pages
-    this route does not match, and exchange and JWT stand behind the filter as on every route.
+    The CORS filter responds, but only on a route to a service. The service never gets the request: other pages do
+    not match this route, and token exchange and JWT check come after the CORS filter as on every route.
     """
     methods = [exposed.operation.method for exposed in operations]
     any_origin = "|".join(re.escape(origin) for origin in gateway.cors.allowed_origins)
@@ -112,26 +112,26 @@ def _preflight(path: str, operations: Sequence[Exposed], gateway: Gateway) -> di
     return {
         "name": f"preflight of {path}",
         "match": _path_match(path) | {"headers": headers},
-        "metadata": _metadata(gateway.refusals_throttle),
+        "metadata": _metadata(gateway.unmatched_throttle),
         "route": {"cluster": operations[0].operation.service},
         "typed_per_filter_config": {"envoy.filters.http.cors": _cors(gateway, methods)},
     }
 
 
-def _refusal(name: str, match: dict[str, Any], status: int, gateway: Gateway) -> dict[str, Any]:
+def _direct_response(name: str, match: dict[str, Any], status: int, gateway: Gateway) -> dict[str, Any]:
     return {
         "name": name,
         "match": match,
-        "metadata": _metadata(gateway.refusals_throttle),
+        "metadata": _metadata(gateway.unmatched_throttle),
         "direct_response": {"status": status},
-        "typed_per_filter_config": _body_limit(gateway.refusals_body_limit_bytes) | _without_token(),
+        "typed_per_filter_config": _body_limit(gateway.unmatched_body_limit_bytes) | _without_token(),
     }
 
 
 def _path_match(path: str) -> dict[str, Any]:
     if "{" not in path:
         return {"path": path}
-    # `*` is one segment, as a parameter of OpenAPI; Envoy would refuse names of more than 16 letters.
+    # `*` matches one segment, like a parameter of OpenAPI; Envoy allows only 16 characters in a name.
     template = re.sub(r"\{[^}]*\}", "*", path)
     return {
         "path_match_policy": {
@@ -145,10 +145,10 @@ def _path_match(path: str) -> dict[str, Any]:
 
 
 def _metadata(throttle: Throttle) -> dict[str, Any]:
-    """Read by the throttle's filter, and by the answer 429."""
+    """Metadata for the throttle filter and for the 429 response."""
     rates = [rate for rate in (throttle.per_address, throttle.per_token) if rate]
     wait = max(math.ceil(1 / rate.requests_per_second) for rate in rates)
-    # A number would be printed with decimals, which Retry-After does not have (RFC 9110, 10.2.3).
+    # Envoy prints numbers with decimals, which Retry-After does not allow (RFC 9110, 10.2.3).
     values = {"throttle": throttle.name, "retry_after_seconds": str(wait)}
     return {"filter_metadata": {ROUTE_METADATA: values}}
 
@@ -178,7 +178,7 @@ def _cors(gateway: Gateway, methods: Sequence[str]) -> dict[str, Any]:
         "allow_origin_string_match": [{"exact": origin} for origin in gateway.cors.allowed_origins],
         "allow_methods": ", ".join(methods),
         "allow_headers": ", ".join(CORS_REQUEST_HEADERS),
-        "expose_headers": ", ".join(CORS_ANSWER_HEADERS),
+        "expose_headers": ", ".join(CORS_RESPONSE_HEADERS),
         "max_age": str(gateway.cors.max_age_seconds),
         "allow_credentials": False,
     }
