@@ -52,7 +52,7 @@ def ines(customer: Harness, peers: FakePeers) -> Send:
 def deliver_no_events(customer: Harness) -> PeerStates:
     """Let the other domains respond to state queries only from now on."""
     peer_states = PeerStates()
-    customer.play_peers(peer_states.answer)
+    customer.play_peers(peer_states.respond)
     return peer_states
 
 
@@ -464,7 +464,7 @@ def test_an_unavailable_service_is_queried_later_and_blocks_no_other(customer: H
     compare(registry)
     assert (state_of(ines, order), state_of(ines, lost)) == ("placed", "expired")
     peer_states.unavailable.clear()
-    customer.play_peers(peer_states.answer)  # with a closed circuit breaker
+    customer.play_peers(peer_states.respond)  # with a closed circuit breaker
     compare(registry)
     assert state_of(ines, order) == "paid"
 
