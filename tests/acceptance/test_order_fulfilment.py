@@ -110,7 +110,7 @@ def test_a_purchase_is_packed_shipped_and_picked_up(
 
 
 @pytest.mark.story("mf-bo-02")
-def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
+def test_a_manager_force_cancels_an_order_whose_product_is_missing(
     buyer: Customer, site: Site, published_coat: Callable[..., str]
 ) -> None:
     coat_id = published_coat()
@@ -119,8 +119,8 @@ def test_a_manager_gives_up_an_order_whose_piece_is_not_found(
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
     assert problem_of(site.employee, "POST", path, 403, json=body) == "forbidden"
-    given_up = site.manager.call("POST", path, json=body).json()
-    assert (given_up["state"], given_up["cancel_reason"]) == ("cancelled", "force_cancelled")
+    response = site.manager.call("POST", path, json=body).json()
+    assert (response["state"], response["cancel_reason"]) == ("cancelled", "force_cancelled")
     assert "we are sorry" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
 
     def read_when_refunded() -> Json | None:
@@ -312,13 +312,13 @@ def test_the_good_product_of_a_mixed_return_is_refunded_immediately(
 
 
 @pytest.mark.story("mf-bo-03")
-def test_a_return_that_was_given_up_is_found_and_checked(
+def test_a_force_cancelled_return_can_still_be_checked(
     buyer: Customer, site: Site, published_coat: Callable[..., str]
 ) -> None:
     coat_id, hat_id, purchase_return, package = return_coat_and_hat(buyer, site, published_coat)
     path = f"/customer/v1/monitored-buying-returns/{purchase_return['id']}/forced-cancellation"
-    given_up = site.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
-    assert given_up["refund"] == {"amount": 6400, "currency": "EUR"}
+    response = site.manager.call("POST", path, json={"reason": "It fell off the van"}).json()
+    assert response["refund"] == {"amount": 6400, "currency": "EUR"}
     buyer.wait_for_purchase_return(purchase_return["id"], "completed")
 
     site.record_check_by_product(package, **{coat_id: "good", hat_id: "bad"})
@@ -331,8 +331,8 @@ def test_a_return_that_was_given_up_is_found_and_checked(
     }
     contact |= {"refund": {"amount": 100, "currency": "EUR"}}
     headers = idempotency_key()
-    refusal = problem_of(site.employee, "POST", "/admin/v1/return-contacts", 409, json=contact, headers=headers)
-    assert refusal == "return-given-up"
+    problem = problem_of(site.employee, "POST", "/admin/v1/return-contacts", 409, json=contact, headers=headers)
+    assert problem == "return-force-cancelled"
 
 
 @pytest.mark.story("mf-op-05")

@@ -19,7 +19,7 @@ from libs.chassis import clock, jobs
 from libs.chassis.db import is_disconnect, session
 from libs.chassis.problems import Forbidden, Unavailable
 from services.locker.activity import log
-from services.locker.controllers.door_reports import apply_event
+from services.locker.controllers.door_events import apply_event
 from services.locker.controllers.rules import digest_of, is_next, time_of
 from services.locker.controllers.tables import ControllerEvent
 from services.locker.locations.collection_requests import request_due_collection

@@ -16,7 +16,7 @@ from libs.chassis.problems import Unavailable
 from services.locker.activity.tables import Activity
 from services.locker.boxes import storage
 from services.locker.boxes.tables import Box
-from services.locker.controllers import door_reports
+from services.locker.controllers import door_events
 from services.locker.holds import box_holds, jobs
 from services.locker.holds.tables import BoxRequest
 from tests.integration.locker.support import (
@@ -98,7 +98,7 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_later_events_are_appl
 
     before = count_failures("controller events")
     with monkeypatch.context() as patch:
-        patch.setattr(door_reports, "apply_closed_door", fail)
+        patch.setattr(door_events, "apply_closed_door", fail)
         response = site.report(opened, closed)
     assert (response.status_code, response.json()["next_sequence"]) == (200, 3)
     assert count_failures("controller events") == before + 1
@@ -134,7 +134,7 @@ def test_an_event_that_fails_for_a_transient_reason_is_applied_when_it_is_repeat
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(door_reports, "apply_closed_door", fail)
+        patch.setattr(door_events, "apply_closed_door", fail)
         assert site.report(opened, closed).status_code >= 400
     assert site.report(opened, closed).status_code == 200
     assert site.states_by_box()[response.json()["box_id"]] == "occupied"
