@@ -80,7 +80,7 @@ class Principals:
         self.platform, self.gateways = platform, gateways
         self._people: list[Actor] = []
         context = ssl.create_default_context(cafile=str(platform.ca_file))
-        auth_url = platform.layout.url_of_service("auth")
+        auth_url = platform.layout.service_url("auth")
         self._auth = httpx.Client(base_url=auth_url, verify=context, timeout=30)
         self._jwts: dict[tuple[str, str], tuple[float, str]] = {}
         self.manager = self._staff("manager@reclothes.example")
