@@ -40,7 +40,7 @@ class StateMachine:
     @classmethod
     def from_states(cls, name: str, initial: str, successors: Mapping[str, Collection[str]]) -> StateMachine:
         """A machine whose transitions are named after the state that they lead to."""
-        targets = dict.fromkeys(target for following in successors.values() for target in following)
+        targets = dict.fromkeys(target for following in successors.values() for target in sorted(following))
         transitions = {
             target: {state: target for state, following in successors.items() if target in following}
             for target in targets

@@ -13,7 +13,7 @@ from libs.chassis.settings import ServiceSettings, settings_as
 
 @dataclass(frozen=True, kw_only=True)
 class LockerSettings(ServiceSettings):
-    """`code_secret` is what the codes of all locations are made with; `grant_key_file` a P-256 key in PEM."""
+    """`code_secret`: the secret from which the keys for codes are derived. `grant_key_file`: a P-256 key in PEM."""
 
     service: ClassVar[str] = "locker"
 

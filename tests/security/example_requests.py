@@ -69,14 +69,16 @@ class Example:
 def example(operation: Operation) -> Example:
     """The example request of the contract, with required parameters only."""
     declaration = declaration_of(operation)
-    required = [found for found in declaration.get("parameters", ()) if found.get("required")]
-    headers = {found["name"]: str(example_of(found)) for found in required if found["in"] == "header"}
+    required = [parameter for parameter in declaration.get("parameters", ()) if parameter.get("required")]
+    headers = {
+        parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "header"
+    }
     needs_key = headers.pop(IDEMPOTENCY_KEY, None) is not None
     media_type, body = _body(declaration)
     return Example(
         operation,
-        {found["name"]: str(example_of(found)) for found in required if found["in"] == "path"},
-        {found["name"]: str(example_of(found)) for found in required if found["in"] == "query"},
+        {parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "path"},
+        {parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "query"},
         headers,
         media_type,
         body,

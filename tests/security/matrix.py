@@ -51,9 +51,9 @@ def expected(
     needs_token = operation.needs_token
     if entry_point != SERVICE:
         routes = _routes(entry_point, example(operation).path)
-        route = next((found for found in routes if found.operation.method == operation.method), None)
+        route = next((exposed for exposed in routes if exposed.operation.method == operation.method), None)
         if route is None:
-            methods = frozenset(found.operation.method for found in routes)
+            methods = frozenset(exposed.operation.method for exposed in routes)
             return Expected(405, methods) if routes else Expected(404)
         operation, needs_token = route.operation, route.needs_token
     if not needs_token:

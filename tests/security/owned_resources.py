@@ -40,9 +40,9 @@ class ResourceId:
         """The example request with `value` for this id, and with the ids of its parent resources, by kind."""
         request = example(self.operation)
         others = [
-            found for found in find_ids(self.operation) if found.part == "path" and found.kind in (parents or {})
+            other for other in find_ids(self.operation) if other.part == "path" and other.kind in (parents or {})
         ]
-        parent_ids = {found.name: (parents or {})[found.kind] for found in others}
+        parent_ids = {other.name: (parents or {})[other.kind] for other in others}
         request = replace(request, path_values={**request.path_values, **parent_ids})
         if self.part == "path":
             return replace(request, path_values={**request.path_values, self.name: value})
@@ -64,10 +64,10 @@ def _with_value(body: Any, pointer: list[str], value: str) -> Any:
 def find_ids(operation: Operation) -> Iterator[ResourceId]:
     """The ids in path, query and body; other path parameters are ids of an unknown kind, ""."""
     declaration = declaration_of(operation)
-    for found in declaration.get("parameters", ()):
-        kind = _kind(found["schema"])
-        if found["in"] == "path" or (found["in"] == "query" and kind):
-            yield ResourceId(operation, found["in"], found["name"], kind)
+    for parameter in declaration.get("parameters", ()):
+        kind = _kind(parameter["schema"])
+        if parameter["in"] == "path" or (parameter["in"] == "query" and kind):
+            yield ResourceId(operation, parameter["in"], parameter["name"], kind)
     for content in declaration.get("requestBody", {"content": {}})["content"].values():
         for pointer, schema in schemas_in(content["schema"]):
             if _kind(schema):
@@ -96,17 +96,22 @@ def customer_ids() -> list[ResourceId]:
         if operation in exposed_operations("external")
         and all("customer" in holders[scope]["holders"] for scope in operation.scopes)
     ]
-    return [found for operation in reachable for found in find_ids(operation) if found.kind not in public]
+    return [
+        resource_id
+        for operation in reachable
+        for resource_id in find_ids(operation)
+        if resource_id.kind not in public
+    ]
 
 
 def public_kinds() -> frozenset[str]:
     """The kinds of resources that everybody can read: a GET without a token reads one by its id."""
     return frozenset(
-        found.kind
+        resource_id.kind
         for operation in all_operations().values()
         if operation.method == "GET" and not operation.needs_token and not operation.service_only
-        for found in find_ids(operation)
-        if found.part == "path" and operation.path.endswith(f"/{{{found.name}}}") and found.kind
+        for resource_id in find_ids(operation)
+        if resource_id.part == "path" and operation.path.endswith(f"/{{{resource_id.name}}}") and resource_id.kind
     )
 
 

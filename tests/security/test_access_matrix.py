@@ -47,9 +47,9 @@ def test_each_caller_gets_the_declared_outcome(
     tested = [caller for caller in callers if entry_point in caller.tested_at]
     expectations = [expected(entry_point, operation, caller.accepted_at, caller.scopes) for caller in tested]
     mismatches = [
-        found
-        for found in pool.map(partial(send_request, client, entry_point, operation), tested, expectations)
-        if found
+        mismatch
+        for mismatch in pool.map(partial(send_request, client, entry_point, operation), tested, expectations)
+        if mismatch
     ]
     record_property("cells of the access matrix", len(tested))
     assert not mismatches, "\n".join(mismatches)

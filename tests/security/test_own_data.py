@@ -105,7 +105,7 @@ def test_all_ids_are_tested() -> None:
     with_public_ids = {
         operation.operation_id
         for operation in all_operations().values()
-        if any(found.kind in public for found in find_ids(operation) if found.part == "path")
+        if any(resource_id.kind in public for resource_id in find_ids(operation) if resource_id.part == "path")
     }
     cases = {resource_id.operation.operation_id for resource_id in CASES}
     assert with_parameter <= cases | with_public_ids

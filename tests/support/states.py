@@ -43,7 +43,7 @@ class PeerStates:
         ]
         self.known[domain, subject] = {"subject": subject, "knowledge": knowledge, "events": documents}
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def respond(self, request: httpx.Request) -> httpx.Response:
         domain = request.url.host.partition(".")[0]
         if request.url.path == "/auth/v1/token":
             return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})

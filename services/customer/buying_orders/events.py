@@ -105,7 +105,7 @@ def record_refund(event: Event[RefundCompleted]) -> None:
             method=data["method"],
             amount=amount.amount,
             currency=amount.currency,
-            made_at=clock.parse_rfc3339(data["completed_at"]),
+            completed_at=clock.parse_rfc3339(data["completed_at"]),
         )
     )
     if data["return_id"] is not None:

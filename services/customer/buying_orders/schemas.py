@@ -16,7 +16,7 @@ class RefundSchema(Schema):
     return_id = fields.String(allow_none=True)
     amount = fields.Function(lambda refund: refund.money.to_dict())
     method = fields.String()
-    made_at = fields.Function(lambda refund: rfc3339(refund.made_at))
+    completed_at = fields.Function(lambda refund: rfc3339(refund.completed_at))
 
 
 def _dump_pickup_location(order: BuyingOrder) -> dict[str, str]:

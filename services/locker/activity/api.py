@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from services.locker.activity.schemas import ActivitySchema
 from services.locker.activity.tables import Activity
 
@@ -14,10 +15,6 @@ from services.locker.activity.tables import Activity
 def list_activity(
     location_id: str | None = None, box_id: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
-    query = select(Activity)
-    if location_id is not None:
-        query = query.where(Activity.location_id == location_id)
-    if box_id is not None:
-        query = query.where(Activity.box_id == box_id)
+    query = filter_by(select(Activity), {Activity.location_id: location_id, Activity.box_id: box_id})
     newest_first: Any = [(Activity.at, "desc"), (Activity.id, "desc")]
     return page(query, order_by=newest_first, limit=limit, cursor=cursor, dump=ActivitySchema().dump)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from services.locker.boxes import maintenance, storage
 from services.locker.boxes.schemas import BoxSchema, MaintenanceRecordSchema
 from services.locker.boxes.tables import Box, MaintenanceRecord
@@ -18,11 +19,7 @@ def list_boxes(
     location_id: str | None = None,
     state: str | None = None,
 ) -> dict[str, Any]:
-    query = select(Box)
-    if location_id is not None:
-        query = query.where(Box.location_id == location_id)
-    if state is not None:
-        query = query.where(Box.state == state)
+    query = filter_by(select(Box), {Box.location_id: location_id, Box.state: state})
     return page(query, order_by=[(Box.id, "asc")], limit=limit, cursor=cursor, dump=BoxSchema().dump)
 
 
@@ -37,8 +34,6 @@ def assign_box(box_id: str, body: dict[str, Any]) -> dict[str, Any]:
 def list_maintenance_records(
     box_id: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
-    query = select(MaintenanceRecord)
-    if box_id is not None:
-        query = query.where(MaintenanceRecord.box_id == box_id)
+    query = filter_by(select(MaintenanceRecord), {MaintenanceRecord.box_id: box_id})
     newest_first: Any = [(MaintenanceRecord.opened_at, "desc"), (MaintenanceRecord.id, "desc")]
     return page(query, order_by=newest_first, limit=limit, cursor=cursor, dump=MaintenanceRecordSchema().dump)

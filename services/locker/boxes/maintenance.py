@@ -7,6 +7,7 @@ from sqlalchemy import select
 from libs.chassis import audit, clock
 from libs.chassis.db import session
 from libs.chassis.problems import Unprocessable
+from libs.chassis.queries import get_row
 from libs.chassis.security import principal
 from libs.chassis.state_machine import IllegalTransition
 from services.locker.activity import log
@@ -16,7 +17,7 @@ from services.locker.boxes.tables import Box, MaintenanceRecord
 
 def change_service_state(box_id: str, state: str, reason: str | None) -> Box:
     """Take a free box out of service, which needs a reason, or put it back. Raises IllegalTransition."""
-    box = storage.get(box_id)
+    box = get_row(Box, box_id, "there is no such box")
     if state == "out_of_service" and not reason:
         detail = "state why the box is taken out of service"
         raise Unprocessable(detail, errors=[{"pointer": "/reason", "detail": detail}])

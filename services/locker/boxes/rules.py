@@ -9,12 +9,12 @@ LIFECYCLE = StateMachine(
     initial="free",
     transitions={
         "hold": {"free": "held"},
-        # A controller's report of clothes in the box is a fact, whatever was expected of the box.
+        # A controller may report clothes in a box that was not held for them.
         "fill": {"held": "occupied", "free": "occupied", "out_of_service": "occupied"},
         "free": {"held": "free", "occupied": "free"},
         "take_out_of_service": {"free": "out_of_service"},
         "return_to_service": {"out_of_service": "free"},
-        # Clothes that belong to no hold are in the box; staff has to look at it.
+        # The box has clothes that cannot be assigned to its hold; staff has to look at it.
         "block": {"free": "out_of_service", "held": "out_of_service", "out_of_service": "out_of_service"},
     },
 )

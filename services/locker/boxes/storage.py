@@ -6,16 +6,9 @@ from sqlalchemy import select, update
 
 from libs.chassis import audit, clock
 from libs.chassis.db import session
-from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from services.locker.boxes.rules import LIFECYCLE
 from services.locker.boxes.tables import Box
-
-
-def get(box_id: str) -> Box:
-    box = session().get(Box, box_id)
-    if box is None:
-        raise NotFound
-    return box
 
 
 def lock(box_id: str) -> Box:
@@ -77,7 +70,7 @@ def await_collection(box: Box) -> None:
 
 def assign_deliveryman(box_id: str, deliveryman_id: str | None) -> Box:
     """Set who collects from a box (story mf-dob-02); None for the deliveryman of its location."""
-    box = get(box_id)
+    box = get_row(Box, box_id, "there is no such box")
     before, box.deliveryman_id = box.deliveryman_id, deliveryman_id
     audit.record("assign_box", box.id, before={"deliveryman_id": before}, after={"deliveryman_id": deliveryman_id})
     return box

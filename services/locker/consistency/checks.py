@@ -1,4 +1,4 @@
-"""Compare boxes with customer and admin: holds of ended orders, and deposits that nobody collects."""
+"""Compare boxes with customer and admin: holds of ended orders, and deposits without a collecting order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_held_boxes(after: str, limit: int) -> Sequence[str]:
 
 
 def release_cancelled_donation(event: Event[DonatingOrderStateChanged]) -> None:
-    """Release the held box of a cancelled donation, whatever state the donation had before."""
+    """Release the held box of a cancelled donation, whichever state the donation had before."""
     box_holds.release(event.data["order_id"])
 
 

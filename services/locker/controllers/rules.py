@@ -36,7 +36,7 @@ def is_next(sequence: int, expected: int, digest: str, stored_digest: str | None
 
 
 def digest_of(event: dict[str, Any]) -> str:
-    """SHA-256 of the event's JSON, whatever the order of its members."""
+    """SHA-256 of the event's JSON with sorted members."""
     return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
 
 

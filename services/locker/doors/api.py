@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from libs.chassis import audit, clock
 from libs.chassis.pagination import page
+from libs.chassis.queries import filter_by
 from libs.chassis.security import principal
 from services.locker.doors import grants, openings
 from services.locker.doors.schemas import DoorRightSchema, OpeningSchema
@@ -31,11 +32,8 @@ def open_doors(body: dict[str, Any]) -> dict[str, Any]:
 def list_door_rights(
     state: str | None = None, order_id: str | None = None, limit: int = 20, cursor: str | None = None
 ) -> dict[str, Any]:
-    query = select(DoorRight).where(DoorRight.person_id == principal().subject)
-    if state is not None:
-        query = query.where(DoorRight.state == state)
-    if order_id is not None:
-        query = query.where(DoorRight.order_id == order_id)
+    own = select(DoorRight).where(DoorRight.person_id == principal().subject)
+    query = filter_by(own, {DoorRight.state: state, DoorRight.order_id: order_id})
     newest_first: Any = [(DoorRight.id, "desc")]
     return page(query, order_by=newest_first, limit=limit, cursor=cursor, dump=DoorRightSchema().dump)
 

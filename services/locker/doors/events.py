@@ -23,6 +23,6 @@ def publish_door_used(right: DoorRight) -> None:
         location_name=location.name,
         box_id=right.box_id,
         is_occupied=IS_OCCUPIED_AFTER[right.purpose],
-        at=clock.rfc3339(right.ended_at) or "",
+        at=clock.rfc3339(right.ended_at or right.created_at),
     )
     registry.publish("locker.door.used.v1", subject=right.id, data=data)

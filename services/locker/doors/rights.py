@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.queries import filter_by
 from services.locker.boxes.tables import Box
 from services.locker.doors.rules import IS_OCCUPIED_AFTER, LIFECYCLE
 from services.locker.doors.tables import DoorRight
@@ -72,9 +73,8 @@ def _list_open(order_id: str) -> list[DoorRight]:
 
 def lock_open_rights(person_id: str, location_id: str, order_id: str | None) -> list[DoorRight]:
     """Lock the person's open rights at a location, for one order or for all of them."""
-    query = select(DoorRight).where(
+    own = select(DoorRight).where(
         DoorRight.person_id == person_id, DoorRight.state == "open", DoorRight.location_id == location_id
     )
-    if order_id is not None:
-        query = query.where(DoorRight.order_id == order_id)
+    query = filter_by(own, {DoorRight.order_id: order_id})
     return list(session().scalars(query.order_by(DoorRight.id).limit(BATCH_SIZE).with_for_update()))

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from libs.chassis.clock import rfc3339
-from libs.chassis.db import session
-from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from services.locker.holds.deposits import hold_for_deposit
 from services.locker.locations.tables import Location
 
 
 def hold_box(body: dict[str, Any]) -> dict[str, Any]:
-    location = session().get(Location, body["location_id"])
-    if location is None:
-        raise NotFound
+    location = get_row(Location, body["location_id"], "there is no such location")
     box = hold_for_deposit(body["order_id"], body["person_id"], location.id)
     return {
         "box_id": box.id,

@@ -1,7 +1,7 @@
 """Apply to a box what its controller reports of the door: clothes were left in it, or taken out of it.
 
 The report is a fact. The box may be held for another order by then: that order gets another box, and what cannot be
-assigned to an order is left to staff. No door opens on clothes that belong to somebody else.
+assigned to an order is left to staff. No door opens on the clothes of another order.
 """
 
 from __future__ import annotations

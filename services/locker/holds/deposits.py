@@ -6,7 +6,7 @@ from services.locker.boxes import storage
 from services.locker.boxes.tables import Box
 from services.locker.doors import rights
 from services.locker.holds import box_holds
-from services.locker.holds.rules import PURCHASE_RETURN
+from services.locker.holds.rules import BUYING_RETURN
 
 
 def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
@@ -18,7 +18,7 @@ def hold_for_deposit(order_id: str, person_id: str, location_id: str) -> Box:
     if existing is not None and existing.location_id != location_id and existing.state == "held":
         box_holds.release(order_id)  # the donor chose another location after the hold had ended
     box = box_holds.hold(order_id, location_id)
-    if not order_id.startswith(PURCHASE_RETURN):
+    if not order_id.startswith(BUYING_RETURN):
         _allow_deposit(box, order_id, person_id)
     return box
 

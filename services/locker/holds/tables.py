@@ -28,8 +28,7 @@ class BoxRequest(Base):
 class Delivery(Base):
     """The person for whom a box is held and who picks the package up.
 
-    It has ended when the package was picked up or its order was cancelled: then no box is held for the order any
-    more, and nobody may open one.
+    It has ended when the package was picked up or its order was cancelled; then no box is held for the order.
     """
 
     __tablename__ = "deliveries"

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from libs.chassis.db import session
 from libs.chassis.pagination import page
-from libs.chassis.problems import NotFound
+from libs.chassis.queries import get_row
 from services.locker.boxes.tables import Box
 from services.locker.locations.tables import Location
 
@@ -25,17 +25,14 @@ class Occupancy:
 
 
 def get_occupancy(location_id: str) -> Occupancy:
-    location = session().get(Location, location_id)
-    if location is None:
-        raise NotFound
-    return count_boxes([(location, None)])[0]
+    return count_boxes([(get_row(Location, location_id, "there is no such location"), None)])[0]
 
 
 def list_by_name(limit: int, cursor: str | None) -> tuple[list[Occupancy], str | None]:
     """A page of locations, and the cursor of the next page."""
     by_name: Any = [(Location.name, "asc"), (Location.id, "asc")]
-    found = page(select(Location), order_by=by_name, limit=limit, cursor=cursor, dump=lambda location: location)
-    return count_boxes([(location, None) for location in found["items"]]), found["next_cursor"]
+    locations = page(select(Location), order_by=by_name, limit=limit, cursor=cursor, dump=lambda location: location)
+    return count_boxes([(location, None) for location in locations["items"]]), locations["next_cursor"]
 
 
 def count_boxes(locations: Sequence[tuple[Location, int | None]]) -> list[Occupancy]:

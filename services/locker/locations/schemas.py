@@ -26,13 +26,13 @@ class _BaseSchema(Schema):
     id = fields.String(attribute="location.id")
     name = fields.String(attribute="location.name")
     address = fields.Function(_address)
-    position = fields.Function(lambda found: {"lat": found.location.latitude, "lon": found.location.longitude})
+    position = fields.Function(lambda view: {"lat": view.location.latitude, "lon": view.location.longitude})
     opening_hours = fields.String(attribute="location.opening_hours")
     time_zone = fields.String(attribute="location.time_zone")
 
 
 class LocationSchema(_BaseSchema):
-    free_boxes = fields.Function(lambda found: found.boxes.get("free", 0))
+    free_boxes = fields.Function(lambda view: view.boxes.get("free", 0))
     distance_m = fields.Integer(allow_none=True)
 
 
@@ -41,6 +41,6 @@ class OccupancySchema(_BaseSchema):
     threshold = fields.Integer(attribute="location.threshold")
     deliveryman_id = fields.String(attribute="location.deliveryman_id", allow_none=True)
     controller_id = fields.String(attribute="location.controller_id", allow_none=True)
-    controller_seen_at = fields.Function(lambda found: rfc3339(found.location.controller_seen_at))
+    controller_seen_at = fields.Function(lambda view: rfc3339(view.location.controller_seen_at))
     boxes = fields.Function(_count_by_state)
     fill_level = fields.Function(_fill_level)

@@ -1,4 +1,4 @@
-"""A row that cannot be shown or assigned affects no other: lists leave it out, jobs continue and report it."""
+"""A broken row does not affect others: lists leave it out, and jobs continue and report it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from tests.integration.admin.support import Send, collect, hire, new_id, reach_t
 from tests.support.harness import Harness, user_id
 
 
-def counted(name: str, **labels: str) -> float:
+def read_counter(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"reclothes_{name}_total", labels) or 0
 
 
-def spoil(table: str, column: str, where: str, one: str, value: str) -> None:
+def break_row(table: str, column: str, key: str, row_id: str, value: str) -> None:
     with db.unit_of_work() as session:
-        session.execute(
-            text(f"UPDATE {table} SET {column} = :value WHERE {where} = :one"), {"value": value, "one": one}
-        )
+        statement = text(f"UPDATE {table} SET {column} = :value WHERE {key} = :row_id")
+        session.execute(statement, {"value": value, "row_id": row_id})
 
 
-def entry(**changed: Any) -> dict[str, Any]:
+def build_entry(**changed: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"domain": "shopping", "actor_id": user_id("marta"), "actor_roles": ["manager"]}
     fields |= {"action": "price", "target": "prd_1", "source_ip": "203.0.113.7", "request_id": "r"}
     return fields | {"id": new_id("aud"), "before": None, "after": None, "occurred_at": now()} | changed
@@ -35,15 +34,15 @@ def entry(**changed: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("changed", [{"actor_roles": "manager"}, {"target": "x" * 201}])
 def test_the_audit_trail_leaves_out_a_broken_entry(admin: Harness, changed: dict[str, Any]) -> None:
-    entries = [entry(), entry(**changed), entry()]
+    entries = [build_entry(), build_entry(**changed), build_entry()]
     with db.unit_of_work() as session:
         for one in entries:
             session.execute(insert(AuditEntry).values(**one))
-    before = counted("rows_omitted", table="audit_entries")
+    before = read_counter("rows_omitted", table="audit_entries")
     response = admin.as_user("marta", "admin:audit:read", "internal")("GET", "/admin/v1/audit-entries")
     assert response.status_code == 200, response.text
     assert {item["id"] for item in response.json()["items"]} == {entries[0]["id"], entries[2]["id"]}
-    assert counted("rows_omitted", table="audit_entries") == before + 1
+    assert read_counter("rows_omitted", table="audit_entries") == before + 1
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_lists_of_work_orders_leave_out_a_broken_one(
     for _ in range(3):
         reach_threshold(admin, new_id("dor"))
     ids = [change["work_order_id"] for change in state_changes(admin, "collecting", "open")]
-    spoil(table, column, where, ids[1], value)
+    break_row(table, column, where, ids[1], value)
     response = manager("GET", "/admin/v1/work-orders")
     assert response.status_code == 200, response.text
     assert [item["id"] for item in response.json()["items"]] == [ids[2], ids[0]]
@@ -71,9 +70,9 @@ def test_the_list_of_bad_packages_leaves_out_a_broken_one(admin: Harness, manage
     reach_threshold(admin, *orders)
     packages = [package["id"] for package in collect(rui, orders)]
     for package_id in packages:
-        spoil("packages", "result", "id", package_id, "bad")
-        spoil("packages", "checked_at", "id", package_id, "2026-11-23 10:15:30.000000")
-    spoil("packages", "order_id", "id", packages[1], "no order")
+        break_row("packages", "result", "id", package_id, "bad")
+        break_row("packages", "checked_at", "id", package_id, "2026-11-23 10:15:30.000000")
+    break_row("packages", "order_id", "id", packages[1], "no order")
     response = manager("GET", "/admin/v1/bad-packages")
     assert response.status_code == 200, response.text
     assert {item["id"] for item in response.json()["items"]} == {packages[0], packages[2]}
@@ -83,10 +82,10 @@ def test_a_broken_work_order_blocks_the_assignment_of_no_other(admin: Harness, m
     for _ in range(3):
         reach_threshold(admin, new_id("dor"))
     ids = [change["work_order_id"] for change in state_changes(admin, "collecting", "open")]
-    spoil("work_orders", "photo_keys", "id", ids[0], "{")
-    before = counted("job_items_failed", job="assign_open_work_orders")
+    break_row("work_orders", "photo_keys", "id", ids[0], "{")
+    before = read_counter("job_items_failed", job="assign_open_work_orders")
     hire(admin, "rui", "deliveryman")
     with db.unit_of_work():
         jobs.assign_open_work_orders()
-    assert counted("job_items_failed", job="assign_open_work_orders") == before + 2
+    assert read_counter("job_items_failed", job="assign_open_work_orders") == before + 2
     assert [manager("GET", f"/admin/v1/work-orders/{one}").json()["state"] for one in ids[1:]] == ["assigned"] * 2

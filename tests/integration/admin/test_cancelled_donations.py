@@ -33,11 +33,11 @@ def test_a_cancelled_donation_is_removed_from_its_collecting_order(
     reach_threshold(admin, donation, other)
     for state, previous in (("cancelling", "deposited"), ("cancelled", "cancelling")):
         change_donation_state(admin, donation, state, previous)
-    dropped = {order["order_id"]: order["removed_at"] for order in get_own(rui, "collecting")["orders"]}
-    assert dropped[donation] is not None
-    assert dropped[other] is None
-    refused = rui("POST", "/admin/v1/packages", json={"order_id": donation}, key=uuid.uuid4().hex)
-    assert refused.status_code == 404
+    removed_at = {order["order_id"]: order["removed_at"] for order in get_own(rui, "collecting")["orders"]}
+    assert removed_at[donation] is not None
+    assert removed_at[other] is None
+    response = rui("POST", "/admin/v1/packages", json={"order_id": donation}, key=uuid.uuid4().hex)
+    assert response.status_code == 404
     collect(rui, [other])
     [event] = state_changes(admin, "collecting", "done")
     assert [order["order_id"] for order in event["orders"]] == [other]

@@ -1,4 +1,4 @@
-"""Photos of a check go straight to S3 and are shown with its result (story d-po-02)."""
+"""Photos of a check: uploaded to S3, and shown with its result (story d-po-02)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from tests.support.harness import Harness, running
 
 @pytest.fixture
 def admin(database_url: str, aws_endpoint: str) -> Iterator[Harness]:
-    own_settings = {
+    environment = {
         "RECLOTHES_DATABASE_URL": database_url,
         "RECLOTHES_AWS_ENDPOINT_URL": aws_endpoint,
     }
-    with running("admin", own_settings) as harness:
+    with running("admin", environment) as harness:
         photos.photo_bucket().create_if_missing()
         yield harness
 
@@ -57,10 +57,10 @@ class Check:
         return (send or self.eva)("POST", f"{self.path}/photos", json=body, key=uuid.uuid4().hex)
 
     def upload(self, content: bytes, announced: int | None = None) -> str:
-        ticket = self.announce(size=announced or len(content)).json()
-        form = ticket["upload"]
+        upload = self.announce(size=announced or len(content)).json()
+        form = upload["upload"]
         httpx.post(form["url"], data=form["fields"], files={"file": ("photo", content)})
-        photo_id: str = ticket["photo_id"]
+        photo_id: str = upload["photo_id"]
         return photo_id
 
     def record(self, *photo_ids: str) -> httpx.Response:
@@ -69,7 +69,7 @@ class Check:
 
 @pytest.fixture
 def check(admin: Harness) -> Check:
-    """A check that eva is at work on."""
+    """A check in progress, assigned to eva."""
     rui, eva = hire(admin, "rui", "deliveryman"), hire(admin, "eva", "employee")
     donation = new_id("dor")
     reach_threshold(admin, donation)
@@ -97,15 +97,15 @@ def test_photos_of_a_result_are_read_at_urls_that_expire(check: Check) -> None:
 
 def test_a_result_with_an_invalid_photo_is_rejected_and_not_recorded(check: Check) -> None:
     good = check.upload(picture())
-    strange = check.record(good, new_id("pho"))
-    assert problem_of(strange) == (422, "unknown-photo")
-    assert strange.json()["errors"][0]["pointer"] == "/photo_ids/1"
+    unknown = check.record(good, new_id("pho"))
+    assert problem_of(unknown) == (422, "unknown-photo")
+    assert unknown.json()["errors"][0]["pointer"] == "/photo_ids/1"
     assert problem_of(check.record(good, check.upload(b"#!/bin/sh\n"))) == (422, "not-an-image")
-    unlike = check.upload(picture(), announced=len(picture()) + 1)
-    assert problem_of(check.record(unlike)) == (422, "photo-mismatch")
+    mismatch = check.upload(picture(), announced=len(picture()) + 1)
+    assert problem_of(check.record(mismatch)) == (422, "photo-mismatch")
     assert problem_of(check.record(check.announce().json()["photo_id"])) == (409, "photo-not-uploaded")
-    shown = check.eva("GET", check.path).json()
-    assert (shown["state"], shown["result"], shown["photos"]) == ("in_progress", None, [])
+    work_order = check.eva("GET", check.path).json()
+    assert (work_order["state"], work_order["result"], work_order["photos"]) == ("in_progress", None, [])
 
 
 def test_a_photo_of_another_check_is_unknown(admin: Harness, check: Check) -> None:

@@ -36,7 +36,7 @@ def test_work_stops_although_the_cancellation_event_was_lost(admin: Harness, eva
     order_id = new_id("bor")
     publish_paid_order(admin, order_id)
     states = PeerStates()
-    admin.play_peers(states.answer)
+    admin.play_peers(states.respond)
     states.know("customer", order_id, order_event(order_id, "packing"))
     compare(registry)
     assert get_own(eva, "packing")["state"] == "assigned"

@@ -1,4 +1,4 @@
-"""The user that serves can work, but can neither change the audit trail nor take a table away."""
+"""The database user of the service can neither change the audit trail nor the schema."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ ENTRY = (
 
 
 @pytest.fixture(scope="module")
-def serving(mariadb_server: str) -> Iterator[Connection]:
-    """A connection of the user that serves admin."""
+def connection(mariadb_server: str) -> Iterator[Connection]:
+    """A connection as the database user of the admin service."""
     url = make_url(servers.make_database(mariadb_server, f"rights_{uuid.uuid4().hex[:12]}"))
     migrate("admin", url.render_as_string(hide_password=False))
     user = f"admin_{uuid.uuid4().hex[:8]}"
     with create_engine(url).begin() as root:
         root.execute(text(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'secret'"))
         for statement in database_rights.statements(Base.metadata, str(url.database), user):
-            if not statement.startswith("ALTER USER"):  # the tests' server speaks no TLS
+            if not statement.startswith("ALTER USER"):  # the tests' server has no TLS
                 root.execute(text(statement))
     with create_engine(url.set(username=user, password="secret")).connect() as connection:
         yield connection
 
 
 @pytest.mark.full
-def test_the_service_user_adds_audit_entries_and_changes_other_tables(serving: Connection) -> None:
-    serving.execute(text(ENTRY))
-    assert serving.execute(text("SELECT COUNT(*) FROM audit_entries")).scalar() == 1
-    serving.execute(text("DELETE FROM outbox"))
-    serving.execute(text("UPDATE work_orders SET state = 'open'"))
-    assert serving.execute(text("SELECT version_num FROM alembic_version")).scalar()
+def test_the_service_user_adds_audit_entries_and_changes_other_tables(connection: Connection) -> None:
+    connection.execute(text(ENTRY))
+    assert connection.execute(text("SELECT COUNT(*) FROM audit_entries")).scalar() == 1
+    connection.execute(text("DELETE FROM outbox"))
+    connection.execute(text("UPDATE work_orders SET state = 'open'"))
+    assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @pytest.mark.full
@@ -60,9 +60,11 @@ def test_the_service_user_adds_audit_entries_and_changes_other_tables(serving: C
         "CREATE TABLE more (id INT)",
     ],
 )
-def test_the_service_user_cannot_change_the_audit_trail_or_the_schema(serving: Connection, statement: str) -> None:
+def test_the_service_user_cannot_change_the_audit_trail_or_the_schema(
+    connection: Connection, statement: str
+) -> None:
     with pytest.raises(DBAPIError, match="denied"):
-        serving.execute(text(statement))
+        connection.execute(text(statement))
 
 
 def test_the_service_user_must_use_tls() -> None:

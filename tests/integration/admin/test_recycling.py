@@ -28,8 +28,8 @@ def record_handover(send: Send, factory_id: str, *package_ids: str, key: str | N
 def test_bad_packages_are_handed_over_once(admin: Harness, rui: Send, eva: Send, factory: dict[str, Any]) -> None:
     packages = [check_donation(admin, rui, eva), check_donation(admin, rui, eva)]
     check_donation(admin, rui, eva, "good")
-    waiting = eva("GET", "/admin/v1/bad-packages").json()["items"]
-    assert [package["id"] for package in waiting] == [package["id"] for package in packages]
+    bad = eva("GET", "/admin/v1/bad-packages").json()["items"]
+    assert [package["id"] for package in bad] == [package["id"] for package in packages]
     response = record_handover(eva, factory["id"], *(package["id"] for package in packages), key="handover-1")
     assert response.status_code == 201
     recorded = response.json()
@@ -86,8 +86,8 @@ def test_a_manager_administers_the_factories(
     assert problem_of(manager("POST", "/admin/v1/factories", json=body, key="factory-2")) == (409, "name-taken")
     invalid = body | {"name": "Tecidos", "email": "Tecidos <recolha@tecidos.example>"}
     assert manager("POST", "/admin/v1/factories", json=invalid, key="factory-4").status_code == 400
-    named = invalid | {"name": "Malhas", "email": "Recolha@Fibranóva.example"}
-    inactive = manager("POST", "/admin/v1/factories", json=named, key="factory-5").json()
+    with_idn = invalid | {"name": "Malhas", "email": "Recolha@Fibranóva.example"}
+    inactive = manager("POST", "/admin/v1/factories", json=with_idn, key="factory-5").json()
     assert inactive["email"] == "recolha@xn--fibranva-03a.example"
     assert manager("PATCH", f"/admin/v1/factories/{inactive['id']}", json={"is_active": False}).status_code == 200
     other = manager("POST", "/admin/v1/factories", json=body | {"name": "Tecidos"}, key="factory-3").json()

@@ -55,11 +55,9 @@ def test_each_collected_package_gets_a_checking_order_by_load(admin: Harness, ru
     orders = [new_id("dor") for _ in range(4)]
     reach_threshold(admin, *orders)
     collect(rui, orders)
-    mine = [len(list_own(send, "checking", "assigned")) for send in (eva, ana)]
-    assert mine == [2, 2]
-    assert {change["orders"][0]["order_id"] for change in state_changes(admin, "checking", "assigned")} == set(
-        orders
-    )
+    assert [len(list_own(send, "checking", "assigned")) for send in (eva, ana)] == [2, 2]
+    changes = state_changes(admin, "checking", "assigned")
+    assert {change["orders"][0]["order_id"] for change in changes} == set(orders)
 
 
 @pytest.mark.parametrize("result", ["good", "bad"])
@@ -108,8 +106,8 @@ def test_a_paid_donation_return_is_packed_then_shipped(admin: Harness, rui: Send
     shipping = get_own(rui, "shipping")
     assert (shipping["state"], shipping["orders"][0]["tracking_code"]) == ("assigned", package["tracking_code"])
     assert scan(rui, package["tracking_code"]).json()["state"] == "in_progress"
-    finished = rui("POST", f"/admin/v1/shipping-orders/{shipping['id']}/finish")
-    assert finished.json()["state"] == "done"
+    response = rui("POST", f"/admin/v1/shipping-orders/{shipping['id']}/finish")
+    assert response.json()["state"] == "done"
     [event] = state_changes(admin, "shipping", "assigned")
     assert (event["location_name"], event["orders"][0]["order_id"]) == ("Rossio", return_id)
 
@@ -141,7 +139,7 @@ def test_closing_the_door_finishes_the_shipping_order(
 
 def test_a_paid_buying_order_is_packed_then_shipped(admin: Harness, rui: Send, eva: Send) -> None:
     order_id, location = new_id("bor"), new_id("loc")
-    paid = {
+    data = {
         "order_id": order_id,
         "buyer_id": user_id("bruno"),
         "items": [{"product_id": new_id("prd"), "title": "Coat", "price": {"amount": 1, "currency": "EUR"}}],
@@ -151,14 +149,14 @@ def test_a_paid_buying_order_is_packed_then_shipped(admin: Harness, rui: Send, e
         "payment_id": new_id("pay"),
         "paid_at": "2026-01-02T03:04:05.000000Z",
     }
-    admin.deliver("customer.buying_order.paid.v1", paid)
+    admin.deliver("customer.buying_order.paid.v1", data)
     work_order = get_own(eva, "packing")
     assert work_order["orders"][0]["contents"][0]["title"] == "Coat"
     package = create_package(eva, order_id)
     scan(eva, package["tracking_code"])
-    [listed] = eva("GET", "/admin/v1/packing-orders").json()["items"]
-    assert listed["id"] == "pko_" + work_order["id"].removeprefix("wor_")
-    assert (listed["state"], listed["tracking_code"]) == ("in_progress", package["tracking_code"])
+    [packing_order] = eva("GET", "/admin/v1/packing-orders").json()["items"]
+    assert packing_order["id"] == "pko_" + work_order["id"].removeprefix("wor_")
+    assert (packing_order["state"], packing_order["tracking_code"]) == ("in_progress", package["tracking_code"])
     eva("POST", f"/admin/v1/own-packing-orders/{work_order['id']}/finish")
     assert get_own(rui, "shipping")["location_id"] == location
 
@@ -173,8 +171,8 @@ def test_a_donation_return_is_not_among_the_packing_orders_of_buying_orders(admi
 def test_mistyped_and_unknown_codes_are_rejected_with_the_reason(rui: Send) -> None:
     mistyped = scan(rui, "RC407139625800")
     others = [scan(rui, f"RC40713962580{digit}") for digit in range(1, 10)]
-    kinds = [problem_of(response) for response in (mistyped, *others)]
-    assert sorted(kinds) == [(404, "unknown-code"), *[(422, "mistyped-code")] * 9]
+    problems = [problem_of(response) for response in (mistyped, *others)]
+    assert sorted(problems) == [(404, "unknown-code"), *[(422, "mistyped-code")] * 9]
     assert problem_of(scan(rui, "my parcel")) == (422, "mistyped-code")
 
 
@@ -199,8 +197,8 @@ def test_a_scan_by_another_person_is_rejected_and_changes_nothing(
     reach_threshold(admin, donation)
     zoe = hire(admin, "zoe", "deliveryman")
     code = create_package(rui, donation)["tracking_code"]
-    for stranger in (zoe, eva):
-        response = scan(stranger, code)
+    for other_person in (zoe, eva):
+        response = scan(other_person, code)
         assert problem_of(response) == (403, "not-assigned-to-you")
         assert "Rui" not in response.text
     assert get_own(rui, "collecting")["state"] == "assigned"
@@ -216,7 +214,7 @@ def test_work_orders_of_others_are_not_found(admin: Harness, rui: Send, eva: Sen
     path = f"/admin/v1/collecting-orders/{work_order['id']}"
     assert rui("GET", path).json()["id"] == work_order["id"]
     assert list_own(zoe, "collecting") == []
-    for method, where, body in (
+    for method, url, body in (
         ("GET", path, None),
         ("POST", f"{path}/start", None),
         ("POST", f"{path}/finish", None),
@@ -225,10 +223,10 @@ def test_work_orders_of_others_are_not_found(admin: Harness, rui: Send, eva: Sen
         ("GET", f"/admin/v1/packages/{package['id']}/label.pdf", None),
         ("GET", f"/admin/v1/packages/{package['id']}/label.png", None),
     ):
-        assert zoe(method, where, **({"json": body} if body else {})).status_code == 404, where
-    asked = zoe("POST", "/admin/v1/packages", json={"order_id": donation}, key=uuid.uuid4().hex)
-    assert asked.status_code == 404
-    # Of another kind it is not there for its own assignee either.
+        assert zoe(method, url, **({"json": body} if body else {})).status_code == 404, url
+    response = zoe("POST", "/admin/v1/packages", json={"order_id": donation}, key=uuid.uuid4().hex)
+    assert response.status_code == 404
+    # The path of another kind does not find it either.
     assert rui("GET", f"/admin/v1/shipping-orders/{work_order['id']}").status_code == 404
 
 
@@ -251,7 +249,7 @@ def test_illegal_transitions_are_rejected(admin: Harness, rui: Send, donation: s
     collect(rui, [donation])
     for step in ("start", "finish"):
         assert problem_of(rui("POST", f"{path}/{step}")) == (409, "illegal-transition")
-    assert problem_of(rui("POST", f"{path}/fail", json={"reason": "Too late"})) == (409, "illegal-transition")
+    assert problem_of(rui("POST", f"{path}/fail", json={"reason": "No key"})) == (409, "illegal-transition")
     assert len(state_changes(admin, "collecting")) == 4
 
 

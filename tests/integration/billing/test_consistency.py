@@ -36,7 +36,7 @@ def authorized(shop: Shop) -> tuple[Order, str]:
 
 def lose_events(billing: Harness) -> PeerStates:
     states = PeerStates()
-    billing.play_peers(states.answer)
+    billing.play_peers(states.respond)
     return states
 
 

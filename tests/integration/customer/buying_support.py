@@ -44,13 +44,13 @@ def payment_id_of(order: dict[str, Any]) -> str:
     return str(order["id"]).replace("bor_", "pay_")
 
 
-def pay(customer: Harness, order: dict[str, Any]) -> None:
-    facts = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    facts |= {"amount": order["total"], "captured_at": rfc3339(now()), "method": "card", "coins": None}
-    customer.deliver("billing.payment.captured.v1", facts)
+def pay(customer: Harness, order: dict[str, Any], method: str = "card", coins: int | None = None) -> None:
+    data = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    data |= {"amount": order["total"], "captured_at": rfc3339(now()), "method": method, "coins": coins}
+    customer.deliver("billing.payment.captured.v1", data)
 
 
-def lose_hold(customer: Harness, order: dict[str, Any], reason: str = "lapsed") -> None:
+def release_hold(customer: Harness, order: dict[str, Any], reason: str = "lapsed") -> None:
     data = {"order_id": order["id"], "buyer_id": order["buyer_id"], "reason": reason}
     data["product_ids"] = [item["product_id"] for item in order["items"]]
     customer.deliver("shopping.hold.released.v1", data)
@@ -117,10 +117,10 @@ def complete_refund(
     customer.deliver("billing.refund.completed.v1", data)
 
 
-def agree_on_refund(customer: Harness, made: dict[str, Any], amount: int) -> None:
+def agree_on_refund(customer: Harness, buying_return: dict[str, Any], amount: int) -> None:
     data = {
-        "return_id": made["id"],
-        "order_id": made["order_id"],
+        "return_id": buying_return["id"],
+        "order_id": buying_return["order_id"],
         "contacted_at": rfc3339(now()),
         "channel": "phone",
         "refund": {"amount": amount, "currency": "EUR"},
@@ -161,36 +161,36 @@ def request_return(send: Send, order: dict[str, Any], *product_ids: str, **chang
 def create_return(send: Send, order: dict[str, Any], *product_ids: str) -> dict[str, Any]:
     response = request_return(send, order, *product_ids)
     assert response.status_code == 201, response.text
-    made: dict[str, Any] = response.json()
-    return made
+    buying_return: dict[str, Any] = response.json()
+    return buying_return
 
 
-def deposit_and_check(customer: Harness, made: dict[str, Any], result: str) -> None:
+def deposit_and_check(customer: Harness, buying_return: dict[str, Any], result: str) -> None:
     """Deliver the events of a return from its deposit to its check."""
-    use_door(customer, made["id"], "deposit")
-    change_work(customer, "collecting", "done", made["id"])
-    change_work(customer, "checking", "done", made["id"], result)
+    use_door(customer, buying_return["id"], "deposit")
+    change_work(customer, "collecting", "done", buying_return["id"])
+    change_work(customer, "checking", "done", buying_return["id"], result)
 
 
-def check_items(customer: Harness, made: dict[str, Any], results: dict[str, str]) -> None:
+def check_items(customer: Harness, buying_return: dict[str, Any], results: dict[str, str]) -> None:
     """Deliver the check of a collected return, with a result for each item."""
     products = [
         {"product_id": product_id, "result": result, "reason": "Torn" if result == "bad" else None}
         for product_id, result in results.items()
     ]
-    orders = [{"order_id": made["id"], "box_id": None, "tracking_code": None, "products": products}]
-    whole = "bad" if "bad" in results.values() else "good"
-    change_work(customer, "checking", "done", made["id"], whole, orders=orders)
+    orders = [{"order_id": buying_return["id"], "box_id": None, "tracking_code": None, "products": products}]
+    result = "bad" if "bad" in results.values() else "good"
+    change_work(customer, "checking", "done", buying_return["id"], result, orders=orders)
 
 
-def read(send: Send, thing: dict[str, Any]) -> dict[str, Any]:
-    path = RETURNS if thing["id"].startswith("rbo") else ORDERS
-    found: dict[str, Any] = send("GET", f"{path}/{thing['id']}").json()
-    return found
+def read(send: Send, subject: dict[str, Any]) -> dict[str, Any]:
+    path = RETURNS if subject["id"].startswith("rbo") else ORDERS
+    current: dict[str, Any] = send("GET", f"{path}/{subject['id']}").json()
+    return current
 
 
-def timeline_states(send: Send, thing: dict[str, Any]) -> list[str]:
-    return [entry["state"] for entry in read(send, thing)["timeline"]]
+def timeline_states(send: Send, subject: dict[str, Any]) -> list[str]:
+    return [entry["state"] for entry in read(send, subject)["timeline"]]
 
 
 def published_transitions(customer: Harness, subject: str) -> list[tuple[str, str | None]]:

@@ -24,8 +24,8 @@ def create_draft(send: Send, *items: dict[str, Any]) -> dict[str, Any]:
     for item in items or (COAT,):
         response = send("POST", f"{ORDERS}/{order['id']}/items", json=item, key=new_key())
         assert response.status_code == 201, response.text
-    found: dict[str, Any] = send("GET", f"{ORDERS}/{order['id']}").json()
-    return found
+    order: dict[str, Any] = send("GET", f"{ORDERS}/{order['id']}").json()
+    return order
 
 
 def submit(send: Send, order_id: str, location_id: str = ROSSIO) -> httpx.Response:
@@ -36,8 +36,8 @@ def create_submitted(send: Send, *items: dict[str, Any]) -> dict[str, Any]:
     order = create_draft(send, *items)
     response = submit(send, order["id"])
     assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+    order: dict[str, Any] = response.json()
+    return order
 
 
 def use_door(customer: Harness, order: dict[str, Any], purpose: str, order_id: str | None = None) -> None:
@@ -72,16 +72,16 @@ def change_work(customer: Harness, kind: str, state: str, order_id: str, result:
     customer.deliver("admin.work_order.state_changed.v1", data)
 
 
-def publish_product_event(customer: Harness, what: str, order: dict[str, Any], item: int = 0) -> None:
+def publish_product_event(customer: Harness, event: str, order: dict[str, Any], item: int = 0) -> None:
     item_id = order["items"][item]["id"]
     data: dict[str, Any] = {
         "product_id": "prd_" + item_id.removeprefix("dit_"),
         "title": "Camel coat",
         "donation": {"order_id": order["id"], "item_id": item_id},
     }
-    if what == "sold":
+    if event == "sold":
         data |= {"price": {"amount": 4900, "currency": "EUR"}, "buying_order_id": "bor_" + "1" * 32}
-    customer.deliver(f"shopping.product.{what}.v1", data)
+    customer.deliver(f"shopping.product.{event}.v1", data)
 
 
 def record_handover(customer: Harness, *order_ids: str) -> None:

@@ -80,9 +80,9 @@ def test_lists_leave_out_a_broken_return_of_a_purchase(customer: Harness, ines: 
 
 def test_lists_leave_out_a_broken_donation_and_return(customer: Harness, ines: Send, staff: Send) -> None:
     orders = [donating.create_collected(customer, ines) for _ in range(3)]
-    body = [{"order_id": order["id"], "location_id": ROSSIO} for order in orders]
-    made = [ines("POST", donating.RETURNS, json=body, key=buying.new_key()) for body in body]
-    returns = [response.json()["id"] for response in made]
+    bodies = [{"order_id": order["id"], "location_id": ROSSIO} for order in orders]
+    responses = [ines("POST", donating.RETURNS, json=body, key=buying.new_key()) for body in bodies]
+    returns = [response.json()["id"] for response in responses]
     corrupt(DonatingItem.condition, DonatingItem.order_id, orders[1]["id"], "eaten")
     corrupt(DonationReturn.state, DonationReturn.id, returns[1], "lost")
     for send, prefix in ((ines, ""), (staff, "monitored-")):
@@ -118,9 +118,9 @@ def test_an_interrupted_order_that_cannot_be_placed_blocks_no_other(
     for order_id in ids:
         peers.holds[order_id] = peers.holds[orders[0]["id"]] | {"order_id": order_id}
         with db.unit_of_work() as session:
-            facts = {"pickup_location_id": orders[0]["pickup_location"]["id"], "pickup_time_zone": "Europe/Lisbon"}
-            facts |= {"pickup_location_name": "Rossio", "buyer_id": orders[0]["buyer_id"]}
-            session.add(OrderPlacement(order_id=order_id, started_at=now(), **facts))
+            data = {"pickup_location_id": orders[0]["pickup_location"]["id"], "pickup_time_zone": "Europe/Lisbon"}
+            data |= {"pickup_location_name": "Rossio", "buyer_id": orders[0]["buyer_id"]}
+            session.add(OrderPlacement(order_id=order_id, started_at=now(), **data))
     del peers.holds[ids[0]]["items"]
     before = read_counter("job_items_failed", job="complete_interrupted_placements")
     run_later(9, complete_interrupted_placements)

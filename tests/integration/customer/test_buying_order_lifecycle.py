@@ -71,9 +71,9 @@ def test_each_transition_of_an_order_is_published_once(customer: Harness, ines: 
     assert buying.published_transitions(customer, "buying_order") == list(pairwise(ORDER_PATH[1:-1]))
     last = customer.published("customer.buying_order.state_changed.v1")[-1]
     assert (last["is_first"], last["product_ids"]) == (True, [COAT, HAT])
-    place_and_pick_up = datetime.fromisoformat(last["at"])
+    picked_up_at = datetime.fromisoformat(last["at"])
     assert last["time_zone"] == TIME_ZONE
-    assert last["return_until"] == rfc3339(end_of_day(place_and_pick_up, 14, TIME_ZONE))
+    assert last["return_until"] == rfc3339(end_of_day(picked_up_at, 14, TIME_ZONE))
     assert last["return_until"] == buying.read(ines, order)["return_until"]
 
 
@@ -83,7 +83,7 @@ def test_early_events_are_retried(customer: Harness, ines: Send) -> None:
         with pytest.raises(LookupError):
             advance(customer, order, step)
     assert buying.timeline_states(ines, order) == ["placed"]
-    advance(customer, order, "pay", "packed")  # the news that packing began was overtaken
+    advance(customer, order, "pay", "packed")  # the event of the start of packing was overtaken
     assert buying.timeline_states(ines, order) == ["placed", "paid", "packing", "packed"]
 
 
@@ -91,8 +91,8 @@ def test_early_events_are_retried(customer: Harness, ines: Send) -> None:
 def test_only_one_purchase_is_the_first(customer: Harness, ines: Send) -> None:
     for _ in range(2):
         buying.place_and_pick_up(customer, ines, COAT)
-    moved = customer.published("customer.buying_order.state_changed.v1")
-    assert [move["is_first"] for move in moved if move["state"] == "picked_up"] == [True, False]
+    events = customer.published("customer.buying_order.state_changed.v1")
+    assert [event["is_first"] for event in events if event["state"] == "picked_up"] == [True, False]
 
 
 def test_an_order_is_completed_after_its_return_window(customer: Harness, ines: Send) -> None:
@@ -105,7 +105,7 @@ def test_an_order_is_completed_after_its_return_window(customer: Harness, ines: 
     complete = [
         m for m in customer.published("customer.buying_order.state_changed.v1") if m["state"] == "completed"
     ]
-    assert [move["product_ids"] for move in complete] == [[COAT, HAT]]
+    assert [event["product_ids"] for event in complete] == [[COAT, HAT]]
 
 
 @pytest.mark.story("rb-c-01")
@@ -116,10 +116,10 @@ def test_cancelling_an_unpaid_order_releases_its_hold(customer: Harness, ines: S
     assert ines("POST", path).json()["state"] == "cancelled"
     requests = [(method, path) for method, path, _ in peers.requests if "/holds/" in path]
     assert requests == [("DELETE", f"/shopping/v1/holds/{order['id']}")]
-    buying.lose_hold(customer, order, "cancelled")
+    buying.release_hold(customer, order, "cancelled")
     assert buying.published_transitions(customer, "buying_order") == [("placed", "cancelled")]
-    [move] = customer.published("customer.buying_order.state_changed.v1")
-    assert move["payment_id"] is None
+    [event] = customer.published("customer.buying_order.state_changed.v1")
+    assert event["payment_id"] is None
 
 
 def test_an_order_whose_payment_cannot_be_captured_is_cancelled(customer: Harness, ines: Send) -> None:
@@ -134,7 +134,7 @@ def test_an_order_whose_payment_cannot_be_captured_is_cancelled(customer: Harnes
 
 def test_an_interrupted_cancellation_is_completed_by_the_events_it_caused(customer: Harness, ines: Send) -> None:
     unpaid, paid = place(ines, COAT), place(ines, HAT)
-    buying.lose_hold(customer, unpaid, "cancelled")
+    buying.release_hold(customer, unpaid, "cancelled")
     advance(customer, paid, "pay", "pack")
     buying.stop_work(customer, paid["id"])
     buying.stop_work(customer, paid["id"])
@@ -152,9 +152,9 @@ def test_cancelling_a_paid_order_stops_its_work_first(
     cancelled = ines("POST", f"{ORDERS}/{order['id']}/cancellation").json()
     assert cancelled["state"] == "cancelled"
     assert ("POST", "/admin/v1/work-stops", {"order_id": order["id"]}) in peers.requests
-    move = customer.published("customer.buying_order.state_changed.v1")[-1]
-    assert (move["state"], move["payment_id"]) == ("cancelled", buying.payment_id_of(order))
-    advance(customer, order, *TO_PICKED_UP)  # late news
+    event = customer.published("customer.buying_order.state_changed.v1")[-1]
+    assert (event["state"], event["payment_id"]) == ("cancelled", buying.payment_id_of(order))
+    advance(customer, order, *TO_PICKED_UP)  # stale events
     assert buying.read(ines, order)["state"] == "cancelled"
     for _ in range(2):
         buying.complete_refund(customer, order, 4000, refund_id="rfd_" + "7" * 32)

@@ -33,22 +33,26 @@ def test_a_manager_reads_an_order_with_its_payment_work_and_returns(
     customer: Harness, ines: Send, manager: Send
 ) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    made = buying.create_return(ines, order, COAT)
-    buying.deposit_and_check(customer, made, "good")
-    buying.complete_refund(customer, order, 2000, made["id"])
-    whole = manager("GET", f"{MONITORED}/{order['id']}").json()
-    assert whole["payment"] == {
+    buying_return = buying.create_return(ines, order, COAT)
+    buying.deposit_and_check(customer, buying_return, "good")
+    buying.complete_refund(customer, order, 2000, buying_return["id"])
+    full_order = manager("GET", f"{MONITORED}/{order['id']}").json()
+    assert full_order["payment"] == {
         "id": buying.payment_id_of(order),
         "amount": order["total"],
-        "captured_at": whole["paid_at"],
+        "captured_at": full_order["paid_at"],
     }
-    assert [(work["kind"], work["state"]) for work in whole["work"]] == [
+    assert [(work["kind"], work["state"]) for work in full_order["work"]] == [
         ("packing", "done"),
         ("shipping", "in_progress"),
     ]
-    [back] = whole["returns"]
-    assert (back["id"], back["state"], back["refund"]["amount"]) == (made["id"], "completed", 2000)
-    assert [refund["return_id"] for refund in whole["refunds"]] == [made["id"]]
+    [returned] = full_order["returns"]
+    assert (returned["id"], returned["state"], returned["refund"]["amount"]) == (
+        buying_return["id"],
+        "completed",
+        2000,
+    )
+    assert [refund["return_id"] for refund in full_order["refunds"]] == [buying_return["id"]]
 
 
 def test_stale_work_events_do_not_overwrite_newer_ones(customer: Harness, ines: Send, manager: Send) -> None:

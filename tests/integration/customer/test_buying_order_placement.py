@@ -6,68 +6,61 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from libs.chassis import clock, db, idempotency
-from libs.chassis.clock import now, rfc3339
+from libs.chassis.clock import now
 from libs.chassis.money import Money
 from services.customer.buying_orders import jobs, lifecycle, placements
 from services.customer.buying_orders.jobs import complete_interrupted_placements
 from services.customer.buying_orders.queries import buying_orders
 from services.customer.service_clients import HeldItem, Location
+from tests.integration.customer.buying_support import (
+    COAT,
+    HAT,
+    ORDERS,
+    SCOPES,
+    Send,
+    pay,
+    payment_id_of,
+    problem_of,
+    release_hold,
+)
 from tests.integration.customer.conftest import ROSSIO, TIME_ZONE, FakePeers
 from tests.support.harness import Harness, user_id
 
-COAT, HAT = "prd_" + "1" * 32, "prd_" + "2" * 32
-PAYMENT = "pay_" + "4" * 32
-SCOPES = "customer:buying-orders customer:profile"
 NEW_ORDER = {"product_ids": [COAT, HAT], "pickup_location_id": ROSSIO}
-
-ORDERS = "/customer/v1/buying-orders"
-Send = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def ines(customer: Harness, peers: FakePeers) -> Callable[..., httpx.Response]:
+def ines(customer: Harness, peers: FakePeers) -> Send:
     return customer.as_user("ines", SCOPES)
 
 
-def place(send: Callable[..., httpx.Response], key: str = "order-key-1") -> dict[str, Any]:
-    response = send("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key=key)
+def place(send: Send, key: str = "order-key-1") -> dict[str, Any]:
+    response = send("POST", ORDERS, json=NEW_ORDER, key=key)
     assert response.status_code == 201, response.text
     order: dict[str, Any] = response.json()
     return order
 
 
-def captured(order: dict[str, Any]) -> dict[str, Any]:
-    paid_at = rfc3339(now())
-    facts = {"payment_id": PAYMENT, "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    return facts | {"amount": order["total"], "captured_at": paid_at, "method": "card", "coins": None}
-
-
-def released(order: dict[str, Any]) -> dict[str, Any]:
-    ids = [item["product_id"] for item in order["items"]]
-    return {"order_id": order["id"], "buyer_id": order["buyer_id"], "product_ids": ids, "reason": "lapsed"}
-
-
-def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_placed_order_has_prices_location_and_expiry(customer: Harness, ines: Send) -> None:
     order = place(ines)
     assert order["state"] == "placed"
     assert order["total"] == {"amount": 4000, "currency": "EUR"}
     assert order["pickup_location"] == {"id": ROSSIO, "name": "Rossio", "time_zone": TIME_ZONE}
     assert [item["product_id"] for item in order["items"]] == [COAT, HAT]
-    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json() == order
+    assert ines("GET", f"{ORDERS}/{order['id']}").json() == order
     [event] = customer.published("customer.buying_order.placed.v1")
     assert event["product_ids"] == [COAT, HAT]
 
 
-def test_a_repeated_request_gets_the_first_response(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_repeated_request_gets_the_first_response(customer: Harness, ines: Send) -> None:
     assert place(ines) == place(ines)
     assert len(customer.published("customer.buying_order.placed.v1")) == 1
     other = {"product_ids": [HAT], "pickup_location_id": ROSSIO}
-    reused = ines("POST", "/customer/v1/buying-orders", json=other, key="order-key-1")
-    assert (reused.status_code, reused.json()["type"].rpartition("/")[2]) == (422, "idempotency-key-reused")
+    reused = ines("POST", ORDERS, json=other, key="order-key-1")
+    assert problem_of(reused) == (422, "idempotency-key-reused")
 
 
 @pytest.fixture
@@ -91,7 +84,7 @@ def test_the_key_of_an_interrupted_request_is_free_after_retry_after(
     ines: Send, peers: FakePeers, interrupted: str
 ) -> None:
     waiting = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
-    assert (waiting.status_code, waiting.json()["type"].rpartition("/")[2]) == (409, "request-in-progress")
+    assert problem_of(waiting) == (409, "request-in-progress")
     seconds = int(waiting.headers["Retry-After"])
     assert 1 <= seconds <= 5
     run_later(seconds, lambda: place(ines))
@@ -193,88 +186,86 @@ def test_an_interrupted_request_without_a_hold_places_no_order(
 
 def run_later(seconds: float, call: Callable[[], Any]) -> Any:
     """Call a function as it would run after this number of seconds."""
-    moment = now() + timedelta(seconds=seconds)
+    later = now() + timedelta(seconds=seconds)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clock, "now", lambda: moment)
+        patch.setattr(clock, "now", lambda: later)
         return call()
 
 
-def test_the_refusal_lists_unavailable_products(ines: Callable[..., Any], peers: FakePeers) -> None:
+def test_the_refusal_lists_unavailable_products(ines: Send, peers: FakePeers) -> None:
     peers.unavailable_products = [HAT]
-    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    response = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
     assert response.status_code == 409
     assert response.json()["unavailable_product_ids"] == [HAT]
-    assert ines("GET", "/customer/v1/buying-orders").json()["items"] == []
+    assert ines("GET", ORDERS).json()["items"] == []
 
 
-def test_another_total_than_expected_is_refused_with_the_present_total(
-    customer: Harness, ines: Callable[..., Any]
-) -> None:
-    seen = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
-    response = ines("POST", "/customer/v1/buying-orders", json=seen, key="order-key-1")
-    assert (response.status_code, response.json()["type"].rpartition("/")[2]) == (409, "price-changed")
+def test_another_total_than_expected_is_refused_with_the_present_total(customer: Harness, ines: Send) -> None:
+    outdated = NEW_ORDER | {"expected_total": {"amount": 3900, "currency": "EUR"}}
+    response = ines("POST", ORDERS, json=outdated, key="order-key-1")
+    assert problem_of(response) == (409, "price-changed")
     assert response.json()["total"] == {"amount": 4000, "currency": "EUR"}
     assert customer.published("customer.buying_order.placed.v1") == []
     agreed = NEW_ORDER | {"expected_total": response.json()["total"]}
-    assert ines("POST", "/customer/v1/buying-orders", json=agreed, key="order-key-2").status_code == 201
+    assert ines("POST", ORDERS, json=agreed, key="order-key-2").status_code == 201
 
 
-def test_the_refusal_points_to_an_unknown_location(ines: Callable[..., Any]) -> None:
+def test_the_refusal_points_to_an_unknown_location(ines: Send) -> None:
     wrong = NEW_ORDER | {"pickup_location_id": "loc_" + "9" * 32}
-    response = ines("POST", "/customer/v1/buying-orders", json=wrong, key="order-key-1")
+    response = ines("POST", ORDERS, json=wrong, key="order-key-1")
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/pickup_location_id")
 
 
 @pytest.mark.parametrize("service", ["locker", "shopping"])
 def test_nothing_is_placed_while_a_service_is_unavailable_and_a_repeat_works(
-    ines: Callable[..., Any], peers: FakePeers, service: str
+    ines: Send, peers: FakePeers, service: str
 ) -> None:
     peers.unavailable = {service}
-    response = ines("POST", "/customer/v1/buying-orders", json=NEW_ORDER, key="order-key-1")
+    response = ines("POST", ORDERS, json=NEW_ORDER, key="order-key-1")
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
     peers.unavailable = set()
     assert place(ines)["state"] == "placed"
 
 
-def test_a_captured_payment_marks_the_order_as_paid_once(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_captured_payment_marks_the_order_as_paid_once(customer: Harness, ines: Send) -> None:
     order = place(ines)
     for _ in range(2):
-        customer.deliver("billing.payment.captured.v1", captured(order) | {"method": "coins", "coins": 4000})
-    paid = ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()
-    assert (paid["state"], paid["payment_id"]) == ("paid", PAYMENT)
+        pay(customer, order, method="coins", coins=4000)
+    paid = ines("GET", f"{ORDERS}/{order['id']}").json()
+    assert (paid["state"], paid["payment_id"]) == ("paid", payment_id_of(order))
     assert [entry["state"] for entry in paid["timeline"]] == ["placed", "paid"]
     [event] = customer.published("customer.buying_order.paid.v1")
     assert (event["pickup_location_name"], event["method"], event["coins"]) == ("Rossio", "coins", 4000)
 
 
-def test_a_released_hold_expires_a_placed_order(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_released_hold_expires_a_placed_order(customer: Harness, ines: Send) -> None:
     order = place(ines)
     for _ in range(2):
-        customer.deliver("shopping.hold.released.v1", released(order))
-    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "expired"
+        release_hold(customer, order)
+    assert ines("GET", f"{ORDERS}/{order['id']}").json()["state"] == "expired"
     assert len(customer.published("customer.buying_order.expired.v1")) == 1
 
 
-def test_stale_events_change_nothing(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_stale_events_change_nothing(customer: Harness, ines: Send) -> None:
     order = place(ines)
-    customer.deliver("billing.payment.captured.v1", captured(order))
-    customer.deliver("shopping.hold.released.v1", released(order))
-    assert ines("GET", f"/customer/v1/buying-orders/{order['id']}").json()["state"] == "paid"
+    pay(customer, order)
+    release_hold(customer, order)
+    assert ines("GET", f"{ORDERS}/{order['id']}").json()["state"] == "paid"
     other = place(ines, "order-key-2")
-    customer.deliver("shopping.hold.released.v1", released(other))
-    customer.deliver("billing.payment.captured.v1", captured(other))
-    assert ines("GET", f"/customer/v1/buying-orders/{other['id']}").json()["state"] == "expired"
+    release_hold(customer, other)
+    pay(customer, other)
+    assert ines("GET", f"{ORDERS}/{other['id']}").json()["state"] == "expired"
 
 
-def test_a_payment_of_an_unknown_order_is_retried(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_a_payment_of_an_unknown_order_is_retried(customer: Harness, ines: Send) -> None:
     unknown = place(ines) | {"id": "bor_" + "9" * 32}
     with pytest.raises(LookupError):
-        customer.deliver("billing.payment.captured.v1", captured(unknown))
+        pay(customer, unknown)
 
 
-def test_an_order_is_hidden_from_other_buyers(customer: Harness, ines: Callable[..., Any]) -> None:
+def test_an_order_is_hidden_from_other_buyers(customer: Harness, ines: Send) -> None:
     order = place(ines)
     rui = customer.as_user("rui", SCOPES)
-    assert rui("GET", f"/customer/v1/buying-orders/{order['id']}").status_code == 404
-    assert rui("GET", "/customer/v1/buying-orders").json()["items"] == []
+    assert rui("GET", f"{ORDERS}/{order['id']}").status_code == 404
+    assert rui("GET", ORDERS).json()["items"] == []

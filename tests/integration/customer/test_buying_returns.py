@@ -130,14 +130,14 @@ def test_good_items_are_refunded_completely(customer: Harness, ines: Send) -> No
     [refund] = read(ines, order)["refunds"]
     assert (refund["return_id"], refund["amount"]["amount"]) == (buying_return["id"], 4000)
     published = customer.published("customer.buying_return.state_changed.v1")
-    assert [(move["state"], move["refund"] and move["refund"]["amount"]) for move in published] == [
+    assert [(event["state"], event["refund"] and event["refund"]["amount"]) for event in published] == [
         ("created", None),
         ("in_box", None),
         ("collected", None),
         ("checked_good", 4000),
         ("completed", 4000),
     ]
-    assert all(move["is_whole_order"] for move in published)
+    assert all(event["is_whole_order"] for event in published)
 
 
 @pytest.mark.story("rb-r-po-02")
@@ -267,14 +267,14 @@ def test_a_buyer_cancels_a_return_before_its_deposit(customer: Harness, ines: Se
 
 def test_a_deposit_counts_although_the_return_was_cancelled(customer: Harness, ines: Send) -> None:
     order = buying.place_and_pick_up(customer, ines)
-    given_up = create_return(ines, order)
-    ines("POST", f"{RETURNS}/{given_up['id']}/cancellation")
+    cancelled = create_return(ines, order)
+    ines("POST", f"{RETURNS}/{cancelled['id']}/cancellation")
     other = create_return(ines, order, COAT)
-    use_door(customer, given_up["id"], "deposit")
-    assert read(ines, given_up)["state"] == "in_box"
+    use_door(customer, cancelled["id"], "deposit")
+    assert read(ines, cancelled)["state"] == "in_box"
     assert read(ines, other)["state"] == "cancelled", "the coat is in the first box"
     use_door(customer, other["id"], "deposit")
-    assert read(ines, other)["state"] == "cancelled", "one coat comes back once"
+    assert read(ines, other)["state"] == "cancelled", "a coat is returned once"
 
 
 def test_a_return_without_a_deposit_expires(customer: Harness, ines: Send) -> None:
@@ -360,18 +360,18 @@ def test_a_return_key_of_another_return_is_refused(customer: Harness, ines: Send
 
 def test_a_work_event_that_is_early_for_one_return_is_applied_to_the_others(customer: Harness, ines: Send) -> None:
     known, late = buying.place_and_pick_up(customer, ines, COAT), buying.place_and_pick_up(customer, ines, HAT)
-    handed_in, in_hand = buying.create_return(ines, known), buying.create_return(ines, late)
-    buying.use_door(customer, handed_in["id"], "deposit")
+    deposited, not_deposited = buying.create_return(ines, known), buying.create_return(ines, late)
+    buying.use_door(customer, deposited["id"], "deposit")
     orders = [
         {"order_id": buying_return["id"], "box_id": None, "tracking_code": None}
-        for buying_return in (in_hand, handed_in)
+        for buying_return in (not_deposited, deposited)
     ]
     for _ in range(2):
         with pytest.raises(LookupError):
-            buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
-        assert buying.timeline_states(ines, handed_in) == ["created", "in_box", "collected"]
-        assert buying.timeline_states(ines, in_hand) == ["created"]
-    buying.use_door(customer, in_hand["id"], "deposit")
-    buying.change_work(customer, "collecting", "done", handed_in["id"], orders=orders)
-    assert buying.timeline_states(ines, in_hand) == ["created", "in_box", "collected"]
+            buying.change_work(customer, "collecting", "done", deposited["id"], orders=orders)
+        assert buying.timeline_states(ines, deposited) == ["created", "in_box", "collected"]
+        assert buying.timeline_states(ines, not_deposited) == ["created"]
+    buying.use_door(customer, not_deposited["id"], "deposit")
+    buying.change_work(customer, "collecting", "done", deposited["id"], orders=orders)
+    assert buying.timeline_states(ines, not_deposited) == ["created", "in_box", "collected"]
     assert buying.published_transitions(customer, "buying_return").count(("in_box", "collected")) == 2

@@ -80,7 +80,7 @@ class Purchases(RuleBasedStateMachine):
     @rule(slot=SLOT, reason=st.sampled_from(["lapsed", "cancelled"]))
     def release_hold(self, slot: int, reason: str) -> None:
         if self._states(self.orders[slot]["id"])[-1] != "paid":  # shopping sells the hold of a paid order
-            self._deliver(buying.lose_hold, self.customer, self.orders[slot], reason)
+            self._deliver(buying.release_hold, self.customer, self.orders[slot], reason)
 
     @rule(slot=SLOT)
     def cancel(self, slot: int) -> None:
@@ -239,8 +239,8 @@ class Purchases(RuleBasedStateMachine):
     def _states(subject_id: str) -> list[str]:
         """The states of the timeline, read from the database because HTTP would take most of the time."""
         with db.unit_of_work(reads_only=True):
-            found = (buying_orders if subject_id.startswith("bor") else buying_returns).find(subject_id)
-            return [entry.state for entry in found.timeline] if found else []
+            stored = (buying_orders if subject_id.startswith("bor") else buying_returns).find(subject_id)
+            return [entry.state for entry in stored.timeline] if stored else []
 
 
 def run_sequences(database_url: str, count: int) -> None:

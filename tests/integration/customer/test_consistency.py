@@ -52,7 +52,7 @@ def ines(customer: Harness, peers: FakePeers) -> Send:
 def deliver_no_events(customer: Harness) -> PeerStates:
     """Let the other domains respond to state queries only from now on."""
     peer_states = PeerStates()
-    customer.play_peers(peer_states.answer)
+    customer.play_peers(peer_states.respond)
     return peer_states
 
 
@@ -61,21 +61,21 @@ def state_of(send: Send, order: dict[str, Any]) -> str:
 
 
 def build_captured(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    facts = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    facts |= {"amount": order["total"], "captured_at": rfc3339(now()), "method": "card", "coins": None}
-    return "billing.payment.captured.v1", facts
+    data = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    data |= {"amount": order["total"], "captured_at": rfc3339(now()), "method": "card", "coins": None}
+    return "billing.payment.captured.v1", data
 
 
 def build_voided(order: dict[str, Any], reason_code: str) -> tuple[str, dict[str, Any]]:
-    facts = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
-    return "billing.payment.voided.v1", facts | {"reason": "", "method": "card", "reason_code": reason_code}
+    data = {"payment_id": payment_id_of(order), "order_id": order["id"], "buyer_id": order["buyer_id"]}
+    return "billing.payment.voided.v1", data | {"reason": "", "method": "card", "reason_code": reason_code}
 
 
 def build_refund(order: dict[str, Any], return_id: str | None = None, **changed: Any) -> tuple[str, dict[str, Any]]:
-    facts = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_id_of(order), "order_id": order["id"]}
-    facts |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
-    facts |= {"method": "card", "coins": None, "completed_at": rfc3339(now())}
-    return "billing.refund.completed.v1", facts | changed
+    data = {"refund_id": f"rfd_{uuid.uuid4().hex}", "payment_id": payment_id_of(order), "order_id": order["id"]}
+    data |= {"return_id": return_id, "replaces": None, "buyer_id": order["buyer_id"], "amount": order["total"]}
+    data |= {"method": "card", "coins": None, "completed_at": rfc3339(now())}
+    return "billing.refund.completed.v1", data | changed
 
 
 def build_released(order: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -176,8 +176,8 @@ def test_a_cancelled_order_without_refund_is_republished_and_then_reported(custo
     first, again = customer.published(MOVED)
     assert again == first, "billing receives the cancellation again"
     compare(registry, runs=2)
-    deposit_and_check = ("cancelled_order_without_refund", order["id"])
-    assert reported() == {deposit_and_check: "the peer has not acted on it"}
+    check_id = ("cancelled_order_without_refund", order["id"])
+    assert reported() == {check_id: "the peer has not acted on it"}
     compare(registry, runs=2)
     assert len(customer.published(MOVED)) == 4, "it is not republished endlessly"
 
@@ -364,9 +364,9 @@ def test_a_lost_deposit_event_is_applied(customer: Harness, ines: Send) -> None:
 
 
 def build_decision(order: dict[str, Any], return_id: str, amount: int) -> tuple[str, dict[str, Any]]:
-    facts = {"return_id": return_id, "order_id": order["id"], "contacted_at": rfc3339(now()), "channel": "phone"}
-    facts |= {"refund": {"amount": amount, "currency": "EUR"}, "decided_by": user_id("marta")}
-    return "admin.return_contact.recorded.v1", facts | {"at": rfc3339(now())}
+    data = {"return_id": return_id, "order_id": order["id"], "contacted_at": rfc3339(now()), "channel": "phone"}
+    data |= {"refund": {"amount": amount, "currency": "EUR"}, "decided_by": user_id("marta")}
+    return "admin.return_contact.recorded.v1", data | {"at": rfc3339(now())}
 
 
 def test_a_lost_refund_decision_is_applied(customer: Harness, ines: Send) -> None:
@@ -398,7 +398,7 @@ def test_a_lost_handover_event_recycles_the_donation(customer: Harness, ines: Se
 def test_lost_product_events_list_and_sell_the_donation(customer: Harness, ines: Send) -> None:
     donation = donating.create_collected(customer, ines, donating.COAT, donating.COAT)
     donating.change_work(customer, "checking", "done", donation["id"], "good")
-    facts = [
+    products = [
         {
             "product_id": "prd_" + item["id"].removeprefix("dit_"),
             "title": "Coat",
@@ -406,13 +406,13 @@ def test_lost_product_events_list_and_sell_the_donation(customer: Harness, ines:
         }
         for item in donation["items"]
     ]
-    first, second = [("shopping.product.published.v1", fact) for fact in facts]
+    first, second = [("shopping.product.published.v1", data) for data in products]
     sale = {"price": {"amount": 4900, "currency": "EUR"}, "buying_order_id": "bor_" + "1" * 32}
     peer_states = deliver_no_events(customer)
     peer_states.know("shopping", donation["id"], first)
     compare(registry)
     assert donating.state_of(ines, donation["id"]) == "listed"
-    sold = [("shopping.product.sold.v1", fact | sale) for fact in facts]
+    sold = [("shopping.product.sold.v1", data | sale) for data in products]
     peer_states.know("shopping", donation["id"], first, sold[0], second, sold[1])
     compare(registry, after=2 * LATER)
     customer.deliver(*sold[0])
@@ -464,7 +464,7 @@ def test_an_unavailable_service_is_queried_later_and_blocks_no_other(customer: H
     compare(registry)
     assert (state_of(ines, order), state_of(ines, lost)) == ("placed", "expired")
     peer_states.unavailable.clear()
-    customer.play_peers(peer_states.answer)  # with a closed circuit breaker
+    customer.play_peers(peer_states.respond)  # with a closed circuit breaker
     compare(registry)
     assert state_of(ines, order) == "paid"
 
@@ -478,8 +478,8 @@ def test_an_order_that_cannot_be_repaired_blocks_no_other(customer: Harness, ine
         peer_states.know("shopping", one["id"])
     compare(registry, runs=3)
     assert (state_of(ines, broken), state_of(ines, order)) == ("placed", "paid")
-    [(deposit_and_check, subject)] = reported()
-    assert (deposit_and_check, subject) == ("placed_order_with_taken_payment", broken["id"])
+    [(check, subject)] = reported()
+    assert (check, subject) == ("placed_order_with_taken_payment", broken["id"])
 
 
 def test_a_service_can_read_the_present_state_of_orders(customer: Harness, ines: Send) -> None:

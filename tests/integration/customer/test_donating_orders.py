@@ -202,14 +202,14 @@ def test_a_good_donation_is_listed_and_sold_item_by_item(customer: Harness, ines
     assert state_of(ines, order["id"]) == "listed"
     publish_product_event(customer, "published", order, 1)
     publish_product_event(customer, "sold", order, 0)
-    found = ines("GET", f"{ORDERS}/{order['id']}").json()
-    assert (found["state"], [item["is_sold"] for item in found["items"]]) == ("listed", [True, False])
+    current = ines("GET", f"{ORDERS}/{order['id']}").json()
+    assert (current["state"], [item["is_sold"] for item in current["items"]]) == ("listed", [True, False])
     publish_product_event(customer, "sold", order, 1)
-    found = ines("GET", f"{ORDERS}/{order['id']}").json()
-    states = [entry["state"] for entry in found["timeline"]]
+    current = ines("GET", f"{ORDERS}/{order['id']}").json()
+    states = [entry["state"] for entry in current["timeline"]]
     assert states == ["draft", "submitted", "deposited", "collected", "checked_good", "listed", "sold"]
-    assert found["check_result"] == "good"
-    assert all(item["product_id"] for item in found["items"])
+    assert current["check_result"] == "good"
+    assert all(item["product_id"] for item in current["items"])
 
 
 @pytest.mark.story("d-po-05")
@@ -292,8 +292,8 @@ def test_a_donation_is_returned_to_its_donor(customer: Harness, ines: Send, peer
         change_work(customer, kind, state, donation_return["id"])
     use_door(customer, order, "ship", donation_return["id"])
     use_door(customer, order, "pick_up", donation_return["id"])
-    found = ines("GET", f"{RETURNS}/{donation_return['id']}").json()
-    states = [entry["state"] for entry in found["timeline"]]
+    current = ines("GET", f"{RETURNS}/{donation_return['id']}").json()
+    states = [entry["state"] for entry in current["timeline"]]
     assert states == ["created", "paid", "packing", "shipping", "in_box", "returned"]
     assert state_of(ines, order["id"]) == "returned"
 
@@ -335,7 +335,7 @@ def test_a_cancelled_return_brings_the_donation_back_to_its_state(
         assert (response.status_code, response.json()["state"]) == (200, "cancelled")
     assert state_of(ines, order["id"]) == "checked_good"
     assert ("DELETE", f"/shopping/v1/return-claims/{donation_return['id']}", None) in peers.requests
-    pay_delivery_fee(customer, donation_return["id"])  # too late: billing gives it back
+    pay_delivery_fee(customer, donation_return["id"])  # stale: billing refunds it
     assert ines("GET", f"{RETURNS}/{donation_return['id']}").json()["state"] == "cancelled"
     assert (
         ines("POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()).status_code
@@ -362,28 +362,28 @@ def test_staff_list_all_donations_and_returns(customer: Harness, ines: Send, rui
     donation_return = ines(
         "POST", RETURNS, json={"order_id": order["id"], "location_id": ROSSIO}, key=new_key()
     ).json()
-    listed = "/customer/v1/monitored-donating-orders"
-    assert {found["id"] for found in clara("GET", listed).json()["items"]} == {order["id"], other["id"]}
-    [found] = clara("GET", listed, params={"state": "draft"}).json()["items"]
-    assert found["id"] == other["id"]
-    [found] = clara("GET", listed, params={"donor_id": user_id("ines")}).json()["items"]
-    assert found["id"] == order["id"]
-    assert clara("GET", f"{listed}/{order['id']}").json()["timeline"][-1]["state"] == "returning"
-    [found] = clara("GET", "/customer/v1/monitored-donation-returns").json()["items"]
-    assert found["id"] == donation_return["id"]
-    assert ines("GET", listed).status_code == 403
+    path = "/customer/v1/monitored-donating-orders"
+    assert {current["id"] for current in clara("GET", path).json()["items"]} == {order["id"], other["id"]}
+    [current] = clara("GET", path, params={"state": "draft"}).json()["items"]
+    assert current["id"] == other["id"]
+    [current] = clara("GET", path, params={"donor_id": user_id("ines")}).json()["items"]
+    assert current["id"] == order["id"]
+    assert clara("GET", f"{path}/{order['id']}").json()["timeline"][-1]["state"] == "returning"
+    [current] = clara("GET", "/customer/v1/monitored-donation-returns").json()["items"]
+    assert current["id"] == donation_return["id"]
+    assert ines("GET", path).status_code == 403
 
 
 def test_pages_follow_each_other_without_gaps(ines: Send) -> None:
     ids = [create_draft(ines)["id"] for _ in range(5)]
-    seen, cursor = [], None
+    listed_ids, cursor = [], None
     while True:
         page = ines("GET", ORDERS, params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
-        seen += [order["id"] for order in page["items"]]
+        listed_ids += [order["id"] for order in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert seen == ids[::-1]
+    assert listed_ids == ids[::-1]
 
 
 class TestPhotos:

@@ -68,7 +68,7 @@ class Donations(RuleBasedStateMachine):
                 case "draft":
                     self.submit(slot)
                 case "submitted":
-                    self.use_a_door(slot, "deposit")
+                    self.use_door(slot, "deposit")
                 case "deposited":
                     self.collect(slot)
                 case "collected":
@@ -86,7 +86,7 @@ class Donations(RuleBasedStateMachine):
     @rule(slot=SLOT)
     def cancel_after_deposit(self, slot: int) -> None:
         self.submit(slot)
-        self.use_a_door(slot, "deposit")
+        self.use_door(slot, "deposit")
         self.cancel(slot)
 
     @rule(slot=SLOT)
@@ -106,7 +106,7 @@ class Donations(RuleBasedStateMachine):
             self._request("POST", f"{RETURNS}/{self.returns[slot]}/cancellation")
 
     @rule(slot=SLOT, purpose=st.sampled_from(["deposit", "deposit", "withdraw"]))
-    def use_a_door(self, slot: int, purpose: str) -> None:
+    def use_door(self, slot: int, purpose: str) -> None:
         self._deliver(donating.use_door, self.orders[slot], purpose)
 
     @rule(slot=SLOT)
@@ -155,13 +155,13 @@ class Donations(RuleBasedStateMachine):
             assert steps <= ALLOWED_STEPS, steps
             self.visited.update(states)
             assert not FINAL & set(states[:-1]), states
-            told = [
+            events = [
                 event
                 for event in self._published("customer.donating_order.state_changed.v1")
                 if event["order_id"] == order["id"]
             ]
-            assert [event["state"] for event in told] == states[1:]
-            assert [event["previous_state"] for event in told] == states[:-1]
+            assert [event["state"] for event in events] == states[1:]
+            assert [event["previous_state"] for event in events] == states[:-1]
 
     @invariant()
     def all_transitions_of_returns_are_allowed(self) -> None:
@@ -174,8 +174,8 @@ class Donations(RuleBasedStateMachine):
     @invariant()
     def one_donation_is_the_first(self) -> None:
         """A deposit that its donor took back does not count, nor does its event."""
-        moved = self._published("customer.donating_order.state_changed.v1")
-        deposits = {event["order_id"]: event["is_first"] for event in moved if event["state"] == "deposited"}
+        events = self._published("customer.donating_order.state_changed.v1")
+        deposits = {event["order_id"]: event["is_first"] for event in events if event["state"] == "deposited"}
         counts = [
             order["id"]
             for order in self.orders
@@ -187,8 +187,8 @@ class Donations(RuleBasedStateMachine):
     def _states(subject_id: str) -> list[str]:
         """The states of the timeline, read from the database because HTTP would take most of the time."""
         with db.unit_of_work(reads_only=True):
-            found = (donating_orders if subject_id.startswith("dor") else donation_returns).find(subject_id)
-            return [entry.state for entry in found.timeline] if found else []
+            stored = (donating_orders if subject_id.startswith("dor") else donation_returns).find(subject_id)
+            return [entry.state for entry in stored.timeline] if stored else []
 
     def _published(self, event_type: str) -> list[dict[str, Any]]:
         return self.customer.published(event_type)

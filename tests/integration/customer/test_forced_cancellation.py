@@ -101,11 +101,11 @@ def test_a_manager_force_cancels_an_order(
         assert (response.status_code, response.json()["state"]) == (200, "cancelled"), response.text
         assert response.json()["cancel_reason"] == "force_cancelled"
     published = [
-        move
-        for move in customer.published("customer.buying_order.state_changed.v1")
-        if move["state"] == "cancelled"
+        event
+        for event in customer.published("customer.buying_order.state_changed.v1")
+        if event["state"] == "cancelled"
     ]
-    assert [(move["reason"], move["product_ids"], move["missing_product_ids"]) for move in published] == [
+    assert [(event["reason"], event["product_ids"], event["missing_product_ids"]) for event in published] == [
         ("force_cancelled", [one for one in (COAT, HAT) if one not in missing], missing)
     ]
     entry = customer.published("customer.audit.recorded.v1")[0]
@@ -144,8 +144,8 @@ def test_a_lost_return_is_refunded_completely_and_once(
     if is_collected:
         buying.change_work(customer, "collecting", "done", buying_return["id"])
     for _ in range(2):
-        found = force_cancel(manager, buying_return).json()
-        assert (found["state"], found["refund"], found["is_force_cancelled"]) == (
+        current = force_cancel(manager, buying_return).json()
+        assert (current["state"], current["refund"], current["is_force_cancelled"]) == (
             "refund_decided",
             buying_return["price"],
             True,
@@ -174,9 +174,11 @@ def test_the_clothes_of_a_force_cancelled_return_are_checked_when_they_are_found
     for _ in range(2):
         buying.check_items(customer, buying_return, {COAT: "good", HAT: result})
     buying.agree_on_refund(customer, buying_return, 0)
-    found = buying.read(ines, buying_return)
-    assert (found["state"], found["refund"]) == (state, buying_return["price"]), "everything is refunded already"
-    assert [item["result"] for item in found["items"]] == ["good", result]
+    current = buying.read(ines, buying_return)
+    assert (current["state"], current["refund"]) == (state, buying_return["price"]), (
+        "everything is refunded already"
+    )
+    assert [item["result"] for item in current["items"]] == ["good", result]
     published = customer.published("customer.buying_return.state_changed.v1")[-1]
     assert (
         published["state"],

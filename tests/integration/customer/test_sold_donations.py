@@ -25,7 +25,7 @@ def ines(customer: Harness, peers: FakePeers) -> Send:
 
 
 @pytest.fixture
-def listed(customer: Harness, donor: Send) -> dict[str, Any]:
+def donation(customer: Harness, donor: Send) -> dict[str, Any]:
     """A donation of two items that are on sale."""
     donation = donating.create_collected(customer, donor, donating.COAT, donating.COAT)
     donating.change_work(customer, "checking", "done", donation["id"], "good")
@@ -47,54 +47,54 @@ def sell(customer: Harness, donation: dict[str, Any], item: int, order: dict[str
 
 
 def read_donation(send: Send, donation: dict[str, Any]) -> tuple[str, list[bool]]:
-    found = send("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
-    return found["state"], [item["is_sold"] for item in found["items"]]
+    current = send("GET", f"/customer/v1/donating-orders/{donation['id']}").json()
+    return current["state"], [item["is_sold"] for item in current["items"]]
 
 
 @pytest.mark.story("d-po-09")
 def test_an_item_is_sold_when_its_buyer_has_paid(
-    customer: Harness, donor: Send, ines: Send, listed: dict[str, Any]
+    customer: Harness, donor: Send, ines: Send, donation: dict[str, Any]
 ) -> None:
-    first, second, unpaid = (place(ines, product_id_of(listed, item)) for item in (0, 1, 1))
-    sell(customer, listed, 0, first)
-    assert read_donation(donor, listed) == ("listed", [False, False]), "the payment is not captured yet"
+    first, second, unpaid = (place(ines, product_id_of(donation, item)) for item in (0, 1, 1))
+    sell(customer, donation, 0, first)
+    assert read_donation(donor, donation) == ("listed", [False, False]), "the payment is not captured yet"
     advance(customer, first, "pay")
-    assert read_donation(donor, listed) == ("listed", [True, False])
-    sell(customer, listed, 1, unpaid)
+    assert read_donation(donor, donation) == ("listed", [True, False])
+    sell(customer, donation, 1, unpaid)
     advance(customer, second, "pay")
-    sell(customer, listed, 1, second)
-    assert read_donation(donor, listed) == ("sold", [True, True])
+    sell(customer, donation, 1, second)
+    assert read_donation(donor, donation) == ("sold", [True, True])
 
 
 @pytest.mark.story("rd-r-re-01")
 @pytest.mark.parametrize("end", ["cancelled", "returned", "returned bad"])
 def test_an_item_that_is_returned_good_is_no_longer_sold(
-    customer: Harness, donor: Send, ines: Send, listed: dict[str, Any], end: str
+    customer: Harness, donor: Send, ines: Send, donation: dict[str, Any], end: str
 ) -> None:
-    whole = place(ines, product_id_of(listed, 0), product_id_of(listed, 1))
+    order = place(ines, product_id_of(donation, 0), product_id_of(donation, 1))
     for item in range(2):
-        sell(customer, listed, item, whole)
+        sell(customer, donation, item, order)
     ends: dict[str, Callable[[], None]] = {
-        "cancelled": lambda: pay_and_cancel(customer, ines, whole),
-        "returned": lambda: buy_and_return(customer, ines, whole, "good"),
-        "returned bad": lambda: buy_and_return(customer, ines, whole, "bad"),
+        "cancelled": lambda: pay_and_cancel(customer, ines, order),
+        "returned": lambda: buy_and_return(customer, ines, order, "good"),
+        "returned bad": lambda: buy_and_return(customer, ines, order, "bad"),
     }
     ends[end]()
     for item in range(2):
-        sell(customer, listed, item, whole)  # stale events
+        sell(customer, donation, item, order)  # stale events
     if end == "returned bad":
-        assert read_donation(donor, listed) == ("sold", [True, True]), "it goes to the factory"
+        assert read_donation(donor, donation) == ("sold", [True, True]), "it goes to the factory"
         return
-    assert read_donation(donor, listed) == ("listed", [False, False])
-    again = place(ines, product_id_of(listed, 0), product_id_of(listed, 1))
+    assert read_donation(donor, donation) == ("listed", [False, False])
+    again = place(ines, product_id_of(donation, 0), product_id_of(donation, 1))
     advance(customer, again, "pay")
-    assert read_donation(donor, listed) == ("sold", [True, True])
-    moves = customer.published("customer.donating_order.state_changed.v1")
-    assert [move["state"] for move in moves if move["order_id"] == listed["id"]][-4:] == [
+    assert read_donation(donor, donation) == ("sold", [True, True])
+    events = customer.published("customer.donating_order.state_changed.v1")
+    assert [event["state"] for event in events if event["order_id"] == donation["id"]][-4:] == [
         *("listed", "sold", "listed", "sold"),
     ]
     pay_and_cancel(customer, ines, again)
-    body = {"order_id": listed["id"], "location_id": buying.ROSSIO}
+    body = {"order_id": donation["id"], "location_id": buying.ROSSIO}
     response = donor("POST", "/customer/v1/donation-returns", json=body, key=buying.new_key())
     assert response.status_code == 201, "the donor is not locked out"
 

@@ -34,9 +34,9 @@ def test_staff_read_the_number_of_orders_of_a_customer(customer: Harness, ines: 
     place(ines)
     donor = customer.as_user("ines", "customer:donating-orders")
     donor("POST", "/customer/v1/donating-orders", key=new_key())
-    found = manager("GET", counts).json()
-    assert found["buying_orders"] == {"total": 2, "by_state": {"paid": 1, "placed": 1}}
-    assert found["donating_orders"] == {"total": 1, "by_state": {"draft": 1}}
+    current = manager("GET", counts).json()
+    assert current["buying_orders"] == {"total": 2, "by_state": {"paid": 1, "placed": 1}}
+    assert current["donating_orders"] == {"total": 1, "by_state": {"draft": 1}}
 
 
 def register(customer: Harness, name: str) -> None:

@@ -69,14 +69,14 @@ class Site:
         response = self.report(opened, self.event("closed", grant_id=grant_id, is_occupied=is_occupied))
         assert response.status_code == 200, response.text
 
-    def box_states(self) -> dict[str, str]:
+    def states_by_box(self) -> dict[str, str]:
         """The states of the boxes, by id."""
         manager = self.locker.as_user("marta", "locker:boxes:read", kind="internal", roles=["manager"])
         query = {"location_id": self.id, "limit": 100}
         return {box["id"]: box["state"] for box in manager("GET", "/locker/v1/boxes", params=query).json()["items"]}
 
     def box_states(self) -> list[str]:
-        return sorted(self.boxes().values())
+        return sorted(self.states_by_box().values())
 
 
 def create_site(locker: Harness, boxes: int = 3, **fields: Any) -> Site:

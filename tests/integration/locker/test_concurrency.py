@@ -79,7 +79,7 @@ def test_work_that_is_unassigned_before_its_box_is_held_opens_no_door(
         finally:
             event.remove(db.engine(), "after_cursor_execute", unassign)
     assert statements
-    assert site.boxes()[_box_of(order_id)] == "held"
+    assert site.states_by_box()[_box_of(order_id)] == "held"
     paulo = client_of(locker, "paulo", "internal")
     assert problem_of(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
 
@@ -123,7 +123,7 @@ def test_an_order_that_another_worker_has_served_is_skipped(locker: Harness, wai
         assert session.scalars(select(BoxRequest)).all() == []
         states = select(DoorRight.state).where(DoorRight.order_id == order_id)
         assert session.scalars(states).all() == ["open"]
-    assert site.boxes()[_box_of(order_id)] == "held"
+    assert site.states_by_box()[_box_of(order_id)] == "held"
 
 
 def test_issuing_a_right_and_closing_a_door_lock_in_the_same_order(locker: Harness) -> None:
@@ -165,7 +165,7 @@ def test_a_deposit_counts_when_its_return_is_cancelled_while_the_door_is_being_o
         finally:
             event.remove(db.engine(), "after_cursor_execute", open_concurrently)
     site.report(site.event("closed", grant_id=opening["grant_id"], is_occupied=True))
-    assert site.boxes()[opening["box_id"]] == "occupied"
+    assert site.states_by_box()[opening["box_id"]] == "occupied"
 
 
 def _box_of(order_id: str) -> str:

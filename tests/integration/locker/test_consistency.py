@@ -21,7 +21,7 @@ COLLECTION_REQUESTED = "locker.location.threshold_reached.v1"
 @pytest.fixture
 def states(locker: Harness) -> PeerStates:
     peers = PeerStates()
-    locker.play_peers(peers.response)
+    locker.play_peers(peers.respond)
     return peers
 
 
@@ -44,7 +44,7 @@ def test_the_box_of_a_cancelled_donation_is_released(locker: Harness, site: Site
     states.know("customer", cancelled, donation(cancelled, "cancelled"))
     states.know("customer", waiting, donation(waiting, "submitted", "draft"))
     compare(registry)
-    boxes = site.boxes()
+    boxes = site.states_by_box()
     assert boxes[response.json()["box_id"]] == "free"
     assert boxes[other_response.json()["box_id"]] == "held"
     compare(registry, runs=3)
@@ -67,10 +67,10 @@ def test_the_box_of_a_cancelled_purchase_is_released(locker: Harness, site: Site
     [event] = locker.published("locker.box.held.v1")
     states.know("customer", order_id, purchase(order_id, "packing"))
     compare(registry)
-    assert site.boxes()[event["box_id"]] == "held"
+    assert site.states_by_box()[event["box_id"]] == "held"
     states.know("customer", order_id, purchase(order_id, "cancelled"))
     compare(registry)
-    assert site.boxes()[event["box_id"]] == "free"
+    assert site.states_by_box()[event["box_id"]] == "free"
 
 
 def test_a_new_hold_is_not_compared(locker: Harness, site: Site, states: PeerStates) -> None:

@@ -48,7 +48,7 @@ def test_a_hold_is_idempotent_and_lets_the_donor_open_the_box(locker: Harness, s
     order_id, first = hold_box(locker, site)
     _, again = hold_box(locker, site, order_id=order_id)
     assert first.json() == again.json()
-    assert site.boxes()[first.json()["box_id"]] == "held"
+    assert site.states_by_box()[first.json()["box_id"]] == "held"
     [right] = list_rights(ines, state="open")
     assert (right["purpose"], right["order_id"]) == ("deposit", order_id)
 
@@ -77,7 +77,7 @@ def test_a_donor_opens_the_box_and_makes_a_deposit(locker: Harness, site: Site, 
         user_id("ines"),
     )
     site.use_door(grant["grant_id"], True)
-    assert site.boxes()[opening["box_id"]] == "occupied"
+    assert site.states_by_box()[opening["box_id"]] == "occupied"
     assert used_doors(locker) == [("deposit", order_id)]
     assert site.grants() == []
     assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
@@ -87,7 +87,7 @@ def test_a_deposit_that_leaves_the_box_empty_changes_nothing(locker: Harness, si
     hold_box(locker, site)
     [opening] = open_doors(ines, site).json()["openings"]
     site.use_door(opening["grant_id"], False)
-    assert site.boxes()[opening["box_id"]] == "held"
+    assert site.states_by_box()[opening["box_id"]] == "held"
     assert used_doors(locker) == []
     assert [right["state"] for right in list_rights(ines)] == ["open"]
 
@@ -146,7 +146,7 @@ def test_an_overdue_hold_opens_nothing_and_is_released(locker: Harness, site: Si
         session.execute(update(DoorRight).values(valid_until=past))
     assert problem_of(open_doors(ines, site)) == (409, "hold-expired")
     jobs.release_overdue_holds()
-    assert site.boxes()[hold.json()["box_id"]] == "free"
+    assert site.states_by_box()[hold.json()["box_id"]] == "free"
     assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
     assert hold_box(locker, site, order_id=order_id)[1].status_code == 200
 
@@ -173,7 +173,7 @@ def test_a_request_to_open_fails_while_the_controller_is_offline(locker: Harness
 def test_a_cancelled_donation_releases_its_box(locker: Harness, site: Site, ines: Client) -> None:
     order_id, hold = hold_box(locker, site)
     deliver_donation_state(locker, order_id, "cancelled", "submitted")
-    assert site.boxes()[hold.json()["box_id"]] == "free"
+    assert site.states_by_box()[hold.json()["box_id"]] == "free"
     assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
 
 
@@ -187,7 +187,7 @@ def test_a_deposit_counts_when_its_order_was_cancelled_before_the_report_arrived
     deliver_donation_state(locker, order_id, "cancelled", "submitted")
     assert site.report(opened, closed).status_code == 200
     assert used_doors(locker) == [("deposit", order_id)]
-    assert site.boxes()[opening["box_id"]] == "occupied"
+    assert site.states_by_box()[opening["box_id"]] == "occupied"
 
 
 @pytest.mark.story("rd-c-03")
@@ -206,7 +206,7 @@ def test_a_donor_withdraws_a_cancelled_deposit_after_the_fee_was_paid(
     [opening] = open_doors(ines, site, site.code(clock.now() + timedelta(seconds=30))).json()["openings"]
     site.use_door(opening["grant_id"], False)
     assert used_doors(locker)[-1] == ("withdraw", order_id)
-    assert site.boxes()[box_id] == "free"
+    assert site.states_by_box()[box_id] == "free"
 
 
 @pytest.mark.story("mf-co-02")
@@ -256,7 +256,7 @@ def test_a_returned_donation_is_shipped_and_picked_up(
     assert opening["purpose"] == "pick_up"
     site.use_door(opening["grant_id"], False)
     assert used_doors(locker) == [("ship", return_id), ("pick_up", return_id)]
-    assert site.boxes()[opening["box_id"]] == "free"
+    assert site.states_by_box()[opening["box_id"]] == "free"
 
 
 def test_a_package_waits_for_a_free_box(locker: Harness, paulo: Client) -> None:
@@ -303,14 +303,14 @@ class TestOffline:
         gap = site.report(closed)
         assert problem_of(gap) == (409, "event-gap")
         assert gap.json()["expected_sequence"] == 1
-        assert site.boxes()[opening["box_id"]] == "held"
+        assert site.states_by_box()[opening["box_id"]] == "held"
         assert site.report(closed, opened).json() == {"next_sequence": 3}
         assert site.report(opened, closed).json() == {"next_sequence": 3}
         assert site.report(opened).json() == {"next_sequence": 3}
         assert len(used_doors(locker)) == 1
         reused = site.report({**closed, "is_occupied": False})
         assert problem_of(reused) == (409, "sequence-reused")
-        assert site.boxes()[opening["box_id"]] == "occupied"
+        assert site.states_by_box()[opening["box_id"]] == "occupied"
 
     def test_a_report_with_a_gap_is_rejected_as_a_whole(self, locker: Harness, site: Site, ines: Client) -> None:
         hold_box(locker, site)
@@ -320,7 +320,7 @@ class TestOffline:
         site.event("offline")
         online = site.event("online")
         assert problem_of(site.report(opened, closed, online)) == (409, "event-gap")
-        assert site.boxes()[opening["box_id"]] == "held"
+        assert site.states_by_box()[opening["box_id"]] == "held"
         assert used_doors(locker) == []
         assert site.controller("GET", "/locker/v1/controller").json()["next_sequence"] == 1
 
@@ -332,7 +332,7 @@ class TestOffline:
         site.use_door(opening["grant_id"], True)
         site.use_door(opening["grant_id"], False)
         site.use_door(new_id("grt"), False)
-        assert site.boxes()[opening["box_id"]] == "occupied"
+        assert site.states_by_box()[opening["box_id"]] == "occupied"
         assert len(used_doors(locker)) == 1
         staff = locker.as_user("marta", "locker:activity:read", kind="internal", roles=["manager"])
         log = staff("GET", "/locker/v1/activity", params={"location_id": site.id}).json()["items"]
@@ -347,7 +347,7 @@ class TestOffline:
         deliver_work_order(locker, "collecting", "assigned", site, "rita", deposit)
         assert site.report(opened, closed).status_code == 200
         assert used_doors(locker)[-1] == ("collect", deposit[0])
-        assert site.boxes()[deposit[1]] == "free"
+        assert site.states_by_box()[deposit[1]] == "free"
 
     def test_only_the_controller_of_a_location_reads_its_grants(self, locker: Harness, ines: Client) -> None:
         stranger = controller_client(locker, new_id("cli"))

@@ -68,12 +68,12 @@ def test_an_order_that_cannot_be_served_does_not_block_others(
     for order_id in (first, broken, waiting):
         deliver_order_paid(locker, site, order_id)
     deliver_order_cancelled(locker, site, first)
-    hold = box_holds.hold
+    original = box_holds.hold
 
     def hold_or_fail(order_id: str, location_id: str) -> Box:
         if order_id == broken:
             raise ValueError("broken")
-        return hold_box(order_id, location_id)
+        return original(order_id, location_id)
 
     monkeypatch.setattr(box_holds, "hold", hold_or_fail)
     before = count_failures("serve box requests")
@@ -107,7 +107,7 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_later_events_are_appl
         anomalies = session.scalars(select(Activity).where(Activity.kind == "anomaly")).all()
         assert [(entry.details["sequence"], entry.details["event"]) for entry in anomalies] == [(2, closed)]
     _, box_id = make_deposit(locker, site, "rui")
-    assert site.boxes()[box_id] == "occupied", "later events are applied"
+    assert site.states_by_box()[box_id] == "occupied", "later events are applied"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_an_event_that_fails_for_a_transient_reason_is_applied_when_it_is_repeat
         patch.setattr(door_reports, "apply_closed_door", fail)
         assert site.report(opened, closed).status_code >= 400
     assert site.report(opened, closed).status_code == 200
-    assert site.boxes()[response.json()["box_id"]] == "occupied"
+    assert site.states_by_box()[response.json()["box_id"]] == "occupied"
 
 
 def test_an_activity_that_cannot_be_rendered_is_omitted_from_the_list(locker: Harness, site: Site) -> None:

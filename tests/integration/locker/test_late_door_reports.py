@@ -121,7 +121,7 @@ def test_a_buyer_who_took_nothing_cannot_open_the_box_of_a_cancelled_order_again
     deliver_order_cancelled(locker, site, order_id)
     assert site.report(*events).status_code == 200
     assert problem_of(try_to_open(locker, site, "ines", order_id)) == NOTHING_TO_OPEN
-    assert site.boxes()[door.box_id] == "occupied"
+    assert site.states_by_box()[door.box_id] == "occupied"
     assert [purpose for purpose, *_ in used_doors(locker)] == ["ship"]
 
 
@@ -152,7 +152,7 @@ def test_a_pick_up_counts_when_the_order_is_cancelled_while_the_door_is_open(loc
     deliver_order_cancelled(locker, site, order_id)
     door.report_closed(is_occupied=False)
     assert used_doors(locker)[1:] == [("pick_up", order_id, user_id("ines"))]
-    assert site.boxes()[door.box_id] == "free"
+    assert site.states_by_box()[door.box_id] == "free"
     assert list_anomalies(locker, site) == []
 
 
@@ -178,10 +178,10 @@ def test_a_deposit_counts_when_its_return_ends_while_the_door_is_open(
         expire_holds()
     else:
         deliver_purchase_return_state(locker, return_id, end)
-    assert site.boxes()[door.box_id] == "free"
+    assert site.states_by_box()[door.box_id] == "free"
     door.report_closed(is_occupied=True)
     assert used_doors(locker) == [("deposit", return_id, user_id("ines"))]
-    assert (site.boxes()[door.box_id], order_of(door.box_id)) == ("occupied", return_id)
+    assert (site.states_by_box()[door.box_id], order_of(door.box_id)) == ("occupied", return_id)
     assert problem_of(try_to_open(locker, site, "ines", return_id)) == NOTHING_TO_OPEN
 
 
@@ -221,7 +221,7 @@ def test_the_use_of_a_door_after_its_right_was_voided_is_an_anomaly(locker: Harn
     deliver_work_order(locker, "collecting", "assigned", site, "rita", deposit)
     site.use_door(grant["grant_id"], False)
     assert [purpose for purpose, *_ in used_doors(locker)] == ["deposit"]
-    assert site.boxes()[deposit[1]] == "occupied"
+    assert site.states_by_box()[deposit[1]] == "occupied"
     assert list_anomalies(locker, site) == ["a door was used for a right that is void"]
     site.report(site.event("closed", grant_id=grant["grant_id"], is_occupied=False))
     assert list_anomalies(locker, site)[0] == "a door was closed that was not opened"
@@ -368,4 +368,4 @@ def test_a_deposit_counts_when_its_donation_is_cancelled_while_the_door_is_open(
     deliver_donation_state(locker, order_id, "cancelled", "submitted")
     door.report_closed(is_occupied=True)
     assert used_doors(locker) == [("deposit", order_id, user_id("ines"))]
-    assert site.boxes()[door.box_id] == "occupied"
+    assert site.states_by_box()[door.box_id] == "occupied"

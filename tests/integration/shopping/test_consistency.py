@@ -26,7 +26,7 @@ def states(shopping: ShoppingSettings) -> PeerStates:
     urls = {name: f"https://{name}.test" for name in settings.PEERS}
     settings.use_settings(dataclasses.replace(shopping, peer_urls=urls))
     peers = PeerStates()
-    service_client.set_transport(httpx.MockTransport(peers.answer))
+    service_client.set_transport(httpx.MockTransport(peers.respond))
     return peers
 
 

@@ -24,7 +24,9 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize(("state", "transition"), list(itertools.product(LIFECYCLE.states, LIFECYCLE.transitions)))
+@pytest.mark.parametrize(
+    ("state", "transition"), list(itertools.product(sorted(LIFECYCLE.states), LIFECYCLE.transitions))
+)
 def test_a_box_allows_exactly_the_expected_transitions(state: str, transition: str) -> None:
     assert LIFECYCLE.transitions[transition].get(state) == EXPECTED.get((state, transition))
 

@@ -128,7 +128,7 @@ def _create_buying_orders() -> None:
         sa.Column("method", sa.String(length=10), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("made_at", UtcDateTime(), nullable=False),
+        sa.Column("completed_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["buying_orders.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
