@@ -79,7 +79,7 @@ def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> Store
     if not changes:
         return cart_rows.load_cart(customer_id)
     max_items = setting("shopping.cart_max_items")
-    cart = cart_rows.change_cart(customer_id, changes, now_ms=cart_cache.now_ms(), max_items=max_items)
+    cart = cart_rows.change_cart(customer_id, changes, now_ms=cart_cache.get_now_ms(), max_items=max_items)
     changed_without_cache().add(customer_id)
     return cart
 
@@ -119,7 +119,7 @@ def save_carts(message: dict[str, Any]) -> None:
 def resend_unsaved_carts() -> None:
     """Send the carts again whose latest version was not saved for a while."""
     try:
-        now_ms = cart_cache.now_ms()
+        now_ms = cart_cache.get_now_ms()
         for customer_id in cart_cache.list_unsaved(since_before_ms=now_ms - RESEND_AFTER_MS, limit=BATCH_SIZE):
             if _resend(customer_id):
                 cart_cache.postpone_unsaved(customer_id, now_ms + RESEND_AFTER_MS)

@@ -20,8 +20,8 @@ COLLECTION = DocumentCollection("products", upgrades={1: rename_name, 2: add_sea
 
 
 def test_an_inserted_document_has_the_current_version() -> None:
-    assert COLLECTION.versioned({"_id": "prd_1"}) == {"_id": "prd_1", "schema_version": 3}
-    assert DocumentCollection("holds").versioned({})["schema_version"] == 1
+    assert COLLECTION.add_version({"_id": "prd_1"}) == {"_id": "prd_1", "schema_version": 3}
+    assert DocumentCollection("holds").add_version({})["schema_version"] == 1
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_inserted_document_has_the_current_version() -> None:
 )
 def test_a_document_passes_all_upgrades_since_its_version(stored: Document, upgraded: Document) -> None:
     before = dict(stored)
-    assert COLLECTION.upgraded(stored) == {**upgraded, "schema_version": 3}
+    assert COLLECTION.upgrade(stored) == {**upgraded, "schema_version": 3}
     assert stored == before
 
 
