@@ -67,7 +67,7 @@ def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCa
 
 def _compare_with_database(customer_id: str) -> bool:
     """False while the database is unavailable: the copy in ElastiCache is then used as it is."""
-    saved = _unless_unavailable("cart not compared", lambda: cart_rows.load_cart(customer_id))
+    saved = _try_database("cart not compared", lambda: cart_rows.load_cart(customer_id))
     if saved is None:
         return False
     cart_cache.merge_saved(customer_id, saved)
@@ -89,14 +89,14 @@ def _send_or_save(customer_id: str, cart: StoredCart) -> bool:
     try:
         cart_queue().send(customer_id, cart)
     except QueueUnavailable:
-        saved = _unless_unavailable("cart stays unsaved", lambda: cart_rows.merge_cart(customer_id, cart))
+        saved = _try_database("cart stays unsaved", lambda: cart_rows.merge_cart(customer_id, cart))
         if saved is None:
             return False
         _merge_into_cache_after_commit({customer_id: saved})
     return True
 
 
-def _unless_unavailable(failure: str, access: Callable[[], StoredCart]) -> StoredCart | None:
+def _try_database(failure: str, access: Callable[[], StoredCart]) -> StoredCart | None:
     """What `access` returns; None, after a warning, while the database is unavailable."""
     try:
         with db.session().begin_nested():
