@@ -52,7 +52,7 @@ test-changed: setup ## run the tests of what has changed since SINCE (default: m
 	@$(BIN)/python -m tests.support.changed $(SINCE_OPTION) $(if $(LIST),--list)
 
 test-full: setup ## run all other tests: MariaDB and Redis (installed from Debian when it may), races, attacks, images
-	@$(BIN)/python -m tools.local_platform.test_servers
+	@$(BIN)/python -m tools.local_platform.real_servers
 	$(PYTEST) -m full $(REPORT_OPTIONS)
 	@$(if $(REPORTS),$(BIN)/coverage xml -q -o $(REPORTS)/coverage.xml && $(BIN)/coverage report --include='$(DOMAIN)' --fail-under=90,:)
 

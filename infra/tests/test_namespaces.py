@@ -1,7 +1,7 @@
 """The same table, proven by packets: the network of the templates built from Linux network namespaces.
 
 Every actor tries the probed ports of every other one, each with real connections and datagrams. It needs root,
-iproute2 and nftables; as root on Debian they are installed (tools/local_platform/test_servers.py).
+iproute2 and nftables; as root on Debian they are installed (tools/local_platform/real_servers.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.reachability import prober
 from infra.reachability.design import Flow
 from infra.reachability.namespaces import Topology
 from infra.reachability.places import Actor
-from tools.local_platform import test_servers
+from tools.local_platform import real_servers
 
 ENVIRONMENT = "prod"
 # Every port of the design, the bounds of its ranges, and some that nobody should ever open.
@@ -76,9 +76,9 @@ class Probers:
 
 @pytest.fixture(scope="module")
 def topology() -> Iterator[Topology]:
-    missing = test_servers.main({"nft": "nftables", "ip": "iproute2"})
-    if missing or os.geteuid() or not test_servers.program("nft"):
-        give_up = pytest.fail if test_servers.are_required() else pytest.skip
+    missing = real_servers.main({"nft": "nftables", "ip": "iproute2"})
+    if missing or os.geteuid() or not real_servers.program("nft"):
+        give_up = pytest.fail if real_servers.are_required() else pytest.skip
         give_up("network namespaces need root, iproute2 and nftables")
     proof = proof_of(ENVIRONMENT)
     built = Topology(proof.network, proof.places, proof.actors, _port_ranges(), f"rc{os.getpid()}-")

@@ -116,9 +116,9 @@ CATALOGUE: dict[str, SystemSetting] = {
         SystemSetting("customer.pick_up_days", 7, "How long a purchase waits in its box, in days", 3, 90),
         SystemSetting("locker.box_hold_days", 7, "How long a box is held for a package, in days", 1, 90),
         SystemSetting(
-            "locker.longest_wait_days",
+            "locker.max_deposit_wait_days",
             3,
-            "How long a deposit waits for others in their boxes, in days",
+            "How long a deposit waits for its collection below the threshold, in days",
             1,
             60,
         ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from marshmallow import Schema
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -17,29 +19,26 @@ from services.customer.tables import HasTimeline
 Row = TypeVar("Row", bound=HasTimeline)
 
 
+@dataclass
 class Records(Generic[Row]):
     """The rows of a table with their parts, such as items; `owner` is the column of the customer they belong to."""
 
-    def __init__(
-        self,
-        table: type[Row],
-        *,
-        owner: InstrumentedAttribute[str],
-        parts: Sequence[ORMOption],
-        dump: Callable[[Row], Any],
-        sort_orders: Mapping[str, Order],
-    ) -> None:
-        self._table, self._owner, self._sort_orders = table, owner, sort_orders
-        self._dump = dump
-        self.select_whole = select(table).options(*parts)
+    table: type[Row]
+    owner: InstrumentedAttribute[str]
+    parts: Sequence[ORMOption]
+    schema: Schema
+    sort_orders: Mapping[str, Order]
+
+    def select(self) -> Select[Row]:
+        return select(self.table).options(*self.parts)
 
     def dump(self, record: Row) -> dict[str, Any]:
         """The row as JSON."""
-        return dict(self._dump(record))
+        return dict(self.schema.dump(record))
 
     def find(self, record_id: str, *, locked: bool = False) -> Row | None:
         """The row with this id and its parts; `locked` until the end of the unit of work."""
-        statement = self.select_whole.where(self._table.id == record_id)
+        statement = self.select().where(self.table.id == record_id)
         return locked_scalar(statement) if locked else session().scalar(statement)
 
     def get(self, record_id: str, *, locked: bool = False) -> Row:
@@ -52,7 +51,7 @@ class Records(Generic[Row]):
     def get_own(self, record_id: str, customer_id: str, *, locked: bool = False) -> Row:
         """The same for its owner. NotFound for other customers."""
         record = self.get(record_id, locked=locked)
-        if getattr(record, self._owner.key) != customer_id:
+        if getattr(record, self.owner.key) != customer_id:
             raise NotFound
         return record
 
@@ -60,7 +59,7 @@ class Records(Generic[Row]):
         self, limit: int, cursor: str | None, *conditions: ColumnElement[bool], sort: str = "newest", **equal: Any
     ) -> dict[str, Any]:
         """A page of rows as JSON; `equal` gives the values of columns, where None stands for any value."""
-        filters = [getattr(self._table, name) == value for name, value in equal.items() if value is not None]
-        statement = self.select_whole.where(*conditions, *filters)
-        order_by = self._sort_orders[sort]
-        return page(statement, order_by=order_by, limit=limit, cursor=cursor, dump=self._dump)
+        filters = [getattr(self.table, name) == value for name, value in equal.items() if value is not None]
+        statement = self.select().where(*conditions, *filters)
+        order_by = self.sort_orders[sort]
+        return page(statement, order_by=order_by, limit=limit, cursor=cursor, dump=self.schema.dump)

@@ -61,19 +61,13 @@ class ProductItem:
         return Money(self.amount, self.currency)
 
 
-class FirstOrder:
-    """A customer's first order of a kind: the primary key lets two at the same time not both be the first."""
-
-    customer_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    order_id: Mapped[str] = mapped_column(String(36))
-
-
 def owned_rows(order_by: str) -> Any:
     """A relationship to the rows that belong to a row; queries name it when they need it."""
     return relationship(lazy="raise", order_by=order_by, cascade="all, delete-orphan")
 
 
 # Imported last, since they need what is above.
+from services.customer import first_orders as _first_orders  # noqa: E402, F401
 from services.customer.buying_orders import tables as _buying_orders  # noqa: E402, F401
 from services.customer.buying_returns import tables as _buying_returns  # noqa: E402, F401
 from services.customer.donating_orders import tables as _donating_orders  # noqa: E402, F401

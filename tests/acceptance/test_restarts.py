@@ -83,7 +83,7 @@ def read_until(platform: RunningPlatform, service: str, done: threading.Event) -
     """Send reads on new connections until `done`; return the statuses, 0 for a lost connection."""
     statuses: list[int] = []
     context = ssl.create_default_context(cafile=str(platform.ca_file))
-    url = platform.layout.url_of_service(service) + READS[service]
+    url = platform.layout.service_url(service) + READS[service]
     while not done.is_set():
         try:
             statuses.append(httpx.get(url, verify=context, timeout=10).status_code)

@@ -116,7 +116,7 @@ def without_throttles(
         ca_file=layout.ca_file,
         upstreams={service: (HOST, layout.port(service)) for service in SERVICES}
         | ({extra.name: (HOST, extra.port)} if extra else {}),
-        jwt_issuer=layout.url_of_gateway("external"),
+        jwt_issuer=layout.gateway_url("external"),
         admin=admin,
         access_log=folder / "access.log",
     )

@@ -63,7 +63,7 @@ class JwtForger:
 
 @pytest.fixture(scope="module")
 def forger(platform: RunningPlatform, buyer_token: str) -> JwtForger:
-    auth = platform.layout.url_of_service("auth")
+    auth = platform.layout.service_url("auth")
     with direct_client(platform.ca_file) as client:
         headers = {"authorization": f"Bearer {buyer_token}"}
         exchanged = client.get(f"{auth}/exchange/external{PROFILE}", headers=headers)
@@ -312,5 +312,5 @@ def test_the_jwt_of_a_customer_gives_no_access_to_staff_operations(
     }
     with direct_client(platform.ca_file) as client:
         for name, path in paths.items():
-            url = f"{platform.layout.url_of_service(name)}{path}"
+            url = f"{platform.layout.service_url(name)}{path}"
             assert client.get(url, headers={"authorization": f"Bearer {forger.valid}"}).status_code == 403

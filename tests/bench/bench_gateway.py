@@ -38,7 +38,7 @@ class Measured:
 
 def jwt_for(platform: RunningPlatform, token: str) -> str:
     """What the gateway gets from auth for this token."""
-    url = f"{platform.layout.url_of_service('auth')}/exchange/external{PATH}"
+    url = f"{platform.layout.service_url('auth')}/exchange/external{PATH}"
     answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=str(platform.ca_file))
     answer.raise_for_status()
     return answer.headers["authorization"].removeprefix("Bearer ")
@@ -75,7 +75,7 @@ def measure(platform: RunningPlatform, gate: UnthrottledGateway, options: argpar
     measured: dict[str, list[Measured]] = {"direct": [], "gateway": []}
     for turn in range(options.turns + 1):
         jwt = jwt_for(platform, token)
-        ways = {"direct": (platform.layout.url_of_service("customer"), jwt), "gateway": (gate.url, token)}
+        ways = {"direct": (platform.layout.service_url("customer"), jwt), "gateway": (gate.url, token)}
         for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
             found = ask(*ways[name], options.connections, options.seconds)
             if turn > 0:  # both are warm then

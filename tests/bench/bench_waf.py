@@ -47,7 +47,7 @@ def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) 
             stack.callback(running_process.wait, 10)
             stack.callback(running_process.terminate)
         wait_for("the firewall", lambda: all(is_ready(layout, process) for process in needed) or None)
-        yield layout.url_of_gateway("external")
+        yield layout.gateway_url("external")
 
 
 def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:

@@ -55,7 +55,7 @@ def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[ExtraServ
     folder.mkdir()
     shutil.copy(CONTRACT, folder)
     port = free_port()
-    given = environment.of_service(platform.layout, credentials.ensure(platform.layout), "shopping")
+    given = environment.service_settings(platform.layout, credentials.ensure(platform.layout), "shopping")
     given |= {"RECLOTHES_BIND": f"{HOST}:{port}", "RECLOTHES_CONTRACTS_DIR": str(folder)}
     target = "tests.bench.empty_service:application()"
     command = [sys.executable, "-m", "gunicorn", "-c", "libs/chassis/gunicorn_conf.py", target]

@@ -17,8 +17,8 @@ from tools.images import build, registry, rootfs
 from tools.images.build import Image, Source
 from tools.images.buildah import ensure_programs
 from tools.images.registry import Pushed
-from tools.local_platform.from_images import Unpacked
-from tools.local_platform.test_servers import are_required
+from tools.local_platform.from_images import MountedImage
+from tools.local_platform.real_servers import are_required
 
 SERVICES = ("locker", "billing")
 
@@ -52,7 +52,7 @@ def pushed(built: dict[str, Image], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
-def roots(pushed: dict[str, Pushed]) -> Iterator[dict[str, Unpacked]]:
+def roots(pushed: dict[str, Pushed]) -> Iterator[dict[str, MountedImage]]:
     """The mounted root of each image, as it came back from the registry."""
     locker, billing = (pushed[service].by_digest for service in SERVICES)
     with rootfs.mounted(locker) as first, rootfs.mounted(billing) as second:

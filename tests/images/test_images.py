@@ -21,7 +21,7 @@ from tools.images.buildah import buildah
 from tools.images.locks import FOLDER, requirements
 from tools.images.registry import Pushed
 from tools.local_platform import credentials, environment, from_images
-from tools.local_platform.from_images import USER, Unpacked
+from tools.local_platform.from_images import USER, MountedImage
 from tools.local_platform.layout import HOST, Layout
 
 SERVICES = ("locker", "billing")
@@ -30,12 +30,12 @@ MOST_UNPACKED_BYTES = 330_000_000  # 36 MB of it are the locales of Babel
 NOT_INSIDE = ("gcc", "cc", "make", "pip", "pip3", "apt-get", "git", "curl", "wget", "uv", "hadolint")
 
 
-def inside(root: Unpacked, *program: str) -> subprocess.CompletedProcess[str]:
+def inside(root: MountedImage, *program: str) -> subprocess.CompletedProcess[str]:
     command = root.command_of(program)
     return subprocess.run(command, env=root.variables, capture_output=True, text=True, check=False, timeout=60)
 
 
-def installed(root: Unpacked) -> dict[str, str]:
+def installed(root: MountedImage) -> dict[str, str]:
     """The Python packages in the image, as its own Python finds them."""
     code = (
         "import json, importlib.metadata as m;"
@@ -80,7 +80,7 @@ def test_an_image_says_what_it_is(service: str, pushed: dict[str, Pushed], made_
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dict[str, Unpacked]) -> None:
+def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dict[str, MountedImage]) -> None:
     root = roots[service]
     assert inside(root, "sh", "-c", "; ".join(f"command -v {name}" for name in NOT_INSIDE)).stdout == ""
     for module in ("pip", "setuptools", "ensurepip", "pytest", "moto"):
@@ -91,14 +91,14 @@ def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dic
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_tmp_can_be_written_to(service: str, roots: dict[str, Unpacked]) -> None:
+def test_only_tmp_can_be_written_to(service: str, roots: dict[str, MountedImage]) -> None:
     for folder in ("/", "/app", "/opt/reclothes", "/etc", "/var/tmp"):
         assert "Read-only file system" in inside(roots[service], "touch", f"{folder}/x").stderr, folder
     assert inside(roots[service], "touch", "/tmp/x").returncode == 0
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_its_own_packages_and_code(service: str, roots: dict[str, Unpacked]) -> None:
+def test_only_its_own_packages_and_code(service: str, roots: dict[str, MountedImage]) -> None:
     locked = {
         name.replace(".", "-")
         for lock in ("chassis", service)
@@ -113,7 +113,7 @@ def test_only_its_own_packages_and_code(service: str, roots: dict[str, Unpacked]
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_bill_of_materials_lists_what_is_installed(service: str, roots: dict[str, Unpacked]) -> None:
+def test_the_bill_of_materials_lists_what_is_installed(service: str, roots: dict[str, MountedImage]) -> None:
     document = json.loads(Path(roots[service].root, "opt/reclothes/sbom.cdx.json").read_text())
     assert document["bomFormat"] == "CycloneDX"
     listed: dict[str, dict[str, str]] = {"pypi": {}, "deb": {}}
@@ -126,15 +126,15 @@ def test_the_bill_of_materials_lists_what_is_installed(service: str, roots: dict
 
 
 @contextmanager
-def served(root: Unpacked, layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
+def served(root: MountedImage, layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
     """The image's web process on a database that its own migration made."""
     own = credentials.ensure(layout)
-    from_images.hand_over(layout)
-    settings = root.variables | environment.of_service(layout, own, "locker")
+    from_images.grant_access(layout)
+    settings = root.variables | environment.service_settings(layout, own, "locker")
     settings |= {name: root.variables[name] for name in ("PATH", "HOME")}
     folders: dict[str, Any] = {
-        "read": from_images.folders_to_read(layout),
-        "write": from_images.folders_to_write(layout),
+        "read": from_images.readable_folders(layout),
+        "write": from_images.writable_folders(layout),
     }
     only = {"RECLOTHES_DATABASE_URL": settings["RECLOTHES_DATABASE_URL"]}
     for _ in range(2):  # twice is once
@@ -161,7 +161,7 @@ def answer(layout: Layout, path: str) -> dict[str, Any]:
             time.sleep(0.2)
 
 
-def test_a_service_runs_from_its_image(roots: dict[str, Unpacked], run_folder: Path) -> None:
+def test_a_service_runs_from_its_image(roots: dict[str, MountedImage], run_folder: Path) -> None:
     layout = Layout(run_folder).on_free_ports()
     with served(roots["locker"], layout) as process:
         assert answer(layout, "/livez") == {"status": "ok"}

@@ -63,7 +63,7 @@ def clients(
     }
     own = {
         name: httpx.Client(
-            base_url=platform.layout.url_of_service(name), transport=RetryTransport(verify=context), timeout=60
+            base_url=platform.layout.service_url(name), transport=RetryTransport(verify=context), timeout=60
         )
         for name in SERVICES
     }

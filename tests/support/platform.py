@@ -22,11 +22,11 @@ class RunningPlatform:
 
     @property
     def external_url(self) -> str:
-        return self.layout.url_of_gateway("external")
+        return self.layout.gateway_url("external")
 
     @property
     def internal_url(self) -> str:
-        return self.layout.url_of_gateway("internal")
+        return self.layout.gateway_url("internal")
 
     @property
     def ca_file(self) -> Path:

@@ -19,7 +19,7 @@ import redis
 from tools.local_platform import waf_packages
 from tools.local_platform.ports import HOST, free_port
 from tools.local_platform.processes import valkey_binary
-from tools.local_platform.test_servers import are_required, program
+from tools.local_platform.real_servers import are_required, program
 
 BIN = Path(sys.executable).parent
 
@@ -39,7 +39,7 @@ def have_waf() -> bool:
     """Whether Debian's packages for the firewall are here or can be fetched; a failure where they are required."""
     try:
         waf_packages.ensure()
-    except waf_packages.NoFirewall as reason:
+    except waf_packages.FirewallUnavailable as reason:
         if are_required():
             pytest.fail(str(reason))
         return False

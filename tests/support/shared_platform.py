@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.platform import RunningPlatform, locked
-from tools.local_platform.layout_json import saved
+from tools.local_platform.layout_json import load
 
 StartPlatform = Callable[[Path], AbstractContextManager[RunningPlatform]]
 
@@ -34,7 +34,7 @@ def shared_platform(folder: Path, start: StartPlatform) -> Iterator[RunningPlatf
                     platform = owner.enter_context(start(place / "run"))
                     (place / "started").touch()
                 else:
-                    platform = RunningPlatform(saved(place / "run"))
+                    platform = RunningPlatform(load(place / "run"))
             yield platform
             if is_owner:
                 fcntl.flock(users, fcntl.LOCK_EX)  # waits for the other users

@@ -123,7 +123,7 @@ def _labels(doors: list[Door]) -> str:
 
 def run(layout: Layout, location_name: str, console: Console) -> int:
     """Act as the controller of a location until `quit`; return the exit code."""
-    manager = Staff(layout.url_of_gateway("internal"), layout.ca_file, "manager@reclothes.example")
+    manager = Staff(layout.gateway_url("internal"), layout.ca_file, "manager@reclothes.example")
     manager.log_in()
     location = _find_location(manager, location_name)
     if location is None:
@@ -139,7 +139,7 @@ def run(layout: Layout, location_name: str, console: Console) -> int:
 
 def show_locations(layout: Layout, console: Console) -> int:
     """Print the locations by name."""
-    manager = Staff(layout.url_of_gateway("internal"), layout.ca_file, "manager@reclothes.example")
+    manager = Staff(layout.gateway_url("internal"), layout.ca_file, "manager@reclothes.example")
     manager.log_in()
     for location in _list_locations(manager):
         boxes = location["boxes"]
@@ -188,7 +188,7 @@ def _load_controller(layout: Layout, manager: Staff, location_id: str, controlle
         credentials = {"client_id": client_id, "secret": secret}
         _write_private(file, json.dumps(credentials))
         state_file.unlink(missing_ok=True)
-    url = layout.url_of_gateway("external")
+    url = layout.gateway_url("external")
     return BoxController(url, layout.ca_file, credentials["client_id"], credentials["secret"], state_file)
 
 

@@ -127,7 +127,7 @@ def smoke_here() -> None:
 
     with tempfile.TemporaryDirectory(prefix="reclothes-smoke-") as folder:
         layout = Layout(Path(folder) / "run").on_free_ports()
-        external, internal = layout.url_of_gateway("external"), layout.url_of_gateway("internal")
+        external, internal = layout.gateway_url("external"), layout.gateway_url("internal")
         account = Account("buyer@reclothes.example", DEMO_PASSWORD)
         with temporary.running(layout):
             smoke_test = SmokeTest(external, internal_url=internal, ca_file=layout.ca_file, account=account)

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tools.images.buildah import buildah
-from tools.local_platform.from_images import Unpacked
+from tools.local_platform.from_images import MountedImage
 
 
 @contextmanager
-def mounted(reference: str) -> Iterator[Unpacked]:
+def mounted(reference: str) -> Iterator[MountedImage]:
     """The image's root for the time of the block; what is written to it is thrown away."""
     container = buildah("from", "--pull-never", reference)
     try:
         root = buildah("mount", container)
         config = json.loads(buildah("inspect", "--type", "image", reference))["Docker"]["config"]
         variables = dict(entry.split("=", 1) for entry in config["Env"])
-        yield Unpacked(root, config["Entrypoint"], variables)
+        yield MountedImage(root, config["Entrypoint"], variables)
     finally:
         buildah("umount", container)
         buildah("rm", container)

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the virtual environment `.venv` from `requirements.lock`. Standard library only; any Python 3.11 or newer.
+"""Create the virtual environment `.venv` from `requirements.lock`. Needs Python 3.11 and no other package.
 
-With `--lock`, `--venv` and `--no-own` it makes one of tools alone, from a lock of theirs. Run again, it does
-nothing unless the lock file or the Python has changed. Exit codes: 2 Python too old or incomplete, 5 no disk space,
-7 the installation failed.
+With `--lock`, `--venv` and `--no-own` it creates one for other tools. It does nothing unless the lock file or the
+Python version has changed. Exit codes: 2 Python too old or incomplete, 5 no disk space, 7 installation failed.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ ADVICE = "Install it with `apt-get install python3 python3-venv` (Debian 12 or n
 
 
 def fail(code: int, sentence: str) -> NoReturn:
-    """Say why it cannot go on, in one sentence, and end with `code`."""
+    """Print an error and exit with `code`."""
     print(f"Cannot set up: {sentence}", file=sys.stderr)
     raise SystemExit(code)
 
 
 def find_python() -> str:
-    """This Python if it is new enough, else the newest one on PATH that is."""
+    """Return this Python if it is new enough, else the newest one on PATH."""
     if sys.version_info >= OLDEST:
         return sys.executable
     for minor in range(19, OLDEST[1] - 1, -1):
@@ -42,36 +41,39 @@ def find_python() -> str:
         if found:
             return found
     here = ".".join(map(str, sys.version_info[:2]))
-    fail(2, f"Python 3.11 or newer is needed and this is {here}. {ADVICE}")
+    fail(2, f"Python 3.11 or newer is required, but this is {here}. {ADVICE}")
 
 
 def fingerprint(python: str, lock: Path, own: bool) -> str:
-    """What the environment is made of: the lock, the packaging, and the Python."""
+    """Return a hash of the lock file, the package metadata and the Python version."""
     version = subprocess.run([python, "-V"], capture_output=True, check=True).stdout
     parts = [lock.read_bytes(), *([(ROOT / "setup.cfg").read_bytes()] if own else []), version]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def refuse_without_space(venv: Path) -> None:
+def require_space(venv: Path) -> None:
     free = shutil.disk_usage(venv.parent).free
     if free < NEEDED_BYTES:
-        fail(5, f"{venv.parent} has {free // 2**20} MiB of free disk and 2048 MiB are needed; make room first.")
+        fail(
+            5,
+            f"{venv.parent} has {free // 2**20} MiB of free disk space, but needs 2048 MiB. Free some space.",
+        )
 
 
 def run(title: str, command: list[str], log: Path) -> None:
-    """Run a command with a line of progress; its output goes to the log."""
+    """Run a command with a progress line; its output goes to the log."""
     started = time.monotonic()
     done = threading.Event()
     ticker = threading.Thread(target=_tick, args=(title, started, done), daemon=True)
     ticker.start()
     with log.open("ab") as out:
-        answer = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, check=False)
+        completed = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, check=False)
     done.set()
     ticker.join()
     seconds = time.monotonic() - started
-    if answer.returncode:
+    if completed.returncode:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-        fail(7, f"{title}: that did not work. The end of {log}:\n{tail}")
+        fail(7, f"{title}: failed. The end of {log}:\n{tail}")
     print(f"\r{title}: done in {seconds:.0f} s", flush=True)
 
 
@@ -84,43 +86,43 @@ def _tick(title: str, started: float, done: threading.Event) -> None:
 def set_up(venv: Path, lock: Path, own: bool) -> None:
     python = find_python()
     stamp = venv / "made-from"
-    wanted = fingerprint(python, lock, own)
-    if stamp.exists() and stamp.read_text() == wanted:
+    expected = fingerprint(python, lock, own)
+    if stamp.exists() and stamp.read_text() == expected:
         return
     if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
-        fail(2, f"this Python has no venv module. {ADVICE}")
-    refuse_without_space(venv)
+        fail(2, f"This Python has no venv module. {ADVICE}")
+    require_space(venv)
     (ROOT / ".run").mkdir(exist_ok=True)
     log = ROOT / ".run" / f"setup{venv.name.removeprefix('.venv')}.log"
     log.write_bytes(b"")
     stamp.unlink(missing_ok=True)
     if not (venv / "bin" / "pip").exists():
-        run("Making the virtual environment", [python, "-m", "venv", "--clear", str(venv)], log)
+        run("Creating the virtual environment", [python, "-m", "venv", "--clear", str(venv)], log)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
     installer = ROOT / ".run" / "installer.lock"
     installer.write_text(locked_lines("uv"))
-    run("Installing the installer", [*pip, "--require-hashes", "--no-deps", "-r", str(installer)], log)
+    run("Installing uv", [*pip, "--require-hashes", "--no-deps", "-r", str(installer)], log)
     uv = [str(venv / "bin" / "uv"), "pip", "install", "--python", str(venv / "bin" / "python"), "--no-deps"]
     run("Installing the locked packages", [*uv, "--compile-bytecode", "--require-hashes", "-r", str(lock)], log)
     if own:
         itself = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-        run("Installing ReClothes itself", itself, log)
-    stamp.write_text(wanted)
+        run("Installing ReClothes", itself, log)
+    stamp.write_text(expected)
 
 
 def locked_lines(package: str) -> str:
-    """The lines of one package in the lock file: its version and hashes."""
-    found = re.search(rf"^{re.escape(package)}==.*?(?=^\S|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
-    if found is None:
-        fail(2, f"{LOCK} does not name {package}; get it anew with `git checkout requirements.lock`.")
-    return found[0]
+    """Return the lines of one package in the lock file: its version and hashes."""
+    match = re.search(rf"^{re.escape(package)}==.*?(?=^\S|\Z)", LOCK.read_text(), re.MULTILINE | re.DOTALL)
+    if match is None:
+        fail(2, f"{LOCK} does not contain {package}. Restore it with `git checkout requirements.lock`.")
+    return match[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="where (default: .venv)")
-    parser.add_argument("--lock", type=Path, default=LOCK, help="from what (default: requirements.lock)")
-    parser.add_argument("--no-own", action="store_true", help="the locked packages only, without ReClothes itself")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="default: .venv")
+    parser.add_argument("--lock", type=Path, default=LOCK, help="default: requirements.lock")
+    parser.add_argument("--no-own", action="store_true", help="install only the locked packages and not ReClothes")
     chosen = parser.parse_args()
     os.umask(0o022)
     set_up(chosen.venv.resolve(), chosen.lock.resolve(), not chosen.no_own)

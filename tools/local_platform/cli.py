@@ -8,14 +8,13 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.markup import escape
 
-from tools.errors import ToolError
+from tools.errors import CommandGroup
 from tools.local_platform.layout import Layout
-from tools.local_platform.layout_json import saved
+from tools.local_platform.layout_json import load
 from tools.project import ROOT
 
-# Connexion imports what Starlette will give up.
+# Connexion uses a deprecated part of Starlette.
 warnings.filterwarnings("ignore", message="Using `httpx` with")
 
 _RUN_DIR = click.option(
@@ -23,7 +22,7 @@ _RUN_DIR = click.option(
     type=click.Path(path_type=Path),
     default=ROOT / ".run",
     show_default=".run",
-    help="Where data, secrets and logs of this platform are.",
+    help="The directory of the platform's data, secrets and logs.",
 )
 
 
@@ -34,22 +33,9 @@ def _console() -> Console:
 _PORT = click.IntRange(1, 65_535)
 
 
-class _Commands(click.Group):
-    """Commands that end with one sentence and its exit code when the platform cannot run."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except ToolError as reason:
-            Console(stderr=True).print(
-                f"[red]Cannot run:[/] {escape(str(reason))}", highlight=False, soft_wrap=True
-            )
-            sys.exit(reason.exit_code)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=CommandGroup)
 def main() -> None:
-    """ReClothes on one machine: run it, look at it, play with it."""
+    """Run ReClothes on one machine."""
 
 
 @main.command()
@@ -61,19 +47,25 @@ def main() -> None:
     type=click.IntRange(1024, 65_500),
     default=17000,
     show_default=True,
-    help="Everything else is on the ports after it.",
+    help="All other processes use the ports after this one.",
 )
-@click.option("--database-url", help="MySQL instead of SQLite: a URL with {service} in the database's name.")
-@click.option("--redis-url", help="A Redis server instead of the embedded one.")
-@click.option("--web-workers", default=2, show_default=True, help="Web processes of each service.")
-@click.option("--waf", is_flag=True, help="A web application firewall before the external gateway (from Debian).")
-@click.option("--images", type=click.Path(exists=True), help="Run the services from images (see make demo-images).")
+@click.option(
+    "--database-url", help="Use MySQL instead of SQLite: a URL with {service} in the name of the database."
+)
+@click.option("--redis-url", help="Use this Redis server instead of the embedded one.")
+@click.option("--web-workers", default=2, show_default=True, help="Number of web processes of each service.")
+@click.option(
+    "--waf", is_flag=True, help="Put a web application firewall (from Debian) in front of the external gateway."
+)
+@click.option(
+    "--images", type=click.Path(exists=True), help="Run the services from images (see `make demo-images`)."
+)
 @click.option(
     "--environment",
     type=click.Choice(["local", "production"]),
     default="local",
     show_default=True,
-    help="What the services believe to run in; in production they check no answer of theirs.",
+    help="The environment setting of the services; in production they do not validate their responses.",
 )
 @click.option("--demo-data/--no-demo-data", default=True, help="Load the demo data on the first run.")
 def run(
@@ -89,7 +81,7 @@ def run(
     environment: str,
     demo_data: bool,
 ) -> None:
-    """Start the whole platform and keep it up until Ctrl-C."""
+    """Start the whole platform and run it until Ctrl-C."""
     from tools.local_platform.platform import Platform
 
     layout = Layout(
@@ -104,40 +96,42 @@ def run(
         images,
         environment,
     )
-    _refuse_same_ports(layout)
+    _require_distinct_ports(layout)
     Platform(layout, _console()).run(demo_data=demo_data)
 
 
-def _refuse_same_ports(layout: Layout) -> None:
+def _require_distinct_ports(layout: Layout) -> None:
     ports: dict[int, str] = {}
     for name, port in layout.used_ports():
         if port in ports:
-            raise click.UsageError(f"{ports[port]} and {name} would both have port {port}; choose another for one.")
+            raise click.UsageError(
+                f"Port {port} would be used by both {ports[port]} and {name}. Pass another port for one of them."
+            )
         ports[port] = name
 
 
 @main.command()
 @_RUN_DIR
 def status(run_dir: Path) -> None:
-    """Say what is up, since when, and how much memory it takes."""
+    """Show the state, the start time and the memory of every process."""
     from tools.local_platform import status as module
 
-    sys.exit(module.show(saved(run_dir), _console()))
+    sys.exit(module.show(load(run_dir), _console()))
 
 
 @main.command()
 @_RUN_DIR
 def stop(run_dir: Path) -> None:
-    """Stop the platform that runs in another shell, and wait until it is stopped."""
+    """Stop the platform that runs in another shell, and wait until it has stopped."""
     from tools.local_platform import run_lock
 
     if not run_lock.stop_holder(Layout(run_dir.resolve())):
-        click.echo(f"Nothing runs in {run_dir}.")
+        click.echo(f"No platform runs in {run_dir}.")
         sys.exit(2)
-    click.echo("It is stopped.")
+    click.echo("The platform is stopped.")
 
 
-def _refuse_unless_up(layout: Layout) -> None:
+def _require_running_platform(layout: Layout) -> None:
     from tools.local_platform import run_lock
 
     if not (layout.ready_file.exists() and run_lock.is_held(layout)):
@@ -148,25 +142,25 @@ def _refuse_unless_up(layout: Layout) -> None:
 @main.command()
 @_RUN_DIR
 def demo(run_dir: Path) -> None:
-    """Play a donation and its sale through both gateways of the running platform; exit code 1 when a step fails."""
+    """Donate and sell a coat through both gateways of the running platform; exit code 1 when a step fails."""
     from tools.demo import story
 
-    layout = saved(run_dir)
-    _refuse_unless_up(layout)
-    external, internal = layout.url_of_gateway("external"), layout.url_of_gateway("internal")
+    layout = load(run_dir)
+    _require_running_platform(layout)
+    external, internal = layout.gateway_url("external"), layout.gateway_url("internal")
     sys.exit(story.main(external, internal, layout.ca_file, layout.maildir))
 
 
 @main.command()
 @_RUN_DIR
-@click.option("--location", default="Rossio", show_default=True, help="Which location's boxes.")
+@click.option("--location", default="Rossio", show_default=True, help="The name of the location.")
 @click.option("--list", "only_list", is_flag=True, help="List the locations instead.")
 def box(run_dir: Path, location: str, only_list: bool) -> None:
     """Act as the box controller of a location: show its QR code, and open and close its doors by commands."""
     from tools.box_simulator import screen
 
-    layout = saved(run_dir)
-    _refuse_unless_up(layout)
+    layout = load(run_dir)
+    _require_running_platform(layout)
     if only_list:
         sys.exit(screen.show_locations(layout, _console()))
     sys.exit(screen.run(layout, location, _console()))
@@ -175,18 +169,18 @@ def box(run_dir: Path, location: str, only_list: bool) -> None:
 @main.command()
 @_RUN_DIR
 @click.option("--to", default="", help="Only mails to this address.")
-@click.option("--limit", default=10, show_default=True, help="How many, newest first.")
-@click.option("--raw", is_flag=True, help="With all headers.")
+@click.option("--limit", default=10, show_default=True, help="Number of mails, newest first.")
+@click.option("--raw", is_flag=True, help="Print all headers.")
 def mail(run_dir: Path, to: str, limit: int, raw: bool) -> None:
     """Show the mails that the platform sent."""
     from tools.local_platform import mail as module
 
-    sys.exit(module.show(saved(run_dir).maildir, _console(), to, limit, raw=raw))
+    sys.exit(module.show(load(run_dir).maildir, _console(), to, limit, raw=raw))
 
 
 @main.command()
 def stories() -> None:
-    """Say which user stories have a passing test, from the last test run."""
+    """List the user stories with the results of the last test run."""
     from tools.local_platform import stories as module
 
     sys.exit(module.show(_console()))

@@ -1,4 +1,4 @@
-"""Installing Debian's packages where that may be done: as root on Debian, and without starting anything."""
+"""Installation of Debian packages as root, without starting their services."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
-def may_install() -> bool:
+def can_install() -> bool:
     return os.geteuid() == 0 and Path("/etc/debian_version").exists() and bool(shutil.which("apt-get"))
 
 
 def program(name: str) -> str | None:
-    """The path of a program; servers live in sbin, which is not on everybody's PATH."""
+    """Return the path of a program, also from sbin, which not every PATH contains."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
-def ensure_programs(wanted: Mapping[str, str]) -> list[str]:
-    """Install the programs that are missing where that is permitted; the packages that are still missing.
+def ensure_programs(programs: Mapping[str, str]) -> list[str]:
+    """Install missing programs if this is root on Debian; returns the packages that are still missing.
 
-    `wanted` maps a program to the Debian package that contains it.
+    `programs` maps each program to the Debian package that contains it.
     """
-    missing = [package for name, package in wanted.items() if program(name) is None]
-    if missing and may_install():
+    missing = [package for name, package in programs.items() if program(name) is None]
+    if missing and can_install():
         print(f"Installing {' and '.join(missing)} from Debian …", flush=True)  # noqa: T201
         install(missing)
-        missing = [package for name, package in wanted.items() if program(name) is None]
+        missing = [package for name, package in programs.items() if program(name) is None]
     return missing
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install without starting anything (policy-rc.d, Debian policy 9.3.3.1)."""
+    """Install packages without starting their services (policy-rc.d, Debian policy 9.3.3.1)."""
     policy = Path("/usr/sbin/policy-rc.d")
     own_policy = not policy.exists()
     if own_policy:
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
-    surroundings = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     options = ["-y", "-qq", "--no-install-recommends"]
     try:
         for command in (["update", "-qq"], ["install", *options, *packages]):
-            # Somebody else may be installing: wait for the lock rather than fail.
+            # Wait for the lock if another process installs packages.
             subprocess.run(
                 ["apt-get", "-o", "DPkg::Lock::Timeout=300", *command],
-                env=surroundings,
+                env=environment,
                 stdout=subprocess.DEVNULL,
                 check=False,
             )

@@ -16,7 +16,7 @@ from libs.chassis import clock
 from libs.chassis.db import unit_of_work
 from libs.chassis.service import running_service
 from libs.chassis.tables import OutboxRow
-from tools.local_platform.layout_json import saved
+from tools.local_platform.layout_json import load
 from tools.local_platform.messaging_resources import create_topology
 from tools.local_platform.preparation import acting_as
 from tools.project import SERVICES
@@ -26,7 +26,7 @@ REPUBLISH = timedelta(minutes=10)
 
 
 def main() -> None:
-    layout = saved(Path(os.environ["RUN_DIR"]))
+    layout = load(Path(os.environ["RUN_DIR"]))
     for task in (_create_topology, republish):  # all topologies first, so that no subscription is missing
         for name in SERVICES:
             try:

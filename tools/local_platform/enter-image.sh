@@ -1,9 +1,9 @@
 #!/bin/sh
-# Runs a program inside the root file system of an image, as Kubernetes would: read-only, not as root, without a right
-# to become it, and with only the named folders beside it. To be run by `unshare --mount`.
+# Run a program in the root file system of an image as Kubernetes does: read-only, not as root, without capabilities,
+# and with only the named folders mounted. Call it through `unshare --mount`.
 #   enter-image.sh ROOT USER [ro:FOLDER|rw:FOLDER]... -- PROGRAM [ARGUMENT]...
 set -eu
-umask 022 # the user of the image has to pass the folders that are made in its root
+umask 022 # the user of the image needs access to the folders that are created in its root
 root=$1
 user=$2
 shift 2

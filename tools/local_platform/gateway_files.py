@@ -18,7 +18,7 @@ def write(layout: Layout) -> None:
             tls_key=layout.secrets_dir / "server-key.pem",
             ca_file=layout.ca_file,
             upstreams={service: (HOST, layout.port(service)) for service in SERVICES},
-            jwt_issuer=layout.url_of_gateway("external"),
+            jwt_issuer=layout.gateway_url("external"),
             admin=layout.run_dir / f"{gateway}-admin.sock",
             trusted_hops=1 if gateway == "external" and layout.waf else 0,
         )

@@ -1,4 +1,4 @@
-"""What must hold on this machine and in the run directory before anything starts."""
+"""Checks of the machine and the run directory before anything starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def check(layout: Layout) -> None:
 
 
 def check_data(layout: Layout) -> None:
-    """Refuse to start with a part of the data, which would lack what the rest refers to.
+    """Check that no store is missing while the others have data that refers to it.
 
     Raises:
         DamagedFile: a store that was filled by an earlier start is missing or empty.

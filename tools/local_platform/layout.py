@@ -1,4 +1,4 @@
-"""Where everything of one local platform is: folders under its run directory, ports, addresses."""
+"""The layout of one local platform: folders in its run directory, ports and addresses."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ __all__ = ["GATEWAYS", "HOST", "Layout"]
 
 @dataclass(frozen=True)
 class Layout:
-    """One platform. With a `database_url_template` (with `{service}` in it) or a `redis_url` of its own it uses
-    those servers instead of the embedded ones. With `waf` a web application firewall stands in front of the
+    """One platform.
+
+    With a `database_url_template` (with `{service}` in it) or a `redis_url` it uses those servers instead of the
+    embedded ones. With `waf` a web application firewall stands in front of the
     external gateway. With `images`, a file that `tools.images` wrote, the services run from the
-    root file systems of their images. `environment` is what the services are told they run in: in `production` they
-    check no answer of theirs against the contract."""
+    root file systems of their images. `environment` is a setting of the services, which validate their responses
+    against the contract unless it is `production`.
+    """
 
     run_dir: Path
     port_base: int = 17000
@@ -53,7 +56,7 @@ class Layout:
         return self.port_base + PORT_OFFSETS[name]
 
     def used_ports(self) -> Iterator[tuple[str, int]]:
-        """Everything that listens, by name; not what an outside server stands for."""
+        """Yield the name and port of every process that listens, without external servers."""
         for name in (*GATEWAYS, *PORT_OFFSETS):
             if name == "valkey" and self.redis_url is not None:
                 continue
@@ -67,10 +70,10 @@ class Layout:
             return HOST, self.port("external-gateway")
         return self.run_dir / f"{gateway}.sock"
 
-    def url_of_gateway(self, gateway: str) -> str:
+    def gateway_url(self, gateway: str) -> str:
         return f"https://localhost:{self.port(gateway)}"
 
-    def url_of_service(self, service: str) -> str:
+    def service_url(self, service: str) -> str:
         return f"https://{HOST}:{self.port(service)}"
 
     @property
@@ -107,7 +110,7 @@ class Layout:
 
     @property
     def waf_dir(self) -> Path:
-        """What the firewall writes: its process id, and bodies too long for memory."""
+        """Files of the firewall: its process id, and bodies that are too long for memory."""
         return self.run_dir / "waf"
 
     @property
@@ -124,17 +127,17 @@ class Layout:
 
     @property
     def lock_file(self) -> Path:
-        """Held by the runner while it runs; its process id stands in it."""
+        """Locked by the runner while it runs; contains its process id."""
         return self.run_dir / "lock"
 
     @property
     def ready_file(self) -> Path:
-        """There while the platform is up; a runner that was killed leaves it behind."""
+        """Exists while the platform is up, and after a runner was killed."""
         return self.run_dir / "ready"
 
     @property
     def prepared_marker(self) -> Path:
-        """There once every store holds its tables: from then on a missing database is a loss."""
+        """Exists since every store has its tables: from then on a missing database means lost data."""
         return self.data_dir / "prepared"
 
     @property
@@ -145,7 +148,7 @@ class Layout:
         return self.run_dir / "heartbeats" / service
 
     def make_folders(self) -> None:
-        """Make what is missing, and give what an earlier version made readable to its owner only."""
+        """Create missing folders, and make files private that are not."""
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.secrets_dir, self.log_dir, self.config_dir, self.data_dir, self.run_dir / "heartbeats"):
             folder.mkdir(exist_ok=True, mode=0o700)
@@ -155,13 +158,13 @@ class Layout:
             (self.data_dir / name).mkdir(exist_ok=True, mode=0o700)
 
     def on_free_ports(self) -> Layout:
-        """The same platform on ports that are free now (for tests)."""
+        """Return the same layout with ports that are free now, for tests."""
         base = ports.free_range()
         return replace(self, port_base=base, external_port=base + 20, internal_port=base + 21)
 
 
 def _make_private(folder: Path) -> None:
-    """Take the permissions of the group and of others from a folder and all that is in it."""
+    """Remove the permissions of the group and of others from a folder and its files."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode & ~(stat.S_IRWXG | stat.S_IRWXO))

@@ -1,4 +1,4 @@
-"""A layout as JSON: for the platform's own processes in one environment variable, for later commands in a file."""
+"""A layout as JSON: in an environment variable for the platform's processes, in a file for later commands."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ VARIABLE = "RUNNER_LAYOUT"
 
 
 def to_environment(layout: Layout) -> dict[str, str]:
-    return {VARIABLE: _dumped(layout)}
+    return {VARIABLE: _to_json(layout)}
 
 
 def from_environment() -> Layout:
-    return _loaded(os.environ[VARIABLE])
+    return _from_json(os.environ[VARIABLE])
 
 
 def save(layout: Layout) -> None:
-    """Write the layout into its run directory; only the process that holds the run directory may do this."""
+    """Write the layout to its run directory, whose lock the caller must hold."""
     temporary = _path(layout.run_dir).with_suffix(".new")
-    temporary.write_text(_dumped(layout))
+    temporary.write_text(_to_json(layout))
     temporary.replace(_path(layout.run_dir))
 
 
-def saved(run_dir: Path) -> Layout:
-    """The layout of the platform that was last started in `run_dir`; the defaults when there was none."""
+def load(run_dir: Path) -> Layout:
+    """Return the layout of the last platform in `run_dir`; the default layout when there was none."""
     path = _path(run_dir.resolve())
     if not path.exists():
         return Layout(run_dir.resolve())
     try:
         # The directory may have been moved since.
-        return dataclasses.replace(_loaded(path.read_text()), run_dir=run_dir.resolve())
+        return dataclasses.replace(_from_json(path.read_text()), run_dir=run_dir.resolve())
     except (ValueError, TypeError, KeyError):
         raise DamagedFile(f"{path} is damaged. Delete it; the next `make run` writes it again.") from None
 
@@ -44,10 +44,10 @@ def _path(run_dir: Path) -> Path:
     return run_dir / "layout.json"
 
 
-def _dumped(layout: Layout) -> str:
+def _to_json(layout: Layout) -> str:
     return json.dumps(dataclasses.asdict(layout), default=str)
 
 
-def _loaded(text: str) -> Layout:
+def _from_json(text: str) -> Layout:
     values = json.loads(text)
     return Layout(**{**values, "run_dir": Path(values["run_dir"])})

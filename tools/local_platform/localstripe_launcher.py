@@ -1,10 +1,11 @@
-"""Starts localstripe, the stand-in for the card payment provider, with four things that it has no options for.
+"""Start localstripe, the emulator of the payment provider, with four changes for which it has no options.
 
-It keeps its state in one fixed file under /tmp, which two platforms would share, and forgets its webhooks when it
-stops: here the state file and the webhook come from the environment. It refuses a publishable key where the
-provider takes one, when a browser hands over a card. It lists payments in the order of their making, where the
-provider lists the newest first and takes a window of time. localstripe is GPL-3: it runs as this program of its own
-and is part of no service.
+- Its state is in a file of this platform instead of a fixed file under /tmp.
+- The webhook comes from the environment, since localstripe does not store it.
+- A publishable key may create a payment method, as the provider's script in a browser does.
+- Payments are listed newest first and within a window of time.
+
+localstripe is GPL-3: it runs as a program of its own and is part of no service.
 """
 
 from __future__ import annotations
@@ -22,12 +23,11 @@ from localstripe import resources, server, webhooks
 EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled"]
 
 
-def keep_state_in(path: Path) -> None:
-    """Read and write localstripe's store in `path`, all of it or nothing.
+def store_state_in(path: Path) -> None:
+    """Load and save localstripe's store atomically in `path`.
 
-    A `Store` dumps itself with every item it receives, and so does one that pickle is filling: nothing may be
-    written before all of it is read, and what is written is a plain dictionary. A process that cannot write ends:
-    it must not keep a change that the file does not have.
+    A `Store` saves itself with every item that it receives, also while pickle fills it. So nothing is saved before
+    loading is complete, and a plain dictionary is saved. The process ends when it cannot save a change.
     """
 
     def load(store: dict[str, Any]) -> None:
@@ -38,17 +38,17 @@ def keep_state_in(path: Path) -> None:
 
     def dump(store: dict[str, Any]) -> None:
         try:
-            write_whole(path, pickle.dumps(dict(store)))
+            write_atomically(path, pickle.dumps(dict(store)))
         except OSError as error:
-            sys.stderr.write(f"{path} cannot be written ({error}); localstripe ends without the last change.\n")
+            sys.stderr.write(f"{path} cannot be written ({error}). localstripe ends without the last change.\n")
             os._exit(1)
 
     resources.Store.try_load_from_disk = load
     resources.Store.dump_to_disk = dump
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace the file by one that is completely on disk."""
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace the file when the new content is completely on disk."""
     temporary = path.with_suffix(".new")
     with temporary.open("wb") as file:
         file.write(content)
@@ -58,7 +58,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def accept_cards_from_browsers() -> None:
-    """Let a publishable key make a payment method, as https://docs.stripe.com/keys says."""
+    """Allow publishable keys to create payment methods (https://docs.stripe.com/keys)."""
     with_secret_key = server.get_api_key
 
     def get_api_key(request: web.Request) -> str | None:
@@ -72,19 +72,19 @@ def accept_cards_from_browsers() -> None:
 
 
 def list_by_time() -> None:
-    """List intents and refunds newest first, and those made within `created` (https://docs.stripe.com/api)."""
+    """List intents and refunds newest first and filtered by `created` (https://docs.stripe.com/api)."""
     for kind in (resources.PaymentIntent, resources.Refund):
         kind._api_list_all = _newest_first(kind._api_list_all)
 
 
 def _newest_first(list_all: Any) -> Any:
-    def newest_first(url: str, created: dict[str, str] | None = None, **wanted: Any) -> Any:
-        found = list_all(url, **wanted)
+    def newest_first(url: str, created: dict[str, str] | None = None, **filters: Any) -> Any:
+        page = list_all(url, **filters)
         window = created or {}
         since, until = int(window.get("gte", 0)), int(window.get("lt", 2**62))
-        within = [one for one in found._list if since <= one.created < until]
-        found._list = sorted(within, key=lambda one: one.created, reverse=True)
-        return found
+        within = [one for one in page._list if since <= one.created < until]
+        page._list = sorted(within, key=lambda one: one.created, reverse=True)
+        return page
 
     return newest_first
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     port = parser.parse_args().port
-    keep_state_in(Path(os.environ["LOCALSTRIPE_STATE_FILE"]))
+    store_state_in(Path(os.environ["LOCALSTRIPE_STATE_FILE"]))
     accept_cards_from_browsers()
     list_by_time()
     resources.store.try_load_from_disk()

@@ -1,4 +1,4 @@
-"""The local post: what was sent, as the mail server keeps it."""
+"""Print the mails that the platform sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.demo.people import Mailbox, mail_text
 
 
 def show(maildir: Path, console: Console, to: str = "", limit: int = 10, *, raw: bool = False) -> int:
-    """Print the newest mails, newest first; 1 when there is none."""
+    """Print the newest mails first; returns 1 when there is none."""
     mails = list(reversed(Mailbox(maildir).mails_to(to)))[:limit]
     if not mails:
         console.print(f"There is no mail{f' to {to}' if to else ''} in {maildir}.")

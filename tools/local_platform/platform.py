@@ -1,4 +1,4 @@
-"""Bringing the whole platform up, keeping it up, and taking it down."""
+"""Start, watch and stop the whole platform."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Platform:
-    """One platform in one run directory."""
+    """A platform in one run directory."""
 
     def __init__(self, layout: Layout, console: Console) -> None:
         self.layout = layout
@@ -42,33 +42,33 @@ class Platform:
         self._supervisor = Supervisor(layout)
 
     def run(self, *, demo_data: bool = True) -> None:
-        """Start everything, print how to use it, and wait for Ctrl-C (or SIGTERM); no process remains."""
+        """Start everything, print how to use it, and wait for Ctrl-C (or SIGTERM); then stop every process."""
         self.layout.run_dir.mkdir(parents=True, exist_ok=True)
         with run_lock.hold(self.layout):
             self.layout.ready_file.unlink(missing_ok=True)
             host_checks.check(self.layout)
             host_checks.check_data(self.layout)
             os.umask(0o077)  # data, logs and configuration hold personal data and secrets
-            own = credentials.ensure(self.layout)
+            secrets = credentials.ensure(self.layout)
             layout_json.save(self.layout)
             try:
                 for number in STOP_SIGNALS:
                     signal.signal(number, _stop)
                 started = time.monotonic()
-                stores = self._start(own, demo_data=demo_data)
-                self._greet(time.monotonic() - started)
+                stores = self._start(secrets, demo_data=demo_data)
+                self._print_instructions(time.monotonic() - started)
                 self._watch(stores)
             except _Stopped:
                 pass
             finally:
                 _ignore_stop_signals()
-                self._say("Stopping …")
+                self._print("Stopping …")
                 self._supervisor.stop()
                 self.layout.ready_file.unlink(missing_ok=True)
-                self._say("Everything is stopped. The data stays for the next run.")
+                self._print("All processes are stopped. The data is kept for the next run.")
 
-    def _start(self, own: credentials.Credentials, *, demo_data: bool) -> list[processes.Process]:
-        """Start the stores, the services and the gateways, each group when the one before is ready; the stores."""
+    def _start(self, secrets: credentials.Credentials, *, demo_data: bool) -> list[processes.Process]:
+        """Start stores, services and gateways, each group after the previous one is ready; returns the stores."""
         layout = self.layout
         for service in SERVICES:
             layout.heartbeat(service).unlink(missing_ok=True)
@@ -76,67 +76,67 @@ class Platform:
         if layout.waf:
             self._progress("Web application firewall …")
             waf.write(layout, waf_packages.ensure())
-        stores = processes.stores(layout, own)
-        services, gateways = processes.services(layout, own), processes.gateways(layout)
+        stores = processes.stores(layout, secrets)
+        services, gateways = processes.services(layout, secrets), processes.gateways(layout)
         everything = [*stores, *services, *gateways]
         self._supervisor.start(supervision.write_config(layout, everything))
-        self._step("Stores", stores, 20)
+        self._start_group("Stores", stores, 20)
         self._prepare("prepare", "Tables, topics and queues")
         layout.prepared_marker.touch()
         if demo_data and not layout.demo_marker.exists():
             self._prepare("demo-data", "Demo data (once)")
         if layout.images:
-            from_images.hand_over(layout)
-        self._step("Services and workers", services, 300)
-        self._step("Gateways", gateways, 15)
+            from_images.grant_access(layout)
+        self._start_group("Services and workers", services, 300)
+        self._start_group("Gateways", gateways, 15)
         layout.ready_file.write_text(str(time.time()))
         return stores
 
-    def _step(self, title: str, wanted: list[processes.Process], seconds: float) -> None:
-        self._supervisor.start_processes(wanted)
-        done: list[str] = []
+    def _start_group(self, title: str, group: list[processes.Process], seconds: float) -> None:
+        self._supervisor.start_processes(group)
+        ready: list[str] = []
 
-        def tell(name: str) -> None:
-            done.append(name)
-            self._progress(f"{title}: {len(done)} of {len(wanted)} ready ({name})")
+        def report(name: str) -> None:
+            ready.append(name)
+            self._progress(f"{title}: {len(ready)} of {len(group)} ready ({name})")
 
-        wait_until_ready(self.layout, self._supervisor, wanted, seconds, tell)
-        self._say(f"[green]✓[/] {title} ready")
+        wait_until_ready(self.layout, self._supervisor, group, seconds, report)
+        self._print(f"[green]✓[/] {title} ready")
 
     def _prepare(self, step: str, title: str) -> None:
-        """Run a step of preparation.py as a process of its own."""
+        """Run a step of preparation.py in its own process."""
         self._progress(f"{title} …")
         log = self.layout.log_dir / f"{step}.log"
         command = [sys.executable, "-m", "tools.local_platform.preparation", step]
-        surroundings = environment.basic() | layout_json.to_environment(self.layout)
+        variables = environment.basic() | layout_json.to_environment(self.layout)
         with log.open("wb") as out:
-            answer = subprocess.run(
-                command, cwd=ROOT, env=surroundings, stdout=out, stderr=subprocess.STDOUT, check=False
+            completed = subprocess.run(
+                command, cwd=ROOT, env=variables, stdout=out, stderr=subprocess.STDOUT, check=False
             )
-        if answer.returncode != 0:
-            raise DidNotStart(f"{title}: this step failed.\n{log_tail(self.layout, step)}")
-        self._say(f"[green]✓[/] {title}")
+        if completed.returncode != 0:
+            raise DidNotStart(f"{title}: failed.\n{log_tail(self.layout, step)}")
+        self._print(f"[green]✓[/] {title}")
 
     def _watch(self, stores: list[processes.Process]) -> None:
-        """Keep the platform up until it is stopped, and restart what the supervisor alone does not."""
-        watch = StoreWatch(self._supervisor, stores, self._say)
+        """Run until the platform is stopped, and restart stores that the supervisor does not restart."""
+        watch = StoreWatch(self._supervisor, stores, self._print)
         while self._supervisor.is_alive():
             time.sleep(0.5)
             watch.check()
-        raise DidNotStart("The process supervisor ended; everything is being stopped.")
+        raise DidNotStart("The process supervisor ended unexpectedly. See supervisor.log.")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def _progress(self, text: str) -> None:
-        """A line that the next one takes the place of, on a terminal only."""
+        """Print a line that the next one replaces, on a terminal only."""
         if self._console.is_terminal:
             self._console.print(f"  {text}", end="\r", soft_wrap=True, highlight=False)
 
-    def _greet(self, seconds: float) -> None:
-        external = self.layout.url_of_gateway("external")
-        internal = self.layout.url_of_gateway("internal")
-        self._say(
+    def _print_instructions(self, seconds: float) -> None:
+        external = self.layout.gateway_url("external")
+        internal = self.layout.gateway_url("internal")
+        self._print(
             f"""
 [bold]ReClothes is up[/] after {seconds:.0f} s.
 
@@ -150,10 +150,10 @@ class Platform:
     donor, buyer, buyer2             @reclothes.example   at the external gateway
 
   Try next, in a second shell:
-    make demo      a coat is donated, put on sale and bought, through both gateways
-    make box       be the box controller of a location, with its QR code
-    make mail      the mails that were sent
-    make status    what is up, and how much memory it takes
+    make demo      donate, sell and deliver a coat through both gateways
+    make box       act as the box controller of a location, with its QR code
+    make mail      show the mails that were sent
+    make status    show every process and its memory
     curl --cacert {self.layout.ca_file} '{external}/shopping/v1/products?colour=navy&limit=3'
 
   Ctrl-C stops everything.
@@ -162,7 +162,7 @@ class Platform:
 
 
 class _Stopped(BaseException):
-    """SIGINT or SIGTERM arrived; like KeyboardInterrupt it ends whatever the main thread does."""
+    """SIGINT or SIGTERM arrived; like KeyboardInterrupt it interrupts the main thread."""
 
 
 def _stop(*_: object) -> None:

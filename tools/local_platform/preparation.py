@@ -1,6 +1,6 @@
-"""What is to be there before services start: tables, topics and queues, the bucket, and later the demo data.
+"""Create tables, topics, queues and buckets before the services start, and load the demo data.
 
-One process does it for all services, one after the other, each with its own settings.
+One process does this for all services, one after the other, each with its own settings.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tools.project import SERVICES
 
 @contextmanager
 def acting_as(layout: Layout, name: str) -> Iterator[Service]:
-    """Be one service for a while: its environment, its settings."""
+    """Use the environment and the settings of one service for the time of the block."""
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(environment.of_service(layout, credentials.ensure(layout), name))
+    os.environ.update(environment.service_settings(layout, credentials.ensure(layout), name))
     try:
         started = service.start_process(name)
         yield started
@@ -37,13 +37,13 @@ def acting_as(layout: Layout, name: str) -> Iterator[Service]:
 
 
 def prepare(layout: Layout) -> None:
-    """Migrate every database, and make what the emulators have to have."""
+    """Migrate every database, and create the resources in the emulators."""
     for name in SERVICES:
         with acting_as(layout, name) as started:
             migrate(name, settings().database_url)
             messaging_resources.create_topology(started.events)
             if name == "auth":
-                _make_push_application()
+                _create_push_application()
             if name == "shopping":
                 importlib.import_module("services.shopping.photos.photo_files").photo_bucket().create_if_missing()
             if name == "admin":
@@ -54,15 +54,15 @@ def prepare(layout: Layout) -> None:
                 ).photo_bucket().create_if_missing()
 
 
-def _make_push_application() -> None:
-    """What SNS has in production for Google's service, which needs a key of ours there."""
+def _create_push_application() -> None:
+    """Create the SNS application for Google's push service, which needs a real key in production."""
     key = {"PlatformCredential": "local"}
     sns = aws.client("sns")
     sns.create_platform_application(Name=environment.PUSH_APPLICATION, Platform="GCM", Attributes=key)
 
 
 def load_demo_data(layout: Layout) -> None:
-    """Load each service's demo data, once; what is there stays."""
+    """Load the demo data of each service; existing data is kept."""
     for name in SERVICES:
         if importlib.util.find_spec(f"services.{name}.demo") is None:
             continue
@@ -74,7 +74,7 @@ def load_demo_data(layout: Layout) -> None:
 @click.command()
 @click.argument("step", type=click.Choice(["prepare", "demo-data"]))
 def main(step: str) -> None:
-    """Prepare the platform that RUNNER_LAYOUT describes (used by `reclothes run`)."""
+    """Prepare the platform of RUNNER_LAYOUT (used by `reclothes run`)."""
     from tools.local_platform.layout_json import from_environment
 
     layout = from_environment()

@@ -1,4 +1,4 @@
-"""Every process of the platform: its command, environment, group, and how to see that it is ready."""
+"""Every process of the platform: its command, environment, group and readiness check."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tools.project import SERVICES
 
 @dataclass(frozen=True)
 class Process:
-    """`group` is stores, services or gateways: they start in this order and stop in the other.
+    """A process of the group stores, services or gateways, which start in this order and stop in reverse order.
 
-    Ready when its port answers, when `https_path` does, or when the file `heartbeat` is there.
+    It is ready when its port accepts connections, when `https_path` responds, or when the file `heartbeat` exists.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Process:
     stop_seconds: int = 3
 
     def command_line(self) -> tuple[str, ...]:
-        """The command, told to end with the supervisor where the system has a program for that (util-linux)."""
+        """Return the command; with util-linux, the process ends when the supervisor does."""
         ends_with_parent = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
         return (*ends_with_parent, *self.command)
 
 
-_OF_THIS_MACHINE = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+_MACHINE_VARIABLES = ("PATH", "HOME", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -51,20 +51,20 @@ def valkey_binary() -> Path:
 
 
 def _program(name: str) -> str:
-    """A program of the virtual environment we run in."""
+    """Return the path of a program in this virtual environment."""
     return str(Path(sys.executable).parent / name)
 
 
 def stores(layout: Layout, credentials: Credentials) -> list[Process]:
-    """The embedded stores, the AWS emulator, the payment provider and the mail server."""
-    found = [_secantus(layout), _aws(layout), _localstripe(layout, credentials), _mail_server(layout)]
-    return found if layout.redis_url is not None else [_valkey(layout), *found]
+    """Return the embedded stores and the emulators of AWS, the payment provider and the mail server."""
+    processes = [_secantus(layout), _aws(layout), _localstripe(layout, credentials), _mail_server(layout)]
+    return processes if layout.redis_url is not None else [_valkey(layout), *processes]
 
 
 def _valkey(layout: Layout) -> Process:
     port, folder = layout.port("valkey"), layout.data_dir / "valkey"
     options = ["--port", str(port), "--bind", HOST, "--dir", str(folder), "--daemonize", "no", "--save", "900 1"]
-    # Each write is on disk before its response (Valkey documentation, "Persistence").
+    # Every write is on disk before its response (Valkey documentation, "Persistence").
     options += ["--appendonly", "yes", "--appendfsync", "always"]
     return Process("valkey", "stores", (str(valkey_binary()), *options), environment.basic(), port)
 
@@ -92,17 +92,17 @@ def _aws(layout: Layout) -> Process:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
-    surroundings = environment.basic() | environment.of_aws_clients() | settings
-    surroundings["RUN_DIR"] = str(layout.run_dir)  # for emulator_recovery.py
+    variables = environment.basic() | environment.aws_credentials() | settings
+    variables["RUN_DIR"] = str(layout.run_dir)  # for emulator_recovery.py
     command = _python("-m", "tools.local_platform.aws_emulator_launcher")
-    return Process("aws", "stores", command, surroundings, port, stop_seconds=4)
+    return Process("aws", "stores", command, variables, port, stop_seconds=4)
 
 
 def _localstripe(layout: Layout, credentials: Credentials) -> Process:
     port = layout.port("localstripe")
     settings = {
         "LOCALSTRIPE_STATE_FILE": str(layout.data_dir / "stripe" / "state.pickle"),
-        "LOCALSTRIPE_WEBHOOK_URL": layout.url_of_gateway("external") + "/billing/v1/webhooks/stripe",
+        "LOCALSTRIPE_WEBHOOK_URL": layout.gateway_url("external") + "/billing/v1/webhooks/stripe",
         "LOCALSTRIPE_WEBHOOK_SECRET": credentials.stripe_webhook_secret,
         "SSL_CERT_FILE": str(layout.ca_file),
     }
@@ -118,40 +118,42 @@ def _mail_server(layout: Layout) -> Process:
 
 
 def services(layout: Layout, credentials: Credentials) -> list[Process]:
-    """For each service its web process and its worker, which runs the relay too."""
+    """Return the web process and the worker of each service; the worker includes the outbox relay."""
     images = from_images.read(Path(layout.images)) if layout.images else {}
-    found = []
+    processes = []
     for service in SERVICES:
-        settings = environment.of_service(layout, credentials, service)
+        settings = environment.service_settings(layout, credentials, service)
         serve = _chassis(layout, images.get(service), "serve", service)
         work = _chassis(layout, images.get(service), "worker", service, "--with-relay")
         if service in images:
-            # The image's own paths, and for the rest what Kubernetes would set.
-            settings = images[service].variables | {k: v for k, v in settings.items() if k not in _OF_THIS_MACHINE}
+            # The paths of the image, and the settings that Kubernetes sets.
+            settings = images[service].variables | {
+                k: v for k, v in settings.items() if k not in _MACHINE_VARIABLES
+            }
         port = layout.port(service)
-        found.append(Process(service, "services", serve, settings, port, https_path="/readyz"))
+        processes.append(Process(service, "services", serve, settings, port, https_path="/readyz"))
         heartbeat = layout.heartbeat(service)
-        found.append(Process(f"{service}-worker", "services", work, settings, heartbeat=heartbeat))
-    return found
+        processes.append(Process(f"{service}-worker", "services", work, settings, heartbeat=heartbeat))
+    return processes
 
 
-def _chassis(layout: Layout, image: from_images.Unpacked | None, *arguments: str) -> tuple[str, ...]:
-    """A process of a service, from its image or from the virtual environment we run in."""
+def _chassis(layout: Layout, image: from_images.MountedImage | None, *arguments: str) -> tuple[str, ...]:
+    """Return the command of a service, in its image or in this virtual environment."""
     if image is None:
         return _python("-m", "libs.chassis", *arguments)
-    readable, writable = from_images.folders_to_read(layout), from_images.folders_to_write(layout)
+    readable, writable = from_images.readable_folders(layout), from_images.writable_folders(layout)
     return image.command(arguments, read=readable, write=writable)
 
 
 def gateways(layout: Layout) -> list[Process]:
-    """Envoy for each gateway, the connection limiter in front of both, and the firewall if there is one."""
-    found = [_connection_limiter(layout)]
+    """Return Envoy for each gateway, the connection limiter in front of both, and the firewall if enabled."""
+    processes = [_connection_limiter(layout)]
     for gateway in GATEWAYS:
         command = tuple(envoy_command(layout.config_dir / f"{gateway}.json"))
         name = f"{gateway}-gateway"
         port = layout.port(gateway)
-        found.append(Process(name, "gateways", command, environment.basic(), port, https_path="/"))
-    return [*found, _waf(layout)] if layout.waf else found
+        processes.append(Process(name, "gateways", command, environment.basic(), port, https_path="/"))
+    return [*processes, _waf(layout)] if layout.waf else processes
 
 
 def _connection_limiter(layout: Layout) -> Process:

@@ -1,4 +1,4 @@
-"""Waiting until processes are ready, or saying which one is not and why."""
+"""Wait until processes are ready, or report which one is not and why."""
 
 from __future__ import annotations
 
@@ -24,35 +24,39 @@ def wait_until_ready(
     supervisor: Supervisor,
     processes: Sequence[Process],
     seconds: float,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Return when all are ready, telling each one's name; DidNotStart with the last lines of its log."""
+    """Report the name of each process that is ready, and return when all are.
+
+    Raises:
+        DidNotStart: a process failed; the message has the end of its log.
+    """
     waiting = {process.name: process for process in processes}
     crashes = _Crashes(supervisor)
     deadline = time.monotonic() + seconds
     while True:
         for name in [name for name, process in waiting.items() if is_ready(layout, process)]:
             del waiting[name]
-            tell(name)
+            report(name)
         if not waiting:
             return
         failed = crashes.failed(waiting)
         if failed or time.monotonic() > deadline:
             late = f"Not ready after {seconds:.0f} s: {', '.join(waiting)}"
-            what = f"{failed} crashed {MAXIMUM_CRASHES} times during its start" if failed else late
-            raise DidNotStart(f"{what}.\n{log_tail(layout, failed or next(iter(waiting)))}")
+            problem = f"{failed} crashed {MAXIMUM_CRASHES} times during its start" if failed else late
+            raise DidNotStart(f"{problem}.\n{log_tail(layout, failed or next(iter(waiting)))}")
         time.sleep(0.1)
 
 
 class _Crashes:
-    """Counts how often each process was started: supervisord counts only those that end within a second."""
+    """Counts the starts of each process: supervisord counts only crashes within the first second."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._pids: dict[str, set[int]] = defaultdict(set)
 
     def failed(self, waiting: Container[str]) -> str | None:
-        """The name of a process in `waiting` that has crashed MAXIMUM_CRASHES times."""
+        """Return the name of a process in `waiting` that has crashed MAXIMUM_CRASHES times."""
         for state in self._supervisor.states():
             name, pid = str(state["name"]), int(state["pid"])
             if name not in waiting:
@@ -72,7 +76,7 @@ def is_ready(layout: Layout, process: Process) -> bool:
         return True
     if process.https_path is None:
         return _accepts(process.port)
-    return _answers(layout, process.port, process.https_path)
+    return _responds(layout, process.port, process.https_path)
 
 
 def _accepts(port: int) -> bool:
@@ -83,8 +87,8 @@ def _accepts(port: int) -> bool:
         return False
 
 
-def _answers(layout: Layout, port: int, path: str) -> bool:
-    """Any answer below 500 over HTTPS with our certificate authority (a gateway answers 404 to `/`)."""
+def _responds(layout: Layout, port: int, path: str) -> bool:
+    """Whether HTTPS gives a status below 500 (a gateway responds to `/` with 404)."""
     context = ssl.create_default_context(cafile=str(layout.ca_file))
     try:
         with urllib.request.urlopen(f"https://{HOST}:{port}{path}", timeout=3, context=context):
@@ -96,7 +100,7 @@ def _answers(layout: Layout, port: int, path: str) -> bool:
 
 
 def log_tail(layout: Layout, name: str) -> str:
-    """The last lines of a process's log, and where the rest is."""
+    """Return the path and the last lines of a process's log."""
     path = layout.log_dir / f"{name}.log"
     lines = path.read_text(errors="replace").splitlines()[-LOG_LINES:] if path.exists() else []
     return "\n".join([f"The end of {path}:", *(f"  {line[:400]}" for line in lines)])

@@ -1,4 +1,4 @@
-"""The lock of a run directory: one platform at a time, and which process that is."""
+"""The lock of a run directory, which one platform at a time holds, and its process id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.local_platform.layout import Layout
 
 @contextmanager
 def hold(layout: Layout) -> Iterator[None]:
-    """Hold the run directory for this process; AlreadyRunning when another process holds it."""
+    """Lock the run directory for the time of the block; AlreadyRunning when another process holds the lock."""
     with layout.lock_file.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,7 +32,7 @@ def hold(layout: Layout) -> Iterator[None]:
 
 
 def is_held(layout: Layout) -> bool:
-    """Whether a process holds the lock: the process id in the file outlives a runner that was killed."""
+    """Whether a process holds the lock; the process id in the file remains after a runner was killed."""
     try:
         with layout.lock_file.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -46,7 +46,7 @@ def is_held(layout: Layout) -> bool:
 def stop_holder(layout: Layout) -> bool:
     """Send SIGTERM to the runner that holds the lock and wait until it has ended; False when there is none.
 
-    The pidfd is opened before the lock is checked, so that it cannot stand for a later process with the same id.
+    The pidfd is opened before the lock is checked, so that it cannot refer to a later process with the same id.
     """
     try:
         pidfd = os.pidfd_open(int(layout.lock_file.read_text()))

@@ -1,7 +1,7 @@
-"""Health checks of the stores: one that runs but no longer answers as it should is killed and started again.
+"""Health checks of the stores: a running store that fails them is killed, and the supervisor starts it again.
 
 The supervisor restarts a process that ends. A store whose engine has panicked (after a full disk, for example)
-keeps running and refuses every request; only a restart recovers it, from what it has acknowledged.
+keeps running and rejects every request; only a restart recovers it, with all writes that it has acknowledged.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _ping_valkey(port: int) -> None:
 
 
 def _read_document(port: int) -> None:
-    """Read one document: a storage engine that has panicked refuses even that."""
+    """Read one document, which fails when the storage engine has panicked."""
     import pymongo
 
     milliseconds = int(TIMEOUT_SECONDS * 1000)
@@ -94,7 +94,7 @@ class StoreWatch:
         """Probe the stores when it is time to, and start every process in the state FATAL."""
         if time.monotonic() < self._next_probe:
             return
-        # A process can end between the query of its state and the command to it, which is then a fault.
+        # A process can end after its state was read; then the command to it fails.
         with suppress(OSError, xmlrpc.client.Error):
             self._check()
         self._next_probe = time.monotonic() + PROBE_SECONDS
@@ -114,7 +114,7 @@ class StoreWatch:
         try:
             self._probes.get(process.name, _connect)(process.port)
             self._healthy_since_start[process.name] = started_at
-        except Exception as error:  # each client has its own kinds of errors
+        except Exception as error:  # each client raises its own exceptions
             if self._is_starting(process.name, started_at):
                 return
             self._failures[process.name] += 1
@@ -126,12 +126,12 @@ class StoreWatch:
         self._failures.pop(process.name, None)
 
     def _is_starting(self, name: str, started_at: object) -> bool:
-        """Whether a process has not been healthy since its start (seconds of the epoch), which was not long ago."""
+        """Whether a process started recently (in seconds of the epoch) and has not been healthy since."""
         was_healthy = self._healthy_since_start.get(name) == started_at
         return not was_healthy and time.time() - float(str(started_at)) < STARTING_SECONDS
 
     def _start(self, states: Sequence[dict[str, object]]) -> None:
         for state in states:
-            self._report(f"{state['name']} crashed repeatedly; see its log. Starting it again.")
+            self._report(f"{state['name']} crashed repeatedly. See its log; it is started again.")
             self._supervisor.start_named(f"{state['group']}:{state['name']}")
         self._next_retry = time.monotonic() + RETRY_SECONDS

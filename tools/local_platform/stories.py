@@ -1,4 +1,4 @@
-"""Which user stories have a passing acceptance test."""
+"""The user stories with the result of their acceptance tests."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ RESULTS = ROOT / ".run" / "test-results.json"
 
 
 def show(console: Console, stories: Path = STORIES, results: Path = RESULTS) -> int:
-    """Print the stories with and without a passing test, from the last test run; always 0."""
+    """Print each story with its result in the last test run; returns 0."""
     with stories.open() as file:
         rows = csv.reader(file, delimiter="\t")
-        next(rows)  # the names of the columns: id, role, domains, capability
-        known = list(rows)
+        next(rows)  # the header: id, role, domains, capability
+        all_stories = list(rows)
     outcomes: dict[str, dict[str, list[str]]] = {"passed": {}, "failed": {}}
     if results.exists():
         outcomes = json.loads(results.read_text())["stories"]
     else:
-        console.print(f"There are no results of a test run yet ({results}); run `make test` first.")
+        console.print(f"There are no test results yet ({results}). Run `make test` first.")
     passing = 0
-    for story_id, role, _domains, capability in known:
+    for story_id, role, _domains, capability in all_stories:
         state = "[red]no test[/]"
         if outcomes["failed"].get(story_id):
             state = "[red]fails[/]  "
@@ -34,5 +34,5 @@ def show(console: Console, stories: Path = STORIES, results: Path = RESULTS) -> 
             state, passing = "[green]passes[/] ", passing + 1
         line = f"{state} {story_id:11} {role:18} {capability}"
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"{passing} of {len(known)} stories have a passing test.")
+    console.print(f"{passing} of {len(all_stories)} stories have a passing test.")
     return 0

@@ -1,4 +1,4 @@
-"""Keeping the processes alive, by the library `supervisor`: restarts, logs, groups, a clean end."""
+"""The process supervisor (the library `supervisor`): restarts, logs, groups and an orderly stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def write_config(layout: Layout, processes: Sequence[Process]) -> Path:
-    """supervisord's configuration, readable by its owner only since it holds the processes' environments."""
+    """Write supervisord's configuration, which is private since it contains the environments of the processes."""
     path = layout.config_dir / "supervisord.conf"
     path.touch(mode=0o600)
     path.chmod(0o600)
@@ -98,12 +98,12 @@ stdout_logfile_backups=1
 
 
 def _escaped(value: str) -> str:
-    """A value between the quotes of `environment`."""
+    """Escape a value for the quotes of `environment`."""
     return _no_expansion(value).replace('"', '\\"')
 
 
 def _no_expansion(value: str) -> str:
-    """A value in which supervisord expands nothing."""
+    """Escape a value so that supervisord expands nothing in it."""
     return value.replace("%", "%%")
 
 
@@ -115,9 +115,9 @@ class Supervisor:
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def start(self, config: Path) -> None:
-        """Start supervisord, which ends with this process whatever happens to it."""
+        """Start supervisord, which ends when this process ends for any reason."""
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)]
-        log = self._layout.log_dir / "supervisor-output.log"  # what is not for the terminal: lost connections
+        log = self._layout.log_dir / "supervisor-output.log"  # messages that are not for the terminal
         with log.open("wb") as output:
             self._daemon = subprocess.Popen(
                 command,
@@ -134,7 +134,7 @@ class Supervisor:
                 return
             except (OSError, xmlrpc.client.Error):
                 if self._daemon.poll() is not None or time.monotonic() > deadline:
-                    raise DidNotStart(f"The process supervisor did not start; see {log}.") from None
+                    raise DidNotStart(f"The process supervisor did not start. See {log}.") from None
                 time.sleep(0.05)
 
     def start_processes(self, processes: Iterable[Process]) -> None:
@@ -142,7 +142,7 @@ class Supervisor:
             self.start_named(f"{process.group}:{process.name}")
 
     def start_named(self, name: str) -> None:
-        """Start the process `group:name` and do not wait for it."""
+        """Start the process `group:name` without waiting for it."""
         self._rpc().supervisor.startProcess(name, False)
 
     def kill(self, process: Process) -> None:
@@ -150,15 +150,14 @@ class Supervisor:
         self._rpc().supervisor.signalProcess(f"{process.group}:{process.name}", "KILL")
 
     def states(self) -> list[dict[str, Any]]:
-        """The state of each process as supervisord reports it."""
-        found: Any = self._rpc().supervisor.getAllProcessInfo()
-        return list(found)
+        """Return the state of each process as supervisord reports it."""
+        return list(self._rpc().supervisor.getAllProcessInfo())
 
     def is_alive(self) -> bool:
         return self._daemon is not None and self._daemon.poll() is None
 
     def stop(self) -> None:
-        """End every process, gateways first, and wait until they are gone."""
+        """Stop every process, gateways first, and wait until they have ended."""
         if self._daemon is None:
             return
         if self._daemon.poll() is None:
@@ -174,11 +173,11 @@ class Supervisor:
 
 
 def control(socket: Path) -> Any:
-    """supervisord's control interface; OSError when nothing runs there."""
+    """Return supervisord's control interface; its calls raise OSError when it does not run."""
     transport = SupervisorTransport(None, None, f"unix://{socket}")
     return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
 
 def _end_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when the parent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG)."""
+    """Receive SIGTERM when the parent ends, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,6 +1,6 @@
 """The configuration of the web application firewall, from the external gateway's model and the contracts.
 
-The templates and our own rules are in `gateway-config/waf/`; here the names in angle brackets are filled in.
+The templates and our own rules are in `gateway-config/waf/`; this module replaces the names in angle brackets.
 """
 
 from __future__ import annotations
@@ -14,47 +14,48 @@ from typing import Any
 
 from connexion.spec import Specification
 
+from libs.chassis import problems
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from tools.gateway.build import CONFIG_DIR, read_gateway
 from tools.gateway.envoy.headers import DEFAULT_HEADERS, SECURITY_HEADERS
 from tools.gateway.envoy.listener import TLS_1_2_CIPHERS
-from tools.gateway.envoy.replies import REPLIES, Reply
+from tools.gateway.envoy.replies import REPLIES, Reply, shared_reply
 from tools.gateway.model import Gateway
 from tools.local_platform.layout import HOST, Layout
 from tools.local_platform.waf_packages import WafPrograms
 from tools.project import CONTRACTS
 
 OWN_RULES = CONFIG_DIR / "waf"
-# Left out of the core rule set: rules on reputation and floods, which need data and memory of clients, and those
-# for other people's applications.
-LEFT_OUT = ("REQUEST-903", "REQUEST-910", "REQUEST-912")
-LARGEST_BUFFER_BYTES = 1024 * 1024
-MOST_BYTES_OF_CHARACTER = 4
-# The payment provider's events hold longer texts than our own contracts say.
-LEAST_FIELD_BYTES = 4096
+# Files of the core rule set that are not used: rules for other applications, and rules about reputation and floods,
+# which need data about clients.
+EXCLUDED_RULES = ("REQUEST-903", "REQUEST-910", "REQUEST-912")
+MAX_BUFFER_BYTES = 1024 * 1024
+MAX_BYTES_PER_CHARACTER = 4
+# Events of the payment provider have longer texts than our contracts.
+MIN_FIELD_BYTES = 4096
 BLOCKED = Reply(
     403,
     "request-blocked",
-    "The request looks like an attack",
-    "The firewall blocked this request. If that was a mistake, tell us the request id.",
+    "The request was blocked",
+    "The firewall classified this request as an attack. If it is not, send us the request id.",
 )
-# nginx's own number for headers that are too large.
+# nginx has its own status for headers that are too large.
 NGINX_STATUS = {431: 494}
-OWN_REPLIES = (
-    Reply(414, "uri-too-long", "The address is too long", "The path and the query are longer than is taken here."),
-    Reply(415, "unsupported-media-type", "That content type is not accepted here", "No operation takes this type."),
-    Reply(500, "internal-error", "Internal error", "The firewall could not look at this request."),
-    Reply(505, "version-not-supported", "That version is not spoken here", "HTTP/1.1 or HTTP/2 is needed."),
+FIREWALL_REPLIES = (
+    Reply(414, "uri-too-long", "The URI is too long", "The path and the query are too long."),
+    shared_reply(problems.UnsupportedMediaType, "No operation accepts this content type."),
+    Reply(500, "internal-error", "Internal error", "The firewall could not check this request."),
+    Reply(505, "version-not-supported", "The HTTP version is not supported", "Use HTTP/1.1 or HTTP/2."),
 )
-# What else nginx answers by itself is said in the gateway's words.
-FROM_GATEWAY = (400, 405, 408, 413, 429, 431, 501, 502, 503, 504)
+# Other errors of nginx have the documents of the gateway.
+SHARED_STATUSES = (400, 405, 408, 413, 429, 431, 501, 502, 503, 504)
 
 
 def write(layout: Layout, programs: WafPrograms) -> None:
     """Write nginx's and ModSecurity's configuration into the platform's run directory.
 
-    ModSecurity accepts no path with a space, in no kind of quotes. Its paths are relative to the folder of the
-    configuration, in which nginx is started, and lead through symbolic links.
+    ModSecurity accepts no path with a space, not even quoted. So its paths are relative to the folder of the
+    configuration, in which nginx is started, and use symbolic links.
     """
     folder = layout.config_dir / "waf"
     for path in (folder, layout.waf_dir / "tmp"):
@@ -63,9 +64,9 @@ def write(layout: Layout, programs: WafPrograms) -> None:
     _link(folder / "own", OWN_RULES)
     _link(folder / "crs", programs.rules)
     _link(folder / "unicode.mapping", programs.unicode_map)
-    values = _of_layout(layout) | _of_gateway(read_gateway("external")) | _of_programs(programs, folder)
+    values = _layout_values(layout) | _gateway_values(read_gateway("external")) | _program_values(programs, folder)
     for name in ("nginx.conf", "modsecurity.conf"):
-        (folder / name).write_text(filled((OWN_RULES / name).read_text(), values))
+        (folder / name).write_text(fill_template((OWN_RULES / name).read_text(), values))
     (folder / "programs.json").write_text(json.dumps({"prefix": str(programs.prefix)}))
 
 
@@ -74,12 +75,12 @@ def _link(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with each <<name>> replaced; KeyError for a name without a value."""
-    return re.sub(r"<<(\w+)>>", lambda found: values[found[1]], template)
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """Replace each <<name>> in the template; KeyError for a name without a value."""
+    return re.sub(r"<<(\w+)>>", lambda match: values[match[1]], template)
 
 
-def _of_layout(layout: Layout) -> dict[str, str]:
+def _layout_values(layout: Layout) -> dict[str, str]:
     return {
         "listen_address": f"{HOST}:{layout.port('waf')}",
         "listen_host": HOST,
@@ -91,7 +92,7 @@ def _of_layout(layout: Layout) -> dict[str, str]:
     }
 
 
-def _of_gateway(gateway: Gateway) -> dict[str, str]:
+def _gateway_values(gateway: Gateway) -> dict[str, str]:
     timeouts, limits = gateway.timeouts, gateway.limits
     methods = allowed_methods(gateway)
     body_bytes = max(gateway.unmatched_body_limit_bytes, *(each.body_limit_bytes for each in gateway.exposed))
@@ -101,13 +102,13 @@ def _of_gateway(gateway: Gateway) -> dict[str, str]:
         "connections_per_address": str(limits.connections_per_address),
         "header_kilobytes": str(limits.header_kilobytes),
         "body_bytes": str(body_bytes),
-        "field_bytes": str(longest_field_bytes(gateway)),
-        "body_buffer_bytes": str(min(body_bytes, LARGEST_BUFFER_BYTES)),
+        "field_bytes": str(max_field_bytes(gateway)),
+        "body_buffer_bytes": str(min(body_bytes, MAX_BUFFER_BYTES)),
         "client_headers_seconds": f"{timeouts.client_headers_seconds:g}",
         "client_request_seconds": f"{timeouts.client_request_seconds:g}",
         "client_idle_seconds": f"{timeouts.client_idle_seconds:g}",
         "upstream_idle_seconds": f"{timeouts.client_idle_seconds / 2:g}",
-        # The gateway gives up first, and says what it waited for.
+        # Longer than the gateway waits, so that the error comes from the gateway.
         "response_seconds": f"{timeouts.client_request_seconds + timeouts.service_response_seconds:g}",
         "methods": " ".join(methods),
         "media_types": " ".join(f"|{media_type}|" for media_type in request_media_types(gateway)),
@@ -115,36 +116,35 @@ def _of_gateway(gateway: Gateway) -> dict[str, str]:
     }
 
 
-def _of_programs(programs: WafPrograms, folder: Path) -> dict[str, str]:
-    included = [
-        path for path in sorted(programs.rules.glob("REQUEST-9*.conf")) if not path.name.startswith(LEFT_OUT)
+def _program_values(programs: WafPrograms, folder: Path) -> dict[str, str]:
+    rule_files = [
+        path for path in sorted(programs.rules.glob("REQUEST-9*.conf")) if not path.name.startswith(EXCLUDED_RULES)
     ]
     return {
         "modules": str(programs.modules),
         "rules_file": str(folder / "modsecurity.conf"),
-        "crs_includes": "\n".join(f"Include crs/{path.name}" for path in included),
+        "crs_includes": "\n".join(f"Include crs/{path.name}" for path in rule_files),
     }
 
 
 def allowed_methods(gateway: Gateway) -> list[str]:
-    """The methods of the gateway's operations, and OPTIONS, by which a browser asks before it sends."""
+    """Return the methods of the gateway's operations, and OPTIONS for CORS preflights."""
     return sorted({exposed.operation.method for exposed in gateway.exposed} | {"OPTIONS"})
 
 
 def request_media_types(gateway: Gateway, contracts_dir: Path = CONTRACTS) -> list[str]:
-    """The media types in which the gateway's operations take a body."""
-    found = {name for operation in _declared(gateway, contracts_dir) for name in _content(operation)}
-    return sorted(found)
+    """Return the media types of the request bodies of the gateway's operations."""
+    return sorted({name for operation in _declared(gateway, contracts_dir) for name in _content(operation)})
 
 
-def longest_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS) -> int:
-    """The longest text that an operation takes as a parameter or in a field of its body, in bytes of UTF-8."""
+def max_field_bytes(gateway: Gateway, contracts_dir: Path = CONTRACTS) -> int:
+    """Return the length of the longest text in a parameter or field of a body, in bytes of UTF-8."""
     lengths = {length for operation in _declared(gateway, contracts_dir) for length in _lengths(operation)}
-    return max(MOST_BYTES_OF_CHARACTER * max(lengths, default=0), LEAST_FIELD_BYTES)
+    return max(MAX_BYTES_PER_CHARACTER * max(lengths, default=0), MIN_FIELD_BYTES)
 
 
 def _declared(gateway: Gateway, contracts_dir: Path) -> Iterator[Mapping[str, Any]]:
-    """What the contracts say of the gateway's operations, with every reference followed."""
+    """Yield the gateway's operations from the contracts, with all references resolved."""
     for operation in (exposed.operation for exposed in gateway.exposed):
         document = _document(contracts_dir / f"{operation.service}.yaml")
         yield document["paths"][operation.path][operation.method.lower()]
@@ -168,7 +168,7 @@ def _lengths(operation: Mapping[str, Any]) -> Iterator[int]:
 
 
 def _lengths_in(part: Any) -> Iterator[int]:
-    """Every `maxLength` within a schema."""
+    """Yield every `maxLength` in a schema."""
     if isinstance(part, Mapping):
         if isinstance(part.get("maxLength"), int):
             yield part["maxLength"]
@@ -180,13 +180,13 @@ def _lengths_in(part: Any) -> Iterator[int]:
 
 
 def replies() -> list[Reply]:
-    """What the firewall answers by itself; where the gateway has the same answer, in the same words."""
-    shared = [reply for reply in REPLIES if reply.status in FROM_GATEWAY and reply.reason is None]
-    return sorted([BLOCKED, *shared, *OWN_REPLIES], key=lambda reply: reply.status)
+    """Return the error responses of the firewall itself; shared ones are those of the gateway."""
+    shared = [reply for reply in REPLIES if reply.status in SHARED_STATUSES and reply.reason is None]
+    return sorted([BLOCKED, *shared, *FIREWALL_REPLIES], key=lambda reply: reply.status)
 
 
 def _problem(reply: Reply, methods: list[str]) -> str:
-    """The place in nginx's configuration that answers a status with a problem document."""
+    """Return the nginx location that responds to a status with a problem document."""
     document = {
         "type": TYPE_BASE + reply.slug,
         "title": reply.title,
@@ -207,12 +207,12 @@ def _problem(reply: Reply, methods: list[str]) -> str:
 
 
 def _headers(reply: Reply, methods: list[str]) -> dict[str, str]:
-    """The headers of an answer by the firewall itself."""
-    of_status = {405: {"allow": ", ".join(methods)}, 429: {"retry-after": "1"}}
-    own = of_status.get(reply.status, dict(reply.headers))
-    return {**SECURITY_HEADERS, **DEFAULT_HEADERS, "x-request-id": "$request_id", **own}
+    """Return the headers of an error response."""
+    by_status = {405: {"allow": ", ".join(methods)}, 429: {"retry-after": "1"}}
+    specific = by_status.get(reply.status, dict(reply.headers))
+    return {**SECURITY_HEADERS, **DEFAULT_HEADERS, "x-request-id": "$request_id", **specific}
 
 
 def _quoted(text: str) -> str:
-    """A string of nginx's configuration."""
+    """Quote a string for nginx's configuration."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,7 +1,7 @@
-"""Runs the web application firewall: checks that its rules are loaded, then starts nginx and keeps its log clean.
+"""Run the web application firewall: check that its rules are loaded, start nginx and filter its log.
 
-What ModSecurity says of a rule that matched holds what the client sent, which may be a token or a password. So its
-lines are written anew: the rule, the field and the request, and not what stood in the field.
+ModSecurity logs the matched input, which may be a token or a password. So its lines are replaced by ones with the
+rule, the field and the request id only.
 """
 
 from __future__ import annotations
@@ -19,59 +19,59 @@ from typing import IO
 
 from tools.local_platform.waf_packages import WafPrograms
 
-# nginx says "(rules loaded inline/local/remote: 0/493/0)"; the core rule set alone has more than this.
-FEWEST_RULES = 400
+# nginx logs "(rules loaded inline/local/remote: 0/493/0)"; the core rule set alone has more than this.
+MIN_RULES = 400
 _LOADED = re.compile(r"rules loaded inline/local/remote: (\d+)/(\d+)/(\d+)")
 _HEAD = re.compile(r"^(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) \[(\w+)\] (?:\d+#\d+: )?(?:\*\d+ )?")
 _RULE = re.compile(r'\[line "\d+"\] \[id "(\d+)"\] \[rev "[^"]*"\] \[msg "([^"]*)"\] \[data "')
 _REQUEST = re.compile(r'\[unique_id "([0-9a-f]{32})"\]')
 _FIELD = re.compile(r"(?:against variable `|found within )([A-Z_]+(?::[\w.-]+)?)")
-_UNINTERESTING = ("debug", "info", "notice")
+_IGNORED_LEVELS = ("debug", "info", "notice")
 
 
 def nginx_command(config_dir: Path, prefix: Path) -> list[str]:
-    """nginx with a prefix of its own; it ends with this process."""
-    programs = programs_of(config_dir)
+    """Return the command line of nginx, which ends with this process."""
+    programs = read_programs(config_dir)
     ends_with_parent = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
     options = ["-p", str(prefix), "-c", str(config_dir / "nginx.conf"), "-e", "stderr"]
     return [*ends_with_parent, str(programs.nginx), *options]
 
 
-def programs_of(config_dir: Path) -> WafPrograms:
+def read_programs(config_dir: Path) -> WafPrograms:
     return WafPrograms(Path(json.loads((config_dir / "programs.json").read_text())["prefix"]))
 
 
-def surroundings(config_dir: Path) -> dict[str, str]:
-    """The environment of nginx, which needs some libraries that the system may lack."""
-    return os.environ | {"LD_LIBRARY_PATH": str(programs_of(config_dir).libraries)}
+def nginx_environment(config_dir: Path) -> dict[str, str]:
+    """Return the environment of nginx with the shared libraries that the system may not have."""
+    return os.environ | {"LD_LIBRARY_PATH": str(read_programs(config_dir).libraries)}
 
 
-def loaded_rules(config_dir: Path, prefix: Path) -> int:
-    """How many rules nginx loads from this configuration; SystemExit when it does not take it."""
+def count_rules(config_dir: Path, prefix: Path) -> int:
+    """Return how many rules nginx loads; SystemExit when the configuration is invalid."""
     command = [*nginx_command(config_dir, prefix), "-t"]
-    answer = subprocess.run(
-        command, cwd=config_dir, env=surroundings(config_dir), capture_output=True, text=True, check=False
+    completed = subprocess.run(
+        command, cwd=config_dir, env=nginx_environment(config_dir), capture_output=True, text=True, check=False
     )
-    if answer.returncode != 0:
-        raise SystemExit(f"The firewall's configuration is wrong, so it does not start:\n{answer.stderr}")
-    found = _LOADED.search(answer.stderr)
-    return sum(map(int, found.groups())) if found else 0
+    if completed.returncode != 0:
+        raise SystemExit(f"The configuration of the firewall is invalid, so it does not start:\n{completed.stderr}")
+    match = _LOADED.search(completed.stderr)
+    return sum(map(int, match.groups())) if match else 0
 
 
-def clean(lines: Iterable[str]) -> Iterator[str]:
-    """What of nginx's log is to be kept, as JSON lines without what a client sent but for addresses."""
+def filter_log(lines: Iterable[str]) -> Iterator[str]:
+    """Yield nginx's log as JSON lines without input of clients, except for their addresses."""
     for line in lines:
         head = _HEAD.match(line)
         entry = {"timestamp": f"{head[1]}-{head[2]}-{head[3]}T{head[4]}" if head else None, "service": "waf"}
         if "ModSecurity: " in line:
-            yield json.dumps(entry | _about_rule(line))
-        elif head is None or head[5] not in _UNINTERESTING:
-            # nginx appends the request with its query.
+            yield json.dumps(entry | _rule_entry(line))
+        elif head is None or head[5] not in _IGNORED_LEVELS:
+            # nginx appends the request line with its query.
             message = line[head.end() if head else 0 :].split(", client:")[0].strip()
             yield json.dumps(entry | {"message": message})
 
 
-def _about_rule(line: str) -> dict[str, str | None]:
+def _rule_entry(line: str) -> dict[str, str | None]:
     rule, request, field = _RULE.search(line), _REQUEST.search(line), _FIELD.search(line)
     return {
         "event": "blocked" if "ModSecurity: Access denied" in line else "rule matched",
@@ -83,16 +83,18 @@ def _about_rule(line: str) -> dict[str, str | None]:
 
 
 def main() -> int:
-    """Check, start, and wait; nginx's exit code."""
+    """Check the rules, run nginx and return its exit code."""
     config_dir, prefix = Path(sys.argv[1]), Path(sys.argv[2])
-    rules = loaded_rules(config_dir, prefix)
-    if rules < FEWEST_RULES:
-        raise SystemExit(f"Only {rules} rules are loaded, fewer than {FEWEST_RULES}: the firewall does not start.")
+    rules = count_rules(config_dir, prefix)
+    if rules < MIN_RULES:
+        raise SystemExit(
+            f"Only {rules} rules are loaded instead of {MIN_RULES} or more. The firewall does not start."
+        )
     _write(json.dumps({"service": "waf", "message": "rules loaded", "rules": rules}))
     process = subprocess.Popen(
         nginx_command(config_dir, prefix),
         cwd=config_dir,
-        env=surroundings(config_dir),
+        env=nginx_environment(config_dir),
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -105,7 +107,7 @@ def main() -> int:
 
 
 def _write_all(lines: IO[str]) -> None:
-    for line in clean(lines):
+    for line in filter_log(lines):
         _write(line)
 
 

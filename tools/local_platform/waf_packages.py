@@ -1,12 +1,12 @@
-"""The web application firewall's programs and rules: nginx, ModSecurity and the OWASP core rule set from Debian.
+"""The programs and rules of the firewall from Debian: nginx, ModSecurity and the OWASP core rule set.
 
-They are unpacked into a folder of the virtual environment, so neither root nor an installation is needed: apt, with
-lists of its own, finds and checks the packages. Nothing of the system is changed. Delete the folder to have them
-fetched anew.
+The packages are downloaded and verified by apt, with package lists of its own, and unpacked into a folder of the
+virtual environment. This needs no root and changes nothing in the system. Delete the folder to download them again.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -22,15 +22,15 @@ PREFIX = Path(sys.prefix) / "debian"
 SECONDS = 300
 
 
-class NoFirewall(ToolError):
-    """The firewall's programs are not to be had here."""
+class FirewallUnavailable(ToolError):
+    """The programs of the firewall cannot be downloaded."""
 
     exit_code = 8
 
 
 @dataclass(frozen=True)
 class WafPrograms:
-    """Where the unpacked packages are."""
+    """The unpacked packages."""
 
     prefix: Path
 
@@ -44,7 +44,7 @@ class WafPrograms:
 
     @property
     def libraries(self) -> Path:
-        """The shared libraries that the system may lack."""
+        """Shared libraries that the system may not have."""
         return self.prefix / f"usr/lib/{platform.machine()}-linux-gnu"
 
     @property
@@ -56,32 +56,40 @@ class WafPrograms:
     def unicode_map(self) -> Path:
         return self.prefix / "etc/nginx/unicode.mapping"
 
-    def are_there(self) -> bool:
+    def are_complete(self) -> bool:
         module = self.modules / "ngx_http_modsecurity_module.so"
         return all(path.exists() for path in (self.nginx, module, self.rules, self.unicode_map))
 
 
 def ensure(prefix: Path = PREFIX) -> WafPrograms:
-    """The programs, fetched on first use; raises NoFirewall with what to do when that does not work."""
+    """Return the programs, which are downloaded on first use.
+
+    Raises:
+        FirewallUnavailable: the message has the fix.
+    """
     programs = WafPrograms(prefix)
-    if not programs.are_there():
-        _fetch(prefix)
-        if not programs.are_there():
-            raise NoFirewall(f"Debian's packages {', '.join(PACKAGES)} do not hold what is expected; see {prefix}.")
+    if not programs.are_complete():
+        _download(prefix)
+        if not programs.are_complete():
+            raise FirewallUnavailable(
+                f"The Debian packages lack expected files. Delete {prefix} to download them again."
+            )
     return programs
 
 
-def _fetch(prefix: Path) -> None:
-    """Unpack the packages and whatever they need that the system lacks: all of it, or nothing."""
+def _download(prefix: Path) -> None:
+    """Download and unpack the packages and their missing dependencies; nothing remains after a failure."""
     missing = [name for name in ("apt-get", "dpkg-deb") if shutil.which(name) is None]
     if missing:
-        raise NoFirewall(f"The firewall comes from Debian, and {' and '.join(missing)} is missing here.")
+        raise FirewallUnavailable(
+            f"The firewall comes from Debian, but {' and '.join(missing)} is missing. Run without the firewall."
+        )
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="debian-", dir=prefix.parent) as name:
         folder = Path(name)
         apt = _apt(folder)
         _run([*apt, "update"], folder)
-        _run([*apt, "download", *_to_fetch(apt, folder)], folder)
+        _run([*apt, "download", *_needed_packages(apt, folder)], folder)
         unpacked = folder / "unpacked"
         for package in sorted(folder.glob("*.deb")):
             _run(["dpkg-deb", "--extract", str(package), str(unpacked)], folder)
@@ -90,7 +98,7 @@ def _fetch(prefix: Path) -> None:
 
 
 def _apt(folder: Path) -> list[str]:
-    """apt-get with the system's sources and keys, but lists and a cache of its own."""
+    """Return apt-get with the system's sources and keys, but with its own lists and cache."""
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}/cache", "Debug::NoLocking=1"]
@@ -98,8 +106,8 @@ def _apt(folder: Path) -> list[str]:
     return ["apt-get", "-qq", *(part for option in options for part in ("-o", option))]
 
 
-def _to_fetch(apt: list[str], folder: Path) -> list[str]:
-    """The packages, and what an installation would bring with them (a line is `Inst name (version …) …`)."""
+def _needed_packages(apt: list[str], folder: Path) -> list[str]:
+    """Return the packages with the dependencies to install (lines such as `Inst name (version …) …`)."""
     simulated = _run([*apt, "--simulate", "--no-install-recommends", "install", *PACKAGES], folder)
     needed = {line.split()[1] for line in simulated.splitlines() if line.startswith("Inst ")}
     return sorted(needed | set(PACKAGES))
@@ -107,23 +115,23 @@ def _to_fetch(apt: list[str], folder: Path) -> list[str]:
 
 def _run(command: list[str], folder: Path) -> str:
     try:
-        answer = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False, env=_environment()
+        completed = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            env=os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
         )
     except subprocess.TimeoutExpired:
-        raise NoFirewall(
-            f"`{' '.join(command[-3:])}` took more than {SECONDS} s; is Debian to be reached?"
+        raise FirewallUnavailable(
+            f"`{' '.join(command[-3:])}` took more than {SECONDS} s. Check the connection to Debian's servers."
         ) from None
-    if answer.returncode != 0:
-        told = "\n".join(f"  {line}" for line in answer.stderr.splitlines()[-5:])
-        raise NoFirewall(
-            f"The firewall's packages {', '.join(PACKAGES)} could not be fetched from Debian. "
-            f"Run without the firewall, or mend what apt says:\n{told}"
+    if completed.returncode != 0:
+        tail = "\n".join(f"  {line}" for line in completed.stderr.splitlines()[-5:])
+        raise FirewallUnavailable(
+            f"The packages {', '.join(PACKAGES)} could not be downloaded from Debian. "
+            f"Run without the firewall, or fix the error of apt:\n{tail}"
         )
-    return answer.stdout
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return os.environ | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    return completed.stdout

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 
 def split_credit(debt: int, coins: int) -> tuple[int, int]:
-    """What of `coins` comes into the wallet, and what pays the debt, which is paid first."""
+    """How many of `coins` go into the wallet, and how many pay the debt, which is paid first."""
     to_debt = min(debt, coins)
     return coins - to_debt, to_debt
 
 
 def split_take_back(balance: int, coins: int) -> tuple[int, int]:
-    """What of `coins` leaves the wallet, and what becomes a debt because the wallet has too few."""
+    """How many of `coins` leave the wallet, and how many become a debt because the wallet has too few."""
     from_wallet = min(balance, coins)
     return from_wallet, coins - from_wallet
 

@@ -20,7 +20,7 @@ def new_code() -> str:
 
 
 def read_code(text: str) -> str:
-    """The code as it is stored, in whatever case and with or without dashes it was typed; ValueError."""
+    """The stored form of a code that was typed in any case and with or without dashes; ValueError."""
     plain = text.upper().replace("-", "").replace(" ", "")
     if len(plain) != LENGTH or not set(plain) <= set(ALPHABET) or _check_character(plain[:-1]) != plain[-1]:
         raise ValueError("not the code of a coupon")

@@ -84,7 +84,7 @@ def _find(payment_id: str) -> Payment | None:
 
 
 def _end_abandoned_payment(order_id: str) -> None:
-    """Make way for another payment; ProviderUnavailable when the provider cannot cancel the abandoned one now."""
+    """Void an abandoned payment of the order; ProviderUnavailable when the provider cannot cancel it now."""
     with unit_of_work():
         voiding = opening.replace_abandoned_payment(order_id)
     if voiding is not None:
@@ -92,7 +92,7 @@ def _end_abandoned_payment(order_id: str) -> None:
 
 
 def _authorize(payment: Payment) -> Payment:
-    """Have the bank set the money aside, from whatever step the payment has reached; CardDeclined ends it."""
+    """Have the bank set the money aside, from the step that the payment has reached; CardDeclined ends it."""
     _raise_if_declined(payment)
     if payment.state != "created" or payment.provider_method_id is None:
         return payment

@@ -2,7 +2,7 @@
 
 Coins follow the lifecycle of a card: they are set aside when an order is paid, spent for good when its products are
 sold, and given back when the hold is released. An order has one live payment; one that was abandoned at the bank's
-check is replaced by the next, so that the order stays payable whatever became of the first attempt.
+check is replaced by the next, so that the order stays payable after a failed attempt.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.problems import Conflict
 from services.billing.coins import coin_ledger
 from services.billing.payments import publishers
 from services.billing.payments.lifecycle import mark_captured, mark_failed, release
 from services.billing.payments.payable import Payable
 from services.billing.payments.purpose import Purpose, lock_payment, lock_purpose
 from services.billing.payments.rules import AWAITING_BANK, LIFECYCLE, REPLACED, WEBHOOK_EXPECTED_WITHIN
-from services.billing.payments.store import find_live_payment, require_no_live_payment
+from services.billing.payments.store import find_live_payment
 from services.billing.payments.tables import Payment
+
+
+class AlreadyBeingPaid(Conflict):
+    slug, title = "already-being-paid", "There is a payment for this order already"
 
 
 def replace_abandoned_payment(order_id: str) -> Payment | None:
@@ -60,7 +65,9 @@ def pay_with_coins(payment_id: str, payable: Payable) -> Payment:
 def _lock_open_purpose(payable: Payable) -> Purpose:
     purpose = lock_purpose(payable.order_id, payable.fee_id)
     purpose.require_open()
-    require_no_live_payment(payable.order_id)
+    live = find_live_payment(payable.order_id)
+    if live is not None:
+        raise AlreadyBeingPaid(f"its payment {live.id} is {live.state}")
     return purpose
 
 

@@ -1,4 +1,4 @@
-"""What a purchase earns its buyer, and what a return gives back."""
+"""Rewards of a purchase, and what a return takes back."""
 
 from __future__ import annotations
 

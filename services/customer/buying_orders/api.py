@@ -12,7 +12,7 @@ from libs.chassis.problems import Unprocessable
 from libs.chassis.security import principal
 from libs.chassis.system_settings import setting
 from services.customer import service_clients
-from services.customer.buying_orders import lifecycle, placements, work
+from services.customer.buying_orders import lifecycle, placements, work_orders
 from services.customer.buying_orders.jobs import complete_interrupted_placements_of
 from services.customer.buying_orders.queries import buying_orders
 from services.customer.buying_orders.rules import ID_PREFIX, LIFECYCLE
@@ -64,9 +64,8 @@ def get_buying_order(order_id: str) -> dict[str, Any]:
 
 def cancel_buying_order(order_id: str) -> dict[str, Any]:
     buyer_id = principal().subject
-    with unit_of_work(
-        reads_only=True
-    ):  # ends before other services are called, so that nothing is locked meanwhile
+    # Ends before other services are called, so that nothing is locked meanwhile.
+    with unit_of_work(reads_only=True):
         order = buying_orders.get_own(order_id, buyer_id)
         if order.state == "cancelled":
             return buying_orders.dump(order)
@@ -101,7 +100,7 @@ def list_all_buying_orders(
 
 def get_any_buying_order(order_id: str) -> dict[str, Any]:
     order: dict[str, Any] = WholeBuyingOrderSchema().dump(buying_orders.get(order_id))
-    order["work"] = OrderWorkSchema(many=True).dump(work.list_by_order(order_id))
+    order["work"] = OrderWorkSchema(many=True).dump(work_orders.list_by_order(order_id))
     order["returns"] = BuyingReturnSchema(many=True).dump(buying_returns.list_by_order(order_id))
     return order
 

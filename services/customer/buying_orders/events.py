@@ -15,7 +15,7 @@ from libs.chassis.event_types import (
 )
 from libs.chassis.events import Event
 from libs.chassis.money import Money
-from services.customer.buying_orders import lifecycle, refunds, work
+from services.customer.buying_orders import lifecycle, refunds, work_orders
 from services.customer.buying_orders.rules import ID_PREFIX
 from services.customer.buying_orders.tables import OrderRefund, OrderWork
 from services.customer.buying_returns import checks
@@ -67,7 +67,7 @@ def apply_work_to_buying_orders(event: Event[WorkOrderStateChanged]) -> None:
     data = event.data
 
     def apply(order: WorkOrderStateChangedOrder) -> None:
-        work.record(
+        work_orders.record(
             OrderWork(
                 order_id=order["order_id"],
                 work_order_id=data["work_order_id"],

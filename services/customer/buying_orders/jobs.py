@@ -46,7 +46,8 @@ def _complete_each(due: Select[str]) -> None:
 
 
 def _complete_placement(order_id: str) -> None:
-    with unit_of_work(reads_only=True):  # ends before shopping is called, so that nothing is locked meanwhile
+    # Ends before shopping is called, so that nothing is locked meanwhile.
+    with unit_of_work(reads_only=True):
         placement = placements.find(order_id)
     if placement is None:
         return

@@ -1,4 +1,4 @@
-"""What changes a buying order (stories b-bu-01 to b-po-04, rb-c-01).
+"""Change the state of buying orders (stories b-bu-01 to b-po-04, rb-c-01).
 
 What a person does raises IllegalTransition (409) when the lifecycle does not allow it. An event of another domain
 is applied when it is due (`apply_event`).
@@ -23,7 +23,6 @@ from services.customer.buying_orders.tables import (
     BuyingOrder,
     BuyingOrderItem,
     BuyingOrderTimelineEntry,
-    FirstPurchase,
 )
 from services.customer.donating_orders import sales
 from services.customer.lifecycle_events import accept_event
@@ -169,7 +168,7 @@ def _change_state(order: BuyingOrder, transition: str) -> None:
         order.pick_up_until = end_of_day(now, setting("customer.pick_up_days"), order.pickup_time_zone)
     if order.state == "picked_up":
         order.return_until = end_of_day(now, setting("customer.return_window_days"), order.pickup_time_zone)
-        order.is_first = first_orders.claim(FirstPurchase, order.buyer_id, order.id)
+        order.is_first = first_orders.claim(first_orders.PURCHASE, order.buyer_id, order.id)
     session().flush()
     if order.state == "paid":
         sales.mark_sold(order.product_ids)

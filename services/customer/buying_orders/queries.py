@@ -16,7 +16,7 @@ buying_orders = Records(
         selectinload(BuyingOrder.timeline),
         selectinload(BuyingOrder.refunds),
     ),
-    dump=BuyingOrderSchema().dump,
+    schema=BuyingOrderSchema(),
     sort_orders={
         "newest": [(BuyingOrder.placed_at, "desc"), (BuyingOrder.id, "desc")],
         "oldest": [(BuyingOrder.placed_at, "asc"), (BuyingOrder.id, "asc")],

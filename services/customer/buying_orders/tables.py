@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from libs.chassis.db import UtcDateTime
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
-from services.customer.tables import Base, FirstOrder, HasTimeline, ProductItem, TimelineEntry, owned_rows
+from services.customer.tables import Base, HasTimeline, ProductItem, TimelineEntry, owned_rows
 
 
 class BuyingOrder(HasTimeline, Base):
@@ -134,10 +134,3 @@ class OrderWork(Base):
     tracking_code: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(500))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class FirstPurchase(FirstOrder, Base):
-    """A buyer's first purchase that was picked up."""
-
-    __tablename__ = "first_purchases"
-    __table_args__ = (UniqueConstraint("order_id", name="uq_first_purchases_order_id"),)

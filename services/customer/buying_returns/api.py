@@ -18,7 +18,8 @@ from services.customer.buying_returns.rules import ID_PREFIX, ReturnRequest
 def create_buying_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     buyer_id, order_id, return_id = principal().subject, body["order_id"], stable_id(ID_PREFIX)
     request = ReturnRequest(body.get("product_ids", ()), body.get("reason"))
-    with unit_of_work(reads_only=True):  # ends before locker is called, so that nothing is locked meanwhile
+    # Ends before locker is called, so that nothing is locked meanwhile.
+    with unit_of_work(reads_only=True):
         order = buying_orders.get_own(order_id, buyer_id)
         if buying_returns.find(return_id) is None:
             lifecycle.find_returnable_products(order, request)

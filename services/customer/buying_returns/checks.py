@@ -16,7 +16,7 @@ from libs.chassis.db import session
 from libs.chassis.money import Money
 from libs.chassis.state_machine import EventTiming
 from services.customer import first_orders
-from services.customer.buying_orders.tables import FirstPurchase, OrderRefund
+from services.customer.buying_orders.tables import OrderRefund
 from services.customer.buying_returns.lifecycle import apply_transition
 from services.customer.buying_returns.publishers import publish_new_version
 from services.customer.buying_returns.queries import buying_returns
@@ -76,7 +76,7 @@ def force_cancel(buying_return: BuyingReturn) -> None:
 def decide_refund(return_id: str, refund: Money) -> None:
     """Set the refund that staff agreed on with the buyer (story rb-r-po-02). LookupError when it is early.
 
-    A force-cancelled return is refunded whole already, whatever was agreed meanwhile.
+    Changes nothing for a force-cancelled return: its whole price is refunded already.
     """
     due = accept_event(LIFECYCLE, "decide_refund", return_id, buying_returns.find(return_id, locked=True))
     if due is not None:
@@ -96,7 +96,7 @@ def complete_refunded_return(return_id: str) -> None:
 def _end_with_refund(buying_return: BuyingReturn) -> None:
     """Do what follows from a decided refund."""
     if buying_return.is_whole_order:  # the next purchase is the buyer's first one
-        first_orders.release(FirstPurchase, buying_return.buyer_id, buying_return.order_id)
+        first_orders.release(first_orders.PURCHASE, buying_return.buyer_id, buying_return.order_id)
     _complete_if_refunded(buying_return)
 
 

@@ -29,7 +29,7 @@ class BuyingReturns(Records[BuyingReturn]):
 
     def list_by_order(self, order_id: str) -> list[BuyingReturn]:
         """The returns of an order, oldest first."""
-        statement = self.select_whole.where(BuyingReturn.order_id == order_id)
+        statement = self.select().where(BuyingReturn.order_id == order_id)
         return list(session().scalars(statement.order_by(BuyingReturn.created_at, BuyingReturn.id)))
 
 
@@ -37,7 +37,7 @@ buying_returns = BuyingReturns(
     BuyingReturn,
     owner=BuyingReturn.buyer_id,
     parts=(selectinload(BuyingReturn.items), selectinload(BuyingReturn.timeline)),
-    dump=BuyingReturnSchema().dump,
+    schema=BuyingReturnSchema(),
     sort_orders={
         "newest": [(BuyingReturn.created_at, "desc"), (BuyingReturn.id, "desc")],
         "oldest": [(BuyingReturn.created_at, "asc"), (BuyingReturn.id, "asc")],

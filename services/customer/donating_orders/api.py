@@ -71,7 +71,8 @@ def remove_donation_photo(order_id: str, item_id: str, photo_id: str) -> tuple[N
 
 def submit_donating_order(order_id: str, body: dict[str, Any]) -> dict[str, Any]:
     donor_id, location_id = principal().subject, body["location_id"]
-    with unit_of_work(reads_only=True):  # ends before locker is called, so that nothing is locked meanwhile
+    # Ends before locker is called, so that nothing is locked meanwhile.
+    with unit_of_work(reads_only=True):
         order = donating_orders.get_own(order_id, donor_id)
         if not needs_box(order, location_id, clock.now()):
             return donating_orders.dump(order)

@@ -1,4 +1,4 @@
-"""What changes a donating order (stories d-pr-04 to d-po-10, rd-c-01 to rd-c-04); its sale is in `sales.py`.
+"""Change the state of donating orders (stories d-pr-04 to d-po-08, rd-c-01 to rd-c-04); for sales see `sales.py`.
 
 What a person does raises IllegalTransition (409) when the lifecycle does not allow it. An event of another domain
 is applied when it is due (`apply_event`).
@@ -12,7 +12,7 @@ from services.customer import first_orders
 from services.customer.donating_orders.publishers import publish_state_changed
 from services.customer.donating_orders.queries import donating_orders
 from services.customer.donating_orders.rules import LIFECYCLE
-from services.customer.donating_orders.tables import DonatingOrder, DonatingOrderTimelineEntry, FirstDonation
+from services.customer.donating_orders.tables import DonatingOrder, DonatingOrderTimelineEntry
 from services.customer.lifecycle_events import accept_event
 from services.customer.service_clients import BoxHold
 
@@ -44,9 +44,9 @@ def enter_state(order: DonatingOrder, state: str) -> None:
     order.state = state
     order.timeline.append(DonatingOrderTimelineEntry(state=state, at=clock.now()))
     if state == "deposited":
-        order.is_first = first_orders.claim(FirstDonation, order.donor_id, order.id)
+        order.is_first = first_orders.claim(first_orders.DONATION, order.donor_id, order.id)
     if state in ("cancelled", "returned"):  # the donor has the clothes again
-        first_orders.release(FirstDonation, order.donor_id, order.id)
+        first_orders.release(first_orders.DONATION, order.donor_id, order.id)
     session().flush()
     publish_state_changed(order)
 

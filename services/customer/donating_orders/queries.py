@@ -19,7 +19,7 @@ donating_orders = Records(
         selectinload(DonatingOrder.items).selectinload(DonatingItem.photos),
         selectinload(DonatingOrder.timeline),
     ),
-    dump=DonatingOrderSchema().dump,
+    schema=DonatingOrderSchema(),
     sort_orders={"newest": [(DonatingOrder.created_at, "desc"), (DonatingOrder.id, "desc")]},
 )
 

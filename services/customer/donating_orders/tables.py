@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.db import UtcDateTime
-from services.customer.tables import Base, FirstOrder, HasTimeline, TimelineEntry, owned_rows
+from services.customer.tables import Base, HasTimeline, TimelineEntry, owned_rows
 
 
 class DonatingOrder(HasTimeline, Base):
@@ -40,7 +40,7 @@ class DonatingOrder(HasTimeline, Base):
 
 
 class DonatingItem(Base):
-    """One piece of a donation, as its donor describes it."""
+    """One item of clothing of a donation, as its donor describes it."""
 
     __tablename__ = "donating_items"
 
@@ -83,10 +83,3 @@ class DonatingOrderTimelineEntry(TimelineEntry, Base):
     __tablename__ = "donating_order_timeline"
 
     order_id: Mapped[str] = mapped_column(ForeignKey("donating_orders.id"), index=True)
-
-
-class FirstDonation(FirstOrder, Base):
-    """A donor's first donation that was deposited."""
-
-    __tablename__ = "first_donations"
-    __table_args__ = (UniqueConstraint("order_id", name="uq_first_donations_order_id"),)

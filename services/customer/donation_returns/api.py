@@ -17,9 +17,8 @@ from services.customer.donation_returns.rules import ID_PREFIX
 
 def create_donation_return(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     donor_id, order_id, return_id = principal().subject, body["order_id"], stable_id(ID_PREFIX)
-    with unit_of_work(
-        reads_only=True
-    ):  # ends before other services are called, so that nothing is locked meanwhile
+    # Ends before other services are called, so that nothing is locked meanwhile.
+    with unit_of_work(reads_only=True):
         order = donating_orders.get_own(order_id, donor_id)
         if donation_returns.find(return_id) is None:
             donating_order_rules.LIFECYCLE.apply(order.state, "begin_return")
@@ -48,7 +47,7 @@ def cancel_donation_return(return_id: str) -> dict[str, Any]:
         donation_return = donation_returns.get_own(return_id, donor_id, locked=True)
         order = donating_orders.get_own(donation_return.order_id, donor_id, locked=True)
         lifecycle.cancel(donation_return, order)
-    # After the commit, so that no product is on sale that still goes back. If it fails, a repeated request does it.
+    # After the commit, so that no product of an active return is on sale. A repeated request retries it.
     service_clients.release_products(return_id)
     return donation_returns.dump(donation_return)
 

@@ -12,6 +12,6 @@ donation_returns = Records(
     DonationReturn,
     owner=DonationReturn.donor_id,
     parts=(selectinload(DonationReturn.timeline),),
-    dump=DonationReturnSchema().dump,
+    schema=DonationReturnSchema(),
     sort_orders={"newest": [(DonationReturn.created_at, "desc"), (DonationReturn.id, "desc")]},
 )

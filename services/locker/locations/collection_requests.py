@@ -41,4 +41,4 @@ def request_due_collection(location: Location) -> None:
 
 def latest_start() -> datetime:
     """A deposit that has waited since before this time is overdue."""
-    return clock.now() - timedelta(days=setting("locker.longest_wait_days"))
+    return clock.now() - timedelta(days=setting("locker.max_deposit_wait_days"))

@@ -10,7 +10,7 @@ import pytest
 from libs.chassis import system_settings
 from services.billing.provider import stripe_client
 from tests.integration.billing.fake_provider import CALLS, FakeProvider
-from tests.integration.billing.support import SECRET, Client, reset_provider, variables
+from tests.integration.billing.support import SECRET, Client, environment, reset_provider
 from tests.support import servers
 from tests.support.harness import Harness, running
 
@@ -29,7 +29,7 @@ def database_url(fresh_database: Callable[[str], str]) -> str:
 @pytest.fixture
 def billing(database_url: str, stripe_url: str) -> Iterator[Harness]:
     reset_provider()
-    with running("billing", variables(database_url, stripe_url)) as harness:
+    with running("billing", environment(database_url, stripe_url)) as harness:
         yield harness
 
 

@@ -1,4 +1,4 @@
-"""What the tests of billing share: its environment, cards of localstripe, and donations as events."""
+"""Shared by the tests of billing: its environment, test cards, and events of donations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import update
 
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
+from services.billing.ledger.jobs import find_ledger_faults
 from services.billing.payments.tables import Payment
 from services.billing.provider import stripe_client
 from services.billing.refunds.tables import Refund
@@ -25,10 +26,10 @@ DONATION = "dor_" + "3" * 32
 RETURN = "rdo_" + "4" * 32
 PRODUCT = "prd_" + "2" * 32
 LOCATION = {"location_id": "loc_" + "5" * 32, "location_name": "Rossio"}
-MOMENT = datetime.fromisoformat("2026-11-23T10:00:00+00:00")
+START = datetime.fromisoformat("2026-11-23T10:00:00+00:00")
 
 
-def variables(database_url: str, stripe_url: str) -> dict[str, str]:
+def environment(database_url: str, stripe_url: str) -> dict[str, str]:
     return {
         "RECLOTHES_DATABASE_URL": database_url,
         "BILLING_STRIPE_API_KEY": "sk_test_12345",
@@ -57,6 +58,12 @@ def reset_provider() -> None:
     stripe_client.circuit().set(is_open=False)
 
 
+def ledger_faults() -> list[str]:
+    """Describe everything that is wrong with the ledgers."""
+    with db.unit_of_work(reads_only=True):
+        return find_ledger_faults()
+
+
 def settle_now() -> None:
     """Settle everything that waits for the provider, without waiting."""
     with db.unit_of_work() as session:
@@ -81,7 +88,7 @@ def new_id(prefix: str) -> str:
 def donation_event(
     state: str, *, order_id: str = DONATION, donor: str = "ines", minute: int = 0, **more: Any
 ) -> dict[str, Any]:
-    """A move of a donating order; `minute` orders the moves."""
+    """The data of a state change of a donating order; `minute` is its time."""
     data = {
         "order_id": order_id,
         "donor_id": user_id(donor),
@@ -90,29 +97,29 @@ def donation_event(
         "has_story": False,
         "is_first": False,
         "item_ids": [],
-        "at": rfc3339(MOMENT + timedelta(minutes=minute)),
+        "at": rfc3339(START + timedelta(minutes=minute)),
     }
     return data | LOCATION | more
 
 
-def return_event(state: str, *, minute: int = 0, **more: Any) -> dict[str, Any]:
+def donation_return_event(state: str, *, minute: int = 0, **more: Any) -> dict[str, Any]:
     data = {
         "return_id": RETURN,
         "order_id": DONATION,
         "donor_id": user_id("ines"),
         "state": state,
         "previous_state": None,
-        "at": rfc3339(MOMENT + timedelta(minutes=minute)),
+        "at": rfc3339(START + timedelta(minutes=minute)),
     }
     return data | LOCATION | more
 
 
-def move_donation(billing: Harness, state: str, **more: Any) -> None:
+def change_donation(billing: Harness, state: str, **more: Any) -> None:
     billing.deliver("customer.donating_order.state_changed.v1", donation_event(state, **more))
 
 
-def move_return(billing: Harness, state: str, **more: Any) -> None:
-    billing.deliver("customer.donation_return.state_changed.v1", return_event(state, **more))
+def change_donation_return(billing: Harness, state: str, **more: Any) -> None:
+    billing.deliver("customer.donation_return.state_changed.v1", donation_return_event(state, **more))
 
 
 def register(billing: Harness, *names: str) -> None:
@@ -121,7 +128,7 @@ def register(billing: Harness, *names: str) -> None:
         billing.deliver("auth.user.registered.v1", data)
 
 
-def hand_over(*order_ids: str) -> dict[str, Any]:
+def handover_event(*order_ids: str) -> dict[str, Any]:
     return {
         "handover_id": new_id("hov"),
         "factory_id": "fac_" + "6" * 32,

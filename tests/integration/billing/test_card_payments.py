@@ -25,8 +25,8 @@ from tests.integration.billing.support import (
     PRODUCT,
     SECRET,
     card,
+    environment,
     reset_provider,
-    variables,
 )
 from tests.support import servers
 from tests.support.harness import Harness, running, user_id
@@ -93,14 +93,14 @@ def webhook(
     return response
 
 
-def intent_of(payment_id: str) -> str:
+def get_intent_id(payment_id: str) -> str:
     with db.unit_of_work(reads_only=True) as session:
         intent_id = session.get_one(Payment, payment_id).provider_intent_id
     assert intent_id is not None
     return intent_id
 
 
-def state_of(client: Callable[..., httpx.Response], payment_id: str) -> str:
+def get_state(client: Callable[..., httpx.Response], payment_id: str) -> str:
     state: str = client("GET", f"/billing/v1/payments/{payment_id}").json()["state"]
     return state
 
@@ -116,13 +116,13 @@ def test_a_card_is_authorized_captured_after_the_sale_and_confirmed_by_the_webho
 
     billing.deliver("shopping.hold.sold.v1", hold_event())
     settle_with_provider()
-    intent_id = intent_of(payment["id"])
+    intent_id = get_intent_id(payment["id"])
     assert stripe_client.read(intent_id).status == "succeeded"
-    assert state_of(ines, payment["id"]) == "capturing"
+    assert get_state(ines, payment["id"]) == "capturing"
 
     for event_id in ("evt_1", "evt_1", "evt_2"):
         assert webhook(billing, intent_id, event_id=event_id).status_code == 200
-    assert state_of(ines, payment["id"]) == "captured"
+    assert get_state(ines, payment["id"]) == "captured"
     assert len(billing.published("billing.payment.captured.v1")) == 1
     document = ines("GET", receipt).json()
     assert (document["total"], document["card"]["last4"]) == (TOTAL, "4242")
@@ -135,7 +135,7 @@ def test_settlement_replaces_a_lost_webhook(billing: Harness, ines: Callable[...
     settle_with_provider()
     make_due()
     settle_with_provider()
-    assert state_of(ines, payment["id"]) == "captured"
+    assert get_state(ines, payment["id"]) == "captured"
 
 
 def make_due() -> None:
@@ -148,8 +148,8 @@ def test_releasing_the_hold_voids_the_payment(billing: Harness, ines: Callable[.
     for _ in range(2):
         billing.deliver("shopping.hold.released.v1", hold_event() | {"reason": "lapsed"})
     settle_with_provider()
-    assert state_of(ines, payment["id"]) == "voided"
-    assert stripe_client.read(intent_of(payment["id"])).status == "canceled"
+    assert get_state(ines, payment["id"]) == "voided"
+    assert stripe_client.read(get_intent_id(payment["id"])).status == "canceled"
     assert len(billing.published("billing.payment.voided.v1")) == 1
 
 
@@ -160,7 +160,7 @@ def test_a_release_after_the_sale_does_not_void_the_payment(
     billing.deliver("shopping.hold.sold.v1", hold_event())
     billing.deliver("shopping.hold.released.v1", hold_event() | {"reason": "lapsed"})
     settle_with_provider()
-    assert stripe_client.read(intent_of(payment["id"])).status == "succeeded"
+    assert stripe_client.read(get_intent_id(payment["id"])).status == "succeeded"
 
 
 def test_a_sale_without_a_payment_is_retried(billing: Harness, orders: FakeCustomerService) -> None:
@@ -194,7 +194,7 @@ def test_an_order_payment_waits_for_the_banks_check(
     path = f"/billing/v1/payments/{payment['id']}/confirmation"
     assert ines("POST", path).json()["state"] == "requires_action"
     form = {"client_secret": payment["client_secret"], "success": "true", "key": "pk_test_12345"}
-    httpx.post(f"{stripe_url}/v1/payment_intents/{intent_of(payment['id'])}/_authenticate", data=form)
+    httpx.post(f"{stripe_url}/v1/payment_intents/{get_intent_id(payment['id'])}/_authenticate", data=form)
     confirmed = ines("POST", path).json()
     assert (confirmed["state"], confirmed["client_secret"]) == ("authorized", None)
     assert len(billing.published("billing.payment.authorized.v1")) == 1
@@ -205,9 +205,9 @@ def test_a_failed_check_of_the_bank_ends_the_payment(
 ) -> None:
     payment = pay(ines, card(stripe_url, NEEDS_CHECK)).json()
     form = {"client_secret": payment["client_secret"], "success": "false", "key": "pk_test_12345"}
-    httpx.post(f"{stripe_url}/v1/payment_intents/{intent_of(payment['id'])}/_authenticate", data=form)
+    httpx.post(f"{stripe_url}/v1/payment_intents/{get_intent_id(payment['id'])}/_authenticate", data=form)
     assert ines("POST", f"/billing/v1/payments/{payment['id']}/confirmation").status_code == 402
-    assert state_of(ines, payment["id"]) == "failed"
+    assert get_state(ines, payment["id"]) == "failed"
 
 
 def test_an_order_has_one_live_payment_and_a_repetition_returns_it(
@@ -253,13 +253,13 @@ def test_nothing_is_charged_while_the_customer_service_is_unavailable(
 
 def test_an_order_stays_payable_while_the_provider_is_unavailable(database_url: str, stripe_url: str) -> None:
     unused_url = f"http://127.0.0.1:{servers.free_port()}"
-    with running("billing", variables(database_url, unused_url)) as billing:
+    with running("billing", environment(database_url, unused_url)) as billing:
         billing.play_peers(FakeCustomerService().respond)
         response = pay(billing.as_user("ines", "billing:payments"), "pm_1234567")
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) > 0
     reset_provider()
-    with running("billing", variables(database_url, stripe_url)) as billing:
+    with running("billing", environment(database_url, stripe_url)) as billing:
         billing.play_peers(FakeCustomerService().respond)
         client = billing.as_user("ines", "billing:payments")
         with db.unit_of_work() as session:
@@ -279,10 +279,10 @@ def test_settlement_waits_while_the_provider_is_unavailable(
     with monkeypatch.context() as patch:
         patch.setattr(stripe_client, "read", fail)
         settle_with_provider()
-    assert state_of(ines, payment["id"]) == "capturing"
+    assert get_state(ines, payment["id"]) == "capturing"
     make_due()
     settle_with_provider()
-    assert stripe_client.read(intent_of(payment["id"])).status == "succeeded"
+    assert stripe_client.read(get_intent_id(payment["id"])).status == "succeeded"
 
 
 @pytest.mark.parametrize("change", [{"secret": "whsec_other"}, {"age": 3600}])
@@ -291,9 +291,9 @@ def test_a_webhook_with_a_wrong_signature_is_refused(
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
     billing.deliver("shopping.hold.sold.v1", hold_event())
-    refused = webhook(billing, intent_of(payment["id"]), **change)
+    refused = webhook(billing, get_intent_id(payment["id"]), **change)
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (400, "webhook-not-signed")
-    assert state_of(ines, payment["id"]) == "capturing"
+    assert get_state(ines, payment["id"]) == "capturing"
 
 
 @pytest.mark.parametrize(
@@ -318,8 +318,8 @@ def test_a_webhook_that_does_not_match_the_payment_changes_nothing(
 ) -> None:
     payment = pay(ines, card(stripe_url)).json()
     billing.deliver("shopping.hold.sold.v1", hold_event())
-    assert webhook(billing, intent_of(payment["id"]), **change).status_code == 200
-    assert state_of(ines, payment["id"]) == "capturing"
+    assert webhook(billing, get_intent_id(payment["id"]), **change).status_code == 200
+    assert get_state(ines, payment["id"]) == "capturing"
 
 
 def test_a_customer_cannot_see_payments_of_others(

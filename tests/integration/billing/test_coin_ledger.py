@@ -22,7 +22,7 @@ from services.billing.ledger import coin_check
 from services.billing.ledger.jobs import FAULTS, check_ledgers
 from services.billing.ledger.tables import LedgerCheck
 from tests.integration.billing.stateful import LONG_RUN, SHORT_RUN
-from tests.integration.billing.support import DONATION, move_donation, new_id
+from tests.integration.billing.support import DONATION, change_donation, new_id
 from tests.support.harness import Harness, user_id
 
 REASONS = {"deposit": 50, "first_donation": 100, "story": 30, "checked_bad": 20}
@@ -62,7 +62,7 @@ def test_concurrent_rewards_and_take_backs_leave_a_balanced_ledger(billing: Harn
     def deliver(move: tuple[str, str, int]) -> None:
         order, state, minute = move
         retrying(
-            lambda: move_donation(billing, state, order_id=order, minute=minute, has_story=True, is_first=True)
+            lambda: change_donation(billing, state, order_id=order, minute=minute, has_story=True, is_first=True)
         )
 
     assert len(moves) == 50
@@ -244,7 +244,7 @@ class DonationSequence(RuleBasedStateMachine):
         order = list(self.orders)[which]
         has_story, is_first = self.orders[order]
         for _ in range(times):
-            move_donation(
+            change_donation(
                 self.billing,
                 state,
                 order_id=order,
@@ -298,7 +298,7 @@ def donation_sequence(billing: Harness) -> type[DonationSequence]:
 @pytest.mark.parametrize("statement", ["UPDATE {} SET coins = coins + 1", "DELETE FROM {}"])
 @pytest.mark.real_servers
 def test_the_database_refuses_to_change_ledger_rows(billing: Harness, table: str, statement: str) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     with pytest.raises(DBAPIError, match="cannot be changed"), db.unit_of_work() as session:
         session.execute(text(statement.format(table)))
     assert balance_of(user_id("ines")) == (50, 0)
@@ -307,7 +307,7 @@ def test_the_database_refuses_to_change_ledger_rows(billing: Harness, table: str
 @pytest.mark.parametrize(("kind", "balance"), [("wallet", -1), ("debt", 1)])
 @pytest.mark.real_servers
 def test_the_database_refuses_impossible_balances(billing: Harness, kind: str, balance: int) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     change = text("UPDATE coin_accounts SET balance = :balance WHERE kind = :kind")
     with pytest.raises(DBAPIError), db.unit_of_work() as session:
         session.execute(change, {"balance": balance, "kind": kind})
@@ -327,7 +327,7 @@ def check_at(time: datetime) -> list[str] | None:
 
 
 def test_the_ledger_is_checked_once_a_night(billing: Harness) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     assert check_at(at(2)) is None
     assert check_at(at(3)) == []
     assert check_at(at(4)) is None
@@ -352,7 +352,7 @@ CORRUPTIONS = {
 def test_the_nightly_check_finds_a_corrupted_coin_ledger_and_raises_the_alarm(
     billing: Harness, corruption: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     with db.unit_of_work() as session:
         session.execute(text(CORRUPTIONS[corruption]))
     alarms = FAULTS._value.get()
@@ -366,7 +366,7 @@ def test_the_nightly_check_finds_a_corrupted_coin_ledger_and_raises_the_alarm(
 
 def test_the_house_account_balances_the_wallets(billing: Harness) -> None:
     for order in ORDERS:
-        move_donation(billing, "deposited", order_id=order)
+        change_donation(billing, "deposited", order_id=order)
     with db.unit_of_work(reads_only=True) as session:
         given = select(func.sum(CoinEntry.coins)).where(CoinEntry.account_id == coin_ledger.REWARDS)
         assert session.scalar(given) == -150

@@ -15,7 +15,14 @@ from services.billing.settlement import steps
 from services.billing.settlement.jobs import settle_with_provider
 from services.billing.settlement.rules import MIN_DELAY
 from tests.integration.billing.shop import Order, Shop
-from tests.integration.billing.support import RETURN, card, move_donation, move_return, new_id, settle_now
+from tests.integration.billing.support import (
+    RETURN,
+    card,
+    change_donation,
+    change_donation_return,
+    new_id,
+    settle_now,
+)
 from tests.support.harness import Harness, user_id
 from tests.support.states import PeerStates, attempted, compare, reported
 
@@ -93,22 +100,22 @@ def test_a_state_query_describes_payments_and_refunds_of_orders(billing: Harness
     settle_now()
     customer = billing.as_user("customer", "billing:states", kind="service")
 
-    def state_of(order: Order) -> tuple[str, list[str]]:
+    def get_state(order: Order) -> tuple[str, list[str]]:
         query = {"subjects": [order.id]}
         [item] = customer("POST", "/billing/v1/state-queries", json=query).json()["items"]
         return item["knowledge"], [event["type"] for event in item["events"]]
 
-    assert state_of(waiting) == ("known", [AUTHORIZED])
-    assert state_of(refunded) == ("known", [CAPTURED])
-    assert state_of(Order("x", id=new_id("bor"))) == ("unknown", [])
+    assert get_state(waiting) == ("known", [AUTHORIZED])
+    assert get_state(refunded) == ("known", [CAPTURED])
+    assert get_state(Order("x", id=new_id("bor"))) == ("unknown", [])
     shop.change_order(refunded, "cancelled")
-    assert state_of(refunded) == ("pending", [])
+    assert get_state(refunded) == ("pending", [])
     settle_now()
     settle_now()
-    assert state_of(refunded) == ("known", [CAPTURED, "billing.refund.completed.v1"])
+    assert get_state(refunded) == ("known", [CAPTURED, "billing.refund.completed.v1"])
     with db.unit_of_work() as session:
         session.execute(delete(Refund).where(Refund.payment_id == payment_id))
-    assert state_of(refunded) == ("known", [CAPTURED]), "the customer service sees that the refund is missing"
+    assert get_state(refunded) == ("known", [CAPTURED]), "the customer service sees that the refund is missing"
 
 
 def add_replaced_payment(shop: Shop, payment_id: str, refund_state: str) -> None:
@@ -186,8 +193,8 @@ def test_a_state_query_describes_the_paid_fee_of_a_return(billing: Harness, shop
         return item["knowledge"], [event["data"] for event in item["events"]]
 
     assert described() == ("unknown", [])
-    move_donation(billing, "deposited")
-    move_return(billing, "created")
+    change_donation(billing, "deposited")
+    change_donation_return(billing, "created")
     assert described() == ("known", [])
     donor = billing.as_user("ines", "billing:rewards billing:fees billing:payments")
     [fee] = donor("GET", "/billing/v1/fees").json()["items"]

@@ -18,7 +18,7 @@ from services.billing.payments.tables import Payment
 from services.billing.refunds.tables import Refund
 from tests.integration.billing.fake_provider import FakeProvider
 from tests.integration.billing.stateful import LONG_RUN, SHORT_RUN
-from tests.integration.billing.support import confirm_latest, move_donation, new_id, settle_now
+from tests.integration.billing.support import change_donation, confirm_latest, new_id, settle_now
 from tests.support.harness import Harness, user_id
 
 FEE, COINS = 300, 400
@@ -45,7 +45,7 @@ class FeeSequence(RuleBasedStateMachine):
     def begin(self) -> None:
         with db.unit_of_work():
             coin_ledger.reward(user_id(self.name), new_id("dor"), "deposit", COINS)
-        move_donation(self.billing, "cancelling", order_id=self.order, donor=self.name, minute=1)
+        change_donation(self.billing, "cancelling", order_id=self.order, donor=self.name, minute=1)
         self.client = self.billing.as_user(self.name, "billing:fees billing:payments")
 
     def fee(self) -> Fee:
@@ -90,12 +90,12 @@ class FeeSequence(RuleBasedStateMachine):
         """The donation is not cancelled after all, so the fee is no longer needed."""
         self.minute += 1
         self.is_needed = False
-        move_donation(self.billing, "collected", order_id=self.order, donor=self.name, minute=self.minute)
+        change_donation(self.billing, "collected", order_id=self.order, donor=self.name, minute=self.minute)
 
     @rule()
     def cancel_donation(self) -> None:
         self.minute += 1
-        move_donation(self.billing, "cancelled", order_id=self.order, donor=self.name, minute=self.minute)
+        change_donation(self.billing, "cancelled", order_id=self.order, donor=self.name, minute=self.minute)
 
     @invariant()
     def the_fee_is_paid_at_most_once(self) -> None:

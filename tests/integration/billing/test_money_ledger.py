@@ -16,7 +16,7 @@ from services.billing.payments.tables import Payment
 from services.billing.payouts.tables import Payout
 from services.billing.refunds.tables import Refund
 from tests.integration.billing.shop import Shop
-from tests.integration.billing.support import DONATION, move_donation, settle_now
+from tests.integration.billing.support import DONATION, change_donation, settle_now
 from tests.support.harness import Harness
 
 NIGHT = datetime.fromisoformat("2026-11-25T04:00:00+00:00")
@@ -26,7 +26,7 @@ NIGHT = datetime.fromisoformat("2026-11-25T04:00:00+00:00")
 def shop(billing: Harness, stripe_url: str) -> Shop:
     """A sale of 64.01, of which 15.01 are refunded and 19.60 are owed to the donor."""
     shop = Shop(billing, stripe_url)
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     order = shop.order()
     shop.pay(order)
     shop.sell(order)

@@ -16,7 +16,6 @@ from sqlalchemy import select, union_all, update
 
 from libs.chassis import db
 from libs.chassis.clock import now
-from services.billing.ledger.jobs import find_ledger_faults
 from services.billing.payments.tables import Payment
 from services.billing.provider import declines, stripe_client
 from services.billing.provider.tables import ProviderEvent
@@ -26,11 +25,12 @@ from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.support import (
     NEEDS_CHECK,
     card,
+    environment,
+    ledger_faults,
     new_id,
     problem,
     reset_provider,
     settle_now,
-    variables,
 )
 from tests.support import databases
 from tests.support.harness import Harness, running
@@ -54,7 +54,7 @@ def service(proxy: StripeProxy, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.01)
         reset_provider()
-        with running("billing", variables(database_url, proxy.url)) as billing:
+        with running("billing", environment(database_url, proxy.url)) as billing:
             yield billing
     reset_provider()
 
@@ -77,12 +77,7 @@ def shop(service: Harness, proxy: StripeProxy, stripe_url: str) -> Iterator[Shop
         for kind in (Payment, Refund):
             session.execute(update(kind).values(settle_at=None))
     yield Shop(service, stripe_url)
-    assert faults() == []
-
-
-def faults() -> list[str]:
-    with db.unit_of_work(reads_only=True):
-        return find_ledger_faults()
+    assert ledger_faults() == []
 
 
 def published(shop: Shop, event_type: str, **fields: str) -> list[dict[str, Any]]:
@@ -139,11 +134,11 @@ def test_a_lost_call_charges_and_refunds_once(
     assert shop.refunds_at_provider(payment_id) == [1501, 4900]
     assert shop.payment(payment_id).state == "refunded"
     assert [fault.times for fault in proxy.faults] == [0], "the fault has occurred"
-    [intent] = intents_of(shop, order, "succeeded")
+    [intent] = list_intents(shop, order, "succeeded")
     assert intent == shop.payment(payment_id).provider_intent_id
 
 
-def intents_of(shop: Shop, order: Order, status: str) -> list[str]:
+def list_intents(shop: Shop, order: Order, status: str) -> list[str]:
     """The intents of an order at the provider in one status."""
     window = (now() - timedelta(hours=1), now() + timedelta(seconds=2))
     ours = select(Payment.id).where(Payment.order_id == order.id)
@@ -165,7 +160,7 @@ def test_a_lost_cancel_call_still_releases_the_authorization(
     shop.release(order)
     settle_all()
     assert shop.payment(payment_id).state == "voided"
-    assert intents_of(shop, order, "canceled") == [shop.payment(payment_id).provider_intent_id]
+    assert list_intents(shop, order, "canceled") == [shop.payment(payment_id).provider_intent_id]
 
 
 def test_a_new_request_after_a_lost_response_charges_once(shop: Shop, proxy: StripeProxy) -> None:
@@ -176,8 +171,8 @@ def test_a_new_request_after_a_lost_response_charges_once(shop: Shop, proxy: Str
     payment_id = shop.pay(order).json()["id"]
     shop.sell(order)
     settle_all()
-    assert intents_of(shop, order, "succeeded") == [shop.payment(payment_id).provider_intent_id]
-    assert len(intents_of(shop, order, "canceled")) == 1
+    assert list_intents(shop, order, "succeeded") == [shop.payment(payment_id).provider_intent_id]
+    assert len(list_intents(shop, order, "canceled")) == 1
 
 
 @pytest.mark.parametrize(
@@ -214,7 +209,7 @@ def test_the_intent_of_a_declined_card_is_cancelled(shop: Shop, proxy: StripePro
     proxy.order("declined", "confirm", code="do_not_honor")
     shop.pay(order)
     settle_all()
-    assert len(intents_of(shop, order, "canceled")) == 1
+    assert len(list_intents(shop, order, "canceled")) == 1
 
 
 def test_a_temporarily_declined_capture_does_not_block_others(shop: Shop, proxy: StripeProxy) -> None:
@@ -389,7 +384,7 @@ def test_a_failed_refund_is_replaced_by_a_bank_transfer(shop: Shop, proxy: Strip
     ]
     settle_all()
     assert shop.refunds_at_provider(payment_id) == []
-    assert (open_discrepancies(shop, payment_id), faults()) == ([], [])
+    assert (open_discrepancies(shop, payment_id), ledger_faults()) == ([], [])
 
 
 def test_a_failed_refund_is_replaced_by_another_card_refund(shop: Shop, proxy: StripeProxy) -> None:
@@ -398,7 +393,7 @@ def test_a_failed_refund_is_replaced_by_another_card_refund(shop: Shop, proxy: S
     settle_all()
     assert [one.state for one in shop.refunds(payment_id)] == ["failed", "completed"]
     assert shop.refunds_at_provider(payment_id) == [failed.amount]
-    assert (open_discrepancies(shop, payment_id), faults()) == ([], [])
+    assert (open_discrepancies(shop, payment_id), ledger_faults()) == ([], [])
 
 
 def test_only_a_failed_refund_can_be_replaced_and_only_once(shop: Shop, proxy: StripeProxy) -> None:
@@ -441,7 +436,7 @@ def test_a_completed_refund_that_the_bank_sends_back_fails(shop: Shop, monkeypat
     assert (failed.state, failed.failure_code) == ("failed", "lost_or_stolen_card")
     assert (shop.payment(payment_id).state, shop.payment(payment_id).refunded) == ("captured", 0)
     assert open_discrepancies(shop, payment_id) == [("refund_failed", failed.id)]
-    assert faults() == []
+    assert ledger_faults() == []
     assert replace_refund(shop, failed, method="transfer", reference="SEPA 43").status_code == 201
     events = [
         event
@@ -449,7 +444,7 @@ def test_a_completed_refund_that_the_bank_sends_back_fails(shop: Shop, monkeypat
         if event["payment_id"] == payment_id
     ]
     assert [event["replaces"] for event in events] == [None, failed.id]
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def send_dispute(
@@ -537,4 +532,4 @@ def test_a_transfer_for_a_disputed_payment_is_refused(shop: Shop, proxy: StripeP
         assert problem(replace_refund(shop, failed, **transfer)) == (409, "payment-disputed")
         response = replace_refund(shop, failed, **transfer, despite_dispute=True)
         assert (response.status_code, response.json()["state"]) == (201, "completed")
-    assert faults() == []
+    assert ledger_faults() == []

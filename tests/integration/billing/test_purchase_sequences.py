@@ -38,7 +38,7 @@ from services.billing.refunds.tables import Refund
 from tests.integration.billing.fake_provider import FakeProvider
 from tests.integration.billing.shop import Order, Shop
 from tests.integration.billing.stateful import LONG_RUN, SHORT_RUN
-from tests.integration.billing.support import confirm_latest, move_donation, new_id, settle_now
+from tests.integration.billing.support import change_donation, confirm_latest, new_id, settle_now
 from tests.support.harness import Harness, user_id
 
 PRICES = (4900, 1501, 99)
@@ -59,8 +59,10 @@ class PendingEvent:
 
 
 class PurchaseSequence(RuleBasedStateMachine):
-    """One order from its placing on. Some rules do what the customer and shopping services do, which sends events;
-    others deliver these events in any order."""
+    """One order, from its placing on.
+
+    Some rules do what the customer and shopping services do, which sends events; others deliver them in any order.
+    """
 
     billing: Harness
     provider: FakeProvider
@@ -76,7 +78,7 @@ class PurchaseSequence(RuleBasedStateMachine):
         self.order: Order = self.shop.order(prices=PRICES)
         self.shop.give_coins(self.order.buyer, COINS)
         self.donor, self.donation = new_id("donor"), new_id("dor")
-        move_donation(self.billing, "deposited", order_id=self.donation, donor=self.donor)
+        change_donation(self.billing, "deposited", order_id=self.donation, donor=self.donor)
         self.keys: list[str] = []
         self.pending: list[PendingEvent] = []
         self.delivered: list[PendingEvent] = []

@@ -12,7 +12,6 @@ import pytest
 from libs.chassis import db
 from libs.chassis.clock import now, rfc3339
 from services.billing.ledger import money_check
-from services.billing.ledger.jobs import find_ledger_faults
 from services.billing.payments import lifecycle
 from services.billing.payments.purpose import lock_payment
 from services.billing.payments.rules import CANCELLED_BY_PROVIDER, ORDER_ENDED, SALE_NOT_PAID
@@ -23,7 +22,8 @@ from tests.integration.billing.shop import Order, Shop, euros
 from tests.integration.billing.support import (
     DONATION,
     NEEDS_CHECK,
-    move_donation,
+    change_donation,
+    ledger_faults,
     problem,
     register,
     settle_now,
@@ -34,11 +34,6 @@ from tests.support.harness import Harness, user_id
 @pytest.fixture
 def shop(billing: Harness, stripe_url: str) -> Shop:
     return Shop(billing, stripe_url)
-
-
-def faults() -> list[str]:
-    with db.unit_of_work(reads_only=True):
-        return find_ledger_faults()
 
 
 def held_by_provider() -> int:
@@ -80,7 +75,7 @@ def test_an_order_is_paid_with_coins_that_are_set_aside_until_it_is_sold(billing
         shop.sell(order)
     [event] = billing.published("billing.payment.captured.v1")
     assert (event["payment_id"], event["method"], event["coins"]) == (response.json()["id"], "coins", 6401)
-    assert (shop.balance(order.buyer), held_by_provider(), faults()) == ((599, 0), 0, [])
+    assert (shop.balance(order.buyer), held_by_provider(), ledger_faults()) == ((599, 0), 0, [])
 
 
 def test_coins_are_returned_once_when_the_hold_is_released(shop: Shop) -> None:
@@ -92,7 +87,7 @@ def test_coins_are_returned_once_when_the_hold_is_released(shop: Shop) -> None:
     assert (shop.balance(order.buyer), shop.payment(payment_id).state) == ((7000, 0), "voided")
     [event] = shop.billing.published("billing.payment.voided.v1")
     assert (event["method"], event["reason_code"]) == ("coins", ORDER_ENDED)
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def test_the_coin_value_is_a_setting_and_too_few_coins_leave_the_order_payable(
@@ -114,7 +109,7 @@ def test_the_same_coins_cannot_pay_two_orders_concurrently(shop: Shop) -> None:
     with ThreadPoolExecutor(2) as pool:
         responses = list(pool.map(lambda order: shop.pay(order, coins=True), [first, second]))
     assert sorted(response.status_code for response in responses) == [201, 409]
-    assert (shop.balance("rita"), faults()) == ((0, 0), [])
+    assert (shop.balance("rita"), ledger_faults()) == ((0, 0), [])
 
 
 @pytest.mark.real_servers
@@ -127,7 +122,7 @@ def test_concurrent_payments_by_card_and_with_coins_leave_one_payment(shop: Shop
     assert codes[0] == 201, [response.text for response in responses]
     payments = shop.send(order.buyer, "GET", "/billing/v1/payments").json()["items"]
     assert len([payment for payment in payments if payment["state"] in ("authorized", "created")]) == 1
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def test_a_payment_abandoned_at_the_banks_check_is_replaced_by_the_next(shop: Shop) -> None:
@@ -161,7 +156,7 @@ def test_a_cancelled_order_is_refunded_in_full_once(billing: Harness, shop: Shop
     assert (refund["id"], refund["state"], refund["reason"]) == (event["refund_id"], "completed", "cancelled")
     assert shop.balance(order.buyer) == (order.total, 0)
     assert coins or shop.refunds_at_provider(payment_id) == [6401]
-    assert (held_by_provider(), faults()) == (0, [])
+    assert (held_by_provider(), ledger_faults()) == (0, [])
 
 
 def test_a_cancellation_before_the_sale_voids_the_payment_and_a_late_sale_captures_nothing(shop: Shop) -> None:
@@ -224,7 +219,7 @@ def test_partial_refunds_never_exceed_the_payment(billing: Harness, shop: Shop) 
     shop.change_return(order, "checked_good", [coat], 4900, "rbo_" + "3" * 32)
     settle_now()
     assert shop.refunds_at_provider(payment_id) == [501, 1000, 4900]
-    assert (held_by_provider(), faults()) == (0, [])
+    assert (held_by_provider(), ledger_faults()) == (0, [])
 
 
 def test_a_refund_of_zero_creates_no_refund(shop: Shop) -> None:
@@ -247,7 +242,7 @@ def test_a_pick_up_is_rewarded_once_and_a_return_takes_back_its_share(shop: Shop
     assert shop.balance(order.buyer) == (120 - 120 * 4900 // 6401, 0)
     shop.change_return(order, "refund_decided", [hat], 0, "rbo_" + "2" * 32)
     assert shop.balance(order.buyer) == (0, 0)
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 @pytest.mark.story("rb-r-po-03")
@@ -260,7 +255,7 @@ def test_good_products_are_refunded_at_the_check_and_bad_ones_by_decision(
     order = shop.order()
     shop.give_coins(order.buyer, order.total)
     payment_id = buy(shop, order, coins=coins)
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     for index in (0, 1):
         shop.product_sold(order, index, DONATION)
     shop.change_order(order, "picked_up")
@@ -287,7 +282,7 @@ def test_good_products_are_refunded_at_the_check_and_bad_ones_by_decision(
     assert {(refund.state, refund.return_id) for refund in refunds} == {("completed", "rbo_" + "7" * 32)}
     assert list_payouts(billing) == [("void", 600), ("void", 1960)]
     assert shop.balance(order.buyer)[0] - balance_before == (4900 + decided_amount if coins else 0) - 20
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def test_a_duplicate_sale_after_a_full_refund_changes_nothing(shop: Shop) -> None:
@@ -302,7 +297,7 @@ def test_a_duplicate_sale_after_a_full_refund_changes_nothing(shop: Shop) -> Non
     settle_now()
     assert (shop.payment(payment_id).state, len(shop.refunds(payment_id))) == ("refunded", 1)
     assert shop.billing.published("billing.payment.voided.v1") == []
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 @pytest.mark.parametrize("state", ["refund_decided", "completed"])
@@ -314,7 +309,7 @@ def test_a_force_cancelled_return_is_refunded_once_whatever_its_later_check_resu
     shop.change_return(order, state, order.products, order.total, **check)
     settle_now()
     assert [refund.amount for refund in shop.refunds(payment_id)] == [order.total]
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 @pytest.mark.parametrize("is_pick_up_late", [False, True])
@@ -350,7 +345,7 @@ def list_payouts(billing: Harness) -> list[tuple[str, int]]:
 def test_a_payout_is_due_after_the_return_window_and_void_for_returned_products(
     billing: Harness, shop: Shop
 ) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     order = shop.order()
     buy(shop, order)
     for index in (0, 1):
@@ -367,7 +362,7 @@ def test_a_payout_is_due_after_the_return_window_and_void_for_returned_products(
     assert (voided["person_id"], voided["order_id"]) == (user_id("ines"), DONATION)
     with db.unit_of_work(reads_only=True):
         assert money_check.get_balance(f"donors.{user_id('ines')}", "EUR") == -600
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def test_a_pick_up_after_the_end_of_the_order_is_reported_once(billing: Harness, shop: Shop) -> None:
@@ -388,7 +383,7 @@ def test_a_pick_up_after_the_end_of_the_order_is_reported_once(billing: Harness,
 def test_the_payout_of_a_late_sale_event_follows_the_state_of_the_order(
     billing: Harness, shop: Shop, end: str
 ) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     order = shop.order(prices=(4900,))
     buy(shop, order)
     if end == "returned":
@@ -400,7 +395,7 @@ def test_the_payout_of_a_late_sale_event_follows_the_state_of_the_order(
 
 
 def test_an_expired_return_makes_no_payout_due(billing: Harness, shop: Shop) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     order = shop.order(prices=(4900,))
     buy(shop, order)
     shop.product_sold(order, 0, DONATION)
@@ -450,7 +445,7 @@ def test_a_sale_after_its_payment_was_voided_is_reported_as_unpaid(billing: Harn
 
 
 def test_staff_list_payments_refunds_and_payouts_and_record_a_transfer(billing: Harness, shop: Shop) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     order = shop.order(prices=(4900, 100))
     payment_id = buy(shop, order)
     shop.product_sold(order, 0, DONATION)
@@ -474,7 +469,7 @@ def test_staff_list_payments_refunds_and_payouts_and_record_a_transfer(billing: 
     with db.unit_of_work(reads_only=True):
         assert money_check.get_balance("house.paid_out", "EUR") == -1960
         assert money_check.get_balance(f"donors.{user_id('ines')}", "EUR") == 0
-    assert faults() == []
+    assert ledger_faults() == []
 
 
 def test_a_customer_cannot_see_refunds_of_others(billing: Harness, shop: Shop) -> None:

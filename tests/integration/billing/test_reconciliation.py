@@ -160,7 +160,7 @@ def test_a_row_that_differs_from_the_provider_is_reported(
     with db.unit_of_work() as session:
         session.execute(update(Payment).where(Payment.id == payment_id).values(captured_at=None, **change))
     reconcile()
-    assert (kind or "state_differs") in {kind for kind, _, _ in discrepancies(payment_id=payment_id)}
+    assert (kind or "state_differs") in {reported for reported, _, _ in discrepancies(payment_id=payment_id)}
 
 
 def test_a_payment_unknown_to_the_provider_is_reported(shop: Shop) -> None:

@@ -17,10 +17,10 @@ from tests.integration.billing.support import (
     DONATION,
     PRODUCT,
     Client,
+    change_donation,
+    change_donation_return,
     donation_event,
-    hand_over,
-    move_donation,
-    move_return,
+    handover_event,
     new_id,
     problem,
     register,
@@ -61,7 +61,7 @@ def sell(billing: Harness, price: int, *, order_id: str | None = DONATION, buyin
 
 def test_a_deposit_is_rewarded_once_despite_duplicate_events(billing: Harness, donor: Client) -> None:
     for _ in range(3):
-        move_donation(billing, "deposited", has_story=True, is_first=True)
+        change_donation(billing, "deposited", has_story=True, is_first=True)
     assert balance(donor) == (180, 0)
     assert records(donor) == [("deposit", 50), ("first_donation", 100), ("story", 30)]
     [event, *others] = billing.published("billing.coins.recorded.v1")
@@ -76,12 +76,12 @@ def test_rewards_are_settings_and_zero_disables_a_reward(
 ) -> None:
     set_setting("billing.reward_deposit_coins", 7)
     set_setting("billing.reward_story_coins", 0)
-    move_donation(billing, "deposited", has_story=True)
+    change_donation(billing, "deposited", has_story=True)
     assert records(donor) == [("deposit", 7)]
 
 
 def test_publishing_several_products_rewards_the_donation_once(billing: Harness, donor: Client) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     publish(billing)
     publish(billing)
     billing.deliver("shopping.product.published.v1", {"product_id": PRODUCT, "donation": None})
@@ -91,42 +91,42 @@ def test_publishing_several_products_rewards_the_donation_once(billing: Harness,
 def test_an_event_of_an_unknown_donation_is_retried(billing: Harness) -> None:
     for event_type, data in (
         ("shopping.product.published.v1", {"product_id": PRODUCT, "donation": {"order_id": DONATION}}),
-        ("admin.handover.recorded.v1", hand_over(DONATION)),
+        ("admin.handover.recorded.v1", handover_event(DONATION)),
     ):
         with pytest.raises(LookupError):
             billing.deliver(event_type, data)
     with pytest.raises(LookupError):
         sell(billing, 4900)
     with pytest.raises(LookupError):
-        move_return(billing, "created")
+        change_donation_return(billing, "created")
     assert billing.published("billing.coins.recorded.v1") == []
 
 
 def test_cancelling_a_donation_takes_back_its_own_rewards_only(billing: Harness, donor: Client) -> None:
-    move_donation(billing, "deposited", has_story=True)
-    move_donation(billing, "deposited", order_id=OTHER)
+    change_donation(billing, "deposited", has_story=True)
+    change_donation(billing, "deposited", order_id=OTHER)
     for _ in range(2):
-        move_donation(billing, "cancelled", minute=1)
+        change_donation(billing, "cancelled", minute=1)
     assert balance(donor) == (50, 0)
     assert records(donor)[-1] == ("taken_back", -80)
     publish(billing)
-    move_donation(billing, "checked_bad")
+    change_donation(billing, "checked_bad")
     assert balance(donor) == (50, 0)
 
 
 def test_a_cancelled_donation_is_not_rewarded_by_late_events(billing: Harness, donor: Client) -> None:
-    move_donation(billing, "cancelled", minute=1)
-    move_donation(billing, "deposited")
+    change_donation(billing, "cancelled", minute=1)
+    change_donation(billing, "deposited")
     assert records(donor) == []
 
 
 def test_rewards_of_a_returned_donation_are_taken_back_once_by_either_event(
     billing: Harness, donor: Client
 ) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     publish(billing)
-    move_return(billing, "returned", minute=2)
-    move_donation(billing, "returned", minute=2)
+    change_donation_return(billing, "returned", minute=2)
+    change_donation(billing, "returned", minute=2)
     assert records(donor) == [("deposit", 50), ("published", 40), ("taken_back", -90)]
     assert balance(donor) == (0, 0)
 
@@ -135,16 +135,16 @@ def test_rewards_spent_before_they_are_taken_back_become_a_debt_paid_by_the_next
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.delivery_fee", 40)
-    move_donation(billing, "deposited")
-    move_return(billing, "created", minute=1)
+    change_donation(billing, "deposited")
+    change_donation_return(billing, "created", minute=1)
     [fee] = donor("GET", "/billing/v1/fees").json()["items"]
     paid = donor("POST", f"/billing/v1/fees/{fee['id']}/payments", json={"method": "coins"}, key="fee-key-1")
     assert (paid.status_code, balance(donor)) == (201, (10, 0))
-    move_return(billing, "returned", minute=2)
+    change_donation_return(billing, "returned", minute=2)
     assert balance(donor) == (0, 40)
-    move_donation(billing, "deposited", order_id=OTHER)
+    change_donation(billing, "deposited", order_id=OTHER)
     assert balance(donor) == (10, 0)
-    move_donation(billing, "checked_bad", order_id=OTHER, minute=1)
+    change_donation(billing, "checked_bad", order_id=OTHER, minute=1)
     assert balance(donor) == (30, 0)
 
 
@@ -183,11 +183,11 @@ def test_an_invalid_number_of_coins_is_refused(billing: Harness, manager: Client
 
 
 def test_a_customer_sees_only_own_rewards_and_cannot_assign_any(billing: Harness, donor: Client) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     sell_it = donation_event("collected", minute=1)
     billing.deliver("customer.donating_order.state_changed.v1", sell_it)
     sell(billing, 4900)
-    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
+    billing.deliver("admin.handover.recorded.v1", handover_event(DONATION))
     rui = billing.as_user("rui", "billing:rewards billing:fees")
     assert balance(rui) == (0, 0)
     for path in ("coin-records", "coupons", "payouts", "fees"):
@@ -200,11 +200,11 @@ def test_a_customer_sees_only_own_rewards_and_cannot_assign_any(billing: Harness
 def test_a_bad_donation_earns_coins_and_one_coupon_after_the_handover(
     billing: Harness, donor: Client, manager: Client
 ) -> None:
-    move_donation(billing, "deposited")
-    move_donation(billing, "checked_bad", minute=1)
+    change_donation(billing, "deposited")
+    change_donation(billing, "checked_bad", minute=1)
     assert balance(donor) == (70, 0)
     for _ in range(2):
-        billing.deliver("admin.handover.recorded.v1", hand_over(DONATION, "rbo_" + "1" * 32))
+        billing.deliver("admin.handover.recorded.v1", handover_event(DONATION, "rbo_" + "1" * 32))
     [coupon] = donor("GET", "/billing/v1/coupons").json()["items"]
     assert (coupon["state"], coupon["value"]) == ("issued", {"amount": 500, "currency": "EUR"})
     [item] = manager("GET", "/billing/v1/monitored-coupons").json()["items"]
@@ -218,8 +218,8 @@ def test_no_coupon_is_issued_when_its_value_is_zero(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     set_setting("billing.coupon_value", 0)
-    move_donation(billing, "checked_bad")
-    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
+    change_donation(billing, "checked_bad")
+    billing.deliver("admin.handover.recorded.v1", handover_event(DONATION))
     assert donor("GET", "/billing/v1/coupons").json()["items"] == []
 
 
@@ -286,17 +286,17 @@ def test_an_expired_coupon_is_marked_as_expired(billing: Harness, donor: Client,
 def test_a_return_voids_an_unused_coupon(
     billing: Harness, donor: Client, manager: Client, is_used: bool, state: str
 ) -> None:
-    move_donation(billing, "checked_bad")
-    billing.deliver("admin.handover.recorded.v1", hand_over(DONATION))
+    change_donation(billing, "checked_bad")
+    billing.deliver("admin.handover.recorded.v1", handover_event(DONATION))
     code = donor("GET", "/billing/v1/coupons").json()["items"][0]["code"]
     if is_used:
         assert redeem(manager, code, "redeem-1").status_code == 200
-    move_donation(billing, "returned", minute=5)
+    change_donation(billing, "returned", minute=5)
     assert donor("GET", "/billing/v1/coupons").json()["items"][0]["state"] == state
 
 
 def test_each_sale_has_one_payout(billing: Harness, donor: Client) -> None:
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     for _ in range(2):
         sell(billing, 4901)
     [payout] = donor("GET", "/billing/v1/payouts").json()["items"]
@@ -310,7 +310,7 @@ def test_no_payout_is_prepared_without_a_donation_or_a_share(
     billing: Harness, donor: Client, set_setting: SetSetting
 ) -> None:
     sell(billing, 4900, order_id=None)
-    move_donation(billing, "deposited")
+    change_donation(billing, "deposited")
     set_setting("billing.donor_share_percent", 0)
     sell(billing, 4900)
     assert billing.published("billing.payout.due.v1") == []
@@ -319,7 +319,7 @@ def test_no_payout_is_prepared_without_a_donation_or_a_share(
 
 def test_coin_records_are_paged(billing: Harness, donor: Client) -> None:
     for number in range(5):
-        move_donation(billing, "deposited", order_id=f"dor_{number:032x}")
+        change_donation(billing, "deposited", order_id=f"dor_{number:032x}")
     order_ids: list[str] = []
     cursor: str | None = None
     for _ in range(3):
@@ -335,8 +335,8 @@ def test_coin_records_are_paged(billing: Harness, donor: Client) -> None:
 def test_the_currencies_of_all_stored_amounts_are_listed(billing: Harness, set_setting: SetSetting) -> None:
     admin = billing.as_user("admin", "billing:currencies", kind="service")
     assert admin("GET", "/billing/v1/currencies").json() == {"currencies": []}
-    move_donation(billing, "cancelling")
+    change_donation(billing, "cancelling")
     set_setting("billing.currency", "JPY")
-    move_donation(billing, "checked_bad", order_id="dor_" + "8" * 32)
-    billing.deliver("admin.handover.recorded.v1", hand_over("dor_" + "8" * 32))
+    change_donation(billing, "checked_bad", order_id="dor_" + "8" * 32)
+    billing.deliver("admin.handover.recorded.v1", handover_event("dor_" + "8" * 32))
     assert admin("GET", "/billing/v1/currencies").json() == {"currencies": ["EUR", "JPY"]}

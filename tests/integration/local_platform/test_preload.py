@@ -29,7 +29,7 @@ assert threading.active_count() == 1, threading.enumerate()
 @pytest.mark.parametrize("service", SERVICES)
 def test_building_an_application_connects_to_nothing_and_starts_no_thread(tmp_path: Path, service: str) -> None:
     layout = Layout(tmp_path / "run")
-    settings = environment.of_service(layout, credentials.ensure(layout), service)
+    settings = environment.service_settings(layout, credentials.ensure(layout), service)
     command = [sys.executable, "-c", BUILD, service]
     answer = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr

@@ -109,7 +109,7 @@ def test_command_reports_a_problem_before_anything_starts(prepared: Layout) -> N
     arguments = [str(part) for option in options.items() for part in option]
     response = CliRunner().invoke(main, ["run", *arguments])
     assert response.exit_code == DamagedFile.exit_code
-    assert response.output.startswith("Cannot run: ")
+    assert response.output.startswith("Error: ")
     assert "auth.db is missing or empty" in response.output
     assert "Traceback" not in response.output
     assert not prepared.control_socket.exists()

@@ -16,7 +16,7 @@ from pathlib import Path
 from localstripe import resources
 from tools.local_platform import localstripe_launcher
 path = Path(sys.argv[1])
-localstripe_launcher.keep_state_in(path)
+localstripe_launcher.store_state_in(path)
 store = resources.store
 store.try_load_from_disk()
 """

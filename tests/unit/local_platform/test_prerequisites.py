@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench import prerequisites
 from tools.local_platform import debian
-from tools.local_platform.waf_packages import NoFirewall
+from tools.local_platform.waf_packages import FirewallUnavailable
 from tools.project import ROOT
 
 MISSING = {"no-such-program": "some-package"}
@@ -25,13 +25,13 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_missing_program_is_installed_as_root_on_debian(
     installed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(debian, "may_install", lambda: True)
+    monkeypatch.setattr(debian, "can_install", lambda: True)
     assert debian.ensure_programs(MISSING) == ["some-package"], "an installation that fails is reported"
     assert installed == ["some-package"]
 
 
 def test_nothing_is_installed_on_other_systems(installed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debian, "may_install", lambda: False)
+    monkeypatch.setattr(debian, "can_install", lambda: False)
     assert debian.ensure_programs({**MISSING, "sh": "dash"}) == ["some-package"]
     assert installed == []
 
@@ -46,7 +46,7 @@ def test_unavailable_firewall_ends_the_benchmarks_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse() -> None:
-        raise NoFirewall("apt-get is missing here.")
+        raise FirewallUnavailable("apt-get is missing here.")
 
     monkeypatch.setattr(prerequisites.waf_packages, "ensure", refuse)
     with pytest.raises(SystemExit, match="apt-get is missing here"):

@@ -60,7 +60,7 @@ def test_stop_does_not_signal_a_process_with_a_reused_id(layout: Layout, strange
     layout.lock_file.write_text(str(stranger.pid))
     response = CliRunner().invoke(main, ["stop", "--run-dir", str(layout.run_dir)])
     assert response.exit_code == 2
-    assert "Nothing runs" in response.output
+    assert "No platform runs" in response.output
     assert stranger.poll() is None
 
 
@@ -85,7 +85,7 @@ def test_second_start_is_rejected_without_side_effects(layout: Layout) -> None:
     response = CliRunner().invoke(main, second)
     assert response.exit_code == AlreadyRunning.exit_code
     assert "--run-dir" in response.output
-    assert layout_json.saved(layout.run_dir) == layout
+    assert layout_json.load(layout.run_dir) == layout
 
 
 def test_a_platform_whose_runner_was_killed_is_not_up(layout: Layout) -> None:
@@ -99,7 +99,7 @@ def test_a_platform_whose_runner_was_killed_is_not_up(layout: Layout) -> None:
 def test_a_run_directory_can_be_moved(layout: Layout, tmp_path: Path) -> None:
     layout_json.save(replace(layout, port_base=18_000))
     moved = layout.run_dir.rename(tmp_path / "moved")
-    assert layout_json.saved(moved) == Layout(moved, port_base=18_000)
+    assert layout_json.load(moved) == Layout(moved, port_base=18_000)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"run_dir": "/x", "unknown": 1}'])

@@ -80,7 +80,7 @@ def test_process_gets_only_its_own_settings(layout: Layout, monkeypatch: pytest.
     monkeypatch.setenv("SOMEBODYS_SECRET", "hidden")
     own = credentials.ensure(layout)
     for service in SERVICES:
-        found = environment.of_service(layout, own, service)
+        found = environment.service_settings(layout, own, service)
         assert "SOMEBODYS_SECRET" not in found
         assert found["RECLOTHES_CLIENT_SECRET"] == own.client_secrets[service]
         assert ("BILLING_STRIPE_API_KEY" in found) == (service == "billing")
@@ -102,7 +102,7 @@ def test_every_command_has_a_help_text(command: tuple[str, ...]) -> None:
 def test_commands_report_that_no_platform_runs(tmp_path: Path) -> None:
     for command, said in (
         ("status", "make run"),
-        ("stop", "Nothing runs"),
+        ("stop", "No platform runs"),
         ("demo", "make run"),
         ("mail", "no mail"),
     ):
@@ -143,7 +143,7 @@ def test_bootstrap_rejects_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
     usage = type("Usage", (), {"free": 10 * 2**20})
     monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(SystemExit) as ended:
-        bootstrap.refuse_without_space(tmp_path / ".venv")
+        bootstrap.require_space(tmp_path / ".venv")
     assert ended.value.code == 5
 
 

@@ -14,8 +14,8 @@ from tools.gateway.inputs import EnvoyInputs
 from tools.gateway.model import Gateway
 from tools.local_platform import credentials, processes, waf, waf_packages
 from tools.local_platform.layout import Layout
-from tools.local_platform.waf_launcher import clean
-from tools.local_platform.waf_packages import NoFirewall, WafPrograms
+from tools.local_platform.waf_launcher import filter_log
+from tools.local_platform.waf_packages import FirewallUnavailable, WafPrograms
 
 RULE = (
     "2026/11/23 23:51:58 [info] 25681#25681: *2 ModSecurity: Warning. Matched \"Operator `Rx' with parameter `x' "
@@ -114,11 +114,11 @@ def test_gateway_trusts_forwarded_addresses_only_behind_the_firewall(
 
 def test_placeholder_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError):
-        waf.filled("listen <<address>>;", {})
+        waf.fill_template("listen <<address>>;", {})
 
 
 def test_log_has_rule_and_field_but_no_value() -> None:
-    [line] = clean([RULE.replace("{value}", "s3cr3t")])
+    [line] = filter_log([RULE.replace("{value}", "s3cr3t")])
     assert "s3cr3t" not in line
     assert json.loads(line) == {
         "timestamp": "2026-11-23T23:51:58",
@@ -136,14 +136,14 @@ def test_log_has_errors_without_the_request() -> None:
         '2026/11/23 23:51:26 [error] 7#7: *23 it is too large, client: 127.0.0.1, request: "GET /?token=s3cr3t"\n'
     )
     chatter = '2026/11/23 23:51:26 [info] 7#7: *23 client sent invalid header line: "s3cr3t"\n'
-    [line] = clean([chatter, error])
+    [line] = filter_log([chatter, error])
     assert json.loads(line)["message"] == "it is too large"
     assert "s3cr3t" not in line
 
 
 def test_missing_apt_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NoFirewall, match="apt-get and dpkg-deb is missing here"):
+    with pytest.raises(FirewallUnavailable, match="apt-get and dpkg-deb is missing"):
         waf_packages.ensure(tmp_path / "debian")
     assert not (tmp_path / "debian").exists()
 
@@ -155,6 +155,6 @@ def test_error_of_apt_is_reported_and_files_are_removed(tmp_path: Path, monkeypa
         (bin_dir / name).write_text("#!/bin/sh\necho 'E: no network' >&2\nexit 100\n")
         (bin_dir / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_dir}:/usr/bin:/bin")
-    with pytest.raises(NoFirewall, match="E: no network"):
+    with pytest.raises(FirewallUnavailable, match="E: no network"):
         waf_packages.ensure(tmp_path / "venv" / "debian")
     assert list((tmp_path / "venv").iterdir()) == []

@@ -17,7 +17,6 @@ TABLES = (
     "order_placements",
     "order_refunds",
     "order_work",
-    "first_purchases",
     "buying_returns",
     "returned_items",
     "buying_return_timeline",
@@ -25,10 +24,10 @@ TABLES = (
     "donating_items",
     "donating_photos",
     "donating_order_timeline",
-    "first_donations",
     "donation_returns",
     "donation_return_timeline",
     "customers",
+    "first_orders",
 )
 
 
@@ -52,9 +51,7 @@ def downgrade() -> None:
 def _create_buying_orders() -> None:
     op.create_table(
         "buying_orders",
-        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("buyer_id", sa.String(length=36), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("total_amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("pickup_location_id", sa.String(length=36), nullable=False),
@@ -69,6 +66,8 @@ def _create_buying_orders() -> None:
         sa.Column("pick_up_reminded_at", UtcDateTime(), nullable=True),
         sa.Column("cancel_reason", sa.String(length=20), nullable=True),
         sa.Column("return_until", UtcDateTime(), nullable=True),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -147,22 +146,13 @@ def _create_buying_orders() -> None:
         sa.ForeignKeyConstraint(["order_id"], ["buying_orders.id"]),
         sa.PrimaryKeyConstraint("order_id", "work_order_id"),
     )
-    op.create_table(
-        "first_purchases",
-        sa.Column("customer_id", sa.String(length=36), nullable=False),
-        sa.Column("order_id", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("customer_id"),
-        sa.UniqueConstraint("order_id", name="uq_first_purchases_order_id"),
-    )
 
 
 def _create_buying_returns() -> None:
     op.create_table(
         "buying_returns",
-        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("buyer_id", sa.String(length=36), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=True),
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("location_name", sa.String(length=120), nullable=False),
@@ -175,6 +165,8 @@ def _create_buying_returns() -> None:
         sa.Column("refund_amount", sa.BigInteger(), nullable=True),
         sa.Column("is_force_cancelled", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["buying_orders.id"]),
         sa.PrimaryKeyConstraint("id"),
@@ -188,13 +180,13 @@ def _create_buying_returns() -> None:
     op.create_table(
         "returned_items",
         sa.Column("return_id", sa.String(length=36), nullable=False),
+        sa.Column("check_result", sa.String(length=4), nullable=True),
+        sa.Column("check_reason", sa.String(length=500), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("product_id", sa.String(length=36), nullable=False),
         sa.Column("title", sa.String(length=200), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("check_result", sa.String(length=4), nullable=True),
-        sa.Column("check_reason", sa.String(length=500), nullable=True),
         sa.ForeignKeyConstraint(["return_id"], ["buying_returns.id"]),
         sa.PrimaryKeyConstraint("return_id", "position"),
     )
@@ -213,9 +205,7 @@ def _create_buying_returns() -> None:
 def _create_donating_orders() -> None:
     op.create_table(
         "donating_orders",
-        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("donor_id", sa.String(length=36), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("location_id", sa.String(length=36), nullable=True),
         sa.Column("location_name", sa.String(length=120), nullable=True),
         sa.Column("box_id", sa.String(length=36), nullable=True),
@@ -225,6 +215,8 @@ def _create_donating_orders() -> None:
         sa.Column("check_result", sa.String(length=4), nullable=True),
         sa.Column("state_before_return", sa.String(length=20), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -275,25 +267,18 @@ def _create_donating_orders() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_donating_order_timeline_order_id", "donating_order_timeline", ["order_id"])
-    op.create_table(
-        "first_donations",
-        sa.Column("customer_id", sa.String(length=36), nullable=False),
-        sa.Column("order_id", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("customer_id"),
-        sa.UniqueConstraint("order_id", name="uq_first_donations_order_id"),
-    )
 
 
 def _create_donation_returns() -> None:
     op.create_table(
         "donation_returns",
-        sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("order_id", sa.String(length=36), nullable=False),
         sa.Column("donor_id", sa.String(length=36), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("location_id", sa.String(length=36), nullable=False),
         sa.Column("location_name", sa.String(length=120), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["donating_orders.id"]),
         sa.PrimaryKeyConstraint("id"),
@@ -324,4 +309,12 @@ def _create_customers() -> None:
         sa.Column("consents", sa.JSON(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "first_orders",
+        sa.Column("customer_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("order_id", sa.String(length=36), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "kind"),
+        sa.UniqueConstraint("order_id", name="uq_first_orders_order_id"),
     )

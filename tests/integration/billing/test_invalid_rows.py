@@ -226,7 +226,7 @@ def corrupt(statement: str, row_id: str) -> None:
         session.execute(text(statement), {"id": row_id})
 
 
-def state_of(model: Any, row_id: str) -> str:
+def get_state(model: Any, row_id: str) -> str:
     with db.unit_of_work(reads_only=True) as session:
         return str(session.scalar(select(model.state).where(model.id == row_id)))
 
@@ -244,7 +244,7 @@ def test_settlement_continues_after_an_unreadable_payment(provider: FakeProvider
     before = failures("settle_with_provider")
     for _ in range(2):
         settle_with_provider()
-    assert [state_of(Payment, row["id"]) for row in rows] == ["voiding", "voided"]
+    assert [get_state(Payment, row["id"]) for row in rows] == ["voiding", "voided"]
     assert failures("settle_with_provider") == before + 1, "it waits before it is tried again"
 
 
@@ -257,7 +257,7 @@ def test_settlement_continues_after_a_refund_that_cannot_be_settled(provider: Fa
     insert_rows(Refund, *rows)
     provider.intents["1"] = Intent("pi_1", "succeeded", 4900, "EUR", None, None)
     settle_with_provider()
-    assert [state_of(Refund, row["id"]) for row in rows] == ["pending", "completed"]
+    assert [get_state(Refund, row["id"]) for row in rows] == ["pending", "completed"]
 
 
 @pytest.mark.usefixtures("billing")
@@ -289,5 +289,5 @@ def test_expiring_continues_after_an_unreadable_coupon() -> None:
     corrupt("UPDATE coupons SET issued_at = 'no time' WHERE id = :id", rows[0]["id"])
     before = failures("expire_coupons")
     expire_coupons()
-    assert [state_of(Coupon, row["id"]) for row in rows] == ["issued", "expired"]
+    assert [get_state(Coupon, row["id"]) for row in rows] == ["issued", "expired"]
     assert failures("expire_coupons") == before + 1
