@@ -1,7 +1,7 @@
 """Write the lock files of the images to `tools/images/build_steps/locks`.
 
 `chassis.lock` has the packages of all services, `<service>.lock` the additional ones of one service, `tools.lock`
-those that build images. Versions and hashes are those of `requirements.lock`; `make lock` runs this after updating it.
+those that build images. Versions and hashes are those of `requirements.lock`, which `make lock` updates first.
 """
 
 from __future__ import annotations
