@@ -1,4 +1,4 @@
-"""How fast one browses, reads a product, fills a cart and places an order, through the external gateway.
+"""The speed of browsing, reading a product, filling a cart and placing an order through the external gateway.
 
 Next to each stands an operation of the same framework that does nothing, in the same run and in turns, behind the
 same gateway: open ones against an open one, those with a token against one with a token. All services run as in
@@ -24,7 +24,7 @@ from pymongo import MongoClient
 
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import UnthrottledGateway, without_throttles
-from tests.bench.bench_gateway import Measured, read
+from tests.bench.bench_gateway import Measurement, parse_wrk
 from tests.bench.empty_service import running_empty
 from tests.bench.prerequisites import require_load_generator
 from tests.support.platform import RunningPlatform, running
@@ -37,7 +37,7 @@ AT_ONCE = 20
 
 @dataclass(frozen=True)
 class Way:
-    """One kind of request; `limit` is the empty one that it is compared with."""
+    """One kind of request; `limit` is the empty operation with which it is compared."""
 
     name: str
     path: str
@@ -45,18 +45,18 @@ class Way:
     token: str | None = None
     script: tuple[str, ...] = ()
 
-    def ask(self, gate: UnthrottledGateway, connections: int, seconds: int) -> Measured:
-        """One turn of wrk; SystemExit when an answer was not 2xx."""
+    def ask(self, gate: UnthrottledGateway, connections: int, seconds: int) -> Measurement:
+        """Run wrk for one round; SystemExit when a response was not 2xx."""
         command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
         command += ["-H", f"Authorization: Bearer {self.token}"] if self.token else []
         command += ["-s", str(SCRIPT)] if self.script else []
         command += [gate.url + self.path, *(["--", *self.script] if self.script else [])]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return read(told)
+        return parse_wrk(told)
 
 
 class Shop:
-    """What the requests need: products to be sold, and who buys them."""
+    """The products and buyers of the requests."""
 
     def __init__(self, platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> None:
         self._folder = folder
@@ -72,7 +72,7 @@ class Shop:
         return str(file)
 
     def more_products(self, count: int) -> list[str]:
-        """So many products like those of the demo, older than they, so that the first page stays the same."""
+        """Insert products like those of the demo, but older, so that the first page stays the same."""
         products = self._mongo["shopping"]["products"]
         like = list(products.find({"state": "published"}).limit(50))
         made = [copy.deepcopy(like[number % len(like)]) for number in range(count)]
@@ -111,7 +111,7 @@ def _items(client: httpx.Client, path: str) -> list[dict[str, Any]]:
 
 
 def measure(gate: UnthrottledGateway, shop: Shop, options: argparse.Namespace) -> None:
-    measured: dict[str, list[Measured]] = {}
+    measured: dict[str, list[Measurement]] = {}
     ways = [*shop.ways(), shop.order_way([])]
     for turn in range(options.turns + 1):
         print(f"turn {turn} of {options.turns}", flush=True)
@@ -129,7 +129,7 @@ def measure(gate: UnthrottledGateway, shop: Shop, options: argparse.Namespace) -
         print(line_of(way, measured))
 
 
-def line_of(way: Way, measured: dict[str, list[Measured]]) -> str:
+def line_of(way: Way, measured: dict[str, list[Measurement]]) -> str:
     turns = measured[way.name]
     rate = statistics.median(one.requests_per_second for one in turns)
     p50, p99 = statistics.median(one.p50_ms for one in turns), statistics.median(one.p99_ms for one in turns)
@@ -143,11 +143,13 @@ def line_of(way: Way, measured: dict[str, list[Measured]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
-    parser.add_argument("--seconds", type=int, default=4, help="of one turn (default: 4)")
-    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
-    parser.add_argument("--buyers", type=int, default=4, help="who place orders at once (default: 4)")
-    parser.add_argument("--orders-a-second", type=int, default=40, help="products made ready (default: 40)")
+    parser.add_argument("--turns", type=int, default=5, help="rounds for each target (default: 5)")
+    parser.add_argument("--seconds", type=int, default=4, help="length of one round (default: 4)")
+    parser.add_argument("--connections", type=int, default=16, help="concurrent connections (default: 16)")
+    parser.add_argument("--buyers", type=int, default=4, help="concurrent buyers (default: 4)")
+    parser.add_argument(
+        "--orders-a-second", type=int, default=40, help="prepared products per second (default: 40)"
+    )
     options = parser.parse_args()
     require_load_generator()
     with tempfile.TemporaryDirectory() as name:

@@ -1,8 +1,8 @@
-"""What the external gateway costs: an authenticated request through it against the same request to the service.
+"""The overhead of the external gateway: an authenticated request through it compared with one to the service.
 
-A whole platform is started; both ways are asked in turns, over as many connections, so the ratio holds on a machine
-whose speed drifts. Through the gateway the request has an opaque token that auth exchanges; to the service it goes
-with the JWT. The load comes from wrk (Debian: `apt-get install wrk`).
+A whole platform is started. Both targets are measured alternately with the same number of connections, so the ratio
+is valid on a machine with varying speed. Requests through the gateway have an opaque token, which auth exchanges;
+requests to the service have the JWT. wrk generates the load (Debian: `apt-get install wrk`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One turn: requests a second, and the median and the 99th percentile of their times in milliseconds."""
+class Measurement:
+    """One round: requests per second, median and 99th percentile of the response times in milliseconds."""
 
     requests_per_second: float
     p50_ms: float
@@ -37,48 +37,48 @@ class Measured:
 
 
 def jwt_for(platform: RunningPlatform, token: str) -> str:
-    """What the gateway gets from auth for this token."""
+    """Return the JWT that the gateway gets from auth for this token."""
     url = f"{platform.layout.service_url('auth')}/exchange/external{PATH}"
-    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=str(platform.ca_file))
-    answer.raise_for_status()
-    return answer.headers["authorization"].removeprefix("Bearer ")
+    response = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=str(platform.ca_file))
+    response.raise_for_status()
+    return response.headers["authorization"].removeprefix("Bearer ")
 
 
-def ask(url: str, token: str, connections: int, seconds: int) -> Measured:
-    """One turn of wrk; SystemExit when an answer was not 2xx."""
+def run_wrk(url: str, token: str, connections: int, seconds: int) -> Measurement:
+    """Run wrk for one round; SystemExit when a response was not 2xx."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
-    told = subprocess.run(
+    output = subprocess.run(
         [*command, "-H", f"Authorization: Bearer {token}", url + PATH], capture_output=True, text=True, check=True
     ).stdout
-    return read(told)
+    return parse_wrk(output)
 
 
-def read(told: str) -> Measured:
-    """What wrk measured; SystemExit when an answer was not 2xx."""
-    if "Non-2xx" in told or "Socket errors" in told:
-        raise SystemExit(f"not every answer was 2xx:\n{told}")
-    rate = re.search(r"Requests/sec:\s+([0-9.]+)", told)
+def parse_wrk(output: str) -> Measurement:
+    """Parse the output of wrk; SystemExit when a response was not 2xx."""
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise SystemExit(f"Some responses were not 2xx:\n{output}")
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", output)
     if rate is None:
-        raise SystemExit(f"wrk said something else:\n{told}")
-    return Measured(float(rate[1]), percentile_ms(50, told), percentile_ms(99, told))
+        raise SystemExit(f"The output of wrk has an unknown format:\n{output}")
+    return Measurement(float(rate[1]), percentile_ms(50, output), percentile_ms(99, output))
 
 
-def percentile_ms(percent: int, told: str) -> float:
-    found = re.search(rf"{percent}%\s+([0-9.]+)(us|ms|s|m)", told)
+def percentile_ms(percent: int, output: str) -> float:
+    found = re.search(rf"{percent}%\s+([0-9.]+)(us|ms|s|m)", output)
     if found is None:
-        raise SystemExit(f"wrk said something else:\n{told}")
+        raise SystemExit(f"The output of wrk has an unknown format:\n{output}")
     return float(found[1]) * UNITS_MS[found[2]]
 
 
 def measure(platform: RunningPlatform, gate: UnthrottledGateway, options: argparse.Namespace) -> None:
     token = log_in(gate, "buyer@reclothes.example")["access_token"]
-    measured: dict[str, list[Measured]] = {"direct": [], "gateway": []}
+    measured: dict[str, list[Measurement]] = {"direct": [], "gateway": []}
     for turn in range(options.turns + 1):
         jwt = jwt_for(platform, token)
         ways = {"direct": (platform.layout.service_url("customer"), jwt), "gateway": (gate.url, token)}
-        for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
-            found = ask(*ways[name], options.connections, options.seconds)
-            if turn > 0:  # both are warm then
+        for name in sorted(ways, reverse=turn % 2 == 0):  # alternate the order
+            found = run_wrk(*ways[name], options.connections, options.seconds)
+            if turn > 0:  # the first round is the warm-up
                 measured[name].append(found)
     for name, turns in measured.items():
         rate = statistics.median(one.requests_per_second for one in turns)
@@ -93,9 +93,9 @@ def measure(platform: RunningPlatform, gate: UnthrottledGateway, options: argpar
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
-    parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
-    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
+    parser.add_argument("--turns", type=int, default=5, help="rounds for each target (default: 5)")
+    parser.add_argument("--seconds", type=int, default=5, help="length of one round (default: 5)")
+    parser.add_argument("--connections", type=int, default=16, help="concurrent connections (default: 16)")
     options = parser.parse_args()
     require_load_generator()
     with (

@@ -1,7 +1,7 @@
-"""What the firewall costs: an authenticated request through firewall and gateway against the gateway alone.
+"""The overhead of the firewall: a request through firewall and gateway compared with one through the gateway.
 
-A whole platform is started; both ways are asked in turns, over as many connections, so the ratio holds on a machine
-whose speed drifts. Neither throttles. The load comes from wrk (Debian: `apt-get install wrk`).
+A whole platform is started. Both targets are measured alternately with the same number of connections, so the ratio
+is valid on a machine with varying speed. Neither throttles. wrk generates the load (Debian: `apt-get install wrk`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import UnthrottledGateway, without_throttles
-from tests.bench.bench_gateway import PATH, Measured, ask
+from tests.bench.bench_gateway import PATH, Measurement, run_wrk
 from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
@@ -32,7 +32,7 @@ from tools.project import ROOT
 
 @contextmanager
 def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> Iterator[str]:
-    """The firewall in front of `gate`; its URL."""
+    """Run the connection limiter and the firewall in front of `gate`; gives their URL."""
     base = gate.port - PORT_OFFSETS["external-gateway"]
     layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)
     shutil.copytree(platform.layout.secrets_dir, layout.secrets_dir)
@@ -51,11 +51,11 @@ def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) 
 
 
 def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:
-    measured: dict[str, list[Measured]] = {name: [] for name in ways}
+    measured: dict[str, list[Measurement]] = {name: [] for name in ways}
     for turn in range(options.turns + 1):
-        for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
-            found = ask(ways[name], token, options.connections, options.seconds)
-            if turn > 0:  # both are warm then
+        for name in sorted(ways, reverse=turn % 2 == 0):  # alternate the order
+            found = run_wrk(ways[name], token, options.connections, options.seconds)
+            if turn > 0:  # the first round is the warm-up
                 measured[name].append(found)
     for name, turns in measured.items():
         rate = statistics.median(one.requests_per_second for one in turns)
@@ -68,9 +68,9 @@ def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
-    parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
-    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
+    parser.add_argument("--turns", type=int, default=5, help="rounds for each target (default: 5)")
+    parser.add_argument("--seconds", type=int, default=5, help="length of one round (default: 5)")
+    parser.add_argument("--connections", type=int, default=16, help="concurrent connections (default: 16)")
     options = parser.parse_args()
     require_load_generator()
     require_firewall()
