@@ -15,44 +15,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m libs.chassis", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("serve", "answer HTTPS requests (gunicorn)"),
-        ("worker", "take messages from the queues and run periodic jobs"),
-        ("relay", "send the outbox to SNS"),
-        ("migrate", "bring the database's tables to a revision"),
-        ("discrepancies", "list states that other domains contradict and that no job could repair"),
-        ("dead-letters", "list messages that failed too often, or send them back"),
+        ("serve", "serve HTTPS requests (gunicorn)"),
+        ("worker", "process messages from the queues and run periodic jobs"),
+        ("relay", "publish the outbox to SNS"),
+        ("migrate", "migrate the database to a revision"),
+        ("discrepancies", "list states that other domains contradict and that no repair ended"),
+        ("dead-letters", "list messages that failed too often, or return them to their queues"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        # An image is of one service and names it in its environment.
+        # An image contains one service, which its environment names.
         default = os.environ.get("RECLOTHES_SERVICE")
         command.add_argument("service", choices=NAMES, nargs="?" if default else None, default=default)
         if name == "worker":
             command.add_argument("--with-relay", action="store_true", help="run the relay in this process too")
         if name == "migrate":
-            command.add_argument("--to", default="head", help="revision; 'base' takes everything back")
+            command.add_argument("--to", default="head", help="revision; 'base' reverts all migrations")
             command.add_argument(
-                "--let", metavar="USER", help="a user of MySQL who gets the rights that serving needs, no more"
+                "--let", metavar="USER", help="grant this user of MySQL the rights that serving requires"
             )
         if name == "dead-letters":
-            command.add_argument(
-                "--replay", metavar="ID", help="send one back by event or message id; 'all' for all"
-            )
+            command.add_argument("--replay", metavar="ID", help="return one by event or message id; 'all' for all")
     return parser
 
 
 def _migrate(service: str, revision: str, user: str | None) -> None:
-    """A migration knows the database and nothing else: none of the service's other settings or secrets."""
-    from libs.chassis.database_rights import give
+    """A migration gets the database only, and none of the other settings or secrets of the service."""
+    from libs.chassis.database_rights import grant
     from libs.chassis.migrations import migrate
     from libs.chassis.service import load_service
 
     url = os.environ.get("RECLOTHES_DATABASE_URL")
     if not url:
-        raise SystemExit("RECLOTHES_DATABASE_URL is not set: which database shall be migrated?")
+        raise SystemExit("RECLOTHES_DATABASE_URL is not set. Set it to the database to migrate.")
     ca_file = os.environ.get("RECLOTHES_CA_FILE")
     migrate(service, url, revision, ca_file=ca_file)
     if user:
-        give(load_service(service).metadata, url, user, ca_file)
+        grant(load_service(service).metadata, url, user, ca_file)
 
 
 def main() -> None:
@@ -80,7 +78,7 @@ def main() -> None:
             print(json.dumps(discrepancy))  # noqa: T201
     elif arguments.replay:
         count = dead_letters.replay(service.events, None if arguments.replay == "all" else arguments.replay)
-        print(f"{count} sent back")  # noqa: T201
+        print(f"{count} returned")  # noqa: T201
     else:
         for letter in dead_letters.list_messages(service.events):
             print(json.dumps(letter))  # noqa: T201

@@ -1,4 +1,4 @@
-"""The audit trail: what an internal user did, sent to admin with the transaction that did it (domain rule 6)."""
+"""The audit trail: actions of internal users, published to admin in the transaction of the action."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ from typing import Any
 from libs.chassis import clock, events, logs
 from libs.chassis.security import principal
 
-# Both values and what is around them fit into one event (events.MAX_BYTES).
+# Two values of this size and the rest of the entry fit into one event (events.MAX_BYTES).
 MAX_BYTES = 28_000
-CUT_TO_CHARACTERS = (1_000, 200, 40)
+TEXT_LIMITS = (1_000, 200, 40)  # tried in this order, in characters
 _recorded: ContextVar[list[str] | None] = ContextVar("audit_recorded", default=None)
 source_address: ContextVar[str] = ContextVar("source_address", default="")
 
 
 def record(action: str, target: str, before: Any = None, after: Any = None) -> None:
-    """Add an entry to the audit trail; it is written if, and only if, the current unit of work commits.
+    """Add an entry to the audit trail, which is published if the current unit of work commits.
 
-    `before` and `after` are JSON values of what changed, without secrets and without personal data. Long texts of
-    one that has more than MAX_BYTES are cut and followed by their length.
+    `before` and `after` are JSON values of what changed, without secrets and personal data. The long texts of a
+    value with more than MAX_BYTES are truncated and followed by their length.
     """
     from libs.chassis.service import running_service
 
-    who = principal()
+    caller = principal()
     registry = running_service().events
     data = {
-        "actor_id": who.subject,
-        "actor_roles": sorted(who.roles),
+        "actor_id": caller.subject,
+        "actor_roles": sorted(caller.roles),
         "action": action,
         "target": target,
         "source_ip": source_address.get(),
-        "before": _fitting(before),
-        "after": _fitting(after),
+        "before": _truncate(before),
+        "after": _truncate(after),
         "request_id": logs.bound("request_id") or "",
         "occurred_at": clock.rfc3339(clock.now()),
     }
     registry.publish(f"{registry.domain}.audit.recorded.v1", subject=target, data=data)
-    noted = _recorded.get()
-    if noted is not None:
-        noted.append(action)
+    recorded = _recorded.get()
+    if recorded is not None:
+        recorded.append(action)
 
 
-def _fitting(value: Any) -> Any:
+def _truncate(value: Any) -> Any:
     """The value in at most MAX_BYTES of JSON."""
-    for longest in (None, *CUT_TO_CHARACTERS):
-        fitting = value if longest is None else _cut(value, longest)
-        size = len(events.as_json(fitting).encode())
+    for limit in (None, *TEXT_LIMITS):
+        truncated = value if limit is None else _truncate_texts(value, limit)
+        size = len(events.as_json(truncated).encode())
         if size <= MAX_BYTES:
-            return fitting
+            return truncated
     return {"omitted_bytes": size}
 
 
-def _cut(value: Any, longest: int) -> Any:
-    if isinstance(value, str) and len(value) > longest:
-        return f"{value[:longest]}… ({len(value)} characters)"
+def _truncate_texts(value: Any, limit: int) -> Any:
+    if isinstance(value, str) and len(value) > limit:
+        return f"{value[:limit]}… ({len(value)} characters)"
     if isinstance(value, dict):
-        return {name: _cut(part, longest) for name, part in value.items()}
+        return {name: _truncate_texts(part, limit) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_cut(part, longest) for part in value]
+        return [_truncate_texts(part, limit) for part in value]
     return value
 
 
 def start() -> None:
-    """Begin to note, for one operation, whether its handler records something by itself."""
+    """Begin to track, for one operation, whether its handler records an entry itself."""
     _recorded.set([])
 
 

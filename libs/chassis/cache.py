@@ -1,11 +1,11 @@
 """ElastiCache (Redis protocol): clients with short deadlines and a circuit breaker; each caller has a fallback.
 
-A server that hangs costs a request one deadline or two, until the circuit opens; then calls fail immediately.
+A server that hangs delays a request by one or two deadlines until the circuit opens; then calls fail immediately.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import redis
 import redis.asyncio
@@ -24,7 +24,7 @@ _OPTIONS: dict[str, Any] = {
     "health_check_interval": 30,
     "decode_responses": True,
 }
-# Each request with a token waits for the code on the event loop, the exchange.
+# The token exchange, which each request waits for, runs on the event loop.
 ASYNC_SECONDS = 0.2
 _ASYNC_DEADLINES = {"socket_connect_timeout": ASYNC_SECONDS, "socket_timeout": ASYNC_SECONDS}
 
@@ -37,20 +37,20 @@ class _Client(redis.Redis):
     circuit: circuit_breaker.Circuit
 
     def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        with circuit_breaker.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _circuit_open):
             return super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> Pipeline:
-        made = _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        made.circuit = self.circuit
-        return made
+        pipeline = _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        pipeline.circuit = self.circuit
+        return pipeline
 
 
 class _Pipeline(Pipeline):
     circuit: circuit_breaker.Circuit
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        with circuit_breaker.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _circuit_open):
             return super().execute(raise_on_error)
 
 
@@ -58,11 +58,11 @@ class _AsyncClient(redis.asyncio.Redis):
     circuit: circuit_breaker.Circuit
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:
-        with circuit_breaker.guarded(self.circuit, _refused):
+        with circuit_breaker.guarded(self.circuit, _circuit_open):
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
-def _refused() -> redis.ConnectionError:
+def _circuit_open() -> redis.ConnectionError:
     return redis.ConnectionError("the circuit of the cache is open")
 
 
@@ -71,12 +71,12 @@ def _is_unreachable(error: BaseException) -> bool:
 
 
 def redis_client() -> redis.Redis:
-    """The process's client; its calls raise RedisError when the server is unavailable or hangs."""
+    """The client of the process. Its calls raise RedisError when the server is unavailable or hangs."""
     return _client(settings().redis_url, settings().ca_file)
 
 
 def settings_client() -> redis.Redis:
-    """The client for the copy of the system settings, which all services share; else as `redis_client`."""
+    """The client for the copy of the system settings, which all services share."""
     return _client(settings().settings_redis_url or settings().redis_url, settings().ca_file)
 
 
@@ -87,21 +87,20 @@ def _circuit(_url: str) -> circuit_breaker.Circuit:
 
 @per_process
 def _client(url: str, ca_file: str | None) -> redis.Redis:
-    # Once more over a new connection when a kept one is broken; a deadline that has passed is not waited for twice.
+    # Retried once, over a new connection, when a pooled one is broken; not after a deadline.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-    made: Any = _Client.from_url(url, retry=retry, **_OPTIONS, **_tls(url, ca_file))
-    made.circuit = _circuit(url)
-    client: redis.Redis = made
-    return client
+    client: Any = _Client.from_url(url, retry=retry, **_OPTIONS, **_tls(url, ca_file))
+    client.circuit = _circuit(url)
+    return cast(redis.Redis, client)
 
 
 @per_process
 def _async_client(url: str, ca_file: str | None) -> Any:
     retry = redis.asyncio.retry.Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     options = _OPTIONS | _ASYNC_DEADLINES
-    made: Any = _AsyncClient.from_url(url, retry=retry, **options, **_tls(url, ca_file))
-    made.circuit = _circuit(url)
-    return made
+    client: Any = _AsyncClient.from_url(url, retry=retry, **options, **_tls(url, ca_file))
+    client.circuit = _circuit(url)
+    return client
 
 
 def redis_async() -> Any:
@@ -114,7 +113,7 @@ def _tls(url: str, ca_file: str | None) -> dict[str, Any]:
 
 
 def claim(name: str, *, seconds: float) -> bool:
-    """Whether nobody else claimed `name` in the last `seconds`; True too when Redis is unavailable."""
+    """Claim `name` for `seconds`. Returns whether it was free; True when Redis is unavailable."""
     try:
         return bool(redis_client().set(name, "1", nx=True, px=max(1, int(seconds * 1000))))
     except RedisError:

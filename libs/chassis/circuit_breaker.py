@@ -1,8 +1,8 @@
-"""Circuit breakers: after failures in a row a dependency is not called for a while, so that nobody waits for it.
+"""Circuit breakers: after consecutive failures a dependency is not called for a while, so that no request waits.
 
-A dependency that hangs costs its deadline; the table in docs/development.md ("Deadlines") has all of them. Once its
-circuit is open, each call fails immediately with the error of a refused connection, and the caller's fallback is
-the same for both. After `RESET_SECONDS` one call tries again, and the others are still refused until it succeeds.
+A call to a dependency that hangs takes its deadline; docs/development.md ("Deadlines") lists all of them. While the
+circuit is open, each call fails immediately with the error of a refused connection, so that callers need one
+fallback. After `RESET_SECONDS` one trial call is allowed, and the others still fail until it succeeds.
 
 Not pybreaker: it counts a cancelled call as a success, and lets every thread try at the same time.
 """
@@ -27,8 +27,8 @@ IsFailure = Callable[[BaseException], bool | None]
 class Circuit:
     """The state of one dependency; safe for threads and for the event loop.
 
-    A call belongs to the epoch in which it began. Each change of the state begins an epoch, so that what ends late
-    changes nothing.
+    A call belongs to the epoch in which it began. Each change of the state begins an epoch, so that calls of an
+    older epoch change nothing.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Circuit:
         return self._opened_at is not None
 
     def admit(self) -> int | None:
-        """The epoch of a call that may begin now, or None; of an open circuit one trial at a time may begin."""
+        """The epoch of a call that may begin now, or None; an open circuit allows one trial at a time."""
         with self._lock:
             if self._opened_at is None:
                 return self._epoch
@@ -56,7 +56,7 @@ class Circuit:
             return self._epoch
 
     def record(self, epoch: int | None, failed: bool | None) -> None:
-        """How a call ended; None when that says nothing about the dependency."""
+        """Record the result of a call; None when it says nothing about the dependency."""
         with self._lock:
             if epoch != self._epoch:
                 return
@@ -71,7 +71,7 @@ class Circuit:
                     self._set(is_open=False)
 
     def set(self, *, is_open: bool) -> None:
-        """Open or close it on what another monitor of the dependency has found out."""
+        """Open or close the circuit as another monitor of the dependency reports."""
         with self._lock:
             if is_open != self.is_open:
                 self._set(is_open=is_open)
@@ -90,19 +90,19 @@ class Circuit:
 def breaker(
     name: str, is_failure: IsFailure, *, failures: int | None = None, reset_seconds: float | None = None
 ) -> Circuit:
-    """A closed circuit. It counts the errors for which `is_failure` is true.
+    """A closed circuit that counts the errors for which `is_failure` returns True.
 
-    One for which it is false is a response, and None is an error that says nothing about the dependency.
+    False stands for a response, and None for an error that says nothing about the dependency.
     """
     return Circuit(name, is_failure, failures or FAILURES, reset_seconds or RESET_SECONDS)
 
 
 @contextmanager
 def guarded(circuit: Circuit, refusal: Callable[[], Exception], *, resets: bool = True) -> Iterator[int]:
-    """Run the block, also one with `await` in it, with its epoch; raises `refusal()` when it may not begin.
+    """Run the block, also with `await`, and yield its epoch. Raises `refusal()` while the circuit is open.
 
-    A cancelled block says nothing about the dependency. Without `resets` a success closes an open circuit,
-    but leaves the failures of a closed one.
+    A cancelled block is not counted. Without `resets` a success closes an open circuit, but does not reset the
+    failures of a closed one.
     """
     epoch = circuit.admit()
     if epoch is None:
@@ -122,7 +122,7 @@ _THROTTLING = frozenset({"Throttling", "ThrottlingException", "RequestThrottled"
 
 
 def is_aws_outage(error: BaseException) -> bool | None:
-    """Whether a service of AWS is unreachable, fails or throttles; None for an error that it did not cause."""
+    """Whether a service of AWS is unreachable, fails or throttles; None for an error of another cause."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):

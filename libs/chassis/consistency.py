@@ -1,8 +1,8 @@
-"""Consistency between domains: find states that wait for an event that was lost, and repair or report them.
+"""Consistency between domains: find states that wait for a lost event, and repair or report them.
 
-A domain that waits asks the domain that publishes for the present state of its stuck subjects (one batch operation
-per domain, docs/decisions/0019). The state comes as the events that describe it, and the handlers of these events
-apply it. They check the state that they find, so an event that was applied before changes nothing.
+A domain queries the publishing domain for the current state of its stuck subjects (one batch operation per domain,
+docs/decisions/0019). The response has the events that describe the state, and the handlers of these events apply
+it. Handlers are idempotent, so an event that was applied before changes nothing.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from libs.chassis.log_events import LogEvent
 from libs.chassis.runtime import per_process
 from libs.chassis.service_client import Peer, ServiceProblem, ServiceUnavailable
 
-# Younger states may just be in transit.
+# The events of younger states may be in transit.
 STUCK_AFTER = timedelta(seconds=20)
 SECONDS = 10
-BATCH_SIZE = 50  # the most that the contract accepts in one request
-MAX_SUBJECTS = 500  # of one check in one run; the next run asks about the others first
+BATCH_SIZE = 50  # the maximum of the contract for one request
+MAX_SUBJECTS = 500  # of one check in one run; the next run queries the others first
 MAX_FOUND = 20_000  # of one check in one run; the next run continues after them
 
 
 class Knowledge(StrEnum):
-    """What a domain knows of a subject.
+    """Whether a domain knows a subject.
 
-    `PENDING`: it is working on it, and its event is still to come. `FAILED`: it could not read what it knows.
+    `PENDING`: it processes the subject, and will publish its event. `FAILED`: it could not read its state.
     """
 
     KNOWN = "known"
@@ -59,11 +59,10 @@ class Check:
     """Subjects whose state waits for an event of a peer.
 
     `find`: ids of stuck subjects after the given id, ascending, up to the given number.
-    `handlers`: what applies an event, by its type. `decides`: whether an event ends the state.
-    `justifies`: whether an event shows that the subject waits rightly.
-    `unknown`: what to do when the peer does not know the subject; it is a discrepancy in any case, unless
-    `may_be_unknown`: the peer learns of the subject only later.
-    `resend`: publish the subject's own event again, when the peer knows nothing that ends or justifies the state.
+    `handlers`: the handlers that apply events, by type. `decides`: whether an event ends the state.
+    `justifies`: whether an event shows that the subject has to wait.
+    `unknown`: called when the peer does not know the subject, which is a discrepancy unless `may_be_unknown`.
+    `resend`: publishes the subject's own event again, when no event of the peer ends or justifies the state.
     """
 
     name: str
@@ -78,12 +77,12 @@ class Check:
 
 
 def stuck_before() -> datetime:
-    """Only states that are older count as stuck."""
+    """The time before which a state must have begun to count as stuck."""
     return clock.now() - STUCK_AFTER
 
 
 def add_checks(registry: EventRegistry, *checks: Check) -> None:
-    """Let the worker of the service run these checks every few seconds."""
+    """Run these checks in the worker of the service every SECONDS."""
     registry.checks.extend(checks)
     if not any(job.name == compare_with_other_domains.__name__ for job in registry.jobs):
         job = events.Job(compare_with_other_domains.__name__, SECONDS, lambda: compare_with_other_domains(registry))
@@ -91,11 +90,11 @@ def add_checks(registry: EventRegistry, *checks: Check) -> None:
 
 
 def compare_with_other_domains(registry: EventRegistry) -> None:
-    """Run all checks; one whose peer is unavailable is left to the next run."""
+    """Run all checks; a check whose peer is unavailable waits for the next run."""
     for check in registry.checks:
         try:
             run(check)
-        except (ServiceUnavailable, ServiceProblem) as error:  # an older release of the peer has no such operation
+        except (ServiceUnavailable, ServiceProblem) as error:
             logs.get_logger(__name__).warning("check waits for its peer", check=check.name, reason=error.detail)
         except Exception as error:
             logs.get_logger(__name__).error(LogEvent.CHECK_FAILED, check=check.name, exc_info=error)
@@ -103,35 +102,35 @@ def compare_with_other_domains(registry: EventRegistry) -> None:
 
 @dataclass
 class _Progress:
-    """How far a check has come: which subjects it has found, and when it asked about each last."""
+    """The position of a check, and when each found subject was queried last."""
 
     cursor: str = ""
-    is_whole: bool = False  # whether it has come to the end once
-    asked_at: dict[str, datetime] = field(default_factory=dict)
+    is_complete: bool = False  # whether it has reached the end once
+    queried_at: dict[str, datetime] = field(default_factory=dict)
 
     def find(self, check: Check) -> None:
-        """Look for the subjects after the cursor: new ones are noted as never asked, ended ones are dropped."""
+        """Find the subjects after the cursor: new ones are added as never queried, ended ones are removed."""
         start, found = self.cursor, set[str]()
         while len(found) < MAX_FOUND:
             page = check.find(self.cursor, MAX_SUBJECTS)
             found.update(page)
             self.cursor = page[-1] if len(page) == MAX_SUBJECTS else ""
             if not self.cursor:
-                self.is_whole = True
+                self.is_complete = True
                 break
-        looked_at = {one for one in self.asked_at if one > start and (not self.cursor or one <= self.cursor)}
-        for ended in looked_at - found:
-            del self.asked_at[ended]
+        checked = {one for one in self.queried_at if one > start and (not self.cursor or one <= self.cursor)}
+        for ended in checked - found:
+            del self.queried_at[ended]
         for subject in sorted(found):
-            self.asked_at.setdefault(subject, NEVER)
+            self.queried_at.setdefault(subject, NEVER)
 
     def due(self) -> list[str]:
-        """The subjects to ask about in this run: those never asked about, then those asked the longest ago."""
-        return sorted(self.asked_at, key=lambda one: (self.asked_at[one], one))[:MAX_SUBJECTS]
+        """The subjects to query in this run: those never queried, then the least recently queried."""
+        return sorted(self.queried_at, key=lambda one: (self.queried_at[one], one))[:MAX_SUBJECTS]
 
-    def all_asked_since(self) -> datetime:
-        """Since when each subject that is stuck has been asked about."""
-        return min(self.asked_at.values(), default=clock.now()) if self.is_whole else NEVER
+    def all_queried_since(self) -> datetime:
+        """The time since which each stuck subject has been queried."""
+        return min(self.queried_at.values(), default=clock.now()) if self.is_complete else NEVER
 
 
 NEVER = clock.EARLIEST
@@ -144,59 +143,59 @@ def _progress(_check: str) -> _Progress:
 
 
 def run(check: Check) -> None:
-    """Ask the peer about the subjects of one check, and repair or report each."""
+    """Query the peer for the subjects of one check, and repair or report each."""
     progress = _progress(check.name)
     with unit_of_work(reads_only=True):
         progress.find(check)
     subjects = progress.due()
     for start in range(0, len(subjects), BATCH_SIZE):
         batch = subjects[start : start + BATCH_SIZE]
-        for item in _ask(check.peer(), batch):
-            _treat(check, item)
-        progress.asked_at.update(dict.fromkeys(batch, clock.now()))
-    discrepancies.delete_ended(check.name, before=progress.all_asked_since())
+        for item in _query(check.peer(), batch):
+            _process(check, item)
+        progress.queried_at.update(dict.fromkeys(batch, clock.now()))
+    discrepancies.delete_ended(check.name, before=progress.all_queried_since())
 
 
-def _ask(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
+def _query(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
     path = f"/{peer.name}/v1/state-queries"
     try:
         response = peer.post(path, json={"subjects": list(subjects)}, repeatable=True)
     except ServiceProblem as error:
-        if error.status != HTTPStatus.BAD_REQUEST:  # such as 404 of an older release
+        if error.status != HTTPStatus.BAD_REQUEST:
             raise
-        return _ask_about_halves(peer, subjects)
+        return _query_halves(peer, subjects)
     items: list[dict[str, Any]] = response.json()["items"]
     return items
 
 
-def _ask_about_halves(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
-    """Find the subjects that the peer's contract refuses, so that they do not block the others."""
+def _query_halves(peer: Peer, subjects: Sequence[str]) -> list[dict[str, Any]]:
+    """Isolate the subjects that the peer's contract rejects, so that they do not block the others."""
     if len(subjects) == 1:
         return [{"subject": subjects[0], "knowledge": Knowledge.FAILED, "events": []}]
     middle = len(subjects) // 2
-    return [*_ask(peer, subjects[:middle]), *_ask(peer, subjects[middle:])]
+    return [*_query(peer, subjects[:middle]), *_query(peer, subjects[middle:])]
 
 
-def _treat(check: Check, item: dict[str, Any]) -> None:
-    """Repair one subject in a unit of work of its own, so that one that fails does not block the others."""
+def _process(check: Check, item: dict[str, Any]) -> None:
+    """Repair one subject in its own unit of work, so that a failure does not block the others."""
     subject = item["subject"]
     try:
         with unit_of_work():
             detail = _repair(check, item)
     except Exception as error:
         detail = f"the repair failed: {type(error).__name__}"
-        if type(error) is LookupError:  # the event comes too early for the state
+        if type(error) is LookupError:  # the event is early
             detail = str(error)
         else:
             logs.get_logger(__name__).error(
                 LogEvent.REPAIR_FAILED, check=check.name, subject=subject, exc_info=error
             )
     if detail is not None:
-        _note(check, subject, detail)
+        _record_attempt(check, subject, detail)
 
 
-def _note(check: Check, subject: str, detail: str) -> None:
-    """Count the attempt; another worker that counts it at the same moment is no fault of the check."""
+def _record_attempt(check: Check, subject: str, detail: str) -> None:
+    """Count the attempt; another worker may count it at the same time, which is not an error of the check."""
     try:
         with unit_of_work():
             discrepancies.record_attempt(check.name, subject, detail)
@@ -207,14 +206,14 @@ def _note(check: Check, subject: str, detail: str) -> None:
 
 
 def _repair(check: Check, item: dict[str, Any]) -> str | None:
-    """What was done; None when the subject is right to wait."""
+    """Repair the subject. Returns the detail of a discrepancy, or None when the subject has to wait."""
     subject, knowledge = item["subject"], Knowledge(item["knowledge"])
     if knowledge is Knowledge.PENDING:
         return None
     if knowledge is Knowledge.FAILED:
-        return "the peer could not read what it knows of it"
+        return "the peer could not read its state"
     if knowledge is Knowledge.UNKNOWN:
-        if check.unknown is not None and _is_time_to_act(discrepancies.count_attempts(check.name, subject)):
+        if check.unknown is not None and _is_due(discrepancies.count_attempts(check.name, subject)):
             check.unknown(subject)
         return None if check.may_be_unknown else "the peer does not know it"
     received = [Event.from_document(document) for document in item["events"]]
@@ -230,13 +229,13 @@ def _repair(check: Check, item: dict[str, Any]) -> str | None:
     return "the peer has not acted on it"
 
 
-def _is_time_to_act(attempts: int) -> bool:
-    """At first in each run, then ever more seldom: a peer that is only behind is not flooded."""
+def _is_due(attempts: int) -> bool:
+    """Whether to act in this run: at first in each, then with growing intervals, to spare a slow peer."""
     return attempts < discrepancies.REPORT_AFTER_ATTEMPTS or attempts.bit_count() == 1
 
 
 def describe_states(registry: EventRegistry, subjects: Sequence[str]) -> dict[str, Any]:
-    """The response to a state query: what this domain knows of each subject, with the events that describe it."""
+    """The response to a state query: whether each subject is known, and the events that describe its state."""
     return {"items": [_describe(registry, subject) for subject in subjects]}
 
 

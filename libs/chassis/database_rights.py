@@ -1,7 +1,7 @@
-"""What a service's user may do in its MySQL: rows, and of tables that are only added to, no more than that.
+"""The rights of a service's user in MySQL: to change rows, and in append-only tables only to add them.
 
-The user that migrates has all rights, the one that serves has these: no DDL, hence no TRUNCATE either, which takes
-DROP. So not even a broken service can change the audit trail (domain rule 6).
+The user that migrates has all rights. The user that serves has these: no DDL, and no TRUNCATE, which needs DROP. So
+a compromised service cannot change the audit trail.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import MetaData, create_engine, make_url, pool, text
 from libs.chassis.database_engine import with_tls
 from libs.chassis.tables import ChassisBase
 
-# A table's `info` says it: rows are added and read, never changed.
+# The `info` of a table whose rows are added and read, never changed.
 APPEND_ONLY = {"append_only": True}
 _ADD = "SELECT, INSERT"
 _CHANGE = "SELECT, INSERT, UPDATE, DELETE"
@@ -21,30 +21,30 @@ VERSION_TABLE = "alembic_version"
 
 
 def statements(metadata: MetaData, database: str, user: str) -> Iterator[str]:
-    """The GRANT of each table; `user` is asked for a secure connection.
+    """The GRANT for each table; `user` must connect with TLS.
 
-    Rights stand at each table, since MySQL cannot take those of a database away again at one table.
+    Rights are granted per table, because MySQL cannot revoke those of a database for one table.
     """
-    account = f"'{_name(user)}'@'%'"
+    account = f"'{_require_plain(user)}'@'%'"
     yield f"ALTER USER {account} REQUIRE SSL"
     for table in (*metadata.sorted_tables, *ChassisBase.metadata.sorted_tables):
         rights = _ADD if table.info.get("append_only") else _CHANGE
-        yield f"GRANT {rights} ON `{_name(database)}`.`{table.name}` TO {account}"
-    yield f"GRANT SELECT ON `{_name(database)}`.`{VERSION_TABLE}` TO {account}"
+        yield f"GRANT {rights} ON `{_require_plain(database)}`.`{table.name}` TO {account}"
+    yield f"GRANT SELECT ON `{_require_plain(database)}`.`{VERSION_TABLE}` TO {account}"
 
 
-def _name(name: str) -> str:
-    """A name that needs no quotes inside quotes; ValueError for another one."""
+def _require_plain(name: str) -> str:
+    """The name, if it needs no escaping inside quotes. Raises ValueError for another one."""
     if not name.replace("_", "").replace("-", "").isalnum():
-        raise ValueError(f"{name!r} is no name of a user or database")
+        raise ValueError(f"{name!r} is not a valid name of a user or database.")
     return name
 
 
-def give(metadata: MetaData, database_url: str, user: str, ca_file: str | None) -> None:
-    """Give `user`, who must be there, its rights on a service's database; safe to run twice."""
+def grant(metadata: MetaData, database_url: str, user: str, ca_file: str | None) -> None:
+    """Grant the existing user `user` its rights on a service's database; idempotent."""
     url, tls = with_tls(make_url(database_url), ca_file)
     if url.get_backend_name() == "sqlite":
-        raise ValueError("SQLite has no users")
+        raise ValueError("SQLite has no users.")
     engine = create_engine(url, poolclass=pool.NullPool, connect_args=tls, hide_parameters=True)
     with engine.begin() as connection:
         for statement in statements(metadata, str(url.database), user):

@@ -1,4 +1,4 @@
-"""Messages that failed too often: list them, and send them back to where they came from."""
+"""Dead letters: messages that failed MAX_RECEIVES times. List them, and return them to their queues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from libs.chassis import aws, topology
 from libs.chassis.events import EventRegistry
 
-HIDDEN_SECONDS = 60
+VISIBILITY_SECONDS = 60
 
 
 def queue_names(registry: EventRegistry) -> list[str]:
@@ -16,30 +16,29 @@ def queue_names(registry: EventRegistry) -> list[str]:
     return list(topology.describe(registry).queues)
 
 
-def put(queue: str, body: str | bytes) -> None:
-    """Put a message that nothing can be made of among the dead letters of a queue, without more tries."""
-    text = body.decode(errors="replace") if isinstance(body, bytes) else body
-    aws.client("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=text)
+def put(queue: str, body: str) -> None:
+    """Move a message that cannot be read to the dead letters of a queue immediately."""
+    aws.client("sqs").send_message(QueueUrl=_dead_url(queue), MessageBody=body)
 
 
 def _receive_all(queue: str) -> list[dict[str, Any]]:
-    """The dead letters of a queue, which nobody else receives for a minute."""
+    """The dead letters of a queue, invisible to other receivers for VISIBILITY_SECONDS."""
     sqs, url = aws.client("sqs"), _dead_url(queue)
     found: dict[str, dict[str, Any]] = {}
     while True:
-        answer = sqs.receive_message(
+        response = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=10,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            WaitTimeSeconds=1,  # without waiting, SQS asks only some of its servers
+            VisibilityTimeout=VISIBILITY_SECONDS,
+            WaitTimeSeconds=1,  # otherwise SQS queries only some of its servers
         )
-        fresh = {message["MessageId"]: message for message in answer.get("Messages", ())}
-        if fresh.keys() <= found.keys():
+        new = {message["MessageId"]: message for message in response.get("Messages", ())}
+        if new.keys() <= found.keys():
             return list(found.values())
-        found |= fresh
+        found |= new
 
 
-def _show_again(queue: str, message: dict[str, Any]) -> None:
+def _make_visible(queue: str, message: dict[str, Any]) -> None:
     aws.client("sqs").change_message_visibility(
         QueueUrl=_dead_url(queue), ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
     )
@@ -50,7 +49,7 @@ def _dead_url(queue: str) -> str:
 
 
 def describe(message: dict[str, Any]) -> dict[str, Any]:
-    """What a person needs to know of a message, without its data."""
+    """The attributes that identify a message, without its data."""
     try:
         content = json.loads(message["Body"])
     except ValueError:
@@ -62,23 +61,23 @@ def describe(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_messages(registry: EventRegistry) -> list[dict[str, Any]]:
-    """All dead letters of the service; they stay where they are."""
+    """All dead letters of the service, which stay in their queues."""
     found = []
     for queue in queue_names(registry):
         for message in _receive_all(queue):
             found.append({"queue": queue} | describe(message))
-            _show_again(queue, message)
+            _make_visible(queue, message)
     return found
 
 
 def replay(registry: EventRegistry, which: str | None = None) -> int:
-    """Send dead letters (all, or the one with this event id or message id) to their queue again; how many."""
+    """Return dead letters (all, or that with this event id or message id) to their queues. Returns how many."""
     sqs, count = aws.client("sqs"), 0
     for queue in queue_names(registry):
         for message in _receive_all(queue):
-            known = describe(message)
-            if which not in (None, known["event_id"], known["message_id"]):
-                _show_again(queue, message)
+            description = describe(message)
+            if which not in (None, description["event_id"], description["message_id"]):
+                _make_visible(queue, message)
                 continue
             sqs.send_message(QueueUrl=topology.queue_url(queue), MessageBody=message["Body"])
             sqs.delete_message(QueueUrl=_dead_url(queue), ReceiptHandle=message["ReceiptHandle"])

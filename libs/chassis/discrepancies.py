@@ -1,6 +1,7 @@
-"""States that another domain contradicts: each is a row from the first attempt to repair it until it has ended.
+"""States that another domain contradicts: each has a row from the first attempt to repair it until it has ended.
 
-One that repairs do not end is reported once: a log line `domains disagree`, which an alarm counts, and a metric.
+A state that repairs do not end is reported once, by a metric and the log line `domains disagree`, which an alarm
+counts.
 """
 
 from __future__ import annotations
@@ -21,33 +22,33 @@ BATCH_SIZE = 200
 
 
 def count_attempts(check: str, subject: str) -> int:
-    """How many repairs of the subject did not end its state."""
+    """The number of repairs that did not end the state of the subject."""
     row = session().get(DiscrepancyRow, (check, subject))
     return 0 if row is None else row.attempts
 
 
 def record_attempt(check: str, subject: str, detail: str) -> None:
-    """Count an attempt to repair the subject, and report the subject when there were enough."""
-    moment = clock.now()
+    """Count an attempt to repair the subject, and report it after REPORT_AFTER_ATTEMPTS."""
+    now = clock.now()
     row = session().get(DiscrepancyRow, (check, subject), with_for_update=True)
     if row is None:
-        row = DiscrepancyRow(check_name=check, subject=subject, attempts=0, found_at=moment)
+        row = DiscrepancyRow(check_name=check, subject=subject, attempts=0, found_at=now)
         session().add(row)
-    row.detail, row.seen_at, row.attempts = detail[:300], moment, row.attempts + 1
+    row.detail, row.seen_at, row.attempts = detail[:300], now, row.attempts + 1
     outcome = "attempted"
     if row.reported_at is None and row.attempts >= REPORT_AFTER_ATTEMPTS:
-        row.reported_at, outcome = moment, "reported"
+        row.reported_at, outcome = now, "reported"
     session().flush()
     metrics.CONSISTENCY.labels(check, outcome).inc()
-    facts = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
+    fields = {"check": check, "subject": subject, "detail": row.detail, "attempts": row.attempts}
     if outcome == "reported":
-        logs.get_logger(__name__).error(LogEvent.DOMAINS_DISAGREE, **facts)
+        logs.get_logger(__name__).error(LogEvent.DOMAINS_DISAGREE, **fields)
     else:
-        logs.get_logger(__name__).warning("stuck state", **facts)
+        logs.get_logger(__name__).warning("stuck state", **fields)
 
 
 def delete_ended(check: str, *, before: datetime) -> None:
-    """Delete the rows of states that the check has not found for a while, nor since `before`."""
+    """Delete the rows of states that the check has not found for ENDED_AFTER, nor since `before`."""
     ended = select(DiscrepancyRow).where(
         DiscrepancyRow.check_name == check, DiscrepancyRow.seen_at < min(before, clock.now() - ENDED_AFTER)
     )
@@ -60,7 +61,7 @@ def delete_ended(check: str, *, before: datetime) -> None:
 
 
 def list_reported() -> list[dict[str, Any]]:
-    """The discrepancies that were reported and have not ended, oldest first."""
+    """The reported discrepancies that have not ended, oldest first."""
     reported = select(DiscrepancyRow).where(DiscrepancyRow.reported_at.is_not(None))
     with unit_of_work(reads_only=True) as db:
         return [

@@ -21,14 +21,14 @@ def _database(url: str, ca_file: str | None) -> Any:
     options: dict[str, Any] = {"tlsCAFile": ca_file} if "tls=true" in url and ca_file else {}
     client: Any = pymongo.MongoClient(
         url,
-        # The driver's monitor looks every second: a server that hangs for longer is not chosen any more, its
-        # connections are closed, and the circuit opens when there is no other one.
+        # The driver's monitor checks every second: a server that hangs for longer is no longer selected, its
+        # connections are closed, and the circuit opens when there is no other server.
         serverSelectionTimeoutMS=int(SELECTION_SECONDS * 1000),
         connectTimeoutMS=500,
         heartbeatFrequencyMS=1000,
         socketTimeoutMS=3000,
         retryWrites=False,  # DocumentDB has no retryable writes
-        w="majority",  # what is acknowledged survives the loss of any one process
+        w="majority",  # acknowledged writes survive the loss of any one process
         journal=True,
         tz_aware=True,
         **options,
@@ -37,10 +37,10 @@ def _database(url: str, ca_file: str | None) -> Any:
 
 
 def mongo_database() -> Any:
-    """The database that RECLOTHES_MONGO_URL names; AutoReconnect immediately while no server of it responds."""
+    """The database of RECLOTHES_MONGO_URL. Raises AutoReconnect immediately while none of its servers responds."""
     url = settings().mongo_url
     if url is None:
-        raise SettingsError("this service needs RECLOTHES_MONGO_URL")
+        raise SettingsError("Set RECLOTHES_MONGO_URL, which this service needs.")
     database = _database(url, settings().ca_file)
     if _monitor(url).is_down(database.client.topology_description):
         from pymongo.errors import AutoReconnect
@@ -73,7 +73,7 @@ def _monitor(_url: str) -> _Monitor:
     return _Monitor(circuit_breaker.breaker("document database", is_unavailable))
 
 
-# Failures of the server (MongoDB, error_codes.yml); those of connections and elections have classes of their own.
+# Errors of the server (MongoDB, error_codes.yml); those of connections and elections have their own classes.
 _OUTAGES = frozenset(
     {
         1,  # InternalError, also a full disk and a panic of the storage engine
@@ -111,9 +111,9 @@ _OUTAGES = frozenset(
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether DocumentDB fails to do what it was rightly asked: no connection, no primary, a full disk, a panic.
+    """Whether DocumentDB cannot process valid commands: no connection, no primary, a full disk, a panic.
 
-    Its client is not loaded for the question.
+    Does not import its client.
     """
     errors: Any = sys.modules.get("pymongo.errors")
     if errors is None or not isinstance(error, errors.PyMongoError):
@@ -128,5 +128,5 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def _is_outage(code: int | None) -> bool:
-    """None is an answer that was cut short; below zero are WiredTiger's own errors, such as WT_PANIC."""
+    """None stands for an incomplete reply; codes below zero are errors of WiredTiger, such as WT_PANIC."""
     return code is None or code < 0 or code in _OUTAGES

@@ -1,13 +1,13 @@
-"""Idempotency-Key: the same request twice is done once, also across a crash.
+"""Idempotency-Key: a repeated request is executed once, also across a crash.
 
-A key is claimed in a short transaction of its own, together with a seed for the ids of what the handler makes.
-The answer is stored in the handler's own transaction, so that effect and answer are there together or not at all.
-The key is leased for a few seconds and the lease renewed while the handler runs. The end of the lease, as its
-holder wrote it last, identifies the holder: a process that was stopped for longer than the lease, so that a repeat
-claimed the key meanwhile, changes nothing any more, and what its handler did is rolled back.
-After a crash between the two, the lease runs out and a repeat runs the handler again with the same ids
-(`stable_id`), so that it finds what it had begun, here and at peers. Only successes are stored: after an error a
-repeat tries again. Draft: IETF httpapi "The Idempotency-Key HTTP Header Field".
+A key is claimed in its own short transaction, together with a seed for the ids that the handler creates. The
+response is stored in the handler's transaction, so that effect and response are committed together. The key is
+leased for a few seconds, and the lease is renewed while the handler runs. The end of the lease, as its holder wrote
+it last, identifies the holder: a process that was paused for longer than the lease, so that a repeat claimed the
+key, can no longer change the row, and its handler is rolled back. After a crash the lease expires, and a repeat
+runs the handler again with the same ids (`stable_id`), so that it finds what the first run created, here and at
+peers. Only successes are stored: after an error a repeat runs the handler again. Draft: IETF httpapi "The
+Idempotency-Key HTTP Header Field".
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class KeyReused(Unprocessable):
 
 
 class RequestInProgress(Conflict):
-    slug, title = "request-in-progress", "The same request is still at work"
+    slug, title = "request-in-progress", "The same request is still in progress"
 
 
 @dataclass(frozen=True, eq=False)
 class Claim:
     """The right to run one operation for one key; `response` is that of its first run, if any.
 
-    `ends`: the ends of the lease that this claim has written, or may have written when a renewal failed.
+    `ends`: the ends of the lease that this claim has written, or may have written before a failed renewal.
     """
 
     principal: str
@@ -65,15 +65,15 @@ _claim: ContextVar[Claim | None] = ContextVar("idempotency_claim", default=None)
 
 
 def stable_id(prefix: str) -> str:
-    """The id of what this request makes: the same for each repeat with its key. One per prefix."""
+    """The id of the resource that this request creates, the same for each repeat. One per prefix."""
     claim = _claim.get()
     if claim is None:
-        raise RuntimeError("stable_id() needs an operation that declares Idempotency-Key")
-    return f"{prefix}_{_derived(claim.seed, prefix)}"
+        raise RuntimeError("stable_id() needs the parameter Idempotency-Key in the contract of the operation.")
+    return f"{prefix}_{_derive(claim.seed, prefix)}"
 
 
-def _derived(seed: str, prefix: str) -> str:
-    """The seed's time part with the rest made from seed and prefix, so that ids still sort by time."""
+def _derive(seed: str, prefix: str) -> str:
+    """The time part of the seed and a hash of seed and prefix, so that ids sort by time."""
     digest = bytearray(hashlib.sha256(f"{seed}:{prefix}".encode()).digest()[:10])
     digest[0] = 0x70 | (digest[0] & 0x0F)
     digest[2] = 0x80 | (digest[2] & 0x3F)
@@ -81,12 +81,12 @@ def _derived(seed: str, prefix: str) -> str:
 
 
 def request_hash(body: Any) -> str:
-    """A fingerprint of what is asked, whatever the order of its names."""
+    """A fingerprint of a request, independent of the order of names."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def claim(principal: str, operation: str, key: str, fingerprint: str) -> Claim:
-    """Claim a key: 422 when it belongs to another request, 409 while the same request is at work."""
+    """Claim a key. Raises KeyReused for another request, and RequestInProgress while the same one runs."""
     try:
         with unit_of_work() as db:
             row = db.scalar(_select(principal, operation, key).with_for_update())
@@ -97,7 +97,7 @@ def claim(principal: str, operation: str, key: str, fingerprint: str) -> Claim:
                 return Claim(principal, operation, key, row.seed, [row.locked_until])
             return _claim_again(row, fingerprint)
     except IntegrityError:
-        detail = "another request with this key came at the same moment"
+        detail = "another request with this key arrived at the same time"
         raise RequestInProgress(detail, headers={"Retry-After": "1"}) from None
 
 
@@ -110,16 +110,16 @@ def _select(principal: str, operation: str, key: str) -> Any:
 
 
 def _new_row(principal: str, operation: str, key: str, fingerprint: str) -> IdempotencyRow:
-    moment, end = clock.now(), _end_of_lease()
-    milliseconds = int(moment.timestamp() * 1000)
+    now = clock.now()
+    milliseconds = int(now.timestamp() * 1000)
     return IdempotencyRow(
         principal=principal,
         operation=operation,
         key=key,
         request_hash=fingerprint,
         seed=f"{milliseconds:012x}" + uuid.UUID(bytes=os.urandom(16)).hex[12:],
-        created_at=moment,
-        locked_until=end,
+        created_at=now,
+        locked_until=_end_of_lease(),
     )
 
 
@@ -139,7 +139,7 @@ def _claim_again(row: IdempotencyRow, fingerprint: str) -> Claim:
 
 
 def bind(current: Claim | None) -> None:
-    """Make this the claim of the present request, and keep its lease until the next call."""
+    """Make this the claim of the current request, and renew its lease until the next call."""
     before = _claim.get()
     if before is not None:
         _leases().drop(before)
@@ -152,8 +152,8 @@ def _end_of_lease() -> datetime:
     return clock.now() + timedelta(seconds=LEASE_SECONDS)
 
 
-def _change_own(db: Session, own: Claim, **values: Any) -> bool:
-    """Change the row of a key that has no answer yet; False when another claim has the key."""
+def _update_row(db: Session, own: Claim, **values: Any) -> bool:
+    """Update the row of a key without a response; False when another claim holds the key."""
     row = update(IdempotencyRow).where(
         IdempotencyRow.principal == own.principal,
         IdempotencyRow.operation == own.operation,
@@ -169,7 +169,7 @@ def _renew(held: Claim) -> None:
     end = _end_of_lease()
     held.ends.append(end)
     with unit_of_work() as db:
-        is_own = _change_own(db, held, locked_until=end)
+        is_own = _update_row(db, held, locked_until=end)
     if is_own:
         held.ends[:] = [end]
     else:
@@ -182,14 +182,14 @@ def _leases() -> Leases[Claim]:
 
 
 def complete(current: Claim, status: int, body: bytes, headers: dict[str, str]) -> None:
-    """Store the first answer in the handler's own transaction; RequestInProgress when a repeat has the key now."""
-    if not _change_own(session(), current, status=status, body=body, headers=headers):
-        detail = "a repeat of this request came while it was at work; repeat it to get its response"
+    """Store the response in the handler's transaction. Raises RequestInProgress when a repeat holds the key."""
+    if not _update_row(session(), current, status=status, body=body, headers=headers):
+        detail = "a repeat of this request is in progress; repeat it to get its response"
         raise RequestInProgress(detail, headers={"Retry-After": "1"})
 
 
 def release(current: Claim) -> None:
-    """Let a repeat run again immediately after an error; the ids stay the same."""
+    """Let a repeat run immediately after an error, with the same ids."""
     _leases().drop(current)
     with unit_of_work() as db:
-        _change_own(db, current, locked_until=clock.now())
+        _update_row(db, current, locked_until=clock.now())

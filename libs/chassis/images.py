@@ -1,4 +1,4 @@
-"""Decode uploaded pictures in full and scale them to 8-bit sRGB WebP, with Pillow, which is imported only here."""
+"""Images: decode uploads completely, and scale them to 8-bit sRGB WebP. Pillow is imported only here."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from libs.chassis.problems import Unprocessable
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# A small file can unpack to a huge picture (a "decompression bomb"). With Pillow 13 decoding takes up to 9 bytes
-# for a pixel of a PNG, 18 of a WebP and 8 of a progressive JPEG; any other JPEG is decoded at a fraction of its
-# size. So one picture takes less than 225 MB. Cameras give up to 50 million pixels, as plain JPEG.
+# A small file can decode to a huge image (a "decompression bomb"). Pillow 13 uses up to 9 bytes per pixel of a PNG,
+# 18 of a WebP and 8 of a progressive JPEG; it decodes any other JPEG at a fraction of its size. So one image uses
+# less than 225 MB. Cameras produce up to 50 million pixels, as plain JPEG.
 MAX_PIXELS = {"JPEG": 50_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_500_000}
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP"}
-ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values for a quarter turn
-# How much higher than wide a picture of one of our sizes may be; WebP takes 16,383 pixels at most.
+ORIENTATION, ROTATED = 0x0112, (5, 6, 7, 8)  # the EXIF tag, and its values for a quarter turn
+# The maximum ratio of height to width after scaling; the limit of WebP is 16,383 pixels.
 MAX_HEIGHT_BY_WIDTH = 4
-# One picture at a time in each process, whatever the number of requests: the memory is for one.
+# Each process decodes one image at a time, because its memory suffices for one.
 _DECODING = threading.Lock()
-# All others have a palette, or one bit for a pixel, and cannot be scaled smoothly.
+# Other modes have a palette or one bit per pixel, which cannot be interpolated.
 SCALABLE_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I", "I;16", "F")
 
 
 class NotAnImage(Unprocessable):
     slug = "not-an-image"
-    title = "The uploaded file is not a picture that can be shown"
+    title = "The uploaded file is not a valid image"
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """A picture as WebP; width and height in pixels."""
+    """An image as WebP; width and height in pixels."""
 
     content: bytes
     width: int
@@ -43,49 +43,49 @@ class Scaled:
 
 
 def measure_image(content: bytes, content_type: str) -> tuple[int, int]:
-    """Width and height in pixels as it is shown, decoded to the last row.
+    """Width and height in pixels as displayed; the image is decoded completely.
 
     Raises NotAnImage when it is broken, incomplete, too large or not of this type.
     """
-    _, size = _decoded(content, [FORMATS[content_type]], None)
+    _, size = _decode(content, [FORMATS[content_type]], None)
     return size
 
 
 def scale_down(content: bytes, widths: Sequence[int], content_type: str | None = None) -> list[Scaled]:
-    """The picture as 8-bit sRGB WebP in each of these widths (pixels), never larger than it is, turned upright.
+    """The image upright as 8-bit sRGB WebP in each of these widths (pixels), never enlarged.
 
-    One that is more than MAX_HEIGHT_BY_WIDTH times as high as wide is made narrower. What a camera writes beside
-    the picture (place, owner) is left behind. Raises NotAnImage.
+    An image that is more than MAX_HEIGHT_BY_WIDTH times as high as wide gets a smaller width. Metadata of the
+    camera (place, owner) is removed. Raises NotAnImage.
     """
     formats = [FORMATS[content_type]] if content_type else list(FORMATS.values())
-    image, _ = _decoded(content, formats, max(widths))
+    image, _ = _decode(content, formats, max(widths))
     try:
-        image = _in_srgb(image)
-        return [_scaled(image, width) for width in widths]
+        image = _to_srgb(image)
+        return [_scale(image, width) for width in widths]
     except Exception as error:  # Pillow raises nearly anything on what it cannot convert
-        raise NotAnImage("It cannot be made smaller.") from error
+        raise NotAnImage("The image cannot be scaled.") from error
 
 
-def _decoded(content: bytes, formats: list[str], width: int | None) -> tuple[Image, tuple[int, int]]:
-    """The picture, with a width upright and not larger than that needs, and its full size as it is shown."""
+def _decode(content: bytes, formats: list[str], width: int | None) -> tuple[Image, tuple[int, int]]:
+    """The image, with `width` upright and reduced to that width, and its full size as displayed."""
     from PIL import Image
 
     try:
         with _DECODING, Image.open(io.BytesIO(content), formats=formats) as opened:
             _require_few_pixels(opened)
-            is_turned = opened.getexif().get(ORIENTATION) in TURNED
-            shown = opened.size[::-1] if is_turned else opened.size
-            needed = _size_at(shown, width or 1)
-            stored = needed[::-1] if is_turned else needed
+            is_rotated = opened.getexif().get(ORIENTATION) in ROTATED
+            displayed = opened.size[::-1] if is_rotated else opened.size
+            needed = _size_at(displayed, width or 1)
+            stored = needed[::-1] if is_rotated else needed
             opened.draft(None, stored)
             opened.load()
-            return opened if width is None else _reduced(opened, stored), shown
+            return opened if width is None else _reduce(opened, stored), displayed
     except NotAnImage:
         raise
     except Image.DecompressionBombError as error:
-        raise NotAnImage("It has too many pixels.") from error
+        raise NotAnImage("The image has too many pixels.") from error
     except Exception as error:  # Pillow's readers raise nearly anything on a broken file
-        raise NotAnImage(f"It cannot be read to its end as {' or '.join(formats)}.") from error
+        raise NotAnImage(f"The file cannot be decoded completely as {' or '.join(formats)}.") from error
 
 
 def _require_few_pixels(opened: Image) -> None:
@@ -93,11 +93,11 @@ def _require_few_pixels(opened: Image) -> None:
     if kind == "JPEG" and opened.info.get("progressive"):
         kind = "progressive JPEG"
     if opened.width * opened.height > MAX_PIXELS[kind]:
-        raise NotAnImage(f"It has more than {MAX_PIXELS[kind]} pixels, which is the most for a {kind}.")
+        raise NotAnImage(f"The image has more than {MAX_PIXELS[kind]} pixels, the maximum for a {kind}.")
 
 
-def _reduced(image: Image, size: tuple[int, int]) -> Image:
-    """The picture upright, reduced to this size before anything else makes a copy of it; never made larger."""
+def _reduce(image: Image, size: tuple[int, int]) -> Image:
+    """The image upright, reduced to this size before any other copy is made; never enlarged."""
     from PIL import ImageOps
     from PIL.Image import Resampling
 
@@ -110,8 +110,8 @@ def _reduced(image: Image, size: tuple[int, int]) -> Image:
     return image
 
 
-def _in_srgb(image: Image) -> Image:
-    """The same colours with eight bits in sRGB, which is what every screen takes a WebP for."""
+def _to_srgb(image: Image) -> Image:
+    """The same colours in 8-bit sRGB, which viewers assume for a WebP."""
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = image.convert("I").point(lambda value: value * (255 / 65535)).convert("L")
@@ -119,14 +119,14 @@ def _in_srgb(image: Image) -> Image:
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     if image.mode not in ("RGB", "CMYK", "L"):
         image = image.convert("RGB")
-    colours = _converted(image, profile) if profile else image.convert("RGB")
+    colours = _convert_colours(image, profile) if profile else image.convert("RGB")
     if alpha is not None:
         colours.putalpha(alpha)
     return colours
 
 
-def _converted(image: Image, profile: bytes) -> Image:
-    """RGB by the embedded profile; without it when the profile is broken or of other channels than the picture."""
+def _convert_colours(image: Image, profile: bytes) -> Image:
+    """Convert to RGB by the embedded profile, or without it when it is broken or has other channels."""
     from PIL import ImageCms
 
     with suppress(ImageCms.PyCMSError, OSError):
@@ -137,7 +137,7 @@ def _converted(image: Image, profile: bytes) -> Image:
     return image.convert("RGB")
 
 
-def _scaled(image: Image, width: int) -> Scaled:
+def _scale(image: Image, width: int) -> Scaled:
     from PIL.Image import Resampling
 
     size = _size_at(image.size, width)

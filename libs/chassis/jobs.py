@@ -1,4 +1,4 @@
-"""Periodic jobs go through many items: one that fails blocks none of the others."""
+"""Periodic jobs process many items; one that fails does not block the others."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from libs.chassis.db import unit_of_work
 from libs.chassis.log_events import LogEvent
 from libs.chassis.problems import Unavailable
 
-MAX_PAGES = 10  # of items that a run goes through when some of each page fail
+MAX_PAGES = 10  # per run, when items of each page fail
 
 Item = TypeVar("Item")
 
 
 def for_each(job: str, due: Select[str], act: Callable[[str], None]) -> None:
-    """Act on each item that `due` selects the id of; `due` may be limited."""
+    """Call `act` with each id that `due` selects; `due` may have a limit."""
     id_column = next(iter(due.selected_columns))
 
     def find(seen: Sequence[str]) -> Sequence[str]:
@@ -37,9 +37,9 @@ def for_each_in_pages(
     job: str,
     id_of: Callable[[Item], str],
 ) -> None:
-    """Act on each item of the page that `find` returns; it is given the ids to leave out.
+    """Call `act` with each item of the page that `find` returns for the ids to exclude.
 
-    What fails stays due. As long as items of a page fail, the next page follows in the same run, so that those
+    Failed items stay due. While items of a page fail, the next page is processed in the same run, so that the items
     behind are reached.
     """
     seen: list[str] = []
@@ -53,9 +53,9 @@ def for_each_in_pages(
 def process_each(
     items: Iterable[Item], act: Callable[[Item], object], *, job: str, id_of: Callable[[Item], str]
 ) -> int:
-    """Act on each item in a unit of work of its own; how many failed.
+    """Call `act` with each item in its own unit of work. Returns how many failed.
 
-    What fails is logged with its id and counted. Raises what concerns all items: a store that is unavailable.
+    Failures are logged with the id and counted. Raises errors that concern all items: a store that is unavailable.
     """
     failed = 0
     for item in items:
@@ -79,7 +79,7 @@ def report_failure(job: str, item_id: str, error: Exception) -> None:
 def concerns_all(error: BaseException) -> bool:
     """Whether a store is unavailable, so that no other item can be processed either.
 
-    A peer or a provider that is unavailable may be so for one item alone.
+    An unavailable peer or provider may concern one item only.
     """
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error.orig, ConnectionError) or _is_lost(error.orig)
@@ -87,6 +87,6 @@ def concerns_all(error: BaseException) -> bool:
 
 
 def _is_lost(error: BaseException | None) -> bool:
-    """Whether MySQL's client reports it: its errors are 2000 to 2999 (MySQL, "Client Error Message Reference")."""
+    """Whether it is an error of MySQL's client: 2000 to 2999 (MySQL, "Client Error Message Reference")."""
     code = next(iter(getattr(error, "args", ())), None)
     return isinstance(code, int) and 2000 <= code < 3000

@@ -1,4 +1,4 @@
-"""Leases that are renewed while their holder works, so that what a killed process held is soon free."""
+"""Leases that are renewed while their holder runs, so that those of a killed process expire soon."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Leases(Generic[T]):
-    """Calls `renew` every `seconds` for what is held, in one thread that runs while something is held."""
+    """Calls `renew` every `seconds` for each held lease, in one thread that runs while there are any."""
 
     def __init__(self, renew: Callable[[T], None], seconds: float) -> None:
         self._renew = renew

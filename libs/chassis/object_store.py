@@ -1,4 +1,4 @@
-"""Files in S3: presigned forms to put them there, presigned addresses to read them, and looking at them."""
+"""Files in S3, with presigned forms to upload and presigned URLs to read them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from libs.chassis.settings import settings
 
 class PhotoStoreUnavailable(Unavailable):
     slug = "photo-store-unavailable"
-    title = "The store of photos is away for now"
+    title = "The photo store is unavailable for now"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket of S3. A fault of the network is PhotoStoreUnavailable (503)."""
+    """One bucket of S3. Calls raise PhotoStoreUnavailable (503) while S3 is unavailable."""
 
     name: str
 
     def presigned_form(self, key: str, content_type: str, max_bytes: int, seconds: int) -> dict[str, Any]:
-        """The `url` and `fields` of an S3 POST that takes exactly this key and type, up to this size."""
+        """The `url` and `fields` of an S3 POST that accepts this key and media type only, up to this size."""
         form = aws.s3().generate_presigned_post(
             Bucket=self.name,
             Key=key,
@@ -36,16 +36,16 @@ class Bucket:
         return {"url": form["url"], "fields": form["fields"]}
 
     def presigned_url(self, key: str, seconds: int) -> str:
-        """Where whoever has this address can read the file for so long; made without the network."""
-        where = {"Bucket": self.name, "Key": key}
-        return aws.s3().generate_presigned_url("get_object", Params=where, ExpiresIn=seconds)
+        """A URL at which anyone can read the file for `seconds`; computed without the network."""
+        params = {"Bucket": self.name, "Key": key}
+        return aws.s3().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds)
 
     def get_size(self, key: str) -> int | None:
-        """The size in bytes of the file under this key; None when nothing was uploaded."""
+        """The size of the file in bytes; None when it does not exist."""
         from botocore.exceptions import ClientError
 
         try:
-            with _answering():
+            with _guarded():
                 return aws.s3().head_object(Bucket=self.name, Key=key)["ContentLength"]
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
@@ -53,26 +53,26 @@ class Bucket:
             raise
 
     def read(self, key: str, max_bytes: int) -> bytes:
-        """The file's bytes, at most this many."""
-        with _answering():
+        """The content of the file, up to `max_bytes`."""
+        with _guarded():
             return aws.s3().get_object(Bucket=self.name, Key=key)["Body"].read(max_bytes)
 
     def read_or_none(self, key: str, max_bytes: int) -> bytes | None:
-        """The file's bytes, at most this many; None when there is no such file."""
+        """The content of the file, up to `max_bytes`; None when it does not exist."""
         return None if self.get_size(key) is None else self.read(key, max_bytes)
 
     def delete(self, key: str) -> None:
-        """Deletes the file; one that is not there is no error."""
-        with _answering():
+        """Delete the file, if it exists."""
+        with _guarded():
             aws.s3().delete_object(Bucket=self.name, Key=key)
 
     def write(self, key: str, content: bytes, content_type: str, *, cache_control: str | None = None) -> None:
         more: Any = {"CacheControl": cache_control} if cache_control else {}
-        with _answering():
+        with _guarded():
             aws.s3().put_object(Bucket=self.name, Key=key, Body=content, ContentType=content_type, **more)
 
     def create_if_missing(self) -> None:
-        """Makes the bucket where no infrastructure code made it (the local platform and tests)."""
+        """Create the bucket on the local platform and in tests; in AWS the infrastructure code does."""
         from botocore.exceptions import ClientError
 
         configuration: Mapping[str, Any] = {}
@@ -91,7 +91,7 @@ def _circuit(_endpoint: str | None) -> circuit_breaker.Circuit:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def _guarded() -> Iterator[None]:
     from botocore import exceptions
 
     try:

@@ -60,7 +60,7 @@ class BadRequest(Problem):
 
 
 class Unauthenticated(Problem):
-    status, slug, title = 401, "unauthenticated", "A valid access token is needed"
+    status, slug, title = 401, "unauthenticated", "A valid access token is required"
 
     def __init__(self, detail: str = "", **arguments: Any) -> None:
         super().__init__(detail, **arguments)
@@ -72,7 +72,7 @@ class PaymentRequired(Problem):
 
 
 class Forbidden(Problem):
-    status, slug, title = 403, "forbidden", "This account may not do that"
+    status, slug, title = 403, "forbidden", "This account does not have permission"
 
 
 class MissingScope(Forbidden):
@@ -90,23 +90,23 @@ class MissingScope(Forbidden):
 
 
 class NotFound(Problem):
-    status, slug, title = 404, "not-found", "There is no such thing"
+    status, slug, title = 404, "not-found", "Not found"
 
 
 class MethodNotAllowed(Problem):
-    status, slug, title = 405, "method-not-allowed", "This path does not know that method"
+    status, slug, title = 405, "method-not-allowed", "Method not allowed"
 
 
 class Conflict(Problem):
-    status, slug, title = 409, "conflict", "The present state does not allow that"
+    status, slug, title = 409, "conflict", "The current state does not allow this"
 
 
 class Gone(Problem):
-    status, slug, title = 410, "gone", "That is no longer valid"
+    status, slug, title = 410, "gone", "No longer valid"
 
 
 class PreconditionFailed(Problem):
-    status, slug, title = 412, "precondition-failed", "Somebody else changed it meanwhile"
+    status, slug, title = 412, "precondition-failed", "The resource was changed meanwhile"
 
 
 class PayloadTooLarge(Problem):
@@ -114,15 +114,15 @@ class PayloadTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    status, slug, title = 415, "unsupported-media-type", "That content type is not accepted here"
+    status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
 
 class Unprocessable(Problem):
-    status, slug, title = 422, "unprocessable", "The request is understood but cannot be followed"
+    status, slug, title = 422, "unprocessable", "The request cannot be processed"
 
 
 class PreconditionRequired(Problem):
-    status, slug, title = 428, "precondition-required", "The header If-Match is needed"
+    status, slug, title = 428, "precondition-required", "The header If-Match is required"
 
 
 class TooManyRequests(Problem):
@@ -136,7 +136,7 @@ class TooManyRequests(Problem):
 class Unavailable(Problem):
     """Something this operation needs is away for now; `retry_after` in seconds."""
 
-    status, slug, title = 503, "unavailable", "Something needed is away for now"
+    status, slug, title = 503, "unavailable", "Temporarily unavailable"
 
     def __init__(self, detail: str = "", *, retry_after: int = 2, **arguments: Any) -> None:
         super().__init__(detail, **arguments)

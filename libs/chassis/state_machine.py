@@ -14,7 +14,7 @@ from libs.chassis.problems import Conflict
 
 
 class IllegalTransition(Conflict):
-    slug, title = "illegal-transition", "The present state does not allow this"
+    slug, title = "illegal-transition", "The current state does not allow this"
 
 
 class EventTiming(Enum):

@@ -1,4 +1,4 @@
-"""The auth service: authentication of everybody, authorization of internal users, notifications."""
+"""The auth service: authentication of all users, authorization of internal users, notifications."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class PriceChanged(Conflict):
 
 
 class UnknownLocation(Unprocessable):
-    slug, title = "unknown-location", "There is no such drop-off location"
+    slug, title = "unknown-location", "The drop-off location does not exist"
 
 
 class LocationFull(Conflict):
@@ -105,7 +105,7 @@ def get_location(location_id: str, *, pointer: str) -> Location:
 
 
 def _unknown_location(pointer: str) -> UnknownLocation:
-    error = {"pointer": pointer, "detail": "there is no such location"}
+    error = {"pointer": pointer, "detail": "this location does not exist"}
     return UnknownLocation("choose one from the list of locations", errors=[error])
 
 

@@ -1,4 +1,4 @@
-"""The CPU time per request of plain Flask, of Connexion, and of the chassis.
+"""The overhead of Connexion: CPU time per request of Flask, of Connexion without changes, and of the chassis.
 
 The three run side by side in this one call, in turns, so the ratios hold on a machine whose speed drifts. Each
 server is asked by a few keep-alive connections; counted is the CPU time of the server process.
@@ -50,7 +50,7 @@ KINDS = ("flask", "connexion", "chassis")
 
 
 def start(kind: str, folder: str) -> tuple[subprocess.Popen[bytes], int]:
-    """Start a server of one kind; returns its process and port."""
+    """Start a server of one kind; return its process and port."""
     port = free_port()
     worker = ["-k", "gthread", "--threads", "8"] if kind == "flask" else ["-k", "uvicorn_worker.UvicornWorker"]
     command = [
@@ -77,7 +77,7 @@ def start(kind: str, folder: str) -> tuple[subprocess.Popen[bytes], int]:
     raise SystemExit(f"{kind} did not start")
 
 
-def ask(port: int, method: str, count: int) -> None:
+def send_requests(port: int, method: str, count: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Content-Type": "application/json"} if method == "POST" else {}
     for _ in range(count):
@@ -90,7 +90,7 @@ def ask(port: int, method: str, count: int) -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process and its children."""
+    """User and system time of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     total = 0.0
     for member in (pid, *map(int, children)):
@@ -100,9 +100,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def measure(process: subprocess.Popen[bytes], port: int, method: str, requests: int) -> float:
-    """Return the CPU seconds of a server for `requests` requests over four connections."""
+    """The CPU seconds that a server needs for a number of requests over four connections."""
     before = cpu_seconds(process.pid)
-    threads = [threading.Thread(target=ask, args=(port, method, requests // 4)) for _ in range(4)]
+    threads = [threading.Thread(target=send_requests, args=(port, method, requests // 4)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -112,8 +112,8 @@ def measure(process: subprocess.Popen[bytes], port: int, method: str, requests: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=2000, help="requests in one round (default: 2000)")
-    parser.add_argument("--turns", type=int, default=5, help="rounds for each server (default: 5)")
+    parser.add_argument("--requests", type=int, default=2000, help="requests in one turn (default: 2000)")
+    parser.add_argument("--turns", type=int, default=5, help="turns of each server (default: 5)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bench.yaml").write_text(CONTRACT)

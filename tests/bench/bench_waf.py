@@ -1,7 +1,8 @@
-"""The overhead of the firewall: a request through firewall and gateway compared with one through the gateway.
+"""The overhead of the firewall: an authenticated request through firewall and gateway, and through the gateway.
 
-A whole platform is started. Both targets are measured alternately with the same number of connections, so the ratio
-is valid on a machine with varying speed. Neither throttles. wrk generates the load (Debian: `apt-get install wrk`).
+The script starts a platform and measures both alternately with the same number of connections, so that the ratio is
+valid on a machine whose speed drifts. Neither has throttles. The load comes from wrk (Debian: `apt-get install
+wrk`).
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from tools.project import ROOT
 
 
 @contextmanager
-def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> Iterator[str]:
-    """Run the connection limiter and the firewall in front of `gate`; gives their URL."""
-    base = gate.port - PORT_OFFSETS["external-gateway"]
+def firewall(platform: RunningPlatform, gateway: UnthrottledGateway, folder: Path) -> Iterator[str]:
+    """Run the firewall in front of `gateway`; yield its URL."""
+    base = gateway.port - PORT_OFFSETS["external-gateway"]
     layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)
     shutil.copytree(platform.layout.secrets_dir, layout.secrets_dir)
     waf.write(layout, waf_packages.ensure())
@@ -50,16 +51,16 @@ def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) 
         yield layout.gateway_url("external")
 
 
-def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:
-    measured: dict[str, list[Measurement]] = {name: [] for name in ways}
+def measure(urls: dict[str, str], token: str, options: argparse.Namespace) -> None:
+    measured: dict[str, list[Measurement]] = {name: [] for name in urls}
     for turn in range(options.turns + 1):
-        for name in sorted(ways, reverse=turn % 2 == 0):  # alternate the order
-            found = run_wrk(ways[name], token, options.connections, options.seconds)
-            if turn > 0:  # the first round is the warm-up
-                measured[name].append(found)
+        for name in sorted(urls, reverse=turn % 2 == 0):  # alternate which is first
+            result = run_wrk(urls[name], token, options.connections, options.seconds)
+            if turn > 0:  # the first turn warms up
+                measured[name].append(result)
     for name, turns in measured.items():
-        rate = statistics.median(one.requests_per_second for one in turns)
-        p50 = statistics.median(one.p50_ms for one in turns)
+        rate = statistics.median(turn.requests_per_second for turn in turns)
+        p50 = statistics.median(turn.p50_ms for turn in turns)
         print(f"GET {PATH} {name:8} {rate:7.0f} requests/s   p50 {p50:6.1f} ms")
     pairs = zip(measured["firewall"], measured["gateway"], strict=True)
     ratios = [through.requests_per_second / alone.requests_per_second for through, alone in pairs]
@@ -68,20 +69,20 @@ def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=5, help="rounds for each target (default: 5)")
-    parser.add_argument("--seconds", type=int, default=5, help="length of one round (default: 5)")
-    parser.add_argument("--connections", type=int, default=16, help="concurrent connections (default: 16)")
+    parser.add_argument("--turns", type=int, default=5, help="turns of each way (default: 5)")
+    parser.add_argument("--seconds", type=int, default=5, help="of one turn (default: 5)")
+    parser.add_argument("--connections", type=int, default=16, help="at once (default: 16)")
     options = parser.parse_args()
     require_load_generator()
     require_firewall()
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Layout(Path(folder) / "platform", web_workers=1).on_free_ports()) as platform,
-        without_throttles(platform, "external", Path(folder) / "gateway") as gate,
-        firewall(platform, gate, Path(folder) / "firewall") as url,
+        without_throttles(platform, "external", Path(folder) / "gateway") as gateway,
+        firewall(platform, gateway, Path(folder) / "firewall") as url,
     ):
-        token = log_in(gate, "buyer@reclothes.example")["access_token"]
-        measure({"gateway": gate.url, "firewall": url}, token, options)
+        token = log_in(gateway, "buyer@reclothes.example")["access_token"]
+        measure({"gateway": gateway.url, "firewall": url}, token, options)
 
 
 if __name__ == "__main__":

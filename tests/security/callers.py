@@ -41,7 +41,7 @@ Token = Callable[[], str]
 class Caller:
     """Somebody with a token, or without one.
 
-    `accepted_at`: the entry points that accept the token. `scopes`: the scopes of the token. `spare`: returns the
+    `accepted_at`: the entry points that accept the token. `scopes`: the scopes of the token. `spare_token`: the
     token of another person with the same scopes, for requests that may end a session. `tested_at`: the entry points
     at which the caller is tested.
     """
@@ -50,12 +50,12 @@ class Caller:
     token: Token | None
     accepted_at: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
-    spare: Token | None = None
+    spare_token: Token | None = None
     tested_at: tuple[str, ...] = ENTRY_POINTS
 
     def authorization(self, *, ends_session: bool) -> str | None:
         """The header of a request; `ends_session` when the request may end the session it is sent in."""
-        token = self.spare if ends_session and self.spare else self.token
+        token = self.spare_token if ends_session and self.spare_token else self.token
         return f"Bearer {token()}" if token else None
 
 
@@ -85,9 +85,9 @@ class Principals:
         self._jwts: dict[tuple[str, str], tuple[float, str]] = {}
         self.manager = self._staff("manager@reclothes.example")
         self.manager.log_in()
-        listed = self.manager.call("GET", "/auth/v1/roles", params={"limit": 100}).json()["items"]
-        self.scopes_of_role = {role["name"]: frozenset(role["permissions"]) for role in listed}
-        self.internal_roles = [role["name"] for role in listed if role["kind"] == "internal"]
+        roles = self.manager.call("GET", "/auth/v1/roles", params={"limit": 100}).json()["items"]
+        self.scopes_of_role = {role["name"]: frozenset(role["permissions"]) for role in roles}
+        self.internal_roles = [role["name"] for role in roles if role["kind"] == "internal"]
         scopes = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
         self.holders: dict[str, list[str]] = {scope: fields["holders"] for scope, fields in scopes.items()}
 
@@ -250,7 +250,7 @@ class Principals:
         return jwt
 
     def _with_jwt(self, caller: Caller, tested_at: tuple[str, ...]) -> Caller:
-        token, spare = caller.token, caller.spare
+        token, spare = caller.token, caller.spare_token
         assert token is not None
         return Caller(
             f"JWT of {caller.name}",

@@ -14,7 +14,7 @@ import yaml
 
 from tests.acceptance.site import COAT, Site, product_fields
 from tests.contract.documents import schemas_in
-from tests.security.example_requests import Example, all_operations, declaration_of, example
+from tests.security.example_requests import Example, all_operations, example, read_declaration
 from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
 from tools.gateway.build import CONFIG_DIR
 from tools.gateway.config import load_gateway
@@ -63,7 +63,7 @@ def _with_value(body: Any, pointer: list[str], value: str) -> Any:
 
 def find_ids(operation: Operation) -> Iterator[ResourceId]:
     """The ids in path, query and body; other path parameters are ids of an unknown kind, ""."""
-    declaration = declaration_of(operation)
+    declaration = read_declaration(operation)
     for parameter in declaration.get("parameters", ()):
         kind = _kind(parameter["schema"])
         if parameter["in"] == "path" or (parameter["in"] == "query" and kind):
@@ -80,20 +80,20 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 @lru_cache
-def exposed_operations(gateway: str) -> frozenset[Operation]:
+def find_exposed_operations(gateway: str) -> frozenset[Operation]:
     """The operations that need a token at a gateway."""
     loaded = load_gateway(gateway, CONFIG_DIR, all_operations())
     return frozenset(exposed.operation for exposed in loaded.exposed if exposed.needs_token)
 
 
-def customer_ids() -> list[ResourceId]:
+def find_customer_ids() -> list[ResourceId]:
     """All ids that a customer can send with a token, except those of public resources."""
-    public = public_kinds()
+    public = find_public_kinds()
     holders = yaml.safe_load((CONTRACTS / "scopes.yaml").read_text())
     reachable = [
         operation
         for operation in all_operations().values()
-        if operation in exposed_operations("external")
+        if operation in find_exposed_operations("external")
         and all("customer" in holders[scope]["holders"] for scope in operation.scopes)
     ]
     return [
@@ -104,7 +104,7 @@ def customer_ids() -> list[ResourceId]:
     ]
 
 
-def public_kinds() -> frozenset[str]:
+def find_public_kinds() -> frozenset[str]:
     """The kinds of resources that everybody can read: a GET without a token reads one by its id."""
     return frozenset(
         resource_id.kind

@@ -128,7 +128,7 @@ def test_a_404_of_a_service_does_not_count_as_one_of_the_gateway() -> None:
     inventory = OPERATIONS["list_inventory"]
     hidden = expected("external", inventory, *WITHOUT_TOKEN)
     assert hidden == Expected(404)
-    assert find_mismatch(hidden, "external", inventory, fake_response(404, "not-found", "There is no such thing"))
+    assert find_mismatch(hidden, "external", inventory, fake_response(404, "not-found", "Not found"))
     assert find_mismatch(hidden, "external", inventory, fake_response(200))
     by_gateway = fake_response(404, "not-found", "This gateway knows no such path.")
     assert find_mismatch(hidden, "external", inventory, by_gateway) is None

@@ -20,15 +20,15 @@ from tests.security.owned_resources import (
     FACTORIES,
     ResourceFactory,
     ResourceId,
-    customer_ids,
-    exposed_operations,
+    find_customer_ids,
+    find_exposed_operations,
     find_ids,
-    public_kinds,
+    find_public_kinds,
 )
 from tools.demo.people import Actor
 from tools.gateway.build import GATEWAYS
 
-CASES = customer_ids()
+CASES = find_customer_ids()
 REQUEST_SPECIFIC_HEADERS = {"date", "x-request-id", "x-envoy-upstream-service-time"}
 
 
@@ -72,7 +72,7 @@ def test_a_resource_of_another_customer_does_not_exist(
     existing, missing = create(factory), f"{resource_id.kind}_{uuid.uuid4().hex}"
     parents = factory.parents
     for gateway in GATEWAYS:
-        if resource_id.operation in exposed_operations(gateway):
+        if resource_id.operation in find_exposed_operations(gateway):
             client, header = clients_of[gateway], f"Bearer {others[gateway].token}"
             rejected = resource_id.request(existing, parents).send(client, header)
             unknown = resource_id.request(missing, parents).send(client, header)
@@ -99,9 +99,9 @@ def test_all_ids_are_tested() -> None:
     with_parameter = {
         operation.operation_id
         for operation in all_operations().values()
-        if operation in exposed_operations("external") and "{" in operation.path
+        if operation in find_exposed_operations("external") and "{" in operation.path
     }
-    public = public_kinds()
+    public = find_public_kinds()
     with_public_ids = {
         operation.operation_id
         for operation in all_operations().values()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class User(Base):
-    """Anybody who logs in: a customer or an internal user. Every domain uses this id for the person.
+    """A person who can log in: a customer or an internal user. Every domain uses this id for the person.
 
     A customer is unverified, active or suspended; an internal user is invited, active or removed. Amounts and dates
     are formatted for `locale`, a BCP 47 tag.

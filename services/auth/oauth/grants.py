@@ -28,8 +28,8 @@ from services.auth.sessions.tables import RefreshToken, Session
 from services.auth.tokens import opaque
 
 CODE_SECONDS = 60
-CONFIDENTIAL = ["client_secret_basic", "client_secret_post"]
-ANY_CLIENT = ["none", *CONFIDENTIAL]
+CONFIDENTIAL_CLIENT_METHODS = ["client_secret_basic", "client_secret_post"]
+ANY_CLIENT_METHODS = ["none", *CONFIDENTIAL_CLIENT_METHODS]
 
 
 class S256CodeChallenge(CodeChallenge):  # type: ignore[misc]
@@ -37,7 +37,7 @@ class S256CodeChallenge(CodeChallenge):  # type: ignore[misc]
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
+    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT_METHODS
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         session().add(
@@ -80,7 +80,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT
+    TOKEN_ENDPOINT_AUTH_METHODS = ANY_CLIENT_METHODS
 
     def authenticate_refresh_token(self, refresh_token: str) -> StoredToken | None:
         return find_token(refresh_token)
@@ -100,7 +100,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
 
 
 class ServiceAccountGrant(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL
+    TOKEN_ENDPOINT_AUTH_METHODS = CONFIDENTIAL_CLIENT_METHODS
 
     def validate_requested_scope(self) -> None:
         if self.request.client.get_allowed_scope(self.request.payload.scope) is None:

@@ -28,7 +28,7 @@ from services.auth.sessions.tables import Session
 
 
 class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
-    CLIENT_AUTH_METHODS = grants.CONFIDENTIAL
+    CLIENT_AUTH_METHODS = grants.CONFIDENTIAL_CLIENT_METHODS
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> StoredToken | None:
         return find_token(token_string)
@@ -53,7 +53,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
 
 
 class _Revocation(RevocationEndpoint):  # type: ignore[misc]
-    CLIENT_AUTH_METHODS = grants.ANY_CLIENT
+    CLIENT_AUTH_METHODS = grants.ANY_CLIENT_METHODS
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> StoredToken | None:
         return find_token(token_string)

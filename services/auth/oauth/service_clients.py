@@ -5,11 +5,11 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from authlib.oauth2.rfc6749 import ClientMixin
 
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import SettingsError
 from services.auth.settings import auth_settings
 
@@ -68,7 +68,7 @@ def _load() -> dict[str, ServiceClient]:
     return _read(path, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=2)
+@per_process
 def _read(path: Path, _modified_at: int) -> dict[str, ServiceClient]:
     return {
         client_id: ServiceClient(client_id, entry["secret"], frozenset(entry["scopes"]))

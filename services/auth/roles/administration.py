@@ -48,7 +48,7 @@ def create(name: str, description: str, permissions: Iterable[str]) -> Role:
 
 
 def update(name: str, description: str | None, permissions: Iterable[str] | None) -> Role:
-    """Change a role; new permissions are effective from the next request of everybody who has the role."""
+    """Change a role; new permissions are effective from the next request of all users who have it."""
     role = get(name, for_update=True)
     etags.require_match(role.version)
     before = {"permissions": role.permission_names}
@@ -65,7 +65,7 @@ def update(name: str, description: str | None, permissions: Iterable[str] | None
 
 
 def remove(name: str) -> None:
-    """Remove a role; RoleInUse for a built-in role and for one that somebody has."""
+    """Remove a role; RoleInUse for a built-in role and for one that a user has."""
     role = get(name, for_update=True)
     if role.is_built_in:
         raise RoleInUse("it is built in")

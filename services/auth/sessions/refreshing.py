@@ -67,7 +67,7 @@ def _find_replacement(token: RefreshToken, auth_session: Session, user: User, re
     now = clock.now()
     pair = replacement_tokens.decrypt(refresh_token, token.replacement) if token.replacement else None
     if pair is None or not is_within_grace_period(token.used_at, now):
-        if revocation.revoke_sessions(Session.id == auth_session.id):  # somebody may have stolen the token
+        if revocation.revoke_sessions(Session.id == auth_session.id):  # the token may have been stolen
             audit_trail.record(user, "refresh_token_reused", f"/auth/v1/sessions/{auth_session.id}")
             send_mail(user, "session-ended", f"reused-{auth_session.id}")
         raise RefreshTokenReused("it was used before, so its session was revoked; log in again")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from libs.chassis import clock, logs
+from libs.chassis.runtime import per_process
 from libs.chassis.settings import SettingsError
 from services.auth.settings import auth_settings
 
@@ -50,7 +50,7 @@ def load_signing_keys() -> SigningKeys:
     return SigningKeys(published[-1] if published else keys[0][1], tuple(key for _, key in keys))
 
 
-@lru_cache(maxsize=4)
+@per_process
 def _read(files: tuple[tuple[int, str], ...], folder: Path) -> list[tuple[int, ECKey]]:
     """Return the keys with the modification times of their files, oldest first."""
     return [(written_at, key) for written_at, name in files for key in _import_key(folder / name)]

@@ -9,7 +9,7 @@ from libs.chassis.idempotency import stable_id
 from libs.chassis.money import Money
 from libs.chassis.security import principal
 from libs.chassis.system_settings import setting
-from services.billing.coupons import issuing
+from services.billing.coupons import issuing, redemption
 from services.billing.coupons.schemas import CouponSchema, MonitoredCouponSchema
 from services.billing.coupons.tables import Coupon
 from services.billing.pages import list_newest_first
@@ -46,6 +46,6 @@ def assign_coupon(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def redeem_coupon(body: dict[str, Any]) -> dict[str, Any]:
-    coupon = issuing.redeem(body["code"], principal().subject)
+    coupon = redemption.redeem(body["code"], principal().subject)
     audit.record("redeem_coupon", coupon.id, before={"state": "issued"}, after={"state": coupon.state})
     return dict(MonitoredCouponSchema().dump(coupon))

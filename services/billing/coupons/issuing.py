@@ -1,32 +1,23 @@
-"""Issuing off-line coupons, for bad clothes that were recycled or by a manager, and redeeming them in a shop."""
+"""Issuing off-line coupons, for bad clothes that were recycled or by a manager, and voiding unused ones."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from libs.chassis import clock
-from libs.chassis.db import locked_scalar, session
+from libs.chassis.db import session
 from libs.chassis.deadlines import end_of_day
 from libs.chassis.ids import new_id
 from libs.chassis.money import Money
-from libs.chassis.problems import Conflict, NotFound, Unprocessable
+from libs.chassis.problems import Unprocessable
 from libs.chassis.system_settings import setting
 from services.billing.coins.coin_ledger import require_customer
 from services.billing.coupons import publishers
-from services.billing.coupons.codes import new_code, read_code
+from services.billing.coupons.codes import new_code
 from services.billing.coupons.rules import LIFECYCLE
 from services.billing.coupons.tables import Coupon
-
-
-class CouponNotUsable(Conflict):
-    slug, title = "coupon-not-usable", "The coupon cannot be used in its present state"
-
-
-class WrongCode(Unprocessable):
-    slug, title = "coupon-code-wrong", "That is not the code of a coupon"
 
 
 def issue_for_handover(order_id: str, person_id: str) -> None:
@@ -76,30 +67,6 @@ def _issue(coupon_id: str, key: str, person_id: str, value: Money, valid_days: i
     session().flush()
     publishers.publish_issued(coupon)
     return coupon
-
-
-def redeem(code: str, used_by: str) -> Coupon:
-    """Mark a coupon as used, once (story mf-oc-02); WrongCode, NotFound, CouponNotUsable."""
-    try:
-        stored_code = read_code(code)
-    except ValueError:
-        detail = "the check character is wrong; read the code again"
-        raise WrongCode(detail, errors=[{"pointer": "/code", "detail": detail}]) from None
-    coupon = locked_scalar(select(Coupon).where(Coupon.code == stored_code))
-    if coupon is None:
-        raise NotFound("there is no coupon with this code")
-    mark_used(coupon, used_by, clock.now())
-    return coupon
-
-
-def mark_used(coupon: Coupon, used_by: str, now: datetime) -> None:
-    """CouponNotUsable, also when the validity has ended and the job has not yet marked the coupon as expired."""
-    if not LIFECYCLE.allows(coupon.state, "used"):
-        raise CouponNotUsable(f"the coupon is {coupon.state}")
-    if coupon.valid_until <= now:
-        raise CouponNotUsable("the coupon is expired")
-    coupon.change_state("used")
-    coupon.used_at, coupon.used_by = now, used_by
 
 
 def void_unused(order_id: str) -> None:

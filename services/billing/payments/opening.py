@@ -11,14 +11,19 @@ from typing import Any
 
 from libs.chassis import clock
 from libs.chassis.db import session
+from libs.chassis.problems import Conflict
 from services.billing.coins import coin_ledger
 from services.billing.payments import publishers
 from services.billing.payments.lifecycle import mark_captured, mark_failed, release
 from services.billing.payments.payable import Payable
 from services.billing.payments.purpose import Purpose, lock_payment, lock_purpose
 from services.billing.payments.rules import AWAITING_BANK, LIFECYCLE, REPLACED, WEBHOOK_EXPECTED_WITHIN
-from services.billing.payments.store import find_live_payment, require_no_live_payment
+from services.billing.payments.store import find_live_payment
 from services.billing.payments.tables import Payment
+
+
+class AlreadyBeingPaid(Conflict):
+    slug, title = "already-being-paid", "There is a payment for this order already"
 
 
 def replace_abandoned_payment(order_id: str) -> Payment | None:
@@ -60,7 +65,9 @@ def pay_with_coins(payment_id: str, payable: Payable) -> Payment:
 def _lock_open_purpose(payable: Payable) -> Purpose:
     purpose = lock_purpose(payable.order_id, payable.fee_id)
     purpose.require_open()
-    require_no_live_payment(payable.order_id)
+    live = find_live_payment(payable.order_id)
+    if live is not None:
+        raise AlreadyBeingPaid(f"its payment {live.id} is {live.state}")
     return purpose
 
 

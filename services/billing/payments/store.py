@@ -5,13 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from libs.chassis.db import session
-from libs.chassis.problems import Conflict, NotFound
+from libs.chassis.problems import NotFound
 from services.billing.payments.tables import Payment
 from services.billing.refunds.tables import Refund
-
-
-class AlreadyBeingPaid(Conflict):
-    slug, title = "already-being-paid", "There is a payment for this order already"
 
 
 def get_own_payment(payment_id: str, buyer_id: str) -> Payment:
@@ -34,10 +30,3 @@ def find_sale_payment(order_id: str) -> Payment | None:
         Payment.order_id == order_id, Payment.captured_at.is_not(None), Payment.id.not_in(refunded_late_captures)
     )
     return session().scalar(captured)
-
-
-def require_no_live_payment(order_id: str) -> None:
-    """AlreadyBeingPaid when an order has a live payment."""
-    live = find_live_payment(order_id)
-    if live is not None:
-        raise AlreadyBeingPaid(f"its payment {live.id} is {live.state}")

@@ -14,6 +14,7 @@ from libs.chassis import clock, logs
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.ids import new_id
 from libs.chassis.problems import Conflict, NotFound
+from services.billing.reconciliation.rules import LIFECYCLE
 from services.billing.reconciliation.tables import PaymentDiscrepancy
 
 REPORTED = Counter("reclothes_payment_discrepancies_total", "Reported payment discrepancies", ["kind"])
@@ -31,7 +32,7 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
     discrepancy, detail = _lock(kind, subject), detail[:300]
     if discrepancy is None:
         discrepancy = PaymentDiscrepancy(
-            id=new_id("pdc"), unique_key=_key(kind, subject), kind=kind, subject=subject
+            id=new_id("pdc"), unique_key=_key(kind, subject), kind=kind, state=LIFECYCLE.initial, subject=subject
         )
         session().add(discrepancy)
     elif discrepancy.state == "open":
@@ -39,7 +40,9 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
         return
     elif discrepancy.state == "closed" and discrepancy.detail == detail:
         return
-    discrepancy.state, discrepancy.found_at = "open", clock.now()
+    else:
+        discrepancy.state = LIFECYCLE.apply(discrepancy.state, "open")
+    discrepancy.found_at = clock.now()
     discrepancy.resolved_at = discrepancy.closed_at = discrepancy.closed_by = discrepancy.note = None
     discrepancy.payment_id, discrepancy.detail = payment_id, detail
     session().flush()
@@ -50,8 +53,8 @@ def report(kind: str, subject: str, detail: str, *, payment_id: str | None = Non
 def resolve(kind: str, subject: str) -> None:
     """Mark a discrepancy, open or closed, as resolved: its cause is gone."""
     discrepancy = _lock(kind, subject)
-    if discrepancy is not None and discrepancy.state != "resolved":
-        discrepancy.state, discrepancy.resolved_at = "resolved", clock.now()
+    if discrepancy is not None and LIFECYCLE.allows(discrepancy.state, "resolved"):
+        discrepancy.state, discrepancy.resolved_at = LIFECYCLE.apply(discrepancy.state, "resolved"), clock.now()
         logs.get_logger(__name__).info("payment discrepancy resolved", kind=kind, subject=subject)
 
 
@@ -60,9 +63,9 @@ def close(discrepancy_id: str, note: str, closed_by: str) -> PaymentDiscrepancy:
     discrepancy = locked_scalar(select(PaymentDiscrepancy).where(PaymentDiscrepancy.id == discrepancy_id))
     if discrepancy is None:
         raise NotFound("there is no such discrepancy")
-    if discrepancy.state != "open":
+    if not LIFECYCLE.allows(discrepancy.state, "closed"):
         raise DiscrepancyNotOpen(f"it is {discrepancy.state} already")
-    discrepancy.state, discrepancy.closed_at = "closed", clock.now()
+    discrepancy.state, discrepancy.closed_at = LIFECYCLE.apply(discrepancy.state, "closed"), clock.now()
     discrepancy.closed_by, discrepancy.note = closed_by, note
     session().flush()
     return discrepancy

@@ -1,9 +1,21 @@
-"""Which of our states agree with which of the provider's, and how old an object must be to be compared."""
+"""The lifecycle of a payment discrepancy, and the comparison of our states with the provider's."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import Enum, auto
+
+from libs.chassis.state_machine import StateMachine
+
+LIFECYCLE = StateMachine.from_states(
+    name="payment discrepancy",
+    initial="open",
+    successors={
+        "open": ["resolved", "closed"],
+        "closed": ["open", "resolved"],
+        "resolved": ["open"],
+    },
+)
 
 MAX_WINDOW = timedelta(hours=6)
 MIN_AGE = timedelta(minutes=5)  # a younger payment may still be in progress

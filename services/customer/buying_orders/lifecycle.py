@@ -1,4 +1,4 @@
-"""What changes a buying order (stories b-bu-01 to b-po-04, rb-c-01).
+"""Change the state of buying orders (stories b-bu-01 to b-po-04, rb-c-01).
 
 What a person does raises IllegalTransition (409) when the lifecycle does not allow it. An event of another domain
 is applied when it is due (`apply_event`).

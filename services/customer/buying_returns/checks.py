@@ -76,7 +76,7 @@ def force_cancel(buying_return: BuyingReturn) -> None:
 def decide_refund(return_id: str, refund: Money) -> None:
     """Set the refund that staff agreed on with the buyer (story rb-r-po-02). LookupError when it is early.
 
-    A force-cancelled return is refunded whole already, whatever was agreed meanwhile.
+    Changes nothing for a force-cancelled return: its whole price is refunded already.
     """
     due = accept_event(LIFECYCLE, "decide_refund", return_id, buying_returns.find(return_id, locked=True))
     if due is not None:

@@ -1,4 +1,4 @@
-"""What changes the return of a purchase, until its clothes are checked (stories rb-r-re-01 to rb-r-co-01)."""
+"""Change the state of returns of purchases until their check (stories rb-r-re-01 to rb-r-co-01)."""
 
 from __future__ import annotations
 

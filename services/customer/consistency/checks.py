@@ -66,7 +66,7 @@ def _is_new_refund(event: Event) -> bool:
 
 PAYMENT_CHECKS = (
     Check(
-        name="placed_order_with_taken_payment",
+        name="placed_order_with_captured_payment",
         peer=lambda: peer("billing"),
         find=partial(find_in_states, BuyingOrder, ["placed"]),
         handlers={

@@ -16,7 +16,7 @@ from services.customer.buying_returns.tables import BuyingReturn, ReturnedItem
 from services.customer.donating_orders.tables import DonatingItem, DonatingOrder
 from services.customer.donation_returns.tables import DonationReturn
 
-LISTED_WITHIN = timedelta(days=90)  # after the donation was created; some pieces are never offered
+LISTED_WITHIN = timedelta(days=90)  # after the donation was created; some items are never put on sale
 REFUNDED_WITHIN = timedelta(days=30)  # after the order was cancelled
 Table = type[BuyingOrder] | type[BuyingReturn] | type[DonatingOrder] | type[DonationReturn]
 

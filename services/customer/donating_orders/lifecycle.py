@@ -1,4 +1,4 @@
-"""What changes a donating order (stories d-pr-04 to d-po-10, rd-c-01 to rd-c-04); its sale is in `sales.py`.
+"""Change the state of donating orders (stories d-pr-04 to d-po-08, rd-c-01 to rd-c-04); for sales see `sales.py`.
 
 What a person does raises IllegalTransition (409) when the lifecycle does not allow it. An event of another domain
 is applied when it is due (`apply_event`).

@@ -48,7 +48,7 @@ class NotEditable(Conflict):
 
 
 class ItemNotFound(NotFound):
-    slug, title = "item-not-found", "There is no such item"
+    slug, title = "item-not-found", "The item does not exist"
 
 
 def require_editable(order: DonatingOrder) -> None:

@@ -40,7 +40,7 @@ class DonatingOrder(HasTimeline, Base):
 
 
 class DonatingItem(Base):
-    """One piece of a donation, as its donor describes it."""
+    """One item of clothing of a donation, as its donor describes it."""
 
     __tablename__ = "donating_items"
 

@@ -47,7 +47,7 @@ def cancel_donation_return(return_id: str) -> dict[str, Any]:
         donation_return = donation_returns.get_own(return_id, donor_id, locked=True)
         order = donating_orders.get_own(donation_return.order_id, donor_id, locked=True)
         lifecycle.cancel(donation_return, order)
-    # After the commit, so that no product is on sale that still goes back. If it fails, a repeated request does it.
+    # After the commit, so that no product of an active return is on sale. A repeated request retries it.
     service_clients.release_products(return_id)
     return donation_returns.dump(donation_return)
 

@@ -1,4 +1,4 @@
-"""What changes the return of a donation (stories rd-r-re-01 to rd-r-po-04)."""
+"""Change the state of returns of donations (stories rd-r-re-01 to rd-r-po-04)."""
 
 from __future__ import annotations
 

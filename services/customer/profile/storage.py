@@ -1,4 +1,4 @@
-"""The profile of a customer's account: created, changed and published."""
+"""Create and change the profiles of customers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.customer.profile.publishers import publish_changed
 from services.customer.profile.tables import Customer
 
 CHANGEABLE_FIELDS = ("full_name", "body_sizes", "preferences")
-# Nobody else needs the name.
+# No other domain needs the name.
 PUBLISHED_FIELDS = ("body_sizes", "preferences")
 
 

@@ -73,7 +73,7 @@ def find_top_buyers(since: datetime, until: datetime) -> list[Row[Any]]:
 
 
 def find_top_donors(since: datetime, until: datetime) -> list[Row[Any]]:
-    """The donors with most deposited donations of the period, then those with most pieces. Unprocessable."""
+    """The donors with most deposited donations of the period, then those with most items. Unprocessable."""
     require_period(since, until)
     orders, pieces = func.count(DonatingOrder.id.distinct()), func.count(DonatingItem.id)
     statement = (

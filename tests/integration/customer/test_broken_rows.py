@@ -133,18 +133,18 @@ def test_an_order_or_return_that_cannot_end_blocks_no_other(
     customer: Harness, ines: Send, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     module, name = (buying_returns, "apply_event") if kind == "return expires" else (buying_orders, "complete")
-    things = [buying.place_and_pick_up(customer, ines) for _ in range(3)]
+    subjects = [buying.place_and_pick_up(customer, ines) for _ in range(3)]
     if kind == "return expires":
-        things = [buying.create_return(ines, order) for order in things]
+        subjects = [buying.create_return(ines, order) for order in subjects]
     act: Callable[..., None] = getattr(module, name)
 
-    def fail_once(thing: Any, *more: Any) -> None:
-        if things[0]["id"] in (thing, getattr(thing, "id", None)):
+    def fail_once(subject: Any, *arguments: Any) -> None:
+        if subjects[0]["id"] in (subject, getattr(subject, "id", None)):
             raise RuntimeError
-        act(thing, *more)
+        act(subject, *arguments)
 
     monkeypatch.setattr(module, name, fail_once)
-    before = buying.read(ines, things[0])["state"]
+    before = buying.read(ines, subjects[0])["state"]
     buying.run_jobs_later(40)
     ended = "expired" if kind == "return expires" else "completed"
-    assert [buying.read(ines, thing)["state"] for thing in things] == [before, ended, ended]
+    assert [buying.read(ines, subject)["state"] for subject in subjects] == [before, ended, ended]

@@ -479,7 +479,7 @@ def test_an_order_that_cannot_be_repaired_blocks_no_other(customer: Harness, ine
     compare(registry, runs=3)
     assert (state_of(ines, broken), state_of(ines, order)) == ("placed", "paid")
     [(check, subject)] = reported()
-    assert (check, subject) == ("placed_order_with_taken_payment", broken["id"])
+    assert (check, subject) == ("placed_order_with_captured_payment", broken["id"])
 
 
 def test_a_service_can_read_the_present_state_of_orders(customer: Harness, ines: Send) -> None:

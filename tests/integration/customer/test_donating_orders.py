@@ -66,8 +66,8 @@ def test_items_are_added_changed_and_removed(ines: Send) -> None:
     assert (changed["size"], changed["category"]) == ("L", "coats")
     assert ines("DELETE", f"{ORDERS}/{order['id']}/items/{second['id']}").status_code == 204
     assert [item["id"] for item in ines("GET", f"{ORDERS}/{order['id']}").json()["items"]] == [first["id"]]
-    gone = ines("DELETE", f"{ORDERS}/{order['id']}/items/{second['id']}")
-    assert problem_of(gone) == (404, "item-not-found")
+    repeated = ines("DELETE", f"{ORDERS}/{order['id']}/items/{second['id']}")
+    assert problem_of(repeated) == (404, "item-not-found")
 
 
 def test_an_order_has_at_most_twenty_items(ines: Send) -> None:
@@ -187,7 +187,7 @@ def test_the_donation_after_a_cancelled_first_one_is_the_first(customer: Harness
     use_door(customer, order, "withdraw")
     assert state_of(ines, order["id"]) == "cancelled"
     use_door(customer, create_submitted(ines), "deposit")
-    use_door(customer, order, "deposit")  # the cancelled one after all: there is a first one now
+    use_door(customer, order, "deposit")  # the cancelled order after all: the donor has a first one now
     deposits = [
         e for e in customer.published("customer.donating_order.state_changed.v1") if e["state"] == "deposited"
     ]

@@ -40,9 +40,9 @@ def manager(customer: Harness) -> Send:
     return customer.as_user("marta", "customer:buying-orders:force-cancel", "internal", roles=["manager"])
 
 
-def force_cancel(manager: Send, thing: dict[str, str], **body: object) -> httpx.Response:
-    kind = "returns" if thing["id"].startswith("rbo") else "orders"
-    path = f"/customer/v1/monitored-buying-{kind}/{thing['id']}/forced-cancellation"
+def force_cancel(manager: Send, subject: dict[str, str], **body: object) -> httpx.Response:
+    kind = "returns" if subject["id"].startswith("rbo") else "orders"
+    path = f"/customer/v1/monitored-buying-{kind}/{subject['id']}/forced-cancellation"
     return manager("POST", path, json={"reason": "not found"} | body)
 
 

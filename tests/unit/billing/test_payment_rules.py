@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from libs.chassis.problems import BadRequest
-from services.billing.coupons.issuing import CouponNotUsable, mark_used
+from services.billing.coupons.redemption import CouponNotUsable, mark_used
 from services.billing.coupons.tables import Coupon
 from services.billing.payments.payable import determine_order_state
 from services.billing.payments.rules import validate_method

@@ -11,7 +11,7 @@ import pytest
 from botocore import exceptions
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from libs.chassis import circuit_breaker, db
+from libs.chassis import circuit_breaker, database_engine
 from libs.chassis.circuit_breaker import Circuit, guarded
 
 
@@ -152,4 +152,4 @@ def test_which_errors_say_that_aws_is_unavailable(error: Exception, counts: bool
     ],
 )
 def test_which_errors_say_that_the_database_is_unavailable(error: Exception, counts: bool) -> None:
-    assert db._is_unreachable(error) is counts
+    assert database_engine._is_unreachable(error) is counts

@@ -46,9 +46,9 @@ def test_what_is_no_picture_of_its_type_is_refused(content: bytes, content_type:
 def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: int) -> None:
     content = picture(kind, (width, width))
     assert len(content) < 60_000
-    with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
+    with pytest.raises(NotAnImage, match=r"The image has more than 1[26][05]00000 pixels"):
         measure_image(content, f"image/{kind.lower()}")
-    with pytest.raises(NotAnImage, match=r"It has more than 1[26][05]00000 pixels"):
+    with pytest.raises(NotAnImage, match=r"The image has more than 1[26][05]00000 pixels"):
         scale_down(content, [20])
 
 
@@ -58,7 +58,7 @@ def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypa
     content = io.BytesIO()
     Image.new("RGB", (6, 8)).save(content, "JPEG", progressive=is_progressive)
     if is_progressive:
-        with pytest.raises(NotAnImage, match="47 pixels, which is the most for a progressive JPEG"):
+        with pytest.raises(NotAnImage, match="47 pixels, the maximum for a progressive JPEG"):
             measure_image(content.getvalue(), "image/jpeg")
     else:
         assert measure_image(content.getvalue(), "image/jpeg") == (6, 8)
@@ -68,16 +68,16 @@ def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypa
     ("mode", "kind"),
     [("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("I;16", "PNG"), ("1", "PNG"), ("CMYK", "JPEG")],
 )
-def test_a_picture_is_reduced_before_its_colours_are_converted(
+def test_a_picture_is_reduced_before_its_colours_are_convert_colours(
     mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes, convert = [], images._in_srgb
+    sizes, convert = [], images._to_srgb
 
     def converted(image: Image.Image) -> Image.Image:
         sizes.append(image.size)
         return convert(image)
 
-    monkeypatch.setattr(images, "_in_srgb", converted)
+    monkeypatch.setattr(images, "_to_srgb", converted)
     content = io.BytesIO()
     Image.new(mode, (400, 300)).save(content, kind)
     scale_down(content.getvalue(), [20, 40])
@@ -85,26 +85,26 @@ def test_a_picture_is_reduced_before_its_colours_are_converted(
 
 
 def test_a_long_jpeg_is_decoded_at_a_fraction_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes, reduce = [], images._reduced
+    sizes, reduce = [], images._reduce
 
     def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         sizes.append(image.size)
         return reduce(image, size)
 
-    monkeypatch.setattr(images, "_reduced", reduced)
+    monkeypatch.setattr(images, "_reduce", reduced)
     scale_down(picture("JPEG", (4000, 200)), [400])
     assert sizes == [(500, 25)]
 
 
 def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    both, reduce = threading.Barrier(2), images._reduced
+    both, reduce = threading.Barrier(2), images._reduce
 
     def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         with pytest.raises(threading.BrokenBarrierError):
             both.wait(timeout=0.1)
         return reduce(image, size)
 
-    monkeypatch.setattr(images, "_reduced", reduced)
+    monkeypatch.setattr(images, "_reduce", reduced)
     with ThreadPoolExecutor(2) as pool:
         assert len(list(pool.map(scale_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
 

@@ -97,7 +97,7 @@ def test_a_buyer_keeps_products_that_were_not_deposited(states: tuple[str, ...],
 @pytest.mark.parametrize(
     ("results", "whole", "good", "at_check"),
     [
-        ({"coat": "good", "hat": "good"}, "checked_good", [COAT, HAT], 0),  # paid back as a whole, not by pieces
+        ({"coat": "good", "hat": "good"}, "checked_good", [COAT, HAT], 0),  # refunded as a whole, not item by item
         ({"coat": "good", "hat": "bad"}, "checked_bad", [COAT], 3000),
         ({"coat": "bad", "hat": "good"}, "checked_bad", [HAT], 1000),
         ({"coat": "bad", "hat": "bad"}, "checked_bad", [], 0),

@@ -9,9 +9,9 @@ from libs.chassis.types import Json, UtcDateTime
 revision = "0001"
 down_revision = None
 
-EVERYBODY = ("auth:notifications", "auth:session")
+ALL_USERS = ("auth:notifications", "auth:session")
 EMPLOYEE = (
-    *EVERYBODY,
+    *ALL_USERS,
     "admin:checking-orders",
     "admin:packages",
     "admin:packing-orders",
@@ -30,7 +30,7 @@ EMPLOYEE = (
 )
 PERMISSIONS = {
     "customer": (
-        *EVERYBODY,
+        *ALL_USERS,
         "auth:authorizations",
         "billing:fees",
         "billing:payments",
@@ -42,7 +42,7 @@ PERMISSIONS = {
         "shopping:cart",
     ),
     "deliveryman": (
-        *EVERYBODY,
+        *ALL_USERS,
         "admin:collecting-orders",
         "admin:packages",
         "admin:shipping-orders",
