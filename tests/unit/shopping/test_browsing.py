@@ -69,7 +69,7 @@ def test_a_cursor_of_another_list_is_rejected(queries: list, cursor: str) -> Non
     with pytest.raises(BadRequest) as raised:
         browse(ProductFilter(), "newest", 20, cursor)
     assert raised.value.errors == [
-        {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+        {"pointer": "query/cursor", "detail": "send next_cursor of the previous page unchanged"}
     ]
 
 
