@@ -130,7 +130,7 @@ def test_a_404_of_a_service_does_not_count_as_one_of_the_gateway() -> None:
     assert hidden == Expected(404)
     assert find_mismatch(hidden, "external", inventory, fake_response(404, "not-found", "Not found"))
     assert find_mismatch(hidden, "external", inventory, fake_response(200))
-    by_gateway = fake_response(404, "not-found", "This gateway knows no such path.")
+    by_gateway = fake_response(404, "not-found", "No operation of this gateway has this path.")
     assert find_mismatch(hidden, "external", inventory, by_gateway) is None
     assert find_mismatch(Expected("accepted"), "external", inventory, by_gateway)
     assert expected(SERVICE, inventory, *WITHOUT_TOKEN) == Expected(401)
