@@ -38,14 +38,14 @@ def parts(value: Any) -> Iterator[Json]:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_exactly_the_exposed_operations_are_published(gateway: GatewayName) -> None:
+def test_only_exposed_operations_are_published(gateway: GatewayName) -> None:
     exposed = {one.operation.operation_id for one in read_gateway(gateway).exposed}
     assert set().union(*(operations(document) for document in published_documents(gateway).values())) == exposed
     assert operations(merged(gateway)) == exposed
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_the_documents_are_valid_and_do_not_mention_code(gateway: GatewayName) -> None:
+def test_documents_are_valid_and_contain_no_internal_names(gateway: GatewayName) -> None:
     validate(merged(gateway))
     for document in published_documents(gateway).values():
         assert not [key for part in parts(document) for key in part if str(key).startswith("x-")]
@@ -53,7 +53,7 @@ def test_the_documents_are_valid_and_do_not_mention_code(gateway: GatewayName) -
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_every_reference_resolves_and_every_component_is_used(gateway: GatewayName) -> None:
+def test_references_are_valid_and_components_are_used(gateway: GatewayName) -> None:
     for document in [*published_documents(gateway).values(), merged(gateway)]:
         references = {part["$ref"] for part in parts(document) if isinstance(part.get("$ref"), str)}
         there = {
@@ -65,36 +65,34 @@ def test_every_reference_resolves_and_every_component_is_used(gateway: GatewayNa
         assert references == there
 
 
-def test_the_external_document_has_nothing_of_admin() -> None:
+def test_admin_is_not_in_the_external_documents() -> None:
     assert "admin" not in published_documents("external")
     scopes = merged("external")["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert not [scope for scope in scopes if scope.startswith("admin:")]
 
 
-def test_scopes_of_all_domains_are_in_the_merged_document() -> None:
+def test_merged_document_has_the_scopes_of_all_services() -> None:
     scopes = merged("external")["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert {scope.partition(":")[0] for scope in scopes} >= {"customer", "shopping", "billing"}
 
 
-def test_components_with_the_same_name_get_their_domain_as_prefix() -> None:
+def test_conflicting_components_get_the_names_of_their_services() -> None:
     def document(kind: str) -> Json:
         box = {"type": "object", "properties": {"thing": {"$ref": "#/components/schemas/Thing"}}}
-        response = {
+        answer = {
             "description": "One",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Box"}}},
         }
         return {
             "info": {"title": kind, "version": "1", "description": kind},
             "servers": [],
-            "paths": {
-                f"/{kind}/v1/things": {"get": {"operationId": f"get_{kind}", "responses": {"200": response}}}
-            },
+            "paths": {f"/{kind}/v1/things": {"get": {"operationId": f"get_{kind}", "responses": {"200": answer}}}},
             "components": {"schemas": {"Thing": {"type": kind}, "Box": box}, "securitySchemes": {}},
         }
 
     together = merged_document("external", {"auth": document("string"), "billing": document("integer")})
     schemas = together["components"]["schemas"]
     assert schemas.keys() == {"AuthThing", "BillingThing", "AuthBox", "BillingBox"}
-    response = together["paths"]["/integer/v1/things"]["get"]["responses"]["200"]
-    assert response["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/BillingBox"
+    answer = together["paths"]["/integer/v1/things"]["get"]["responses"]["200"]
+    assert answer["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/BillingBox"
     assert schemas["BillingBox"]["properties"]["thing"]["$ref"] == "#/components/schemas/BillingThing"
