@@ -1,4 +1,4 @@
-"""What a person who edits gateway-config/ is told when something does not fit."""
+"""The problems that are reported for an invalid configuration in gateway-config/."""
 
 from __future__ import annotations
 
