@@ -243,7 +243,7 @@ def test_cache_hanging_for_one_process_only(
         add(hat)
         remove(coat)
         redis.resume()
-        assert read_product_ids() == [hat.id], "this process knows of its change"
+        assert read_product_ids() == [hat.id], "this process compares the cart first"
         as_another_process()
         add(scarf)
         run_job(jobs.update_cart_cache)
@@ -370,7 +370,7 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(jobs.resend_unsaved_carts)
-        assert read_saved_product_ids() == [], "it is not late yet"
+        assert read_saved_product_ids() == [], "the cart is not overdue yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
         eventually(read_saved_product_ids, [coat.id])
@@ -389,7 +389,7 @@ def test_database_stopped(published: Maker, redis: CacheServer) -> None:
         eventually(read_saved_product_ids, [hat.id])
 
 
-def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, redis: CacheServer) -> None:
+def test_database_stopped_for_a_cart_that_is_not_cached(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
         add(coat)
@@ -397,7 +397,7 @@ def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, r
     redis.flush()
     with database_stopped():
         add(hat)
-        assert read_product_ids() == [hat.id], "what is known is shown"
+        assert read_product_ids() == [hat.id], "the cart shows what the cache has"
     assert read_product_ids() == [coat.id, hat.id]
     with worker_running():
         eventually(read_saved_product_ids, [coat.id, hat.id])
