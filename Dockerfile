@@ -1,13 +1,13 @@
 # The image of one service: docker build --build-arg SERVICE=auth .
-# docs/decisions/0017-images-and-charts.md says why it is as it is; `make images` builds it without a Docker engine.
+# See docs/decisions/0017-images-and-charts.md; `make images` builds it without a Docker engine.
 
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
-# Where packages are installed. It needs pip, which no image of a service has.
+# The stages that install packages; needs pip, which the images of services do not have.
 ARG BUILDER=${BASE}
 
-# What all services need. It knows no service, so that all images share its layer.
+# The packages of all services, in a layer that all images share.
 FROM ${BUILDER} AS chassis-packages
-# Only these hold what is not public: where the wheels come from (empty: from PyPI).
+# The source of the wheels (empty: PyPI).
 ARG PIP_NO_INDEX=""
 ARG PIP_FIND_LINKS=""
 ARG SOURCE_DATE_EPOCH=1700000000
@@ -21,7 +21,7 @@ ARG SOURCE_DATE_EPOCH=1700000000
 COPY tools/images/build_steps/locks/tools.lock tools/images/build_steps/install.sh tools/images/build_steps/trim.py tools/images/build_steps/compile.py /build/
 RUN ["sh", "/build/install.sh", "/build/tools.lock", "/opt/tools"]
 
-# What this service needs beside that, the service itself, and the list of all that is in the image, below /image.
+# The other packages of this service, its code and the bill of materials, in /image.
 FROM ${BUILDER} AS service
 COPY --from=tools /opt/tools /opt/tools
 COPY --from=chassis-packages /opt/reclothes/chassis /opt/chassis
@@ -41,7 +41,7 @@ RUN python3 /build/compile.py /image/app && \
       /opt/chassis /image/opt/reclothes/service
 
 FROM ${BASE}
-# Nothing is ever installed into a finished image, and nothing in it makes anybody root.
+# Remove package installers and setuid permissions.
 COPY tools/images/build_steps/harden.py /opt/reclothes/
 RUN ["python3", "/opt/reclothes/harden.py"]
 COPY --from=chassis-packages /opt/reclothes/chassis /opt/reclothes/chassis
@@ -54,7 +54,7 @@ ENV PYTHONPATH=/app:/opt/reclothes/chassis:/opt/reclothes/service \
     HOME=/tmp \
     RECLOTHES_SERVICE=${SERVICE} \
     RECLOTHES_HEARTBEAT_FILE=/tmp/heartbeat
-# Last, since they change with each commit.
+# Last, since they change with every commit.
 ARG VERSION=0.0.0
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
@@ -65,7 +65,7 @@ LABEL org.opencontainers.image.title="reclothes-${SERVICE}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.vendor="ReClothes"
 WORKDIR /app
-# A number, so that Kubernetes can see that it is not root. It writes to /tmp and /dev/shm only.
+# A number, by which Kubernetes verifies that it is not root. It writes only to /tmp and /dev/shm.
 USER 10001:10001
 EXPOSE 8443
 STOPSIGNAL SIGTERM

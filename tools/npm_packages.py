@@ -1,4 +1,4 @@
-"""The tools from npm: each folder under `tools/npm/` has its own package.json and lock; node comes with `.venv`."""
+"""Tools from npm: each folder in `tools/npm/` has its own package.json and lock; node is in `.venv`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOOLS = ROOT / "tools" / "npm"
 
 
 def install(tool: str) -> Path:
-    """The folder of a tool with its packages in place, exactly as locked. No package runs a script of its own."""
+    """Install the locked packages of a tool, without install scripts, and return its folder."""
     folder = TOOLS / tool
     lock, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
     stamp = folder / "node_modules" / ".made-from"
@@ -27,15 +27,15 @@ def install(tool: str) -> Path:
 
 
 def run(command: list[str], *, cwd: Path) -> str:
-    """What a command with node on its PATH prints; raises ToolError with its last lines when it fails."""
-    surroundings = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    program = shutil.which(command[0], path=surroundings["PATH"])
+    """Run a command with node on its PATH and return its output; ToolError with its last lines when it fails."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
-        raise ToolError(f"{command[0]} is not there; `make setup` installs it")
-    answer = subprocess.run(
-        [program, *command[1:]], cwd=cwd, env=surroundings, capture_output=True, text=True, check=False
+        raise ToolError(f"{command[0]} is not installed. Run `make setup`.")
+    completed = subprocess.run(
+        [program, *command[1:]], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
-    if answer.returncode:
-        tail = "\n".join((answer.stdout + answer.stderr).splitlines()[-15:])
-        raise ToolError(f"{' '.join(command[:3])} … ended with {answer.returncode}:\n{tail}")
-    return answer.stdout
+    if completed.returncode:
+        tail = "\n".join((completed.stdout + completed.stderr).splitlines()[-15:])
+        raise ToolError(f"`{' '.join(command[:3])} …` failed with exit code {completed.returncode}:\n{tail}")
+    return completed.stdout

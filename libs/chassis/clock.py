@@ -1,4 +1,4 @@
-"""The current time, and the one form in which times are written and read: RFC 3339."""
+"""The current time, and RFC 3339, the one format of times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import overload
 
-# MariaDB's DATETIME begins in year 1000; the year 9999 is left for time zones and deadlines counted from a time.
+# DATETIME of MariaDB begins in the year 1000; the year 9999 is reserved for time zones and later deadlines.
 EARLIEST = datetime(1000, 1, 2, tzinfo=UTC)
 LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 _RFC3339 = re.compile(
@@ -25,11 +25,11 @@ def now() -> datetime:
 
 
 @contextmanager
-def freeze(moment: datetime) -> Iterator[None]:
-    """Let `now()` answer `moment` inside the block (for tests)."""
-    if moment.tzinfo is None:
-        raise ValueError("freeze() takes an aware time")
-    token = _frozen.set(moment.astimezone(UTC))
+def freeze(time: datetime) -> Iterator[None]:
+    """Let `now()` return `time` inside the block (for tests)."""
+    if time.tzinfo is None:
+        raise ValueError("freeze() needs a time with a zone.")
+    token = _frozen.set(time.astimezone(UTC))
     try:
         yield
     finally:
@@ -37,42 +37,42 @@ def freeze(moment: datetime) -> Iterator[None]:
 
 
 @overload
-def rfc3339(moment: datetime) -> str: ...
+def rfc3339(time: datetime) -> str: ...
 
 
 @overload
-def rfc3339(moment: datetime | None) -> str | None: ...
+def rfc3339(time: datetime | None) -> str | None: ...
 
 
-def rfc3339(moment: datetime | None) -> str | None:
+def rfc3339(time: datetime | None) -> str | None:
     """RFC 3339 text in UTC with a `Z`, as the APIs and events carry times; None stays None."""
-    if moment is None:
+    if time is None:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """The time that an RFC 3339 text names, aware, in UTC, to the microsecond; further digits are cut off.
+    """Parse RFC 3339 into an aware time in UTC, to the microsecond; further digits are truncated.
 
     Raises ValueError for any other text, for a leap second (which `datetime` cannot hold) and for a time
-    outside EARLIEST to LATEST. The contract check of `format: date-time` uses it too, so that a handler can read
-    each time that the check accepted.
+    outside EARLIEST to LATEST. The validation of `format: date-time` uses it too, so that a handler can parse each
+    time that was accepted.
     """
     if not _RFC3339.fullmatch(text):
-        raise ValueError("not a time as RFC 3339 writes it")
-    moment = datetime.fromisoformat(text.upper())
-    if not EARLIEST <= moment <= LATEST:
+        raise ValueError("not a time in RFC 3339 format")
+    time = datetime.fromisoformat(text.upper())
+    if not EARLIEST <= time <= LATEST:
         raise ValueError(f"not between the years {EARLIEST.year} and {LATEST.year}")
-    return moment.astimezone(UTC)
+    return time.astimezone(UTC)
 
 
 def parse_optional(text: str | None) -> datetime | None:
-    """As `parse_rfc3339`; None stays None."""
+    """`parse_rfc3339` for a text; None for None."""
     return None if text is None else parse_rfc3339(text)
 
 
 def is_rfc3339(text: str) -> bool:
-    """Whether `parse_rfc3339` can read the text."""
+    """Whether `parse_rfc3339` accepts the text."""
     try:
         parse_rfc3339(text)
     except ValueError:

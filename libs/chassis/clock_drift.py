@@ -1,7 +1,7 @@
-"""How far this machine's clock is from those of its peers, by the `Date` of their responses (RFC 9110, 6.6.1).
+"""The drift between this machine's clock and those of peers, by the `Date` of responses (RFC 9110, 6.6.1).
 
 Tokens are accepted with a leeway of 60 seconds (`security.LEEWAY_SECONDS`). /readyz warns well before that; the
-service stays ready, since it cannot know whose clock is wrong.
+service stays ready, because it cannot know which clock is wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class ClockDrift(Exception):
 
 
 def note(peer: str, date: str | None) -> None:
-    """Keep the difference to a peer's clock in seconds; a response without a valid `Date` changes nothing."""
+    """Measure the drift to a peer's clock; a response without a valid `Date` is ignored."""
     try:
         seconds = (clock.now() - parsedate_to_datetime(date or "")).total_seconds()
     except (ValueError, TypeError):

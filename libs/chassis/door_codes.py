@@ -1,7 +1,7 @@
-"""The codes that the screen of a drop-off location shows: `RC1.<location>.<step>.<mac>`.
+"""The codes on the screen of a drop-off location: `RC1.<location>.<step>.<mac>`.
 
-A step is CODE_STEP_SECONDS long; the MAC is HMAC-SHA256 with the location's key (as RFC 6238 does for log-ins, but
-with 128 bits, since nobody types it). Controllers make them, locker checks them.
+A step is CODE_STEP_SECONDS long; the MAC is HMAC-SHA256 with the location's key (like the one-time passwords of RFC
+6238, with 128 bits because it is not typed). Controllers create them, locker verifies them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PREFIX = "RC1"
 
 @dataclass(frozen=True)
 class DoorCode:
-    """What a code says of itself; nothing of it is proven before `is_genuine`."""
+    """The parts of a code, which are not verified before `is_genuine`."""
 
     location_id: str
     step: int
@@ -26,21 +26,21 @@ class DoorCode:
 
 
 def key_of_location(secret: str, location_id: str) -> bytes:
-    """The key of one location's controller, made from the secret of all (32 bytes)."""
+    """The key of a location's controller, derived from the common secret (32 bytes)."""
     return hmac.digest(secret.encode(), f"codes of {location_id}".encode(), hashlib.sha256)
 
 
-def step_at(moment: datetime) -> int:
-    return int(moment.timestamp()) // CODE_STEP_SECONDS
+def step_at(time: datetime) -> int:
+    return int(time.timestamp()) // CODE_STEP_SECONDS
 
 
 def make_code(key: bytes, location_id: str, step: int) -> str:
-    """The code that the screen shows during `step`."""
+    """The code for the screen during `step`."""
     return f"{PREFIX}.{location_id}.{step}.{_mac(key, location_id, step)}"
 
 
 def read_code(text: str) -> DoorCode | None:
-    """The parts of a code; None when it is none."""
+    """The parts of a code; None for any other text."""
     parts = text.split(".")
     if (
         len(parts) != 4
@@ -54,7 +54,7 @@ def read_code(text: str) -> DoorCode | None:
 
 
 def is_genuine(code: DoorCode, key: bytes) -> bool:
-    """Whether a code was made with the location's key (compared in constant time)."""
+    """Whether a code was created with the location's key (compared in constant time)."""
     return hmac.compare_digest(_mac(key, code.location_id, code.step).encode(), code.mac.encode())
 
 

@@ -1,8 +1,8 @@
-"""Open grants: what locker signs, and what a controller checks without a network.
+"""Grants to open doors: signed by locker, and verified by controllers without a network.
 
 A grant is a JWT (RFC 7519, ES256) for one location (`aud`), box, person (`sub`) and purpose, with `jti` and `exp`.
-One that is handed out ahead is wrapped in a JWE (RFC 7516, `dir` with A128GCM) under the day key of the person it
-is for, whose phone shows that key to the box: without it the controller cannot read what it keeps.
+A grant that is issued in advance is wrapped in a JWE (RFC 7516, `dir` with A128GCM) with the day key of its person,
+whose phone shows that key to the box: without it the controller cannot read the grants that it stores.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ISSUER = "reclothes-locker"
 
 
 class GrantRefused(ValueError):
-    """A grant that must not open a door, with the reason."""
+    """A grant that must not open a door."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,23 @@ def sign(key: ECKey, claims: GrantClaims, issued_at: datetime, expires_at: datet
     return jwt.encode({"alg": "ES256", "kid": key.kid}, body, key)
 
 
-def check(text: str, keys: Mapping[str, Any], location_id: str, moment: datetime) -> GrantClaims:
-    """The claims of a grant for this location at this moment; GrantRefused. `keys` is a JWK set (RFC 7517)."""
+def check(text: str, keys: Mapping[str, Any], location_id: str, now: datetime) -> GrantClaims:
+    """The claims of a valid grant for this location. `keys` is a JWK set (RFC 7517). Raises GrantRefused."""
     try:
         claims = jwt.decode(text, KeySet.import_key_set(keys), algorithms=["ES256"]).claims  # type: ignore[arg-type]
         JWTClaimsRegistry(
-            now=int(moment.timestamp()),
+            now=int(now.timestamp()),
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": location_id},
             exp={"essential": True},
         ).validate(claims)
         return GrantClaims(claims["jti"], claims["aud"], claims["box"], claims["sub"], claims["purpose"])
     except (JoseError, ValueError, KeyError) as error:
-        raise GrantRefused(f"the grant is not valid here and now: {type(error).__name__}") from error
+        raise GrantRefused(f"the grant is not valid for this location and time: {type(error).__name__}") from error
 
 
 def day_key(secret: str, person_id: str, day: date) -> bytes:
-    """The key under which a person's grants of a day are wrapped (16 bytes)."""
+    """The key that wraps a person's grants of a day (16 bytes)."""
     return hmac.digest(secret.encode(), f"day of {person_id} {day.isoformat()}".encode(), hashlib.sha256)[:16]
 
 
@@ -74,9 +74,9 @@ def wrap(grant: str, key: bytes) -> str:
 
 
 def unwrap(wrapped: str, key: bytes) -> str:
-    """The grant inside; GrantRefused when it is wrapped for somebody else, or for another day."""
+    """The wrapped grant. Raises GrantRefused when it is wrapped for another person or day."""
     try:
-        found = jwe.decrypt_compact(wrapped, OctKey.import_key(key), algorithms=["dir", "A128GCM"]).plaintext
+        plaintext = jwe.decrypt_compact(wrapped, OctKey.import_key(key), algorithms=["dir", "A128GCM"]).plaintext
     except (JoseError, ValueError) as error:
-        raise GrantRefused("the grant is wrapped for somebody else, or for another day") from error
-    return (found or b"").decode()
+        raise GrantRefused("the grant is wrapped for another person or day") from error
+    return (plaintext or b"").decode()

@@ -1,8 +1,8 @@
-"""Email addresses: an addr-spec (RFC 5321, 4.1.2) in one normal form, so that one mailbox has one identity.
+"""Email addresses: an addr-spec (RFC 5321, 4.1.2) in one normal form, so that a mailbox has one identity.
 
-Display names, quoted local parts, address literals and domains that cannot get mail (`localhost`) are refused. The
-local part is ASCII, since SES and many mail servers do not take others (SMTPUTF8, RFC 6531). A domain may be an
-internationalised one and is kept in its ASCII form (IDNA). Nothing is looked up in the DNS.
+Display names, quoted local parts, address literals and domains that cannot receive mail (`localhost`) are rejected.
+The local part is ASCII, because SES and many mail servers do not accept others (SMTPUTF8, RFC 6531). A domain may
+be internationalised, and is stored in its ASCII form (IDNA). The DNS is not queried.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_LENGTH = 254
 
 
 def normalize(text: str) -> str:
-    """The address in small letters with its domain in ASCII; ValueError for anything else."""
+    """The address in lower case with its domain in ASCII. Raises ValueError for anything else."""
     return _normalized(text, allow_display_name=False)
 
 
@@ -42,7 +42,7 @@ def _normalized(text: str, *, allow_display_name: bool) -> str:
 
 
 def is_valid(text: str) -> bool:
-    """Whether `text` is an email address that `normalize` takes; the format `email` of the contracts."""
+    """Whether `normalize` accepts `text`; the format `email` of the contracts."""
     try:
         normalize(text)
     except ValueError:
@@ -51,7 +51,7 @@ def is_valid(text: str) -> bool:
 
 
 def require_valid(text: str, pointer: str = "/email") -> str:
-    """The normalised address; BadRequest with `pointer` for anything else."""
+    """The normalised address. Raises BadRequest with `pointer` for anything else."""
     try:
         return normalize(text)
     except ValueError as error:
@@ -59,7 +59,7 @@ def require_valid(text: str, pointer: str = "/email") -> str:
 
 
 def normalize_for_lookup(text: str) -> str:
-    """What an account is searched by: the normalised address, or the text itself when it is none."""
+    """The normalised address for finding an account, or the text itself when it is not an address."""
     trimmed = text.strip()
     try:
         return normalize(trimmed)

@@ -1,4 +1,4 @@
-"""ETag and If-Match on what two people may edit (RFC 9110, 8.8.3 and 13.1.1)."""
+"""ETag and If-Match of resources that several people edit (RFC 9110, 8.8.3 and 13.1.1)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def etag_of(version: int) -> str:
 
 
 def require_match(version: int) -> None:
-    """Refuse the request unless its If-Match names `version`: 428 without the header, 412 with another one."""
+    """Require If-Match with `version`. Raises PreconditionRequired or PreconditionFailed."""
     sent = request.headers.get("If-Match")
     if sent is None:
-        raise PreconditionRequired("send the ETag that you read as If-Match, so that nobody's change is lost")
+        raise PreconditionRequired("Send the ETag that you read as If-Match, so that no change is overwritten.")
     given = [part.strip().removeprefix("W/") for part in sent.split(",")]
     if "*" not in given and etag_of(version) not in given:
         raise PreconditionFailed(f"it is at {etag_of(version)} now; read it again and repeat your change")
 
 
 def require_match_if_sent(version: int) -> bool:
-    """Like `require_match` where the contract leaves the header to the client; whether it was sent."""
+    """Like `require_match` where the header is optional. Returns whether it was sent."""
     if "If-Match" not in request.headers:
         return False
     require_match(version)

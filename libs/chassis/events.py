@@ -1,7 +1,7 @@
-"""Events: what a service publishes and handles, declared in its `events.py`.
+"""Events that a service publishes and handles, and its work queues and periodic jobs.
 
-An event is CloudEvents 1.0 JSON. Publishing writes it into the outbox in the current transaction; the relay sends
-it on. Delivery is at least once; a handler runs in one transaction with its inbox row, so twice is once.
+An event is CloudEvents 1.0 JSON. Publishing adds it to the outbox in the current transaction (`outbox_relay.py`).
+Delivery is at least once; `inbox.py` makes handlers idempotent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMAS = ROOT / "openapi" / "events"
 AUDIT_RECORDED = "audit.recorded.v1"  # every domain publishes it, as <domain>.audit.recorded.v1
-MAX_BYTES = 60_000  # what a TEXT column of MySQL takes, and well within SNS's 256 KiB
+MAX_BYTES = 60_000  # below the limits of a TEXT column of MySQL (64 KiB) and of SNS (256 KiB)
 
 
 # One of `libs/chassis/event_types.py`.
@@ -41,7 +41,10 @@ class EventError(ValueError):
 
 
 class PartiallyHandled(LookupError):
-    """A handler did what it could of an event, which stays done, and must have the event again for the rest."""
+    """Raised by a handler for an event that it could only handle in part, so that the event is redelivered.
+
+    The transaction of the handler is committed.
+    """
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ QueueHandler = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Job:
-    """Something the worker does every so many seconds, in a unit of work of its own."""
+    """A function that the worker runs every `seconds`, in its own unit of work."""
 
     name: str
     seconds: float
@@ -105,42 +108,44 @@ class EventRegistry:
         return frozenset(own | {f"{self.domain}.{AUDIT_RECORDED}"})
 
     def handles(self, event_type: str) -> Callable[[Handler], Handler]:
-        """Run the decorated function for each event of this type, once."""
+        """Run the decorated function once for each event of this type."""
 
         def register(handler: Handler) -> Handler:
             others = self.handlers.setdefault(event_type, [])
             if handler.__name__ in {other.__name__ for other in others}:
-                # The inbox tells handlers apart by their names: the second one would never run.
-                raise EventError(f"{event_type} has a handler called {handler.__name__} already")
+                # The inbox identifies handlers by name: the second one would never run.
+                raise EventError(
+                    f"{event_type} already has a handler called {handler.__name__}. Rename one of them."
+                )
             others.append(handler)
             return handler
 
         return register
 
     def consumes(self, queue: str) -> Callable[[QueueHandler], QueueHandler]:
-        """Run the decorated function for each message of the service's own work queue; it must be repeatable."""
+        """Run the decorated function for each message of a work queue of the service; it must be idempotent."""
 
         def register(handler: QueueHandler) -> QueueHandler:
             if queue in self.queues:
-                raise EventError(f"{self.domain} has a handler of the queue {queue} already")
+                raise EventError(f"{self.domain} already has a handler of the queue {queue}.")
             self.queues[queue] = handler
             return handler
 
         return register
 
     def every(self, *, seconds: float) -> Callable[[Callable[[], None]], Callable[[], None]]:
-        """Run the decorated function every `seconds` in one worker, in a unit of work; it must be repeatable."""
+        """Run the decorated function every `seconds` in one worker, in a unit of work; it must be idempotent."""
 
         def register(job: Callable[[], None]) -> Callable[[], None]:
             if job.__name__ in {other.name for other in self.jobs}:
-                raise EventError(f"{self.domain} has a job called {job.__name__} already")
+                raise EventError(f"{self.domain} already has a job called {job.__name__}. Rename one of them.")
             self.jobs.append(Job(job.__name__, seconds, job))
             return job
 
         return register
 
     def describes(self, *prefixes: str) -> Callable[[Describe], Describe]:
-        """Let the decorated function publish the present state of subjects whose ids have these prefixes."""
+        """Use the decorated function to publish the current state of subjects whose ids have these prefixes."""
 
         def register(describe: Describe) -> Describe:
             self.descriptions |= dict.fromkeys(prefixes, describe)
@@ -151,8 +156,8 @@ class EventRegistry:
     def publish(self, event_type: str, *, subject: str, data: Mapping[str, Any], version: int = 1) -> None:
         """Add an event to the outbox in the current transaction.
 
-        Inside `collect()` the event goes to the caller instead. Raises EventError when `data` does not match the
-        schema of the event type.
+        Inside `collect()` the event is returned to the caller instead. Raises EventError when `data` does not match
+        the schema of the event type.
         """
         if event_type not in self.published:
             raise EventError(f"{self.domain} has no event {event_type}. Add openapi/events/{event_type}.json.")
@@ -178,7 +183,7 @@ class EventRegistry:
             return
         body = as_json(document)
         if (size := len(body.encode())) > MAX_BYTES:
-            raise EventError(f"{event_type} of {subject} has {size} bytes; {MAX_BYTES} is the most")
+            raise EventError(f"{event_type} of {subject} has {size} bytes. The maximum is {MAX_BYTES}.")
         session().add(
             OutboxRow(
                 event_id=event_id,
@@ -192,7 +197,7 @@ class EventRegistry:
 
 
 def as_json(document: Any) -> str:
-    """The JSON as it is sent, in UTF-8; SQS takes all characters but these two (API reference, SendMessage)."""
+    """JSON in UTF-8, as it is sent; SQS accepts all characters except these two (API reference, SendMessage)."""
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
@@ -202,7 +207,7 @@ _collecting: ContextVar[list[dict[str, Any]] | None] = ContextVar("collecting_ev
 
 @contextmanager
 def collect() -> Iterator[list[dict[str, Any]]]:
-    """Inside, published events are added to the list and not to the outbox."""
+    """Inside the block, published events are added to the list and not to the outbox."""
     documents: list[dict[str, Any]] = []
     token = _collecting.set(documents)
     try:

@@ -1,8 +1,7 @@
-"""Gunicorn's settings for every service: TLS only, uvicorn workers, JSON logs. All from the environment.
+"""Gunicorn's settings for every service, from the environment: TLS only, uvicorn workers, JSON logs.
 
-The master builds the application once and its workers are forked from it, so that a worker that ends is replaced
-within a fraction of a second. Nothing may be connected before the fork: each worker does what its service does on
-start.
+The master builds the application once and forks its workers, so that a worker that exits is replaced within a
+fraction of a second. Nothing may connect before the fork: each worker runs the start-up code of its service.
 """
 
 import ctypes
@@ -31,13 +30,13 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 
 
 def when_ready(_server: Any) -> None:
-    """Keep the objects of the application out of garbage collection: workers share their pages (gc.freeze)."""
+    """Exclude the application's objects from garbage collection, so that workers share their pages (gc.freeze)."""
     gc.collect()
     gc.freeze()
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """A worker ends with a master that is killed; else it would keep the port (prctl(2))."""
+    """End with a master that is killed; a remaining worker would keep the port (prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

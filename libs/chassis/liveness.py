@@ -1,7 +1,7 @@
-"""Whether a process of an image is alive, for probes: `python3 -m libs.chassis.liveness web|worker`.
+"""The liveness probe of a process in an image: `python3 -m libs.chassis.liveness web|worker`.
 
-Web: it answers /livez on its own port. Worker and relay: the heartbeat file is young. Only the standard library is
-imported, so that a probe costs little. Exit code 1 and a sentence when it is not alive.
+Web: /livez on its own port responds. Worker and relay: the heartbeat file is recent. Imports the standard library
+only, so that a probe is cheap. Exits with code 1 and a reason when the process is not alive.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import urllib.request
 from pathlib import Path
 
 SECONDS = 3
-# A worker beats each second, and a message in hand does not hold it up.
-OLDEST_BEAT_SECONDS = 30
+# A worker writes its heartbeat every second, also while it handles a message.
+MAX_HEARTBEAT_AGE_SECONDS = 30
 
 
 def web() -> str:
-    """Why the web process is not alive; nothing when it is."""
+    """Why the web process is not alive; empty when it is."""
     port = os.environ.get("RECLOTHES_BIND", ":8443").rpartition(":")[2]
-    # The certificate has the service's name, and this asks nobody but itself.
+    # The certificate has the service's name, and the request does not leave the host.
     context = ssl._create_unverified_context()  # noqa: S323
     try:
         with urllib.request.urlopen(f"https://127.0.0.1:{port}/livez", timeout=SECONDS, context=context):
             return ""
     except OSError as error:
-        return f"/livez does not answer: {error}"
+        return f"/livez does not respond: {error}"
 
 
 def worker() -> str:
-    """Why the worker is not alive; nothing when it is."""
-    beat = Path(os.environ.get("RECLOTHES_HEARTBEAT_FILE", ""))
-    if not beat.is_file():
-        return f"there is no heartbeat file {beat}"
-    age = time.time() - beat.stat().st_mtime
-    return f"the last heartbeat was {age:.0f} s ago" if age > OLDEST_BEAT_SECONDS else ""
+    """Why the worker is not alive; empty when it is."""
+    heartbeat = Path(os.environ.get("RECLOTHES_HEARTBEAT_FILE", ""))
+    if not heartbeat.is_file():
+        return f"there is no heartbeat file {heartbeat}"
+    age = time.time() - heartbeat.stat().st_mtime
+    return f"the last heartbeat was {age:.0f} s ago" if age > MAX_HEARTBEAT_AGE_SECONDS else ""
 
 
 KINDS = {"web": web, "worker": worker}

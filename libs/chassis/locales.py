@@ -1,4 +1,4 @@
-"""Locales of readers: BCP 47 tags that Babel knows, in which amounts and dates are written."""
+"""Locales: BCP 47 tags that Babel knows, for the format of amounts and dates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from babel import Locale, UnknownLocaleError
 
 DEFAULT_LOCALE = "en"
 MAX_TAGS = 10  # of one Accept-Language header
-# Babel's reader also takes file names of POSIX (de_DE.UTF-8@euro) and the name of the data without a language.
+# Babel's parser also accepts file names of POSIX (de_DE.UTF-8@euro) and the name of the data without a language.
 _TAG = re.compile(r"(?!root)[a-z]{2,4}(-[a-z0-9]{2,8}){0,3}", re.ASCII | re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
 def normalize_tag(tag: str) -> str | None:
-    """The usual spelling of a tag, such as `pt-PT` for `PT-pt`; None when Babel does not know the locale."""
+    """The canonical spelling of a tag, such as `pt-PT` for `PT-pt`; None when Babel does not know the locale."""
     if not _TAG.fullmatch(tag):
         return None
     try:
@@ -32,9 +32,9 @@ def is_locale(tag: str) -> bool:
 
 
 def best_match(tags: Iterable[str]) -> str:
-    """The first locale that Babel knows of those tags, best first; `en` without any.
+    """The first of the preferred tags that Babel knows; `en` without any.
 
-    A tag is shortened from its end until it is known: `de-XX` means `de` (lookup of RFC 4647, 3.4).
+    A tag is shortened from its end until Babel knows it: `de-XX` means `de` (lookup of RFC 4647, 3.4).
     """
     for tag in islice(tags, MAX_TAGS):
         parts = tag.split("-")[:5]
@@ -45,5 +45,5 @@ def best_match(tags: Iterable[str]) -> str:
 
 
 def babel_locale(tag: str) -> Locale:
-    """Babel's data of a locale; those of `en` for a tag that it does not know, or no longer."""
+    """Babel's data of a locale; those of `en` for an unknown tag."""
     return Locale.parse(normalize_tag(tag) or DEFAULT_LOCALE, sep="-")

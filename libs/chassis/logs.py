@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on stdout, with the service and the request it belongs to.
+"""Structured logs: one JSON object per line on stdout, with the service and the request.
 
 Bound by the chassis: `service`, `request_id`, `trace_id`, `principal`. Never logged: tokens, bodies, query
 strings, personal data.
@@ -16,7 +16,7 @@ get_logger = structlog.get_logger
 
 
 def configure(service: str, level: str = "INFO") -> None:
-    """Send the process's logs, those of libraries too, to stdout as JSON."""
+    """Write the logs of the process and its libraries to stdout as JSON."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -54,7 +54,7 @@ def configure(service: str, level: str = "INFO") -> None:
         "connexion",
         "uvicorn.access",
     ):
-        logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "py.warnings" else logging.WARNING)
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _with_service(service: str) -> Any:
@@ -66,7 +66,7 @@ def _with_service(service: str) -> Any:
 
 
 def bind(**values: Any) -> None:
-    """Add these to every line of the current request or message."""
+    """Add these fields to every line of the current request or message."""
     structlog.contextvars.bind_contextvars(**values)
 
 

@@ -20,8 +20,8 @@ from libs.chassis.tables import ChassisBase
 WAIT_SECONDS = 120
 
 
-class MigrationUnderWay(RuntimeError):
-    """Another process brings the same database to a revision, and takes long."""
+class MigrationInProgress(RuntimeError):
+    """Another process migrates the same database."""
 
 
 def config_of(service: str, database_url: str, ca_file: str | None = None) -> Config:
@@ -35,7 +35,7 @@ def config_of(service: str, database_url: str, ca_file: str | None = None) -> Co
 
 
 def migrate(service: str, database_url: str, revision: str = "head", *, ca_file: str | None = None) -> None:
-    """Bring the service's database to `revision`; `base` takes everything back. Twice, or two at once, is once."""
+    """Migrate the service's database to `revision`; `base` reverts everything. Idempotent, also concurrently."""
     config = config_of(service, database_url, ca_file)
     if revision == "base":
         command.downgrade(config, "base")
@@ -49,10 +49,10 @@ def run_env(metadata: MetaData) -> None:
     url, tls = with_tls(make_url(attributes["database_url"]), attributes["ca_file"])
     engine = create_engine(url, poolclass=pool.NullPool, connect_args=tls, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        # A migration that is stopped on its way leaves the database as it was; a second one waits for it.
+        # An interrupted migration leaves the database unchanged; a concurrent one waits.
         begin_for_sqlite(engine, f"busy_timeout={WAIT_SECONDS * 1000}")
     with engine.connect() as connection:
-        _be_the_only_one(connection)
+        _lock(connection)
         context.configure(
             connection=connection,
             target_metadata=[metadata, ChassisBase.metadata],
@@ -65,22 +65,22 @@ def run_env(metadata: MetaData) -> None:
     engine.dispose()
 
 
-def _be_the_only_one(connection: Connection) -> None:
-    """Wait for another migration of this database; MySQL's DDL is not in a transaction that would do so.
+def _lock(connection: Connection) -> None:
+    """Wait for another migration of this database; on MySQL DDL is not transactional and needs a lock.
 
-    The lock ends with the connection, so that a killed migration holds nobody up.
+    The lock ends with the connection, so that a killed migration does not block others.
     """
     if connection.dialect.name != "mysql":
         return
     statement = "SELECT GET_LOCK(CONCAT('reclothes-migrations:', MD5(DATABASE())), %(seconds)s)"
     if connection.exec_driver_sql(statement, {"seconds": WAIT_SECONDS}).scalar() != 1:
-        raise MigrationUnderWay(
-            f"another migration has not ended after {WAIT_SECONDS} s; look for it, then try again"
+        raise MigrationInProgress(
+            f"Another migration has not ended after {WAIT_SECONDS} s. Find it, then try again."
         )
 
 
 def forbid_changes(op: Any, table: str, same_row: str) -> None:
-    """Triggers that keep a table's rows as they were written (domain rule 2); `same_row` compares keys with NEW."""
+    """Create triggers that make a table append-only; `same_row` compares the keys of a row with NEW."""
     sqlite = op.get_bind().dialect.name == "sqlite"
     message = f"{table} cannot be changed"
     for change in ("update", "delete"):
@@ -92,6 +92,6 @@ def forbid_changes(op: Any, table: str, same_row: str) -> None:
         )
         op.execute(head + body)
     if sqlite:  # INSERT OR REPLACE deletes the old row without the trigger on DELETE
-        known = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"  # noqa: S608 constants of a migration
-        head = f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {known} "
+        exists = f"EXISTS (SELECT 1 FROM {table} WHERE {same_row})"  # noqa: S608 constants of a migration
+        head = f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} "
         op.execute(head + f"BEGIN SELECT RAISE(ABORT, '{message}'); END")

@@ -23,7 +23,7 @@ _LETTER_NEXT_TO_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def is_currency(code: str) -> bool:
-    """Whether a text is the code of a currency that prices can be in, such as EUR."""
+    """Whether prices can be in the currency with this code, such as EUR."""
     return code in MINOR_UNIT_DIGITS
 
 
@@ -47,11 +47,10 @@ class Money:
         return cls(int(value["amount"]), str(value["currency"]))
 
     def format(self, locale: str = DEFAULT_LOCALE) -> str:
-        """The amount as a reader of `locale` (BCP 47) writes it, such as `49,00 €`, with the currency's decimals.
+        """The amount in the format of `locale` (BCP 47), such as `49,00 €`, with the currency's decimals.
 
-        Each sign is of one currency within a locale (`CA$` next to `$`). A space stands between a number and a
-        letter (CLDR's currencySpacing, which Babel leaves out). The amount of an unknown currency, which only an
-        old row can have, is written in minor units.
+        Each symbol is of one currency within a locale (`CA$` next to `$`). A space separates a number from a letter
+        (CLDR's currencySpacing, which Babel does not implement).
         """
         reader = babel_locale(locale)
         pattern = parse_pattern(reader.currency_formats["standard"].pattern)
@@ -60,7 +59,7 @@ class Money:
         return _LETTER_NEXT_TO_DIGIT.sub("\N{NO-BREAK SPACE}", text)
 
     def __str__(self) -> str:
-        """The amount with the code of its currency, such as `4,900.00 EUR`, where no reader is known."""
+        """The amount with its currency code, such as `4,900.00 EUR`, independent of a locale."""
         return f"{self._number:,} {self.currency}"
 
     @property
@@ -73,5 +72,5 @@ class Money:
 
 
 def sum_money(amounts: Iterable[Money], currency: str) -> Money:
-    """The sum; zero of `currency` when there is nothing to add."""
+    """The sum; zero of `currency` without amounts."""
     return sum(amounts, start=Money(0, currency))

@@ -1,7 +1,7 @@
-"""Errors as RFC 9457 problem documents. Domain code raises them; the chassis turns them into answers.
+"""Errors as problem documents (RFC 9457). Domain code raises them, and the chassis converts them to responses.
 
-No web framework is imported here, so domain modules can subclass these without knowing of HTTP more than the
-status they stand for: `class ProductUnavailable(Conflict): slug = "product-unavailable"`.
+This module imports no web framework, so that domain modules depend only on the kind of error:
+`class ProductUnavailable(Conflict): slug = "product-unavailable"`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ TYPE_BASE = "https://docs.reclothes.example/problems/"
 MEDIA_TYPE = "application/problem+json"
 
 
-MAX_ERRORS = 20  # as openapi/components/schemas.yaml has it
+MAX_ERRORS = 20  # as in openapi/components/schemas.yaml
 
 
 class Problem(Exception):
-    """An error that the caller is told about: `slug` and `title` are stable, `detail` speaks of this case.
+    """An error that the client gets: `slug` and `title` are stable, `detail` describes this occurrence.
 
-    `errors` says where and why a request is wrong: `[{"pointer": "/items/0/price", "detail": "…"}]`.
+    `errors` has the places and reasons of an invalid request: `[{"pointer": "/items/0/price", "detail": "…"}]`.
     """
 
     status = 500
@@ -41,7 +41,7 @@ class Problem(Exception):
         self.extensions = extensions
 
     def to_dict(self, instance: str | None = None) -> dict[str, Any]:
-        """The problem document; `instance` is the id of the request it happened in."""
+        """The problem document; `instance` is the id of the request."""
         document: dict[str, Any] = {
             "type": TYPE_BASE + self.slug,
             "title": self.title,
@@ -76,7 +76,7 @@ class Forbidden(Problem):
 
 
 class MissingScope(Forbidden):
-    """The token lacks a scope; the answer says which ones are needed (RFC 6750, 3.1), not which ones are there."""
+    """The token lacks a scope. The response has the required scopes (RFC 6750, 3.1), not those of the token."""
 
     def __init__(self, needed: Iterable[str], held: Iterable[str]) -> None:
         lacking = sorted(set(needed) - set(held))
@@ -134,7 +134,7 @@ class TooManyRequests(Problem):
 
 
 class Unavailable(Problem):
-    """Something this operation needs is away for now; `retry_after` in seconds."""
+    """A dependency of this operation is unavailable; `retry_after` in seconds."""
 
     status, slug, title = 503, "unavailable", "Temporarily unavailable"
 

@@ -1,4 +1,4 @@
-"""How long the chassis's own rows are kept, and their deletion."""
+"""The retention of the chassis's own rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from libs.chassis.tables import IdempotencyRow, InboxRow, OutboxRow
 KEEP_EVENTS = timedelta(days=7)
 # As the header's description in openapi/components/parameters.yaml promises. A response may hold personal data.
 KEEP_IDEMPOTENCY_KEYS = timedelta(hours=24)
-BATCH = 1000  # rows in one transaction: a larger one might take longer than a statement may
+BATCH_SIZE = 1000  # rows per transaction, few enough for the deadline of a statement
 
-# The time from which a row is kept, and for how long; each has an index.
-KEPT = (
+# The column from which the retention counts, which has an index, and its length.
+RETENTIONS = (
     (OutboxRow.published_at, KEEP_EVENTS),
     (InboxRow.handled_at, 2 * KEEP_EVENTS),
     (IdempotencyRow.created_at, KEEP_IDEMPOTENCY_KEYS),
@@ -26,22 +26,22 @@ When = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
 
 def delete_expired() -> None:
-    """Delete sent events, notes of handled ones and Idempotency-Keys with their responses, once they are old.
+    """Delete old published events, inbox rows, and Idempotency-Keys with their responses.
 
-    A table for which it fails keeps its rows until the next time, the others do not.
+    A failure for one table does not affect the others.
     """
     now = clock.now()
-    for when, kept in KEPT:
+    for when, retention in RETENTIONS:
         try:
-            while _delete_batch(when, now - kept):
+            while _delete_batch(when, now - retention):
                 pass
         except Exception as error:
             jobs.report_failure("delete_expired", when.class_.__tablename__, error)
 
 
 def _delete_batch(when: When, before: datetime) -> bool:
-    """Delete the oldest rows, about a batch; whether more may follow."""
-    last = select(when).where(when < before).order_by(when).offset(BATCH - 1).limit(1)
+    """Delete up to about BATCH_SIZE of the oldest rows. Returns whether there may be more."""
+    last = select(when).where(when < before).order_by(when).offset(BATCH_SIZE - 1).limit(1)
     with unit_of_work() as db:
         bound = db.scalar(last)
         is_old = when < before if bound is None else when <= bound

@@ -1,6 +1,6 @@
-"""Who is asking: the JWT of every request is verified here, and nothing else is trusted.
+"""The caller of a request: its JWT is verified here, and nothing else is trusted.
 
-The gateway puts a JWT in the place of the opaque token. It is an ES256 JWT (RFC 7519) with `iss`, `aud`, `sub`,
+The gateway replaces the opaque token by a JWT. It is an ES256 JWT (RFC 7519) with `iss`, `aud`, `sub`,
 `kind`, `roles`, `scope`, `iat`, `exp`, `jti` and, for a person, `sid` and `gateway`; its key is found by `kid` in
 auth's JWKS.
 """
@@ -28,12 +28,12 @@ from libs.chassis.settings import settings
 
 LEEWAY_SECONDS = 60  # between the clocks of two machines; the gateways allow the same
 REFETCH_SECONDS = 3.0
-FRESH_SECONDS = 300.0  # as long as a JWT lives at most
+FRESH_SECONDS = 300.0  # the maximum lifetime of a JWT
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is asking: a customer, an internal user, a service account (kind `machine`), or one of our services."""
+    """A caller: a customer, an internal user, a service account (kind `machine`), or one of our services."""
 
     subject: str
     kind: str
@@ -64,7 +64,7 @@ _principal: ContextVar[Principal | None] = ContextVar("principal", default=None)
 
 
 def principal() -> Principal:
-    """Who the current request is from; 401 when it carries no token."""
+    """The caller of the current request. Raises Unauthenticated without a token."""
     current = _principal.get()
     if current is None:
         raise Unauthenticated
@@ -76,9 +76,9 @@ def principal_or_none() -> Principal | None:
 
 
 @contextmanager
-def use_principal(who: Principal | None) -> Iterator[None]:
-    """Let `principal()` answer `who` inside the block."""
-    token = _principal.set(who)
+def use_principal(caller: Principal | None) -> Iterator[None]:
+    """Let `principal()` return `caller` inside the block."""
+    token = _principal.set(caller)
     try:
         yield
     finally:
@@ -87,10 +87,10 @@ def use_principal(who: Principal | None) -> Iterator[None]:
 
 @dataclass
 class _Keys:
-    """Auth's public keys by `kid`, fetched when an unknown one is met, at most every few seconds.
+    """Auth's public keys by `kid`, fetched for an unknown `kid`, at most every REFETCH_SECONDS.
 
-    They are fetched anew when they are old too, since a key that auth took away must not prove anything any more.
-    An auth that does not answer then is no outage: the keys that are known stay good.
+    They are also fetched again after FRESH_SECONDS, because a key that auth has removed must not be accepted any
+    more. While auth is unavailable, the known keys remain valid.
     """
 
     url: str
@@ -115,14 +115,14 @@ class _Keys:
         verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
         try:
             async with httpx.AsyncClient(verify=verify, timeout=2.0) as client:
-                answer = await client.get(self.url)
-                answer.raise_for_status()
-                clock_drift.note("auth", answer.headers.get("date"))
-                keys = KeySet.import_key_set(answer.json())
+                response = await client.get(self.url)
+                response.raise_for_status()
+                clock_drift.note("auth", response.headers.get("date"))
+                keys = KeySet.import_key_set(response.json())
         except (httpx.HTTPError, ValueError, JoseError):
             if not self.by_kid:
                 self.fetched_at = float("-inf")
-                raise Unavailable("the keys that prove access tokens cannot be had for now") from None
+                raise Unavailable("The keys that verify access tokens are unavailable for now.") from None
             return
         self.by_kid = {str(key.kid): key for key in keys.keys if isinstance(key, ECKey)}
 
@@ -166,7 +166,7 @@ def _header_of(token: str) -> dict[str, Any] | None:
 
 
 class _Claims:
-    """The checks of RFC 7519, 4.1 that ReClothes asks for."""
+    """The checks of RFC 7519, 4.1 that ReClothes requires."""
 
     @staticmethod
     def validate(claims: Mapping[str, Any], issuer: str, audience: str) -> None:

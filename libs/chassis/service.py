@@ -1,4 +1,4 @@
-"""What a service is to the chassis."""
+"""A service as the chassis sees it, and the service that this process runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NAMES = ("auth", "customer", "shopping", "billing", "admin", "locker")
 
 @dataclass(frozen=True)
 class Service:
-    """A service's name, settings, tables, events, and what it does beside its contract.
+    """A service: its name, settings, tables, events and options.
 
-    `asgi_mounts`: path prefix → maker of an ASGI application, for what is too hot for the contract's machinery.
-    `works_without_database`: most goes on without the relational database, so /readyz does not need it.
-    `on_start`: called once in each process of the service that does work, after the settings are read.
+    `asgi_mounts`: path prefix to builder of an ASGI application, for requests that need no contract handling.
+    `works_without_database`: most operations work without the relational database, so /readyz does not need it.
+    `on_start`: called once in each process that serves or works, after the settings are read.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Service:
     works_without_database: bool = False
 
     def start(self) -> None:
-        """Do what the service does at the start of a process; it may connect to stores."""
+        """Run the service's start-up code, which may connect to stores."""
         if self.on_start is not None:
             self.on_start()
 
@@ -53,21 +53,21 @@ def use_service(service: Service) -> None:
 
 
 def load_service(name: str) -> Service:
-    """The `service` of `services/<name>/app.py`; ValueError for an unknown name."""
+    """The `service` of `services/<name>/app.py`. Raises ValueError for an unknown name."""
     if name not in NAMES:
-        raise ValueError(f"no service is called {name!r}; there are {', '.join(NAMES)}")
+        raise ValueError(f"There is no service {name!r}. Choose one of {', '.join(NAMES)}.")
     return cast(Service, importlib.import_module(f"services.{name}.app").service)
 
 
 def start_process(name: str) -> Service:
-    """Load the service with its settings, logs and tracing, and start it: the start of every process."""
+    """Load the service with its settings, logs and tracing, and start it."""
     service = load_process(name)
     service.start()
     return service
 
 
 def load_process(name: str) -> Service:
-    """Read the settings, set the logs and the tracing up, and load the service; it connects to nothing."""
+    """Read the settings, configure logs and tracing, and load the service, without any connection."""
     from libs.chassis import logs, settings, tracing
 
     settings_module = importlib.import_module(f"services.{name}.settings")

@@ -1,7 +1,7 @@
-"""Settings come from the environment, are checked at start, and never show a secret.
+"""Settings are read from the environment, checked at start, and never show a secret.
 
-`ServiceSettings` is what all services read; a service adds its own fields in `services/<x>/settings.py` by
-subclassing it and overriding `read_own`. Everything wrong is reported in one `SettingsError`.
+`ServiceSettings` has those of all services; a service adds its own fields in `services/<x>/settings.py` by
+subclassing it and overriding `read_own`. All errors are reported in one `SettingsError`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _Settings = TypeVar("_Settings", bound="ServiceSettings")
 
 
 class SettingsError(Exception):
-    """Environment variables are missing or wrong; the message names each one and what is expected."""
+    """Environment variables are missing or invalid; the message names each one and what is expected."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """What every service reads from its environment.
+    """The settings of every service.
 
-    `settings_redis_url` has the copy of the system settings where that is not in the service's own `redis_url`.
+    `settings_redis_url` is the cache of the system settings, if that is not the service's own `redis_url`.
     `response_check_percent` of the responses are checked against the contract in production; elsewhere all are.
     """
 
@@ -64,7 +64,7 @@ class ServiceSettings:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read and check every variable; SettingsError lists all that are wrong."""
+        """Read and check every variable. Raises SettingsError with all that are invalid."""
         env = Env(eager=False)
         values = cls._read_common(env) | cls.read_own(env)
         try:
@@ -75,7 +75,7 @@ class ServiceSettings:
 
     @classmethod
     def read_own(cls, env: Env) -> dict[str, Any]:
-        """The service's own fields by name; overridden by a service that has some."""
+        """The service's own fields by name, overridden by services that have some."""
         return {}
 
     @staticmethod
@@ -109,7 +109,7 @@ class ServiceSettings:
 def _explain(service: str, error: EnvError) -> str:
     messages = getattr(error, "error_messages", None) or {"environment": [str(error)]}
     lines = [f"  {name}: {' '.join(map(str, texts))}" for name, texts in sorted(messages.items())]
-    return f"The settings of {service or 'the service'} are not usable:\n" + "\n".join(lines)
+    return f"The settings of {service or 'the service'} are invalid:\n" + "\n".join(lines)
 
 
 @per_process

@@ -1,4 +1,4 @@
-"""The chassis's own tables; each service's database has them."""
+"""The tables of the chassis, which each service's database has."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class ChassisBase(DeclarativeBase):
-    """The base of the chassis's tables, with metadata of its own beside the service's."""
+    """The base of the chassis's tables, with metadata separate from the service's."""
 
 
 class OutboxRow(ChassisBase):
-    """An event on its way out, written in the transaction that caused it."""
+    """An event to publish, added in the transaction that caused it."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_published_at_id", "published_at", "id"),)
@@ -36,7 +36,7 @@ class OutboxRow(ChassisBase):
 
 
 class InboxRow(ChassisBase):
-    """One handler has handled one event; the primary key makes twice once."""
+    """A handler has handled an event; the primary key prevents a second time."""
 
     __tablename__ = "inbox"
     __table_args__ = (Index("ix_inbox_handled_at", "handled_at"),)
@@ -47,7 +47,7 @@ class InboxRow(ChassisBase):
 
 
 class IdempotencyRow(ChassisBase):
-    """The claim on an Idempotency-Key and, once there is one, the first answer."""
+    """The claim on an Idempotency-Key, and the first response once it exists."""
 
     __tablename__ = "idempotency"
     __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)

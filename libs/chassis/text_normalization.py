@@ -1,8 +1,8 @@
-"""Texts of people are normalised once, before they are checked and used: trimmed and in NFC, invisible ones empty.
+"""Texts that people write are normalised before validation: trimmed, in NFC, and empty when they are invisible.
 
-Which strings of a contract are such texts is read from their schemas: those without `enum`, `format` and `pattern`
-that are not declared `x-opaque: true` (tokens, codes and what must come back as it was sent). The same normal form
-is measured by the contract check and stored, so that a text that fits the contract fits its column.
+Such texts are the strings of a contract without `enum`, `format` and `pattern` that are not declared
+`x-opaque: true` (tokens, codes and values that must be returned unchanged). The normal form is both validated and
+stored, so that a text that is valid by the contract fits its column.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from libs.chassis.memoization import memoize_by_identity
 
-# Letters and signs that show nothing: Hangul fillers, the empty braille pattern, the grapheme joiner.
+# Characters that are invisible: Hangul fillers, the blank braille pattern, the grapheme joiner.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp", "Zs"))
-# Format characters that mean nothing at the ends of a text; joiners and tags can end an emoji.
+# Format characters without a meaning at the ends of a text; joiners and tags can be the end of an emoji.
 _TRIMMED = "\u00ad\u180e\u200b\u2060\ufeff"
 _NO_TEXT_KEYWORDS = ("enum", "format", "pattern")
 
@@ -24,7 +24,7 @@ Normaliser = Callable[[Any], Any]
 
 
 def normalise(text: str) -> str:
-    """The text trimmed and in NFC; empty when nothing of it can be seen."""
+    """The text trimmed and in NFC; empty when all of it is invisible."""
     trimmed = unicodedata.normalize("NFC", text)
     before = None
     while trimmed != before:
@@ -40,7 +40,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def normalise_value(schema: dict[str, Any], value: Any) -> Any:
-    """`value` with the texts that its OpenAPI schema declares in normal form; anything else stays as it is."""
+    """`value` with the texts of its OpenAPI schema in normal form, and everything else unchanged."""
     normaliser = _compile(schema)
     return value if normaliser is None else normaliser(value)
 
@@ -51,7 +51,7 @@ def _compile(schema: dict[str, Any]) -> Normaliser | None:
 
 
 def is_text(schema: dict[str, Any]) -> bool:
-    """Whether a schema is that of a text that a person writes."""
+    """Whether a schema is that of a text that people write."""
     if schema.get("type") != "string" or schema.get("x-opaque"):
         return False
     return not any(keyword in schema for keyword in _NO_TEXT_KEYWORDS)
@@ -63,29 +63,34 @@ def _normaliser(schema: Any) -> Normaliser | None:
     if is_text(schema):
         return lambda value: normalise(value) if isinstance(value, str) else value
     if schema.get("type") == "array":
-        return _of_list(_normaliser(schema.get("items")))
-    own = {name: made for name, part in schema.get("properties", {}).items() if (made := _normaliser(part))}
+        return _list_normaliser(_normaliser(schema.get("items")))
+    own = {
+        name: normaliser for name, part in schema.get("properties", {}).items() if (normaliser := _normaliser(part))
+    }
     others = _normaliser(schema.get("additionalProperties"))
-    return _of_object(own, others) if own or others else None
+    return _object_normaliser(own, others) if own or others else None
 
 
-def _of_list(each: Normaliser | None) -> Normaliser | None:
+def _list_normaliser(each: Normaliser | None) -> Normaliser | None:
     if each is None:
         return None
     return lambda value: [each(item) for item in value] if isinstance(value, list) else value
 
 
-def _of_object(own: dict[str, Normaliser], others: Normaliser | None) -> Normaliser:
-    def of(value: Any) -> Any:
+def _object_normaliser(own: dict[str, Normaliser], others: Normaliser | None) -> Normaliser:
+    def normalise_object(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {name: made(part) if (made := own.get(name, others)) else part for name, part in value.items()}
+        return {
+            name: normaliser(part) if (normaliser := own.get(name, others)) else part
+            for name, part in value.items()
+        }
 
-    return of
+    return normalise_object
 
 
 def find_unstorable(value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
-    """Where a JSON value holds what no store keeps: the NUL character, half of a surrogate pair."""
+    """The errors of a JSON value with characters that no store keeps: NUL, and unpaired surrogates."""
     if isinstance(value, str):
         if fault := describe_unstorable(value):
             yield {"pointer": pointer or "/", "detail": fault}
@@ -102,11 +107,11 @@ def find_unstorable(value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 
 def describe_unstorable(text: str) -> str | None:
-    """What is wrong with a text that no store keeps; None for any other."""
+    """Why no store keeps the text; None for any other text."""
     if "\0" in text:
-        return "holds the NUL character"
+        return "contains the NUL character"
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "holds half of a surrogate pair"
+        return "contains an unpaired surrogate"
     return None

@@ -1,8 +1,8 @@
-"""Topics, queues and subscriptions, computed from what the services declare: one source for all environments.
+"""Topics, queues and subscriptions, derived from the event registries: one source for all environments.
 
-Topic `<prefix>-<domain>-events` for each domain; queue `<prefix>-<domain>-inbox` for each service, with a filter
-on the event types it handles; a queue for each work queue; `<queue>-dead` behind each. Notifications have a topic
-of their own, `<prefix>-notifications`, and mails go from it into auth's `mail` queue.
+Each domain has the topic `<prefix>-<domain>-events`. Each service has the queue `<prefix>-<domain>-inbox`, with a
+filter on the event types that it handles, and a queue per work queue; behind each is `<queue>-dead`. Notifications
+have the topic `<prefix>-notifications`, and its emails go to auth's queue `mail`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from libs.chassis import aws
 from libs.chassis.events import EventRegistry
 from libs.chassis.settings import settings
 
-MAX_RECEIVES = 40  # with the growing delay about three hours, so that no ordinary outage loses a message
+MAX_RECEIVES = 40  # about three hours with the growing delay, longer than ordinary outages
 VISIBILITY_SECONDS = 30
 RETENTION_SECONDS = 14 * 86400
 NOTIFICATIONS = "notifications"
@@ -22,7 +22,7 @@ MAIL_QUEUE = "mail"
 
 @dataclass(frozen=True)
 class Subscription:
-    """`queue` gets from `topic` what has the message attribute `attribute` with one of `values`."""
+    """`queue` receives the messages of `topic` whose message attribute `attribute` is one of `values`."""
 
     topic: str
     queue: str
@@ -32,7 +32,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Topology:
-    """What one service needs: plain names without accounts or regions."""
+    """The names that one service needs, without account and region."""
 
     topics: tuple[str, ...]
     queues: tuple[str, ...]
@@ -56,7 +56,7 @@ def notifications_topic(prefix: str | None = None) -> str:
 
 
 def describe(registry: EventRegistry, prefix: str | None = None) -> Topology:
-    """The topics, queues and subscriptions of one service; `prefix` is that of the settings if none is given."""
+    """The topics, queues and subscriptions of one service; `prefix` defaults to that of the settings."""
     inbox = queue_name(registry.domain, prefix=prefix)
     subscriptions = []
     for publisher in sorted({event_type.split(".")[0] for event_type in registry.handlers}):
@@ -73,7 +73,7 @@ def describe(registry: EventRegistry, prefix: str | None = None) -> Topology:
 def topic_arn(name: str, domain: str) -> str:
     """The ARN of a topic in the account of the domain's inbox.
 
-    It is not asked of SNS, because CreateTopic would make a missing topic that nobody subscribes to.
+    It is not requested from SNS, because CreateTopic would create a missing topic without subscribers.
     """
     partition, _, region, account = queue_arn(queue_url(queue_name(domain))).split(":")[1:5]
     return f"arn:{partition}:sns:{region}:{account}:{name}"
@@ -85,6 +85,6 @@ def queue_url(name: str) -> str:
 
 
 def queue_arn(url: str) -> str:
-    answer = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    arn: str = answer["Attributes"]["QueueArn"]
+    response = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    arn: str = response["Attributes"]["QueueArn"]
     return arn

@@ -1,7 +1,7 @@
 """OpenTelemetry traces with W3C trace context from gateway to worker.
 
-Spans are exported by OTLP when RECLOTHES_OTLP_ENDPOINT is set; without it they only carry the ids that logs,
-events and peers get.
+Spans are exported over OTLP when RECLOTHES_OTLP_ENDPOINT is set. Otherwise they only provide the ids for logs,
+events and peers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from libs.chassis.settings import SettingsError
 
 
 def configure(service: str, otlp_endpoint: str | None) -> None:
-    """Make this process's tracer; SettingsError when an endpoint is set and the exporter is not installed."""
+    """Configure the tracer. Raises SettingsError when an endpoint is set and the exporter is not installed."""
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     if otlp_endpoint:
         try:
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         except ImportError:
             raise SettingsError(
-                "RECLOTHES_OTLP_ENDPOINT needs the package opentelemetry-exporter-otlp-proto-http"
+                "RECLOTHES_OTLP_ENDPOINT is set. Install opentelemetry-exporter-otlp-proto-http."
             ) from None
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -36,7 +36,7 @@ def configure(service: str, otlp_endpoint: str | None) -> None:
 
 @contextmanager
 def span(name: str, kind: SpanKind, carrier: Mapping[str, str] | None = None) -> Iterator[str]:
-    """A span around the block, the child of the `traceparent` in `carrier`; gives its trace id in hexadecimal."""
+    """A span around the block, a child of the `traceparent` in `carrier`. Yields its trace id in hexadecimal."""
     parent = extract(dict(carrier or {}))
     with trace.get_tracer("reclothes").start_as_current_span(name, context=parent, kind=kind) as opened:
         yield format(opened.get_span_context().trace_id, "032x")

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and MySQL."""
+"""Column types with the same meaning on SQLite and MySQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Json = JSON
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, stored in UTC with microseconds; a naive time is refused with ValueError."""
+    """An aware time, stored in UTC with microseconds. Raises ValueError for a naive time."""
 
     impl = DateTime
     cache_ok = True
@@ -32,7 +32,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be stored; use libs.chassis.clock.now()")
+            raise ValueError("A time without a zone cannot be stored. Use libs.chassis.clock.now().")
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -1,8 +1,8 @@
-"""The bridge from ASGI to Flask: one executor call a request instead of one a message.
+"""The bridge from ASGI to Flask: one executor call per request.
 
-a2wsgi, which Connexion brings, makes a blocking round trip to the event loop for each message. Here the request
-body is read first and the answer is joined before it is sent; docs/decisions/0002 has the figures. An answer
-without a Content-Length, which is one that Flask streams, is passed on chunk by chunk.
+a2wsgi, which Connexion uses, makes a blocking round trip to the event loop for each message. Here the request body
+is read first, and the response is joined before it is sent; docs/decisions/0002 has measurements. A response
+without a Content-Length, which Flask streams, is sent chunk by chunk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class BufferedBridge:
-    """An ASGI application around a WSGI one, with `threads` requests at work at a time."""
+    """An ASGI application around a WSGI application, with up to `threads` concurrent requests."""
 
     def __init__(self, wsgi_app: Callable[..., Iterable[bytes]], threads: int = 16) -> None:
         self.app = wsgi_app
@@ -33,9 +33,9 @@ class BufferedBridge:
         environ["CONTENT_LENGTH"] = str(len(body))
         loop = asyncio.get_running_loop()
         call = contextvars.copy_context().run
-        answer = await loop.run_in_executor(self._executor, call, self._run, environ, loop, send)
-        if answer is not None:
-            status, headers, content = answer
+        response = await loop.run_in_executor(self._executor, call, self._run, environ, loop, send)
+        if response is not None:
+            status, headers, content = response
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
@@ -72,10 +72,10 @@ def _encode(headers: list[tuple[str, str]]) -> Headers:
 def _stream(
     chunks: Iterable[bytes], status: int, headers: Headers, loop: asyncio.AbstractEventLoop, send: Send
 ) -> None:
-    def pass_on(message: dict[str, Any]) -> None:
+    def send_now(message: dict[str, Any]) -> None:
         asyncio.run_coroutine_threadsafe(send(message), loop).result()
 
-    pass_on({"type": "http.response.start", "status": status, "headers": headers})
+    send_now({"type": "http.response.start", "status": status, "headers": headers})
     for chunk in chunks:
-        pass_on({"type": "http.response.body", "body": chunk, "more_body": True})
-    pass_on({"type": "http.response.body", "body": b""})
+        send_now({"type": "http.response.body", "body": chunk, "more_body": True})
+    send_now({"type": "http.response.body", "body": b""})

@@ -37,18 +37,18 @@ class DocumentCollection:
         collection: Collection[Document] = mongo_database().get_collection(self.name, codec_options=options)
         return collection
 
-    def versioned(self, document: Document) -> Document:
+    def add_version(self, document: Document) -> Document:
         """The document as it is inserted."""
         return {**document, "schema_version": self.schema_version}
 
-    def upgraded(self, document: Document) -> Document:
+    def upgrade(self, document: Document) -> Document:
         """A stored document in the current schema; the stored one stays as it is."""
         for version in range(document["schema_version"], self.schema_version):
             document = {**self.upgrades[version](document), "schema_version": version + 1}
         return document
 
 
-def current_time() -> datetime:
+def get_current_time() -> datetime:
     """The current time as it is read back from DocumentDB."""
     return to_stored_time(clock.now())
 

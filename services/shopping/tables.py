@@ -1,4 +1,4 @@
-"""The base of shopping's relational tables, and the one import of all modules that define them."""
+"""The base of the shopping service's tables, and the one import of all modules that define them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    pass
+    """The base of this service's tables."""
 
 
-# The metadata of `Base` is complete once these are imported. They import `Base`, so they come after it.
-from services.shopping.cart import tables as _cart_tables  # noqa: E402, F401
-from services.shopping.recommendations import tables as _recommendation_tables  # noqa: E402, F401
+# The tables register themselves with `Base`, so these imports follow it.
+import services.shopping.cart.tables  # noqa: E402
+import services.shopping.recommendations.tables  # noqa: E402, F401

@@ -14,7 +14,7 @@ COAT = {"category": "coats", "size": "M", "condition": "good"}
 STORY = "It saw the northern lights."
 
 
-def problem_of(person: Actor, method: str, path: str, status: int, **arguments: Any) -> str:
+def expect_problem(person: Actor, method: str, path: str, status: int, **arguments: Any) -> str:
     """Send a request that must fail with this status; return the slug of the problem."""
     problem: Json = person.call(method, path, expect=status, **arguments).json()
     return str(problem["type"].rpartition("/")[2])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from libs.chassis.door_grants import GrantRefused
 from tests.acceptance.conftest import CustomerFactory, SiteFactory
-from tests.acceptance.site import COAT, STORY, Site, problem_of
+from tests.acceptance.site import COAT, STORY, Site, expect_problem
 from tools.demo.coat_picture import coat_picture
 from tools.demo.people import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 
@@ -38,9 +38,9 @@ def test_a_donor_drafts_a_donation_with_photos_and_a_story(donor: Customer) -> N
     assert httpx.get(photo["url"]).content == content.getvalue()
 
     too_large = {"content_type": "image/jpeg", "size": 10 * 1024 * 1024 + 1}
-    assert problem_of(donor, "POST", photos, 400, json=too_large, headers=idempotency_key()) == "bad-request"
+    assert expect_problem(donor, "POST", photos, 400, json=too_large, headers=idempotency_key()) == "bad-request"
     script_id = donor.upload_photo(photos, b"#!/bin/sh\necho no photo\n")
-    assert problem_of(donor, "POST", f"{photos}/{script_id}/completion", 422) == "not-an-image"
+    assert expect_problem(donor, "POST", f"{photos}/{script_id}/completion", 422) == "not-an-image"
 
 
 @pytest.mark.story("d-pr-03")
@@ -79,15 +79,16 @@ def test_the_door_opens_only_for_the_donor_and_the_order(
     stranger, other_site = new_customer(), new_site()
     code = site.controller.code()
     openings = "/locker/v1/openings"
-    assert problem_of(stranger, "POST", openings, 404, json={"code": code}) == "nothing-to-open"
+    assert expect_problem(stranger, "POST", openings, 404, json={"code": code}) == "nothing-to-open"
     assert (
-        problem_of(donor, "POST", openings, 404, json={"code": other_site.controller.code()}) == "nothing-to-open"
+        expect_problem(donor, "POST", openings, 404, json={"code": other_site.controller.code()})
+        == "nothing-to-open"
     )
     forged = code[:-4] + ("AAAA" if code[-4:] != "AAAA" else "BBBB")
-    assert problem_of(donor, "POST", openings, 422, json={"code": forged}) == "code-unknown"
+    assert expect_problem(donor, "POST", openings, 422, json={"code": forged}) == "code-unknown"
 
     [door] = site.open_doors(donor, order["id"], code)
-    assert problem_of(donor, "POST", openings, 409, json={"code": code}) == "code-used"
+    assert expect_problem(donor, "POST", openings, 409, json={"code": code}) == "code-used"
     site.controller.close_door(door, is_occupied=True)
     donor.wait_for_donation(order["id"], "deposited")
     assert donor.wait_for_notification("donation-deposited", order["id"])
@@ -95,7 +96,7 @@ def test_the_door_opens_only_for_the_donor_and_the_order(
     rewards = {reason: donor.wait_for_coins(reason) for reason in ("deposit", "first_donation", "story")}
     assert all(coins > 0 for coins in rewards.values())
     assert donor.call("GET", "/billing/v1/coins").json()["balance"] == sum(rewards.values())
-    assert problem_of(donor, "POST", openings, 404, json={"code": site.controller.code()}) == "nothing-to-open"
+    assert expect_problem(donor, "POST", openings, 404, json={"code": site.controller.code()}) == "nothing-to-open"
 
 
 @pytest.mark.story("d-co-01")
@@ -119,8 +120,8 @@ def test_deposits_at_the_threshold_are_collected_by_the_deliveryman(
     assert {order["order_id"] for order in work_order["orders"]} == {order["id"] for order in orders}
     assert paulo.wait_for_notification("work-order-assigned", site.location["name"])
     path = f"/admin/v1/collecting-orders/{work_order['id']}"
-    assert problem_of(site.manager, "GET", path, 403) == "forbidden"
-    assert problem_of(employee, "GET", path, 403) == "forbidden"
+    assert expect_problem(site.manager, "GET", path, 403) == "forbidden"
+    assert expect_problem(employee, "GET", path, 403) == "forbidden"
 
     packages = [paulo.create_package(order["id"]) for order in orders]
     for package in packages:
@@ -134,13 +135,16 @@ def test_deposits_at_the_threshold_are_collected_by_the_deliveryman(
 
     first, second = (package["tracking_code"] for package in packages)
     mistyped = first[:-1] + str((int(first[-1]) + 1) % 10)
-    assert problem_of(paulo, "POST", "/admin/v1/scans", 422, json={"tracking_code": mistyped}) == "mistyped-code"
     assert (
-        problem_of(employee, "POST", "/admin/v1/scans", 403, json={"tracking_code": first}) == "not-assigned-to-you"
+        expect_problem(paulo, "POST", "/admin/v1/scans", 422, json={"tracking_code": mistyped}) == "mistyped-code"
+    )
+    assert (
+        expect_problem(employee, "POST", "/admin/v1/scans", 403, json={"tracking_code": first})
+        == "not-assigned-to-you"
     )
     paulo.scan(first)
     assert paulo.call("GET", path).json()["state"] == "in_progress"
-    assert problem_of(paulo, "POST", "/admin/v1/scans", 409, json={"tracking_code": first}) == "already-scanned"
+    assert expect_problem(paulo, "POST", "/admin/v1/scans", 409, json={"tracking_code": first}) == "already-scanned"
     paulo.scan(second)
     assert paulo.call("GET", path).json()["state"] == "done"
     for donor, order in zip(donors, orders, strict=True):
@@ -179,8 +183,8 @@ def test_good_clothes_are_published_and_the_donor_gets_a_share_of_the_sale(
     assert employee.wait_for_notification("work-order-assigned")
     result = f"/admin/v1/checking-orders/{work_order['id']}/result"
     good: Json = {"result": "good", "notes": "Like new."}
-    assert problem_of(employee, "POST", result, 409, json=good) == "illegal-transition"
-    assert problem_of(site.deliveryman, "POST", result, 403, json=good) == "forbidden"
+    assert expect_problem(employee, "POST", result, 409, json=good) == "illegal-transition"
+    assert expect_problem(site.deliveryman, "POST", result, 403, json=good) == "forbidden"
     employee.scan(package["tracking_code"])
     good["photo_ids"] = [employee.upload_photo(result.replace("/result", "/photos"), coat_picture())]
     checked = employee.call("POST", result, json=good).json()
@@ -215,7 +219,7 @@ def test_good_clothes_are_published_and_the_donor_gets_a_share_of_the_sale(
         "collecting": "done",
         "checking": "done",
     }
-    assert problem_of(donor, "GET", path, 404) == "not-found", "the external gateway does not expose it"
+    assert expect_problem(donor, "GET", path, 404) == "not-found", "the external gateway does not expose it"
 
 
 @pytest.mark.story("d-po-04")
@@ -235,7 +239,7 @@ def test_bad_clothes_are_recycled_and_the_donor_gets_a_coupon(donor: Customer, s
     handover = {"factory_id": created.json()["id"], "package_ids": [package["id"]]}
     employee = site.employee
     employee.call("POST", "/admin/v1/handovers", json=handover, headers=idempotency_key(), expect=201)
-    problem = problem_of(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
+    problem = expect_problem(employee, "POST", "/admin/v1/handovers", 409, json=handover, headers=idempotency_key())
     assert problem == "not-for-recycling"
     donor.wait_for_donation(order["id"], "recycled")
     coupon = wait_for("a coupon", lambda: (donor.call("GET", "/billing/v1/coupons").json()["items"] or [None])[0])
@@ -262,7 +266,7 @@ def test_a_donation_is_cancelled_free_of_charge_before_its_deposit(donor: Custom
 
     assert wait_for("the box to be free again", all_boxes_are_free)
     code = {"code": site.controller.code()}
-    assert problem_of(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open"
+    assert expect_problem(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open"
     assert donor.call("GET", "/billing/v1/fees").json()["items"] == []
 
 
@@ -277,7 +281,7 @@ def test_a_deposit_is_withdrawn_after_the_fee_was_paid(donor: Customer, new_site
     fee = donor.wait_for_fee(order["id"])
     assert fee["kind"] == "occupation"
     code = {"code": site.controller.code()}
-    assert problem_of(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open", (
+    assert expect_problem(donor, "POST", "/locker/v1/openings", 404, json=code) == "nothing-to-open", (
         "the fee is not paid yet"
     )
     donor.pay_fee(fee["id"])
@@ -335,7 +339,7 @@ def test_a_donation_is_returned_to_its_donor(donor: Customer, new_customer: Cust
     shipping = site.assign_work("shipping", donation_return["id"], paulo)
     assert paulo.wait_for_notification("work-order-assigned", site.location["name"])
     path = f"/admin/v1/shipping-orders/{shipping['id']}"
-    assert problem_of(site.employee, "GET", path, 403) == "forbidden"
+    assert expect_problem(site.employee, "GET", path, 403) == "forbidden"
     paulo.scan(new_package["tracking_code"])
     donor.wait_for_donation_return(donation_return["id"], "shipping")
     [door] = site.open_doors_when_allowed(paulo, donation_return["id"])
@@ -362,7 +366,7 @@ def test_a_manager_changes_locations_and_boxes(donor: Customer, site: Site) -> N
     manager, path = site.manager, f"/locker/v1/locations/{site.location_id}"
     changed = manager.call("PATCH", path, json={"area": "Baixa", "deliveryman_id": None}).json()
     assert (changed["area"], changed["deliveryman_id"]) == ("Baixa", None)
-    assert problem_of(site.employee, "PATCH", path, 403, json={"area": "Centro"}) == "forbidden"
+    assert expect_problem(site.employee, "PATCH", path, 403, json={"area": "Centro"}) == "forbidden"
     boxes = manager.call("GET", "/locker/v1/boxes", params={"location_id": site.location_id}).json()["items"]
     out_of_service = {"state": "out_of_service", "reason": "The door does not close."}
     manager.call("PATCH", f"/locker/v1/boxes/{boxes[2]['id']}", json=out_of_service)
@@ -407,7 +411,7 @@ def test_an_offline_controller_opens_assigned_boxes_and_reports_later(donor: Cus
 @pytest.mark.story("mf-oc-03")
 def test_a_manager_assigns_coins_and_a_coupon(donor: Customer, manager: Staff, employee: Staff) -> None:
     bonus = {"person_id": donor.user_id, "coins": 25, "note": "For the broken door"}
-    assert problem_of(employee, "POST", "/billing/v1/coin-records", 403, json=bonus, headers=idempotency_key())
+    assert expect_problem(employee, "POST", "/billing/v1/coin-records", 403, json=bonus, headers=idempotency_key())
     manager.call("POST", "/billing/v1/coin-records", json=bonus, headers=idempotency_key(), expect=201)
     assert donor.coins() == {"assigned": 25}
     coupon = {

@@ -9,7 +9,7 @@ import pytest
 
 from libs.chassis.clock import now, rfc3339
 from tests.acceptance.conftest import CustomerFactory, SiteFactory
-from tests.acceptance.site import Site, problem_of
+from tests.acceptance.site import Site, expect_problem
 from tools.demo.people import Customer, Json, Mailbox, Staff, idempotency_key, wait_for
 
 OPENINGS = "/locker/v1/openings"
@@ -72,19 +72,19 @@ def test_a_purchase_is_packed_shipped_and_picked_up(
     package = site.pack(order["id"])
 
     assert buyer.wait_for_notification("order-packing", order["id"])
-    assert problem_of(buyer, "POST", OPENINGS, 404, json={"code": site.controller.code()}) == "nothing-to-open"
+    assert expect_problem(buyer, "POST", OPENINGS, 404, json={"code": site.controller.code()}) == "nothing-to-open"
 
     site.ship(buyer, package)
     assert deliveryman.wait_for_notification("work-order-assigned", site.location["name"])
     assert site.location["name"] in buyer.wait_for_notification("order-in-box", order["id"])["text"]
     stranger, other_site, code = new_customer(), new_site(), site.controller.code()
-    assert problem_of(stranger, "POST", OPENINGS, 404, json={"code": code}) == "nothing-to-open"
+    assert expect_problem(stranger, "POST", OPENINGS, 404, json={"code": code}) == "nothing-to-open"
     other_code = {"code": other_site.controller.code()}
-    assert problem_of(buyer, "POST", OPENINGS, 404, json=other_code) == "nothing-to-open"
+    assert expect_problem(buyer, "POST", OPENINGS, 404, json=other_code) == "nothing-to-open"
     [door] = site.open_doors_when_allowed(buyer, order["id"])
     site.controller.close_door(door, is_occupied=False)
     next_code = {"code": site.controller.code()}
-    assert problem_of(buyer, "POST", OPENINGS, 404, json=next_code) == "nothing-to-open"
+    assert expect_problem(buyer, "POST", OPENINGS, 404, json=next_code) == "nothing-to-open"
     picked_up = buyer.wait_for_order(order["id"], "picked_up")
     assert buyer.wait_for_notification("order-picked-up", order["id"])
     assert [entry["state"] for entry in picked_up["timeline"]] == [
@@ -118,7 +118,7 @@ def test_a_manager_force_cancels_an_order_whose_product_is_missing(
     site.assign_work("packing", order["id"], site.employee)
     path = f"/customer/v1/monitored-buying-orders/{order['id']}/forced-cancellation"
     body = {"reason": "The coat is not on its shelf", "missing_product_ids": [coat_id]}
-    assert problem_of(site.employee, "POST", path, 403, json=body) == "forbidden"
+    assert expect_problem(site.employee, "POST", path, 403, json=body) == "forbidden"
     response = site.manager.call("POST", path, json=body).json()
     assert (response["state"], response["cancel_reason"]) == ("cancelled", "force_cancelled")
     assert "we are sorry" in buyer.wait_for_notification("order-cancelled", order["id"])["text"]
@@ -167,7 +167,7 @@ def test_an_order_can_be_cancelled_until_it_is_shipped(
 
     assert wait_for("the box to be free again", all_boxes_are_free)
     code = {"code": site.controller.code()}
-    assert problem_of(site.deliveryman, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
+    assert expect_problem(site.deliveryman, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
 
     shipped = site.buy(buyer, coat_id)
     site.ship(buyer, site.pack(shipped["id"]))
@@ -196,7 +196,7 @@ def test_a_returned_product_is_refunded_and_published_again(
     stranger.return_purchase(order["id"], site.location_id, expect=404)
     stranger.call("GET", f"/customer/v1/buying-returns/{purchase_return['id']}", expect=404)
     code = {"code": site.controller.code()}
-    assert problem_of(stranger, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
+    assert expect_problem(stranger, "POST", OPENINGS, 404, json=code) == "nothing-to-open"
 
     package = site.collect_return(buyer, purchase_return)
     assert site.location["name"] in buyer.wait_for_notification("return-deposited", order["id"])["text"]
@@ -219,7 +219,7 @@ def test_a_returned_product_is_refunded_and_published_again(
     path = f"/shopping/v1/inventory/{coat_id}/resumption"
     draft = resume_product(site.employee, coat_id)
     assert (draft["state"], draft["price"]) == ("draft", None)
-    assert problem_of(site.employee, "POST", path, 409) == "illegal-transition"
+    assert expect_problem(site.employee, "POST", path, 409) == "illegal-transition"
     site.manager.set_price(coat_id, 3900)
     site.manager.publish(coat_id)
     assert stranger.review_order([coat_id], site.location_id)["total"]["amount"] == 3900
@@ -244,11 +244,13 @@ def test_the_refund_of_a_bad_return_is_agreed_with_the_buyer(
         "channel": "phone",
     }
     too_much = agreed | {"refund": {"amount": 4901, "currency": "EUR"}}
-    assert problem_of(employee, "POST", path, 422, json=too_much, headers=idempotency_key()) == "refund-too-high"
+    assert (
+        expect_problem(employee, "POST", path, 422, json=too_much, headers=idempotency_key()) == "refund-too-high"
+    )
     half = agreed | {"refund": {"amount": 2450, "currency": "EUR"}, "note": "Torn at the sleeve"}
     employee.call("POST", path, json=half, headers=idempotency_key(), expect=201)
-    assert problem_of(employee, "POST", path, 409, json=half, headers=idempotency_key()) == "refund-decided"
-    assert problem_of(site.deliveryman, "POST", path, 403, json=half, headers=idempotency_key()) == "forbidden"
+    assert expect_problem(employee, "POST", path, 409, json=half, headers=idempotency_key()) == "refund-decided"
+    assert expect_problem(site.deliveryman, "POST", path, 403, json=half, headers=idempotency_key()) == "forbidden"
 
     def read_when_decided() -> Json | None:
         decided: Json = buyer.call("GET", f"/customer/v1/buying-returns/{purchase_return['id']}").json()
@@ -301,7 +303,8 @@ def test_the_good_product_of_a_mixed_return_is_refunded_immediately(
     }
     too_much = agreed | {"refund": {"amount": 1501, "currency": "EUR"}}
     assert (
-        problem_of(site.employee, "POST", path, 422, json=too_much, headers=idempotency_key()) == "refund-too-high"
+        expect_problem(site.employee, "POST", path, 422, json=too_much, headers=idempotency_key())
+        == "refund-too-high"
     )
     half = agreed | {"refund": {"amount": 750, "currency": "EUR"}}
     site.employee.call("POST", path, json=half, headers=idempotency_key(), expect=201)
@@ -331,7 +334,7 @@ def test_a_force_cancelled_return_can_still_be_checked(
     }
     contact |= {"refund": {"amount": 100, "currency": "EUR"}}
     headers = idempotency_key()
-    problem = problem_of(site.employee, "POST", "/admin/v1/return-contacts", 409, json=contact, headers=headers)
+    problem = expect_problem(site.employee, "POST", "/admin/v1/return-contacts", 409, json=contact, headers=headers)
     assert problem == "return-force-cancelled"
 
 
@@ -345,7 +348,7 @@ def test_an_employee_resumes_a_withdrawn_product(
     buyer.call("GET", f"/shopping/v1/products/{coat_id}", anonymous=True, expect=404)
     assert site.employee.call("POST", f"{path}/resumption").json()["state"] == "published"
     assert buyer.call("GET", f"/shopping/v1/products/{coat_id}", anonymous=True).json()["price"]["amount"] == 4900
-    assert problem_of(site.employee, "POST", f"{path}/resumption", 409) == "illegal-transition"
+    assert expect_problem(site.employee, "POST", f"{path}/resumption", 409) == "illegal-transition"
 
 
 @pytest.mark.story("mf-bo-01")
@@ -368,4 +371,4 @@ def test_staff_reads_orders_counts_and_top_buyers(
     assert buyer.user_id in [entry["customer_id"] for entry in top]
     assert "items" in manager.call("GET", "/customer/v1/top-donors", params=period).json()
     for path in ("top-buyers", "top-donors"):
-        assert problem_of(employee, "GET", f"/customer/v1/{path}", 403, params=period) == "forbidden"
+        assert expect_problem(employee, "GET", f"/customer/v1/{path}", 403, params=period) == "forbidden"

@@ -1,4 +1,4 @@
-"""What Connexion on Flask costs: CPU per request of bare Flask, of Connexion as it comes, and of the chassis.
+"""The overhead of Connexion: CPU time per request of Flask, of Connexion without changes, and of the chassis.
 
 The three run side by side in this one call, in turns, so the ratios hold on a machine whose speed drifts. Each
 server is asked by a few keep-alive connections; counted is the CPU time of the server process.
@@ -50,7 +50,7 @@ KINDS = ("flask", "connexion", "chassis")
 
 
 def start(kind: str, folder: str) -> tuple[subprocess.Popen[bytes], int]:
-    """A server of one kind and its port."""
+    """Start a server of one kind; return its process and port."""
     port = free_port()
     worker = ["-k", "gthread", "--threads", "8"] if kind == "flask" else ["-k", "uvicorn_worker.UvicornWorker"]
     command = [
@@ -77,7 +77,7 @@ def start(kind: str, folder: str) -> tuple[subprocess.Popen[bytes], int]:
     raise SystemExit(f"{kind} did not start")
 
 
-def ask(port: int, method: str, count: int) -> None:
+def send_requests(port: int, method: str, count: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Content-Type": "application/json"} if method == "POST" else {}
     for _ in range(count):
@@ -100,9 +100,9 @@ def cpu_seconds(pid: int) -> float:
 
 
 def measure(process: subprocess.Popen[bytes], port: int, method: str, requests: int) -> float:
-    """CPU seconds that a server spends on so many requests over four connections."""
+    """The CPU seconds that a server needs for a number of requests over four connections."""
     before = cpu_seconds(process.pid)
-    threads = [threading.Thread(target=ask, args=(port, method, requests // 4)) for _ in range(4)]
+    threads = [threading.Thread(target=send_requests, args=(port, method, requests // 4)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,8 +1,8 @@
-"""What the external gateway costs: an authenticated request through it against the same request to the service.
+"""The overhead of the external gateway: an authenticated request through it, and one directly to the service.
 
-A whole platform is started; both ways are asked in turns, over as many connections, so the ratio holds on a machine
-whose speed drifts. Through the gateway the request has an opaque token that auth exchanges; to the service it goes
-with the JWT. The load comes from wrk (Debian: `apt-get install wrk`).
+The script starts a platform and measures both alternately with the same number of connections, so that the ratio is
+valid on a machine whose speed drifts. Through the gateway the request has an opaque token, which auth exchanges; to
+the service it has the JWT. The load comes from wrk (Debian: `apt-get install wrk`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One turn: requests a second, and the median and the 99th percentile of their times in milliseconds."""
+class Measurement:
+    """One turn: requests per second, and the median and the 99th percentile of their durations in milliseconds."""
 
     requests_per_second: float
     p50_ms: float
@@ -37,57 +37,57 @@ class Measured:
 
 
 def jwt_for(platform: RunningPlatform, token: str) -> str:
-    """What the gateway gets from auth for this token."""
+    """The JWT that the gateway gets from auth for this token."""
     url = f"{platform.layout.service_url('auth')}/exchange/external{PATH}"
-    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=str(platform.ca_file))
-    answer.raise_for_status()
-    return answer.headers["authorization"].removeprefix("Bearer ")
+    response = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, verify=str(platform.ca_file))
+    response.raise_for_status()
+    return response.headers["authorization"].removeprefix("Bearer ")
 
 
-def ask(url: str, token: str, connections: int, seconds: int) -> Measured:
-    """One turn of wrk; SystemExit when an answer was not 2xx."""
+def run_wrk(url: str, token: str, connections: int, seconds: int) -> Measurement:
+    """Run wrk for one turn. Raises SystemExit when a response was not 2xx."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--latency", "--timeout", "30s"]
-    told = subprocess.run(
+    output = subprocess.run(
         [*command, "-H", f"Authorization: Bearer {token}", url + PATH], capture_output=True, text=True, check=True
     ).stdout
-    return read(told)
+    return parse_output(output)
 
 
-def read(told: str) -> Measured:
-    """What wrk measured; SystemExit when an answer was not 2xx."""
-    if "Non-2xx" in told or "Socket errors" in told:
-        raise SystemExit(f"not every answer was 2xx:\n{told}")
-    rate = re.search(r"Requests/sec:\s+([0-9.]+)", told)
+def parse_output(output: str) -> Measurement:
+    """Parse the output of wrk. Raises SystemExit when a response was not 2xx."""
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise SystemExit(f"Not all responses were 2xx:\n{output}")
+    rate = re.search(r"Requests/sec:\s+([0-9.]+)", output)
     if rate is None:
-        raise SystemExit(f"wrk said something else:\n{told}")
-    return Measured(float(rate[1]), percentile_ms(50, told), percentile_ms(99, told))
+        raise SystemExit(f"The output of wrk has an unknown format:\n{output}")
+    return Measurement(float(rate[1]), percentile_ms(50, output), percentile_ms(99, output))
 
 
-def percentile_ms(percent: int, told: str) -> float:
-    found = re.search(rf"{percent}%\s+([0-9.]+)(us|ms|s|m)", told)
-    if found is None:
-        raise SystemExit(f"wrk said something else:\n{told}")
-    return float(found[1]) * UNITS_MS[found[2]]
+def percentile_ms(percent: int, output: str) -> float:
+    result = re.search(rf"{percent}%\s+([0-9.]+)(us|ms|s|m)", output)
+    if result is None:
+        raise SystemExit(f"The output of wrk has an unknown format:\n{output}")
+    return float(result[1]) * UNITS_MS[result[2]]
 
 
-def measure(platform: RunningPlatform, gate: UnthrottledGateway, options: argparse.Namespace) -> None:
-    token = log_in(gate, "buyer@reclothes.example")["access_token"]
-    measured: dict[str, list[Measured]] = {"direct": [], "gateway": []}
+def measure(platform: RunningPlatform, gateway: UnthrottledGateway, options: argparse.Namespace) -> None:
+    token = log_in(gateway, "buyer@reclothes.example")["access_token"]
+    measured: dict[str, list[Measurement]] = {"direct": [], "gateway": []}
     for turn in range(options.turns + 1):
         jwt = jwt_for(platform, token)
-        ways = {"direct": (platform.layout.service_url("customer"), jwt), "gateway": (gate.url, token)}
-        for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
-            found = ask(*ways[name], options.connections, options.seconds)
-            if turn > 0:  # both are warm then
-                measured[name].append(found)
+        targets = {"direct": (platform.layout.service_url("customer"), jwt), "gateway": (gateway.url, token)}
+        for name in sorted(targets, reverse=turn % 2 == 0):  # alternate which is first
+            result = run_wrk(*targets[name], options.connections, options.seconds)
+            if turn > 0:  # the first turn warms up
+                measured[name].append(result)
     for name, turns in measured.items():
-        rate = statistics.median(one.requests_per_second for one in turns)
-        p50 = statistics.median(one.p50_ms for one in turns)
-        p99 = statistics.median(one.p99_ms for one in turns)
-        told = f"{rate:7.0f} requests/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms"
-        print(f"GET {PATH} {name:8} {told}   ({options.connections} connections)")
+        rate = statistics.median(turn.requests_per_second for turn in turns)
+        p50 = statistics.median(turn.p50_ms for turn in turns)
+        p99 = statistics.median(turn.p99_ms for turn in turns)
+        summary = f"{rate:7.0f} requests/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms"
+        print(f"GET {PATH} {name:8} {summary}   ({options.connections} connections)")
     pairs = zip(measured["gateway"], measured["direct"], strict=True)
-    ratios = [gateway.requests_per_second / direct.requests_per_second for gateway, direct in pairs]
+    ratios = [proxied.requests_per_second / direct.requests_per_second for proxied, direct in pairs]
     print(f"gateway / direct: {statistics.median(ratios):.2f}  ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
@@ -101,9 +101,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Layout(Path(folder) / "platform", web_workers=1).on_free_ports()) as platform,
-        without_throttles(platform, "external", Path(folder) / "gateway") as gate,
+        without_throttles(platform, "external", Path(folder) / "gateway") as gateway,
     ):
-        measure(platform, gate, options)
+        measure(platform, gateway, options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What the firewall costs: an authenticated request through firewall and gateway against the gateway alone.
+"""The overhead of the firewall: an authenticated request through firewall and gateway, and through the gateway.
 
-A whole platform is started; both ways are asked in turns, over as many connections, so the ratio holds on a machine
-whose speed drifts. Neither throttles. The load comes from wrk (Debian: `apt-get install wrk`).
+The script starts a platform and measures both alternately with the same number of connections, so that the ratio is
+valid on a machine whose speed drifts. Neither has throttles. The load comes from wrk (Debian: `apt-get install
+wrk`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from tests.attacks.conftest import log_in
 from tests.attacks.gateways import UnthrottledGateway, without_throttles
-from tests.bench.bench_gateway import PATH, Measured, ask
+from tests.bench.bench_gateway import PATH, Measurement, run_wrk
 from tests.bench.prerequisites import require_firewall, require_load_generator
 from tests.support.platform import RunningPlatform, running
 from tests.support.servers import free_port
@@ -31,9 +32,9 @@ from tools.project import ROOT
 
 
 @contextmanager
-def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) -> Iterator[str]:
-    """The firewall in front of `gate`; its URL."""
-    base = gate.port - PORT_OFFSETS["external-gateway"]
+def firewall(platform: RunningPlatform, gateway: UnthrottledGateway, folder: Path) -> Iterator[str]:
+    """Run the firewall in front of `gateway`; yield its URL."""
+    base = gateway.port - PORT_OFFSETS["external-gateway"]
     layout = replace(platform.layout, run_dir=folder, port_base=base, external_port=free_port(), waf=True)
     shutil.copytree(platform.layout.secrets_dir, layout.secrets_dir)
     waf.write(layout, waf_packages.ensure())
@@ -50,16 +51,16 @@ def firewall(platform: RunningPlatform, gate: UnthrottledGateway, folder: Path) 
         yield layout.gateway_url("external")
 
 
-def measure(ways: dict[str, str], token: str, options: argparse.Namespace) -> None:
-    measured: dict[str, list[Measured]] = {name: [] for name in ways}
+def measure(urls: dict[str, str], token: str, options: argparse.Namespace) -> None:
+    measured: dict[str, list[Measurement]] = {name: [] for name in urls}
     for turn in range(options.turns + 1):
-        for name in sorted(ways, reverse=turn % 2 == 0):  # none of them always comes first
-            found = ask(ways[name], token, options.connections, options.seconds)
-            if turn > 0:  # both are warm then
-                measured[name].append(found)
+        for name in sorted(urls, reverse=turn % 2 == 0):  # alternate which is first
+            result = run_wrk(urls[name], token, options.connections, options.seconds)
+            if turn > 0:  # the first turn warms up
+                measured[name].append(result)
     for name, turns in measured.items():
-        rate = statistics.median(one.requests_per_second for one in turns)
-        p50 = statistics.median(one.p50_ms for one in turns)
+        rate = statistics.median(turn.requests_per_second for turn in turns)
+        p50 = statistics.median(turn.p50_ms for turn in turns)
         print(f"GET {PATH} {name:8} {rate:7.0f} requests/s   p50 {p50:6.1f} ms")
     pairs = zip(measured["firewall"], measured["gateway"], strict=True)
     ratios = [through.requests_per_second / alone.requests_per_second for through, alone in pairs]
@@ -77,11 +78,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Layout(Path(folder) / "platform", web_workers=1).on_free_ports()) as platform,
-        without_throttles(platform, "external", Path(folder) / "gateway") as gate,
-        firewall(platform, gate, Path(folder) / "firewall") as url,
+        without_throttles(platform, "external", Path(folder) / "gateway") as gateway,
+        firewall(platform, gateway, Path(folder) / "firewall") as url,
     ):
-        token = log_in(gate, "buyer@reclothes.example")["access_token"]
-        measure({"gateway": gate.url, "firewall": url}, token, options)
+        token = log_in(gateway, "buyer@reclothes.example")["access_token"]
+        measure({"gateway": gateway.url, "firewall": url}, token, options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A service on the chassis whose operations do nothing: the limit of what an operation can reach."""
+"""A service on the chassis whose operations do nothing: the upper limit of the speed of operations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def change_nothing() -> dict[str, Any]:
 
 
 def application() -> AsgiApp:
-    """What gunicorn is given."""
+    """Return the settings of gunicorn."""
     settings.use_settings(ServiceSettings.from_environment())
     logs.configure("empty", settings.settings().log_level)
     tracing.configure("empty", settings.settings().otlp_endpoint)
@@ -51,7 +51,7 @@ def application() -> AsgiApp:
 
 @contextmanager
 def running_empty(platform: RunningPlatform, folder: Path) -> Iterator[ExtraService]:
-    """The empty service with the settings and the server of the others."""
+    """Run the empty service with the settings and the server of the others."""
     folder.mkdir()
     shutil.copy(CONTRACT, folder)
     port = free_port()

@@ -1,4 +1,4 @@
-"""What the benchmarks need beside the virtual environment: wrk, and the firewall's programs from Debian.
+"""The prerequisites of the benchmarks: wrk and the programs of the firewall, from Debian.
 
 As root on Debian wrk is installed; the firewall's programs are unpacked into the virtual environment without root.
 `make bench` runs this before the first benchmark, so that no benchmark fails halfway through.
@@ -16,7 +16,7 @@ PROGRAMS = {"wrk": "wrk"}
 
 
 def require_load_generator() -> None:
-    """Install wrk where that is permitted; SystemExit with the fix where it is missing."""
+    """Install wrk if this is root on Debian; SystemExit with the fix if it is missing."""
     missing = ensure_programs(PROGRAMS)
     if missing:
         names = " ".join(missing)
@@ -24,7 +24,7 @@ def require_load_generator() -> None:
 
 
 def require_firewall() -> None:
-    """Fetch the firewall's programs; SystemExit with the reason where that is not possible."""
+    """Download the programs of the firewall; SystemExit with the reason if that fails."""
     try:
         waf_packages.ensure()
     except ToolError as reason:

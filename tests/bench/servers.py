@@ -37,7 +37,7 @@ def connexion_app() -> Any:
 
 
 def chassis_app() -> Any:
-    """Bridge and validators of the chassis, with strict and response validation as in development."""
+    """Return the chassis with strict and response validation, as in development."""
     app = _connexion(
         strict_validation=True, validate_responses=True, validator_map=connexion_adapter.validator_map()
     )

@@ -38,14 +38,14 @@ def parts(value: Any) -> Iterator[Json]:
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_what_a_gateway_exposes_is_published_and_nothing_else(gateway: GatewayName) -> None:
+def test_only_exposed_operations_are_published(gateway: GatewayName) -> None:
     exposed = {one.operation.operation_id for one in read_gateway(gateway).exposed}
     assert set().union(*(operations(document) for document in published_documents(gateway).values())) == exposed
     assert operations(merged(gateway)) == exposed
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_the_documents_are_valid_and_say_nothing_of_our_code(gateway: GatewayName) -> None:
+def test_documents_are_valid_and_contain_no_internal_names(gateway: GatewayName) -> None:
     validate(merged(gateway))
     for document in published_documents(gateway).values():
         assert not [key for part in parts(document) for key in part if str(key).startswith("x-")]
@@ -53,7 +53,7 @@ def test_the_documents_are_valid_and_say_nothing_of_our_code(gateway: GatewayNam
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
-def test_every_reference_leads_somewhere_and_every_component_is_used(gateway: GatewayName) -> None:
+def test_references_are_valid_and_components_are_used(gateway: GatewayName) -> None:
     for document in [*published_documents(gateway).values(), merged(gateway)]:
         references = {part["$ref"] for part in parts(document) if isinstance(part.get("$ref"), str)}
         there = {
@@ -65,18 +65,18 @@ def test_every_reference_leads_somewhere_and_every_component_is_used(gateway: Ga
         assert references == there
 
 
-def test_customers_see_nothing_of_admin() -> None:
+def test_admin_is_not_in_the_external_documents() -> None:
     assert "admin" not in published_documents("external")
     scopes = merged("external")["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert not [scope for scope in scopes if scope.startswith("admin:")]
 
 
-def test_scopes_of_all_domains_are_in_the_merged_document() -> None:
+def test_merged_document_has_the_scopes_of_all_services() -> None:
     scopes = merged("external")["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert {scope.partition(":")[0] for scope in scopes} >= {"customer", "shopping", "billing"}
 
 
-def test_components_of_one_name_and_two_meanings_get_the_names_of_their_domains() -> None:
+def test_conflicting_components_get_the_names_of_their_services() -> None:
     def document(kind: str) -> Json:
         box = {"type": "object", "properties": {"thing": {"$ref": "#/components/schemas/Thing"}}}
         answer = {

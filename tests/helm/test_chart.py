@@ -29,7 +29,7 @@ OF_ADD_ONS = {
 }
 
 
-def test_kubernetes_knows_every_field(release: Release) -> None:
+def test_manifests_match_the_kubernetes_schemas(release: Release) -> None:
     for document in release.documents:
         if document["kind"] in OF_ADD_ONS:
             continue
@@ -37,7 +37,7 @@ def test_kubernetes_knows_every_field(release: Release) -> None:
             kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_a_wrong_field_would_be_seen(rendered: dict[tuple[str, str], Release]) -> None:
+def test_invalid_field_is_detected(rendered: dict[tuple[str, str], Release]) -> None:
     deployment = yaml.safe_load(yaml.safe_dump(rendered["auth", "prod"].one("Deployment", "auth")))
     deployment["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -50,7 +50,7 @@ def test_names_are_unique_and_in_the_services_namespace(release: Release) -> Non
     assert {document["metadata"]["namespace"] for document in release.documents} == {release.service}
 
 
-def test_no_pod_is_root_or_writes_to_its_image(release: Release) -> None:
+def test_pods_are_not_root_and_have_a_read_only_image(release: Release) -> None:
     for name, pod in release.pods():
         spec = pod["spec"]
         assert spec["securityContext"]["runAsNonRoot"] is True
@@ -67,7 +67,7 @@ def test_no_pod_is_root_or_writes_to_its_image(release: Release) -> None:
         assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
 
 
-def test_selectors_fit_their_pods_and_no_others(release: Release) -> None:
+def test_selectors_match_exactly_their_pods(release: Release) -> None:
     pods = {name: pod["metadata"]["labels"] for name, pod in release.pods()}
     for deployment in release.all("Deployment"):
         wanted = deployment["spec"]["selector"]["matchLabels"]
@@ -77,7 +77,7 @@ def test_selectors_fit_their_pods_and_no_others(release: Release) -> None:
     assert [name for name, labels in pods.items() if web.items() <= labels.items()] == [release.service]
 
 
-def test_probes_ask_what_the_chassis_answers(release: Release) -> None:
+def test_probes_use_endpoints_of_the_chassis(release: Release) -> None:
     [web] = release.one("Deployment", release.service)["spec"]["template"]["spec"]["containers"]
     assert web["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "https", "scheme": "HTTPS"}
     assert web["readinessProbe"]["httpGet"]["path"] == "/readyz"
@@ -88,14 +88,14 @@ def test_probes_ask_what_the_chassis_answers(release: Release) -> None:
         assert container["livenessProbe"]["exec"]["command"] == ["python3", "-m", "libs.chassis.liveness", "worker"]
 
 
-def test_a_pod_ends_after_the_load_balancer_has_stopped_sending(release: Release) -> None:
+def test_pods_end_after_the_load_balancer_stops_sending(release: Release) -> None:
     spec = release.one("Deployment", release.service)["spec"]["template"]["spec"]
     sleep = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert sleep >= 35
     assert spec["terminationGracePeriodSeconds"] >= sleep + 5
 
 
-def test_pods_are_spread_over_zones(release: Release) -> None:
+def test_pods_are_distributed_over_zones(release: Release) -> None:
     for deployment in release.all("Deployment"):
         template = deployment["spec"]["template"]
         by_key = {entry["topologyKey"]: entry for entry in template["spec"]["topologySpreadConstraints"]}
@@ -104,7 +104,7 @@ def test_pods_are_spread_over_zones(release: Release) -> None:
         assert zones["labelSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
 
 
-def test_autoscalers_have_the_replicas(release: Release) -> None:
+def test_autoscalers_set_the_number_of_replicas(release: Release) -> None:
     scaler = release.one("HorizontalPodAutoscaler", release.service)["spec"]
     assert scaler["minReplicas"] <= scaler["maxReplicas"]
     assert "replicas" not in release.one("Deployment", release.service)["spec"]
@@ -116,14 +116,14 @@ def test_autoscalers_have_the_replicas(release: Release) -> None:
     assert release.one("Deployment", f"{release.service}-relay")["spec"]["replicas"] == 1
 
 
-def test_a_drained_machine_takes_one_pod_at_a_time(release: Release) -> None:
+def test_draining_a_node_removes_one_pod_at_a_time(release: Release) -> None:
     for component in ("web", "worker"):
         budget = release.one("PodDisruptionBudget", f"{release.service}-{component}")["spec"]
         assert budget["maxUnavailable"] == 1
         assert budget["selector"]["matchLabels"]["app.kubernetes.io/component"] == component
 
 
-def test_the_migration_comes_before_an_upgrade_and_knows_only_the_database(release: Release) -> None:
+def test_migration_runs_before_an_upgrade_with_database_access_only(release: Release) -> None:
     job = release.one("Job", f"{release.service}-migration")
     hooks = job["metadata"]["annotations"]
     assert hooks["helm.sh/hook"] == "post-install,pre-upgrade"
@@ -144,7 +144,7 @@ def test_only_the_migration_is_a_hook(release: Release) -> None:
     assert hooks == [("Job", f"{release.service}-migration")]
 
 
-def test_roles_are_the_services_own(release: Release) -> None:
+def test_each_service_has_its_own_role(release: Release) -> None:
     roles = {
         account["metadata"]["name"]: account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
         for account in release.all("ServiceAccount")
@@ -156,7 +156,7 @@ def test_roles_are_the_services_own(release: Release) -> None:
     assert {pod["spec"]["serviceAccountName"] for _, pod in release.pods()} == {release.service}
 
 
-def test_no_secret_is_in_a_manifest(release: Release) -> None:
+def test_manifests_contain_no_secret(release: Release) -> None:
     assert release.all("Secret") == []
     prefix = f"reclothes/{release.environment}/{release.service}/"
     for secret in release.all("ExternalSecret"):
@@ -166,7 +166,7 @@ def test_no_secret_is_in_a_manifest(release: Release) -> None:
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_how_requests_are_shared_out(service: str, rendered: dict[tuple[str, str], Release]) -> None:
+def test_load_balancer_settings(service: str, rendered: dict[tuple[str, str], Release]) -> None:
     uneven = {"auth", "billing", "admin"}
     [ingress] = rendered[service, "trial"].all("Ingress")
     attributes = ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/target-group-attributes"]
@@ -221,7 +221,7 @@ CALLS = {
 }
 
 
-def test_pods_reach_what_the_data_flow_needs_and_nothing_else(release: Release) -> None:
+def test_network_policies_allow_only_the_data_flow(release: Release) -> None:
     networks = yaml.safe_load((ROOT / f"helm/environments/{release.environment}/common.yaml").read_text())[
         "networks"
     ]
@@ -238,7 +238,7 @@ def test_pods_reach_what_the_data_flow_needs_and_nothing_else(release: Release) 
     assert egress(release, labels) == wanted
 
 
-def test_the_outside_is_nothing_private(release: Release) -> None:
+def test_internet_access_excludes_private_networks(release: Release) -> None:
     blocks = [
         peer["ipBlock"]
         for policy in release.all("NetworkPolicy")
@@ -252,13 +252,13 @@ def test_the_outside_is_nothing_private(release: Release) -> None:
         assert all(any(one.subnet_of(other) for other in excepted) for one in private)
 
 
-def test_a_migration_reaches_the_database_and_names_only(release: Release) -> None:
+def test_migration_can_reach_only_database_and_dns(release: Release) -> None:
     pods = dict(release.pods())
     labels = pods[f"{release.service}-migration"]["metadata"]["labels"]
     assert {port for _, port in egress(release, labels)} == {53, 3306}
 
 
-def test_what_is_not_named_is_refused(release: Release) -> None:
+def test_unknown_values_are_rejected(release: Release) -> None:
     nothing = release.one("NetworkPolicy", f"{release.service}-nothing")["spec"]
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     inward = [
@@ -278,29 +278,29 @@ def test_what_is_not_named_is_refused(release: Release) -> None:
         ("settings.DEBUG=1", "DEBUG"),
     ],
 )
-def test_values_that_cannot_be_right_are_refused(setting: str, complaint: str) -> None:
+def test_invalid_values_are_rejected(setting: str, complaint: str) -> None:
     with pytest.raises(ToolError, match=f"(?i){complaint}"):
         charts.render("auth", "prod", "build", "--set", setting)
 
 
-def test_a_tag_that_moves_is_refused() -> None:
+def test_mutable_tag_is_rejected() -> None:
     with pytest.raises(ToolError, match="image/tag"):
         charts.render("auth", "prod", "latest")
 
 
-def test_a_release_without_an_image_is_refused() -> None:
+def test_release_without_an_image_is_rejected() -> None:
     with pytest.raises(ToolError, match=r"which build shall run"):
         charts.render("auth", "prod", "")
 
 
-def test_an_image_is_taken_by_its_digest() -> None:
+def test_image_can_be_selected_by_digest() -> None:
     digest = "sha256:" + "a" * 64
     documents = charts.documents(charts.render("auth", "prod", digest))
     images = {pod["spec"]["containers"][0]["image"] for _, pod in Release("auth", "prod", documents).pods()}
     assert images == {f"333333333333.dkr.ecr.eu-central-1.amazonaws.com/reclothes/auth@{digest}"}
 
 
-def test_ranges_are_those_of_the_infrastructure() -> None:
+def test_address_ranges_match_the_infrastructure() -> None:
     """Each service's network is a /16 beside the others, and its stores are where infra/network puts them."""
     for environment in charts.CHART_ENVIRONMENTS:
         text = (ROOT / f"helm/environments/{environment}/common.yaml").read_text()

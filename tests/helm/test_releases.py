@@ -53,7 +53,7 @@ def sent(cluster: Cluster) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def test_the_life_of_a_release(cluster: Cluster, run: Run) -> None:
+def test_install_upgrade_rollback_and_uninstall(cluster: Cluster, run: Run) -> None:
     # The first installation: what pods need before the pods, the migration last.
     release(run, "one")
     assert cluster.names("Deployment") == {"locker", "locker-worker", "locker-relay"}
@@ -100,7 +100,7 @@ def test_the_life_of_a_release(cluster: Cluster, run: Run) -> None:
     assert cluster.objects == {}
 
 
-def test_a_migration_that_fails_stops_the_upgrade(cluster: Cluster, run: Run) -> None:
+def test_failed_migration_stops_the_upgrade(cluster: Cluster, run: Run) -> None:
     release(run, "one")
     cluster.failing_jobs = True
     with pytest.raises(ToolError, match=r"(?i)pre-upgrade hooks failed"):

@@ -54,7 +54,7 @@ def read(release: Release, pod_name: str, monkeypatch: pytest.MonkeyPatch) -> Se
     return settings_class(release.service).from_environment()
 
 
-def test_every_demanded_setting_is_supplied(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_required_setting_is_set(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
     for pod_name, _ in release.pods():
         if pod_name.endswith("-migration"):
             continue
@@ -66,7 +66,7 @@ def test_every_demanded_setting_is_supplied(release: Release, monkeypatch: pytes
         assert found.client_secret == "x"
 
 
-def test_a_setting_that_is_missing_is_seen(
+def test_missing_setting_is_detected(
     rendered: dict[tuple[str, str], Release], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release = rendered["billing", "prod"]
@@ -76,7 +76,7 @@ def test_a_setting_that_is_missing_is_seen(
         read(release, "billing", monkeypatch)
 
 
-def test_gunicorn_has_what_it_reads(release: Release) -> None:
+def test_settings_of_gunicorn_are_set(release: Release) -> None:
     text = (ROOT / "libs/chassis/gunicorn_conf.py").read_text()
     demanded = set(re.findall(r'os\.environ\["(\w+)"\]', text))
     web = dict(release.pods())[release.service]
@@ -84,7 +84,7 @@ def test_gunicorn_has_what_it_reads(release: Release) -> None:
     assert demanded <= release.environment_of(web).keys()
 
 
-def test_no_setting_is_one_that_nobody_reads(release: Release) -> None:
+def test_every_setting_is_used(release: Release) -> None:
     """A name with a slip of the pen would be silently ignored."""
     sources = [*ROOT.glob("libs/chassis/*.py"), ROOT / f"services/{release.service}/settings.py"]
     text = "\n".join(path.read_text() for path in sources)
@@ -95,7 +95,7 @@ def test_no_setting_is_one_that_nobody_reads(release: Release) -> None:
         assert known or name.startswith("AWS_"), name
 
 
-def test_files_that_settings_name_are_mounted(release: Release) -> None:
+def test_files_in_settings_are_mounted(release: Release) -> None:
     for pod_name, pod in release.pods():
         [container] = pod["spec"]["containers"]
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
@@ -108,7 +108,7 @@ def test_files_that_settings_name_are_mounted(release: Release) -> None:
             assert folder in mounts, f"{pod_name}: {name}={value}"
 
 
-def test_peers_are_those_that_the_code_calls(rendered: dict[tuple[str, str], Release]) -> None:
+def test_peers_match_the_code(rendered: dict[tuple[str, str], Release]) -> None:
     for service in NAMES:
         called = {"auth"}
         for path in (ROOT / "services" / service).rglob("*.py"):
@@ -118,7 +118,7 @@ def test_peers_are_those_that_the_code_calls(rendered: dict[tuple[str, str], Rel
         assert supplied == called, service
 
 
-def test_queues_are_those_of_the_code(rendered: dict[tuple[str, str], Release]) -> None:
+def test_queues_match_the_code(rendered: dict[tuple[str, str], Release]) -> None:
     for service in NAMES:
         registry = importlib.import_module(f"services.{service}.events").registry
         scaled = rendered[service, "prod"].one("ScaledObject", f"{service}-worker")

@@ -15,14 +15,14 @@ from libs.chassis.settings import ROOT
 from tools.images.locks import COMMON_EXTRAS, FOLDER, requirements
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_dockerfile_passes_hadolint() -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
     answer = subprocess.run([hadolint, "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.lock")), ids=lambda path: path.stem)
-def test_a_lock_is_part_of_the_projects_own(path: Path) -> None:
+def test_locks_are_part_of_the_project_lock(path: Path) -> None:
     """With the same version and hashes; `make lock` writes both."""
     everything = requirements((ROOT / "requirements.lock").read_text())
     for name, block in requirements(path.read_text()).items():
@@ -44,7 +44,7 @@ def wanted(*lists: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", NAMES)
-def test_a_lock_has_what_setup_cfg_asks_for(service: str) -> None:
+def test_locks_have_the_packages_of_setup_cfg(service: str) -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = config["options.extras_require"]

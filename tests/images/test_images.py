@@ -45,13 +45,13 @@ def installed(root: MountedImage) -> dict[str, str]:
     return {name.replace(".", "-"): version for name, version in found.items()}
 
 
-def test_the_same_sources_give_the_same_image(built: dict[str, Image]) -> None:
+def test_builds_are_reproducible(built: dict[str, Image]) -> None:
     again = build.build("locker", fresh=True)
     assert again.layers == built["locker"].layers
     assert again.config == built["locker"].config
 
 
-def test_services_share_all_layers_but_their_own(built: dict[str, Image]) -> None:
+def test_services_share_layers(built: dict[str, Image]) -> None:
     locker, billing = (built[service].layers for service in SERVICES)
     shared = [one for one, other in zip(locker, billing, strict=True) if one == other]
     assert len(shared) >= 3, "the base, and what the chassis needs"
@@ -59,13 +59,13 @@ def test_services_share_all_layers_but_their_own(built: dict[str, Image]) -> Non
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_sizes(service: str, built: dict[str, Image], pushed: dict[str, Pushed]) -> None:
+def test_image_sizes(service: str, built: dict[str, Image], pushed: dict[str, Pushed]) -> None:
     assert registry.transferred_bytes(pushed[service]) < MOST_PUSHED_BYTES
     assert built[service].bytes < MOST_UNPACKED_BYTES
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_says_what_it_is(service: str, pushed: dict[str, Pushed], made_of: Source) -> None:
+def test_labels_of_images(service: str, pushed: dict[str, Pushed], made_of: Source) -> None:
     config = json.loads(buildah("inspect", "--type", "image", pushed[service].by_digest))["Docker"]["config"]
     assert config["User"] == f"{USER}:{USER}"
     assert config["Healthcheck"]["Test"] == ["CMD", "python3", "-m", "libs.chassis.liveness", "web"]
@@ -80,7 +80,7 @@ def test_an_image_says_what_it_is(service: str, pushed: dict[str, Pushed], made_
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dict[str, MountedImage]) -> None:
+def test_images_contain_no_installers_and_no_setuid_programs(service: str, roots: dict[str, MountedImage]) -> None:
     root = roots[service]
     assert inside(root, "sh", "-c", "; ".join(f"command -v {name}" for name in NOT_INSIDE)).stdout == ""
     for module in ("pip", "setuptools", "ensurepip", "pytest", "moto"):
@@ -91,14 +91,14 @@ def test_nothing_inside_builds_installs_or_becomes_root(service: str, roots: dic
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_tmp_can_be_written_to(service: str, roots: dict[str, MountedImage]) -> None:
+def test_only_tmp_is_writable(service: str, roots: dict[str, MountedImage]) -> None:
     for folder in ("/", "/app", "/opt/reclothes", "/etc", "/var/tmp"):
         assert "Read-only file system" in inside(roots[service], "touch", f"{folder}/x").stderr, folder
     assert inside(roots[service], "touch", "/tmp/x").returncode == 0
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_only_its_own_packages_and_code(service: str, roots: dict[str, MountedImage]) -> None:
+def test_images_contain_only_their_own_packages_and_code(service: str, roots: dict[str, MountedImage]) -> None:
     locked = {
         name.replace(".", "-")
         for lock in ("chassis", service)
@@ -113,7 +113,7 @@ def test_only_its_own_packages_and_code(service: str, roots: dict[str, MountedIm
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_bill_of_materials_lists_what_is_installed(service: str, roots: dict[str, MountedImage]) -> None:
+def test_bill_of_materials_lists_the_installed_packages(service: str, roots: dict[str, MountedImage]) -> None:
     document = json.loads(Path(roots[service].root, "opt/reclothes/sbom.cdx.json").read_text())
     assert document["bomFormat"] == "CycloneDX"
     listed: dict[str, dict[str, str]] = {"pypi": {}, "deb": {}}
@@ -161,7 +161,7 @@ def answer(layout: Layout, path: str) -> dict[str, Any]:
             time.sleep(0.2)
 
 
-def test_a_service_runs_from_its_image(roots: dict[str, MountedImage], run_folder: Path) -> None:
+def test_service_runs_from_its_image(roots: dict[str, MountedImage], run_folder: Path) -> None:
     layout = Layout(run_folder).on_free_ports()
     with served(roots["locker"], layout) as process:
         assert answer(layout, "/livez") == {"status": "ok"}

@@ -23,13 +23,13 @@ def all_operations() -> dict[str, Operation]:
     return load_contracts(CONTRACTS)
 
 
-def declaration_of(operation: Operation) -> dict[str, Any]:
+def read_declaration(operation: Operation) -> dict[str, Any]:
     """The operation in the contract, with all references resolved."""
     declaration: dict[str, Any] = contract(operation.service)["paths"][operation.path][operation.method.lower()]
     return declaration
 
 
-def example_of(parameter: Mapping[str, Any]) -> Any:
+def read_example(parameter: Mapping[str, Any]) -> Any:
     """The example of a parameter. Raises KeyError when the contract has none."""
     return parameter["example"] if "example" in parameter else parameter["schema"]["example"]
 
@@ -68,17 +68,17 @@ class Example:
 @lru_cache
 def example(operation: Operation) -> Example:
     """The example request of the contract, with required parameters only."""
-    declaration = declaration_of(operation)
+    declaration = read_declaration(operation)
     required = [parameter for parameter in declaration.get("parameters", ()) if parameter.get("required")]
     headers = {
-        parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "header"
+        parameter["name"]: str(read_example(parameter)) for parameter in required if parameter["in"] == "header"
     }
     needs_key = headers.pop(IDEMPOTENCY_KEY, None) is not None
     media_type, body = _body(declaration)
     return Example(
         operation,
-        {parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "path"},
-        {parameter["name"]: str(example_of(parameter)) for parameter in required if parameter["in"] == "query"},
+        {parameter["name"]: str(read_example(parameter)) for parameter in required if parameter["in"] == "path"},
+        {parameter["name"]: str(read_example(parameter)) for parameter in required if parameter["in"] == "query"},
         headers,
         media_type,
         body,

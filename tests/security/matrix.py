@@ -15,7 +15,7 @@ import httpx
 
 from libs.chassis.problems import MEDIA_TYPE, TYPE_BASE
 from tests.contract.documents import contract
-from tests.security.example_requests import all_operations, declaration_of, example
+from tests.security.example_requests import all_operations, example, read_declaration
 from tools.gateway.build import CONFIG_DIR, GATEWAYS
 from tools.gateway.config import load_gateway
 from tools.gateway.contracts import SECURITY_SCHEME, Operation
@@ -80,7 +80,7 @@ def _routes(gateway: str, path: str) -> tuple[Exposed, ...]:
 
 def _suffices(operation: Operation, scopes: frozenset[str]) -> bool:
     """Whether one of the requirements is met (OpenAPI 3.0.3, Security Requirement Object)."""
-    requirements = declaration_of(operation).get("security", contract(operation.service).get("security"))
+    requirements = read_declaration(operation).get("security", contract(operation.service).get("security"))
     return not requirements or any(set(requirement[SECURITY_SCHEME]) <= scopes for requirement in requirements)
 
 
@@ -114,7 +114,7 @@ def _why_not_accepted(operation: Operation, response: httpx.Response) -> str | N
         return "sufficient scopes are rejected"
     if status >= 500:
         return "the service failed"
-    if str(status) not in set(map(str, declaration_of(operation)["responses"])):
+    if str(status) not in set(map(str, read_declaration(operation)["responses"])):
         return "the contract does not declare this status"
     return None
 

@@ -14,7 +14,7 @@ import yaml
 
 from tests.acceptance.site import COAT, Site, product_fields
 from tests.contract.documents import schemas_in
-from tests.security.example_requests import Example, all_operations, declaration_of, example
+from tests.security.example_requests import Example, all_operations, example, read_declaration
 from tools.demo.people import Customer, Json, Staff, idempotency_key, wait_for
 from tools.gateway.build import CONFIG_DIR
 from tools.gateway.config import load_gateway
@@ -63,7 +63,7 @@ def _with_value(body: Any, pointer: list[str], value: str) -> Any:
 
 def find_ids(operation: Operation) -> Iterator[ResourceId]:
     """The ids in path, query and body; other path parameters are ids of an unknown kind, ""."""
-    declaration = declaration_of(operation)
+    declaration = read_declaration(operation)
     for parameter in declaration.get("parameters", ()):
         kind = _kind(parameter["schema"])
         if parameter["in"] == "path" or (parameter["in"] == "query" and kind):

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from libs.chassis.topology import queue_name, topic_name
 from tools.demo.people import wait_for
-from tools.local_platform.environment import REGION, of_aws_clients
+from tools.local_platform.environment import REGION, aws_credentials
 from tools.local_platform.layout import Layout
 from tools.local_platform.supervision import control
 from tools.project import SERVICES
@@ -77,7 +77,7 @@ class Disturber:
         self.kept_back: Counter[str] = Counter()
 
     def _client(self, service: str) -> Any:
-        known = of_aws_clients()
+        known = aws_credentials()
         return boto3.client(
             service,  # type: ignore[call-overload]
             region_name=REGION,

@@ -19,7 +19,7 @@ from services.customer.buying_returns.tables import BuyingReturn
 from services.locker.boxes.tables import Box
 from services.locker.doors.tables import DoorRight
 from tools.local_platform.credentials import ensure
-from tools.local_platform.environment import of_service
+from tools.local_platform.environment import service_settings
 from tools.local_platform.layout import HOST, Layout
 from tools.project import SERVICES
 
@@ -70,7 +70,7 @@ class Stores:
     def ledger_faults(self) -> list[str]:
         """What billing's nightly check would find now."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in of_service(self._layout, ensure(self._layout), "billing").items():
+            for name, value in service_settings(self._layout, ensure(self._layout), "billing").items():
                 patch.setenv(name, value)
             settings.use_settings(BillingSettings.from_environment())
         with db.unit_of_work(reads_only=True):

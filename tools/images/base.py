@@ -1,6 +1,6 @@
-"""The images that ours are made from: Debian with Python and little else, and the same with pip to install with.
+"""The base images: a minimal Debian with Python, and the same with pip for the stages that install packages.
 
-Where a Docker engine is, the base is `python:3.x-slim` from a registry instead.
+With a Docker engine the base is `python:3.x-slim` from a registry instead.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tools.images.buildah import buildah, buildah_command, cache_folder, print_p
 SUITE = "bookworm"
 EPOCH = 1_700_000_000
 INCLUDED = ("usr-is-merged", "python3", "ca-certificates", "tzdata", "media-types")
-# The first step of mmdebstrap brings `usrmerge` and with it all of Perl; `usr-is-merged` says that it is done.
+# mmdebstrap installs `usrmerge`, which depends on Perl; `usr-is-merged` replaces it.
 PURGED = (
     *("usrmerge", "libfile-find-rule-perl", "libtext-glob-perl", "libnumber-compare-perl"),
     *("perl", "libperl5.36", "perl-modules-5.36", "libgdbm-compat4", "libgdbm6"),
 )
-NOT_NEEDED = (
+EXCLUDED_PATHS = (
     "/usr/share/man/*",
     "/usr/share/doc/*",
     "/usr/share/locale/*",
     "/usr/share/info/*",
     "/usr/lib/*/gconv/*",
 )
-# What is only there to install packages with, or to log in with.
+# Directories that only installation and log-in need.
 REMOVED = (
     "var/cache/debconf",
     "var/log",
@@ -43,7 +43,7 @@ REMOVED = (
 
 
 def _recipe() -> list[str]:
-    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_NEEDED]
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED_PATHS]
     hooks = [f'--customize-hook=chroot "$1" dpkg --purge {" ".join(PURGED)}']
     hooks += [f'--customize-hook=rm -rf "$1/{path}"/*' for path in REMOVED]
     options = ["--mode=root", "--format=tar", "--aptopt=Acquire::Languages=none"]
@@ -52,43 +52,43 @@ def _recipe() -> list[str]:
 
 
 def names() -> tuple[str, str]:
-    """The local names of the base and of the builder; another recipe gives others."""
+    """Return the local names of the base and the builder, which contain a hash of the recipe."""
     tag = hashlib.sha256("\0".join(_recipe()).encode()).hexdigest()[:12]
     return f"localhost/reclothes-base:{tag}", f"localhost/reclothes-builder:{tag}"
 
 
 def ensure(wheels: Path, *, refresh: bool = False) -> tuple[str, str]:
-    """Both images, made on first use or again when `refresh` asks for Debian's newest packages."""
+    """Return both images, which are built on first use, or with new Debian packages if `refresh`."""
     base, builder = names()
-    if refresh or not _is_there(base):
-        _make_base(base)
-    if refresh or not _is_there(builder):
-        _make_builder(base, builder, wheels)
+    if refresh or not _exists(base):
+        _build_base(base)
+    if refresh or not _exists(builder):
+        _build_builder(base, builder, wheels)
     return base, builder
 
 
-def _is_there(name: str) -> bool:
+def _exists(name: str) -> bool:
     command = buildah_command("inspect", "--type", "image", name)
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _make_base(name: str) -> None:
-    print_progress("Making the base: Debian with Python (once, about a minute) …")
+def _build_base(name: str) -> None:
+    print_progress("Building the base image: Debian with Python (once, about a minute) …")
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         tar = Path(folder) / "base.tar"
         command = [*_recipe(), str(tar)]
-        surroundings = {"SOURCE_DATE_EPOCH": str(EPOCH), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)
-        if answer.returncode != 0:
-            told = "\n".join(answer.stderr.splitlines()[-8:])
-            raise ToolError(f"mmdebstrap could not make the base; is Debian to be reached?\n{told}")
+        environment = {"SOURCE_DATE_EPOCH": str(EPOCH), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+        completed = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if completed.returncode != 0:
+            tail = "\n".join(completed.stderr.splitlines()[-8:])
+            raise ToolError(f"mmdebstrap failed. Check the connection to Debian's servers.\n{tail}")
         container = buildah("from", "scratch")
         buildah("add", container, str(tar), "/")
         _commit(container, name)
 
 
-def _make_builder(base: str, name: str, wheels: Path) -> None:
-    """The base and pip, unpacked from its wheel: it is pure Python."""
+def _build_builder(base: str, name: str, wheels: Path) -> None:
+    """Build the base with pip, unpacked from its wheel."""
     container = buildah("from", "--pull-never", base)
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         zipfile.ZipFile(max(wheels.glob("pip-*.whl"))).extractall(folder)

@@ -1,4 +1,4 @@
-"""Building the image of a service from the Dockerfile, by buildah; a Docker engine reads the same file."""
+"""Build the image of a service from the Dockerfile with buildah."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LABELS = "org.opencontainers.image"
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: its configuration, and the digests of its layers' contents, the lowest first.
+    """A built image: its configuration and the digests of its layers, the lowest first.
 
-    Buildah's chance is not in it: a host name, and the ids of intermediate images in the history.
+    It contains nothing that differs between builds, such as host name and history.
     """
 
     service: str
@@ -33,7 +33,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Source:
-    """What the image is made of, by which it is known later."""
+    """The version, commit and time of an image."""
 
     version: str
     revision: str
@@ -55,17 +55,17 @@ def source() -> Source:
     return Source(version(), revision, int(epoch))
 
 
-def name_of(service: str) -> str:
+def local_name(service: str) -> str:
     return f"localhost/reclothes/{service}:latest"
 
 
 def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> Image:
-    """Build one service's image; `fresh` uses no layer of before, `refresh_base` takes Debian's newest packages."""
+    """Build one service's image; `fresh` uses no cached layer, `refresh_base` updates the Debian packages."""
     ensure_programs()
     started = time.monotonic()
     fetched = wheels.ensure()
     from_base, from_builder = base.ensure(fetched, refresh=refresh_base)
-    made_of = source()
+    built_from = source()
     arguments = {
         "SERVICE": service,
         "BASE": from_base,
@@ -73,28 +73,28 @@ def build(service: str, *, fresh: bool = False, refresh_base: bool = False) -> I
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": "/wheels",
         "SOURCE_DATE_EPOCH": str(base.EPOCH),
-        "VERSION": made_of.version,
-        "REVISION": made_of.revision,
-        "CREATED": made_of.created,
+        "VERSION": built_from.version,
+        "REVISION": built_from.revision,
+        "CREATED": built_from.created,
     }
     options = [part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")]
-    # Buildah takes a cached LABEL whatever its arguments were; these come after it and are compared by value.
-    changing = {"version": made_of.version, "revision": made_of.revision, "created": made_of.created}
+    # Buildah reuses a cached LABEL regardless of its build arguments; these labels are compared by value.
+    changing = {"version": built_from.version, "revision": built_from.revision, "created": built_from.created}
     options += [part for key, value in changing.items() for part in ("--label", f"{LABELS}.{key}={value}")]
     options += ["--isolation", "chroot", "--format", "docker", "--timestamp", str(base.EPOCH), "--pull-never"]
     options += ["--volume", f"{fetched}:/wheels:ro", "--ignorefile", ".dockerignore"]
     options += ["--layers", *(["--no-cache"] if fresh else [])]
-    buildah("bud", *options, "--tag", name_of(service), ".", log=cache_folder() / f"build-{service}.log")
-    made = inspect(service)
+    buildah("bud", *options, "--tag", local_name(service), ".", log=cache_folder() / f"build-{service}.log")
+    image = inspect(service)
     print_progress(
-        f"{service}: {made.bytes / 1e6:.0f} MB, {len(made.layers)} layers, {time.monotonic() - started:.0f} s"
+        f"{service}: {image.bytes / 1e6:.0f} MB, {len(image.layers)} layers, {time.monotonic() - started:.0f} s"
     )
-    return made
+    return image
 
 
 def inspect(service: str) -> Image:
-    """What is known of an image that was built."""
-    name = name_of(service)
+    """Return the properties of a built image."""
+    name = local_name(service)
     document = json.loads(buildah("inspect", "--type", "image", name))
     layers = tuple(document["Docker"]["rootfs"]["diff_ids"])
     config = {key: value for key, value in document["Docker"]["config"].items() if key != "Hostname"}
@@ -103,6 +103,6 @@ def inspect(service: str) -> Image:
 
 
 def _in_bytes(size: str) -> int:
-    """`143 MB` as a number."""
+    """Convert a size such as `143 MB`."""
     number, unit = size.split()
     return int(float(number) * {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9}[unit.upper()])

@@ -1,9 +1,7 @@
-"""Write the lock files of the images to `tools/images/build_steps/locks`: `chassis.lock` for all services,
-`<service>.lock` for what one of them needs besides, `tools.lock` for what builds them.
+"""Write the lock files of the images to `tools/images/build_steps/locks`.
 
-Versions and hashes are those of `requirements.lock`.
-
-`make lock` does this after it has written `requirements.lock`.
+`chassis.lock` has the packages of all services, `<service>.lock` the additional ones of one service, `tools.lock`
+those that build images. Versions and hashes are those of `requirements.lock`, which `make lock` updates first.
 """
 
 from __future__ import annotations
@@ -16,12 +14,12 @@ from pathlib import Path
 from tools.project import ROOT, SERVICES
 
 FOLDER = ROOT / "tools" / "images" / "build_steps" / "locks"
-# Traces are sent in production, so the exporter is in every image.
+# Every image has the exporter for traces, which are sent in production.
 COMMON_EXTRAS = ("tracing",)
 
 
 def requirements(text: str) -> dict[str, str]:
-    """The blocks of a lock file by the package's name; a block is its line with its hashes."""
+    """Return the blocks of a lock file by package name; a block is the line of a package with its hashes."""
     blocks = re.split(r"^(?=[a-zA-Z0-9])", text, flags=re.MULTILINE)
     return {
         re.split(r"[=\[ ]", block, maxsplit=1)[0]: block for block in blocks if not block.startswith(("#", "\n"))
@@ -32,8 +30,8 @@ def _compile(*sources: str) -> dict[str, str]:
     command = [str(Path(sys.executable).parent / "uv"), "pip", "compile", *sources, "--universal"]
     command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "--quiet"]
     command += ["--no-emit-index-url", "--constraint", "requirements.lock"]
-    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return requirements(answer.stdout)
+    completed = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return requirements(completed.stdout)
 
 
 def _with_extras(*extras: str) -> dict[str, str]:
@@ -47,12 +45,12 @@ def _write(name: str, text: str, blocks: dict[str, str]) -> None:
 
 def main() -> None:
     common = _with_extras(*COMMON_EXTRAS)
-    _write("chassis", "What every service needs.", common)
+    _write("chassis", "The packages of every service.", common)
     for service in SERVICES:
-        everything = _with_extras(*COMMON_EXTRAS, service)
-        own = {name: block for name, block in everything.items() if name not in common}
-        _write(service, f"What {service} needs beside the chassis.", own)
-    _write("tools", "What builds an image.", _compile("tools/images/build_steps/locks/tools.in"))
+        all_packages = _with_extras(*COMMON_EXTRAS, service)
+        own = {name: block for name, block in all_packages.items() if name not in common}
+        _write(service, f"The packages of {service} that the chassis does not need.", own)
+    _write("tools", "The packages that build an image.", _compile("tools/images/build_steps/locks/tools.in"))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import yaml
 
 from tools import subprocesses
 from tools.errors import ToolError
-from tools.images.build import name_of
+from tools.images.build import local_name
 from tools.images.buildah import buildah
 from tools.local_platform.debian import program
 from tools.local_platform.ports import HOST, free_port
@@ -42,22 +42,22 @@ class Pushed:
 def push(service: str, registry: str, tag: str) -> Pushed:
     """Push the image that was built last; credentials are those of `buildah login`."""
     repository = f"{registry}/reclothes/{service}"
-    is_here = registry.startswith((f"{HOST}:", "localhost:"))
+    is_local = registry.startswith((f"{HOST}:", "localhost:"))
     with tempfile.NamedTemporaryFile("r") as digest:
-        options = ["--quiet", f"--tls-verify={str(not is_here).lower()}", "--format", "v2s2"]
+        options = ["--quiet", f"--tls-verify={str(not is_local).lower()}", "--format", "v2s2"]
         options += ["--digestfile", digest.name]
-        buildah("push", *options, name_of(service), f"docker://{repository}:{tag}")
+        buildah("push", *options, local_name(service), f"docker://{repository}:{tag}")
         return Pushed(repository, tag, digest.read().strip())
 
 
 def transferred_bytes(pushed: Pushed) -> int:
-    """How much a pull from the local registry transfers: its layers as they are packed."""
+    """Return the size of the compressed layers in the local registry."""
     host, _, path = pushed.repository.partition("/")
-    answer = httpx.get(
+    response = httpx.get(
         f"http://{host}/v2/{path}/manifests/{pushed.digest}", headers={"Accept": MANIFEST}, timeout=5
     )
-    answer.raise_for_status()
-    return sum(layer["size"] for layer in answer.json()["layers"])
+    response.raise_for_status()
+    return sum(layer["size"] for layer in response.json()["layers"])
 
 
 def pull(pushed: Pushed) -> None:

@@ -1,4 +1,4 @@
-"""The root file system of an image, laid together and mounted, to run what is in it."""
+"""Mount the root file system of an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.local_platform.from_images import MountedImage
 
 @contextmanager
 def mounted(reference: str) -> Iterator[MountedImage]:
-    """The image's root for the time of the block; what is written to it is thrown away."""
+    """Mount an image for the time of the block; changes are discarded."""
     container = buildah("from", "--pull-never", reference)
     try:
         root = buildah("mount", container)

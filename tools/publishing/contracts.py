@@ -1,7 +1,7 @@
-"""The contracts as the callers of one gateway may see them: what the published docs and the SDKs are made from.
+"""The published contracts of one gateway, from which the documentation and the SDKs are built.
 
-Only operations that the gateway exposes are left, with the components they need. References to the shared files
-become components of the document, and extensions that speak of our code are taken out.
+They contain only operations that the gateway exposes, with the components that these need. References to shared
+files become components of the document, and extensions are removed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ AUDIENCES = {
 }
 
 
-@cache  # reading all contracts takes seconds, and docs and SDKs are made of the same
+@cache  # parsing all contracts takes seconds, and documentation and SDKs use the same documents
 def published_documents(
     gateway: GatewayName, config_dir: Path = CONFIG_DIR, contracts_dir: Path = CONTRACTS
 ) -> dict[str, Json]:
-    """One OpenAPI document for each domain that the gateway exposes something of."""
+    """Return one OpenAPI document for each service with exposed operations."""
     resolved = read_gateway(gateway, config_dir, contracts_dir)
     by_domain: dict[str, list[Exposed]] = {}
     for exposed in resolved.exposed:
@@ -36,7 +36,7 @@ def published_documents(
 
 
 def merged_document(gateway: GatewayName, documents: Mapping[str, Json]) -> Json:
-    """All domains of a gateway in one document. Components of one name but two contents get their domain's name."""
+    """Return one document for all services. Different components of one name get the service's name as prefix."""
     merged: Json = {
         "openapi": "3.0.3",
         "info": {
@@ -49,53 +49,53 @@ def merged_document(gateway: GatewayName, documents: Mapping[str, Json]) -> Json
         "paths": {},
         "components": {},
     }
-    for domain, renamed in _without_clashes(documents).items():
+    for domain, renamed in _rename_conflicts(documents).items():
         merged["tags"] += [{"name": domain, "description": renamed["info"]["description"]}]
-        merged["paths"] |= _tagged(renamed["paths"], domain)
+        merged["paths"] |= _set_tags(renamed["paths"], domain)
         for section, components in renamed["components"].items():
-            known = merged["components"].setdefault(section, {})
-            join = _schemes_together if section == "securitySchemes" else dict.__or__
-            merged["components"][section] = join(known, components)
+            existing = merged["components"].setdefault(section, {})
+            join = _merge_schemes if section == "securitySchemes" else dict.__or__
+            merged["components"][section] = join(existing, components)
     return merged
 
 
 def _document(gateway: Gateway, domain: str, exposed: Iterable[Exposed], contracts_dir: Path) -> Json:
     bundler = _Bundler(contracts_dir / f"{domain}.yaml")
-    written = bundler.written
+    contract = bundler.contract
     paths: Json = {}
     scopes: set[str] = set()
     for one in exposed:
         operation = one.operation
-        item = written["paths"][operation.path]
+        item = contract["paths"][operation.path]
         path = paths.setdefault(operation.path, bundler.shared_by_path(item))
         path[operation.method.lower()] = bundler.embed(item[operation.method.lower()])
         scopes |= set(operation.scopes)
     used = {tag for path in paths.values() for operation in _operations(path) for tag in operation.get("tags", ())}
     return {
-        "openapi": written["openapi"],
-        "info": written["info"],
+        "openapi": contract["openapi"],
+        "info": contract["info"],
         "servers": [{"url": f"https://{gateway.host_names[0]}", "description": f"For {AUDIENCES[gateway.name]}"}],
-        "tags": [tag for tag in written.get("tags", ()) if tag["name"] in used],
+        "tags": [tag for tag in contract.get("tags", ()) if tag["name"] in used],
         "paths": paths,
         "components": {**bundler.components, "securitySchemes": bundler.security_schemes(scopes)},
     }
 
 
 class _Bundler:
-    """Copies parts of one contract, and brings what they refer to into `components`."""
+    """Copies parts of one contract, and the components to which they refer."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.written: Json = read_yaml(file)
+        self.contract: Json = read_yaml(file)
         self.components: dict[str, Json] = {}
-        self._files: dict[Path, Json] = {file: self.written}
+        self._files: dict[Path, Json] = {file: self.contract}
 
     def shared_by_path(self, item: Json) -> Json:
-        """What a path says for all its operations."""
+        """Return the parameters that all operations of a path share."""
         return {"parameters": self.embed(item["parameters"])} if "parameters" in item else {}
 
     def embed(self, part: Any, file: Path | None = None) -> Any:
-        """`part` of `file` with its references pointing at components, and without extensions."""
+        """Return `part` of `file` with references to components and without extensions."""
         file = file or self.file
         if isinstance(part, list):
             return [self.embed(one, file) for one in part]
@@ -106,8 +106,8 @@ class _Bundler:
         return {key: self.embed(value, file) for key, value in part.items() if not str(key).startswith("x-")}
 
     def security_schemes(self, scopes: set[str]) -> Json:
-        """The schemes of the contract, with only the scopes that are asked for here."""
-        schemes: Json = self.embed(self.written["components"]["securitySchemes"])
+        """Return the security schemes of the contract with only these scopes."""
+        schemes: Json = self.embed(self.contract["components"]["securitySchemes"])
         for scheme in schemes.values():
             for flow in scheme.get("flows", {}).values():
                 flow["scopes"] = {scope: text for scope, text in flow["scopes"].items() if scope in scopes}
@@ -122,11 +122,11 @@ class _Bundler:
         name = steps[-1]
         known = self.components.setdefault(section, {})
         if name not in known:
-            known[name] = {}  # stands there already when the component refers to itself
-            found = self._read(target)
+            known[name] = {}  # exists already when the component refers to itself
+            component = self._read(target)
             for step in steps:
-                found = found[step]
-            known[name] = self.embed(found, target)
+                component = component[step]
+            known[name] = self.embed(component, target)
         return f"{OWN}{section}/{name}"
 
     def _read(self, file: Path) -> Json:
@@ -139,31 +139,31 @@ def _operations(path: Json) -> list[Json]:
     return [operation for method, operation in path.items() if method != "parameters"]
 
 
-def _without_clashes(documents: Mapping[str, Json]) -> dict[str, Json]:
-    """The documents, renamed until no name means two things; who refers to a renamed component changes with it."""
-    clashes: set[tuple[str, str]] = set()
+def _rename_conflicts(documents: Mapping[str, Json]) -> dict[str, Json]:
+    """Rename components until no name has two definitions; renaming also changes the referring components."""
+    conflicts: set[tuple[str, str]] = set()
     while True:
-        renamed = {domain: _renamed(one, clashes, domain.capitalize()) for domain, one in documents.items()}
-        found = _clashes(renamed.values())
-        if not found:
+        renamed = {domain: _rename(one, conflicts, domain.capitalize()) for domain, one in documents.items()}
+        new = _conflicts(renamed.values())
+        if not new:
             return renamed
-        clashes |= found
+        conflicts |= new
 
 
-def _clashes(documents: Iterable[Json]) -> set[tuple[str, str]]:
-    """Components (section, name) that mean different things in different domains."""
+def _conflicts(documents: Iterable[Json]) -> set[tuple[str, str]]:
+    """Return the components (section, name) that differ between services."""
     seen: dict[tuple[str, str], Json] = {}
-    clashes = set()
+    conflicts = set()
     for document in documents:
         for section, components in document["components"].items():
             for name, component in components.items():
                 if section != "securitySchemes" and seen.setdefault((section, name), component) != component:
-                    clashes.add((section, name))
-    return clashes
+                    conflicts.add((section, name))
+    return conflicts
 
 
-def _renamed(document: Json, clashes: set[tuple[str, str]], prefix: str) -> Json:
-    new_names = {f"{OWN}{section}/{name}": f"{OWN}{section}/{prefix}{name}" for section, name in clashes}
+def _rename(document: Json, conflicts: set[tuple[str, str]], prefix: str) -> Json:
+    new_names = {f"{OWN}{section}/{name}": f"{OWN}{section}/{prefix}{name}" for section, name in conflicts}
 
     def follow(part: Any) -> Any:
         if isinstance(part, list):
@@ -176,27 +176,27 @@ def _renamed(document: Json, clashes: set[tuple[str, str]], prefix: str) -> Json
 
     renamed: Json = follow(document)
     renamed["components"] = {
-        section: {prefix + name if (section, name) in clashes else name: one for name, one in components.items()}
+        section: {prefix + name if (section, name) in conflicts else name: one for name, one in components.items()}
         for section, components in renamed["components"].items()
     }
     return renamed
 
 
-def _tagged(paths: Json, domain: str) -> Json:
-    """SDKs make one module for a tag; a domain is what a caller looks for."""
+def _set_tags(paths: Json, domain: str) -> Json:
+    """Tag all operations with their service, since SDKs have one module for each tag."""
     for path in paths.values():
         for operation in _operations(path):
             operation["tags"] = [domain]
     return paths
 
 
-def _schemes_together(known: Json, more: Json) -> Json:
-    """Security schemes of two domains: the same scheme with the scopes of both."""
-    together = dict(known)
+def _merge_schemes(known: Json, more: Json) -> Json:
+    """Merge the security schemes of two services: each scheme gets the scopes of both."""
+    merged = dict(known)
     for name, scheme in more.items():
-        if name not in together:
-            together[name] = scheme
+        if name not in merged:
+            merged[name] = scheme
             continue
         for flow, facts in scheme["flows"].items():
-            together[name]["flows"][flow]["scopes"] |= facts["scopes"]
-    return together
+            merged[name]["flows"][flow]["scopes"] |= facts["scopes"]
+    return merged

@@ -1,4 +1,4 @@
-"""The SDKs: for each gateway a Python package and a TypeScript package, made from what the gateway publishes."""
+"""The SDKs: a Python and a TypeScript package for each gateway, generated from its published contracts."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ BINARY = ("application/pdf", "image/png")
 
 
 def build_sdks(out: Path) -> list[Path]:
-    """Write all packages anew under `out`; gives their folders."""
+    """Generate all packages in `out` and return their folders."""
     shutil.rmtree(out, ignore_errors=True)
     return [folder for gateway in GATEWAYS for folder in build_sdk(gateway, out)]
 
 
 def build_sdk(gateway: GatewayName, out: Path) -> list[Path]:
-    """The packages of one gateway: `out`/python/<gateway> and `out`/typescript/<gateway>."""
+    """Generate `out`/python/<gateway> and `out`/typescript/<gateway>."""
     out = out.resolve()
     contract = out / f"{gateway}.json"
     out.mkdir(parents=True, exist_ok=True)
     contract.write_text(json.dumps(merged_document(gateway, published_documents(gateway)), indent=1) + "\n")
     return [
-        _make_python(gateway, contract, out / "python" / gateway),
-        _make_typescript(gateway, contract, out / "typescript" / gateway),
+        _generate_python(gateway, contract, out / "python" / gateway),
+        _generate_typescript(gateway, contract, out / "typescript" / gateway),
     ]
 
 
 def check_types(package: Path) -> None:
-    """Let the TypeScript compiler read a TypeScript package; raises ToolError with what it says."""
+    """Check a TypeScript package with the compiler; ToolError with its errors."""
     compiler = npm_packages.install("sdk") / "node_modules" / "typescript" / "bin" / "tsc"
     npm_packages.run(["node", str(compiler), "--project", str(package), "--noEmit"], cwd=package)
 
 
-def _make_python(gateway: str, contract: Path, folder: Path) -> Path:
+def _generate_python(gateway: str, contract: Path, folder: Path) -> Path:
     names = {
         "project_name_override": f"reclothes-{gateway}",
         "package_name_override": f"reclothes_{gateway}",
         "package_version_override": version(),
         "post_hooks": [],
-        # Labels and their pictures come as bytes.
+        # Labels and images are bytes.
         "content_type_overrides": dict.fromkeys(BINARY, "application/octet-stream"),
     }
     settings = contract.with_suffix(".python.yaml")
@@ -58,13 +58,15 @@ def _make_python(gateway: str, contract: Path, folder: Path) -> Path:
     command += ["--config", str(settings), "--meta", "setup", "--output-path", str(folder), "--overwrite"]
     command += ["--fail-on-warning"]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise ToolError(f"No Python SDK of {gateway}: {answer.stdout[-2000:]}{answer.stderr[-2000:]}")
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise ToolError(
+            f"Generating the Python SDK of {gateway} failed: {completed.stdout[-2000:]}{completed.stderr[-2000:]}"
+        )
     return folder
 
 
-def _make_typescript(gateway: str, contract: Path, folder: Path) -> Path:
+def _generate_typescript(gateway: str, contract: Path, folder: Path) -> Path:
     tools = npm_packages.install("sdk")
     generator = tools / "node_modules" / "@hey-api" / "openapi-ts" / "bin" / "run.js"
     command = ["node", str(generator), "--input", str(contract), "--output", str(folder / "src")]

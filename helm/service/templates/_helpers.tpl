@@ -100,7 +100,7 @@ labels:
   {{- include "service.labels" .root | nindent 2 }}
   app.kubernetes.io/component: {{ .component }}
 annotations:
-  # Another configuration is another pod.
+  # A changed configuration restarts the pods.
   checksum/config: {{ include (print .root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
 {{- end -}}
 
@@ -131,7 +131,7 @@ spec:
       serviceAccountName: {{ include "service.name" .root }}
       automountServiceAccountToken: false
       enableServiceLinks: false
-      # A message in hand may end; the worker gives the others back at once.
+      # A message in progress may end; the worker returns the others to the queue immediately.
       terminationGracePeriodSeconds: 30
       securityContext:
         {{- include "service.podSecurity" .root | nindent 8 }}

@@ -19,7 +19,7 @@ from services.locker.doors import codes, grants
 
 def get_controller() -> dict[str, Any]:
     with unit_of_work():  # the chassis opens a read-only one for GET
-        location = reports.location_of(principal().subject)
+        location = reports.identify_location(principal().subject)
         boxes = session().scalars(select(Box).where(Box.location_id == location.id).order_by(Box.label))
         return {
             "location_id": location.id,
@@ -43,11 +43,11 @@ def get_offline_grants() -> dict[str, Any]:
 
 def _signed_grants(*, is_offline: bool) -> dict[str, Any]:
     with unit_of_work():  # the chassis opens a read-only one for GET; this stores the time and offline grants
-        location = reports.location_of(principal().subject)
+        location = reports.identify_location(principal().subject)
         signed = SignedGrantSchema(many=True).dump(grants.list_signed_grants(location, is_offline=is_offline))
     return {"grants": signed, "time": clock.rfc3339(clock.now())}
 
 
 def report_events(body: dict[str, Any]) -> dict[str, Any]:
-    location = reports.location_of(principal().subject)
+    location = reports.identify_location(principal().subject)
     return {"next_sequence": reports.receive_events(location, body["events"])}

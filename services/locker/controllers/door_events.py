@@ -67,4 +67,4 @@ def _close(grant: Grant, right: DoorRight, box: Box, is_occupied: bool, at: date
             block_late_deposit(right, box)
         return
     is_fulfilled = apply_closed_door(right, box, is_occupied)
-    log.record("closed", box.location_id, is_occupied=is_occupied, is_done=is_fulfilled, **fields)
+    log.record("closed", box.location_id, is_occupied=is_occupied, is_fulfilled=is_fulfilled, **fields)

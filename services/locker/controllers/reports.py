@@ -20,7 +20,7 @@ from libs.chassis.db import is_disconnect, session
 from libs.chassis.problems import Forbidden, Unavailable
 from services.locker.activity import log
 from services.locker.controllers.door_events import apply_event
-from services.locker.controllers.rules import digest_of, is_next, time_of
+from services.locker.controllers.rules import compute_digest, event_time, is_next
 from services.locker.controllers.tables import ControllerEvent
 from services.locker.locations.collection_requests import request_due_collection
 from services.locker.locations.tables import Location
@@ -32,7 +32,7 @@ class NotAController(Forbidden):
     slug, title = "not-a-controller", "This client is not the controller of a location"
 
 
-def location_of(client_id: str) -> Location:
+def identify_location(client_id: str) -> Location:
     """Find the location of a controller, and store that it is online. Raises NotAController."""
     location = session().scalar(select(Location).where(Location.controller_id == client_id))
     if location is None:
@@ -56,7 +56,7 @@ def receive_events(location: Location, events: Sequence[dict[str, Any]]) -> int:
 
 
 def _receive(location: Location, event: dict[str, Any]) -> None:
-    sequence, digest = event["sequence"], digest_of(event)
+    sequence, digest = event["sequence"], compute_digest(event)
     is_old = sequence <= location.last_sequence
     stored = session().get(ControllerEvent, (location.id, sequence)) if is_old else None
     if not is_next(sequence, location.last_sequence + 1, digest, stored.digest if stored else None):
@@ -65,7 +65,7 @@ def _receive(location: Location, event: dict[str, Any]) -> None:
     location.last_sequence = sequence
     try:
         with session().begin_nested():
-            apply_event(location, event, time_of(event, clock.now()))
+            apply_event(location, event, event_time(event, clock.now()))
             session().flush()
     except Exception as error:
         if _is_transient(error):

@@ -35,11 +35,11 @@ def is_next(sequence: int, expected: int, digest: str, stored_digest: str | None
     return sequence == expected
 
 
-def digest_of(event: dict[str, Any]) -> str:
+def compute_digest(event: dict[str, Any]) -> str:
     """SHA-256 of the event's JSON with sorted members."""
     return hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
 
 
-def time_of(event: dict[str, Any], now: datetime) -> datetime:
+def event_time(event: dict[str, Any], now: datetime) -> datetime:
     """When the event happened by the controller's clock, which can be ahead of ours by the tolerance only."""
     return min(clock.parse_rfc3339(event["at"]), now + CLOCK_TOLERANCE)

@@ -45,7 +45,7 @@ def start() -> NewCart:
     return NewCart(TOKEN_PREFIX + secrets.token_urlsafe(32), clock.now() + KEPT_UNCHANGED)
 
 
-def cart_id(cart_token: str) -> str:
+def derive_cart_id(cart_token: str) -> str:
     """The id by which the stores know the cart; the token cannot be derived from it."""
     return ID_PREFIX + hashlib.sha256(cart_token.encode()).hexdigest()[:48]
 
@@ -56,12 +56,12 @@ def merge_into(customer_id: str, cart_token: str) -> MergedCart:
     Products that the customer's cart already has stay as they are. A moved product keeps the price that the visitor
     saw, so the cart shows when it changed. Raises CartFull when the cart was filled concurrently.
     """
-    anonymous_id = cart_id(cart_token)
+    anonymous_id = derive_cart_id(cart_token)
     own = {entry.product_id for entry in cart_store.apply_changes(customer_id).present_entries}
     entries = cart_store.apply_changes(anonymous_id).present_entries
     new = [entry for entry in entries if entry.product_id not in own]
     room = max(0, setting("shopping.cart_max_items") - len(own))
-    merged = carts.change_cart(customer_id, [_addition(entry) for entry in new[:room]])
+    merged = carts.change_cart(customer_id, [_build_addition(entry) for entry in new[:room]])
     not_merged = [entry.product_id for entry in new[room:]]
     # After a crash before this both carts have the products, and a repeated merge changes nothing.
     moved = [CartChange(entry.product_id, False) for entry in entries if entry.product_id not in not_merged]
@@ -75,5 +75,5 @@ def delete_expired() -> None:
     cart_rows.delete_unchanged_since(before_ms, ID_PREFIX, BATCH_SIZE)
 
 
-def _addition(entry: CartEntry) -> CartChange:
+def _build_addition(entry: CartEntry) -> CartChange:
     return CartChange(entry.product_id, True, entry.price_amount, entry.price_currency)

@@ -15,15 +15,15 @@ TOKEN_HEADER = "Cart-Token"  # noqa: S105 the name of a header, not a token
 
 
 def get_cart() -> dict[str, Any]:
-    return _response(carts.get_cart(principal().subject))
+    return _build_response(carts.get_cart(principal().subject))
 
 
 def put_cart_item(product_id: str) -> dict[str, Any]:
-    return _response(carts.add_item(principal().subject, product_id))
+    return _build_response(carts.add_item(principal().subject, product_id))
 
 
 def remove_cart_item(product_id: str) -> dict[str, Any]:
-    return _response(carts.remove_item(principal().subject, product_id))
+    return _build_response(carts.remove_item(principal().subject, product_id))
 
 
 def start_anonymous_cart() -> dict[str, Any]:
@@ -31,15 +31,15 @@ def start_anonymous_cart() -> dict[str, Any]:
 
 
 def get_anonymous_cart() -> dict[str, Any]:
-    return _response(carts.get_cart(_anonymous_id()))
+    return _build_response(carts.get_cart(_get_anonymous_id()))
 
 
 def put_anonymous_cart_item(product_id: str) -> dict[str, Any]:
-    return _response(carts.add_item(_anonymous_id(), product_id))
+    return _build_response(carts.add_item(_get_anonymous_id(), product_id))
 
 
 def remove_anonymous_cart_item(product_id: str) -> dict[str, Any]:
-    return _response(carts.remove_item(_anonymous_id(), product_id))
+    return _build_response(carts.remove_item(_get_anonymous_id(), product_id))
 
 
 def merge_cart(body: dict[str, Any]) -> dict[str, Any]:
@@ -47,9 +47,9 @@ def merge_cart(body: dict[str, Any]) -> dict[str, Any]:
     return dict(MergedCartSchema().dump(merged))
 
 
-def _anonymous_id() -> str:
-    return anonymous_carts.cart_id(request.headers[TOKEN_HEADER])
+def _get_anonymous_id() -> str:
+    return anonymous_carts.derive_cart_id(request.headers[TOKEN_HEADER])
 
 
-def _response(cart: Cart) -> dict[str, Any]:
+def _build_response(cart: Cart) -> dict[str, Any]:
     return dict(CartSchema().dump(cart))

@@ -72,7 +72,7 @@ def change_cart(
         copy = _read(customer_id)
         if must_be_compared and not copy.is_compared:
             raise CartNotCompared(customer_id)
-        cart = apply_changes(copy.cart, changes, now_ms=now_ms(), max_items=max_items)
+        cart = apply_changes(copy.cart, changes, now_ms=get_now_ms(), max_items=max_items)
         if cart is copy.cart:
             return cart, False
         if _replace(customer_id, copy, cart, compared_on=copy.compared_on, is_saved=False):
@@ -98,26 +98,26 @@ def get_copy(customer_id: str) -> StoredCart:
 
 def list_unsaved(*, since_before_ms: int, limit: int) -> list[str]:
     """Customers whose cart has been unsaved since before this time. Raises CartCacheUnavailable."""
-    with _available():
+    with _translate_outage():
         unsaved: Any = redis_client().zrangebyscore(UNSAVED_KEY, "-inf", since_before_ms, start=0, num=limit)
         return list(unsaved)
 
 
 def postpone_unsaved(customer_id: str, until_ms: int) -> None:
     """Do not list the cart again before `until_ms`, unless it is saved. Raises CartCacheUnavailable."""
-    with _available():
+    with _translate_outage():
         redis_client().zadd(UNSAVED_KEY, {customer_id: until_ms}, xx=True)
 
 
-def now_ms() -> int:
+def get_now_ms() -> int:
     return int(clock.now().timestamp() * 1000)
 
 
 def _read(customer_id: str) -> _Copy:
     try:
-        with _available():
+        with _translate_outage():
             pipeline = redis_client().pipeline(transaction=False)
-            pipeline.hmget(_key(customer_id), "cart", "compared_on")
+            pipeline.hmget(_build_key(customer_id), "cart", "compared_on")
             pipeline.info("server")
             (text, compared_on), server = pipeline.execute()
         document = json.loads(text) if text else EMPTY_CART.to_document()
@@ -134,14 +134,14 @@ def _replace(customer_id: str, copy: _Copy, cart: StoredCart, *, compared_on: st
     seconds = int(KEPT_UNCHANGED.total_seconds())
     arguments: list[str | int] = [copy.text, json.dumps(cart.to_document()), compared_on, seconds, customer_id]
     if not is_saved:
-        arguments.append(now_ms())
-    with _available():
+        arguments.append(get_now_ms())
+    with _translate_outage():
         script = redis_client().register_script(COMPARE_AND_SET)
-        return bool(script(keys=[_key(customer_id), UNSAVED_KEY], args=arguments))
+        return bool(script(keys=[_build_key(customer_id), UNSAVED_KEY], args=arguments))
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def _translate_outage() -> Iterator[None]:
     try:
         yield
     except (
@@ -153,5 +153,5 @@ def _available() -> Iterator[None]:
         raise CartCacheUnavailable from error
 
 
-def _key(customer_id: str) -> str:
+def _build_key(customer_id: str) -> str:
     return f"cart:{customer_id}"

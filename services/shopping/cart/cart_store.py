@@ -67,7 +67,7 @@ def _apply_in_cache(customer_id: str, changes: Sequence[CartChange]) -> StoredCa
 
 def _compare_with_database(customer_id: str) -> bool:
     """False while the database is unavailable: the copy in ElastiCache is then used as it is."""
-    saved = _unless_unavailable("cart not compared", lambda: cart_rows.load_cart(customer_id))
+    saved = _try_database("cart not compared", lambda: cart_rows.load_cart(customer_id))
     if saved is None:
         return False
     cart_cache.merge_saved(customer_id, saved)
@@ -79,7 +79,7 @@ def _apply_in_database(customer_id: str, changes: Sequence[CartChange]) -> Store
     if not changes:
         return cart_rows.load_cart(customer_id)
     max_items = setting("shopping.cart_max_items")
-    cart = cart_rows.change_cart(customer_id, changes, now_ms=cart_cache.now_ms(), max_items=max_items)
+    cart = cart_rows.change_cart(customer_id, changes, now_ms=cart_cache.get_now_ms(), max_items=max_items)
     changed_without_cache().add(customer_id)
     return cart
 
@@ -89,14 +89,14 @@ def _send_or_save(customer_id: str, cart: StoredCart) -> bool:
     try:
         cart_queue().send(customer_id, cart)
     except QueueUnavailable:
-        saved = _unless_unavailable("cart stays unsaved", lambda: cart_rows.merge_cart(customer_id, cart))
+        saved = _try_database("cart stays unsaved", lambda: cart_rows.merge_cart(customer_id, cart))
         if saved is None:
             return False
         _merge_into_cache_after_commit({customer_id: saved})
     return True
 
 
-def _unless_unavailable(failure: str, access: Callable[[], StoredCart]) -> StoredCart | None:
+def _try_database(failure: str, access: Callable[[], StoredCart]) -> StoredCart | None:
     """What `access` returns; None, after a warning, while the database is unavailable."""
     try:
         with db.session().begin_nested():
@@ -119,7 +119,7 @@ def save_carts(message: dict[str, Any]) -> None:
 def resend_unsaved_carts() -> None:
     """Send the carts again whose latest version was not saved for a while."""
     try:
-        now_ms = cart_cache.now_ms()
+        now_ms = cart_cache.get_now_ms()
         for customer_id in cart_cache.list_unsaved(since_before_ms=now_ms - RESEND_AFTER_MS, limit=BATCH_SIZE):
             if _resend(customer_id):
                 cart_cache.postpone_unsaved(customer_id, now_ms + RESEND_AFTER_MS)

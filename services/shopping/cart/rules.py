@@ -90,7 +90,7 @@ class CartIsFull(Exception):
 
 def merge(cart: StoredCart, other: StoredCart) -> StoredCart:
     """One cart from two copies; content that neither had gets a version that neither has used."""
-    entries = _drop_oldest_removed(_later_of_each(cart.entries, other.entries))
+    entries = _drop_oldest_removed(_select_later_entries(cart.entries, other.entries))
     lacked, other_lacked = entries != cart.entries, entries != other.entries
     version = max(cart.version, other.version)
     if (lacked and (other_lacked or cart.version >= other.version)) or (
@@ -100,7 +100,7 @@ def merge(cart: StoredCart, other: StoredCart) -> StoredCart:
     return StoredCart(version, max(cart.updated_at_ms, other.updated_at_ms), entries)
 
 
-def _later_of_each(first: Entries, second: Entries) -> Entries:
+def _select_later_entries(first: Entries, second: Entries) -> Entries:
     """The later entry of each product; of two with the same time always the same one, so that all copies agree."""
     result = dict(first)
     for product_id, entry in second.items():
@@ -123,7 +123,7 @@ def apply_changes(
         existing = entries.get(change.product_id)
         must_record = may_be_stale and change.added_until_ms == 0
         if must_record or _has_effect(existing, change):
-            entries[change.product_id] = _entry_after(existing, change, now_ms)
+            entries[change.product_id] = _build_entry(existing, change, now_ms)
     if entries == cart.entries:
         return cart
     if sum(entry.present for entry in entries.values()) > max(max_items, len(cart.present_entries)):
@@ -139,7 +139,7 @@ def _has_effect(existing: CartEntry | None, change: CartChange) -> bool:
     return (change.price_amount, change.price_currency) != (existing.price_amount, existing.price_currency)
 
 
-def _entry_after(existing: CartEntry | None, change: CartChange, now_ms: int) -> CartEntry:
+def _build_entry(existing: CartEntry | None, change: CartChange, now_ms: int) -> CartEntry:
     keeps_place = existing is not None and existing.present and change.present
     return CartEntry(
         product_id=change.product_id,

@@ -15,7 +15,7 @@ from services.shopping.search import sizes
 def browse_products(
     limit: int = 20, cursor: str | None = None, sort: str = "newest", **filters: Any
 ) -> dict[str, Any]:
-    product_filter = _product_filter(filters)
+    product_filter = _build_filter(filters)
 
     def load() -> dict[str, Any]:
         page = browsing.browse(product_filter, sort, limit, cursor)
@@ -25,7 +25,7 @@ def browse_products(
 
 
 def count_product_facets(**filters: Any) -> dict[str, Any]:
-    product_filter = _product_filter(filters)
+    product_filter = _build_filter(filters)
     return page_cache().get_page(("facets", product_filter), lambda: browsing.count_facets(product_filter))
 
 
@@ -36,7 +36,7 @@ def get_product(product_id: str) -> dict[str, Any]:
     return page_cache().get_page(("page", product_id), load)
 
 
-def _product_filter(filters: dict[str, Any]) -> ProductFilter:
+def _build_filter(filters: dict[str, Any]) -> ProductFilter:
     # Connexion splits at every comma, but a comma may also be part of a size.
     listed = ",".join(filters.get("size", ()))
     return ProductFilter(**{**filters, "size": tuple(sizes.split_list(listed) or filter(None, [listed]))})

@@ -16,7 +16,7 @@ from services.shopping.document_store import Document
 from services.shopping.products import product_store
 from services.shopping.products.rules import Product, ProductNotFound, ProductState
 from services.shopping.search import spelling
-from services.shopping.search.terms import FACETS, facet_term, query_terms, size_term
+from services.shopping.search.terms import FACETS, build_facet_term, build_query_terms, build_size_term
 
 # Facets are counted on up to this many products; with more, the response says that the counts are incomplete.
 MAX_COUNTED = 5_000
@@ -55,14 +55,14 @@ def browse(product_filter: ProductFilter, sort: str, limit: int, cursor: str | N
     A page starts after the last product of the page before, so that sales in between neither repeat nor hide
     products. When no product matches `q`, its spelling is corrected, and `corrected_query` is the corrected query.
     """
-    list_id = _list_id(product_filter, sort)
+    list_id = _identify_list(product_filter, sort)
     after, corrected_query = _read_cursor(cursor, list_id, sort) if cursor is not None else (None, None)
     items, has_more = _find(replace(product_filter, q=corrected_query or product_filter.q), sort, limit, after)
     if product_filter.q and not items and cursor is None:
         corrected_query = spelling.correct(product_filter.q)
         if corrected_query is not None:
             items, has_more = _find(replace(product_filter, q=corrected_query), sort, limit, None)
-    next_cursor = _cursor_after(items[-1], list_id, sort, corrected_query) if has_more else None
+    next_cursor = _build_cursor(items[-1], list_id, sort, corrected_query) if has_more else None
     return {"items": items, "next_cursor": next_cursor, "corrected_query": corrected_query if items else None}
 
 
@@ -78,7 +78,7 @@ def _find(
     return products[:limit], len(products) > limit
 
 
-def _list_id(product_filter: ProductFilter, sort: str) -> str:
+def _identify_list(product_filter: ProductFilter, sort: str) -> str:
     """Identifies the list that a cursor belongs to: in another list it would point to an arbitrary place."""
     filters = {name: value for name, value in vars(product_filter).items() if value not in (None, ())}
     return f"{sort}:{hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:12]}"
@@ -100,14 +100,14 @@ def count_facets(product_filter: ProductFilter) -> dict[str, Any]:
             corrected_query = corrected if count else None
     facets: dict[str, list[dict[str, Any]]] = {name: [] for name in FACETS}
     counted = product_store.count_facets(query, MAX_COUNTED, MAX_VALUES)
-    values = skipped_items.read_valid(counted, _facet_value, kind="facet", id_of=lambda value: value["_id"])
+    values = skipped_items.read_valid(counted, _read_facet_value, kind="facet", id_of=lambda value: value["_id"])
     for name, value in values:
         if len(facets[name]) < MAX_VALUES_PER_FACET:
             facets[name].append(value)
     return {"facets": facets, "is_complete": count <= MAX_COUNTED, "corrected_query": corrected_query}
 
 
-def _facet_value(counted: Document) -> tuple[str, dict[str, Any]]:
+def _read_facet_value(counted: Document) -> tuple[str, dict[str, Any]]:
     """The facet that a counted term belongs to, and the value as it is shown."""
     name, label = counted["_id"].partition(":")[0], counted["label"]
     if name not in FACETS or not isinstance(label, str):
@@ -133,8 +133,8 @@ def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
 
 def build_query(product_filter: ProductFilter) -> Document:
     """The filter as a MongoDB query."""
-    words = query_terms(product_filter.q or "")
-    conditions: list[Any] = [*_facet_conditions(product_filter), *map(_one_of, words)]
+    words = build_query_terms(product_filter.q or "")
+    conditions: list[Any] = [*_build_facet_conditions(product_filter), *map(_match_any, words)]
     if product_filter.q and not words:
         conditions.append({"$in": []})
     query: Document = {"state": str(ProductState.PUBLISHED)}
@@ -153,15 +153,15 @@ def build_query(product_filter: ProductFilter) -> Document:
     return {name: value for name, value in query.items() if value != []}
 
 
-def _facet_conditions(product_filter: ProductFilter) -> Iterator[Any]:
+def _build_facet_conditions(product_filter: ProductFilter) -> Iterator[Any]:
     for name in FACETS:
         if name == "size" and product_filter.size:
-            yield _one_of(sorted({size_term(size) for size in product_filter.size}))
+            yield _match_any(sorted({build_size_term(size) for size in product_filter.size}))
         elif name != "size" and (value := getattr(product_filter, name)):
-            yield facet_term(name, value)
+            yield build_facet_term(name, value)
 
 
-def _one_of(terms: Sequence[str]) -> Any:
+def _match_any(terms: Sequence[str]) -> Any:
     return terms[0] if len(terms) == 1 else {"$in": list(terms)}
 
 
@@ -180,7 +180,7 @@ def _read_cursor(cursor: str, list_id: str, sort: str) -> tuple[Document, str | 
     return after, corrected_query
 
 
-def _cursor_after(product: Product, list_id: str, sort: str, corrected_query: str | None) -> str:
+def _build_cursor(product: Product, list_id: str, sort: str, corrected_query: str | None) -> str:
     value: int | None = None
     if sort == "newest" and product.published_at:
         value = round(product.published_at.timestamp() * 1000)

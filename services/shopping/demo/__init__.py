@@ -14,12 +14,12 @@ from libs.chassis import clock
 from services.shopping.demo.garments import GARMENTS, random_facts, random_price
 from services.shopping.demo.pictures import HEIGHT, WIDTH, draw_garment
 from services.shopping.document_store import Document
-from services.shopping.photos.photo_files import PUBLIC, originals_folder, photo_bucket
+from services.shopping.photos.photo_files import PUBLIC, build_originals_folder, photo_bucket
 from services.shopping.photos.photo_store import photo_to_document
 from services.shopping.products.product_store import find_products, photo_from_document, products_collection
 from services.shopping.products.rules import PHOTOS_VERSION, Photo, PhotoSize, ProductState
 from services.shopping.search import spelling
-from services.shopping.search.terms import index_fields, spelling_words
+from services.shopping.search.terms import build_index_fields, list_spelling_words
 
 PUBLISHED, PRICED, DRAFTS = 216, 8, 8
 # Each product has dozens of index entries; a slow machine takes longer for more of them than a client waits.
@@ -31,7 +31,7 @@ WITH_PHOTO_SIZES = 40
 def load() -> None:
     """Insert the demo products that are missing, with their pictures."""
     photo_bucket().create_if_missing()
-    products = list(_products())
+    products = list(_generate_products())
     existing = set(find_products(product["_id"] for product in products))
     missing = [(number, product) for number, product in enumerate(products) if product["_id"] not in existing]
     if not missing:
@@ -40,32 +40,32 @@ def load() -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(_store_picture, *zip(*missing, strict=True)))
     writes = [UpdateOne({"_id": product["_id"]}, {"$setOnInsert": product}, upsert=True) for _, product in missing]
-    spelling.add_words(set().union(*(spelling_words(product) for _, product in missing)))
+    spelling.add_words(set().union(*(list_spelling_words(product) for _, product in missing)))
     for start in range(0, len(writes), BATCH_SIZE):
         products_collection().bulk_write(writes[start : start + BATCH_SIZE], ordered=False)
 
 
-def _products() -> Iterator[Document]:
+def _generate_products() -> Iterator[Document]:
     random = Random("reclothes")  # noqa: S311 the same clothes every time, no secret
     states = [ProductState.PUBLISHED] * PUBLISHED + [ProductState.PRICED] * PRICED + [ProductState.DRAFT] * DRAFTS
     for number, state in enumerate(states):
-        yield _product(number, state, random)
+        yield _build_product(number, state, random)
 
 
-def _product(number: int, state: ProductState, random: Random) -> Document:
+def _build_product(number: int, state: ProductState, random: Random) -> Document:
     category = list(GARMENTS)[number % len(GARMENTS)]
     facts = random_facts(category, random)
     cents = random_price(category, facts["condition"], random)
-    product_id = _id("prd", number)
+    product_id = _build_id("prd", number)
     created_at = clock.now() - timedelta(hours=3 * number + random.randint(1, 3))
-    product: Document = products_collection.versioned(
+    product: Document = products_collection.add_version(
         {
             "_id": product_id,
             "version": 1,
             "state": str(state),
             **facts,
-            **index_fields(facts),
-            "photos": [photo_to_document(_photo(number, product_id))],
+            **build_index_fields(facts),
+            "photos": [photo_to_document(_build_photo(number, product_id))],
             "photos_version": PHOTOS_VERSION if number >= WITH_PHOTO_SIZES else PHOTOS_VERSION - 1,
             "created_at": created_at,
             "updated_at": created_at,
@@ -79,11 +79,11 @@ def _product(number: int, state: ProductState, random: Random) -> Document:
     return product
 
 
-def _photo(number: int, product_id: str) -> Photo:
+def _build_photo(number: int, product_id: str) -> Photo:
     """A photo with one size, which needs no scaling."""
-    photo_id = _id("pho", number)
+    photo_id = _build_id("pho", number)
     size = PhotoSize("large", f"{PUBLIC}{product_id}/{photo_id}.jpg", WIDTH, HEIGHT)
-    key = f"{originals_folder(product_id)}/{photo_id}.jpg"
+    key = f"{build_originals_folder(product_id)}/{photo_id}.jpg"
     return Photo(photo_id, key, "image/jpeg", WIDTH, HEIGHT, (size,))
 
 
@@ -94,5 +94,5 @@ def _store_picture(number: int, product: Document) -> None:
         photo_bucket().write(key, picture, photo.content_type)
 
 
-def _id(prefix: str, number: int) -> str:
+def _build_id(prefix: str, number: int) -> str:
     return f"{prefix}_" + uuid.uuid5(uuid.NAMESPACE_URL, f"https://reclothes.example/{prefix}/{number}").hex

@@ -27,14 +27,14 @@ Shape = tuple[str, Sequence[tuple[float, float]]]
 
 def draw_garment(category: str, colour: str, number: int) -> bytes:
     """A JPEG of a garment; `number` varies the background and the pattern of the cloth."""
-    cloth = _rgb(COLOURS[colour])
-    picture = _background(BACKGROUNDS[number % len(BACKGROUNDS)]).copy()
+    cloth = _parse_colour(COLOURS[colour])
+    picture = _draw_background(BACKGROUNDS[number % len(BACKGROUNDS)]).copy()
     fills = [("cloth", cloth)]
     if category in PATTERNED:
         fills.append((PATTERNS[number % len(PATTERNS)], _mix(cloth, 255, 0.3)))
     fills += [("shade", _mix(cloth, 0, 0.18)), ("dark", _mix(cloth, 0, 0.55)), ("buttons", BRASS)]
     for layer, fill in fills:
-        box, mask = _layer(category, layer)
+        box, mask = _draw_layer(category, layer)
         if mask is not None:
             picture.paste(fill, box, mask)
     content = io.BytesIO()
@@ -42,7 +42,7 @@ def draw_garment(category: str, colour: str, number: int) -> bytes:
     return content.getvalue()
 
 
-def _rgb(text: str) -> tuple[int, int, int]:
+def _parse_colour(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
@@ -52,7 +52,7 @@ def _mix(colour: tuple[int, int, int], grey: int, share: float) -> tuple[int, in
 
 
 @cache
-def _background(colour: str) -> Image.Image:
+def _draw_background(colour: str) -> Image.Image:
     """Lighter at the top, with a blurred shadow on the ground."""
     base = Image.new("RGB", (WIDTH, HEIGHT), colour)
     base.paste((255, 255, 255), mask=Image.linear_gradient("L").rotate(180).resize((WIDTH, HEIGHT)).point(_half))
@@ -67,15 +67,15 @@ def _half(value: int) -> int:
 
 
 @cache
-def _layer(category: str, layer: str) -> tuple[tuple[int, int, int, int] | None, Image.Image | None]:
+def _draw_layer(category: str, layer: str) -> tuple[tuple[int, int, int, int] | None, Image.Image | None]:
     """The bounding box of a layer and its mask; None and None when the category has no such layer."""
     shapes = GARMENTS[category]["layers"].get(layer, ())
-    mask = _patterned(category, layer) if layer in PATTERNS else _mask(shapes)
+    mask = _draw_pattern(category, layer) if layer in PATTERNS else _draw_mask(shapes)
     box = mask.getbbox()
     return (box, mask.crop(box)) if box else (None, None)
 
 
-def _mask(shapes: Sequence[Shape]) -> Image.Image:
+def _draw_mask(shapes: Sequence[Shape]) -> Image.Image:
     mask = Image.new("L", (WIDTH * SCALE, HEIGHT * SCALE), 0)
     draw = ImageDraw.Draw(mask)
     for kind, points in shapes:
@@ -89,7 +89,7 @@ def _mask(shapes: Sequence[Shape]) -> Image.Image:
     return mask.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
 
 
-def _patterned(category: str, pattern: str) -> Image.Image:
+def _draw_pattern(category: str, pattern: str) -> Image.Image:
     """The mask of the pattern on the cloth of a category; empty when it is plain."""
     marks = Image.new("L", (WIDTH, HEIGHT), 0)
     draw = ImageDraw.Draw(marks)
@@ -103,4 +103,4 @@ def _patterned(category: str, pattern: str) -> Image.Image:
     if pattern == "checks":
         for x in range(0, WIDTH, 32):
             draw.rectangle([(x, 0), (x + 10, HEIGHT)], fill=200)
-    return ImageChops.multiply(_mask(GARMENTS[category]["layers"]["cloth"]), marks)
+    return ImageChops.multiply(_draw_mask(GARMENTS[category]["layers"]["cloth"]), marks)

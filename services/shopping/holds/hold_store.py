@@ -40,7 +40,7 @@ def insert_hold(hold: Hold) -> Hold:
         "created_at": clock.now(),
     }
     try:
-        holds_collection().insert_one(holds_collection.versioned(document))
+        holds_collection().insert_one(holds_collection.add_version(document))
     except DuplicateKeyError:
         return find_hold(hold.order_id) or hold
     return hold
@@ -107,7 +107,7 @@ def _decide(query: Document, state: HoldState, reason: ReleaseReason | None) -> 
 
 
 def _hold_from_document(document: Document) -> Hold:
-    document = holds_collection.upgraded(document)
+    document = holds_collection.upgrade(document)
     reason: Any = document.get("reason")
     return Hold(
         order_id=document["_id"],

@@ -98,7 +98,7 @@ class Quote:
     unavailable_product_ids: list[str]
 
 
-def hold_deadline(now: datetime, minutes: int) -> datetime:
+def compute_hold_deadline(now: datetime, minutes: int) -> datetime:
     """When an unpaid hold that is created at `now` lapses, to the millisecond."""
     return to_stored_time(now) + timedelta(minutes=minutes)
 
@@ -108,7 +108,9 @@ def is_same_order(hold: Hold, buyer_id: str, product_ids: Sequence[str]) -> bool
     return hold.buyer_id == buyer_id and set(hold.product_ids) == set(product_ids)
 
 
-def available_items(product_ids: Iterable[str], products: Mapping[str, Product], currency: str) -> list[HeldItem]:
+def list_available_items(
+    product_ids: Iterable[str], products: Mapping[str, Product], currency: str
+) -> list[HeldItem]:
     """The products that can be ordered in this currency, at their current prices, in the order of the request."""
     return [
         HeldItem(product.id, product.title, product.price)
@@ -120,12 +122,12 @@ def available_items(product_ids: Iterable[str], products: Mapping[str, Product],
     ]
 
 
-def orders_with_lapsed_holds(products: Iterable[Product], now: datetime) -> set[str]:
+def find_orders_with_lapsed_holds(products: Iterable[Product], now: datetime) -> set[str]:
     """The orders whose time to pay for one of these products is over."""
     return {product.hold.order_id for product in products if product.hold and product.hold.until <= now}
 
 
-def own_order_with_all(product_ids: Sequence[str], products: Iterable[Product], buyer_id: str) -> str | None:
+def find_own_order_with_all(product_ids: Sequence[str], products: Iterable[Product], buyer_id: str) -> str | None:
     """The one unpaid order of this buyer that holds all of these products; None when there is no such order."""
     holds = [
         product.hold

@@ -23,46 +23,46 @@ def list_inventory(limit: int = 20, cursor: str | None = None, state: str | None
 
 def create_product(body: dict[str, Any]) -> Response:
     product = staff_actions.create_draft(stable_id("prd"), body)
-    return _response(product, 201, {"Location": f"/shopping/v1/inventory/{product.id}"})
+    return _build_response(product, 201, {"Location": f"/shopping/v1/inventory/{product.id}"})
 
 
 def get_inventory_product(product_id: str) -> Response:
-    return _response(get_product(product_id))
+    return _build_response(get_product(product_id))
 
 
 def edit_product(product_id: str, body: dict[str, Any]) -> Response:
     product = get_product(product_id)
     require_match(product.version)
-    return _response(staff_actions.edit(product, body))
+    return _build_response(staff_actions.edit(product, body))
 
 
 def set_product_price(product_id: str, body: dict[str, Any]) -> Response:
     product = get_product(product_id)
     require_match(product.version)
-    return _response(staff_actions.set_price(product, Money.from_dict(body["price"])))
+    return _build_response(staff_actions.set_price(product, Money.from_dict(body["price"])))
 
 
 def publish_product(product_id: str, body: dict[str, Any] | None = None) -> Response:
     publish_at = clock.parse_optional((body or {}).get("publish_at"))
     product = get_product(product_id)
     any_version = not require_match_if_sent(product.version)
-    return _response(staff_actions.publish(product, publish_at, any_version=any_version))
+    return _build_response(staff_actions.publish(product, publish_at, any_version=any_version))
 
 
 def withdraw_product(product_id: str) -> Response:
     product = get_product(product_id)
-    return _response(staff_actions.withdraw(product, any_version=not require_match_if_sent(product.version)))
+    return _build_response(staff_actions.withdraw(product, any_version=not require_match_if_sent(product.version)))
 
 
 def resume_product(product_id: str) -> Response:
     product = get_product(product_id)
-    return _response(staff_actions.resume(product, any_version=not require_match_if_sent(product.version)))
+    return _build_response(staff_actions.resume(product, any_version=not require_match_if_sent(product.version)))
 
 
 def get_price_currencies() -> dict[str, list[str]]:
     return {"currencies": list_price_currencies()}
 
 
-def _response(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def _build_response(product: Product, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     body: dict[str, Any] = InventoryProductSchema().dump(product)
     return body, status, {"ETag": etag_of(product.version), **(headers or {})}

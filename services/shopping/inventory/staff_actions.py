@@ -15,10 +15,10 @@ from libs.chassis.money import Money
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.problems import BadRequest, Unprocessable
 from libs.chassis.system_settings import setting
-from services.shopping.document_store import Document, current_time, to_stored_time
+from services.shopping.document_store import Document, get_current_time, to_stored_time
 from services.shopping.products import product_store
 from services.shopping.products.product_changes import change
-from services.shopping.products.product_outbox import PUBLISHED, WITHDRAWN, audit_entry, publish_entries
+from services.shopping.products.product_outbox import PUBLISHED, WITHDRAWN, build_audit_entry, publish_entries
 from services.shopping.products.rules import Product, Transition
 
 
@@ -36,7 +36,7 @@ def create_draft(product_id: str, facts: Mapping[str, Any]) -> Product:
     """A new draft without a price; a request repeated with the same id returns the draft it created."""
     facts = {"description": "", "sizes": [], "attributes": {}, **facts}
     _require_storable_names(facts["attributes"])
-    product = product_store.insert_draft(product_id, facts, audit_entry("create_product", None, facts))
+    product = product_store.insert_draft(product_id, facts, build_audit_entry("create_product", None, facts))
     publish_entries(product, product.outbox)
     return product
 
@@ -46,7 +46,7 @@ def edit(product: Product, facts: Mapping[str, Any]) -> Product:
     product.state_after(Transition.EDIT)
     _require_storable_names(facts.get("attributes", {}))
     before = {name: getattr(product, name) for name in facts}
-    return change(product, audit_entry=audit_entry("edit_product", before, facts), set_fields=facts)
+    return change(product, audit_entry=build_audit_entry("edit_product", before, facts), set_fields=facts)
 
 
 def set_price(product: Product, price: Money) -> Product:
@@ -60,7 +60,7 @@ def set_price(product: Product, price: Money) -> Product:
         )
     before = {"price": product.price.to_dict() if product.price else None}
     after = {"price": price.to_dict()}
-    entry = audit_entry("set_product_price", before, after)
+    entry = build_audit_entry("set_product_price", before, after)
     return change(product, audit_entry=entry, set_fields={**after, "state": str(state)})
 
 
@@ -68,11 +68,11 @@ def publish(product: Product, publish_at: datetime | None = None, *, any_version
     """Publish a priced or withdrawn product now, or schedule a priced one for later (story d-po-08)."""
     if publish_at is not None and publish_at > clock.now():
         product.state_after(Transition.SCHEDULE)
-        entry = _schedule_entry("publish_product", product, publish_at)
+        entry = _build_schedule_entry("publish_product", product, publish_at)
         set_fields = {"publish_at": to_stored_time(publish_at)}
         return change(product, audit_entry=entry, set_fields=set_fields, any_version=any_version)
     publication = build_publication(product, Transition.PUBLISH)
-    entry = _state_entry("publish_product", product, publication["set_fields"]["state"])
+    entry = _build_state_entry("publish_product", product, publication["set_fields"]["state"])
     return change(product, audit_entry=entry, any_version=any_version, **publication)
 
 
@@ -80,11 +80,11 @@ def withdraw(product: Product, *, any_version: bool = True) -> Product:
     """Take a published product off sale, or cancel its scheduled publication; a held one stays with its buyer."""
     if product.publish_at is not None:
         product.state_after(Transition.UNSCHEDULE)
-        entry = _schedule_entry("withdraw_product", product, None)
+        entry = _build_schedule_entry("withdraw_product", product, None)
         unset_fields = ["publish_at"]
         return change(product, audit_entry=entry, set_fields={}, unset_fields=unset_fields, any_version=any_version)
     state = str(product.state_after(Transition.WITHDRAW))
-    entry = _state_entry("withdraw_product", product, state)
+    entry = _build_state_entry("withdraw_product", product, state)
     return change(
         product, audit_entry=entry, set_fields={"state": state}, event_type=WITHDRAWN, any_version=any_version
     )
@@ -94,13 +94,13 @@ def resume(product: Product, *, any_version: bool = True) -> Product:
     """Publish a withdrawn product again at its price; one whose sale ended becomes a draft without a price."""
     if product.sale_ended_by is None:
         publication = build_publication(product, Transition.RESUME)
-        entry = _state_entry("resume_product", product, publication["set_fields"]["state"])
+        entry = _build_state_entry("resume_product", product, publication["set_fields"]["state"])
         return change(product, audit_entry=entry, any_version=any_version, **publication)
     state = str(product.state_after(Transition.TAKE_BACK))
     before = {"state": str(product.state), "price": product.price.to_dict() if product.price else None}
     return change(
         product,
-        audit_entry=audit_entry("resume_product", before, {"state": state, "price": None}),
+        audit_entry=build_audit_entry("resume_product", before, {"state": state, "price": None}),
         set_fields={"state": state},
         unset_fields=["hold", "price", "sale_ended_by", "published_at", "publish_at"],
         any_version=any_version,
@@ -111,19 +111,19 @@ def build_publication(product: Product, transition: Transition) -> dict[str, Any
     """The change of a product that is published now."""
     state = product.state_after(transition)
     return {
-        "set_fields": {"state": str(state), "published_at": current_time()},
+        "set_fields": {"state": str(state), "published_at": get_current_time()},
         "unset_fields": ["publish_at"],
         "event_type": PUBLISHED,
     }
 
 
-def _state_entry(action: str, product: Product, state: str) -> Document:
-    return audit_entry(action, {"state": str(product.state)}, {"state": state})
+def _build_state_entry(action: str, product: Product, state: str) -> Document:
+    return build_audit_entry(action, {"state": str(product.state)}, {"state": state})
 
 
-def _schedule_entry(action: str, product: Product, publish_at: datetime | None) -> Document:
+def _build_schedule_entry(action: str, product: Product, publish_at: datetime | None) -> Document:
     before, after = clock.rfc3339(product.publish_at), clock.rfc3339(publish_at)
-    return audit_entry(action, {"publish_at": before}, {"publish_at": after})
+    return build_audit_entry(action, {"publish_at": before}, {"publish_at": after})
 
 
 def _require_storable_names(attributes: Mapping[str, str]) -> None:

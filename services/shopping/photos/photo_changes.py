@@ -14,12 +14,12 @@ from typing import Any
 from libs.chassis import db, uploads
 from libs.chassis.problems import Unprocessable
 from libs.chassis.uploads import FORM_VALID_FOR, PhotoNotFound, TooManyPhotos
-from services.shopping.document_store import current_time
+from services.shopping.document_store import get_current_time
 from services.shopping.photos import photo_files, photo_store, renditions, upload_store
 from services.shopping.photos.photo_files import photo_bucket
 from services.shopping.photos.upload_store import PhotoUpload
 from services.shopping.products.product_changes import change
-from services.shopping.products.product_outbox import audit_entry, publish_entries
+from services.shopping.products.product_outbox import build_audit_entry, publish_entries
 from services.shopping.products.product_store import get_product
 from services.shopping.products.rules import Photo, Product, ProductChangedConcurrently, Transition
 
@@ -48,10 +48,10 @@ def create_upload(product_id: str, photo_id: str, content_type: str, size: int) 
         PhotoUpload(
             id=photo_id,
             product_id=product_id,
-            key=uploads.new_key(photo_files.originals_folder(product_id), content_type),
+            key=uploads.new_key(photo_files.build_originals_folder(product_id), content_type),
             content_type=content_type,
             size=size,
-            expires_at=current_time() + FORM_VALID_FOR,
+            expires_at=get_current_time() + FORM_VALID_FOR,
         )
     )
     form = uploads.create_form(photo_bucket(), upload)
@@ -72,7 +72,7 @@ def complete_upload(product_id: str, photo_id: str) -> Photo:
     _require_room(product)
     content = uploads.read_upload(photo_bucket(), upload)
     photo = renditions.write_renditions(product_id, photo_id, upload.key, upload.content_type, content)
-    entry = audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
+    entry = build_audit_entry("complete_photo_upload", None, {"photo_id": photo_id})
     changed = photo_store.add_photo(product_id, photo, entry, MAX_PHOTOS)
     if changed is None:
         return _find_concurrently_added(product_id, photo_id)
@@ -99,7 +99,7 @@ def remove_photo(product_id: str, photo_id: str) -> None:
         raise PhotoNotFound(f"The product has no photo {photo_id}.")
     before = [photo.id for photo in product.photos]
     after = [other_id for other_id in before if other_id != photo_id]
-    entry = audit_entry("remove_photo", {"photo_ids": before}, {"photo_ids": after})
+    entry = build_audit_entry("remove_photo", {"photo_ids": before}, {"photo_ids": after})
     changed = photo_store.remove_photo(product_id, stored, entry)
     if changed is None:
         raise ProductChangedConcurrently("Read the product again and repeat your change.")
@@ -121,7 +121,7 @@ def reorder_photos(product: Product, photo_ids: Sequence[str]) -> Product:
     photos = sorted(stored, key=lambda photo: photo_ids.index(photo["id"]) if photo["id"] in before else -1)
     return change(
         product,
-        audit_entry=audit_entry("reorder_photos", {"photo_ids": before}, {"photo_ids": list(photo_ids)}),
+        audit_entry=build_audit_entry("reorder_photos", {"photo_ids": before}, {"photo_ids": list(photo_ids)}),
         set_fields={"photos": photos},
         only_if={"photos": stored},  # a rebuild of the photos leaves the version as it is
     )

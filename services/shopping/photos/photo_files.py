@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from libs.chassis import jobs
 from libs.chassis.logs import get_logger
 from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
-from services.shopping.document_store import Document, current_time
+from services.shopping.document_store import Document, get_current_time
 from services.shopping.products.product_store import products_collection
 from services.shopping.products.rules import Photo
 from services.shopping.settings import shopping_settings
@@ -33,42 +33,42 @@ def photo_bucket() -> Bucket:
     return Bucket(shopping_settings().photo_bucket)
 
 
-def originals_folder(product_id: str) -> str:
+def build_originals_folder(product_id: str) -> str:
     return f"{ORIGINALS}{product_id}"
 
 
-def photo_keys(photo: Photo) -> list[str]:
+def list_photo_keys(photo: Photo) -> list[str]:
     return [photo.key, *(size.key for size in photo.sizes)]
 
 
-def deletion_notes(keys: Iterable[str], after: timedelta = timedelta()) -> list[Document]:
-    at = current_time() + after
+def build_deletion_notes(keys: Iterable[str], after: timedelta = timedelta()) -> list[Document]:
+    at = get_current_time() + after
     return [{"key": key, "at": at} for key in keys]
 
 
 def note_unconfirmed(product_id: str, keys: Iterable[str]) -> None:
     """Note files that are about to be written; the update that adds them to the product removes the notes."""
-    notes = {UNCONFIRMED: {"$each": deletion_notes(keys, CONFIRMED_WITHIN)}}
+    notes = {UNCONFIRMED: {"$each": build_deletion_notes(keys, CONFIRMED_WITHIN)}}
     products_collection().update_one({"_id": product_id}, {"$push": notes})
 
 
-def confirmation(photo: Photo) -> Document:
+def build_confirmation(photo: Photo) -> Document:
     """The `$pull` operand that confirms the files of the photo."""
-    return {UNCONFIRMED: {"key": {"$in": photo_keys(photo)}}}
+    return {UNCONFIRMED: {"key": {"$in": list_photo_keys(photo)}}}
 
 
 def delete_files_of(product_id: str) -> None:
     """Delete the files of this product that are due; what fails is left to the job."""
     document = products_collection().find_one({"_id": product_id}, {TO_DELETE: 1})
     try:
-        _delete_due(document or {}, TO_DELETE, current_time())
+        _delete_due(document or {}, TO_DELETE, get_current_time())
     except PhotoStoreUnavailable as error:
         get_logger(__name__).warning("photo files are deleted later", product=product_id, reason=str(error))
 
 
 def delete_due_files(limit: int = BATCH_SIZE) -> None:
     """Delete the due files of up to `limit` products for each kind of note. Raises PhotoStoreUnavailable."""
-    now = current_time()
+    now = get_current_time()
     for field in (TO_DELETE, UNCONFIRMED):
         due = products_collection().find({f"{field}.at": {"$lte": now}}, {field: 1})
         for document in list(due.limit(limit)):

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
 
-from services.shopping.document_store import Document, current_time
+from services.shopping.document_store import Document, get_current_time
 from services.shopping.photos import photo_files
-from services.shopping.photos.photo_files import deletion_notes, photo_keys
+from services.shopping.photos.photo_files import build_deletion_notes, list_photo_keys
 from services.shopping.products.product_store import (
     WITHOUT_INDEX_FIELDS,
     photo_from_document,
@@ -46,7 +46,7 @@ def find_photo_documents(product_id: str) -> list[Document]:
 
 def add_photo(product_id: str, photo: Photo, outbox_entry: Document, max_photos: int) -> Product | None:
     """Add a photo once; None when the product already has it, is full, cannot be edited or does not exist."""
-    confirmed = {**photo_files.confirmation(photo), photo_files.TO_DELETE: {"key": photo.key}}
+    confirmed = {**photo_files.build_confirmation(photo), photo_files.TO_DELETE: {"key": photo.key}}
     added = {"photos": photo_to_document(photo), "outbox": outbox_entry}
     condition = {"photos.id": {"$ne": photo.id}, f"photos.{max_photos - 1}": {"$exists": False}}
     return _edit(product_id, condition, {"$push": added, "$pull": confirmed})
@@ -57,20 +57,20 @@ def remove_photo(product_id: str, stored: Document, outbox_entry: Document) -> P
 
     None when the product has no such photo, cannot be edited or does not exist.
     """
-    notes = deletion_notes(photo_keys(photo_from_document(stored)))
+    notes = build_deletion_notes(list_photo_keys(photo_from_document(stored)))
     added = {photo_files.TO_DELETE: {"$each": notes}, "outbox": outbox_entry}
     return _edit(product_id, {"photos": stored}, {"$pull": {"photos": {"id": stored["id"]}}, "$push": added})
 
 
 def _edit(product_id: str, condition: Document, update: Document) -> Product | None:
     is_editable = {"_id": product_id, "state": {"$in": LIFECYCLE.sources(Transition.EDIT)}}
-    changed = {"$set": {"updated_at": current_time()}, "$inc": {"version": 1}}
+    changed = {"$set": {"updated_at": get_current_time()}, "$inc": {"version": 1}}
     return update_product({**is_editable, **condition}, {**update, **changed})
 
 
 def list_outdated_documents(limit: int, *, only_due: bool) -> list[Document]:
     """Products whose photos are to be rebuilt (limit 0: all); `only_due` leaves out those that wait for a retry."""
-    query = _due(current_time()) if only_due else OUTDATED
+    query = _build_due_query(get_current_time()) if only_due else OUTDATED
     return list(products_collection().find(query, WITHOUT_INDEX_FIELDS).limit(limit))
 
 
@@ -80,17 +80,17 @@ def begin_attempt(document: Document) -> Document | None:
     This comes before any photo is decoded, so that a product whose photo kills the process does not block the
     others. None when another process was faster.
     """
-    now, attempts = current_time(), document.get(ATTEMPTS, 0)
+    now, attempts = get_current_time(), document.get(ATTEMPTS, 0)
     next_attempt = {ATTEMPTS: attempts + 1, RETRY_AT: now + RETRY_AFTER * 2 ** min(attempts, MAX_DOUBLINGS)}
     return products_collection().find_one_and_update(
-        {"_id": document["_id"], **_due(now)},
+        {"_id": document["_id"], **_build_due_query(now)},
         {"$set": next_attempt},
         projection=WITHOUT_INDEX_FIELDS,
         return_document=ReturnDocument.AFTER,
     )
 
 
-def _due(now: datetime) -> Document:
+def _build_due_query(now: datetime) -> Document:
     return {**OUTDATED, RETRY_AT: {"$not": {"$gt": now}}}
 
 
@@ -100,12 +100,12 @@ def replace_photo(product_id: str, photos: list[Document], old: Document, new: P
     This is no edit, so the version stays. Raises ProductChangedConcurrently when the photos are no longer these.
     """
     changed = [photo_to_document(new) if photo == old else photo for photo in photos]
-    kept = photo_keys(new)
-    obsolete = [key for key in photo_keys(photo_from_document(old)) if key not in kept]
+    kept = list_photo_keys(new)
+    obsolete = [key for key in list_photo_keys(photo_from_document(old)) if key not in kept]
     update: Document = {
         "$set": {"photos": changed},
-        "$push": {photo_files.TO_DELETE: {"$each": deletion_notes(obsolete, OLD_FILES_KEPT_FOR)}},
-        "$pull": photo_files.confirmation(new),
+        "$push": {photo_files.TO_DELETE: {"$each": build_deletion_notes(obsolete, OLD_FILES_KEPT_FOR)}},
+        "$pull": photo_files.build_confirmation(new),
     }
     _update_photos(product_id, photos, update)
     return changed

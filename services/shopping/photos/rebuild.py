@@ -61,7 +61,7 @@ def _rebuild(document: Document, report: Document) -> None:
     for stored in photos:
         try:
             photo = photo_from_document(stored)
-            rebuilt = _with_all_sizes(document["_id"], photo)
+            rebuilt = _rebuild_photo(document["_id"], photo)
             if rebuilt is not photo:
                 report["photos"].append(photo.id)
                 photos = photo_store.replace_photo(document["_id"], photos, stored, rebuilt)
@@ -78,7 +78,7 @@ def _report_failure(report: Document, error: Exception) -> None:
     report["failed"] = type(error).__name__
 
 
-def _with_all_sizes(product_id: str, photo: Photo) -> Photo:
+def _rebuild_photo(product_id: str, photo: Photo) -> Photo:
     if renditions.is_complete(photo):
         return photo
     content = photo_files.photo_bucket().read_or_none(photo.key, MAX_BYTES)

@@ -36,7 +36,7 @@ def insert_upload(upload: PhotoUpload) -> PhotoUpload:
     """Store the upload; when its id is taken (a repeated request) the stored one is returned."""
     document = {("_id" if name == "id" else name): value for name, value in vars(upload).items()}
     try:
-        photo_uploads().insert_one(photo_uploads.versioned(document))
+        photo_uploads().insert_one(photo_uploads.add_version(document))
     except DuplicateKeyError:
         return find_upload(upload.product_id, upload.id) or upload
     return upload
@@ -46,5 +46,5 @@ def find_upload(product_id: str, photo_id: str) -> PhotoUpload | None:
     document = photo_uploads().find_one({"_id": photo_id, "product_id": product_id})
     if document is None:
         return None
-    document = {**photo_uploads.upgraded(document), "id": photo_id}
+    document = {**photo_uploads.upgrade(document), "id": photo_id}
     return PhotoUpload(**{field.name: document[field.name] for field in fields(PhotoUpload)})

@@ -24,7 +24,7 @@ def change(
     """
     entries = [] if audit_entry is None else [audit_entry]
     if event_type is not None:
-        entries.append(product_outbox.event_entry(event_type))
+        entries.append(product_outbox.build_event_entry(event_type))
     changed = product_store.change_product(product, outbox_entries=entries, any_version=any_version, **update)
     if changed is None and any_version:
         raise IllegalTransition(f"The product is no longer {product.state}.")

@@ -25,7 +25,7 @@ PUBLISHED = "shopping.product.published.v1"
 WITHDRAWN = "shopping.product.withdrawn.v1"
 
 
-def audit_entry(action: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Document:
+def build_audit_entry(action: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Document:
     """What the current principal does to a product, with the old and the new values (story mf-op-03)."""
     actor = principal()
     return {
@@ -36,7 +36,7 @@ def audit_entry(action: str, before: Mapping[str, Any] | None, after: Mapping[st
     }
 
 
-def event_entry(event_type: str) -> Document:
+def build_event_entry(event_type: str) -> Document:
     return {"id": ids.new_id("evt"), "at": clock.now(), "event_type": event_type}
 
 
@@ -58,7 +58,7 @@ def publish_product_event(event_type: str, product: Product) -> None:
 
 def list_products_with_entries_before(time: datetime, limit: int) -> list[Product]:
     documents = products_collection().find({"outbox.at": {"$lt": time}}).limit(limit)
-    return product_store.readable_products(documents)
+    return product_store.read_products(documents)
 
 
 def move_to_failed(product_id: str, entry: Document) -> None:

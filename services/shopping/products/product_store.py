@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.chassis import skipped_items
 from libs.chassis.money import Money
-from services.shopping.document_store import Document, DocumentCollection, current_time
+from services.shopping.document_store import Document, DocumentCollection, get_current_time
 from services.shopping.products import revision
 from services.shopping.products.rules import (
     LIFECYCLE,
@@ -30,7 +30,7 @@ from services.shopping.products.rules import (
     Transition,
 )
 from services.shopping.search import spelling
-from services.shopping.search.terms import SEARCHED_FIELDS, index_fields, spelling_words
+from services.shopping.search.terms import SEARCHED_FIELDS, build_index_fields, list_spelling_words
 
 products_collection = DocumentCollection("products")
 
@@ -67,15 +67,15 @@ def insert_draft(product_id: str, facts: Mapping[str, Any], outbox_entry: Docume
 
     Raises ItemHasProduct when the donated item already has another product.
     """
-    now = current_time()
-    spelling.add_words(spelling_words(facts))
-    document: Document = products_collection.versioned(
+    now = get_current_time()
+    spelling.add_words(list_spelling_words(facts))
+    document: Document = products_collection.add_version(
         {
             "_id": product_id,
             "version": 1,
             "state": str(ProductState.DRAFT),
             **facts,
-            **index_fields(facts),
+            **build_index_fields(facts),
             "photos": [],
             "photos_version": PHOTOS_VERSION,
             "created_at": now,
@@ -94,7 +94,7 @@ def insert_draft(product_id: str, facts: Mapping[str, Any], outbox_entry: Docume
 
 
 def product_from_document(document: Document) -> Product:
-    document = products_collection.upgraded(document)
+    document = products_collection.upgrade(document)
     price, hold = document.get("price"), document.get("hold")
     stored = {field.name: document[field.name] for field in fields(Product) if field.name in document}
     read = {
@@ -112,7 +112,7 @@ def photo_from_document(document: Document) -> Photo:
     return Photo(**stored, sizes=tuple(PhotoSize(**size) for size in document["sizes"]))
 
 
-def readable_products(documents: Iterable[Document]) -> list[Product]:
+def read_products(documents: Iterable[Document]) -> list[Product]:
     """The products of these documents, without those that cannot be read."""
     return skipped_items.read_valid(
         documents, product_from_document, kind="product", id_of=lambda document: document.get("_id")
@@ -134,7 +134,7 @@ def get_product(product_id: str) -> Product:
 def find_products(product_ids: Iterable[str]) -> dict[str, Product]:
     """The products with these ids, in one query; an unknown id is not in the result."""
     documents = products_collection().find({"_id": {"$in": list(product_ids)}}, WITHOUT_INDEX_FIELDS)
-    return {product.id: product for product in readable_products(documents)}
+    return {product.id: product for product in read_products(documents)}
 
 
 def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: int) -> list[Product]:
@@ -144,7 +144,7 @@ def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: i
         documents = list(
             products_collection().find(query, WITHOUT_INDEX_FIELDS).sort(list(order_by)).limit(page_size)
         )
-        products = readable_products(documents)
+        products = read_products(documents)
         if len(products) >= limit or len(documents) < page_size:
             return products[:limit]
         page_size *= 2
@@ -153,18 +153,18 @@ def list_products(query: Document, order_by: Sequence[tuple[str, int]], limit: i
 def list_sold_to(order_id: str, product_ids: Iterable[str]) -> list[Product]:
     """Those of the products that are still sold to this order."""
     query = {"_id": {"$in": list(product_ids)}, "state": str(ProductState.SOLD), "hold.order_id": order_id}
-    return readable_products(products_collection().find(query, WITHOUT_INDEX_FIELDS).sort("_id", ASCENDING))
+    return read_products(products_collection().find(query, WITHOUT_INDEX_FIELDS).sort("_id", ASCENDING))
 
 
 def list_held_past(time: datetime, limit: int, excluded_ids: Sequence[str] = ()) -> list[Product]:
     """Products that are still held although their hold ended before `time`: left over from a crash."""
     query = {"state": str(ProductState.HELD), "hold.until": {"$lt": time}, "_id": {"$nin": list(excluded_ids)}}
-    return readable_products(products_collection().find(query).limit(limit))
+    return read_products(products_collection().find(query).limit(limit))
 
 
 def list_due_for_publication(time: datetime, limit: int, excluded_ids: Sequence[str] = ()) -> list[Product]:
     query = {"state": str(ProductState.PRICED), "publish_at": {"$lte": time}, "_id": {"$nin": list(excluded_ids)}}
-    return readable_products(products_collection().find(query).sort("publish_at", ASCENDING).limit(limit))
+    return read_products(products_collection().find(query).sort("publish_at", ASCENDING).limit(limit))
 
 
 def list_price_currencies() -> list[str]:
@@ -207,11 +207,11 @@ def change_product(
     It is as it was read when its version is the same (with `any_version`: its state) and the stored document meets
     `only_if`. The outbox entries go into the same update, so that a crash loses none.
     """
-    changed = {**set_fields, "updated_at": current_time()}
+    changed = {**set_fields, "updated_at": get_current_time()}
     if SEARCHED_FIELDS & set_fields.keys():
         facts = {**{name: getattr(product, name) for name in SEARCHED_FIELDS}, **set_fields}
-        spelling.add_words(spelling_words(facts))
-        changed |= index_fields(facts)
+        spelling.add_words(list_spelling_words(facts))
+        changed |= build_index_fields(facts)
     update: Document = {"$set": changed, "$inc": {"version": 1}}
     if unset_fields:
         update["$unset"] = dict.fromkeys(unset_fields, "")

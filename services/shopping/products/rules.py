@@ -45,13 +45,13 @@ class Transition(StrEnum):
 
 
 _S = ProductState
-_OFF_HANDS = (_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN)  # no buyer has or holds the product
+_IN_STOCK = (_S.DRAFT, _S.PRICED, _S.PUBLISHED, _S.WITHDRAWN)  # no buyer has or holds the product
 
 LIFECYCLE = StateMachine(
     name="product",
     initial=_S.DRAFT,
     transitions={
-        Transition.EDIT: {state: state for state in _OFF_HANDS},
+        Transition.EDIT: {state: state for state in _IN_STOCK},
         Transition.SET_PRICE: {
             _S.DRAFT: _S.PRICED,
             _S.PRICED: _S.PRICED,
@@ -68,8 +68,8 @@ LIFECYCLE = StateMachine(
         Transition.SELL: {_S.HELD: _S.SOLD},
         Transition.RESELL: {_S.SOLD: _S.PUBLISHED},
         Transition.TAKE_BACK: {_S.SOLD: _S.DRAFT},
-        Transition.RECYCLE: dict.fromkeys((*_OFF_HANDS, _S.SOLD), _S.RECYCLED),
-        Transition.RETURN: dict.fromkeys(_OFF_HANDS, _S.RETURNED),
+        Transition.RECYCLE: dict.fromkeys((*_IN_STOCK, _S.SOLD), _S.RECYCLED),
+        Transition.RETURN: dict.fromkeys(_IN_STOCK, _S.RETURNED),
     },
 )
 

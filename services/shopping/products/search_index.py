@@ -6,7 +6,7 @@ from libs.chassis import jobs, skipped_items
 from services.shopping.document_store import Document
 from services.shopping.products.product_store import WITHOUT_INDEX_FIELDS, products_collection, update_products
 from services.shopping.search import spelling
-from services.shopping.search.terms import TERMS_VERSION, index_fields, spelling_words
+from services.shopping.search.terms import TERMS_VERSION, build_index_fields, list_spelling_words
 
 BATCH_SIZE = 100
 
@@ -26,7 +26,7 @@ def _rebuild_or_skip(document: Document, dry_run: bool) -> Document:
     fields: Document = {"terms_version": TERMS_VERSION}
     words: set[str] = set()
     try:
-        fields, words = index_fields(document), spelling_words(document)
+        fields, words = build_index_fields(document), list_spelling_words(document)
     except skipped_items.ITEM_FAULTS as error:
         jobs.report_failure("rebuild_search_index", str(document["_id"]), error)
         report["failed"] = type(error).__name__

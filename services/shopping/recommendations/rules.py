@@ -16,8 +16,8 @@ Rank = tuple[int, int, str]
 
 def fits(product: Product, own_sizes: Mapping[sizes.Wear, set[sizes.Size]]) -> bool:
     """Whether the product has one of the person's sizes, of clothes or of shoes, in any size system."""
-    product_sizes = sizes.sizes_of_product(product.category, product.sizes, product.attributes)
-    return bool(product_sizes & own_sizes[sizes.wear_of(product.category)])
+    product_sizes = sizes.list_product_sizes(product.category, product.sizes, product.attributes)
+    return bool(product_sizes & own_sizes[sizes.get_wear(product.category)])
 
 
 def rank(product: Product, preferences: Mapping[str, str]) -> Rank:

@@ -11,7 +11,7 @@ from services.shopping.products.rules import Product, ProductState
 from services.shopping.recommendations.preferences import Preferences, get_preferences
 from services.shopping.recommendations.rules import Rank, fits, rank
 from services.shopping.search import sizes
-from services.shopping.search.terms import facet_term
+from services.shopping.search.terms import build_facet_term
 
 # Only the newest products that fit are ranked; customers find the others by browsing.
 MAX_RANKED = 200
@@ -39,8 +39,8 @@ def recommend(customer_id: str, limit: int, cursor: str | None) -> dict[str, Any
 
 
 def _find_candidates(preferences: Preferences) -> list[Product]:
-    own_sizes = sizes.sizes_of_person(preferences.body_sizes)
-    terms = sorted({facet_term("size", " ".join(size)) for by_wear in own_sizes.values() for size in by_wear})
+    own_sizes = sizes.list_person_sizes(preferences.body_sizes)
+    terms = sorted({build_facet_term("size", " ".join(size)) for by_wear in own_sizes.values() for size in by_wear})
     query: dict[str, Any] = {"state": str(ProductState.PUBLISHED)}
     if terms:
         query["search_terms"] = {"$in": terms}

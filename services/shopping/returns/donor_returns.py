@@ -6,7 +6,7 @@ from pymongo import ASCENDING
 
 from libs.chassis.problems import Conflict
 from libs.chassis.state_machine import IllegalTransition
-from services.shopping.document_store import current_time
+from services.shopping.document_store import get_current_time
 from services.shopping.products import product_store
 from services.shopping.products.product_changes import change
 from services.shopping.products.product_outbox import WITHDRAWN
@@ -51,7 +51,7 @@ def release_claim(return_id: str) -> None:
         product_store.update_products(
             {"return.id": return_id, "return.from": state, "state": str(ProductState.RETURNED)},
             {
-                "$set": {"state": state, "updated_at": current_time()},
+                "$set": {"state": state, "updated_at": get_current_time()},
                 "$unset": {"return": ""},
                 "$inc": {"version": 1},
             },
@@ -62,7 +62,7 @@ def list_products_of_donation(donating_order_id: str) -> list[Product]:
     """The products of a donating order's items, in the order of their ids."""
     query = {"donation.order_id": donating_order_id}
     documents = product_store.products_collection().find(query, product_store.WITHOUT_INDEX_FIELDS)
-    return product_store.readable_products(documents.sort("_id", ASCENDING))
+    return product_store.read_products(documents.sort("_id", ASCENDING))
 
 
 def _take_off_sale(product: Product, return_id: str) -> bool:

@@ -91,17 +91,17 @@ CHARTS: Final[Mapping[Wear, Mapping[str, _Chart]]] = {
 }
 
 
-def wear_of(category: str) -> Wear:
+def get_wear(category: str) -> Wear:
     return "shoes" if category in SHOES else "clothes"
 
 
 def normalize(system: str, value: str) -> Size:
     """One spelling: ("EU", " 38") and ("de", "38") → ("eu", "38")."""
     folded = " ".join(system.casefold().split())
-    return ALIASES.get(folded, folded), " ".join(with_decimal_point(value).casefold().split())
+    return ALIASES.get(folded, folded), " ".join(replace_decimal_comma(value).casefold().split())
 
 
-def with_decimal_point(text: str) -> str:
+def replace_decimal_comma(text: str) -> str:
     """'UK 6,5' → 'UK 6.5'; every other comma stays, with one space after it."""
     return _COMMA.sub(", ", _DECIMAL_COMMA.sub(".", text))
 
@@ -113,7 +113,7 @@ def split_list(text: str) -> list[str]:
     return [size.strip() for size in row if size.strip()]
 
 
-def equivalent_sizes(system: str, value: str, wear: Wear, cut: str | None = None) -> set[Size]:
+def find_equivalent_sizes(system: str, value: str, wear: Wear, cut: str | None = None) -> set[Size]:
     """This size in all systems; without a known cut by both the women's and the men's chart."""
     size = normalize(system, value)
     charts = CHARTS[wear]
@@ -126,15 +126,15 @@ def equivalent_sizes(system: str, value: str, wear: Wear, cut: str | None = None
     return equivalent
 
 
-def sizes_of_product(
+def list_product_sizes(
     category: str, labels: Iterable[Mapping[str, str]], attributes: Mapping[str, str]
 ) -> set[Size]:
     """The sizes on the labels of a product, in all systems."""
-    wear, cut = wear_of(category), attributes.get(CUT)
-    return set().union(*(equivalent_sizes(label["system"], label["value"], wear, cut) for label in labels))
+    wear, cut = get_wear(category), attributes.get(CUT)
+    return set().union(*(find_equivalent_sizes(label["system"], label["value"], wear, cut) for label in labels))
 
 
-def sizes_of_person(body_sizes: Mapping[str, str]) -> dict[Wear, set[Size]]:
+def list_person_sizes(body_sizes: Mapping[str, str]) -> dict[Wear, set[Size]]:
     """A customer's sizes by wear; a key is a system, with the word "shoes" for shoes ({"EU shoes": "39"})."""
     own: dict[Wear, set[Size]] = {"clothes": set(), "shoes": set()}
     for key, value in body_sizes.items():

@@ -31,7 +31,9 @@ def add_words(words: Iterable[str]) -> None:
     existing = {document["_id"] for document in search_words().find({"_id": {"$in": candidates}}, {"_id": 1})}
     writes = [
         UpdateOne(
-            {"_id": word}, {"$setOnInsert": search_words.versioned({"variants": variants(word)})}, upsert=True
+            {"_id": word},
+            {"$setOnInsert": search_words.add_version({"variants": list_variants(word)})},
+            upsert=True,
         )
         for word in candidates
         if word not in existing
@@ -50,25 +52,25 @@ def correct(query: str) -> str | None:
 def _correct_word(word: str) -> str:
     if not _is_correctable(word):
         return word
-    query = {"variants": {"$in": variants(word)}}
+    query = {"variants": {"$in": list_variants(word)}}
     similar = search_words().find(query, {"_id": 1}).limit(MAX_SIMILAR)
-    return most_similar(word, [document["_id"] for document in similar])
+    return find_most_similar(word, [document["_id"] for document in similar])
 
 
 def _is_correctable(word: str) -> bool:
     return MIN_LENGTH <= len(word) <= MAX_LENGTH
 
 
-def most_similar(word: str, candidates: Iterable[str]) -> str:
+def find_most_similar(word: str, candidates: Iterable[str]) -> str:
     """The candidate that was most probably meant; the word itself when there are none."""
-    return min(candidates, key=lambda other: _distance(word, other), default=word)
+    return min(candidates, key=lambda other: _measure_distance(word, other), default=word)
 
 
-def _distance(word: str, other: str) -> tuple[bool, bool, int, str]:
+def _measure_distance(word: str, other: str) -> tuple[bool, bool, int, str]:
     """People seldom mistype the first letter, and swap letters more often than they replace them."""
     return other != word, other[0] != word[0], abs(len(other) - len(word)) + (sorted(other) != sorted(word)), other
 
 
-def variants(word: str) -> list[str]:
+def list_variants(word: str) -> list[str]:
     """The word, and the word without each one of its letters."""
     return sorted({word, *(word[:position] + word[position + 1 :] for position in range(len(word)))})

@@ -18,7 +18,7 @@ import snowballstemmer  # type: ignore[import-untyped]
 
 from services.shopping.search import sizes
 
-# Raise it with every change of what `index_fields` returns: a job rebuilds it for stored products.
+# Raise it with every change of what `build_index_fields` returns: a job rebuilds it for stored products.
 TERMS_VERSION = 3
 FACETS = ("brand", "size", "category", "colour", "condition")
 SEARCHED_FIELDS = frozenset(
@@ -73,7 +73,7 @@ def _split_compounds(text: str) -> list[list[str]]:
     return [[part[:MAX_WORD_LENGTH] for part in _JOINT.split(compound)] for compound in compounds]
 
 
-def _words_and_compounds(text: str) -> set[str]:
+def _list_words_and_compounds(text: str) -> set[str]:
     """The words of a text, and each compound also as one word."""
     compounds = _split_compounds(text)
     return {part for compound in compounds for part in compound} | {_join(compound) for compound in compounds}
@@ -88,70 +88,72 @@ def stem(word: str) -> str:
         return _stemmer().stemWord(word)
 
 
-def facet_term(facet: str, value: str) -> str:
+def build_facet_term(facet: str, value: str) -> str:
     """`size` and 'EU  38' → 'size:eu 38': the same term for all spellings of a value."""
     if facet == "size":
-        value = sizes.with_decimal_point(value)
+        value = sizes.replace_decimal_comma(value)
     return f"{facet}:{' '.join(fold(value).replace(':', ' ').split())}"
 
 
-def size_term(size: str) -> str:
+def build_size_term(size: str) -> str:
     """The term of a size in a query: 'EU 38', 'letter M', or a value of any system, such as '38'."""
     system, _, value = " ".join(size.replace(":", " ").split()).partition(" ")
-    return facet_term("size", " ".join(sizes.normalize(system, value)) if value else size)
+    return build_facet_term("size", " ".join(sizes.normalize(system, value)) if value else size)
 
 
-def index_fields(facts: Mapping[str, Any]) -> dict[str, Any]:
+def build_index_fields(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a product's document by which it is found, derived from its SEARCHED_FIELDS."""
     return {
-        "search_terms": product_terms(facts),
-        "facets": product_facets(facts),
+        "search_terms": build_product_terms(facts),
+        "facets": build_product_facets(facts),
         "terms_version": TERMS_VERSION,
     }
 
 
-def product_terms(facts: Mapping[str, Any]) -> list[str]:
+def build_product_terms(facts: Mapping[str, Any]) -> list[str]:
     """All terms of a product: its words, those of its attributes, and its facets."""
-    name, details = _name(facts), " ".join([facts["description"], *facts["attributes"].values()])
-    terms = {f"word:{stem(word)}" for word in _words_and_compounds(f"{name} {details}")}
-    terms |= {f"word:{word[:length]}" for word in _words_and_compounds(name) for length in range(1, len(word) + 1)}
-    terms |= {facet_term(facet, facts[facet]) for facet in FACETS if facet != "size"}
-    terms |= _size_terms(facts)
+    name, details = _join_names(facts), " ".join([facts["description"], *facts["attributes"].values()])
+    terms = {f"word:{stem(word)}" for word in _list_words_and_compounds(f"{name} {details}")}
+    terms |= {
+        f"word:{word[:length]}" for word in _list_words_and_compounds(name) for length in range(1, len(word) + 1)
+    }
+    terms |= {build_facet_term(facet, facts[facet]) for facet in FACETS if facet != "size"}
+    terms |= _build_size_terms(facts)
     return sorted(terms)
 
 
-def product_facets(facts: Mapping[str, Any]) -> list[dict[str, str]]:
+def build_product_facets(facts: Mapping[str, Any]) -> list[dict[str, str]]:
     """The facet values of a product: the term of each, and the label to show.
 
     It counts for its size in every system, because it is found by all of them.
     """
-    labels = {facet_term(facet, facts[facet]): facts[facet] for facet in FACETS if facet != "size"}
-    for system, value in sorted(_equivalent_sizes(facts)):
+    labels = {build_facet_term(facet, facts[facet]): facts[facet] for facet in FACETS if facet != "size"}
+    for system, value in sorted(_list_equivalent_sizes(facts)):
         label = system.upper() if len(system) <= 2 else system
-        labels[facet_term("size", f"{system} {value}")] = f"{label} {value.upper()}"
+        labels[build_facet_term("size", f"{system} {value}")] = f"{label} {value.upper()}"
     return [{"term": term, "label": label} for term, label in labels.items()]
 
 
-def spelling_words(facts: Mapping[str, Any]) -> set[str]:
+def list_spelling_words(facts: Mapping[str, Any]) -> set[str]:
     """The words of a product that correct a misspelt query."""
-    return {word for word in _words_and_compounds(_name(facts)) if not word.isdigit()}
+    return {word for word in _list_words_and_compounds(_join_names(facts)) if not word.isdigit()}
 
 
-def _name(facts: Mapping[str, Any]) -> str:
+def _join_names(facts: Mapping[str, Any]) -> str:
     return " ".join(facts[field] for field in ("title", "category", "brand", "colour"))
 
 
-def _size_terms(facts: Mapping[str, Any]) -> set[str]:
+def _build_size_terms(facts: Mapping[str, Any]) -> set[str]:
     """The label as it is, and the same size in all systems."""
     values = {size["value"] for size in facts["sizes"]}
-    return {facet_term("size", text) for text in (*values, *map(" ".join, _equivalent_sizes(facts)))}
+    return {build_facet_term("size", text) for text in (*values, *map(" ".join, _list_equivalent_sizes(facts)))}
 
 
-def _equivalent_sizes(facts: Mapping[str, Any]) -> set[sizes.Size]:
-    return sizes.sizes_of_product(facts["category"], facts["sizes"], facts["attributes"])
+def _list_equivalent_sizes(facts: Mapping[str, Any]) -> set[sizes.Size]:
+    return sizes.list_product_sizes(facts["category"], facts["sizes"], facts["attributes"])
 
 
-def query_terms(query: str) -> list[list[str]]:
+def build_query_terms(query: str) -> list[list[str]]:
     """For each word of a query the alternative terms (its stem, or the word as a prefix); a product must have one.
 
     A compound is found by its parts or as one word.

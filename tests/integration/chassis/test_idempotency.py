@@ -209,7 +209,7 @@ def test_a_key_and_its_response_are_deleted_after_a_day(notes: Notes) -> None:
 def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
     old = clock.now() - 3 * retention.KEEP_EVENTS
     with unit_of_work() as session:
-        for number in range(2 * retention.BATCH + 10):
+        for number in range(2 * retention.BATCH_SIZE + 10):
             handled_at = old + timedelta(microseconds=number)
             session.add(InboxRow(event_id=f"evt_{number}", handler="h", handled_at=handled_at))
         session.add(InboxRow(event_id="evt_new", handler="h", handled_at=clock.now()))
@@ -224,7 +224,7 @@ def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
         retention.delete_expired()
     finally:
         event.remove(db.engine(), "after_cursor_execute", count)
-    assert deleted == [retention.BATCH, retention.BATCH, 10]
+    assert deleted == [retention.BATCH_SIZE, retention.BATCH_SIZE, 10]
     with unit_of_work(reads_only=True) as session:
         assert list(session.scalars(select(InboxRow.event_id))) == ["evt_new"]
 

@@ -98,7 +98,7 @@ def test_a_subject_that_the_peer_does_not_know_or_cannot_read_is_reported(
     knowledge: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = {"subject": SUBJECTS[0], "knowledge": knowledge, "events": []}
-    monkeypatch.setattr(consistency, "_ask", lambda _peer, _subjects: [item])
+    monkeypatch.setattr(consistency, "_query", lambda _peer, _subjects: [item])
     by_default = registry_of(check("default", None, find=lambda _after, _limit: SUBJECTS[:1]))
     excused = registry_of(check("excused", None, find=lambda _after, _limit: SUBJECTS[:1], may_be_unknown=True))
     for registry in (by_default, excused):

@@ -60,5 +60,5 @@ def test_jobs_have_names_of_their_own() -> None:
 def test_an_event_too_large_for_the_outbox_is_refused_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "_check", lambda *_: None)
     registry = EventRegistry("locker")
-    with pytest.raises(EventError, match="60000 is the most"):
+    with pytest.raises(EventError, match="The maximum is 60000"):
         registry.publish("locker.box.held.v1", subject="box_1", data={"text": "ä" * 30_001})

@@ -8,5 +8,5 @@ from tools.checks.jenkinsfile import lint
 
 
 @pytest.mark.full
-def test_it_has_nothing_to_say() -> None:
+def test_jenkinsfile_has_no_problem() -> None:
     lint()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.integration.locker.support import Client, Site, client_of, create_site
+from tests.integration.locker.support import Client, Site, create_client, create_site
 from tests.support.harness import Harness, running
 
 
@@ -28,9 +28,9 @@ def site(locker: Harness) -> Site:
 
 @pytest.fixture
 def ines(locker: Harness) -> Client:
-    return client_of(locker, "ines")
+    return create_client(locker, "ines")
 
 
 @pytest.fixture
 def paulo(locker: Harness) -> Client:
-    return client_of(locker, "paulo", "internal")
+    return create_client(locker, "paulo", "internal")

@@ -25,7 +25,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid.uuid4().hex}"
 
 
-def problem_of(response: httpx.Response) -> tuple[int, str]:
+def read_problem(response: httpx.Response) -> tuple[int, str]:
     """The status and the slug of a problem."""
     return response.status_code, response.json()["type"].rpartition("/")[2]
 
@@ -110,7 +110,7 @@ def controller_client(locker: Harness, client_id: str) -> Client:
     return send
 
 
-def client_of(locker: Harness, name: str, kind: str = "customer") -> Client:
+def create_client(locker: Harness, name: str, kind: str = "customer") -> Client:
     """Send requests as a person who may open doors; staff is `internal`."""
     return locker.as_user(name, "locker:doors", kind=kind)
 
@@ -134,7 +134,7 @@ def make_deposit(locker: Harness, site: Site, donor: str = "ines") -> tuple[str,
     """Put a donation into a box; its order id and box id."""
     order_id, response = hold_box(locker, site, donor)
     assert response.status_code == 200, response.text
-    response = open_doors(client_of(locker, donor), site, order_id=order_id)
+    response = open_doors(create_client(locker, donor), site, order_id=order_id)
     assert response.status_code == 200, response.text
     [opening] = response.json()["openings"]
     site.use_door(opening["grant_id"], True)
@@ -144,7 +144,7 @@ def make_deposit(locker: Harness, site: Site, donor: str = "ines") -> tuple[str,
 def ship_package(locker: Harness, site: Site, order_id: str) -> None:
     """Let Rui put the package into its box."""
     deliver_work_order(locker, "shipping", "assigned", site, "rui", (order_id, None))
-    [opening] = open_doors(client_of(locker, "rui", "internal"), site, order_id=order_id).json()["openings"]
+    [opening] = open_doors(create_client(locker, "rui", "internal"), site, order_id=order_id).json()["openings"]
     site.use_door(opening["grant_id"], True)
 
 

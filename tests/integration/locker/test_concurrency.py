@@ -18,7 +18,7 @@ from services.locker.holds.tables import BoxRequest
 from tests.integration.locker.support import (
     NOTHING_TO_OPEN,
     Site,
-    client_of,
+    create_client,
     create_site,
     deliver_order_cancelled,
     deliver_order_paid,
@@ -27,7 +27,7 @@ from tests.integration.locker.support import (
     hold_box,
     new_id,
     open_doors,
-    problem_of,
+    read_problem,
 )
 from tests.support.harness import Harness
 
@@ -80,8 +80,8 @@ def test_work_that_is_unassigned_before_its_box_is_held_opens_no_door(
             event.remove(db.engine(), "after_cursor_execute", unassign)
     assert statements
     assert site.states_by_box()[_box_of(order_id)] == "held"
-    paulo = client_of(locker, "paulo", "internal")
-    assert problem_of(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
+    paulo = create_client(locker, "paulo", "internal")
+    assert read_problem(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
 
 
 def test_work_that_is_unassigned_while_its_box_is_being_held_opens_no_door(
@@ -96,8 +96,8 @@ def test_work_that_is_unassigned_while_its_box_is_being_held_opens_no_door(
             wait_until_blocked(other)
             assert not other.done()
         other.result()
-    paulo = client_of(locker, "paulo", "internal")
-    assert problem_of(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
+    paulo = create_client(locker, "paulo", "internal")
+    assert read_problem(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
 
 
 def test_an_order_that_another_worker_has_served_is_skipped(locker: Harness, waiting: tuple[Site, str]) -> None:
@@ -141,8 +141,8 @@ def test_issuing_a_right_and_closing_a_door_lock_in_the_same_order(locker: Harne
             for right_id in session.scalars(select(DoorRight.id).where(DoorRight.order_id == order_id)).all():
                 rights.lock(right_id)
         other.result()
-    paulo, rita = (client_of(locker, name, "internal") for name in ("paulo", "rita"))
-    assert problem_of(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
+    paulo, rita = (create_client(locker, name, "internal") for name in ("paulo", "rita"))
+    assert read_problem(open_doors(paulo, site, order_id=order_id)) == NOTHING_TO_OPEN
     assert open_doors(rita, site, order_id=order_id).status_code == 200
 
 
@@ -150,7 +150,7 @@ def test_a_deposit_counts_when_its_return_is_cancelled_while_the_door_is_being_o
     site = create_site(locker)
     return_id, _ = hold_box(locker, site, order_id=new_id("rbo"))
     deliver_purchase_return_state(locker, return_id, "created")
-    [opening] = open_doors(client_of(locker, "ines"), site, order_id=return_id).json()["openings"]
+    [opening] = open_doors(create_client(locker, "ines"), site, order_id=return_id).json()["openings"]
     opened: list[str] = []
     with ThreadPoolExecutor(1) as worker:
 

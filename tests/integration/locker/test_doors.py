@@ -17,8 +17,8 @@ from tests.integration.locker.support import (
     NOTHING_TO_OPEN,
     Client,
     Site,
-    client_of,
     controller_client,
+    create_client,
     create_site,
     day_key,
     deliver_donation_return,
@@ -29,7 +29,7 @@ from tests.integration.locker.support import (
     make_deposit,
     new_id,
     open_doors,
-    problem_of,
+    read_problem,
 )
 from tests.support.harness import Harness, user_id
 
@@ -56,7 +56,7 @@ def test_a_hold_is_idempotent_and_lets_the_donor_open_the_box(locker: Harness, s
 def test_a_box_of_a_full_or_unknown_location_cannot_be_held(locker: Harness) -> None:
     site = create_site(locker, boxes=1)
     assert hold_box(locker, site)[1].status_code == 200
-    assert problem_of(hold_box(locker, site)[1]) == (409, "location-full")
+    assert read_problem(hold_box(locker, site)[1]) == (409, "location-full")
     site.id = "loc_" + "9" * 32
     assert hold_box(locker, site)[1].status_code == 404
 
@@ -80,7 +80,7 @@ def test_a_donor_opens_the_box_and_makes_a_deposit(locker: Harness, site: Site, 
     assert site.states_by_box()[opening["box_id"]] == "occupied"
     assert used_doors(locker) == [("deposit", order_id)]
     assert site.grants() == []
-    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site)) == NOTHING_TO_OPEN
 
 
 def test_a_deposit_that_leaves_the_box_empty_changes_nothing(locker: Harness, site: Site, ines: Client) -> None:
@@ -95,10 +95,10 @@ def test_a_deposit_that_leaves_the_box_empty_changes_nothing(locker: Harness, si
 def test_only_the_donor_opens_the_door_and_only_at_its_location(locker: Harness, site: Site, ines: Client) -> None:
     order_id, _ = hold_box(locker, site)
     other_site = create_site(locker)
-    assert problem_of(open_doors(client_of(locker, "rui"), site)) == NOTHING_TO_OPEN
-    assert problem_of(open_doors(client_of(locker, "rui"), site, order_id=order_id)) == NOTHING_TO_OPEN
-    assert problem_of(open_doors(ines, other_site)) == NOTHING_TO_OPEN
-    assert problem_of(open_doors(ines, site, order_id=new_id("dor"))) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(create_client(locker, "rui"), site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(create_client(locker, "rui"), site, order_id=order_id)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, other_site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site, order_id=new_id("dor"))) == NOTHING_TO_OPEN
     assert site.grants() == other_site.grants() == []
 
 
@@ -106,7 +106,7 @@ def test_a_code_opens_a_door_once(locker: Harness, site: Site, ines: Client) -> 
     hold_box(locker, site)
     code = site.code()
     assert open_doors(ines, site, code).status_code == 200
-    assert problem_of(open_doors(ines, site, code)) == (409, "code-used")
+    assert read_problem(open_doors(ines, site, code)) == (409, "code-used")
     assert len(site.grants()) == 1
 
 
@@ -117,13 +117,13 @@ def test_a_code_without_an_order_opens_all_doors_that_it_has_not_opened_yet(lock
     assert open_doors(ines, site, code, first).status_code == 200
     [opening] = open_doors(ines, site, code).json()["openings"]
     assert opening["order_id"] == second
-    assert problem_of(open_doors(ines, site, code)) == (409, "code-used")
+    assert read_problem(open_doors(ines, site, code)) == (409, "code-used")
 
 
 def test_expired_and_forged_codes_open_nothing(locker: Harness, site: Site, ines: Client) -> None:
     hold_box(locker, site)
     expired = site.code(clock.now() - timedelta(minutes=2))
-    assert problem_of(open_doors(ines, site, expired)) == (409, "code-expired")
+    assert read_problem(open_doors(ines, site, expired)) == (409, "code-expired")
     prefix, location_id, step, mac = site.code().split(".")
     other = create_site(locker).id
     for forged in (
@@ -134,7 +134,7 @@ def test_expired_and_forged_codes_open_nothing(locker: Harness, site: Site, ines
         "https://evil.example/",
         f"{prefix}.{location_id}.٣.{mac}",
     ):
-        assert problem_of(open_doors(ines, site, forged)) == (422, "code-unknown"), forged
+        assert read_problem(open_doors(ines, site, forged)) == (422, "code-unknown"), forged
     assert site.grants() == []
 
 
@@ -144,10 +144,10 @@ def test_an_overdue_hold_opens_nothing_and_is_released(locker: Harness, site: Si
     with db.unit_of_work() as session:
         session.execute(update(Box).where(Box.held_for_order_id == order_id).values(held_until=past))
         session.execute(update(DoorRight).values(valid_until=past))
-    assert problem_of(open_doors(ines, site)) == (409, "hold-expired")
+    assert read_problem(open_doors(ines, site)) == (409, "hold-expired")
     jobs.release_overdue_holds()
     assert site.states_by_box()[hold.json()["box_id"]] == "free"
-    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site)) == NOTHING_TO_OPEN
     assert hold_box(locker, site, order_id=order_id)[1].status_code == 200
 
 
@@ -156,7 +156,7 @@ def test_a_box_out_of_service_cannot_be_opened(locker: Harness, site: Site, ines
     with db.unit_of_work() as session:
         box = update(Box).where(Box.held_for_order_id == order_id)
         session.execute(box.values(state="out_of_service", version=Box.version + 1))
-    assert problem_of(open_doors(ines, site)) == (409, "box-out-of-service")
+    assert read_problem(open_doors(ines, site)) == (409, "box-out-of-service")
 
 
 def test_a_request_to_open_fails_while_the_controller_is_offline(locker: Harness, site: Site, ines: Client) -> None:
@@ -165,7 +165,7 @@ def test_a_request_to_open_fails_while_the_controller_is_offline(locker: Harness
         seen_at = clock.now() - timedelta(minutes=5)
         session.execute(update(Location).where(Location.id == site.id).values(controller_seen_at=seen_at))
     response = open_doors(ines, site)
-    assert problem_of(response) == (503, "controller-offline")
+    assert read_problem(response) == (503, "controller-offline")
     assert response.headers["retry-after"] == "10"
 
 
@@ -174,7 +174,7 @@ def test_a_cancelled_donation_releases_its_box(locker: Harness, site: Site, ines
     order_id, hold = hold_box(locker, site)
     deliver_donation_state(locker, order_id, "cancelled", "submitted")
     assert site.states_by_box()[hold.json()["box_id"]] == "free"
-    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site)) == NOTHING_TO_OPEN
 
 
 def test_a_deposit_counts_when_its_order_was_cancelled_before_the_report_arrived(
@@ -197,12 +197,12 @@ def test_a_donor_withdraws_a_cancelled_deposit_after_the_fee_was_paid(
     order_id, box_id = make_deposit(locker, site)
     deliver_work_order(locker, "collecting", "assigned", site, "paulo", (order_id, box_id))
     deliver_donation_state(locker, order_id, "cancelling", "deposited")
-    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site)) == NOTHING_TO_OPEN
     assert site.offline_grants() == []
     deliver_occupation_fee_paid(locker, order_id)
-    assert problem_of(open_doors(client_of(locker, "paulo", "internal"), site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(create_client(locker, "paulo", "internal"), site)) == NOTHING_TO_OPEN
     deliver_work_order(locker, "collecting", "assigned", site, "rita", (order_id, box_id))
-    assert problem_of(open_doors(client_of(locker, "rita", "internal"), site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(create_client(locker, "rita", "internal"), site)) == NOTHING_TO_OPEN
     [opening] = open_doors(ines, site, site.code(clock.now() + timedelta(seconds=30))).json()["openings"]
     site.use_door(opening["grant_id"], False)
     assert used_doors(locker)[-1] == ("withdraw", order_id)
@@ -233,12 +233,12 @@ def test_a_reassigned_work_order_opens_doors_for_the_new_assignee_only(
     deliver_work_order(locker, "collecting", "assigned", site, "paulo", deposit)
     before = site.offline_grants()
     deliver_work_order(locker, "collecting", "assigned", site, "rita", deposit)
-    assert problem_of(open_doors(paulo, site)) == NOTHING_TO_OPEN
-    assert open_doors(client_of(locker, "rita", "internal"), site).status_code == 200
+    assert read_problem(open_doors(paulo, site)) == NOTHING_TO_OPEN
+    assert open_doors(create_client(locker, "rita", "internal"), site).status_code == 200
     assert {grant["grant_id"] for grant in site.offline_grants()}.isdisjoint(grant["grant_id"] for grant in before)
     deliver_work_order(locker, "collecting", "failed", site, "rita", deposit)
     later = site.code(clock.now() + timedelta(seconds=30))
-    assert problem_of(open_doors(client_of(locker, "rita", "internal"), site, later)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(create_client(locker, "rita", "internal"), site, later)) == NOTHING_TO_OPEN
 
 
 @pytest.mark.story("rd-r-po-02")
@@ -250,7 +250,7 @@ def test_a_returned_donation_is_shipped_and_picked_up(
     deliver_work_order(locker, "shipping", "assigned", site, "paulo", (return_id, None))
     [opening] = open_doors(paulo, site).json()["openings"]
     assert opening["purpose"] == "ship"
-    assert problem_of(open_doors(ines, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(ines, site)) == NOTHING_TO_OPEN
     site.use_door(opening["grant_id"], True)
     [opening] = open_doors(ines, site).json()["openings"]
     assert opening["purpose"] == "pick_up"
@@ -264,7 +264,7 @@ def test_a_package_waits_for_a_free_box(locker: Harness, paulo: Client) -> None:
     order_id, _ = hold_box(locker, site)
     return_id = new_id("rdo")
     deliver_work_order(locker, "shipping", "assigned", site, "paulo", (return_id, None))
-    assert problem_of(open_doors(paulo, site)) == NOTHING_TO_OPEN
+    assert read_problem(open_doors(paulo, site)) == NOTHING_TO_OPEN
     deliver_donation_state(locker, order_id, "cancelled", "submitted")
     jobs.serve_box_requests()
     [opening] = open_doors(paulo, site).json()["openings"]
@@ -283,7 +283,7 @@ class TestOffline:
         [grant] = site.offline_grants()
         assert site.offline_grants()[0]["grant_id"] == grant["grant_id"]
         with pytest.raises(door_grants.GrantRefused):
-            door_grants.unwrap(grant["text"], day_key(client_of(locker, "rita", "internal")))
+            door_grants.unwrap(grant["text"], day_key(create_client(locker, "rita", "internal")))
         keys = site.controller("GET", "/locker/v1/controller").json()["grant_keys"]
         claims = door_grants.check(door_grants.unwrap(grant["text"], day_key(paulo)), keys, site.id, clock.now())
         assert (claims.purpose, claims.box_id) == ("collect", deposit[1])
@@ -301,7 +301,7 @@ class TestOffline:
         opened = site.event("opened", grant_id=opening["grant_id"])
         closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
         gap = site.report(closed)
-        assert problem_of(gap) == (409, "event-gap")
+        assert read_problem(gap) == (409, "event-gap")
         assert gap.json()["expected_sequence"] == 1
         assert site.states_by_box()[opening["box_id"]] == "held"
         assert site.report(closed, opened).json() == {"next_sequence": 3}
@@ -309,7 +309,7 @@ class TestOffline:
         assert site.report(opened).json() == {"next_sequence": 3}
         assert len(used_doors(locker)) == 1
         reused = site.report({**closed, "is_occupied": False})
-        assert problem_of(reused) == (409, "sequence-reused")
+        assert read_problem(reused) == (409, "sequence-reused")
         assert site.states_by_box()[opening["box_id"]] == "occupied"
 
     def test_a_report_with_a_gap_is_rejected_as_a_whole(self, locker: Harness, site: Site, ines: Client) -> None:
@@ -319,7 +319,7 @@ class TestOffline:
         closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
         site.event("offline")
         online = site.event("online")
-        assert problem_of(site.report(opened, closed, online)) == (409, "event-gap")
+        assert read_problem(site.report(opened, closed, online)) == (409, "event-gap")
         assert site.states_by_box()[opening["box_id"]] == "held"
         assert used_doors(locker) == []
         assert site.controller("GET", "/locker/v1/controller").json()["next_sequence"] == 1
@@ -351,7 +351,7 @@ class TestOffline:
 
     def test_only_the_controller_of_a_location_reads_its_grants(self, locker: Harness, ines: Client) -> None:
         stranger = controller_client(locker, new_id("cli"))
-        assert problem_of(stranger("GET", "/locker/v1/controller")) == (403, "not-a-controller")
+        assert read_problem(stranger("GET", "/locker/v1/controller")) == (403, "not-a-controller")
         assert ines("GET", "/locker/v1/controller").status_code == 403
         assert ines("GET", "/locker/v1/controller/grants").status_code == 403
 
@@ -449,8 +449,8 @@ def test_a_manager_changes_a_location(locker: Harness, site: Site) -> None:
     assert audited[0]["after"]["area"] == "Baixa"
     other = create_site(locker)
     controller = {"controller_id": manager("GET", f"/locker/v1/occupancies/{other.id}").json()["controller_id"]}
-    assert problem_of(manager("PATCH", path, json=controller)) == (409, "controller-taken")
-    assert problem_of(manager("PATCH", path, json={"threshold": 0})) == (400, "bad-request")
+    assert read_problem(manager("PATCH", path, json=controller)) == (409, "controller-taken")
+    assert read_problem(manager("PATCH", path, json={"threshold": 0})) == (400, "bad-request")
     assert manager("PATCH", f"/locker/v1/locations/{new_id('loc')}", json={"area": "x"}).status_code == 404
 
 

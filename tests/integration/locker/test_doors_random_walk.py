@@ -67,7 +67,7 @@ class Doors(RuleBasedStateMachine):
         if is_fresh:
             with db.unit_of_work() as session:
                 session.execute(delete(UsedCode))  # as if the next code were on the screen
-        client = support.client_of(self.locker, who, "internal" if who in STAFF else "customer")
+        client = support.create_client(self.locker, who, "internal" if who in STAFF else "customer")
         response = open_doors(client, site, site.code(at), self.orders[slot] if names_order else None)
         if response.status_code != 200:
             assert response.status_code in (404, 409), response.text

@@ -21,7 +21,7 @@ from services.locker.holds import box_holds, jobs
 from services.locker.holds.tables import BoxRequest
 from tests.integration.locker.support import (
     Site,
-    client_of,
+    create_client,
     create_site,
     deliver_order_cancelled,
     deliver_order_paid,
@@ -89,7 +89,7 @@ def test_an_event_that_cannot_be_applied_is_an_anomaly_and_later_events_are_appl
 ) -> None:
     order_id, response = hold_box(locker, site)
     assert response.status_code == 200
-    [opening] = open_doors(client_of(locker, "ines"), site, order_id=order_id).json()["openings"]
+    [opening] = open_doors(create_client(locker, "ines"), site, order_id=order_id).json()["openings"]
     opened = site.event("opened", grant_id=opening["grant_id"])
     closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
 
@@ -126,7 +126,7 @@ def test_an_event_that_fails_for_a_transient_reason_is_applied_when_it_is_repeat
     locker: Harness, site: Site, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     order_id, response = hold_box(locker, site)
-    [opening] = open_doors(client_of(locker, "ines"), site, order_id=order_id).json()["openings"]
+    [opening] = open_doors(create_client(locker, "ines"), site, order_id=order_id).json()["openings"]
     opened = site.event("opened", grant_id=opening["grant_id"])
     closed = site.event("closed", grant_id=opening["grant_id"], is_occupied=True)
 

@@ -16,7 +16,7 @@ from tests.integration.locker.support import (
     NOTHING_TO_OPEN,
     Client,
     Site,
-    client_of,
+    create_client,
     create_site,
     deliver_donation_state,
     deliver_order_cancelled,
@@ -27,7 +27,7 @@ from tests.integration.locker.support import (
     make_deposit,
     new_id,
     open_doors,
-    problem_of,
+    read_problem,
     ship_package,
 )
 from tests.support.harness import Harness, user_id
@@ -62,7 +62,7 @@ def open_door(locker: Harness, site: Site, name: str, order_id: str, kind: str =
 def try_to_open(locker: Harness, site: Site, name: str, order_id: str, kind: str = "customer") -> httpx.Response:
     """Use the next code, because the present one may have been used."""
     code = site.code(clock.now() + timedelta(seconds=30))
-    return open_doors(client_of(locker, name, kind), site, code, order_id)
+    return open_doors(create_client(locker, name, kind), site, code, order_id)
 
 
 def used_doors(locker: Harness) -> list[tuple[str, str, str]]:
@@ -76,7 +76,7 @@ def list_anomalies(locker: Harness, site: Site) -> list[str]:
     return [entry["details"]["reason"] for entry in log if entry["kind"] == "anomaly"]
 
 
-def order_of(box_id: str) -> str | None:
+def read_order_of_box(box_id: str) -> str | None:
     with db.unit_of_work(reads_only=True) as session:
         return session.get_one(Box, box_id).held_for_order_id
 
@@ -120,7 +120,7 @@ def test_a_buyer_who_took_nothing_cannot_open_the_box_of_a_cancelled_order_again
     ]
     deliver_order_cancelled(locker, site, order_id)
     assert site.report(*events).status_code == 200
-    assert problem_of(try_to_open(locker, site, "ines", order_id)) == NOTHING_TO_OPEN
+    assert read_problem(try_to_open(locker, site, "ines", order_id)) == NOTHING_TO_OPEN
     assert site.states_by_box()[door.box_id] == "occupied"
     assert [purpose for purpose, *_ in used_doors(locker)] == ["ship"]
 
@@ -138,7 +138,7 @@ def test_a_failed_attempt_before_the_reassignment_gives_no_right_back(locker: Ha
     deliver_work_order(locker, "shipping", "open", site, None, (order_id, None))
     deliver_work_order(locker, "shipping", "assigned", site, "rita", (order_id, None))
     assert site.report(*events).status_code == 200
-    assert problem_of(try_to_open(locker, site, "paulo", order_id, "internal")) == NOTHING_TO_OPEN
+    assert read_problem(try_to_open(locker, site, "paulo", order_id, "internal")) == NOTHING_TO_OPEN
     assert try_to_open(locker, site, "rita", order_id, "internal").status_code == 200
 
 
@@ -162,8 +162,8 @@ def test_a_box_that_the_buyer_has_emptied_is_not_collected(locker: Harness) -> N
     next_id = new_id("bor")
     door.report_closed(is_occupied=False)
     deliver_order_paid(locker, site, next_id)
-    assert order_of(door.box_id) == next_id
-    assert problem_of(try_to_open(locker, site, "rita", order_id, "internal")) == NOTHING_TO_OPEN
+    assert read_order_of_box(door.box_id) == next_id
+    assert read_problem(try_to_open(locker, site, "rita", order_id, "internal")) == NOTHING_TO_OPEN
 
 
 @pytest.mark.story("rb-r-re-02")
@@ -181,8 +181,8 @@ def test_a_deposit_counts_when_its_return_ends_while_the_door_is_open(
     assert site.states_by_box()[door.box_id] == "free"
     door.report_closed(is_occupied=True)
     assert used_doors(locker) == [("deposit", return_id, user_id("ines"))]
-    assert (site.states_by_box()[door.box_id], order_of(door.box_id)) == ("occupied", return_id)
-    assert problem_of(try_to_open(locker, site, "ines", return_id)) == NOTHING_TO_OPEN
+    assert (site.states_by_box()[door.box_id], read_order_of_box(door.box_id)) == ("occupied", return_id)
+    assert read_problem(try_to_open(locker, site, "ines", return_id)) == NOTHING_TO_OPEN
 
 
 def test_a_return_that_ends_without_a_deposit_keeps_its_box_released(locker: Harness, site: Site) -> None:
@@ -193,7 +193,7 @@ def test_a_return_that_ends_without_a_deposit_keeps_its_box_released(locker: Har
     door.report_closed(is_occupied=False)
     assert used_doors(locker) == []
     assert set(site.box_states()) == {"free"}
-    assert problem_of(try_to_open(locker, site, "ines", return_id)) == NOTHING_TO_OPEN
+    assert read_problem(try_to_open(locker, site, "ines", return_id)) == NOTHING_TO_OPEN
 
 
 @pytest.mark.story("mf-co-03")
@@ -209,7 +209,7 @@ def test_a_shipment_counts_when_its_work_order_is_reassigned_while_the_door_is_o
     deliver_work_order(locker, "shipping", "assigned", site, "rita", (order_id, None))
     door.report_closed(is_occupied=True)
     assert used_doors(locker) == [("ship", order_id, user_id("paulo"))]
-    assert problem_of(try_to_open(locker, site, "rita", order_id, "internal")) == NOTHING_TO_OPEN
+    assert read_problem(try_to_open(locker, site, "rita", order_id, "internal")) == NOTHING_TO_OPEN
     [opening] = open_doors(ines, site, order_id=order_id).json()["openings"]
     assert (opening["purpose"], opening["box_id"]) == ("pick_up", door.box_id)
 
@@ -263,7 +263,7 @@ class TestBoxHeldForAnotherOrder:
         with db.unit_of_work() as session:
             session.add(Box(id=(other := new_id("box")), location_id=site.id, label="B1", state="free"))
         door.report_closed(is_occupied=True)
-        assert order_of(door.box_id) == return_id
+        assert read_order_of_box(door.box_id) == return_id
         assert open_door(locker, site, "zoe", donation).box_id == other
 
     def test_a_donor_for_whom_no_box_is_left_opens_nothing(self, locker: Harness) -> None:
@@ -274,7 +274,7 @@ class TestBoxHeldForAnotherOrder:
         deliver_purchase_return_state(locker, return_id, "cancelled")
         donation, _ = hold_box(locker, site, "zoe")
         door.report_closed(is_occupied=True)
-        assert problem_of(try_to_open(locker, site, "zoe", donation)) == NOTHING_TO_OPEN
+        assert read_problem(try_to_open(locker, site, "zoe", donation)) == NOTHING_TO_OPEN
         assert "the box of an order was used, and no other is free" in list_anomalies(locker, site)
         other_site = create_site(locker, boxes=1)
         assert hold_box(locker, other_site, "zoe", donation)[1].status_code == 200
@@ -288,8 +288,8 @@ class TestBoxHeldForAnotherOrder:
         deliver_order_paid(locker, site, order_id)
         deliver_work_order(locker, "shipping", "assigned", site, "paulo", (order_id, None))
         door.report_closed(is_occupied=True)
-        assert (order_of(door.box_id), site.box_states()) == (return_id, ["occupied"])
-        assert problem_of(try_to_open(locker, site, "paulo", order_id, "internal")) == NOTHING_TO_OPEN
+        assert (read_order_of_box(door.box_id), site.box_states()) == (return_id, ["occupied"])
+        assert read_problem(try_to_open(locker, site, "paulo", order_id, "internal")) == NOTHING_TO_OPEN
         deliver_work_order(locker, "collecting", "assigned", site, "rita", (return_id, door.box_id))
         collection = open_door(locker, site, "rita", return_id, "internal")
         site.use_door(collection.grant_id, False)
@@ -304,7 +304,7 @@ class TestBoxHeldForAnotherOrder:
         deliver_purchase_return_state(locker, return_id, "cancelled")
         donation, box_id = make_deposit(locker, site, "zoe")
         door.report_closed(is_occupied=True)
-        assert order_of(box_id) == donation
+        assert read_order_of_box(box_id) == donation
         assert used_doors(locker) == [("deposit", donation, user_id("zoe"))]
         assert list_anomalies(locker, site) == ["a box that is occupied was used"]
 
@@ -316,7 +316,7 @@ class TestBoxHeldForAnotherOrder:
         site.use_door(collection.grant_id, False)
         deliver_order_paid(locker, site, next_id)
         door.report_closed(is_occupied=False)
-        assert (order_of(door.box_id), site.box_states()) == (next_id, ["held"])
+        assert (read_order_of_box(door.box_id), site.box_states()) == (next_id, ["held"])
         assert [purpose for purpose, *_ in used_doors(locker)] == ["ship", "collect"]
         assert list_anomalies(locker, site) == ["a box that is held was used"]
 
@@ -338,9 +338,9 @@ class TestOrderWithTwoBoxes:
         order_id, door = self._choose_another_location(locker, site, other_site)
         door.report_closed(is_occupied=True)
         assert used_doors(locker) == [("deposit", order_id, user_id("ines"))]
-        assert order_of(door.box_id) == order_id
+        assert read_order_of_box(door.box_id) == order_id
         assert set(other_site.box_states()) == {"free"}
-        assert problem_of(try_to_open(locker, other_site, "ines", order_id)) == NOTHING_TO_OPEN
+        assert read_problem(try_to_open(locker, other_site, "ines", order_id)) == NOTHING_TO_OPEN
 
     def test_the_first_box_is_out_of_service_when_both_have_clothes(self, locker: Harness, site: Site) -> None:
         other_site = create_site(locker)
@@ -349,7 +349,7 @@ class TestOrderWithTwoBoxes:
         other_site.use_door(second.grant_id, True)
         door.report_closed(is_occupied=True)
         assert used_doors(locker) == [("deposit", order_id, user_id("ines"))]
-        assert order_of(second.box_id) == order_id
+        assert read_order_of_box(second.box_id) == order_id
         scopes = "locker:boxes:read locker:boxes:write"
         staff = locker.as_user("marta", scopes, kind="internal", roles=["manager"])
         query = {"location_id": site.id, "state": "out_of_service"}

@@ -46,7 +46,7 @@ def pages(site: Path) -> Iterator[Path]:
     yield from site.rglob("*.html")
 
 
-def test_pages_fetch_nothing_from_elsewhere(site: Path) -> None:
+def test_pages_have_no_external_resources(site: Path) -> None:
     fetched = [(page, address) for page in pages(site) for address in Addresses(page).fetched]
     assert len(fetched) > 50
     assert [address for _, address in fetched if "//" in address] == []
@@ -55,7 +55,7 @@ def test_pages_fetch_nothing_from_elsewhere(site: Path) -> None:
     assert "cdn.redoc.ly" not in script
 
 
-def test_links_lead_to_pages_that_there_are(site: Path) -> None:
+def test_links_between_pages_are_valid(site: Path) -> None:
     for page in pages(site):
         for link in Addresses(page).links:
             place = link.partition("#")[0]
@@ -63,7 +63,7 @@ def test_links_lead_to_pages_that_there_are(site: Path) -> None:
                 assert (page.parent / place).exists(), (page, link)
 
 
-def test_the_world_sees_only_what_is_for_the_world(site: Path) -> None:
+def test_public_site_has_only_external_operations(site: Path) -> None:
     names = {file.name for file in (site / "external").rglob("*.html")}
     assert names == {"index.html", "auth.html", "billing.html", "customer.html", "locker.html", "shopping.html"}
     text = "".join(page.read_text() for page in pages(site / "external"))
@@ -72,7 +72,7 @@ def test_the_world_sees_only_what_is_for_the_world(site: Path) -> None:
     assert "internal.reclothes" not in text
 
 
-def test_every_event_is_in_the_catalogue_with_its_fields_and_who_hears_it(site: Path) -> None:
+def test_every_event_is_published_with_fields_and_subscribers(site: Path) -> None:
     text = (site / "internal" / "events.html").read_text()
     for kind in set().union(*(load_service(name).events.published for name in NAMES)):
         section = re.search(rf'<section id="{re.escape(kind)}">(.*?)</section>', text, re.DOTALL)
@@ -80,7 +80,7 @@ def test_every_event_is_in_the_catalogue_with_its_fields_and_who_hears_it(site: 
         for field in json.loads(schema_file(kind).read_text())["properties"]:
             assert f"<code>{field}</code>" in section[1], (kind, field)
         hearers = [name for name in NAMES if kind in load_service(name).events.handlers]
-        assert f"Heard by {', '.join(sorted(hearers)) or 'nobody yet'}." in section[1]
+        assert f"Subscribers: {', '.join(sorted(hearers)) or 'nobody yet'}." in section[1]
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +89,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {f"{folder.parent.name}/{folder.name}": folder for folder in built}
 
 
-def test_there_is_a_package_for_each_gateway_and_language_with_the_version(packages: dict[str, Path]) -> None:
+def test_sdk_has_a_package_for_each_gateway_and_language(packages: dict[str, Path]) -> None:
     assert packages.keys() == {"python/external", "typescript/external", "python/internal", "typescript/internal"}
     for name, folder in packages.items():
         file = "setup.py" if name.startswith("python") else "package.json"
         assert f'"{version()}"' in (folder / file).read_text()
 
 
-def test_python_and_typescript_have_every_operation_of_their_gateway(packages: dict[str, Path]) -> None:
+def test_sdks_have_every_operation_of_their_gateway(packages: dict[str, Path]) -> None:
     contract = json.loads((packages["python/internal"].parents[1] / "internal.json").read_text())
     operations = {one["operationId"] for path in contract["paths"].values() for one in path.values()}
     modules = {file.stem for file in packages["python/internal"].rglob("api/*/*.py")} - {"__init__"}
@@ -107,7 +107,7 @@ def test_python_and_typescript_have_every_operation_of_their_gateway(packages: d
 
 
 @pytest.mark.full
-def test_typescript_knows_what_may_be_sent(packages: dict[str, Path]) -> None:
+def test_typescript_checks_request_bodies(packages: dict[str, Path]) -> None:
     package = packages["typescript/external"]
     use = package / "src" / "use.ts"
     call = (

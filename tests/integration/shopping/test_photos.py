@@ -18,7 +18,7 @@ from libs.chassis.state_machine import IllegalTransition
 from libs.chassis.uploads import PhotoNotFound, PhotoNotUploaded, TooManyPhotos, UploadMismatch
 from services.shopping.photos import photo_changes, photo_files, photo_store, rebuild, upload_store
 from services.shopping.photos.photo_changes import MAX_PHOTOS, PhotosDiffer, UploadTicket
-from services.shopping.photos.schemas import PhotoSchema, public_url
+from services.shopping.photos.schemas import PhotoSchema, build_public_url
 from services.shopping.products import product_store
 from services.shopping.products.rules import Photo, PhotoSize, Product, ProductChangedConcurrently
 from services.shopping.settings import ShoppingSettings
@@ -95,7 +95,7 @@ def test_the_url_of_the_original_cannot_be_derived(draft: Maker) -> None:
         assert not any(stem in size.key for stem in stems)
         for ending in ("jpg", "png", "webp"):
             derived = f"{size.key.rpartition('-')[0]}.{ending}"
-            assert httpx.get(public_url(derived)).status_code in (403, 404)
+            assert httpx.get(build_public_url(derived)).status_code in (403, 404)
 
 
 def test_a_repeated_request_returns_a_form_for_the_same_key(draft: Maker) -> None:

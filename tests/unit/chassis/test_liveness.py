@@ -37,7 +37,7 @@ def test_a_web_process_that_does_not_answer_is_not_alive(
 ) -> None:
     monkeypatch.setenv("RECLOTHES_BIND", "127.0.0.1:9")
     assert probe(monkeypatch, "web") == 1
-    assert "/livez does not answer" in capsys.readouterr().err
+    assert "/livez does not respond" in capsys.readouterr().err
 
 
 def test_another_kind_is_told_what_there_is(

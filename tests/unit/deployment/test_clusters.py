@@ -61,7 +61,7 @@ def of_environment(outputs: Outputs, environment: str) -> Outputs:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_kops_would_take_every_manifest(
+def test_every_manifest_matches_the_kops_schema(
     environment: str, outputs: Outputs, validators: dict[str, jsonschema_rs.Draft4Validator]
 ) -> None:
     for service in SERVICES:
@@ -73,7 +73,7 @@ def test_kops_would_take_every_manifest(
             assert faults == [], (service, manifest["metadata"]["name"])
 
 
-def test_the_schemas_refuse_a_field_that_kops_does_not_know(
+def test_schemas_reject_unknown_fields(
     outputs: Outputs, validators: dict[str, jsonschema_rs.Draft4Validator]
 ) -> None:
     cluster, group, *_ = manifests_of("auth", outputs)
@@ -84,7 +84,7 @@ def test_the_schemas_refuse_a_field_that_kops_does_not_know(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_cluster_lies_in_its_services_network_and_nowhere_else(service: str, outputs: Outputs) -> None:
+def test_cluster_is_only_in_the_network_of_its_service(service: str, outputs: Outputs) -> None:
     cluster, *groups = manifests_of(service, outputs)
     network = outputs.networks[service]
     assert cluster["spec"]["networkID"] == network.vpc_id
@@ -96,7 +96,7 @@ def test_a_cluster_lies_in_its_services_network_and_nowhere_else(service: str, o
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_machine_is_in_the_group_whose_ways_are_proven(service: str, outputs: Outputs) -> None:
+def test_every_node_has_the_security_group_of_the_infrastructure(service: str, outputs: Outputs) -> None:
     """A group of kOps' own would let out everything, and databases and load balancers would not know it."""
     cluster, *groups = manifests_of(service, outputs)
     node_group = outputs.networks[service].node_group
@@ -105,7 +105,7 @@ def test_every_machine_is_in_the_group_whose_ways_are_proven(service: str, outpu
 
 
 @pytest.mark.parametrize(("environment", "planes"), [("dev", 1), ("staging", 3), ("prod", 3)])
-def test_control_planes_are_spread_and_every_one_is_a_member_of_etcd(
+def test_control_planes_are_distributed_over_zones_and_etcd_members(
     environment: str, planes: int, outputs: Outputs
 ) -> None:
     cluster, *groups = manifests_of("shopping", of_environment(outputs, environment))
@@ -117,14 +117,14 @@ def test_control_planes_are_spread_and_every_one_is_a_member_of_etcd(
         assert all(one["encryptedVolume"] and one["kmsKeyId"] == outputs.volume_key for one in etcd["etcdMembers"])
 
 
-def test_nodes_grow_and_shrink_in_every_zone(outputs: Outputs) -> None:
+def test_nodes_are_autoscaled_in_every_zone(outputs: Outputs) -> None:
     _, *groups = manifests_of("shopping", of_environment(outputs, "prod"))
     nodes = [group["spec"] for group in groups if group["spec"]["role"] == "Node"]
     assert [group["subnets"] for group in nodes] == [["eu-central-1a"], ["eu-central-1b"]]
     assert all(group["autoscale"] and group["minSize"] < group["maxSize"] for group in nodes)
 
 
-def test_what_the_charts_need_and_what_security_asks_is_on(outputs: Outputs) -> None:
+def test_addons_and_security_settings_are_enabled(outputs: Outputs) -> None:
     spec = manifests_of("auth", outputs)[0]["spec"]
     add_ons = (
         "certManager",
@@ -142,7 +142,7 @@ def test_what_the_charts_need_and_what_security_asks_is_on(outputs: Outputs) -> 
     assert spec["sshAccess"] == []
 
 
-def test_the_audit_log_never_holds_what_is_in_a_secret(outputs: Outputs) -> None:
+def test_audit_log_contains_no_secrets(outputs: Outputs) -> None:
     spec = manifests_of("auth", outputs)[0]["spec"]
     [asset] = [one for one in spec["fileAssets"] if one["path"] == spec["kubeAPIServer"]["auditPolicyFile"]]
     rules = yaml.safe_load(asset["content"])["rules"]
@@ -154,7 +154,7 @@ def test_the_audit_log_never_holds_what_is_in_a_secret(outputs: Outputs) -> None
     assert rules.index(about_secrets) < min(bodies), "the first rule that fits decides"
 
 
-def test_manifests_are_files_that_kops_reads_back(outputs: Outputs, tmp_path: Path) -> None:
+def test_manifest_files_can_be_parsed(outputs: Outputs, tmp_path: Path) -> None:
     files = write_manifests(outputs, tmp_path)
     assert [file.stem for file in files[::2]] == list(SERVICES)
     assert [file.stem for file in files[1::2]] == [f"{service}-node-metrics" for service in SERVICES]
@@ -162,7 +162,7 @@ def test_manifests_are_files_that_kops_reads_back(outputs: Outputs, tmp_path: Pa
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_machines_tell_how_full_they_are(environment: str, outputs: Outputs) -> None:
+def test_nodes_report_their_disk_usage(environment: str, outputs: Outputs) -> None:
     chosen = of_environment(outputs, environment)
     documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", chosen))}
     for document in documents.values():
@@ -178,7 +178,7 @@ def test_the_machines_tell_how_full_they_are(environment: str, outputs: Outputs)
     assert pod["tolerations"] == [{"operator": "Exists"}], "on every machine, also a full one"
 
 
-def test_the_agent_may_send_its_own_numbers_and_nothing_else(outputs: Outputs) -> None:
+def test_agent_may_only_send_its_own_metrics(outputs: Outputs) -> None:
     [role] = manifests_of("auth", outputs)[0]["spec"]["iam"]["serviceAccountExternalPermissions"]
     documents = {one["kind"]: one for one in yaml.safe_load_all(node_metrics_of("auth", outputs))}
     config = json.loads(documents["ConfigMap"]["data"]["cwagentconfig.json"])
@@ -188,24 +188,24 @@ def test_the_agent_may_send_its_own_numbers_and_nothing_else(outputs: Outputs) -
     assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": config["metrics"]["namespace"]}}
 
 
-def test_outputs_come_from_what_cdk_wrote(outputs: Outputs, tmp_path: Path) -> None:
+def test_cdk_outputs_are_converted(outputs: Outputs, tmp_path: Path) -> None:
     shared = {"Region": "eu-central-1", "Domain": outputs.domain, "KopsStateBucket": outputs.state_bucket,
               "KopsDiscoveryBucket": outputs.discovery_bucket, "KopsVolumeKeyArn": outputs.volume_key,
               "CompanyRange": outputs.company_range}  # fmt: skip
-    told = {"ReClothes-dev-clusters": shared}
+    stacks = {"ReClothes-dev-clusters": shared}
     for service, network in outputs.networks.items():
         stack = {"VpcId": network.vpc_id, "VpcRange": network.range, "NodeGroupId": network.node_group}
         for letter, zone in zip("AB", network.zones, strict=True):
             stack |= {f"Zone{letter}": zone.name}
             for tier, subnet in (("Compute", zone.compute), ("Public", zone.public)):
                 stack |= {f"{tier}SubnetId{letter}": subnet.id, f"{tier}SubnetRange{letter}": subnet.range}
-        told[f"ReClothes-dev-{service}-network"] = stack
+        stacks[f"ReClothes-dev-{service}-network"] = stack
     file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(from_cdk("dev", told)))
+    file.write_text(json.dumps(from_cdk("dev", stacks)))
     assert read_outputs(file) == outputs
-    del told["ReClothes-dev-locker-network"]
+    del stacks["ReClothes-dev-locker-network"]
     with pytest.raises(ToolError, match="ReClothes-dev-locker-network"):
-        from_cdk("dev", told)
+        from_cdk("dev", stacks)
 
 
 def spoilt(**changes: Any) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def spoilt(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("values", "message"),
     [
         (spoilt(volume_key="none"), "volume_key"),
         (spoilt(networks__auth__vpc_id="vpc"), "networks/auth/vpc_id"),
@@ -230,18 +230,18 @@ def spoilt(**changes: Any) -> dict[str, Any]:
         (spoilt(secret="x"), "secret"),
     ],
 )
-def test_outputs_that_cannot_be_right_are_refused(facts: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_invalid_outputs_are_rejected(values: dict[str, Any], message: str, tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(facts))
-    with pytest.raises(ToolError, match=told):
+    file.write_text(json.dumps(values))
+    with pytest.raises(ToolError, match=message):
         read_outputs(file)
 
 
-def test_without_outputs_it_says_where_they_come_from(tmp_path: Path) -> None:
+def test_missing_outputs_are_reported_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="cdk deploy --outputs-file"):
         read_outputs(tmp_path / "nothing.json")
 
 
-def test_an_environment_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_unknown_environment_is_rejected() -> None:
     with pytest.raises(ToolError, match="dev, prod, staging"):
         read_sizes("moon")

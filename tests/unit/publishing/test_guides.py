@@ -12,7 +12,7 @@ from tools.publishing.site.guides import anchor_of, read_guides
 LINK = re.compile(r'<a href="([^"#]*)#([^"]*)"')
 
 
-def test_every_link_to_a_heading_leads_to_it() -> None:
+def test_links_to_headings_are_valid() -> None:
     pages = {PurePosixPath(guide.page): guide.body for guide in read_guides(ROOT / "docs")}
     links = [
         (page, PurePosixPath(normpath(page.parent / place)) if place else page, anchor)
@@ -24,5 +24,5 @@ def test_every_link_to_a_heading_leads_to_it() -> None:
     assert [link for link in links if f' id="{link[2]}"' not in pages[link[1]]] == []
 
 
-def test_an_anchor_is_the_heading_in_small_letters_without_signs() -> None:
+def test_anchor_is_the_heading_in_lower_case_without_punctuation() -> None:
     assert anchor_of("The client VPN's certificates, `again`") == "the-client-vpns-certificates-again"

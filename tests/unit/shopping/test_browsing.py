@@ -6,10 +6,10 @@ import pytest
 
 from libs.chassis.pagination import encode_cursor
 from libs.chassis.problems import BadRequest
-from services.shopping.catalogue.browsing import ProductFilter, _list_id, browse
+from services.shopping.catalogue.browsing import ProductFilter, _identify_list, browse
 from services.shopping.products import product_store
 
-NEWEST = _list_id(ProductFilter(), "newest")
+NEWEST = _identify_list(ProductFilter(), "newest")
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_a_search_for_punctuation_finds_nothing(queries: list) -> None:
         encode_cursor([1, 2]),
         encode_cursor([5, "prd_1"], of_list=NEWEST),
         encode_cursor([100, "prd_1", None]),
-        encode_cursor([100, "prd_1", None], of_list=_list_id(ProductFilter(), "price_asc")),
-        encode_cursor([5, "prd_1", None], of_list=_list_id(ProductFilter(colour="navy"), "newest")),
+        encode_cursor([100, "prd_1", None], of_list=_identify_list(ProductFilter(), "price_asc")),
+        encode_cursor([5, "prd_1", None], of_list=_identify_list(ProductFilter(colour="navy"), "newest")),
         encode_cursor(["x", "prd_1", None], of_list=NEWEST),
         encode_cursor([10**30, "prd_1", None], of_list=NEWEST),
         encode_cursor([5, 5, None], of_list=NEWEST),
@@ -69,11 +69,11 @@ def test_a_cursor_of_another_list_is_rejected(queries: list, cursor: str) -> Non
     with pytest.raises(BadRequest) as raised:
         browse(ProductFilter(), "newest", 20, cursor)
     assert raised.value.errors == [
-        {"pointer": "query/cursor", "detail": "use next_cursor of the page before, unchanged"}
+        {"pointer": "query/cursor", "detail": "send next_cursor of the previous page unchanged"}
     ]
 
 
 def test_a_price_cursor_without_a_price_is_rejected(queries: list) -> None:
     with pytest.raises(BadRequest):
-        list_id = _list_id(ProductFilter(), "price_asc")
+        list_id = _identify_list(ProductFilter(), "price_asc")
         browse(ProductFilter(), "price_asc", 20, encode_cursor(["x", "prd_1", None], of_list=list_id))

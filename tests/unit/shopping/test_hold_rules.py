@@ -19,7 +19,7 @@ def by_id(*products: Product) -> dict[str, Product]:
 
 def test_the_deadline_of_a_hold_is_precise_to_the_millisecond() -> None:
     now = NOW.replace(microsecond=123_456)
-    assert rules.hold_deadline(now, 15) == NOW.replace(microsecond=123_000) + timedelta(minutes=15)
+    assert rules.compute_hold_deadline(now, 15) == NOW.replace(microsecond=123_000) + timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_only_published_products_with_a_price_can_be_ordered() -> None:
     products = by_id(product_with("prd_1"), product_with("prd_2", price=None), *others)
     product_ids = ["prd_2", "prd_1", "prd_unknown", *(str(state) for state in ProductState)]
     item = HeldItem("prd_1", "Navy wool coat", Money(4900, "EUR"))
-    assert rules.available_items(product_ids, products, "EUR") == [item]
-    assert rules.available_items(product_ids, products, "USD") == []
+    assert rules.list_available_items(product_ids, products, "EUR") == [item]
+    assert rules.list_available_items(product_ids, products, "USD") == []
 
 
 def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
@@ -59,7 +59,7 @@ def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
         held("prd_3", "bor_later", "usr_a", NOW + timedelta(milliseconds=1)),
         product_with("prd_4"),
     ]
-    assert rules.orders_with_lapsed_holds(products, NOW) == {"bor_past", "bor_now"}
+    assert rules.find_orders_with_lapsed_holds(products, NOW) == {"bor_past", "bor_now"}
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_a_hold_has_lapsed_at_its_deadline_and_not_before() -> None:
 def test_the_own_unpaid_order_that_holds_all_products_is_found(
     products: list[Product], order_id: str | None
 ) -> None:
-    assert rules.own_order_with_all(["prd_1", "prd_2"], products, "usr_a") == order_id
+    assert rules.find_own_order_with_all(["prd_1", "prd_2"], products, "usr_a") == order_id

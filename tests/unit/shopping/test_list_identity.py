@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.shopping.catalogue.api import _product_filter
-from services.shopping.catalogue.browsing import ProductFilter, _list_id
+from services.shopping.catalogue.api import _build_filter
+from services.shopping.catalogue.browsing import ProductFilter, _identify_list
 
 FILTERS = [
     ProductFilter(),
@@ -19,11 +19,11 @@ FILTERS = [
 
 def test_each_filter_and_order_is_a_list_id_its_own() -> None:
     assert len({hash(product_filter) for product_filter in FILTERS}) == len(FILTERS)
-    lists = {_list_id(product_filter, sort) for product_filter in FILTERS for sort in ("newest", "price_asc")}
+    lists = {_identify_list(product_filter, sort) for product_filter in FILTERS for sort in ("newest", "price_asc")}
     assert len(lists) == 2 * len(FILTERS)
 
 
 def test_the_order_of_filters_does_not_matter() -> None:
-    assert _product_filter({"size": ["EU 38"], "colour": "red"}) == _product_filter(
+    assert _build_filter({"size": ["EU 38"], "colour": "red"}) == _build_filter(
         {"colour": "red", "size": ["EU 38"]}
     )

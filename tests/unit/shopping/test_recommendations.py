@@ -43,7 +43,7 @@ def test_preferences_match_fields_and_attributes(preferences: dict[str, str], co
 def test_own_sizes_fit_in_every_system_and_shoes_separately_from_clothes(
     facts: dict[str, Any], is_fitting: bool
 ) -> None:
-    own = sizes.sizes_of_person({"EU": "38", "EU shoes": "39"})
+    own = sizes.list_person_sizes({"EU": "38", "EU shoes": "39"})
     assert fits(product_with(**{"attributes": {"cut": "women"}, **facts}), own) is is_fitting
 
 

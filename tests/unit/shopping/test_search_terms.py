@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from services.shopping.search.terms import (
-    facet_term,
-    product_facets,
-    product_terms,
-    query_terms,
-    size_term,
+    build_facet_term,
+    build_product_facets,
+    build_product_terms,
+    build_query_terms,
+    build_size_term,
     split_words,
 )
 
@@ -28,8 +28,8 @@ COAT: dict[str, Any] = {
 
 
 def is_found(query: str, **facts: Any) -> bool:
-    terms = set(product_terms({**COAT, **facts}))
-    return all(terms & set(alternatives) for alternatives in query_terms(query))
+    terms = set(build_product_terms({**COAT, **facts}))
+    return all(terms & set(alternatives) for alternatives in build_query_terms(query))
 
 
 @pytest.mark.parametrize(
@@ -111,15 +111,15 @@ def test_other_words_do_not_match(title: str, query: str) -> None:
     ],
 )
 def test_a_decimal_comma_equals_a_point_and_other_commas_stay(label: str, query: str) -> None:
-    terms = product_terms({**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": label}]})
-    assert size_term(query) in terms
+    terms = build_product_terms({**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": label}]})
+    assert build_size_term(query) in terms
     for other in ("UK 6", "5", "6", "S", "petite"):
-        assert size_term(other) not in terms
+        assert build_size_term(other) not in terms
 
 
 def test_a_half_size_is_found_in_other_systems_in_any_spelling() -> None:
     boots = {**COAT, "category": "shoes", "sizes": [{"system": "UK", "value": "6,5"}]}
-    assert {size_term("EU 40"), size_term("US 9")} <= set(product_terms(boots))
+    assert {build_size_term("EU 40"), build_size_term("US 9")} <= set(build_product_terms(boots))
 
 
 @pytest.mark.parametrize(
@@ -136,40 +136,40 @@ def test_a_half_size_is_found_in_other_systems_in_any_spelling() -> None:
     ],
 )
 def test_a_facet_is_found_in_any_spelling(facet: str, value: str) -> None:
-    assert facet_term(facet, value) in product_terms(COAT)
+    assert build_facet_term(facet, value) in build_product_terms(COAT)
 
 
 @pytest.mark.parametrize(("facet", "value"), [("size", "3"), ("brand", "lisboa"), ("colour", "coats")])
 def test_a_facet_matches_only_its_whole_value(facet: str, value: str) -> None:
-    assert facet_term(facet, value) not in product_terms(COAT)
+    assert build_facet_term(facet, value) not in build_product_terms(COAT)
 
 
 def test_a_query_of_stop_words_only_is_searched() -> None:
-    assert query_terms("the") == [["word:the"]]
-    assert query_terms("the the") == [["word:the"]]
+    assert build_query_terms("the") == [["word:the"]]
+    assert build_query_terms("the the") == [["word:the"]]
 
 
 def test_punctuation_has_no_words() -> None:
     assert split_words("!?…") == []
-    assert query_terms("!?…") == []
+    assert build_query_terms("!?…") == []
 
 
 def test_a_long_query_is_truncated() -> None:
-    assert len(query_terms(" ".join(f"word{n}" for n in range(50)))) == 8
+    assert len(build_query_terms(" ".join(f"word{n}" for n in range(50)))) == 8
 
 
 @pytest.mark.parametrize("size", ["38", "EU 38", "eu:38", "UK 10", "us 6", "letter S", "letters s"])
 def test_a_product_is_found_by_its_size_in_every_system(size: str) -> None:
-    assert size_term(size) in product_terms(COAT)
+    assert build_size_term(size) in build_product_terms(COAT)
 
 
 @pytest.mark.parametrize("size", ["10", "UK 38", "letter M", "EU 40"])
 def test_a_product_is_not_found_by_another_size(size: str) -> None:
-    assert size_term(size) not in product_terms(COAT)
+    assert build_size_term(size) not in build_product_terms(COAT)
 
 
 def test_a_product_counts_in_a_facet_for_all_that_it_is_is_found() -> None:
-    facets = {facet["term"]: facet["label"] for facet in product_facets(COAT)}
+    facets = {facet["term"]: facet["label"] for facet in build_product_facets(COAT)}
     assert facets["brand:lisboa la"] == "Lisboa Lã"
     assert [label for term, label in facets.items() if term.startswith("size:")] == [
         "EU 38",
@@ -177,4 +177,4 @@ def test_a_product_counts_in_a_facet_for_all_that_it_is_is_found() -> None:
         "UK 10",
         "US 6",
     ]
-    assert facets.keys() <= set(product_terms(COAT))
+    assert facets.keys() <= set(build_product_terms(COAT))

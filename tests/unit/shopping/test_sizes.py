@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shopping.search.sizes import equivalent_sizes, sizes_of_person, split_list
+from services.shopping.search.sizes import find_equivalent_sizes, list_person_sizes, split_list
 
 
 @pytest.mark.parametrize(
@@ -22,26 +22,26 @@ from services.shopping.search.sizes import equivalent_sizes, sizes_of_person, sp
     ],
 )
 def test_a_womans_size_in_other_systems(size: tuple[str, str], equivalent: set[tuple[str, str]]) -> None:
-    assert equivalent_sizes(*size, "clothes", "women") == equivalent
+    assert find_equivalent_sizes(*size, "clothes", "women") == equivalent
 
 
 def test_the_same_number_is_another_size_for_men() -> None:
-    assert ("letter", "m") in equivalent_sizes("EU", "48", "clothes", "men")
-    assert ("letter", "xl") in equivalent_sizes("EU", "48", "clothes", "women")
-    assert {("letter", "m"), ("letter", "xl")} <= equivalent_sizes("EU", "48", "clothes")
+    assert ("letter", "m") in find_equivalent_sizes("EU", "48", "clothes", "men")
+    assert ("letter", "xl") in find_equivalent_sizes("EU", "48", "clothes", "women")
+    assert {("letter", "m"), ("letter", "xl")} <= find_equivalent_sizes("EU", "48", "clothes")
 
 
 def test_shoes_have_their_own_charts() -> None:
-    assert equivalent_sizes("EU", "38", "shoes", "women") == {("eu", "38"), ("uk", "5"), ("us", "7.5")}
+    assert find_equivalent_sizes("EU", "38", "shoes", "women") == {("eu", "38"), ("uk", "5"), ("us", "7.5")}
 
 
 def test_a_size_that_no_chart_has_has_no_equivalents() -> None:
-    assert equivalent_sizes("W", "31", "clothes") == {("w", "31")}
-    assert equivalent_sizes("letter", "ONE", "clothes", "women") == {("letter", "one")}
+    assert find_equivalent_sizes("W", "31", "clothes") == {("w", "31")}
+    assert find_equivalent_sizes("letter", "ONE", "clothes", "women") == {("letter", "one")}
 
 
 def test_a_persons_shoe_sizes_are_separate() -> None:
-    own = sizes_of_person({"EU": "38", "Shoes EU": "39", "letters": "M", "shoes": "40"})
+    own = list_person_sizes({"EU": "38", "Shoes EU": "39", "letters": "M", "shoes": "40"})
     assert own["clothes"] == {("eu", "38"), ("letter", "m")}
     assert own["shoes"] == {("eu", "39"), ("eu", "40")}
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from services.shopping.search.spelling import most_similar, variants
+from services.shopping.search.spelling import find_most_similar, list_variants
 
 
 @pytest.mark.parametrize("typed", ["coat", "coart", "coa", "cost", "caot"])
 def test_words_that_differ_by_one_letter_share_a_variant(typed: str) -> None:
-    assert set(variants(typed)) & set(variants("coat"))
+    assert set(list_variants(typed)) & set(list_variants("coat"))
 
 
 def test_other_words_share_no_variant() -> None:
-    assert not set(variants("dress")) & set(variants("coat"))
+    assert not set(list_variants("dress")) & set(list_variants("coat"))
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_other_words_share_no_variant() -> None:
 def test_the_same_first_letter_and_swapped_letters_are_most_similar(
     typed: str, candidates: list[str], expected: str
 ) -> None:
-    assert most_similar(typed, candidates) == expected
+    assert find_most_similar(typed, candidates) == expected

@@ -1,4 +1,4 @@
-"""The clusters: a kOps cluster in each service's network, made from what the infrastructure tells of itself."""
+"""The clusters: one kOps cluster in each service's network, built from the outputs of the infrastructure."""
 
 from tools.deployment.clusters.manifests import manifests_of, node_metrics_of, write_manifests
 from tools.deployment.clusters.outputs import Outputs, from_cdk, read_outputs

@@ -1,4 +1,4 @@
-"""What kOps takes (v1alpha2): the cluster of one service and its instance groups."""
+"""The kOps manifests (v1alpha2) of a service's cluster and its instance groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMAGE = "ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm
 
 
 def write_manifests(outputs: Outputs, folder: Path) -> list[Path]:
-    """For each service's cluster what kOps takes, and what its nodes' disks are told by; gives the files."""
+    """Write the kOps manifests and the node metrics of each service's cluster, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for service in SERVICES:
@@ -33,7 +33,7 @@ def write_manifests(outputs: Outputs, folder: Path) -> list[Path]:
 
 
 def node_metrics_of(service: str, outputs: Outputs) -> str:
-    """What `kubectl apply` takes, so that the cluster's machines say how full their disks are."""
+    """Return the Kubernetes manifests of the agent that reports the disk usage of nodes."""
     names = {
         "environment": outputs.environment,
         "region": outputs.region,
@@ -43,7 +43,7 @@ def node_metrics_of(service: str, outputs: Outputs) -> str:
 
 
 def manifests_of(service: str, outputs: Outputs) -> list[Manifest]:
-    """The Cluster, then its InstanceGroups: control planes, and the nodes of each zone."""
+    """Return the Cluster and its InstanceGroups: control planes, and the nodes of each zone."""
     sizes = read_sizes(outputs.environment)
     network = outputs.networks[service]
     name = cluster_name(service, outputs)
@@ -68,7 +68,7 @@ def _group(name: str, cluster: str, spec: Manifest) -> Manifest:
 
 
 def _control_planes(network: Network, sizes: Sizes) -> list[tuple[str, str]]:
-    """(name, zone) of each control plane, one zone after the other."""
+    """Return name and zone of each control plane, distributed over the zones."""
     zones = [network.zones[number % len(network.zones)].name for number in range(sizes.control_planes)]
     return [(f"control-plane-{zone}-{zones[:number].count(zone) + 1}", zone) for number, zone in enumerate(zones)]
 
@@ -81,13 +81,13 @@ def _cluster(
         "cloudProvider": "aws",
         "channel": "stable",
         "configBase": f"s3://{outputs.state_bucket}/{name}",
-        **_reach(network, outputs),
+        **_access(network, outputs),
         "networkID": network.vpc_id,
         "networkCIDR": network.range,
         "nonMasqueradeCIDR": network.range,
         "subnets": _subnets(network),
         "topology": {"dns": {"type": "None"}},
-        # Pods get addresses of the VPC, which load balancers reach without a hop, and NetworkPolicies are kept.
+        # Pods get addresses of the VPC, to which load balancers send directly, and NetworkPolicies are enforced.
         "networking": {"cilium": {"ipam": "eni", "tunnel": "disabled", "disableMasquerade": True,
                                   "enablePrometheusMetrics": True}},
         "etcdClusters": [_etcd(part, outputs, planes) for part in ("main", "events")],
@@ -100,10 +100,10 @@ def _cluster(
     }  # fmt: skip
 
 
-def _reach(network: Network, outputs: Outputs) -> Manifest:
-    """The API answers inside only: to the network itself and to the company's.
+def _access(network: Network, outputs: Outputs) -> Manifest:
+    """Restrict the API to the network itself and that of the company.
 
-    Machines and load balancer have the group that the infrastructure has made and proven, and no other one.
+    Nodes and load balancer have only the security group of the infrastructure.
     """
     balancer = {"type": "Internal", "class": "Network", "crossZoneLoadBalancing": True}
     return {
@@ -114,7 +114,7 @@ def _reach(network: Network, outputs: Outputs) -> Manifest:
 
 
 def _subnets(network: Network) -> list[Manifest]:
-    """Nodes in the compute subnets, whose way out the infrastructure has made; public ones for load balancers."""
+    """Return the compute subnets, whose egress the infrastructure has, and public ones for load balancers."""
     private = [
         {"name": zone.name, "type": "Private", "zone": zone.name, "id": zone.compute.id, "cidr": zone.compute.range,
          "egress": "External"}
@@ -139,7 +139,7 @@ def _etcd(part: str, outputs: Outputs, planes: list[tuple[str, str]]) -> Manifes
 
 
 def _identities(outputs: Outputs, name: str) -> Manifest:
-    """Pods get AWS roles by their service accounts, whose keys IAM reads in the discovery bucket."""
+    """Let pods assume AWS roles through their service accounts, whose keys IAM reads from the discovery bucket."""
     return {
         "serviceAccountIssuerDiscovery": {
             "discoveryStore": f"s3://{outputs.discovery_bucket}/{name}",
@@ -156,7 +156,7 @@ def _identities(outputs: Outputs, name: str) -> Manifest:
 
 
 def _node_metrics_role(outputs: Outputs) -> Manifest:
-    """The account of infra/kops/node-metrics.yaml may send numbers of this one namespace, and nothing else."""
+    """Allow the account of infra/kops/node-metrics.yaml only to send metrics of one namespace."""
     statement = {
         "Effect": "Allow",
         "Action": "cloudwatch:PutMetricData",
@@ -172,7 +172,7 @@ def _node_metrics_role(outputs: Outputs) -> Manifest:
 
 def _protection() -> Manifest:
     return {
-        "encryptionConfig": True,  # secrets in etcd; `kops create secret encryptionconfig` makes the key
+        "encryptionConfig": True,  # of secrets in etcd; `kops create secret encryptionconfig` creates the key
         "kubeAPIServer": {
             "auditLogPath": "/var/log/kube-apiserver/audit.log",
             "auditLogMaxAge": 30,
@@ -204,9 +204,9 @@ def _protection() -> Manifest:
 
 
 def _add_ons() -> Manifest:
-    """What the charts need of a cluster and kOps can bring; docs/operations/clusters.md has the rest."""
+    """Return the add-ons that the charts need and kOps can install; docs/operations/clusters.md has the others."""
     return {
-        "certManager": {"enabled": True},  # the two below need its certificates
+        "certManager": {"enabled": True},  # issues certificates for the next two
         "awsLoadBalancerController": {"enabled": True, "enableWAFv2": True},
         "podIdentityWebhook": {"enabled": True, "replicas": 2},
         "clusterAutoscaler": {"enabled": True, "expander": "least-waste", "balanceSimilarNodeGroups": True},
@@ -248,7 +248,7 @@ def _control_plane(zone: str, network: Network, outputs: Outputs, sizes: Sizes) 
         "machineType": sizes.control_plane_machine,
         "minSize": 1,
         "maxSize": 1,
-        # Members of etcd go before their successors come: two of one name cannot be.
+        # A member of etcd is removed before its replacement starts, since both have the same name.
         "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
     }
 
@@ -262,7 +262,7 @@ def _nodes(zone: str, network: Network, outputs: Outputs, sizes: Sizes) -> Manif
         "maxSize": sizes.nodes_maximum,
         "autoscale": True,
         "capacityRebalance": True,
-        # Nodes are made anew at least every 30 days, so that none misses its patches.
+        # Nodes are replaced at least every 30 days, so that all get security updates.
         "maxInstanceLifetime": "720h",
         "mixedInstancesPolicy": {
             "instances": sizes.node_machines,

@@ -1,4 +1,4 @@
-"""What the infrastructure tells the clusters: networks, subnets, buckets, keys (infra/kops/outputs.schema.json)."""
+"""Outputs of the infrastructure for the clusters: networks, buckets, keys (infra/kops/outputs.schema.json)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.project import ROOT, SERVICES
 
 SCHEMA = ROOT / "infra" / "kops" / "outputs.schema.json"
 ZONES = "ABC"
-# Outputs of the stack of one network, and of the stack that has what all clusters share.
+# Outputs of the stack of one network, and of the stack with the resources that all clusters share.
 NETWORK_OUTPUTS = ("VpcId", "VpcRange", "NodeGroupId")
 ZONE_OUTPUTS = ("Zone", "ComputeSubnetId", "ComputeSubnetRange", "PublicSubnetId", "PublicSubnetRange")
 SHARED_OUTPUTS = {
@@ -56,7 +56,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one environment's infrastructure has made."""
+    """The outputs of one environment."""
 
     environment: str
     region: str
@@ -69,36 +69,36 @@ class Outputs:
 
 
 def read_outputs(file: Path) -> Outputs:
-    """The outputs in a file; raises ToolError with a sentence for each thing that is wrong."""
+    """Read and validate the outputs in a file; ToolError with a sentence for each problem."""
     try:
-        facts = json.loads(file.read_text())
+        values = json.loads(file.read_text())
     except FileNotFoundError:
         raise ToolError(
-            f"{file} is not there. It comes from the infrastructure: `cdk deploy --outputs-file cdk.json`, "
-            f"then `python -m tools.release outputs ENV cdk.json {file}`"
+            f"{file} does not exist. Create it: `cdk deploy --outputs-file cdk.json`, "
+            f"then `python -m tools.deployment outputs ENV cdk.json {file}`."
         ) from None
     except ValueError as error:
         raise ToolError(f"{file} is not JSON: {error}") from error
     schema = json.loads(SCHEMA.read_text())
-    faults = [f"/{'/'.join(map(str, error.instance_path))}: {error.message}"
-              for error in jsonschema_rs.validator_for(schema).iter_errors(facts)]  # fmt: skip
-    if faults:
-        raise ToolError(f"{file}:\n" + "\n".join(faults))
-    outputs = _outputs(facts)
-    _refuse_strange_ranges(outputs)
+    problems = [f"/{'/'.join(map(str, error.instance_path))}: {error.message}"
+              for error in jsonschema_rs.validator_for(schema).iter_errors(values)]  # fmt: skip
+    if problems:
+        raise ToolError(f"{file}:\n" + "\n".join(problems))
+    outputs = _outputs(values)
+    _validate_ranges(outputs)
     return outputs
 
 
-def from_cdk(environment: str, told: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The content of an outputs file, from what `cdk deploy --outputs-file` wrote (stack → output → value)."""
-    shared = _stack(told, f"ReClothes-{environment}-clusters")
-    networks = {service: _stack(told, f"ReClothes-{environment}-{service}-network") for service in SERVICES}
-    facts = {name: _output(shared, output) for name, output in SHARED_OUTPUTS.items()}
-    return {"environment": environment, **facts,
-            "networks": {service: _network_facts(stack) for service, stack in networks.items()}}  # fmt: skip
+def from_cdk(environment: str, stacks: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Convert the file of `cdk deploy --outputs-file` (stack → output → value) to an outputs file."""
+    shared = _stack(stacks, f"ReClothes-{environment}-clusters")
+    networks = {service: _stack(stacks, f"ReClothes-{environment}-{service}-network") for service in SERVICES}
+    values = {name: _output(shared, output) for name, output in SHARED_OUTPUTS.items()}
+    return {"environment": environment, **values,
+            "networks": {service: _network_values(stack) for service, stack in networks.items()}}  # fmt: skip
 
 
-def _network_facts(stack: Mapping[str, str]) -> dict[str, Any]:
+def _network_values(stack: Mapping[str, str]) -> dict[str, Any]:
     zones = []
     for letter in ZONES:
         if f"Zone{letter}" in stack:
@@ -112,38 +112,40 @@ def _network_facts(stack: Mapping[str, str]) -> dict[str, Any]:
     return {"vpc_id": vpc_id, "range": vpc_range, "node_group": node_group, "zones": zones}
 
 
-def _stack(told: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
-    if name not in told:
-        raise ToolError(f"the outputs have no stack {name}; was it deployed?")
-    return told[name]
+def _stack(stacks: Mapping[str, Mapping[str, str]], name: str) -> Mapping[str, str]:
+    if name not in stacks:
+        raise ToolError(f"The outputs have no stack {name}. Deploy it first.")
+    return stacks[name]
 
 
 def _output(stack: Mapping[str, str], name: str) -> str:
     if name not in stack:
-        raise ToolError(f"a stack has no output {name}; it has {', '.join(sorted(stack)) or 'none'}")
+        raise ToolError(
+            f"A stack has no output {name}, but only {', '.join(sorted(stack)) or 'none'}. Deploy it again."
+        )
     return stack[name]
 
 
-def _outputs(facts: Mapping[str, Any]) -> Outputs:
-    networks = {service: _network(facts["networks"][service]) for service in SERVICES}
-    return Outputs(**{**facts, "networks": networks})
+def _outputs(values: Mapping[str, Any]) -> Outputs:
+    networks = {service: _network(values["networks"][service]) for service in SERVICES}
+    return Outputs(**{**values, "networks": networks})
 
 
-def _network(facts: Mapping[str, Any]) -> Network:
+def _network(values: Mapping[str, Any]) -> Network:
     zones = tuple(
         Zone(zone["zone"], Subnet(**zone["compute_subnet"]), Subnet(**zone["public_subnet"]))
-        for zone in facts["zones"]
+        for zone in values["zones"]
     )
-    return Network(facts["vpc_id"], facts["range"], facts["node_group"], zones)
+    return Network(values["vpc_id"], values["range"], values["node_group"], zones)
 
 
-def _refuse_strange_ranges(outputs: Outputs) -> None:
-    """Subnets outside their network, and networks that overlap, come from outputs of two different deployments."""
+def _validate_ranges(outputs: Outputs) -> None:
+    """Reject subnets outside their network and overlapping networks: outputs of two different deployments."""
     ranges = {service: ipaddress.ip_network(network.range) for service, network in outputs.networks.items()}
     for service, network in outputs.networks.items():
         for subnet in (subnet for zone in network.zones for subnet in (zone.compute, zone.public)):
             if not ipaddress.ip_network(subnet.range).subnet_of(ranges[service]):  # type: ignore[arg-type]
-                raise ToolError(f"{subnet.id} ({subnet.range}) is not in the network of {service}")
+                raise ToolError(f"{subnet.id} ({subnet.range}) is not in the network of {service}.")
     for one, other in ((one, other) for one in SERVICES for other in SERVICES if one < other):
         if ranges[one].overlaps(ranges[other]):
-            raise ToolError(f"the networks of {one} and {other} overlap")
+            raise ToolError(f"The networks of {one} and {other} overlap.")

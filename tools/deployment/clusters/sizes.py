@@ -1,4 +1,4 @@
-"""How big the clusters of an environment are (infra/kops/environments/<environment>.yaml)."""
+"""The sizes of an environment's clusters (infra/kops/environments/<environment>.yaml)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.project import ROOT, read_yaml
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of nodes are for each zone."""
+    """The numbers of nodes are per zone."""
 
     kubernetes_version: str
     control_planes: int
@@ -22,18 +22,18 @@ class Sizes:
 
 
 def read_sizes(environment: str) -> Sizes:
-    """The sizes of one environment; raises ToolError when its file cannot be right."""
+    """Read and validate the sizes of one environment; ToolError with the problem."""
     file = ROOT / "infra" / "kops" / "environments" / f"{environment}.yaml"
     if not file.exists():
         known = ", ".join(sorted(one.stem for one in file.parent.glob("*.yaml")))
-        raise ToolError(f"there is no environment {environment!r}; there are {known}")
-    facts = read_yaml(file)
-    wanted = {field.name for field in fields(Sizes)}
-    if facts.keys() != wanted:
-        raise ToolError(f"{file} must have exactly {', '.join(sorted(wanted))}")
-    sizes = Sizes(**facts)
+        raise ToolError(f"There is no environment {environment!r}. Choose one of {known}.")
+    values = read_yaml(file)
+    names = {field.name for field in fields(Sizes)}
+    if values.keys() != names:
+        raise ToolError(f"{file} must have exactly the keys {', '.join(sorted(names))}")
+    sizes = Sizes(**values)
     if sizes.control_planes not in (1, 3):
-        raise ToolError(f"{file}: control_planes is 1 or 3, not {sizes.control_planes}")
+        raise ToolError(f"{file}: control_planes must be 1 or 3, not {sizes.control_planes}")
     if not 1 <= sizes.nodes_minimum <= sizes.nodes_maximum:
         raise ToolError(f"{file}: nodes_minimum must be from 1 to nodes_maximum")
     return sizes

@@ -1,4 +1,4 @@
-"""Takes out of a base image what installs packages and what gives a user another one's rights, and itself."""
+"""Remove package installers, setuid and setgid permissions, and this file from an image."""
 
 import shutil
 import stat
@@ -7,7 +7,7 @@ from pathlib import Path
 
 TOOLS = ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack", "ensurepip")
 PROGRAMS = ("bin", "sbin", "usr/bin", "usr/sbin", "usr/lib", "usr/libexec", "usr/local")
-RIGHTS = stat.S_ISUID | stat.S_ISGID
+SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 
 for folder in {Path(path) for path in sys.path if Path(path).is_dir()}:
     for name in TOOLS:
@@ -17,6 +17,6 @@ for program in Path(sys.prefix, "bin").glob("pip*"):
     program.unlink()
 for program_folder in PROGRAMS:
     for path in Path("/", program_folder).rglob("*"):
-        if path.is_file() and not path.is_symlink() and (mode := path.stat().st_mode) & RIGHTS:
-            path.chmod(mode & ~RIGHTS)
+        if path.is_file() and not path.is_symlink() and (mode := path.stat().st_mode) & SET_ID_BITS:
+            path.chmod(mode & ~SET_ID_BITS)
 Path(__file__).unlink()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what a lock file names into a folder, the same bytes each time: install.sh LOCK FOLDER
+# Install the packages of a lock file reproducibly into a folder: install.sh LOCK FOLDER
 set -eu
 lock=$1
 folder=$2
@@ -8,7 +8,7 @@ if grep -q '^[a-zA-Z0-9]' "$lock"; then
   python3 -m pip install --quiet --disable-pip-version-check --no-cache-dir --root-user-action=ignore \
     --no-deps --require-hashes --only-binary=:all: --no-compile --target "$folder" -r "$lock"
 fi
-# Programs of packages are not needed: everything is run by `python3 -m`.
+# Scripts of packages are not needed: everything is started with `python3 -m`.
 rm -rf "$folder/bin"
 python3 "$(dirname "$0")/trim.py" "$folder"
 PYTHONHASHSEED=0 python3 "$(dirname "$0")/compile.py" "$folder"

@@ -1,6 +1,6 @@
-"""Writes the software bill of materials of an image (CycloneDX 1.6, JSON): list_packages.py SERVICE FILE FOLDER...
+"""Write the software bill of materials of an image (CycloneDX 1.6, JSON): list_packages.py SERVICE FILE FOLDER...
 
-It reads what is installed, not what was asked for: the Python packages in the folders, and Debian's packages.
+It lists the Python packages that are installed in the folders, and the Debian packages.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from packageurl import PackageURL
 DEBIAN = Path("/var/lib/dpkg/status")
 
 
-def of_python(folders: list[str]) -> Iterator[Component]:
-    for found in distributions(path=folders):
-        name, version = found.metadata["Name"], found.version
+def list_python_packages(folders: list[str]) -> Iterator[Component]:
+    for package in distributions(path=folders):
+        name, version = package.metadata["Name"], package.version
         yield _library(PackageURL("pypi", name=name.lower().replace("_", "-"), version=version), name)
 
 
-def of_debian() -> Iterator[Component]:
-    """Debian's packages as dpkg knows them; none on a base of another kind."""
+def list_debian_packages() -> Iterator[Component]:
+    """Yield the packages in the database of dpkg; none on another base."""
     paragraphs = DEBIAN.read_text().strip().split("\n\n") if DEBIAN.exists() else []
     for paragraph in paragraphs:
         fields = HeaderParser().parsestr(paragraph)
@@ -42,16 +42,16 @@ def _library(purl: PackageURL, name: str) -> Component:
 def main(service: str, file: str, *folders: str) -> None:
     bom = Bom()
     bom.metadata.component = Component(type=ComponentType.CONTAINER, name=f"reclothes-{service}", bom_ref=service)
-    bom.components.update(of_python(list(folders)))
-    bom.components.update(of_debian())
+    bom.components.update(list_python_packages(list(folders)))
+    bom.components.update(list_debian_packages())
     bom.register_dependency(bom.metadata.component, bom.components)
     document = JsonV1Dot6(bom)
     document.generate()
-    Path(file).write_text(_without_chance(document.output_as_string(indent=1)))
+    Path(file).write_text(_make_reproducible(document.output_as_string(indent=1)))
 
 
-def _without_chance(text: str) -> str:
-    """Without the serial number and the time, which would make each build another one."""
+def _make_reproducible(text: str) -> str:
+    """Remove the serial number and the time, which differ in every build."""
     import json
 
     document = json.loads(text)

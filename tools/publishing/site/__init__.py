@@ -1,4 +1,4 @@
-"""The published documentation: static pages that fetch nothing from elsewhere."""
+"""The documentation sites: static pages without external resources."""
 
 from tools.publishing.site.build import build_site
 

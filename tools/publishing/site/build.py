@@ -1,4 +1,4 @@
-"""Writes the site: a reference for each audience and domain, the events, the guides, and the way between them."""
+"""Build the sites: a reference for each gateway and service, the events and the guides."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tools.gateway.build import GATEWAYS
 from tools.project import CONTRACTS, ROOT, version
 from tools.publishing.contracts import AUDIENCES, published_documents
 from tools.publishing.site.events import Event, read_events
-from tools.publishing.site.guides import Guide, pictures, read_guides
+from tools.publishing.site.guides import Guide, images, read_guides
 
-# The picture beside "API docs by Redocly", the only thing that Redoc would fetch from its makers.
+# The logo beside "API docs by Redocly", the only external resource of Redoc.
 REDOC_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
-NO_PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+EMPTY_IMAGE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
 # Gateway → domain → document.
 Documents = dict[str, dict[str, dict[str, Any]]]
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def build_site(out: Path, *, root: Path = ROOT) -> list[Path]:
-    """Write both sites anew: `out`/external for the world, `out`/internal for staff; gives the pages."""
+    """Build the sites `out`/external (public) and `out`/internal (for staff), and return their pages."""
     shutil.rmtree(out, ignore_errors=True)
     documents: Documents = {
         gateway: published_documents(gateway, root / "gateway-config", root / CONTRACTS.name)
@@ -36,7 +36,7 @@ def build_site(out: Path, *, root: Path = ROOT) -> list[Path]:
 
 
 def _external_site(out: Path, documents: Documents, root: Path) -> list[Path]:
-    """What the external gateway exposes, and nothing else of us."""
+    """Build the site with the operations of the external gateway only."""
     pages = _Pages(out, version(root))
     references = {"external": _write_references(pages, "external", documents)}
     pages.write_index(references, events=[], guides=[])
@@ -44,7 +44,7 @@ def _external_site(out: Path, documents: Documents, root: Path) -> list[Path]:
 
 
 def _internal_site(out: Path, documents: Documents, root: Path) -> list[Path]:
-    """What both gateways expose, the events, and the guides."""
+    """Build the site with the operations of both gateways, the events and the guides."""
     pages = _Pages(out, version(root))
     references = {gateway: _write_references(pages, gateway, documents) for gateway in documents}
     events = read_events(root / CONTRACTS.name)
@@ -52,14 +52,14 @@ def _internal_site(out: Path, documents: Documents, root: Path) -> list[Path]:
     guides = read_guides(root / "docs")
     for guide in guides:
         pages.write("guide.html", f"guides/{guide.page}", title=guide.title, body=guide.body)
-    for picture in pictures(root / "docs"):
-        shutil.copy(picture, out / "guides" / picture.relative_to(root / "docs"))
+    for image in images(root / "docs"):
+        shutil.copy(image, out / "guides" / image.relative_to(root / "docs"))
     pages.write_index(references, events=events, guides=guides)
     return pages.written
 
 
 class _Pages:
-    """Fills templates; every page knows its way to the site's root."""
+    """Renders templates; each page gets the relative path of the site's root."""
 
     def __init__(self, out: Path, version_: str) -> None:
         _copy_assets(out / "assets")
@@ -70,22 +70,22 @@ class _Pages:
             loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
         )
 
-    def write(self, template: str, page: str, **facts: Any) -> None:
+    def write(self, template: str, page: str, **values: Any) -> None:
         file = self.out / page
         file.parent.mkdir(parents=True, exist_ok=True)
         root = "../" * page.count("/")
-        file.write_text(self._templates.get_template(template).render(root=root, version=self.version, **facts))
+        file.write_text(self._templates.get_template(template).render(root=root, version=self.version, **values))
         self.written.append(file)
 
     def write_index(
         self, references: Mapping[str, Mapping[str, str]], events: Sequence[Event], guides: Sequence[Guide]
     ) -> None:
-        facts = {"references": references, "audiences": AUDIENCES, "events": events, "guides": guides}
-        self.write("index.html", "index.html", title="Reference", **facts)
+        values = {"references": references, "audiences": AUDIENCES, "events": events, "guides": guides}
+        self.write("index.html", "index.html", title="Reference", **values)
 
 
 def _write_references(pages: _Pages, gateway: str, documents: Documents) -> dict[str, str]:
-    """A page for each domain; gives their descriptions by domain."""
+    """Write a page for each service, and return the descriptions by service."""
     for domain, document in documents[gateway].items():
         _write_reference(pages, gateway, domain, document)
     return {domain: document["info"]["description"] for domain, document in documents[gateway].items()}
@@ -98,7 +98,7 @@ def _write_reference(pages: _Pages, gateway: str, domain: str, document: Mapping
         title=document["info"]["title"],
         gateway=gateway,
         domain=domain,
-        # "<" could end the script that holds the document.
+        # "<" could end the script element that contains the document.
         document=json.dumps(document, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c"),
     )
     (pages.out / gateway / f"{domain}.json").write_text(json.dumps(document, indent=1) + "\n")
@@ -108,7 +108,7 @@ def _copy_assets(assets: Path) -> None:
     assets.mkdir(parents=True)
     redoc = npm_packages.install("docs") / "node_modules" / "redoc"
     script = (redoc / "bundles" / "redoc.standalone.js").read_text()
-    (assets / "redoc.standalone.js").write_text(script.replace(REDOC_LOGO, NO_PICTURE))
+    (assets / "redoc.standalone.js").write_text(script.replace(REDOC_LOGO, EMPTY_IMAGE))
     shutil.copy(redoc / "LICENSE", assets / "redoc.LICENSE.txt")
     shutil.copy(redoc / "bundles" / "redoc.standalone.js.LICENSE.txt", assets)
     shutil.copy(TEMPLATES / "site.css", assets)

@@ -15,17 +15,17 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an event's data, by its path, with what may stand in it."""
+    """One field of an event's data: its path, type and restrictions."""
 
     path: str
-    kind: str
-    bounds: str
+    type: str
+    restrictions: str
     is_required: bool
 
 
 @dataclass(frozen=True)
 class Event:
-    """One type of event: who tells it, who hears it, and what is in it."""
+    """One event type with its publishers, subscribers and fields."""
 
     type: str
     summary: str
@@ -40,7 +40,7 @@ class Event:
 
 
 def read_events(contracts_dir: Path) -> list[Event]:
-    """Every event of the catalogue, sorted by type."""
+    """Read all events of the catalogue, sorted by type."""
     catalogue = read_yaml(contracts_dir / "asyncapi.yaml")
     messages = catalogue["components"]["messages"]
     events = [_event(key, message, catalogue, contracts_dir) for key, message in messages.items()]
@@ -66,7 +66,7 @@ def _event(key: str, message: Json, catalogue: Json, contracts_dir: Path) -> Eve
 
 
 def _messages_of(operation: Json, catalogue: Json) -> set[str]:
-    """The keys of the messages of an operation: those it lists, or all of its channel."""
+    """Return the keys of an operation's messages: those that it lists, or all of its channel."""
     channel = catalogue["channels"][operation["channel"]["$ref"].rpartition("/")[2]]
     listed = [reference["$ref"].rpartition("/")[2] for reference in operation.get("messages", ())]
     return {channel["messages"][name]["$ref"].rpartition("/")[2] for name in listed or channel["messages"]}
@@ -75,19 +75,29 @@ def _messages_of(operation: Json, catalogue: Json) -> set[str]:
 def _fields(schema: Json, prefix: str) -> Iterator[Field]:
     for name, inner in schema.get("properties", {}).items():
         path = f"{prefix}{name}"
-        yield Field(path, _kind(inner), _bounds(inner), name in schema.get("required", ()))
+        yield Field(path, _type(inner), _restrictions(inner), name in schema.get("required", ()))
         yield from _fields(inner, f"{path}.")
         if isinstance(inner.get("items"), Mapping):
             yield from _fields(inner["items"], f"{path}[].")
 
 
-def _kind(schema: Json) -> str:
-    found = schema.get("type", "enum" if "enum" in schema else "const" if "const" in schema else "any")
-    return " or ".join(found) if isinstance(found, list) else str(found)
+def _type(schema: Json) -> str:
+    schema_type = schema.get("type", "enum" if "enum" in schema else "const" if "const" in schema else "any")
+    return " or ".join(schema_type) if isinstance(schema_type, list) else str(schema_type)
 
 
-def _bounds(schema: Json) -> str:
+def _restrictions(schema: Json) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
-    told = ("const", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
-    return ", ".join(f"{name} {schema[name]}" for name in told if name in schema)
+    keywords = (
+        "const",
+        "format",
+        "pattern",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+    )
+    return ", ".join(f"{name} {schema[name]}" for name in keywords if name in schema)

@@ -1,4 +1,4 @@
-"""The guides: the project's own Markdown under `docs/`, as pages with links that still lead somewhere."""
+"""The guides: the Markdown files in `docs/` as pages, with links between them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 
 from markdown_it import MarkdownIt
 
-PICTURES = (".svg", ".png", ".jpg")
+IMAGE_SUFFIXES = (".svg", ".png", ".jpg")
 
 
 @dataclass(frozen=True)
 class Guide:
-    """One page: where it comes from in `docs/` and where it goes in the site."""
+    """One page, and its file in `docs/`."""
 
     source: PurePosixPath
     title: str
@@ -27,14 +27,14 @@ class Guide:
 
 
 def read_guides(docs_dir: Path) -> list[Guide]:
-    """Every Markdown file under `docs_dir`, the decisions last."""
+    """Read all Markdown files in `docs_dir`, the decisions last."""
     files = sorted(docs_dir.rglob("*.md"), key=lambda file: ("decisions" in file.parts, file))
     known = {PurePosixPath(file.relative_to(docs_dir).as_posix()): file for file in files}
     return [_guide(source, file, known) for source, file in known.items()]
 
 
-def pictures(docs_dir: Path) -> list[Path]:
-    return [file for file in sorted(docs_dir.rglob("*")) if file.suffix in PICTURES]
+def images(docs_dir: Path) -> list[Path]:
+    return [file for file in sorted(docs_dir.rglob("*")) if file.suffix in IMAGE_SUFFIXES]
 
 
 def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path]) -> Guide:
@@ -46,31 +46,31 @@ def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path
         if opening.type == "heading_open":
             opening.attrSet("id", anchor_of(content.content))
     body = markdown.renderer.render(tokens, markdown.options, {})
-    return Guide(source, heading[1] if heading else source.stem, _with_links_to_pages(body, source, known))
+    return Guide(source, heading[1] if heading else source.stem, _convert_links(body, source, known))
 
 
 def anchor_of(heading: str) -> str:
-    """What a link to the heading has behind its `#`, as on GitHub."""
+    """Return the fragment of links to a heading, as on GitHub."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _with_links_to_pages(body: str, source: PurePosixPath, known: Mapping[PurePosixPath, Path]) -> str:
-    """Links to other guides lead to their pages; of links out of `docs/` only the text is left."""
+def _convert_links(body: str, source: PurePosixPath, known: Mapping[PurePosixPath, Path]) -> str:
+    """Convert links to other guides into links to their pages; links to files outside `docs/` become text."""
 
-    def link(found: re.Match[str]) -> str:
-        address, text = found[1], found[2]
+    def link(match: re.Match[str]) -> str:
+        address, text = match[1], match[2]
         place, hash_, fragment = address.partition("#")
         if "://" in address or not place:
-            return found[0]
-        target = _normalised(source.parent / place)
+            return match[0]
+        target = _normalize(source.parent / place)
         if target in known:
             return f'<a href="{PurePosixPath(place).with_suffix(".html")}{hash_}{fragment}">{text}</a>'
-        return found[0] if target.suffix in PICTURES else text
+        return match[0] if target.suffix in IMAGE_SUFFIXES else text
 
     return re.sub(r'<a href="([^"]*)">(.*?)</a>', link, body, flags=re.DOTALL)
 
 
-def _normalised(path: PurePosixPath) -> PurePosixPath:
+def _normalize(path: PurePosixPath) -> PurePosixPath:
     steps: list[str] = []
     for step in path.parts:
         if step == ".." and steps and steps[-1] != "..":
