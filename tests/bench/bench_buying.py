@@ -1,7 +1,7 @@
 """How fast buyers browse, read a product, change a cart and place an order, through the external gateway.
 
 Each kind of request is compared with an operation of the same framework that does nothing: in the same run,
-alternately, behind the same gateway, and with a token if the request has one. All services run as in production: they
+alternately, behind the same gateway, with a token if the request has one. All services run as in production: they
 do not check their own responses. The load comes from wrk (Debian: `apt-get install wrk`).
 """
 

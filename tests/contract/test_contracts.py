@@ -97,7 +97,7 @@ SECRETS = re.compile(r"(token|secret|password|code|state|verifier|challenge|redi
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_must_stay_as_it_was_sent_is_not_a_text_that_is_normalised(name: str) -> None:
+def test_opaque_values_are_not_normalised(name: str) -> None:
     for operation in operations(name):
         contents = operation.get("requestBody", {}).get("content", {}).values()
         sent = [found for content in contents for found in schemas_in(content["schema"])]
@@ -134,7 +134,7 @@ def needed_errors(operation: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_operation_says_what_can_go_wrong(name: str) -> None:
+def test_every_operation_defines_its_errors(name: str) -> None:
     for operation in operations(name):
         assert needed_errors(operation) <= operation["responses"].keys(), operation["operationId"]
 
@@ -154,7 +154,7 @@ def test_every_error_is_one_of_the_shared_problem_documents(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_creates_or_charges_takes_an_idempotency_key(name: str) -> None:
+def test_operations_that_create_or_charge_take_an_idempotency_key(name: str) -> None:
     """Every POST that answers 201 does, except log-ins and the hold, whose order id is its key."""
     for operation in operations(name):
         path, creates = operation["path"], operation["method"] == "post" and "201" in operation["responses"]
@@ -164,7 +164,7 @@ def test_what_creates_or_charges_takes_an_idempotency_key(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_request_body_takes_nothing_undeclared_and_nothing_endless(name: str) -> None:
+def test_request_bodies_are_closed_and_bounded(name: str) -> None:
     for operation in operations(name):
         for content in operation.get("requestBody", {}).get("content", {}).values():
             for where, schema in schemas_in(content["schema"]):
@@ -180,7 +180,7 @@ def test_a_request_body_takes_nothing_undeclared_and_nothing_endless(name: str) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lists_are_paged_in_one_way(name: str) -> None:
+def test_all_lists_are_paged_alike(name: str) -> None:
     for operation in operations(name):
         if not operation["operationId"].startswith(("list_", "browse_")):
             continue
@@ -204,7 +204,7 @@ def test_operation_ids_are_unique_over_all_contracts() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_what_is_open_is_open_on_purpose() -> None:
+def test_only_listed_operations_are_open() -> None:
     everything = [operation for name in NAMES for operation in operations(name)]
     opened = {one["operationId"] for one in everything if not one["security"]}
     between_services = {one["operationId"] for one in everything if one.get("x-service-only")}
@@ -212,7 +212,7 @@ def test_what_is_open_is_open_on_purpose() -> None:
     assert opened & between_services == OPEN_BETWEEN_SERVICES
 
 
-def test_the_scopes_of_the_contracts_are_those_of_the_catalogue() -> None:
+def test_the_scopes_of_the_contracts_are_in_the_catalogue() -> None:
     used = set()
     for name in NAMES:
         asked = {
@@ -227,7 +227,7 @@ def test_the_scopes_of_the_contracts_are_those_of_the_catalogue() -> None:
     assert used == SCOPES.keys()
 
 
-def test_the_lock_file_names_no_registry_but_the_public_one() -> None:
+def test_the_lock_file_names_only_the_public_registry() -> None:
     packages = json.loads((CONTRACTS / "package-lock.json").read_text())["packages"]
     places = {package["resolved"] for package in packages.values() if "resolved" in package}
     assert [place for place in places if not place.startswith("https://registry.npmjs.org/")] == []

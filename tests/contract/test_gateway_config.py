@@ -33,7 +33,7 @@ def test_there_are_six_contracts(operations: Mapping[str, Operation]) -> None:
     assert {operation.service for operation in operations.values()} == DOMAINS
 
 
-def test_every_operation_is_exposed_or_between_services(
+def test_every_operation_is_exposed_or_internal_to_services(
     operations: Mapping[str, Operation], gateways: list[Gateway]
 ) -> None:
     exposed = {one.operation.operation_id for gateway in gateways for one in gateway.exposed}
@@ -41,19 +41,19 @@ def test_every_operation_is_exposed_or_between_services(
     assert exposed | between_services == set(operations)
 
 
-def test_what_is_between_services_is_exposed_by_none(
+def test_operations_between_services_are_not_exposed(
     operations: Mapping[str, Operation], gateways: list[Gateway]
 ) -> None:
     exposed = {one.operation.operation_id for gateway in gateways for one in gateway.exposed}
     assert not [name for name in exposed if operations[name].service_only]
 
 
-def test_the_external_gateway_opens_what_the_contracts_open_and_nothing_else(gateways: list[Gateway]) -> None:
+def test_the_external_gateway_opens_exactly_the_open_operations(gateways: list[Gateway]) -> None:
     for exposed in exposed_by(gateways, "external").values():
         assert exposed.needs_token == exposed.operation.needs_token, exposed.operation.operation_id
 
 
-def test_the_internal_gateway_opens_only_how_one_gets_a_token(gateways: list[Gateway]) -> None:
+def test_the_internal_gateway_opens_only_token_operations(gateways: list[Gateway]) -> None:
     internal = exposed_by(gateways, "internal")
     assert {name for name, exposed in internal.items() if not exposed.needs_token} == {
         "create_oauth_token",
@@ -63,7 +63,7 @@ def test_the_internal_gateway_opens_only_how_one_gets_a_token(gateways: list[Gat
     }
 
 
-def test_the_staff_logs_in_at_the_internal_gateway_and_customers_at_the_external(
+def test_staff_log_in_at_the_internal_gateway_and_customers_at_the_external(
     gateways: list[Gateway],
 ) -> None:
     external, internal = exposed_by(gateways, "external"), exposed_by(gateways, "internal")
@@ -89,7 +89,7 @@ def test_the_staff_logs_in_at_the_internal_gateway_and_customers_at_the_external
         "locker:boxes:write",
     ],
 )
-def test_the_scopes_of_the_staff_are_of_no_use_outside(gateways: list[Gateway], scope: str) -> None:
+def test_staff_scopes_do_not_apply_at_the_external_gateway(gateways: list[Gateway], scope: str) -> None:
     external, internal = exposed_by(gateways, "external"), exposed_by(gateways, "internal")
     assert not [name for name, exposed in external.items() if scope in exposed.operation.scopes]
     assert [name for name, exposed in internal.items() if scope in exposed.operation.scopes]

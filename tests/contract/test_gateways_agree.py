@@ -116,7 +116,7 @@ def of_amazon(document: dict[str, Any]) -> set[Exposed]:
     }
 
 
-def test_all_three_expose_the_same_and_ask_for_a_token_at_the_same(
+def test_all_three_gateways_expose_and_authorize_alike(
     gateway: GatewayName, envoy: dict[str, Any], amazon: dict[str, Any]
 ) -> None:
     wanted = of_configuration(gateway)
@@ -157,7 +157,7 @@ def test_the_document_is_openapi_that_amazon_imports(amazon: dict[str, Any]) -> 
             assert list(nodes(model, keyword)) == [], keyword
 
 
-def test_only_the_gateways_own_host_name_leads_to_it(amazon: dict[str, Any], gateway: GatewayName) -> None:
+def test_only_the_host_name_of_the_gateway_is_accepted(amazon: dict[str, Any], gateway: GatewayName) -> None:
     """In OpenAPI 3.0 Amazon reads this in the server only."""
     hosts = yaml.safe_load((CONFIG_DIR / f"{gateway}.yaml").read_text())["host_names"]
     [server] = amazon["servers"]
@@ -166,7 +166,7 @@ def test_only_the_gateways_own_host_name_leads_to_it(amazon: dict[str, Any], gat
     assert "x-amazon-apigateway-endpoint-configuration" not in amazon
 
 
-def test_models_are_of_json_bodies_and_no_form_has_one(amazon: dict[str, Any]) -> None:
+def test_only_json_bodies_have_models(amazon: dict[str, Any]) -> None:
     """Amazon would check a form as if it were JSON, and refuse every one."""
     bodies = [body for path in amazon["paths"].values() for body in nodes(path, "requestBody")]
     media_types = {media_type for body in bodies for media_type in body["content"]}
@@ -175,7 +175,7 @@ def test_models_are_of_json_bodies_and_no_form_has_one(amazon: dict[str, Any]) -
     assert "requestBody" not in amazon["paths"]["/auth/v1/oauth/tokens"]["post"]
 
 
-def test_no_request_goes_on_with_an_opaque_token_or_a_claimed_address(amazon: dict[str, Any]) -> None:
+def test_opaque_tokens_and_forged_addresses_are_not_forwarded(amazon: dict[str, Any]) -> None:
     for path, item in amazon["paths"].items():
         for method in set(item) & set(METHODS):
             integration = item[method]["x-amazon-apigateway-integration"]
@@ -191,7 +191,7 @@ def test_no_request_goes_on_with_an_opaque_token_or_a_claimed_address(amazon: di
             assert 50 <= integration["timeoutInMillis"] <= 29_000
 
 
-def test_amazons_own_answers_are_problem_documents(amazon: dict[str, Any]) -> None:
+def test_amazons_own_responses_are_problem_documents(amazon: dict[str, Any]) -> None:
     answers = amazon["x-amazon-apigateway-gateway-responses"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX", *STATUS_OF_TYPE} == set(answers)
     for name, answer in answers.items():
@@ -210,7 +210,7 @@ def test_amazons_own_answers_are_problem_documents(amazon: dict[str, Any]) -> No
         assert headers["gatewayresponse.header.Access-Control-Allow-Origin"] == "'*'", "web pages read why"
 
 
-def test_a_browsers_question_is_answered_however_it_writes_origin(
+def test_a_preflight_request_is_answered_for_any_case_of_origin(
     gateway: GatewayName, amazon: dict[str, Any]
 ) -> None:
     allowed = yaml.safe_load((CONFIG_DIR / f"{gateway}.yaml").read_text())["cors"]["allowed_origins"]
@@ -222,7 +222,7 @@ def test_a_browsers_question_is_answered_however_it_writes_origin(
         assert "method.response.header.Access-Control-Allow-Origin" not in answer["responseParameters"]
 
 
-def test_another_method_of_a_known_path_is_a_405_that_names_the_right_ones(amazon: dict[str, Any]) -> None:
+def test_an_unknown_method_of_a_path_is_a_405_with_the_allowed_ones(amazon: dict[str, Any]) -> None:
     for path, item in amazon["paths"].items():
         answer = item["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]["responses"]["default"]
         allow = answer["responseParameters"]["method.response.header.Allow"].strip("'").split(", ")
@@ -230,7 +230,7 @@ def test_another_method_of_a_known_path_is_a_405_that_names_the_right_ones(amazo
         assert {method.lower() for method in allow} == set(item) & set(METHODS), path
 
 
-def test_the_internal_gateway_refuses_other_networks(gateway: GatewayName, amazon: dict[str, Any]) -> None:
+def test_the_internal_gateway_rejects_other_networks(gateway: GatewayName, amazon: dict[str, Any]) -> None:
     refusals = [one for one in amazon["x-amazon-apigateway-policy"]["Statement"] if one["Effect"] == "Deny"]
     if gateway == "external":
         assert refusals == []

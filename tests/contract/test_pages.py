@@ -19,12 +19,12 @@ def documented() -> dict[str, list[str]]:
     return {page: re.findall(r"`(\w+)`", calls) for page, calls in ROW.findall(section)}
 
 
-def test_every_page_that_a_link_leads_to_is_documented() -> None:
+def test_every_linked_page_is_documented() -> None:
     used = {page for file in (ROOT / "services").rglob("*.py") for page in LINK.findall(file.read_text())}
     assert used - {"auth"} == documented().keys()  # /auth/v1/… is an operation
 
 
-def test_what_a_page_calls_is_at_a_gateway() -> None:
+def test_the_operations_of_a_page_are_exposed() -> None:
     reachable = {one.operation.operation_id for name in GATEWAYS for one in read_gateway(name).exposed}
     for page, calls in documented().items():
         assert calls, page

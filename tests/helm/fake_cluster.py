@@ -1,8 +1,8 @@
 """As much of a Kubernetes API server as Helm needs to install, upgrade, roll back and remove a release.
 
-No API server is to be had from the package registries, so this one stands in: it keeps objects, checks those of
-Kubernetes itself against its schemas, tells watchers of changes, and says of each object at once that it is ready
-(of a Job that it is complete, or failed where a test says so). What was done, in order, is in `changes`.
+The package registries contain no API server, so this fake stores objects, validates those of Kubernetes against
+their schemas, notifies watchers of changes, and reports every object as ready immediately (a Job as complete, or as
+failed if a test requests it). `changes` lists the operations in order.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Cluster:
     objects: dict[tuple[str, str], Document] = field(default_factory=dict)
     changes: list[tuple[str, str, str]] = field(default_factory=list)
     failing_jobs: bool = False
-    news: list[tuple[str, str, Document]] = field(default_factory=list)
+    events: list[tuple[str, str, Document]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     is_over: bool = False
     number: int = 100
@@ -108,7 +108,7 @@ class Cluster:
                 self.changes.append(("delete", document["kind"], name))
 
     def _tell(self, event: str, plural: str, document: Document) -> None:
-        self.news.append((event, plural, document))
+        self.events.append((event, plural, document))
         self.changed.notify_all()
 
     def _status(self, document: Document) -> Document:
@@ -133,7 +133,7 @@ class Cluster:
 
 @contextmanager
 def running(kubeconfig: Any) -> Iterator[Cluster]:
-    """A cluster on a free loopback port, and the file that tells Helm where it is."""
+    """Run a cluster on a free loopback port, and write its kubeconfig."""
     cluster = Cluster()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(cluster))
     server.daemon_threads = True
@@ -161,77 +161,74 @@ def running(kubeconfig: Any) -> Iterator[Cluster]:
 
 
 def _handler_of(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
-    class Handler(_Handler):
-        kept = cluster
-
-    return Handler
+    return type("Handler", (_Handler,), {"cluster": cluster})
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    kept: Cluster
+    cluster: Cluster
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: what was asked is in the cluster."""
+        """Log nothing: the changes are recorded in the cluster."""
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        if (answer := _discovery(parts.path)) is not None:
-            self._answer(200, answer)
+        if (document := _discovery(parts.path)) is not None:
+            self._respond(200, document)
             return
-        asked = PATH.match(parts.path)
-        if asked is None:
-            self._refuse(404, "NotFound", parts.path)
+        target = PATH.match(parts.path)
+        if target is None:
+            self._reject(404, "NotFound", parts.path)
             return
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        if asked["name"]:
-            found = self.kept.objects.get((asked["plural"], asked["name"]))
-            self._answer(200, found) if found else self._refuse(404, "NotFound", asked["name"])
+        if target["name"]:
+            found = self.cluster.objects.get((target["plural"], target["name"]))
+            self._respond(200, found) if found else self._reject(404, "NotFound", target["name"])
         elif query.get("watch") in ("true", "1"):
-            self._watch(asked["plural"], query)
+            self._watch(target["plural"], query)
         else:
-            self._list(asked, query)
+            self._list(target, query)
 
-    def _list(self, asked: re.Match[str], query: dict[str, str]) -> None:
-        kind = next(kind for kind, (_, plural) in ALL.items() if plural == asked["plural"])
-        items = [one for one in self._of(asked["plural"]) if _fits(one, query)]
-        version = {"resourceVersion": str(self.kept.number)}
-        self._answer(
-            200, {"kind": f"{kind}List", "apiVersion": asked["version"], "metadata": version, "items": items}
+    def _list(self, target: re.Match[str], query: dict[str, str]) -> None:
+        kind = next(kind for kind, (_, plural) in ALL.items() if plural == target["plural"])
+        items = [one for one in self._of(target["plural"]) if _fits(one, query)]
+        version = {"resourceVersion": str(self.cluster.number)}
+        self._respond(
+            200, {"kind": f"{kind}List", "apiVersion": target["version"], "metadata": version, "items": items}
         )
 
     def _of(self, plural: str) -> list[Document]:
-        with self.kept.changed:
-            return [one for (found, _), one in self.kept.objects.items() if found == plural]
+        with self.cluster.changed:
+            return [one for (found, _), one in self.cluster.objects.items() if found == plural]
 
     def _watch(self, plural: str, query: dict[str, str]) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        seen = len(self.kept.news)
-        with suppress(OSError):  # whoever watched has gone
+        seen = len(self.cluster.events)
+        with suppress(OSError):  # the watching client has disconnected
             if query.get("sendInitialEvents") == "true":
                 self._send_all(plural, query)
-            self._send_news(plural, query, seen)
+            self._send_events(plural, query, seen)
 
     def _send_all(self, plural: str, query: dict[str, str]) -> None:
         for one in self._of(plural):
             if _fits(one, query):
                 self._event("ADDED", one)
         kind, (version, _) = next((kind, known) for kind, known in ALL.items() if known[1] == plural)
-        end = {"resourceVersion": str(self.kept.number), "annotations": {"k8s.io/initial-events-end": "true"}}
+        end = {"resourceVersion": str(self.cluster.number), "annotations": {"k8s.io/initial-events-end": "true"}}
         self._event("BOOKMARK", {"kind": kind, "apiVersion": version, "metadata": end})
 
-    def _send_news(self, plural: str, query: dict[str, str], seen: int) -> None:
+    def _send_events(self, plural: str, query: dict[str, str], seen: int) -> None:
         deadline = time.monotonic() + min(int(query.get("timeoutSeconds", "60")), 60)
         while time.monotonic() < deadline:
-            with self.kept.changed:
-                if len(self.kept.news) == seen:
-                    self.kept.changed.wait(timeout=1)
-                if self.kept.is_over:
+            with self.cluster.changed:
+                if len(self.cluster.events) == seen:
+                    self.cluster.changed.wait(timeout=1)
+                if self.cluster.is_over:
                     return
-                fresh, seen = self.kept.news[seen:], len(self.kept.news)
+                fresh, seen = self.cluster.events[seen:], len(self.cluster.events)
             for event, of, document in fresh:
                 if of == plural and _fits(document, query):
                     self._event(event, document)
@@ -250,38 +247,38 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         """Server-side apply: the whole object, as Helm 4 sends it."""
         if "apply-patch" not in self.headers.get("Content-Type", ""):
-            self._refuse(415, "UnsupportedMediaType", self.headers.get("Content-Type", ""))
+            self._reject(415, "UnsupportedMediaType", self.headers.get("Content-Type", ""))
             return
         self._put("apply")
 
     def _put(self, verb: str) -> None:
-        asked = PATH.match(urlsplit(self.path).path)
+        target = PATH.match(urlsplit(self.path).path)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         document = protobuf.secret(body) if body.startswith(protobuf.MAGIC) else yaml.safe_load(body)
-        if asked is None or not isinstance(document, dict):
-            self._refuse(404, "NotFound", self.path)
+        if target is None or not isinstance(document, dict):
+            self._reject(404, "NotFound", self.path)
             return
         try:
-            self._answer(201 if verb == "create" else 200, self.kept.put(verb, asked["plural"], document))
+            self._respond(201 if verb == "create" else 200, self.cluster.put(verb, target["plural"], document))
         except KeyError as error:
-            self._refuse(409, "AlreadyExists", str(error))
+            self._reject(409, "AlreadyExists", str(error))
         except kubernetes_validate.ValidationError as error:
-            self._refuse(422, "Invalid", error.message)
+            self._reject(422, "Invalid", error.message)
 
     def do_DELETE(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = PATH.match(urlsplit(self.path).path)
-        if asked is None or (asked["plural"], asked["name"]) not in self.kept.objects:
-            self._refuse(404, "NotFound", self.path)
+        target = PATH.match(urlsplit(self.path).path)
+        if target is None or (target["plural"], target["name"]) not in self.cluster.objects:
+            self._reject(404, "NotFound", self.path)
             return
-        self.kept.remove(asked["plural"], asked["name"])
-        self._answer(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
+        self.cluster.remove(target["plural"], target["name"])
+        self._respond(200, {"kind": "Status", "apiVersion": "v1", "status": "Success"})
 
-    def _refuse(self, code: int, reason: str, message: str) -> None:
+    def _reject(self, code: int, reason: str, message: str) -> None:
         status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
-        self._answer(code, status | {"reason": reason, "code": code, "message": message})
+        self._respond(code, status | {"reason": reason, "code": code, "message": message})
 
-    def _answer(self, code: int, document: Document) -> None:
+    def _respond(self, code: int, document: Document) -> None:
         body = json.dumps(document).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
@@ -305,7 +302,7 @@ def _fits(document: Document, query: dict[str, str]) -> bool:
 
 
 def _discovery(path: str) -> Document | None:
-    """What the server says of itself."""
+    """Return the discovery documents of the server."""
     groups = sorted({version for version, _ in ALL.values() if "/" in version})
     if path == "/version":
         return {"major": "1", "minor": "35", "gitVersion": f"v{VERSION}.0"}

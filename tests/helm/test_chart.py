@@ -1,4 +1,4 @@
-"""Unit tests of the chart: what it makes, and what it refuses."""
+"""The manifests of the chart, and the values that it rejects."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def test_pods_are_not_root_and_have_a_read_only_image(release: Release) -> None:
 def test_selectors_match_exactly_their_pods(release: Release) -> None:
     pods = {name: pod["metadata"]["labels"] for name, pod in release.pods()}
     for deployment in release.all("Deployment"):
-        wanted = deployment["spec"]["selector"]["matchLabels"]
-        fitting = [name for name, labels in pods.items() if wanted.items() <= labels.items()]
-        assert fitting == [deployment["metadata"]["name"]]
+        expected = deployment["spec"]["selector"]["matchLabels"]
+        matching = [name for name, labels in pods.items() if expected.items() <= labels.items()]
+        assert matching == [deployment["metadata"]["name"]]
     web = release.one("Service", release.service)["spec"]["selector"]
     assert [name for name, labels in pods.items() if web.items() <= labels.items()] == [release.service]
 
@@ -227,15 +227,15 @@ def test_network_policies_allow_only_the_data_flow(release: Release) -> None:
     ]
     own = networks[release.service]
     labels = dict(release.pods())[release.service]["metadata"]["labels"]
-    wanted = NAMES_OF_HOSTS | {(own["data"], 3306), (own["all"], 443), (networks["admin"]["data"], 6379)}
-    wanted |= {(networks[peer]["all"], 443) for peer in CALLS.get(release.service, {"auth"})}
+    expected = NAMES_OF_HOSTS | {(own["data"], 3306), (own["all"], 443), (networks["admin"]["data"], 6379)}
+    expected |= {(networks[peer]["all"], 443) for peer in CALLS.get(release.service, {"auth"})}
     if release.service in ("auth", "shopping"):
-        wanted.add((own["data"], 6379))
+        expected.add((own["data"], 6379))
     if release.service == "shopping":
-        wanted.add((own["data"], 27017))
+        expected.add((own["data"], 27017))
     outside = OUTSIDE[release.service] or ({443} if release.environment == "dev" else set())
-    wanted |= {("0.0.0.0/0", port) for port in outside}
-    assert egress(release, labels) == wanted
+    expected |= {("0.0.0.0/0", port) for port in outside}
+    assert egress(release, labels) == expected
 
 
 def test_internet_access_excludes_private_networks(release: Release) -> None:

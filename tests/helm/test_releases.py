@@ -1,4 +1,4 @@
-"""Helm itself installs, upgrades, rolls back and removes a release; the cluster's API is a stand-in."""
+"""Helm itself installs, upgrades, rolls back and removes a release; the API of the cluster is a fake."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def placed(changes: list[tuple[str, str, str]], kind: str, name: str) -> int:
 
 
 def sent(cluster: Cluster) -> dict[tuple[str, str], dict[str, Any]]:
-    """What Helm said of each object, without what the cluster adds."""
+    """Return the objects that Helm sent, without the fields that the cluster adds."""
     return {
         key: {name: value for name, value in document.items() if name not in ("metadata", "status")}
         for key, document in cluster.objects.items()

@@ -17,8 +17,8 @@ from tools.images.locks import COMMON_EXTRAS, FOLDER, requirements
 
 def test_dockerfile_passes_hadolint() -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
-    answer = subprocess.run([hadolint, "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stdout
+    completed = subprocess.run([hadolint, "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stdout
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.lock")), ids=lambda path: path.stem)
@@ -34,9 +34,9 @@ def test_locks_are_part_of_the_project_lock(path: Path) -> None:
         assert hashes == set(re.findall(r"sha256:\w+", everything[name])), name
 
 
-def wanted(*lists: str) -> set[str]:
+def required_packages(*lists: str) -> set[str]:
     return {
-        re.split(r"[\[><=;]", line, maxsplit=1)[0].strip().lower()
+        re.split(r"[\[><=;]", line, maxsplit=1)[0].strip().lower().replace("_", "-")
         for text in lists
         for line in text.splitlines()
         if line.strip() and not line.startswith("#")
@@ -50,6 +50,9 @@ def test_locks_have_the_packages_of_setup_cfg(service: str) -> None:
     extras = config["options.extras_require"]
     common = set(requirements((FOLDER / "chassis.lock").read_text()))
     own = set(requirements((FOLDER / f"{service}.lock").read_text()))
-    assert wanted(config["options"]["install_requires"], *(extras[name] for name in COMMON_EXTRAS)) <= common
-    assert wanted(extras[service]) <= common | own, f"run `make lock`: {service}'s extra has changed"
+    assert (
+        required_packages(config["options"]["install_requires"], *(extras[name] for name in COMMON_EXTRAS))
+        <= common
+    )
+    assert required_packages(extras[service]) <= common | own, f"run `make lock`: {service}'s extra has changed"
     assert not common & own

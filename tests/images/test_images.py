@@ -147,7 +147,7 @@ def served(root: MountedImage, layout: Layout) -> Iterator[subprocess.Popen[byte
         assert process.wait(15) == 0
 
 
-def answer(layout: Layout, path: str) -> dict[str, Any]:
+def get_document(layout: Layout, path: str) -> dict[str, Any]:
     context = ssl.create_default_context(cafile=str(layout.ca_file))
     url = f"https://{HOST}:{layout.port('locker')}{path}"
     deadline = time.monotonic() + 60
@@ -157,15 +157,15 @@ def answer(layout: Layout, path: str) -> dict[str, Any]:
                 document: dict[str, Any] = json.load(found)
                 return document
         except OSError:
-            assert time.monotonic() < deadline, f"{path} does not answer"
+            assert time.monotonic() < deadline, f"{path} does not respond"
             time.sleep(0.2)
 
 
 def test_service_runs_from_its_image(roots: dict[str, MountedImage], run_folder: Path) -> None:
     layout = Layout(run_folder).on_free_ports()
     with served(roots["locker"], layout) as process:
-        assert answer(layout, "/livez") == {"status": "ok"}
-        assert answer(layout, "/readyz")["checks"] == {"database": "ok", "clock": "ok"}
+        assert get_document(layout, "/livez") == {"status": "ok"}
+        assert get_document(layout, "/readyz")["checks"] == {"database": "ok", "clock": "ok"}
         status = Path(f"/proc/{process.pid}/status").read_text()
         fields = dict(line.split(":\t", 1) for line in status.splitlines())
         assert set(fields["Uid"].split()) == {str(USER)}
@@ -174,8 +174,8 @@ def test_service_runs_from_its_image(roots: dict[str, MountedImage], run_folder:
         bind = {"RECLOTHES_BIND": f"{HOST}:{layout.port('locker')}"}
         probe = roots["locker"].command_of(["python3", "-m", "libs.chassis.liveness", "web"])
         assert subprocess.run(probe, env=roots["locker"].variables | bind, check=False, timeout=30).returncode == 0
-    told = subprocess.run(
+    completed = subprocess.run(
         probe, env=roots["locker"].variables | bind, capture_output=True, text=True, check=False, timeout=30
     )
-    assert told.returncode == 1
-    assert "/livez does not answer" in told.stderr
+    assert completed.returncode == 1
+    assert "/livez does not respond" in completed.stderr

@@ -20,6 +20,7 @@ from tests.security.example_requests import example
 from tests.security.matrix import ENTRY_POINTS, SERVICE, Expected, expected, find_mismatch, list_cells
 from tools.gateway.build import GATEWAYS, read_gateway
 from tools.gateway.contracts import Operation
+from tools.gateway.envoy.replies import REPLIES
 from tools.project import CONTRACTS
 
 Clients = dict[tuple[str, str], httpx.Client]
@@ -130,7 +131,8 @@ def test_a_404_of_a_service_does_not_count_as_one_of_the_gateway() -> None:
     assert hidden == Expected(404)
     assert find_mismatch(hidden, "external", inventory, fake_response(404, "not-found", "Not found"))
     assert find_mismatch(hidden, "external", inventory, fake_response(200))
-    by_gateway = fake_response(404, "not-found", "This gateway knows no such path.")
+    [detail] = [reply.detail for reply in REPLIES if reply.status == 404]
+    by_gateway = fake_response(404, "not-found", detail)
     assert find_mismatch(hidden, "external", inventory, by_gateway) is None
     assert find_mismatch(Expected("accepted"), "external", inventory, by_gateway)
     assert expected(SERVICE, inventory, *WITHOUT_TOKEN) == Expected(401)

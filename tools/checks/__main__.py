@@ -52,9 +52,9 @@ def _report(problems: list[str], success: str) -> None:
 @main.command()
 def secrets() -> None:
     """Search the files that git tracks for secrets."""
-    if found := secret_scan.find_secrets():
+    if report := secret_scan.find_secrets():
         click.echo(
-            f"{found}\nIf it is not a secret, run `detect-secrets scan --baseline {secret_scan.BASELINE} FILE`.",
+            f"{report}\nIf it is not a secret, run `detect-secrets scan --baseline {secret_scan.BASELINE} FILE`.",
             err=True,
         )
         sys.exit(1)

@@ -40,8 +40,8 @@ def findings(source: str) -> list[Finding]:
     calls = [node for step in steps for node in ast.walk(step) if isinstance(node, ast.Call)]
     new_tables = {_text(call, 0) for call in calls if _name(call) == "create_table"}
     batches = _tables_of_batches(steps)
-    found = [one for call in calls for one in _check_call(call, batches) if _table(call, batches) not in new_tables]
-    return sorted(found, key=lambda one: one.line)
+    relevant = [call for call in calls if _table(call, batches) not in new_tables]
+    return sorted((one for call in relevant for one in _check_call(call, batches)), key=lambda one: one.line)
 
 
 def phase(source: str) -> str:
@@ -118,8 +118,8 @@ def _check_call(call: ast.Call, batches: dict[str, str]) -> Iterator[Finding]:
         yield Finding(call.lineno, f"adds a constraint to {table} that the last release may violate (unique index)")
     elif name == "execute":
         for text in (node.value for node in ast.walk(call) if isinstance(node, ast.Constant)):
-            if isinstance(text, str) and (found := DESTRUCTIVE_SQL.search(text)):
-                yield Finding(call.lineno, f"runs the SQL {found[0].upper()!r}")
+            if isinstance(text, str) and (match := DESTRUCTIVE_SQL.search(text)):
+                yield Finding(call.lineno, f"runs the SQL {match[0].upper()!r}")
 
 
 def _check_alteration(call: ast.Call, where: str, column: str | None) -> Iterator[Finding]:

@@ -68,8 +68,8 @@ def _layer(package: bytes) -> bytes:
 def environment() -> dict[str, str]:
     """Return an environment in which Helm reads no configuration of the user."""
     home = folder() / "home"
-    own = {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
-    return {"PATH": os.environ.get("PATH", ""), "HOME": str(home)} | own
+    folders = {f"HELM_{kind}_HOME": str(home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+    return {"PATH": os.environ.get("PATH", ""), "HOME": str(home)} | folders
 
 
 def helm(*arguments: str, kubeconfig: Path | None = None, seconds: float = 120) -> str:

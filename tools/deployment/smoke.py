@@ -134,11 +134,11 @@ class SmokeTest:
 def _json(response: httpx.Response, status: int = 200, media_type: str = "application/json") -> Json:
     """Return the response's JSON document if its status and media type are as expected."""
     request = f"{response.request.method} {response.request.url.path}"
-    found = response.headers.get("content-type", "nothing").partition(";")[0]
+    received = response.headers.get("content-type", "no content type").partition(";")[0]
     request_id = response.headers.get("x-request-id", "none")
-    if response.status_code != status or found != media_type:
+    if response.status_code != status or received != media_type:
         raise CheckFailed(
-            f"{request} responded with {response.status_code} {found}, "
+            f"{request} responded with {response.status_code} {received}, "
             f"expected {status} {media_type} (request id {request_id})"
         )
     document: Json = response.json()

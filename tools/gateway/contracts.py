@@ -50,7 +50,7 @@ def load_contracts(directory: Path) -> dict[str, Operation]:
                 problems.append(f"{file.name}: {problem}")
                 continue
             if operation.operation_id in operations:
-                problems.append(f"{file.name}: operationId {operation.operation_id} is used twice")
+                problems.append(f"{file.name}: operationId {operation.operation_id} is not unique")
             same_shape = shapes.setdefault((operation.method, operation.shape), operation.operation_id)
             if same_shape != operation.operation_id:
                 problems.append(

@@ -18,9 +18,9 @@ PROGRAMS = {"mmdebstrap": "mmdebstrap", "buildah": "buildah", "docker-registry":
 
 def cache_folder() -> Path:
     """Where bases, wheels and layers are kept between builds; it may be deleted at any time."""
-    given = os.environ.get("RECLOTHES_IMAGE_CACHE")
+    configured = os.environ.get("RECLOTHES_IMAGE_CACHE")
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(given) if given else base / "reclothes" / "images"
+    folder = Path(configured) if configured else base / "reclothes" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -48,8 +48,8 @@ def main() -> None:
     _write("chassis", "The packages of every service.", common)
     for service in SERVICES:
         all_packages = _with_extras(*COMMON_EXTRAS, service)
-        own = {name: block for name, block in all_packages.items() if name not in common}
-        _write(service, f"The packages of {service} that the chassis does not need.", own)
+        additional = {name: block for name, block in all_packages.items() if name not in common}
+        _write(service, f"The packages of {service} that the chassis does not need.", additional)
     _write("tools", "The packages that build an image.", _compile("tools/images/build_steps/locks/tools.in"))
 
 

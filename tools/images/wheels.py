@@ -38,9 +38,9 @@ def ensure() -> Path:
 
 
 def _requirements_of_base(lock: Path) -> str:
-    """Return the requirements for the base's Python; pip would evaluate the markers for its own Python."""
-    own = {"python_version": "3.11", "python_full_version": PYTHON, "extra": ""}
-    environment = {**{name: str(value) for name, value in default_environment().items()}, **own}
+    """Return the requirements for the base's Python; pip would evaluate the markers for its base_python Python."""
+    base_python = {"python_version": "3.11", "python_full_version": PYTHON, "extra": ""}
+    environment = {**{name: str(value) for name, value in default_environment().items()}, **base_python}
     selected = []
     for block in requirements(lock.read_text()).values():
         line, backslash, hashes = block.partition(" \\\n")

@@ -37,17 +37,17 @@ def find_python() -> str:
     if sys.version_info >= OLDEST:
         return sys.executable
     for minor in range(19, OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            return found
+        python = shutil.which(f"python3.{minor}")
+        if python:
+            return python
     here = ".".join(map(str, sys.version_info[:2]))
     fail(2, f"Python 3.11 or newer is required, but this is {here}. {ADVICE}")
 
 
-def fingerprint(python: str, lock: Path, own: bool) -> str:
+def fingerprint(python: str, lock: Path, with_project: bool) -> str:
     """Return a hash of the lock file, the package metadata and the Python version."""
     version = subprocess.run([python, "-V"], capture_output=True, check=True).stdout
-    parts = [lock.read_bytes(), *([(ROOT / "setup.cfg").read_bytes()] if own else []), version]
+    parts = [lock.read_bytes(), *([(ROOT / "setup.cfg").read_bytes()] if with_project else []), version]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -63,12 +63,12 @@ def require_space(venv: Path) -> None:
 def run(title: str, command: list[str], log: Path) -> None:
     """Run a command with a progress line; its output goes to the log."""
     started = time.monotonic()
-    done = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(title, started, done), daemon=True)
+    finished = threading.Event()
+    ticker = threading.Thread(target=_tick, args=(title, started, finished), daemon=True)
     ticker.start()
     with log.open("ab") as out:
         completed = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, check=False)
-    done.set()
+    finished.set()
     ticker.join()
     seconds = time.monotonic() - started
     if completed.returncode:
@@ -77,16 +77,16 @@ def run(title: str, command: list[str], log: Path) -> None:
     print(f"\r{title}: done in {seconds:.0f} s", flush=True)
 
 
-def _tick(title: str, started: float, done: threading.Event) -> None:
-    while not done.wait(1):
+def _tick(title: str, started: float, finished: threading.Event) -> None:
+    while not finished.wait(1):
         if sys.stdout.isatty():
             print(f"\r{title} … {time.monotonic() - started:.0f} s", end="", flush=True)
 
 
-def set_up(venv: Path, lock: Path, own: bool) -> None:
+def set_up(venv: Path, lock: Path, with_project: bool) -> None:
     python = find_python()
     stamp = venv / "made-from"
-    expected = fingerprint(python, lock, own)
+    expected = fingerprint(python, lock, with_project)
     if stamp.exists() and stamp.read_text() == expected:
         return
     if subprocess.run([python, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
@@ -104,9 +104,9 @@ def set_up(venv: Path, lock: Path, own: bool) -> None:
     run("Installing uv", [*pip, "--require-hashes", "--no-deps", "-r", str(installer)], log)
     uv = [str(venv / "bin" / "uv"), "pip", "install", "--python", str(venv / "bin" / "python"), "--no-deps"]
     run("Installing the locked packages", [*uv, "--compile-bytecode", "--require-hashes", "-r", str(lock)], log)
-    if own:
-        itself = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-        run("Installing ReClothes", itself, log)
+    if with_project:
+        command = [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+        run("Installing ReClothes", command, log)
     stamp.write_text(expected)
 
 

@@ -70,14 +70,14 @@ def ensure(layout: Layout) -> Credentials:
 
 def _ensure_secrets(path: Path) -> dict[str, Any]:
     new = _new_secrets()
-    kept = _read(path) if path.exists() else {}
-    document = new | kept
+    stored = _read(path) if path.exists() else {}
+    document = new | stored
     if not _has_shape(document, new):
         raise DamagedFile(
             f"{path} is damaged. Restore it, or delete it: the next start creates new secrets, and the door codes "
             "that have been issued stop working."
         )
-    if document != kept:
+    if document != stored:
         _write_private(path, json.dumps(document, indent=1).encode())
     return document
 

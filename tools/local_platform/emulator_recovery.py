@@ -1,6 +1,6 @@
-"""Repairs what the AWS emulator lost when it was killed: topics and queues, and messages that it had accepted.
+"""Restore topics, queues and accepted messages that the AWS emulator lost when it was killed.
 
-SNS and SQS lose neither, so services do not provide for it. `aws_emulator_launcher.py` runs this after a restart.
+SNS and SQS lose neither, so the services do not handle it. `aws_emulator_launcher.py` runs this after a restart.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.local_platform.messaging_resources import create_topology
 from tools.local_platform.preparation import acting_as
 from tools.project import SERVICES
 
-# Longer than the emulator is unavailable. Inboxes ignore what was not lost.
+# Longer than the emulator is unavailable. Inboxes ignore events that were not lost.
 REPUBLISH = timedelta(minutes=10)
 
 
@@ -32,7 +32,7 @@ def main() -> None:
             try:
                 with acting_as(layout, name):
                     task()
-            except Exception:  # the other services are repaired all the same
+            except Exception:  # continue with the other services
                 logging.getLogger(__name__).exception("not repaired: %s of %s", task.__name__, name)
 
 

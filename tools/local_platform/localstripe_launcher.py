@@ -62,11 +62,11 @@ def accept_cards_from_browsers() -> None:
     with_secret_key = server.get_api_key
 
     def get_api_key(request: web.Request) -> str | None:
-        sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if request.method == "POST" and request.path == "/v1/payment_methods" and sent.startswith("pk_"):
-            return sent
-        found: str | None = with_secret_key(request)
-        return found
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if request.method == "POST" and request.path == "/v1/payment_methods" and token.startswith("pk_"):
+            return token
+        key: str | None = with_secret_key(request)
+        return key
 
     server.get_api_key = get_api_key
 

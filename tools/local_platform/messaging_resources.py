@@ -19,7 +19,7 @@ def create_topology(registry: EventRegistry) -> None:
 
 
 def _create_queue_pair(name: str) -> str:
-    """The ARN of a queue with its dead-letter queue behind it."""
+    """Create a queue with its dead-letter queue, and return its ARN."""
     dead = queue_arn(
         _create_queue(topology.dead_letter_name(name), {"MessageRetentionPeriod": str(topology.RETENTION_SECONDS)})
     )
@@ -48,9 +48,9 @@ def _create_subscription(subscription: Subscription, topic: str, queue: str) -> 
     sns = aws.client("sns")
     policy = json.dumps({subscription.attribute: list(subscription.values)})
     for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
-        for found in page["Subscriptions"]:
-            if found["Endpoint"] == queue:
-                arn = found["SubscriptionArn"]
+        for existing in page["Subscriptions"]:
+            if existing["Endpoint"] == queue:
+                arn = existing["SubscriptionArn"]
                 sns.set_subscription_attributes(
                     SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=policy
                 )
@@ -60,10 +60,10 @@ def _create_subscription(subscription: Subscription, topic: str, queue: str) -> 
 
 
 def _allow_topic(name: str, queue: str, topic: str) -> None:
-    """Let the topics that the queue subscribes to, and nobody else, send to it."""
+    """Allow only the topics to which the queue subscribes to send to it."""
     sqs, url = aws.client("sqs"), queue_url(name)
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-    policy = json.loads(found.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+    policy = json.loads(attributes.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
     sid = topic.rpartition(":")[2]
     policy["Statement"] = [s for s in policy["Statement"] if s.get("Sid") != sid]
     policy["Statement"].append(

@@ -26,9 +26,9 @@ def run_command(layout: Layout, *more: str) -> list[str]:
         "--images": layout.images,
         "--environment": layout.environment,
     }
-    given = [str(part) for option in options.items() if option[1] is not None for part in option]
+    arguments = [str(part) for option in options.items() if option[1] is not None for part in option]
     flags = ["--waf"] if layout.waf else []
-    return [sys.executable, "-m", "tools.local_platform.cli", "run", *given, *flags, *more]
+    return [sys.executable, "-m", "tools.local_platform.cli", "run", *arguments, *flags, *more]
 
 
 @contextmanager

@@ -120,13 +120,13 @@ class _Bundler:
         # In a contract "#/components/schemas/Cart"; in a shared file "#/Money", whose section is the file's name.
         section = steps[1] if steps[0] == "components" else target.stem
         name = steps[-1]
-        known = self.components.setdefault(section, {})
-        if name not in known:
-            known[name] = {}  # exists already when the component refers to itself
+        components = self.components.setdefault(section, {})
+        if name not in components:
+            components[name] = {}  # exists already when the component refers to itself
             component = self._read(target)
             for step in steps:
                 component = component[step]
-            known[name] = self.embed(component, target)
+            components[name] = self.embed(component, target)
         return f"{OWN}{section}/{name}"
 
     def _read(self, file: Path) -> Json:
@@ -190,13 +190,13 @@ def _set_tags(paths: Json, domain: str) -> Json:
     return paths
 
 
-def _merge_schemes(known: Json, more: Json) -> Json:
+def _merge_schemes(first: Json, second: Json) -> Json:
     """Merge the security schemes of two services: each scheme gets the scopes of both."""
-    merged = dict(known)
-    for name, scheme in more.items():
+    merged = dict(first)
+    for name, scheme in second.items():
         if name not in merged:
             merged[name] = scheme
             continue
-        for flow, facts in scheme["flows"].items():
-            merged[name]["flows"][flow]["scopes"] |= facts["scopes"]
+        for flow, settings in scheme["flows"].items():
+            merged[name]["flows"][flow]["scopes"] |= settings["scopes"]
     return merged

@@ -32,6 +32,6 @@ def _rebuild_or_skip(document: Document, dry_run: bool) -> Document:
         report["failed"] = type(error).__name__
     if not dry_run:
         spelling.add_words(words)
-        # Whoever edited the product in between has built its terms.
+        # A concurrent edit has already built the terms.
         update_products({"_id": document["_id"], "version": document.get("version")}, {"$set": fields})
     return report

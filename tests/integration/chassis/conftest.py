@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -46,15 +45,12 @@ def running_process(registry: EventRegistry, **variables: str) -> Iterator[Servi
         for name, value in (environment | variables).items():
             patch.setenv(name, value)
         settings.use_settings(ServiceSettings.from_environment())
-        made = Service("notes", ServiceSettings, notes_api.Base.metadata, registry)
-        use_service(made)
+        service = Service("notes", ServiceSettings, notes_api.Base.metadata, registry)
+        use_service(service)
         for metadata in (ChassisBase.metadata, notes_api.Base.metadata):
             metadata.create_all(db.engine())
-        yield made
+        yield service
         db.engine().dispose()
-
-
-Ask = Callable[..., httpx.Response]
 
 
 class Notes:
@@ -63,7 +59,7 @@ class Notes:
     def __init__(self, client: TestClient) -> None:
         self.client = client
 
-    def ask(
+    def send(
         self, method: str, path: str, *, scopes: str = "notes:write", kind: str = "customer", **more: Any
     ) -> Any:
         headers = {"Authorization": f"Bearer {token(user_id('ana'), scopes, kind)}"} | more.pop("headers", {})
@@ -71,7 +67,7 @@ class Notes:
 
     def create(self, title: str, key: str, text: str | None = None, **more: Any) -> Any:
         body = {"title": title, "text": text}
-        return self.ask("POST", "/notes", json=body, headers={"Idempotency-Key": key}, **more)
+        return self.send("POST", "/notes", json=body, headers={"Idempotency-Key": key}, **more)
 
     def titles(self) -> list[str]:
         items = self.client.get("/notes/v1/notes?limit=100").json()["items"]
@@ -85,27 +81,27 @@ class Notes:
 @contextmanager
 def running_notes(database_url: str, **variables: str) -> Iterator[Notes]:
     with (
-        running_process(notes_api.registry, RECLOTHES_DATABASE_URL=database_url, **variables) as made,
+        running_process(notes_api.registry, RECLOTHES_DATABASE_URL=database_url, **variables) as service,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(ContractResolver, "require_operations", lambda *_: None)
         security.use_keys({"test": KEY})
         notes_api.made.clear()
-        with TestClient(app.create_app(made), raise_server_exceptions=False) as client:
+        with TestClient(app.create_app(service), raise_server_exceptions=False) as client:
             yield Notes(client)
 
 
 @pytest.fixture
 def notes(empty_database_url: str) -> Iterator[Notes]:
-    with running_notes(empty_database_url) as made:
-        yield made
+    with running_notes(empty_database_url) as running:
+        yield running
 
 
 @pytest.fixture
 def quick_notes(tmp_path: Path) -> Iterator[Notes]:
     """On SQLite only, where the kind of database does not matter."""
-    with running_notes(f"sqlite:///{tmp_path / 'quick.db'}") as made:
-        yield made
+    with running_notes(f"sqlite:///{tmp_path / 'quick.db'}") as running:
+        yield running
 
 
 @pytest.fixture

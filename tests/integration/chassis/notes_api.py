@@ -79,9 +79,9 @@ def delete_note(note_id: str) -> None:
 def play_fault(kind: str) -> Any:
     if kind == "bug":
         raise ZeroDivisionError("hush: select * from secrets")
-    if kind == "broken-answer":
+    if kind == "broken-response":
         return {"id": "not_1", "hush": "internal name"}
-    if kind == "database-away":
+    if kind == "database-unavailable":
         raise OperationalError("SELECT hush", {}, Exception("hush"))
     session().add(Note(id=new_id("not"), title="half done"))
     session().flush()

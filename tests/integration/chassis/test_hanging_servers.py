@@ -71,9 +71,7 @@ def hanging_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_cache_that_hangs_costs_short_deadlines_and_then_nothing(
-    valkey: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_cache_opens_its_circuit(valkey: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def read() -> Any:
         return cache.redis_client().get("a")
 
@@ -124,7 +122,7 @@ def read_database() -> None:
         session.execute(text("SELECT 1"))
 
 
-def test_a_database_that_does_not_answer_is_not_called_again(
+def test_a_hanging_database_opens_its_circuit(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
@@ -158,7 +156,7 @@ def test_work_without_a_statement_does_not_reset_the_failures(process: None) -> 
             read_database()
 
 
-def test_a_photo_store_that_does_not_answer_is_not_called_again(
+def test_a_hanging_photo_store_opens_its_circuit(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
@@ -169,7 +167,7 @@ def test_a_photo_store_that_does_not_answer_is_not_called_again(
         assert seconds_of(lambda: bucket.read("a", 10), PhotoStoreUnavailable) < IMMEDIATELY
 
 
-def test_a_queue_that_does_not_answer_is_not_called_again(
+def test_a_hanging_queue_opens_its_circuit(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
@@ -184,7 +182,7 @@ def test_a_queue_that_does_not_answer_is_not_called_again(
 
 
 @pytest.mark.full
-def test_a_document_store_that_hangs_is_soon_not_chosen_any_more(process: None) -> None:
+def test_a_hanging_document_store_is_no_longer_selected(process: None) -> None:
     with servers.secantus() as url, overridden(mongo_url=f"{url}/shopping"):
         store = documents.mongo_database()
 
@@ -203,9 +201,7 @@ def test_a_document_store_that_hangs_is_soon_not_chosen_any_more(process: None) 
 
 
 @pytest.mark.full
-def test_a_database_server_that_hangs_costs_its_deadline_and_comes_back(
-    process: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_database_server_recovers(process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
         read_database()
         circuit: Any = vars(type(db.engine().pool))["circuit"]
@@ -242,7 +238,7 @@ def test_a_statement_that_hangs_counts_as_a_failure_of_the_database(
 
 
 @pytest.mark.full
-def test_a_lock_that_is_held_is_not_taken_for_a_server_that_hangs(mariadb: int) -> None:
+def test_waiting_for_a_lock_does_not_open_the_circuit(mariadb: int) -> None:
     with db.unit_of_work() as session:
         session.execute(text("CREATE TABLE things (id INT PRIMARY KEY)"))
         session.execute(text("INSERT INTO things VALUES (1)"))

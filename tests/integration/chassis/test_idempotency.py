@@ -20,16 +20,16 @@ from tests.integration.chassis.conftest import Notes
 KEY = "key-0000-0001"
 
 
-def test_a_request_without_a_key_is_refused(quick_notes: Notes) -> None:
-    answer = quick_notes.ask("POST", "/notes", json={"title": "a", "text": None})
-    assert answer.status_code == 400
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["header/Idempotency-Key"]
+def test_a_request_without_a_key_is_rejected(quick_notes: Notes) -> None:
+    response = quick_notes.send("POST", "/notes", json={"title": "a", "text": None})
+    assert response.status_code == 400
+    assert [error["pointer"] for error in response.json()["errors"]] == ["header/Idempotency-Key"]
     assert quick_notes.create("a", "short").status_code == 400
     assert quick_notes.titles() == []
 
 
 @pytest.mark.real_servers
-def test_a_repeat_gets_the_first_answer(notes: Notes) -> None:
+def test_a_repeat_gets_the_first_response(notes: Notes) -> None:
     first, second = notes.create("a", KEY), notes.create("a", KEY)
     assert (first.status_code, second.status_code) == (201, 201)
     assert second.content == first.content
@@ -41,31 +41,31 @@ def test_a_repeat_gets_the_first_answer(notes: Notes) -> None:
     assert len(notes_api.made) == 1
 
 
-def test_the_order_of_names_does_not_make_another_request(quick_notes: Notes) -> None:
+def test_the_order_of_names_does_not_change_the_fingerprint(quick_notes: Notes) -> None:
     headers = {"Idempotency-Key": KEY, "Content-Type": "application/json"}
-    first = quick_notes.ask("POST", "/notes", content=b'{"title":"a","text":null}', headers=headers)
-    second = quick_notes.ask("POST", "/notes", content=b'{ "text": null, "title": "a" }', headers=headers)
+    first = quick_notes.send("POST", "/notes", content=b'{"title":"a","text":null}', headers=headers)
+    second = quick_notes.send("POST", "/notes", content=b'{ "text": null, "title": "a" }', headers=headers)
     assert first.json() == second.json()
     assert quick_notes.titles() == ["a"]
 
 
 def test_the_key_of_another_request_is_422(notes: Notes) -> None:
     notes.create("a", KEY)
-    answer = notes.create("b", KEY)
-    assert answer.status_code == 422
-    assert answer.json()["type"].endswith("/idempotency-key-reused")
+    response = notes.create("b", KEY)
+    assert response.status_code == 422
+    assert response.json()["type"].endswith("/idempotency-key-reused")
     assert notes.titles() == ["a"]
 
 
 @pytest.mark.real_servers
-def test_a_request_at_work_is_409(notes: Notes) -> None:
+def test_a_repeat_of_a_request_in_progress_is_a_409(notes: Notes) -> None:
     subject = _subject()
     fingerprint = idempotency.request_hash(["/notes/v1/notes", {"title": "a", "text": None}])
     idempotency.claim(subject, "create_note", KEY, fingerprint)
-    answer = notes.create("a", KEY)
-    assert answer.status_code == 409
-    assert answer.json()["type"].endswith("/request-in-progress")
-    assert answer.headers["retry-after"] == str(idempotency.LEASE_SECONDS)
+    response = notes.create("a", KEY)
+    assert response.status_code == 409
+    assert response.json()["type"].endswith("/request-in-progress")
+    assert response.headers["retry-after"] == str(idempotency.LEASE_SECONDS)
     assert notes.titles() == []
 
 
@@ -84,7 +84,7 @@ def test_the_lease_of_a_running_request_is_renewed(quick_notes: Notes, monkeypat
 
 
 @pytest.mark.real_servers
-def test_a_process_that_was_stopped_for_longer_than_its_lease_changes_nothing_any_more(notes: Notes) -> None:
+def test_a_process_whose_lease_was_taken_over_is_rolled_back(notes: Notes) -> None:
     with clock.freeze(clock.now() - timedelta(seconds=2 * idempotency.LEASE_SECONDS)):
         stopped = idempotency.claim("usr_1", "op", KEY, "f")
     repeat = idempotency.claim("usr_1", "op", KEY, "f")
@@ -105,14 +105,14 @@ def test_a_process_that_was_stopped_for_longer_than_its_lease_changes_nothing_an
     assert notes.titles() == []
 
 
-def test_a_lease_that_ran_out_is_still_its_holders_while_nobody_repeats_the_request(quick_notes: Notes) -> None:
+def test_an_expired_lease_is_valid_until_a_repeat_takes_it_over(quick_notes: Notes) -> None:
     with clock.freeze(clock.now() - timedelta(seconds=2 * idempotency.LEASE_SECONDS)):
         slow = idempotency.claim("usr_1", "op", KEY, "f")
     with unit_of_work():
         idempotency.complete(slow, 201, b"slow", {})
 
 
-def test_a_renewal_whose_outcome_is_unknown_loses_no_lease(
+def test_a_renewal_with_an_unknown_outcome_keeps_the_lease(
     quick_notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = idempotency.claim("usr_1", "op", KEY, "f")
@@ -123,8 +123,8 @@ def test_a_renewal_whose_outcome_is_unknown_loses_no_lease(
         raise OperationalError("", {}, Exception(2013, "Lost connection"))
 
     with monkeypatch.context() as patch:
-        change = idempotency._change_own
-        patch.setattr(idempotency, "_change_own", lose_answer)
+        change = idempotency._update_row
+        patch.setattr(idempotency, "_update_row", lose_answer)
         with pytest.raises(OperationalError):
             idempotency._renew(held)
     with unit_of_work():
@@ -142,27 +142,27 @@ def _subject() -> str:
     return user_id("ana")
 
 
-def _raise_unless_answered(answer: object) -> None:
-    assert getattr(answer, "status_code", 500) < 500
+def _raise_unless_answered(response: object) -> None:
+    assert getattr(response, "status_code", 500) < 500
 
 
-def test_an_error_is_not_stored_and_a_repeat_runs_at_once_with_the_same_id(notes: Notes) -> None:
+def test_an_error_is_not_stored_and_a_repeat_runs_with_the_same_id(notes: Notes) -> None:
     for _ in range(2):
-        answer = notes.create("a", KEY, text="refuse")
-        assert answer.status_code == 409
-        assert answer.json()["detail"] == "not today"
+        response = notes.create("a", KEY, text="refuse")
+        assert response.status_code == 409
+        assert response.json()["detail"] == "not today"
     assert len(notes_api.made) == 2
     assert len(set(notes_api.made)) == 1
     assert notes.titles() == []
 
 
-def test_each_person_has_keys_of_their_own(quick_notes: Notes) -> None:
+def test_keys_belong_to_one_person(quick_notes: Notes) -> None:
     from tests.support.harness import token, user_id
 
     quick_notes.create("a", KEY)
     other = {"Authorization": f"Bearer {token(user_id('rui'), 'notes:write')}", "Idempotency-Key": KEY}
-    answer = quick_notes.client.post("/notes/v1/notes", json={"title": "b", "text": None}, headers=other)
-    assert answer.status_code == 201
+    response = quick_notes.client.post("/notes/v1/notes", json={"title": "b", "text": None}, headers=other)
+    assert response.status_code == 201
     assert quick_notes.titles() == ["a", "b"]
 
 
@@ -182,12 +182,12 @@ def test_stable_ids_are_ids_and_differ_by_prefix(quick_notes: Notes) -> None:
 
 
 @pytest.mark.real_servers
-def test_two_at_the_same_moment_are_one(notes: Notes) -> None:
+def test_two_concurrent_requests_are_executed_once(notes: Notes) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: notes.create("a", KEY), range(6)))
-    assert {answer.status_code for answer in answers} <= {201, 409}
+        responses = list(pool.map(lambda _: notes.create("a", KEY), range(6)))
+    assert {response.status_code for response in responses} <= {201, 409}
     assert notes.titles() == ["a"]
     assert len(notes_api.made) == 1
     with unit_of_work(reads_only=True) as session:
@@ -229,7 +229,7 @@ def test_old_rows_are_deleted_in_batches(notes: Notes) -> None:
         assert list(session.scalars(select(InboxRow.event_id))) == ["evt_new"]
 
 
-def test_a_table_whose_rows_cannot_be_deleted_keeps_no_other_one_full(quick_notes: Notes) -> None:
+def test_a_failing_deletion_does_not_affect_other_tables(quick_notes: Notes) -> None:
     with clock.freeze(clock.now() - retention.KEEP_IDEMPOTENCY_KEYS - timedelta(minutes=1)):
         quick_notes.create("old", KEY)
     with unit_of_work() as session:

@@ -22,17 +22,17 @@ SUBJECTS = [f"bor_{number:032}" for number in range(MAX_SUBJECTS + 10)]
 
 @pytest.fixture(autouse=True)
 def batches() -> Iterator[list[list[str]]]:
-    """What locker is asked; it does not know any subject."""
+    """What locker is queried; it does not know any subject."""
     received: list[list[str]] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/auth/v1/token":
             return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})
         received.append(json.loads(request.content)["subjects"])
         items = [{"subject": one, "knowledge": "unknown", "events": []} for one in received[-1]]
         return httpx.Response(200, json={"items": items})
 
-    service_client.set_transport(httpx.MockTransport(answer))
+    service_client.set_transport(httpx.MockTransport(respond))
     ChassisBase.metadata.create_all(db.engine())
     yield received
     db.engine().dispose()
@@ -53,17 +53,17 @@ def registry_of(*checks: Check) -> EventRegistry:
     return registry
 
 
-def test_a_run_asks_in_batches_and_the_next_run_continues(batches: list[list[str]]) -> None:
+def test_a_run_queries_in_batches_and_the_next_run_continues(batches: list[list[str]]) -> None:
     repaired: list[str] = []
     registry = registry_of(check("all", repaired.append, find=find))
     consistency.compare_with_other_domains(registry)
     assert [len(batch) for batch in batches] == [BATCH_SIZE] * (MAX_SUBJECTS // BATCH_SIZE)
     consistency.compare_with_other_domains(registry)
     assert repaired[: len(SUBJECTS)] == [*SUBJECTS]
-    assert repaired[len(SUBJECTS) :] == SUBJECTS[: MAX_SUBJECTS - 10], "those asked the longest ago"
+    assert repaired[len(SUBJECTS) :] == SUBJECTS[: MAX_SUBJECTS - 10], "those queried the longest ago"
 
 
-def test_a_new_subject_is_asked_about_in_the_next_run_however_many_wait_rightly(batches: list[list[str]]) -> None:
+def test_a_new_subject_is_queried_in_the_next_run(batches: list[list[str]]) -> None:
     waiting = [f"bor_{number:032}" for number in range(5 * MAX_SUBJECTS)]
     registry = registry_of(
         check(
@@ -81,7 +81,7 @@ def test_a_new_subject_is_asked_about_in_the_next_run_however_many_wait_rightly(
     assert batches[0][0] == "bor_new"
 
 
-def test_a_discrepancy_is_kept_until_its_subject_has_been_asked_about_again() -> None:
+def test_a_discrepancy_is_kept_until_its_subject_has_been_queried_again() -> None:
     registry = registry_of(check("many", lambda _subject: None, find=find))
     later = discrepancies.ENDED_AFTER + timedelta(seconds=1)
     start = clock.now()
@@ -108,7 +108,7 @@ def test_a_subject_that_the_peer_does_not_know_or_cannot_read_is_reported(
     assert found == ({"default"} if knowledge == "unknown" else {"default", "excused"})
 
 
-def test_a_subject_and_a_check_that_fail_block_no_other() -> None:
+def test_a_failing_subject_or_check_does_not_block_others() -> None:
     repaired: list[str] = []
 
     def fails_for_first(subject: str) -> None:
@@ -124,7 +124,7 @@ def test_a_subject_and_a_check_that_fail_block_no_other() -> None:
     assert repaired == [SUBJECTS[1]]
 
 
-def test_what_helps_an_unknown_subject_is_done_ever_more_seldom() -> None:
+def test_an_unknown_subject_is_acted_on_with_growing_intervals() -> None:
     done: list[str] = []
     registry = registry_of(check("again", done.append, find=lambda _after, _limit: SUBJECTS[:1]))
     for _ in range(20):
@@ -132,20 +132,22 @@ def test_what_helps_an_unknown_subject_is_done_ever_more_seldom() -> None:
     assert len(done) == 3 + len([4, 8, 16])
 
 
-def test_a_subject_that_the_peer_refuses_is_reported_and_blocks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subject_that_the_peer_rejects_is_reported_and_does_not_block_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     refused, repaired = SUBJECTS[7], list[str]()
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/auth/v1/token":
             return httpx.Response(200, json={"access_token": "peer", "expires_in": 300})
-        asked = json.loads(request.content)["subjects"]
-        if refused in asked:
+        queried = json.loads(request.content)["subjects"]
+        if refused in queried:
             return httpx.Response(400, json={"type": "x/bad-request", "detail": "not an id"})
         return httpx.Response(
-            200, json={"items": [{"subject": one, "knowledge": "unknown", "events": []} for one in asked]}
+            200, json={"items": [{"subject": one, "knowledge": "unknown", "events": []} for one in queried]}
         )
 
-    service_client.set_transport(httpx.MockTransport(answer))
+    service_client.set_transport(httpx.MockTransport(respond))
     registry = registry_of(check("one", repaired.append, find=lambda _after, _limit: SUBJECTS[:BATCH_SIZE]))
     for _ in range(discrepancies.REPORT_AFTER_ATTEMPTS):
         consistency.compare_with_other_domains(registry)
@@ -154,7 +156,7 @@ def test_a_subject_that_the_peer_refuses_is_reported_and_blocks_no_other(monkeyp
     assert "could not read" in details[refused]
 
 
-def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> None:
+def test_a_discrepancy_is_reported_once_after_three_attempts() -> None:
     stuck = SUBJECTS[:2]
     registry = registry_of(check("stuck", lambda _subject: None, find=lambda _after, _limit: stuck))
     for _ in range(2):
@@ -170,7 +172,7 @@ def test_what_three_attempts_did_not_repair_is_reported_once_until_it_ends() -> 
     assert [found["subject"] for found in discrepancies.list_reported()] == stuck
 
 
-def test_a_description_is_made_by_the_code_that_publishes_and_adds_nothing_to_the_outbox() -> None:
+def test_a_description_uses_the_publisher_and_adds_nothing_to_the_outbox() -> None:
     registry = EventRegistry("locker")
     right = {"right_id": "rgt_" + "1" * 32, "purpose": "deposit", "order_id": "dor_" + "1" * 32}
     right |= {"person_id": "usr_" + "1" * 32, "location_id": "loc_" + "1" * 32, "location_name": "Rossio"}

@@ -45,7 +45,7 @@ ITEM_FAULTS = [
 
 
 @pytest.mark.parametrize("error", ITEM_FAULTS, ids=repr)
-def test_items_that_fail_at_the_head_do_not_keep_a_job_from_those_behind(error: Exception) -> None:
+def test_failing_items_do_not_block_the_items_behind(error: Exception) -> None:
     done: list[str] = []
     act_unless(ITEMS[:120], done, error)
     assert done == ITEMS[120:]

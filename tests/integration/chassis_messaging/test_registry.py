@@ -26,7 +26,7 @@ def registered(registry: EventRegistry) -> None:
         pass
 
 
-def test_handlers_of_one_event_have_names_of_their_own() -> None:
+def test_handlers_of_one_event_have_different_names() -> None:
     registry = EventRegistry("locker")
     registered(registry)
 
@@ -46,7 +46,7 @@ def test_a_queue_has_one_handler() -> None:
         registry.consumes("cart")(lambda _message: None)
 
 
-def test_jobs_have_names_of_their_own() -> None:
+def test_jobs_have_different_names() -> None:
     registry = EventRegistry("locker")
     registered(registry)
 
@@ -57,7 +57,7 @@ def test_jobs_have_names_of_their_own() -> None:
         registry.every(seconds=5)(sweep)
 
 
-def test_an_event_too_large_for_the_outbox_is_refused_where_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_is_too_large_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "_check", lambda *_: None)
     registry = EventRegistry("locker")
     with pytest.raises(EventError, match="The maximum is 60000"):

@@ -78,7 +78,7 @@ def client(gateway: Envoy) -> httpx.Client:
 
 
 def assert_problem(response: httpx.Response, status: int, slug: str, *, with_id: bool = True) -> dict[str, Any]:
-    """The answer is a problem document that names its request, if it was read far enough to get an id."""
+    """Check that the response is a problem document, with the request id if the gateway could assign one."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == MEDIA_TYPE
     document: dict[str, Any] = response.json()

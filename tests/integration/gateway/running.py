@@ -27,7 +27,7 @@ from tools.local_platform.ports import free_port
 
 @dataclass(frozen=True)
 class Certificates:
-    """One authority and a certificate for the names of this machine, as files."""
+    """The files of an authority and a certificate for the names of this machine."""
 
     ca_file: Path
     cert: Path
@@ -54,7 +54,7 @@ class Certificates:
 
 
 def _events(speaker: h2.connection.H2Connection, connection: ssl.SSLSocket) -> Iterator[h2.events.Event]:
-    """What the other side says until it ends the one stream or the connection."""
+    """Yield events until the other side ends the stream or the connection."""
     while received := connection.recv(65536):
         for event in speaker.receive_data(received):
             yield event
@@ -113,7 +113,7 @@ class Envoy:
         return httpx.Client(base_url=self.url, verify=self.certificates.client_context(), http2=http2, timeout=15)
 
     def raw(self, request: bytes, *, until_closed: bool = False) -> bytes:
-        """The beginning of the answer to bytes that no well-behaved client would send."""
+        """Send any bytes, and return the beginning of the response."""
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         with self.certificates.client_context().wrap_socket(plain, server_hostname="127.0.0.1") as connection:
             connection.sendall(request)

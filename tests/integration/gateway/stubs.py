@@ -1,4 +1,4 @@
-"""Servers behind a gateway under test: a service that answers what it was asked, and an authorizer."""
+"""Servers behind a gateway under test: a service that returns the received request, and an authorizer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGN_IN_HINT = 'Bearer realm="reclothes", error="invalid_token"'
 
 
 @dataclass
-class Seen:
+class ReceivedRequest:
     """One request as it arrived."""
 
     method: str
@@ -33,17 +33,19 @@ class Seen:
 
 
 @dataclass
-class Answer:
+class StubResponse:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
 
 class StubServer:
-    """A TLS server whose answers a function gives; it keeps what it was asked."""
+    """A TLS server whose responses come from a function; it records the requests."""
 
-    def __init__(self, context: ssl.SSLContext, answer: Callable[[Seen], Answer], port: int = 0) -> None:
-        self.requests: list[Seen] = []
+    def __init__(
+        self, context: ssl.SSLContext, respond: Callable[[ReceivedRequest], StubResponse], port: int = 0
+    ) -> None:
+        self.requests: list[ReceivedRequest] = []
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -52,11 +54,11 @@ class StubServer:
 
             def handle_any(handler) -> None:  # noqa: N805 `self` is the server
                 length = int(handler.headers.get("content-length") or 0)
-                seen = Seen(
+                seen = ReceivedRequest(
                     handler.command, handler.path, list(handler.headers.items()), handler.rfile.read(length)
                 )
                 self.requests.append(seen)
-                reply = answer(seen)
+                reply = respond(seen)
                 handler.send_response(reply.status)
                 for name, value in reply.headers.items():
                     handler.send_header(name, value)
@@ -82,15 +84,15 @@ class StubServer:
         self._server.server_close()
 
 
-def echo(seen: Seen) -> Answer:
-    """The service: it tells what it got, and brags about its software."""
+def echo(seen: ReceivedRequest) -> StubResponse:
+    """Return the received request, with headers that reveal the software."""
     body = json.dumps({"method": seen.method, "path": seen.path, "headers": seen.headers}).encode()
-    headers = {"content-type": "application/json", "server": "boastful/1.0", "x-powered-by": "boasts"}
-    return Answer(200, headers, body)
+    headers = {"content-type": "application/json", "server": "software/1.0", "x-powered-by": "software"}
+    return StubResponse(200, headers, body)
 
 
 class Authorizer:
-    """Gives a JWT for the token "good"; other tokens stand for what can go wrong."""
+    """Exchanges the token "good" for a JWT; other tokens select a failure."""
 
     def __init__(self) -> None:
         self.key = ECKey.generate_key("P-256", {"kid": "one", "alg": "ES256", "use": "sig"})
@@ -103,32 +105,32 @@ class Authorizer:
         signing = key or self.key
         return jwt.encode({"alg": "ES256", "kid": signing.kid}, claims, signing)
 
-    def __call__(self, seen: Seen) -> Answer:
+    def __call__(self, seen: ReceivedRequest) -> StubResponse:
         if seen.path == "/auth/v1/jwks":
             keys = KeySet(list(self.published)).as_dict(private=False)
-            return Answer(200, {"content-type": "application/json"}, json.dumps(keys).encode())
+            return StubResponse(200, {"content-type": "application/json"}, json.dumps(keys).encode())
         if not seen.path.startswith("/exchange/external/"):
             return echo(seen)
         token = (seen.all("authorization") or [""])[0].removeprefix("Bearer ")
         return self._exchanged(token)
 
-    def _exchanged(self, token: str) -> Answer:
-        # Throttles are by token, so a test may ask for one of its own: "good-…".
+    def _exchanged(self, token: str) -> StubResponse:
+        # Throttles are by token, so tests use their own tokens: "good-…".
         if token.startswith("good"):
             time.sleep(1.2 if token == "good-slow" else 0)
-            return Answer(200, {"authorization": f"Bearer {self.jwt()}", "x-user-id": "usr_1"})
+            return StubResponse(200, {"authorization": f"Bearer {self.jwt()}", "x-user-id": "usr_1"})
         wrong = {
-            "answers-nothing": Answer(200),
-            "answers-garbage": Answer(200, {"authorization": "Bearer not.a.jwt"}),
-            "answers-expired": self._bearer(exp=int(time.time()) - 90),
-            "answers-other-issuer": self._bearer(iss="https://somebody.else"),
-            "answers-other-audience": self._bearer(aud="somebody-else"),
-            "answers-strange-key": self._bearer(self.stranger),
-            "breaks": Answer(500),
-            "wrong-kind": Answer(403, {"content-type": "text/plain"}, b"a detail of the inside"),
+            "exchange-gives-nothing": StubResponse(200),
+            "exchange-gives-garbage": StubResponse(200, {"authorization": "Bearer not.a.jwt"}),
+            "exchange-gives-expired": self._bearer(exp=int(time.time()) - 90),
+            "exchange-gives-other-issuer": self._bearer(iss="https://somebody.else"),
+            "exchange-gives-other-audience": self._bearer(aud="somebody-else"),
+            "exchange-gives-strange-key": self._bearer(self.stranger),
+            "breaks": StubResponse(500),
+            "wrong-kind": StubResponse(403, {"content-type": "text/plain"}, b"a detail of the inside"),
         }
-        unknown = Answer(401, {"www-authenticate": SIGN_IN_HINT, "x-secret": "inside"}, b"inside")
+        unknown = StubResponse(401, {"www-authenticate": SIGN_IN_HINT, "x-secret": "inside"}, b"inside")
         return wrong.get(token, unknown)
 
-    def _bearer(self, key: ECKey | None = None, **changes: Any) -> Answer:
-        return Answer(200, {"authorization": f"Bearer {self.jwt(key, **changes)}"})
+    def _bearer(self, key: ECKey | None = None, **changes: Any) -> StubResponse:
+        return StubResponse(200, {"authorization": f"Bearer {self.jwt(key, **changes)}"})

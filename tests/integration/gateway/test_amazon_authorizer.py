@@ -1,4 +1,4 @@
-"""The Lambda authorizer: 401 for a token that auth refuses, a failure (503) when auth is away, never open."""
+"""The Lambda authorizer: 401 for a token that auth rejects, and a failure (503) when auth is unavailable."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Auth(BaseHTTPRequestHandler):
     """The exchange: it knows one token."""
 
     seen: list[tuple[str, str]] = []
-    told: dict[str, str] = {}
+    received: dict[str, str] = {}
 
     def do_GET(self) -> None:
         self.seen.append((self.command, self.path))
-        self.told.update({name.lower(): value for name, value in self.headers.items()})
+        self.received.update({name.lower(): value for name, value in self.headers.items()})
         known = {"Bearer rco_good": 200, "Bearer rco_broken": 500, "Bearer rco_mute": 200}
         status = known.get(self.headers["Authorization"], 401)
         self.send_response(status)
@@ -54,12 +54,12 @@ def event(*tokens: str) -> dict[str, Any]:
 
 
 def test_valid_token_is_exchanged_for_a_jwt() -> None:
-    answer = authorizer.handler(event("Bearer rco_good"))
-    assert answer["context"] == {"authorization": "Bearer jwt"}
-    [statement] = answer["policyDocument"]["Statement"]
+    response = authorizer.handler(event("Bearer rco_good"))
+    assert response["context"] == {"authorization": "Bearer jwt"}
+    [statement] = response["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == ("Allow", event()["methodArn"])
     assert Auth.seen[-1] == ("GET", "/exchange/external/customer/v1/profile")
-    assert (Auth.told["x-request-id"], Auth.told["x-forwarded-for"]) == ("req-1", "192.0.2.7")
+    assert (Auth.received["x-request-id"], Auth.received["x-forwarded-for"]) == ("req-1", "192.0.2.7")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a client may say to a service, and what every answer says to a client."""
+"""The headers that are forwarded to services, and the headers of responses."""
 
 from __future__ import annotations
 
@@ -183,12 +183,12 @@ def assert_secured(response: httpx.Response) -> None:
 
 def test_allowed_page_passes_the_preflight(client: httpx.Client, shop: StubServer) -> None:
     before = len(shop.requests)
-    asked = {
+    preflight = {
         "origin": SHOP_PAGE,
         "access-control-request-method": "DELETE",
         "access-control-request-headers": "authorization",
     }
-    response = client.options("/shop/v1/orders/bor_1", headers=asked)
+    response = client.options("/shop/v1/orders/bor_1", headers=preflight)
     assert response.status_code in (200, 204)
     assert response.headers["access-control-allow-origin"] == SHOP_PAGE
     assert response.headers["access-control-allow-methods"] == "DELETE, GET"
@@ -210,8 +210,8 @@ def test_allowed_page_may_read_responses_and_errors(client: httpx.Client, status
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://www.shop.example.evil.example", "null"])
 def test_other_pages_may_not_read_responses(client: httpx.Client, origin: str) -> None:
-    asked = {"origin": origin, "access-control-request-method": "GET"}
-    response = client.options("/shop/v1/orders/bor_1", headers=asked)
+    preflight = {"origin": origin, "access-control-request-method": "GET"}
+    response = client.options("/shop/v1/orders/bor_1", headers=preflight)
     assert_problem(response, 405, "method-not-allowed")
     assert "access-control-allow-origin" not in response.headers
     response = client.get("/shop/v1/things", headers={"origin": origin})
@@ -219,14 +219,14 @@ def test_other_pages_may_not_read_responses(client: httpx.Client, origin: str) -
 
 
 def entries_until(gateway: Envoy, request_id: str) -> list[dict[str, Any]]:
-    """The access log as soon as it tells of this request; it is written every half second."""
+    """Return the access log when it contains this request; it is written every half second."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         whole_lines = gateway.access_log.read_text().rpartition("\n")[0]
         if request_id in whole_lines:
             return [json.loads(line) for line in whole_lines.splitlines()]
         time.sleep(0.05)
-    raise TimeoutError(f"the access log does not tell of {request_id}")
+    raise TimeoutError(f"the access log does not contain {request_id}")
 
 
 def test_access_log_has_neither_token_nor_query(gateway: Envoy) -> None:

@@ -1,4 +1,4 @@
-"""Too much, too often, too slow, too plain; and services that are away."""
+"""Limits of sizes, rates and times, ambiguous requests, and unavailable services."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_address_is_throttled_independently_of_its_tokens(client: httpx.Client) 
 
 
 def test_each_token_has_its_own_bucket(client: httpx.Client) -> None:
-    def ask(token: str) -> httpx.Response:
+    def get_invoices(token: str) -> httpx.Response:
         return client.get("/shop/v1/invoices", headers={"authorization": f"Bearer {token}"})
 
-    assert [ask("good-one").status_code for _ in range(2)] == [200, 200]
-    response = ask("good-one")
+    assert [get_invoices("good-one").status_code for _ in range(2)] == [200, 200]
+    response = get_invoices("good-one")
     assert_problem(response, 429, "too-many-requests")
     assert response.headers["retry-after"] == "10"
-    assert ask("good-two").status_code == 200
+    assert get_invoices("good-two").status_code == 200
 
 
 def test_a_throttled_request_does_not_reach_the_authorizer(client: httpx.Client, auth: StubServer) -> None:
@@ -115,9 +115,9 @@ def test_http_2_is_supported(gateway: Envoy) -> None:
 )
 def test_ambiguous_requests_are_rejected(gateway: Envoy, shop: StubServer, request_lines: str) -> None:
     before = len(shop.requests)
-    answer = gateway.raw(f"{request_lines}\r\n\r\n0\r\n\r\n".encode())
-    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 421 ")), answer
-    assert b"application/problem+json" in answer
+    response = gateway.raw(f"{request_lines}\r\n\r\n0\r\n\r\n".encode())
+    assert response.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 421 ")), response
+    assert b"application/problem+json" in response
     assert len(shop.requests) == before
 
 
@@ -127,23 +127,23 @@ def test_ambiguous_requests_are_rejected(gateway: Envoy, shop: StubServer, reque
 def test_bytes_after_a_chunk_are_rejected(gateway: Envoy, shop: StubServer, chunks: str) -> None:
     before = len(shop.requests)
     start = "POST /shop/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
-    answer = gateway.raw(f"{start}Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
-    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    response = gateway.raw(f"{start}Transfer-Encoding: chunked\r\n\r\n{chunks}".encode())
+    assert response.startswith(b"HTTP/1.1 400 "), response
     assert len(shop.requests) == before
 
 
 def test_incomplete_headers_time_out(gateway: Envoy) -> None:
-    answer = gateway.raw(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n", until_closed=True)
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"application/problem+json" in answer
+    response = gateway.raw(b"GET /shop/v1/things HTTP/1.1\r\nHost: localhost\r\n", until_closed=True)
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in response
 
 
 def test_incomplete_body_times_out(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     start = "POST /shop/v1/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
-    answer = gateway.raw(f"{start}Content-Length: 100\r\n\r\nx".encode(), until_closed=True)
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"application/problem+json" in answer
+    response = gateway.raw(f"{start}Content-Length: 100\r\n\r\nx".encode(), until_closed=True)
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in response
     assert len(shop.requests) == before
 
 

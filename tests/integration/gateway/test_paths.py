@@ -13,7 +13,7 @@ GOOD = {"authorization": "Bearer good"}
 
 
 def get(gateway: Envoy, path: str) -> bytes:
-    """Ask for a path as it stands; a client library would tidy it up."""
+    """Request exactly this path, which a client library would normalize."""
     return gateway.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
 
@@ -81,9 +81,9 @@ def test_query_is_forwarded_and_does_not_affect_the_route(client: httpx.Client, 
 )
 def test_encoded_slashes_are_rejected(gateway: Envoy, shop: StubServer, path: str) -> None:
     before = len(shop.requests)
-    answer = get(gateway, path)
-    assert answer.startswith(b"HTTP/1.1 400 "), answer
-    assert b"application/problem+json" in answer
+    response = get(gateway, path)
+    assert response.startswith(b"HTTP/1.1 400 "), response
+    assert b"application/problem+json" in response
     assert len(shop.requests) == before
 
 
@@ -105,8 +105,8 @@ def test_encoded_slashes_are_rejected(gateway: Envoy, shop: StubServer, path: st
 )
 def test_path_tricks_do_not_reach_unexposed_operations(gateway: Envoy, shop: StubServer, path: str) -> None:
     before = len(shop.requests)
-    answer = get(gateway, path)
-    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 404"), answer
+    response = get(gateway, path)
+    assert response[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 404"), response
     assert len(shop.requests) == before
 
 
@@ -138,9 +138,9 @@ def test_service_gets_the_normalized_path(gateway: Envoy, shop: StubServer) -> N
 )
 def test_encoded_control_characters_are_rejected(gateway: Envoy, shop: StubServer, path: str) -> None:
     before = len(shop.requests)
-    answer = get(gateway, path)
-    assert answer.startswith(b"HTTP/1.1 400 "), answer
-    assert b"application/problem+json" in answer
+    response = get(gateway, path)
+    assert response.startswith(b"HTTP/1.1 400 "), response
+    assert b"application/problem+json" in response
     assert len(shop.requests) == before
 
 

@@ -19,36 +19,36 @@ ORDER = "/shop/v1/orders/bor_1"
 TOKEN = "Host: localhost\r\nAuthorization: Bearer good\r\n"
 
 
-def status_of(answer: bytes) -> int:
-    assert answer.startswith(b"HTTP/1.1 "), answer
-    return int(answer[9:12])
+def status_of(response: bytes) -> int:
+    assert response.startswith(b"HTTP/1.1 "), response
+    return int(response[9:12])
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "tls/1.0"])
 def test_upgrades_are_rejected(gateway: Envoy, shop: StubServer, protocol: str) -> None:
     before = len(shop.requests)
     upgrade = f"GET {ORDER} HTTP/1.1\r\n{TOKEN}Connection: Upgrade\r\nUpgrade: {protocol}\r\n"
-    answer = gateway.raw(f"{upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n".encode())
-    assert status_of(answer) == 403
-    assert b"problems/upgrade-not-supported" in answer
+    response = gateway.raw(f"{upgrade}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n\r\n".encode())
+    assert status_of(response) == 403
+    assert b"problems/upgrade-not-supported" in response
     assert len(shop.requests) == before
 
 
 def test_an_upgrade_to_unencrypted_http_2_is_ignored(gateway: Envoy, shop: StubServer) -> None:
     lines = f"GET {ORDER} HTTP/1.1\r\n{TOKEN}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-    answer = gateway.raw(f"{lines}HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n".encode())
-    assert status_of(answer) == 200
+    response = gateway.raw(f"{lines}HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n".encode())
+    assert status_of(response) == 200
     assert shop.requests[-1].all("upgrade") == shop.requests[-1].all("http2-settings") == []
 
 
 @pytest.mark.parametrize("target", ["localhost:443", "shop.example:443", "evil.example:443", "127.0.0.1:22"])
 def test_tunnels_are_rejected(gateway: Envoy, shop: StubServer, target: str) -> None:
     before = len(shop.requests)
-    asked = time.monotonic()
-    answer = gateway.raw(f"CONNECT {target} HTTP/1.1\r\n{TOKEN}\r\n".encode())
-    assert status_of(answer) == 403
-    assert b"problems/upgrade-not-supported" in answer
-    assert time.monotonic() - asked < 1
+    started = time.monotonic()
+    response = gateway.raw(f"CONNECT {target} HTTP/1.1\r\n{TOKEN}\r\n".encode())
+    assert status_of(response) == 403
+    assert b"problems/upgrade-not-supported" in response
+    assert time.monotonic() - started < 1
     assert len(shop.requests) == before
 
 
@@ -92,8 +92,8 @@ def test_absolute_form_of_the_request_target_is_accepted(
     gateway: Envoy, shop: StubServer, target: str, host: str, status: int
 ) -> None:
     before = len(shop.requests)
-    answer = gateway.raw(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-    assert status_of(answer) == status, answer
+    response = gateway.raw(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert status_of(response) == status, response
     if status == 200:
         assert shop.requests[-1].path == THINGS
         assert shop.requests[-1].all("host")[0] in ("localhost", "shop.example")
@@ -106,20 +106,20 @@ def test_absolute_form_of_the_request_target_is_accepted(
 )
 def test_other_protocol_versions_are_rejected(gateway: Envoy, shop: StubServer, request_line: str) -> None:
     before = len(shop.requests)
-    answer = gateway.raw(f"{request_line}\r\nHost: localhost\r\n\r\n".encode())
-    assert status_of(answer) in (400, 426), answer
-    assert b"application/problem+json" in answer
+    response = gateway.raw(f"{request_line}\r\nHost: localhost\r\n\r\n".encode())
+    assert status_of(response) in (400, 426), response
+    assert b"application/problem+json" in response
     assert len(shop.requests) == before
 
 
 def test_unknown_transfer_coding_is_rejected(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     for coding in ("gzip", "gzip, chunked", "chunked, identity", "xchunked"):
-        answer = gateway.raw(
+        response = gateway.raw(
             f"POST {THINGS} HTTP/1.1\r\n{TOKEN}Transfer-Encoding: {coding}\r\n\r\n0\r\n\r\n".encode()
         )
-        assert status_of(answer) == 501
-        assert b"problems/not-implemented" in answer
+        assert status_of(response) == 501
+        assert b"problems/not-implemented" in response
     assert len(shop.requests) == before
 
 
@@ -129,8 +129,8 @@ PSEUDO = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost")
 BEARER = ("authorization", "Bearer good")
 
 
-def answered(events: list[h2.events.Event]) -> int | None:
-    """The status of the answer; None when the gateway reset the stream or hung up."""
+def status_of_stream(events: list[h2.events.Event]) -> int | None:
+    """Return the status of the response; None when the gateway reset the stream or the connection."""
     for event in events:
         if isinstance(event, h2.events.ResponseReceived):
             return int(dict(event.headers)[":status"])
@@ -138,7 +138,7 @@ def answered(events: list[h2.events.Event]) -> int | None:
 
 
 def test_valid_raw_request_is_served(gateway: Envoy, shop: StubServer) -> None:
-    assert answered(gateway.raw_http2([*PSEUDO, BEARER, ("content-length", "4")], b"abcd")) == 200
+    assert status_of_stream(gateway.raw_http2([*PSEUDO, BEARER, ("content-length", "4")], b"abcd")) == 200
     assert shop.requests[-1].body == b"abcd"
 
 
@@ -169,7 +169,7 @@ def test_http_2_headers_with_another_meaning_in_http_1_are_rejected(
     gateway: Envoy, shop: StubServer, headers: list[tuple[str, str]]
 ) -> None:
     before = len(shop.requests)
-    assert answered(gateway.raw_http2([*PSEUDO, BEARER, *headers], b"abcd")) in (None, 400)
+    assert status_of_stream(gateway.raw_http2([*PSEUDO, BEARER, *headers], b"abcd")) in (None, 400)
     assert len(shop.requests) == before
 
 
@@ -195,23 +195,23 @@ def test_smuggling_in_http_2_pseudo_headers_is_rejected(
 ) -> None:
     before = len(shop.requests)
     headers = [(key, value if key == name else given) for key, given in PSEUDO]
-    assert answered(gateway.raw_http2([*headers, BEARER])) in (None, 400, 404, 421)
+    assert status_of_stream(gateway.raw_http2([*headers, BEARER])) in (None, 400, 404, 421)
     assert len(shop.requests) == before
 
 
 def test_http_2_scheme_is_not_trusted(gateway: Envoy, shop: StubServer) -> None:
     for scheme in ("http", "ftp"):
         headers = [(key, scheme if key == ":scheme" else given) for key, given in PSEUDO]
-        assert answered(gateway.raw_http2([*headers, BEARER])) in (None, 200, 400)
+        assert status_of_stream(gateway.raw_http2([*headers, BEARER])) in (None, 200, 400)
     assert {seen.all("x-forwarded-proto")[0] for seen in shop.requests} == {"https"}
 
 
 def test_http_2_host_header_does_not_replace_the_authority(gateway: Envoy, shop: StubServer) -> None:
-    answer = answered(gateway.raw_http2([*PSEUDO, BEARER, ("host", "evil.example")]))
-    if answer == 200:
+    response = status_of_stream(gateway.raw_http2([*PSEUDO, BEARER, ("host", "evil.example")]))
+    if response == 200:
         assert shop.requests[-1].all("host") == ["localhost"]
     else:
-        assert answer in (None, 400, 421)
+        assert response in (None, 400, 421)
 
 
 def test_client_that_resets_its_streams_is_disconnected(gateway: Envoy) -> None:

@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose, and services that are slow: nobody holds a place for longer than is stated."""
+"""Slow clients and slow services: all time limits apply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy
-from tests.integration.gateway.stubs import Answer, Seen, StubServer
+from tests.integration.gateway.stubs import ReceivedRequest, StubResponse, StubServer
 
 ORDERS = "/shop/v1/orders"
 GOOD = {"authorization": "Bearer good"}
@@ -26,7 +26,7 @@ TOLERANCE = 2.0
 
 
 def drip(connection: ssl.SSLSocket, text: str) -> tuple[bytes, float]:
-    """Send a byte every tenth of a second until the gateway speaks: what it says, and after how many seconds."""
+    """Send a byte every tenth of a second until the gateway responds; returns the response and the seconds."""
     begun = time.monotonic()
     connection.settimeout(0.1)
     for byte in text:
@@ -44,8 +44,8 @@ def drip(connection: ssl.SSLSocket, text: str) -> tuple[bytes, float]:
 def test_slow_headers_time_out(gateway: Envoy) -> None:
     with gateway.connect() as connection:
         connection.sendall(START.encode())
-        answer, seconds = drip(connection, "X-Slow: " + "x" * 200)
-    assert answer.startswith(b"HTTP/1.1 408 ")
+        response, seconds = drip(connection, "X-Slow: " + "x" * 200)
+    assert response.startswith(b"HTTP/1.1 408 ")
     assert seconds < HEADERS_SECONDS + TOLERANCE
 
 
@@ -54,9 +54,9 @@ def test_slow_body_times_out(gateway: Envoy, shop: StubServer, framing: str) -> 
     before = len(shop.requests)
     with gateway.connect() as connection:
         connection.sendall(f"{START}{framing}".encode())
-        answer, seconds = drip(connection, "x" * 400)
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"application/problem+json" in answer
+        response, seconds = drip(connection, "x" * 400)
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in response
     assert seconds < REQUEST_SECONDS + TOLERANCE
     assert len(shop.requests) == before
 
@@ -64,8 +64,8 @@ def test_slow_body_times_out(gateway: Envoy, shop: StubServer, framing: str) -> 
 def test_slow_body_without_a_token_times_out(gateway: Envoy) -> None:
     with gateway.connect() as connection:
         connection.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n".encode())
-        answer, seconds = drip(connection, "x" * 400)
-    assert answer[:12] in (b"HTTP/1.1 401", b"HTTP/1.1 408")
+        response, seconds = drip(connection, "x" * 400)
+    assert response[:12] in (b"HTTP/1.1 401", b"HTTP/1.1 408")
     assert seconds < REQUEST_SECONDS + TOLERANCE
 
 
@@ -119,7 +119,7 @@ def test_idle_connection_is_closed(start_gateway: StartGateway) -> None:
 def test_client_that_does_not_read_the_response_is_disconnected(
     start_gateway: StartGateway, certificates: Certificates
 ) -> None:
-    large = StubServer(certificates.server_context(), lambda _: Answer(200, body=b"x" * 20_000_000))
+    large = StubServer(certificates.server_context(), lambda _: StubResponse(200, body=b"x" * 20_000_000))
     try:
         limits = timeouts(client_headers_seconds=0.3, client_request_seconds=1.2, service_response_seconds=0.3)
         gateway = start_gateway(shop_port=large.port, config={"timeouts": limits})
@@ -139,9 +139,9 @@ def test_client_that_does_not_read_the_response_is_disconnected(
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_slow_service_is_a_504(start_gateway: StartGateway, certificates: Certificates, method: str) -> None:
-    def late(_: Seen) -> Answer:
+    def late(_: ReceivedRequest) -> StubResponse:
         time.sleep(2)
-        return Answer(200)
+        return StubResponse(200)
 
     slow = StubServer(certificates.server_context(), late)
     try:
@@ -155,12 +155,12 @@ def test_slow_service_is_a_504(start_gateway: StartGateway, certificates: Certif
 
 
 @pytest.mark.parametrize(
-    "headers", [{"content-length": "5"}, {"x-long": "x" * 90_000}], ids=["half an answer", "headers without end"]
+    "headers", [{"content-length": "5"}, {"x-long": "x" * 90_000}], ids=["incomplete body", "too long headers"]
 )
 def test_invalid_response_of_a_service_is_a_502(
     start_gateway: StartGateway, certificates: Certificates, headers: dict[str, str]
 ) -> None:
-    odd = StubServer(certificates.server_context(), lambda _: Answer(200, headers))
+    odd = StubServer(certificates.server_context(), lambda _: StubResponse(200, headers))
     try:
         gateway = start_gateway(shop_port=odd.port)
         response = gateway.client.post(ORDERS, headers=GOOD)

@@ -1,4 +1,4 @@
-"""Opaque tokens outside, JWTs inside; whatever goes wrong between them, nobody gets in."""
+"""Opaque tokens are exchanged for JWTs; failures of the exchange grant no access."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from joserfc.jwk import ECKey
 from services.auth.tokens import signing_keys
 from tests.integration.gateway.conftest import StartGateway, assert_problem
 from tests.integration.gateway.running import Certificates, Envoy, free_port
-from tests.integration.gateway.stubs import ISSUER, SIGN_IN_HINT, Answer, Authorizer, Seen, StubServer
+from tests.integration.gateway.stubs import (
+    ISSUER,
+    SIGN_IN_HINT,
+    Authorizer,
+    ReceivedRequest,
+    StubResponse,
+    StubServer,
+)
 from tools.gateway.envoy import context, filters
 
 ORDER = "/shop/v1/orders/bor_1"
@@ -82,11 +89,11 @@ def test_missing_or_invalid_token_gets_www_authenticate(
 @pytest.mark.parametrize(
     "token",
     [
-        "answers-nothing",
-        "answers-garbage",
-        "answers-expired",
-        "answers-other-issuer",
-        "answers-strange-key",
+        "exchange-gives-nothing",
+        "exchange-gives-garbage",
+        "exchange-gives-expired",
+        "exchange-gives-other-issuer",
+        "exchange-gives-strange-key",
     ],
 )
 def test_exchange_without_a_valid_jwt_grants_no_access(client: httpx.Client, shop: StubServer, token: str) -> None:
@@ -99,7 +106,7 @@ def test_exchange_without_a_valid_jwt_grants_no_access(client: httpx.Client, sho
 
 def test_jwt_for_another_audience_grants_no_access(client: httpx.Client, shop: StubServer) -> None:
     before = len(shop.requests)
-    response = client.get(ORDER, headers={"authorization": "Bearer answers-other-audience"})
+    response = client.get(ORDER, headers={"authorization": "Bearer exchange-gives-other-audience"})
     assert_problem(response, 403, "forbidden")
     assert len(shop.requests) == before
 
@@ -166,15 +173,15 @@ def test_case_of_the_token_scheme_does_not_affect_the_throttle(
     token = f"good-{scheme}"
     assert client.get(ORDER, headers={"authorization": f"{scheme} {token}"}).status_code == 200
     spellings = [scheme, scheme.lower(), scheme.upper()]
-    answers = [client.get("/shop/v1/invoices", headers={"authorization": f"{one} {token}"}) for one in spellings]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    responses = [client.get("/shop/v1/invoices", headers={"authorization": f"{one} {token}"}) for one in spellings]
+    assert [response.status_code for response in responses] == [200, 200, 429]
 
 
 def test_connection_header_cannot_remove_the_token(gateway: Envoy, shop: StubServer) -> None:
     before = len(shop.requests)
     lines = f"GET {ORDER} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n"
-    answer = gateway.raw(f"{lines}Connection: close, authorization\r\n\r\n".encode())
-    assert answer.startswith(b"HTTP/1.1 401 ")
+    response = gateway.raw(f"{lines}Connection: close, authorization\r\n\r\n".encode())
+    assert response.startswith(b"HTTP/1.1 401 ")
     assert len(shop.requests) == before
 
 
@@ -183,17 +190,17 @@ def test_hanging_authorizer_affects_only_operations_with_a_token(
 ) -> None:
     ended = threading.Event()
 
-    def hang(_: Seen) -> Answer:
+    def hang(_: ReceivedRequest) -> StubResponse:
         ended.wait(10)
-        return Answer(200)
+        return StubResponse(200)
 
     hanging = StubServer(certificates.server_context(), hang)
     try:
         gateway = start_gateway(auth_port=hanging.port, config={"authorizer": IMPATIENT})
         before = len(shop.requests)
-        asked = time.monotonic()
+        started = time.monotonic()
         assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - started < 5
         assert len(shop.requests) == before
         assert gateway.client.get("/shop/v1/things").status_code == 200
     finally:
@@ -209,11 +216,11 @@ def test_authorizer_without_a_handshake_is_a_503(start_gateway: StartGateway) ->
         assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
+@pytest.mark.parametrize("response", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"])
 def test_invalid_response_of_the_authorizer_grants_no_access(
-    start_gateway: StartGateway, certificates: Certificates, shop: StubServer, answer: bytes
+    start_gateway: StartGateway, certificates: Certificates, shop: StubServer, response: bytes
 ) -> None:
-    with babbling(certificates, answer) as port:
+    with fixed_response_server(certificates, response) as port:
         gateway = start_gateway(auth_port=port, config={"authorizer": IMPATIENT})
         before = len(shop.requests)
         assert_problem(gateway.client.get(ORDER, headers=GOOD), 503, "unavailable")
@@ -224,8 +231,8 @@ def test_invalid_response_of_the_authorizer_grants_no_access(
 def test_jwt_without_its_keys_grants_no_access(
     start_gateway: StartGateway, certificates: Certificates, authorizer: Authorizer, shop: StubServer, status: int
 ) -> None:
-    def keyless(seen: Seen) -> Answer:
-        return Answer(status, body=b"{}") if seen.path == "/auth/v1/jwks" else authorizer(seen)
+    def keyless(seen: ReceivedRequest) -> StubResponse:
+        return StubResponse(status, body=b"{}") if seen.path == "/auth/v1/jwks" else authorizer(seen)
 
     auth = StubServer(certificates.server_context(), keyless)
     try:
@@ -278,7 +285,7 @@ def test_failing_script_grants_no_access(
     try:
         gateway = start_gateway()
     except RuntimeError:
-        return  # A gateway that does not start lets nobody in either.
+        return  # A gateway that does not start grants no access either.
     before = len(shop.requests)
     for token in ("", "Bearer unknown", f"Bearer {authorizer.jwt()}"):
         assert_problem(gateway.client.get(ORDER, headers={"authorization": token}), 401, "unauthenticated")
@@ -287,8 +294,8 @@ def test_failing_script_grants_no_access(
 
 
 @contextmanager
-def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
-    """A TLS server that says the same to everybody and hangs up; its port."""
+def fixed_response_server(certificates: Certificates, response: bytes) -> Iterator[int]:
+    """Run a TLS server that sends the same bytes to every client and closes the connection; gives its port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -300,7 +307,7 @@ def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
             try:
                 with certificates.server_context().wrap_socket(plain, server_side=True) as connection:
                     connection.recv(65536)
-                    connection.sendall(answer)
+                    connection.sendall(response)
             except OSError:
                 continue
 
@@ -317,6 +324,6 @@ def babbling(certificates: Certificates, answer: bytes) -> Iterator[int]:
 def test_slow_exchange_is_requested_once(start_gateway: StartGateway, auth: StubServer) -> None:
     gateway = start_gateway(config={"authorizer": IMPATIENT | {"timeout_seconds": 1.8}})
     before = sum("/exchange/" in seen.path for seen in auth.requests)
-    answer = gateway.client.get(ORDER, headers={"authorization": "Bearer good-slow"})
-    assert answer.status_code == 200
+    response = gateway.client.get(ORDER, headers={"authorization": "Bearer good-slow"})
+    assert response.status_code == 200
     assert sum("/exchange/" in seen.path for seen in auth.requests) == before + 1

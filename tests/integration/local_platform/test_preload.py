@@ -16,10 +16,10 @@ pytestmark = pytest.mark.full
 
 BUILD = """
 import socket, sqlite3, sys, threading
-def refuse(*arguments, **options):
+def fail(*arguments, **options):
     raise AssertionError(f"connected before the fork: {arguments}")
-socket.socket.connect = refuse
-sqlite3.dbapi2.connect = sqlite3.connect = refuse
+socket.socket.connect = fail
+sqlite3.dbapi2.connect = sqlite3.connect = fail
 from libs.chassis.app import application
 application(sys.argv[1])
 assert threading.active_count() == 1, threading.enumerate()
@@ -31,5 +31,5 @@ def test_building_an_application_connects_to_nothing_and_starts_no_thread(tmp_pa
     layout = Layout(tmp_path / "run")
     settings = environment.service_settings(layout, credentials.ensure(layout), service)
     command = [sys.executable, "-c", BUILD, service]
-    answer = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stderr
+    completed = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr

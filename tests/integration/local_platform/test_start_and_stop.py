@@ -59,10 +59,10 @@ def two_crashes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("two_crashes_are_enough")
 def test_failed_start_of_a_store_is_reported_with_its_log(layout: Layout, supervisor: Supervisor) -> None:
     (layout.data_dir / "valkey" / "appendonlydir").write_text("a file where a folder has to be")
-    with pytest.raises(DidNotStart) as refused:
+    with pytest.raises(DidNotStart) as error:
         start_store(layout, supervisor, "valkey")
-    assert "valkey crashed" in str(refused.value)
-    assert str(layout.log_dir / "valkey.log") in str(refused.value)
+    assert "valkey crashed" in str(error.value)
+    assert str(layout.log_dir / "valkey.log") in str(error.value)
 
 
 @pytest.mark.usefixtures("two_crashes_are_enough")

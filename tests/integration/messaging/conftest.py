@@ -61,7 +61,7 @@ def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
 
 
 def data(number: int) -> dict[str, Any]:
-    """The data of an event that is told apart by its box."""
+    """The data of an event that its box identifies."""
     return {
         "box_id": f"box_{number:032x}",
         "location_id": f"loc_{0:032x}",
@@ -168,14 +168,14 @@ def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegi
 @pytest.fixture
 def platform(empty_database_url: str, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
     """On SQLite and on MariaDB."""
-    made = Platform()
-    with process(empty_database_url, aws_endpoint, valkey_server, made.admin):
-        yield made
+    platform = Platform()
+    with process(empty_database_url, aws_endpoint, valkey_server, platform.admin):
+        yield platform
 
 
 @pytest.fixture
 def quick_platform(tmp_path: Any, aws_endpoint: str, valkey_server: str) -> Iterator[Platform]:
     """On SQLite only, where the kind of database does not matter."""
-    made = Platform()
-    with process(f"sqlite:///{tmp_path / 'quick.db'}", aws_endpoint, valkey_server, made.admin):
-        yield made
+    platform = Platform()
+    with process(f"sqlite:///{tmp_path / 'quick.db'}", aws_endpoint, valkey_server, platform.admin):
+        yield platform

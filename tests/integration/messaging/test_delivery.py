@@ -43,7 +43,7 @@ def test_an_event_reaches_the_handler_of_another_service(platform: Platform) -> 
     assert (request_id, seen_trace_id) == ("req-12345678", trace_id)
 
 
-def test_what_is_rolled_back_is_not_told(platform: Platform) -> None:
+def test_a_rolled_back_event_is_not_published(platform: Platform) -> None:
     platform.handle_by_effect()
     platform.provision()
     with pytest.raises(ZeroDivisionError), db.unit_of_work():
@@ -58,7 +58,7 @@ def test_what_is_rolled_back_is_not_told(platform: Platform) -> None:
 
 
 @pytest.mark.real_servers
-def test_a_message_that_comes_twice_has_one_effect(platform: Platform) -> None:
+def test_a_duplicate_message_has_one_effect(platform: Platform) -> None:
     platform.handle_by_effect()
     platform.provision()
     twice, last = document(1), document(2)
@@ -72,7 +72,7 @@ def test_a_message_that_comes_twice_has_one_effect(platform: Platform) -> None:
 
 
 @pytest.mark.real_servers
-def test_two_workers_with_the_same_event_at_once_have_one_effect(platform: Platform) -> None:
+def test_two_concurrent_workers_with_the_same_event_have_one_effect(platform: Platform) -> None:
     both_are_there = threading.Barrier(2)
     event = json.loads(document(1))
     failures: list[BaseException] = []
@@ -120,7 +120,7 @@ def test_each_handler_of_an_event_has_its_own_transaction(platform: Platform) ->
     assert count(InboxRow) == 2
 
 
-def test_only_the_types_that_a_service_handles_come_to_it(quick_platform: Platform) -> None:
+def test_only_handled_event_types_are_delivered(quick_platform: Platform) -> None:
     quick_platform.handle_by_effect()
     quick_platform.provision()
     arn = topology.topic_arn(topology.topic_name("locker"), "locker")
@@ -130,7 +130,7 @@ def test_only_the_types_that_a_service_handles_come_to_it(quick_platform: Platfo
     assert eventually(lambda: quick_platform.waiting_in("inbox")[0], "the event that is handled") == 1
 
 
-def test_work_for_the_own_queue_is_done_in_the_worker(platform: Platform) -> None:
+def test_the_worker_handles_messages_of_a_work_queue(platform: Platform) -> None:
     seen: list[tuple[dict[str, Any], str | None]] = []
 
     @platform.admin.consumes("carts")
@@ -147,7 +147,7 @@ def test_work_for_the_own_queue_is_done_in_the_worker(platform: Platform) -> Non
     assert seen == [({"name": "Zoë", "type": "not an event"}, "req-87654321")]
 
 
-def test_notifications_by_mail_come_to_the_mail_queue_and_others_do_not(quick_platform: Platform) -> None:
+def test_only_email_notifications_reach_the_mail_queue(quick_platform: Platform) -> None:
     seen: list[dict[str, Any]] = []
     quick_platform.admin.consumes("mail")(seen.append)
     quick_platform.provision()
@@ -158,7 +158,7 @@ def test_notifications_by_mail_come_to_the_mail_queue_and_others_do_not(quick_pl
     assert seen == [{"recipient": "ana@example.com", "subject": "Hello", "text": "Olá, Ana", "dedupe_id": "n2"}]
 
 
-def test_the_log_says_what_was_handled_by_whom_and_how_it_ended(quick_platform: Platform) -> None:
+def test_the_log_has_event_handler_and_outcome(quick_platform: Platform) -> None:
     fails = [True]
 
     @quick_platform.admin.handles(HELD)
@@ -174,15 +174,15 @@ def test_the_log_says_what_was_handled_by_whom_and_how_it_ended(quick_platform: 
     contexts = [structlog.contextvars.merge_contextvars]
     with structlog.testing.capture_logs(processors=contexts) as lines, quick_platform.working():
         eventually(effects, "the effect")
-    told = [line for line in lines if line["event"] == "message"]
-    assert [line["outcome"] for line in told] == ["failed", "handled"]
-    for line in told:
+    lines = [line for line in lines if line["event"] == "message"]
+    assert [line["outcome"] for line in lines] == ["failed", "handled"]
+    for line in lines:
         assert (line["event_id"], line["type"], line["handler"]) == (json.loads(event)["id"], HELD, "take")
         assert line["ms"] > 0
-    assert told[0]["retry_in_s"] == 1
+    assert lines[0]["retry_in_s"] == 1
 
 
-def test_a_slow_queue_holds_no_other_up(quick_platform: Platform) -> None:
+def test_a_slow_queue_does_not_block_others(quick_platform: Platform) -> None:
     may_end, slow_has_begun = threading.Event(), threading.Event()
 
     @quick_platform.admin.consumes("slow")
@@ -214,7 +214,7 @@ def test_provisioning_twice_changes_nothing(quick_platform: Platform) -> None:
     assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] in (40, "40")
 
 
-def test_a_queue_that_was_made_differently_is_put_right(
+def test_attributes_of_an_existing_queue_are_corrected(
     quick_platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "MAX_RECEIVES", 3)

@@ -13,7 +13,7 @@ from libs.chassis.events import Event
 from tests.integration.messaging.conftest import HELD, Platform, data, do, document, effects, eventually
 
 
-def test_a_handler_that_goes_on_failing_ends_in_the_dead_letters_and_can_be_replayed(
+def test_a_repeatedly_failing_message_is_a_dead_letter_and_can_be_replayed(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "MAX_RECEIVES", 3)
@@ -66,7 +66,7 @@ def test_all_dead_letters_of_all_queues_are_replayed(quick_platform: Platform) -
 
 
 @pytest.mark.parametrize("body", ["not JSON", "[1, 2]", '"text"', "null", "bm90IEpTT04="])
-def test_what_is_no_json_object_is_a_dead_letter_at_once_and_holds_nothing_up(
+def test_a_message_that_is_not_a_json_object_is_a_dead_letter_immediately(
     quick_platform: Platform, body: str
 ) -> None:
     quick_platform.handle_by_effect()
@@ -79,7 +79,7 @@ def test_what_is_no_json_object_is_a_dead_letter_at_once_and_holds_nothing_up(
         eventually(lambda: quick_platform.waiting_in("inbox") == (0, 0), "an empty queue")
 
 
-def test_an_event_without_its_attributes_is_kept_for_a_person(
+def test_an_event_without_its_attributes_becomes_a_dead_letter(
     quick_platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "MAX_RECEIVES", 1)
@@ -92,7 +92,7 @@ def test_an_event_without_its_attributes_is_kept_for_a_person(
     assert dead_letters.replay(quick_platform.admin, letter["message_id"]) == 1
 
 
-def test_a_worker_that_stops_finishes_the_message_in_hand_and_gives_back_the_others(
+def test_a_stopping_worker_finishes_its_message_and_returns_the_others(
     quick_platform: Platform,
 ) -> None:
     begun, may_end = threading.Event(), threading.Event()
@@ -116,7 +116,7 @@ def test_a_worker_that_stops_finishes_the_message_in_hand_and_gives_back_the_oth
         eventually(lambda: len(effects()) == 5, "the others, in the next worker")
 
 
-def test_a_queue_that_does_not_let_messages_come_back_later_loses_none(
+def test_a_failing_change_of_visibility_loses_no_message(
     quick_platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topology, "VISIBILITY_SECONDS", 2)
@@ -141,7 +141,7 @@ def test_a_queue_that_does_not_let_messages_come_back_later_loses_none(
         eventually(effects, "the event, after its visibility time-out")
 
 
-def test_sending_to_a_queue_that_is_away_says_so(quick_platform: Platform) -> None:
+def test_sending_to_an_unavailable_queue_raises(quick_platform: Platform) -> None:
     quick_platform.admin.consumes("carts")(lambda _message: None)
     with pytest.raises(messaging.QueueUnavailable) as raised:
         messaging.send_to_queue("carts", {})

@@ -17,7 +17,7 @@ from libs.chassis.worker import Scheduler
 from tests.integration.messaging.conftest import Platform, do, effects, eventually
 
 
-def test_a_job_runs_again_and_again_each_time_in_its_transaction(quick_platform: Platform) -> None:
+def test_a_job_runs_periodically_in_its_own_transaction(quick_platform: Platform) -> None:
     @quick_platform.admin.every(seconds=0.05)
     def sweep() -> None:
         do("swept")
@@ -26,7 +26,7 @@ def test_a_job_runs_again_and_again_each_time_in_its_transaction(quick_platform:
         eventually(lambda: len(effects()) >= 3, "three runs")
 
 
-def test_a_job_that_fails_leaves_no_trace_and_runs_again(quick_platform: Platform) -> None:
+def test_a_failing_job_is_rolled_back_and_runs_again(quick_platform: Platform) -> None:
     runs: list[int] = []
 
     @quick_platform.admin.every(seconds=0.05)
@@ -67,7 +67,7 @@ def test_a_job_that_another_worker_has_claimed_does_not_run(quick_platform: Plat
     assert 1 not in runs
 
 
-def test_jobs_run_while_redis_is_away(quick_platform: Platform) -> None:
+def test_jobs_run_while_redis_is_unavailable(quick_platform: Platform) -> None:
     @quick_platform.admin.every(seconds=0.05)
     def sweep() -> None:
         do("swept")
@@ -76,9 +76,7 @@ def test_jobs_run_while_redis_is_away(quick_platform: Platform) -> None:
         eventually(effects, "a run")
 
 
-def test_the_process_of_a_worker_shows_that_it_lives_and_ends_when_it_is_told(
-    quick_platform: Platform, tmp_path: Path
-) -> None:
+def test_a_worker_writes_its_heartbeat_and_stops_on_sigterm(quick_platform: Platform, tmp_path: Path) -> None:
     heartbeat = tmp_path / "heartbeat"
     database = f"sqlite:///{tmp_path / 'admin.db'}"
     migrate("admin", database)

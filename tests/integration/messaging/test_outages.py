@@ -17,10 +17,10 @@ from tools.local_platform import emulator_recovery
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Emulator]:
-    made = Emulator(tmp_path / "emulator")
-    made.start()
-    yield made
-    made.kill()
+    fake = Emulator(tmp_path / "emulator")
+    fake.start()
+    yield fake
+    fake.kill()
 
 
 @pytest.fixture
@@ -29,18 +29,18 @@ def platform(
 ) -> Iterator[Platform]:
     """With an emulator of its own."""
     monkeypatch.setattr(outbox_relay, "MAX_PAUSE_SECONDS", 1.0)
-    made = Platform()
-    made.handle_by_effect()
-    with process(f"sqlite:///{tmp_path / 'test.db'}", emulator.url, valkey_server, made.admin):
-        made.provision()
-        yield made
+    fake = Platform()
+    fake.handle_by_effect()
+    with process(f"sqlite:///{tmp_path / 'test.db'}", emulator.url, valkey_server, fake.admin):
+        fake.provision()
+        yield fake
 
 
 def boxes(*numbers: int) -> set[str]:
     return {data(number)["box_id"] for number in numbers}
 
 
-def test_events_made_while_sns_is_away_are_sent_when_it_is_back(platform: Platform, emulator: Emulator) -> None:
+def test_events_of_an_outage_are_published_after_it(platform: Platform, emulator: Emulator) -> None:
     with platform.relaying(platform.locker), platform.working():
         platform.publish(1)
         eventually(lambda: set(effects()) == boxes(1), "the event before")

@@ -79,8 +79,8 @@ def test_every_event_is_published_with_fields_and_subscribers(site: Path) -> Non
         assert section, kind
         for field in json.loads(schema_file(kind).read_text())["properties"]:
             assert f"<code>{field}</code>" in section[1], (kind, field)
-        hearers = [name for name in NAMES if kind in load_service(name).events.handlers]
-        assert f"Subscribers: {', '.join(sorted(hearers)) or 'nobody yet'}." in section[1]
+        subscribers = [name for name in NAMES if kind in load_service(name).events.handlers]
+        assert f"Subscribers: {', '.join(sorted(subscribers)) or 'none'}." in section[1]
 
 
 @pytest.fixture(scope="module")

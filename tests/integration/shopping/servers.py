@@ -42,16 +42,16 @@ class CacheServer:
             self._process.wait()
         self._process = None
 
-    def hang(self) -> None:
+    def suspend(self) -> None:
         self._signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def take_snapshot(self) -> None:
         self.client().save()
 
-    def empty(self) -> None:
+    def flush(self) -> None:
         self.client().flushall()
 
     def client(self) -> redis.Redis:
@@ -62,7 +62,7 @@ class CacheServer:
             os.kill(self._process.pid, number)
 
 
-class Link:
+class Proxy:
     """A proxy of a server; while it is cut, connections break and new ones are refused."""
 
     def __init__(self, port: int) -> None:
@@ -71,7 +71,7 @@ class Link:
         self._listener: socket.socket | None = None
         self._pairs: list[socket.socket] = []
 
-    def join(self) -> None:
+    def open(self) -> None:
         listener = socket.create_server(("127.0.0.1", self.port))
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()

@@ -91,7 +91,7 @@ def test_the_catalogue_works_without_the_relational_database(api: Api) -> None:
 
 @pytest.mark.story("d-po-06")
 @pytest.mark.story("mf-op-04")
-def test_the_way_from_a_draft_to_a_public_product(api: Api) -> None:
+def test_a_draft_is_priced_published_and_withdrawn(api: Api) -> None:
     created = api.create()
     draft: Json = created.json()
     assert (draft["state"], draft["price"], created.headers["etag"]) == ("draft", None, '"1"')

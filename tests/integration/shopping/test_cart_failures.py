@@ -27,7 +27,7 @@ from services.shopping.holds import creation, settlement
 from services.shopping.products.rules import Product
 from services.shopping.settings import ShoppingSettings
 from tests.integration.shopping.conftest import id_of, running_shopping
-from tests.integration.shopping.servers import CacheServer, Link
+from tests.integration.shopping.servers import CacheServer, Proxy
 from tests.support.servers import need, valkey
 from tools.local_platform import messaging_resources
 
@@ -43,24 +43,24 @@ def redis(database_url: str, tmp_path: Path) -> Iterator[CacheServer]:
     server = CacheServer(program, tmp_path)
     server.start()
     yield server
-    server.go_on()
+    server.resume()
     server.kill()
 
 
 @pytest.fixture
-def queue_link(aws_endpoint: str) -> Iterator[Link]:
-    link = Link(urlsplit(aws_endpoint).port or 0)
-    link.join()
-    yield link
-    link.cut()
+def queue_proxy(aws_endpoint: str) -> Iterator[Proxy]:
+    proxy = Proxy(urlsplit(aws_endpoint).port or 0)
+    proxy.open()
+    yield proxy
+    proxy.cut()
 
 
 @pytest.fixture(autouse=True)
 def shop(
-    database_url: str, mongo_url: str, redis: CacheServer, queue_link: Link, monkeypatch: pytest.MonkeyPatch
+    database_url: str, mongo_url: str, redis: CacheServer, queue_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ShoppingSettings]:
     """Shopping with its own cache, which can be killed, and a queue that can be cut off."""
-    endpoint = f"http://127.0.0.1:{queue_link.port}"
+    endpoint = f"http://127.0.0.1:{queue_proxy.port}"
     urls = {"database_url": database_url, "mongo_url": mongo_url, "redis_url": redis.url}
     monkeypatch.setitem(cache._OPTIONS, "socket_timeout", 0.3)  # a hanging cache is tried several times
     with running_shopping(**urls, aws_endpoint=endpoint) as chosen:
@@ -172,7 +172,7 @@ def test_cache_flushed(published: Maker, redis: CacheServer) -> None:
         add(coat)
         eventually(read_saved_product_ids, [coat.id])
     add(hat)
-    redis.empty()
+    redis.flush()
     assert read_product_ids() == [coat.id], "the last change is still in the queue"
     with worker_running():
         eventually(read_product_ids, [coat.id, hat.id])
@@ -239,11 +239,11 @@ def test_cache_hanging_for_one_process_only(
     with worker_running():
         add(coat)
         eventually(read_saved_product_ids, [coat.id])
-        redis.hang()
+        redis.suspend()
         add(hat)
         remove(coat)
-        redis.go_on()
-        assert read_product_ids() == [hat.id], "this process knows of its change"
+        redis.resume()
+        assert read_product_ids() == [hat.id], "this process compares the cart first"
         as_another_process()
         add(scarf)
         run_job(jobs.update_cart_cache)
@@ -256,9 +256,9 @@ def test_the_job_updates_the_cache_with_changes_made_without_it(
 ) -> None:
     coat = published()
     read_product_ids()
-    redis.hang()
+    redis.suspend()
     add(coat)
-    redis.go_on()
+    redis.resume()
     as_another_process()
     eventually(update_cache_and_list_behind, [])
     with database_stopped():
@@ -275,11 +275,11 @@ def test_the_job_waits_while_the_cache_is_unavailable(published: Maker, redis: C
 
 
 def test_queue_stopped(
-    published: Maker, redis: CacheServer, queue_link: Link, as_another_process: Callable[[], None]
+    published: Maker, redis: CacheServer, queue_proxy: Proxy, as_another_process: Callable[[], None]
 ) -> None:
     coat, hat = published(), published()
     add(coat)
-    queue_link.cut()
+    queue_proxy.cut()
     add(hat)
     remove(coat)
     assert read_product_ids() == read_saved_product_ids() == [hat.id], "saved without the queue"
@@ -290,7 +290,7 @@ def test_queue_stopped(
             run_job(jobs.resend_unsaved_carts)
         assert read_product_ids() == [hat.id, coat.id]
     assert redis.client().zcard("carts:unsaved") == 1, "still to be saved"
-    queue_link.join()
+    queue_proxy.open()
     as_another_process()
     with worker_running():
         with clock.freeze(clock.now() + timedelta(seconds=11)):
@@ -300,34 +300,34 @@ def test_queue_stopped(
 
 
 def test_queue_stopped_and_then_the_cache_hanging(
-    published: Maker, redis: CacheServer, queue_link: Link, as_another_process: Callable[[], None]
+    published: Maker, redis: CacheServer, queue_proxy: Proxy, as_another_process: Callable[[], None]
 ) -> None:
     coat, hat, scarf = published(), published(), published()
-    queue_link.cut()
+    queue_proxy.cut()
     add(coat)
     add(hat)
-    redis.hang()
+    redis.suspend()
     add(scarf)
     remove(coat)
     assert read_product_ids() == [hat.id, scarf.id]
-    redis.go_on()
+    redis.resume()
     as_another_process()
     run_job(jobs.update_cart_cache)
     assert read_product_ids() == [hat.id, scarf.id]
 
 
-def test_a_later_change_on_a_stale_copy_wins(published: Maker, redis: CacheServer, queue_link: Link) -> None:
+def test_a_later_change_on_a_stale_copy_wins(published: Maker, redis: CacheServer, queue_proxy: Proxy) -> None:
     coat, hat = published(), published()
     with worker_running():
         add(coat)
         eventually(read_saved_product_ids, [coat.id])
     remove(coat)
     add(hat)
-    redis.hang()
+    redis.suspend()
     add(coat)
     remove(hat)
     assert read_product_ids() == [coat.id], "the database has neither of the changes before"
-    redis.go_on()
+    redis.resume()
     run_job(jobs.update_cart_cache)
     assert read_product_ids() == [coat.id]
 
@@ -370,7 +370,7 @@ def test_a_lost_message_is_sent_again(published: Maker, redis: CacheServer) -> N
     aws.client("sqs").purge_queue(QueueUrl=url)
     with worker_running():
         run_job(jobs.resend_unsaved_carts)
-        assert read_saved_product_ids() == [], "it is not late yet"
+        assert read_saved_product_ids() == [], "the cart is not overdue yet"
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
         eventually(read_saved_product_ids, [coat.id])
@@ -389,15 +389,15 @@ def test_database_stopped(published: Maker, redis: CacheServer) -> None:
         eventually(read_saved_product_ids, [hat.id])
 
 
-def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, redis: CacheServer) -> None:
+def test_database_stopped_for_a_cart_that_is_not_cached(published: Maker, redis: CacheServer) -> None:
     coat, hat = published(), published()
     with worker_running():
         add(coat)
         eventually(read_saved_product_ids, [coat.id])
-    redis.empty()
+    redis.flush()
     with database_stopped():
         add(hat)
-        assert read_product_ids() == [hat.id], "what is known is shown"
+        assert read_product_ids() == [hat.id], "the cart shows what the cache has"
     assert read_product_ids() == [coat.id, hat.id]
     with worker_running():
         eventually(read_saved_product_ids, [coat.id, hat.id])
@@ -406,15 +406,15 @@ def test_database_stopped_for_a_cart_the_cache_does_not_know(published: Maker, r
 @pytest.mark.real_servers
 @pytest.mark.parametrize("seed", range(1))
 def test_random_changes_through_random_single_failures(
-    published: Maker, redis: CacheServer, queue_link: Link, seed: int, as_another_process: Callable[[], None]
+    published: Maker, redis: CacheServer, queue_proxy: Proxy, seed: int, as_another_process: Callable[[], None]
 ) -> None:
     chance = random.Random(seed)
     products = [published() for _ in range(6)]
     expected: set[str] = set()
 
     def change_some() -> None:
-        """Some changes after an order, which the cart hears of at the end."""
-        put_in = set()
+        """Some changes after an order, whose event is handled at the end."""
+        added = set()
         for _ in range(chance.randint(1, 4)):
             product = chance.choice(products)
             if product.id in expected and chance.random() < 0.7:
@@ -422,11 +422,11 @@ def test_random_changes_through_random_single_failures(
                 expected.discard(product.id)
             else:
                 add(product)
-                put_in |= {product.id} - expected
+                added |= {product.id} - expected
                 expected.add(product.id)
         with db.unit_of_work():
             carts.remove_ordered(ME, order_id, [ordered.id], placed_at)
-        expected.difference_update({ordered.id} - put_in)
+        expected.difference_update({ordered.id} - added)
 
     for number in range(6):
         ordered, order_id = chance.choice(products), id_of("bor", str(number))
@@ -434,23 +434,24 @@ def test_random_changes_through_random_single_failures(
             creation.create_hold(order_id, ME, [ordered.id])
         placed_at = clock.now()
         time.sleep(0.002)
-        trouble = chance.choice(["none", "cache", "queue", "database", "flush"])
-        if trouble == "cache":
+        failure = chance.choice(["none", "cache", "queue", "database", "flush"])
+        if failure == "cache":
             redis.kill()
             change_some()
             redis.start()
-        elif trouble == "queue":
-            queue_link.cut()
+            eventually(update_cache_and_list_behind, [])  # the circuit is closed again
+        elif failure == "queue":
+            queue_proxy.cut()
             change_some()
-            queue_link.join()
-            as_another_process()  # a flush while the queue is left alone would be a second failure
-        elif trouble == "database":
+            queue_proxy.open()
+            as_another_process()  # a flush before the queue is tried again would be a second failure
+        elif failure == "database":
             with database_stopped():
                 change_some()
         else:
             change_some()
-        if trouble == "flush":
-            redis.empty()
+        if failure == "flush":
+            redis.flush()
         handle_queued_messages()
         with clock.freeze(clock.now() + timedelta(seconds=11)):
             run_job(jobs.resend_unsaved_carts)
@@ -458,7 +459,7 @@ def test_random_changes_through_random_single_failures(
         handle_queued_messages()
         with db.unit_of_work():
             settlement.release_hold(order_id)
-        assert (set(read_saved_product_ids()), set(read_product_ids())) == (expected, expected), trouble
+        assert (set(read_saved_product_ids()), set(read_product_ids())) == (expected, expected), failure
 
 
 @pytest.mark.real_servers

@@ -31,7 +31,7 @@ def test_a_problem_document_has_type_status_instance_and_its_extensions() -> Non
     }
 
 
-def test_a_problem_without_detail_tells_its_title() -> None:
+def test_the_detail_of_a_problem_defaults_to_its_title() -> None:
     document = OutOfStock().to_dict()
     assert document["detail"] == "It is sold"
     assert "instance" not in document
@@ -47,11 +47,11 @@ def test_a_problem_without_detail_tells_its_title() -> None:
         (Unavailable(), "Retry-After", "2"),
     ],
 )
-def test_problems_bring_the_headers_that_their_status_asks_for(problem: Problem, header: str, value: str) -> None:
+def test_problems_have_the_headers_of_their_status(problem: Problem, header: str, value: str) -> None:
     assert problem.headers[header] == value
 
 
-def test_money_adds_and_never_mixes_currencies() -> None:
+def test_adding_money_of_two_currencies_raises() -> None:
     assert Money(1999, "EUR") + Money(1, "EUR") == Money(2000, "EUR")
     with pytest.raises(ValueError, match="USD"):
         Money(1, "EUR") + Money(1, "USD")
@@ -90,14 +90,14 @@ def test_the_sum_of_nothing_is_zero() -> None:
         (Money(4900, "EUR"), "tlh", "€49.00"),
     ],
 )
-def test_money_has_the_decimals_of_its_currency_and_the_signs_of_its_reader(
+def test_money_has_the_decimals_of_its_currency_and_the_symbols_of_its_locale(
     money: Money, locale: str, text: str
 ) -> None:
     assert money.format(locale).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 @pytest.mark.parametrize("code", ["QQQ", "XXX", "XAU", "DEM", "eur", "EURO", ""])
-def test_a_currency_is_one_that_prices_are_in_today(code: str) -> None:
+def test_only_currencies_with_a_minor_unit_are_valid(code: str) -> None:
     assert not is_currency(code)
     assert is_currency("EUR")
 
@@ -105,11 +105,11 @@ def test_a_currency_is_one_that_prices_are_in_today(code: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "text"), [(0, "0.00 EUR"), (5, "0.05 EUR"), (-5, "-0.05 EUR"), (-125_000, "-1,250.00 EUR")]
 )
-def test_money_reads_well_below_zero_too(amount: int, text: str) -> None:
+def test_negative_money_is_formatted(amount: int, text: str) -> None:
     assert str(Money(amount, "EUR")) == text
 
 
-def test_money_survives_json() -> None:
+def test_money_round_trips_through_json() -> None:
     assert Money.from_dict(Money(4900, "EUR").to_dict()) == Money(4900, "EUR")
 
 
@@ -122,7 +122,7 @@ def test_ids_carry_their_prefix_and_sort_by_time() -> None:
     assert all(identifier.startswith("prd_") and len(identifier) == 36 for identifier in made)
 
 
-def test_uuid7_is_version_7_of_rfc_9562_and_tells_its_time() -> None:
+def test_uuid7_has_version_7_and_its_time_of_rfc_9562() -> None:
     before = time.time_ns() // 1_000_000
     made = [uuid7() for _ in range(200)]
     after = time.time_ns() // 1_000_000
@@ -149,7 +149,7 @@ def test_times_are_rfc_3339_in_utc() -> None:
     assert clock.rfc3339(None) is None
 
 
-def test_a_failing_message_waits_longer_each_time_and_five_minutes_at_most() -> None:
+def test_the_retry_delay_grows_up_to_its_maximum() -> None:
     for receives, longest in ((1, 1), (2, 2), (4, 8), (8, 128), (9, 256), (20, 300), (200, 300)):
         delays = {worker.retry_delay(receives) for _ in range(50)}
         assert min(delays) >= max(1, round(longest * 0.75))
@@ -157,7 +157,7 @@ def test_a_failing_message_waits_longer_each_time_and_five_minutes_at_most() -> 
 
 
 @pytest.mark.usefixtures("chosen")
-def test_topology_follows_from_what_a_service_declares() -> None:
+def test_the_topology_is_derived_from_the_event_registry() -> None:
     registry = EventRegistry("billing")
 
     def ignore(_event: Event) -> None: ...
@@ -184,6 +184,6 @@ def test_topology_follows_from_what_a_service_declares() -> None:
 
 
 @pytest.mark.usefixtures("chosen")
-def test_a_service_that_handles_nothing_still_has_its_topic_and_inbox() -> None:
+def test_a_service_without_handlers_has_a_topic_and_an_inbox() -> None:
     found = topology.describe(EventRegistry("locker"))
     assert found == topology.Topology(("unit-locker-events",), ("unit-locker-inbox",), ())

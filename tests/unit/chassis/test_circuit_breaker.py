@@ -56,7 +56,7 @@ def fail(circuit: Circuit, times: int) -> None:
             call(circuit, Outage())
 
 
-def test_it_opens_after_failures_in_a_row_and_then_refuses(circuit: Circuit) -> None:
+def test_a_circuit_opens_after_consecutive_failures(circuit: Circuit) -> None:
     fail(circuit, circuit_breaker.FAILURES - 1)
     call(circuit)
     fail(circuit, circuit_breaker.FAILURES)
@@ -65,7 +65,7 @@ def test_it_opens_after_failures_in_a_row_and_then_refuses(circuit: Circuit) -> 
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit(), Elsewhere()])
-def test_what_says_nothing_about_the_dependency_neither_resets_nor_closes(
+def test_errors_of_another_cause_neither_reset_nor_close_a_circuit(
     circuit: Circuit, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail(circuit, circuit_breaker.FAILURES - 1)
@@ -81,7 +81,7 @@ def test_what_says_nothing_about_the_dependency_neither_resets_nor_closes(
     assert not circuit.is_open, "the trial was free again"
 
 
-def test_one_of_many_threads_tries_again(half_open: Circuit) -> None:
+def test_an_open_circuit_allows_one_trial_of_many_threads(half_open: Circuit) -> None:
     begun, finish = threading.Event(), threading.Event()
 
     def trial() -> None:
@@ -99,16 +99,14 @@ def test_one_of_many_threads_tries_again(half_open: Circuit) -> None:
     call(half_open)
 
 
-def test_a_trial_that_fails_leaves_it_open_for_as_long_again(
-    half_open: Circuit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_trial_keeps_the_circuit_open(half_open: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(half_open, 1)
     monkeypatch.setattr(half_open, "reset_seconds", 60.0)
     with pytest.raises(Refusal):
         call(half_open)
 
 
-def test_what_ends_after_a_change_counts_no_more(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_an_older_epoch_are_ignored(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> None:
     epochs = [circuit.admit() for _ in range(10)]
     fail(circuit, circuit_breaker.FAILURES)
     circuit.record(epochs.pop() or 0, failed=False)
@@ -137,7 +135,7 @@ def client_error(status: int, code: str) -> exceptions.ClientError:
         (TypeError("is not JSON serializable"), None),
     ],
 )
-def test_which_errors_say_that_aws_is_unavailable(error: Exception, counts: bool | None) -> None:
+def test_errors_that_mean_that_aws_is_unavailable(error: Exception, counts: bool | None) -> None:
     assert circuit_breaker.is_aws_outage(error) is counts
 
 
@@ -151,5 +149,5 @@ def test_which_errors_say_that_aws_is_unavailable(error: Exception, counts: bool
         (pymysql.err.IntegrityError(1062, "duplicate entry"), False),
     ],
 )
-def test_which_errors_say_that_the_database_is_unavailable(error: Exception, counts: bool) -> None:
+def test_errors_that_mean_that_the_database_is_unavailable(error: Exception, counts: bool) -> None:
     assert database_engine._is_unreachable(error) is counts

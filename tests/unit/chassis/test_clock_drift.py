@@ -34,19 +34,19 @@ def test_readiness_shows_a_drift_and_the_service_stays_ready(seconds: int, resul
     assert health.report(CHECKS) == (True, {"clock": result})
 
 
-def test_a_clock_that_is_right_again_is_no_drift() -> None:
+def test_a_corrected_clock_has_no_drift() -> None:
     with freeze(NOW):
-        for moment in (NOW - timedelta(hours=1), NOW):
-            clock_drift.note("auth", format_datetime(moment, usegmt=True))
+        for time in (NOW - timedelta(hours=1), NOW):
+            clock_drift.note("auth", format_datetime(time, usegmt=True))
     assert health.report(CHECKS) == (True, {"clock": "ok"})
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Tue, 99 Dec 2026 12:00:00 GMT"])
-def test_a_response_without_a_valid_date_changes_nothing(date: str | None) -> None:
+def test_a_response_without_a_valid_date_is_ignored(date: str | None) -> None:
     clock_drift.note("auth", date)
     assert health.report(CHECKS) == (True, {"clock": "ok"})
 
 
-def test_services_and_gateways_allow_the_same_difference_and_the_warning_comes_first() -> None:
+def test_services_and_gateways_have_the_same_leeway_and_warn_below_it() -> None:
     assert security.LEEWAY_SECONDS == filters.CLOCK_SKEW_SECONDS == 60
     assert clock_drift.WARN_SECONDS < security.LEEWAY_SECONDS

@@ -64,7 +64,7 @@ ANY = NEARLY_A_NUMBER | st.text(st.characters(codec="utf-8"), max_size=8) | st.f
 
 
 @given(ANY)
-def test_a_whole_number_of_a_query_is_what_json_reads_or_refused_with_a_pointer(text: str) -> None:
+def test_an_integer_in_a_query_is_json_or_rejected_with_a_pointer(text: str) -> None:
     found = faults_of_query("limit", text)
     if not found:
         value = json.loads(text)
@@ -74,7 +74,7 @@ def test_a_whole_number_of_a_query_is_what_json_reads_or_refused_with_a_pointer(
 
 
 @given(ANY)
-def test_a_decimal_number_of_a_query_is_what_json_reads_or_refused_with_a_pointer(text: str) -> None:
+def test_a_number_in_a_query_is_json_or_rejected_with_a_pointer(text: str) -> None:
     found = faults_of_query("near", text)
     if not found:
         assert -90 <= json.loads(text) <= 90
@@ -82,12 +82,12 @@ def test_a_decimal_number_of_a_query_is_what_json_reads_or_refused_with_a_pointe
 
 
 @given(ANY | st.sampled_from(["true", "false", "True", "FALSE", "1", "yes"]))
-def test_a_boolean_of_a_query_is_true_or_false(text: str) -> None:
+def test_a_boolean_in_a_query_is_true_or_false(text: str) -> None:
     assert (not faults_of_query("open", text)) == (text in ("true", "false"))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=6), max_size=5))
-def test_a_list_of_a_query_is_read_or_refused_with_a_pointer(parts: list[str]) -> None:
+def test_a_list_in_a_query_is_parsed_or_rejected_with_a_pointer(parts: list[str]) -> None:
     found = faults_of_query("size", ",".join(parts))
     assert all(fault["pointer"].startswith("query/size") for fault in found)
     if not found:
@@ -95,7 +95,7 @@ def test_a_list_of_a_query_is_read_or_refused_with_a_pointer(parts: list[str]) -
 
 
 @given(st.integers() | st.floats() | st.booleans() | st.sampled_from([2**63 - 1, 2**63, -(2**63), -(2**63) - 1]))
-def test_each_whole_number_that_the_contract_accepts_fits_its_column(value: Any) -> None:
+def test_every_valid_integer_fits_its_column(value: Any) -> None:
     if not compile_schema(MONEY).is_valid({"amount": value, "currency": "EUR"}):
         return
     assert Money.from_dict({"amount": value, "currency": "EUR"}).amount == value
@@ -108,7 +108,7 @@ def test_each_whole_number_that_the_contract_accepts_fits_its_column(value: Any)
 
 
 @pytest.mark.parametrize(("bits", "name"), [(32, "int32"), (64, "int64"), (64, None)])
-def test_an_integer_has_the_limits_of_its_format_unless_it_states_others(bits: int, name: str | None) -> None:
+def test_an_integer_without_limits_has_those_of_its_format(bits: int, name: str | None) -> None:
     schema: dict[str, Any] = {"type": "integer"} | ({"format": name} if name else {})
     validator = compile_schema(schema)
     for value, is_valid in ((2 ** (bits - 1) - 1, True), (2 ** (bits - 1), False), (-(2 ** (bits - 1)) - 1, False)):
@@ -123,21 +123,21 @@ def test_a_currency_is_three_capital_letters(text: str) -> None:
 
 
 @given(st.uuids().map(str) | st.text(max_size=40) | st.from_regex(r"\{?[0-9a-fA-F-]{30,40}\}?", fullmatch=True))
-def test_an_id_has_one_spelling(text: str) -> None:
+def test_an_id_has_a_canonical_spelling(text: str) -> None:
     if compile_schema(UUID).is_valid(text):
         assert len(text) == 36
         assert text.isascii()
 
 
 @given(st.text(max_size=60) | st.from_regex(r"https?://[^/?#]{0,20}(/[^?#]{0,20})?", fullmatch=True))
-def test_an_address_that_the_contract_accepts_is_ascii_without_blanks(text: str) -> None:
+def test_a_valid_url_is_ascii_without_blanks(text: str) -> None:
     if compile_schema(URL).is_valid(text):
         assert text.isascii()
         assert not any(character.isspace() for character in text)
 
 
 @given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: json.dumps({"a": text}).encode()))
-def test_any_body_is_read_or_refused(content: bytes) -> None:
+def test_any_body_is_parsed_or_rejected(content: bytes) -> None:
     async def stream() -> AsyncIterator[bytes]:
         yield content
 
@@ -154,7 +154,7 @@ KEYS = st.lists(st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="
 
 
 @given(KEYS, st.text(st.characters(codec="utf-8"), max_size=5), st.text(st.characters(codec="utf-8"), max_size=5))
-def test_a_cursor_is_read_by_its_own_list_alone(values: list[Any], of_list: str, other: str) -> None:
+def test_a_cursor_is_accepted_by_its_own_list_only(values: list[Any], of_list: str, other: str) -> None:
     cursor = encode_cursor(values, of_list=of_list)
     assert decode_cursor(cursor, len(values), of_list=of_list) == values
     if other != of_list:
@@ -163,6 +163,6 @@ def test_a_cursor_is_read_by_its_own_list_alone(values: list[Any], of_list: str,
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[A-Za-z0-9_-]{0,60}", fullmatch=True))
-def test_a_cursor_made_by_hand_is_refused_not_an_error(cursor: str) -> None:
+def test_a_forged_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(BadRequest):
         decode_cursor(cursor, 2, (int, str))

@@ -16,7 +16,7 @@ ZONES = st.sampled_from([LISBON, AZORES, KIRITIMATI, "Africa/Cairo", "America/Ha
 
 
 @pytest.mark.parametrize(
-    ("moment", "days", "zone", "expected"),
+    ("time", "days", "zone", "expected"),
     [
         ("2026-11-30T20:45:00Z", 14, LISBON, "2026-12-14T23:59:59.999999Z"),
         ("2026-11-30T00:00:00Z", 14, LISBON, "2026-12-14T23:59:59.999999Z"),
@@ -36,22 +36,24 @@ ZONES = st.sampled_from([LISBON, AZORES, KIRITIMATI, "Africa/Cairo", "America/Ha
         ("2026-04-23T12:00:00Z", 0, "Africa/Cairo", "2026-04-23T21:59:59.999999Z"),
     ],
 )
-def test_it_is_the_last_moment_of_the_local_day(moment: str, days: int, zone: str, expected: str) -> None:
-    assert end_of_day(datetime.fromisoformat(moment), days, zone) == datetime.fromisoformat(expected)
+def test_a_deadline_is_the_last_microsecond_of_the_local_day(
+    time: str, days: int, zone: str, expected: str
+) -> None:
+    assert end_of_day(datetime.fromisoformat(time), days, zone) == datetime.fromisoformat(expected)
 
 
 @given(st.integers(0, 5000 * 86400), st.integers(0, 400), ZONES)
-def test_the_next_moment_is_the_next_day(seconds: int, days: int, zone: str) -> None:
-    moment = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    deadline, place = end_of_day(moment, days, zone), ZoneInfo(zone)
-    last_day = moment.astimezone(place).date() + timedelta(days=days)
-    assert deadline >= moment
+def test_the_microsecond_after_a_deadline_is_on_the_next_day(seconds: int, days: int, zone: str) -> None:
+    time = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    deadline, place = end_of_day(time, days, zone), ZoneInfo(zone)
+    last_day = time.astimezone(place).date() + timedelta(days=days)
+    assert deadline >= time
     assert deadline.astimezone(place).date() == last_day
     assert (deadline + timedelta(microseconds=1)).astimezone(place).date() == last_day + timedelta(days=1)
 
 
 @pytest.mark.parametrize(
-    ("moment", "zone", "locale", "words"),
+    ("time", "zone", "locale", "words"),
     [
         ("2026-12-14T23:59:59.999999Z", LISBON, "en", "December 14, 2026, 11:59 PM (Lisbon time)"),
         ("2026-12-14T23:59:59.999999Z", LISBON, "de", "14. Dezember 2026, 23:59 (Lisbon time)"),
@@ -62,19 +64,19 @@ def test_the_next_moment_is_the_next_day(seconds: int, days: int, zone: str) -> 
         ("2026-07-02T22:59:59.999999Z", LISBON, "tlh", "July 2, 2026, 11:59 PM (Lisbon time)"),
     ],
 )
-def test_people_read_day_time_and_zone_as_their_locale_writes_them(
-    moment: str, zone: str, locale: str, words: str
+def test_a_deadline_has_day_time_and_zone_in_the_format_of_a_locale(
+    time: str, zone: str, locale: str, words: str
 ) -> None:
-    deadline = Deadline(datetime.fromisoformat(moment), zone)
+    deadline = Deadline(datetime.fromisoformat(time), zone)
     assert deadline.format(locale).replace("\N{NARROW NO-BREAK SPACE}", " ") == words
 
 
-def test_a_deadline_for_an_unknown_reader_is_in_the_default_locale() -> None:
-    moment = datetime(2026, 12, 14, 12, tzinfo=UTC)
-    assert format_deadline(moment) == Deadline(moment).format("en")
+def test_a_deadline_without_a_locale_is_in_the_default_locale() -> None:
+    time = datetime(2026, 12, 14, 12, tzinfo=UTC)
+    assert format_deadline(time) == Deadline(time).format("en")
 
 
 @pytest.mark.parametrize("name", ["", "Lisbon", "europe/lisbon", "Europe/Lisbon ", "../etc/passwd", "WET/Lisbon"])
-def test_only_names_of_the_tz_database_are_zones(name: str) -> None:
+def test_only_names_of_the_tz_database_are_time_zones(name: str) -> None:
     assert not is_time_zone(name)
     assert is_time_zone(LISBON)

@@ -27,7 +27,7 @@ from libs.chassis.documents import is_unavailable
         errors.ProtocolError("cut off"),
     ],
 )
-def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
+def test_errors_that_mean_that_documentdb_is_unavailable(error: Exception) -> None:
     assert is_unavailable(error)
 
 
@@ -45,11 +45,11 @@ def test_a_failure_of_the_server_means_unavailable(error: Exception) -> None:
         ValueError("another error"),
     ],
 )
-def test_a_fault_of_ours_is_not(error: Exception) -> None:
+def test_errors_of_our_own_do_not_mean_unavailable(error: Exception) -> None:
     assert not is_unavailable(error)
 
 
-def test_a_write_is_acknowledged_when_it_is_durable() -> None:
+def test_writes_are_acknowledged_when_they_are_durable() -> None:
     database = documents._database("mongodb://documents.test:27017/shopping?retryWrites=false", None)
     assert database.write_concern.document == {"w": "majority", "j": True}
     database.client.close()

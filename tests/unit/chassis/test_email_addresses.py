@@ -23,7 +23,7 @@ from libs.chassis.validation import compile_schema, find_errors
         ("ana@\uff4dode.example", "ana@mode.example"),
     ],
 )
-def test_an_address_has_one_form(text: str, address: str) -> None:
+def test_an_address_has_a_normal_form(text: str, address: str) -> None:
     assert email_addresses.is_valid(text)
     assert email_addresses.require_valid(text) == email_addresses.normalize_for_lookup(f" {text} ") == address
 
@@ -53,7 +53,7 @@ def test_an_address_has_one_form(text: str, address: str) -> None:
         "ana@" + "mü." * 50 + "example",
     ],
 )
-def test_what_is_no_address_is_refused_with_a_pointer(text: str) -> None:
+def test_an_invalid_address_is_rejected_with_a_pointer(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
         email_addresses.require_valid(text, "/email")
     assert caught.value.errors is not None
@@ -62,13 +62,13 @@ def test_what_is_no_address_is_refused_with_a_pointer(text: str) -> None:
     assert [fault["pointer"] for fault in find_errors(compile_schema(schema), {"email": text})] == ["/email"]
 
 
-def test_a_stored_display_name_is_taken_off() -> None:
+def test_a_stored_display_name_is_removed() -> None:
     assert email_addresses.extract("ana costa <ana9@mode.example>") == "ana9@mode.example"
     with pytest.raises(ValueError, match="period"):
         email_addresses.extract("ana@localhost")
 
 
-def test_what_is_no_address_is_still_searched_for() -> None:
+def test_an_invalid_address_can_be_looked_up() -> None:
     assert email_addresses.normalize_for_lookup(" Inés@Example.org ") == "inés@example.org"
 
 
@@ -77,7 +77,7 @@ def test_what_is_no_address_is_still_searched_for() -> None:
     st.from_regex(r"[A-Za-z0-9_+-]{1,64}", fullmatch=True),
     st.from_regex(r"[A-Za-z0-9]{1,20}(\.[A-Za-z]{2,10}){1,3}", fullmatch=True),
 )
-def test_a_normal_form_stays_as_it_is(local: str, domain: str) -> None:
+def test_the_normal_form_is_stable(local: str, domain: str) -> None:
     address = email_addresses.normalize_for_lookup(f"{local}@{domain}")
     assert (
         email_addresses.normalize_for_lookup(address)

@@ -18,16 +18,16 @@ DATA = {"box_id": "box_" + "0" * 32, "location_id": "loc_" + "0" * 32, "order_id
 def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What publishing adds to the current transaction."""
 
-    class Played:
+    class FakeSession:
         rows: list[Any] = []
 
         def add(self, row: Any) -> None:
             self.rows.append(row)
 
-    played = Played()
-    played.rows = []
-    monkeypatch.setattr(events, "session", lambda: played)
-    return played.rows
+    fake = FakeSession()
+    fake.rows = []
+    monkeypatch.setattr(events, "session", lambda: fake)
+    return fake.rows
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_event_without_schema_in_the_domain_is_not_published(
         ({**DATA, "more": 1}, "more"),
     ],
 )
-def test_data_that_breaks_its_schema_is_not_published(
+def test_invalid_data_is_not_published(
     added: list[Any], registry: EventRegistry, data: dict[str, Any], where: str
 ) -> None:
     with pytest.raises(EventError, match=where):
@@ -62,7 +62,7 @@ def test_data_that_breaks_its_schema_is_not_published(
     assert added == []
 
 
-def test_a_published_event_is_a_cloud_event_and_reads_back(added: list[Any], registry: EventRegistry) -> None:
+def test_a_published_event_is_a_cloud_event(added: list[Any], registry: EventRegistry) -> None:
     logs.bind(request_id="req-12345678")
     try:
         registry.publish(HELD, subject="box_1", data=DATA, version=3)
@@ -78,12 +78,12 @@ def test_a_published_event_is_a_cloud_event_and_reads_back(added: list[Any], reg
     assert event.request_id == "req-12345678"
 
 
-def test_a_document_without_its_attributes_is_refused() -> None:
+def test_a_document_without_its_attributes_is_rejected() -> None:
     with pytest.raises(KeyError):
         Event.from_document({"id": "evt_1", "type": HELD})
 
 
-def test_every_declared_schema_compiles() -> None:
+def test_every_schema_compiles() -> None:
     names = [path.name.removesuffix(".json") for path in events.SCHEMAS.glob("*.json")]
     assert names
     for name in names:

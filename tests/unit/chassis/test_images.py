@@ -1,4 +1,4 @@
-"""Which uploads count as a picture."""
+"""Which uploads are valid images, and how they are scaled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from libs.chassis import images
 from libs.chassis.images import NotAnImage, measure_image, scale_down
 
 
-def picture(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
+def create_image(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
     content = io.BytesIO()
     Image.new("RGB", size, "navy").save(content, kind)
     return content.getvalue()
@@ -22,8 +22,8 @@ def picture(kind: str, size: tuple[int, int] = (6, 8)) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "content_type"), [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("WEBP", "image/webp")]
 )
-def test_a_picture_is_measured(kind: str, content_type: str) -> None:
-    assert measure_image(picture(kind), content_type) == (6, 8)
+def test_the_size_of_an_image_is_measured(kind: str, content_type: str) -> None:
+    assert measure_image(create_image(kind), content_type) == (6, 8)
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def test_a_picture_is_measured(kind: str, content_type: str) -> None:
     [
         (b"#!/bin/sh\necho no picture\n", "image/png"),
         (b"", "image/png"),
-        (picture("PNG"), "image/jpeg"),
-        (picture("PNG")[:40], "image/png"),
-        (picture("GIF"), "image/png"),
+        (create_image("PNG"), "image/jpeg"),
+        (create_image("PNG")[:40], "image/png"),
+        (create_image("GIF"), "image/png"),
     ],
 )
-def test_what_is_no_picture_of_its_type_is_refused(content: bytes, content_type: str) -> None:
+def test_a_file_of_another_type_is_rejected(content: bytes, content_type: str) -> None:
     with pytest.raises(NotAnImage) as raised:
         measure_image(content, content_type)
     assert raised.value.status == 422
 
 
 @pytest.mark.parametrize(("kind", "width"), [("PNG", 4001), ("WEBP", 3536)])
-def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: int) -> None:
-    content = picture(kind, (width, width))
+def test_an_image_with_too_many_pixels_is_rejected(kind: str, width: int) -> None:
+    content = create_image(kind, (width, width))
     assert len(content) < 60_000
     with pytest.raises(NotAnImage, match=r"The image has more than 1[26][05]00000 pixels"):
         measure_image(content, f"image/{kind.lower()}")
@@ -53,7 +53,7 @@ def test_a_picture_that_unpacks_to_too_many_pixels_is_refused(kind: str, width: 
 
 
 @pytest.mark.parametrize("is_progressive", [False, True])
-def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_progressive_jpeg_has_a_lower_limit(is_progressive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(images.MAX_PIXELS, "progressive JPEG", 47)
     content = io.BytesIO()
     Image.new("RGB", (6, 8)).save(content, "JPEG", progressive=is_progressive)
@@ -68,7 +68,7 @@ def test_a_progressive_jpeg_may_have_fewer_pixels(is_progressive: bool, monkeypa
     ("mode", "kind"),
     [("RGBA", "PNG"), ("LA", "PNG"), ("P", "PNG"), ("I;16", "PNG"), ("1", "PNG"), ("CMYK", "JPEG")],
 )
-def test_a_picture_is_reduced_before_its_colours_are_convert_colours(
+def test_an_image_is_reduced_before_its_colours_are_converted(
     mode: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes, convert = [], images._to_srgb
@@ -92,11 +92,11 @@ def test_a_long_jpeg_is_decoded_at_a_fraction_of_its_size(monkeypatch: pytest.Mo
         return reduce(image, size)
 
     monkeypatch.setattr(images, "_reduce", reduced)
-    scale_down(picture("JPEG", (4000, 200)), [400])
+    scale_down(create_image("JPEG", (4000, 200)), [400])
     assert sizes == [(500, 25)]
 
 
-def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_image_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     both, reduce = threading.Barrier(2), images._reduce
 
     def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -106,45 +106,45 @@ def test_one_picture_is_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(images, "_reduce", reduced)
     with ThreadPoolExecutor(2) as pool:
-        assert len(list(pool.map(scale_down, [picture("PNG")] * 2, [[4]] * 2))) == 2
+        assert len(list(pool.map(scale_down, [create_image("PNG")] * 2, [[4]] * 2))) == 2
 
 
-def test_a_picture_is_made_smaller_in_each_width_and_keeps_its_shape() -> None:
-    made = scale_down(picture("PNG", (400, 300)), [40, 200, 1000])
-    assert [(one.width, one.height) for one in made] == [(40, 30), (200, 150), (400, 300)]
-    for one in made:
+def test_an_image_is_scaled_to_each_width_with_its_aspect_ratio() -> None:
+    scaled = scale_down(create_image("PNG", (400, 300)), [40, 200, 1000])
+    assert [(one.width, one.height) for one in scaled] == [(40, 30), (200, 150), (400, 300)]
+    for one in scaled:
         assert measure_image(one.content, "image/webp") == (one.width, one.height)
 
 
-def test_a_see_through_picture_stays_so() -> None:
+def test_a_transparent_image_stays_transparent() -> None:
     content = io.BytesIO()
     Image.new("RGBA", (40, 30), (0, 0, 255, 0)).save(content, "PNG")
-    [made] = scale_down(content.getvalue(), [20])
-    with Image.open(io.BytesIO(made.content)) as image:
+    [scaled] = scale_down(content.getvalue(), [20])
+    with Image.open(io.BytesIO(scaled.content)) as image:
         assert image.convert("RGBA").getpixel((5, 5))[3] == 0
 
 
-def test_a_picture_is_measured_as_it_is_shown() -> None:
+def test_the_size_of_an_image_is_that_of_its_display() -> None:
     content, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (60, 40)).save(content, "JPEG", exif=exif)
     assert measure_image(content.getvalue(), "image/jpeg") == (40, 60)
-    [made] = scale_down(content.getvalue(), [20])
-    assert (made.width, made.height) == (20, 30)
+    [scaled] = scale_down(content.getvalue(), [20])
+    assert (scaled.width, scaled.height) == (20, 30)
 
 
 @pytest.mark.parametrize(
-    ("size", "scaled"), [((750, 15000), (240, 4800)), ((15000, 750), (1200, 60)), ((1, 9000), (1, 4800))]
+    ("size", "expected"), [((750, 15000), (240, 4800)), ((15000, 750), (1200, 60)), ((1, 9000), (1, 4800))]
 )
-def test_a_very_long_picture_fits_the_limits_of_the_format(size: tuple[int, int], scaled: tuple[int, int]) -> None:
-    [made] = scale_down(picture("PNG", size), [1200])
-    with Image.open(io.BytesIO(made.content)) as image:
-        assert image.size == scaled == (made.width, made.height)
+def test_a_very_high_image_fits_the_limits_of_webp(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    [scaled] = scale_down(create_image("PNG", size), [1200])
+    with Image.open(io.BytesIO(scaled.content)) as image:
+        assert image.size == expected == (scaled.width, scaled.height)
 
 
 def pixel_of(content: bytes) -> tuple[int, ...]:
-    [made] = scale_down(content, [20])
-    with Image.open(io.BytesIO(made.content)) as image:
+    [scaled] = scale_down(content, [20])
+    with Image.open(io.BytesIO(scaled.content)) as image:
         assert "icc_profile" not in image.info
         found = image.convert("RGB").getpixel((5, 5))
         assert isinstance(found, tuple)
@@ -152,7 +152,7 @@ def pixel_of(content: bytes) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize(("grey", "shown"), [(0, 0), (32768, 127), (65535, 255)])
-def test_sixteen_bits_of_grey_become_eight(grey: int, shown: int) -> None:
+def test_16_bit_grey_is_converted_to_8_bits(grey: int, shown: int) -> None:
     content = io.BytesIO()
     Image.new("I;16", (40, 30), grey).save(content, "PNG")
     assert all(abs(channel - shown) <= 2 for channel in pixel_of(content.getvalue()))
@@ -195,7 +195,7 @@ def wide_gamut() -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_profile_that_does_not_fit_is_left_out_of_account(mode: str) -> None:
+def test_an_unusable_profile_is_ignored(mode: str) -> None:
     profile = b"no profile" if mode == "RGB" else wide_gamut()
     assert len(set(pixel_of(with_profile(mode, 0, profile)))) == 1
 
@@ -207,14 +207,14 @@ def truncated(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_the_first_half_of_a_picture_is_refused(kind: str) -> None:
+def test_a_truncated_image_is_rejected(kind: str) -> None:
     with pytest.raises(NotAnImage):
         measure_image(truncated(kind), f"image/{kind.lower()}")
     with pytest.raises(NotAnImage):
         scale_down(truncated(kind), [20])
 
 
-@pytest.mark.parametrize("content", [b"no picture", picture("PNG", (50, 50))[:80]])
-def test_what_cannot_be_read_to_its_end_is_not_made_smaller(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"no image", create_image("PNG", (50, 50))[:80]])
+def test_a_truncated_image_is_not_scaled(content: bytes) -> None:
     with pytest.raises(NotAnImage):
         scale_down(content, [20])

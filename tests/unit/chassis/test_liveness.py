@@ -17,7 +17,7 @@ def probe(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return liveness.main()
 
 
-def test_a_worker_lives_while_its_heartbeat_is_young(
+def test_a_worker_is_alive_while_its_heartbeat_is_recent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     beat = tmp_path / "heartbeat"
@@ -32,7 +32,7 @@ def test_a_worker_lives_while_its_heartbeat_is_young(
     assert "60 s ago" in capsys.readouterr().err
 
 
-def test_a_web_process_that_does_not_answer_is_not_alive(
+def test_a_web_process_that_does_not_respond_is_not_alive(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECLOTHES_BIND", "127.0.0.1:9")
@@ -40,7 +40,7 @@ def test_a_web_process_that_does_not_answer_is_not_alive(
     assert "/livez does not respond" in capsys.readouterr().err
 
 
-def test_another_kind_is_told_what_there_is(
+def test_an_unknown_kind_of_process_prints_the_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert probe(monkeypatch, "gateway") == 2

@@ -16,7 +16,7 @@ from libs.chassis.money import Money
 @pytest.mark.parametrize(
     ("tag", "usual"), [("en", "en"), ("PT-pt", "pt-PT"), ("zh-TW", "zh-Hant-TW"), ("SR-latn-rs", "sr-Latn-RS")]
 )
-def test_a_locale_is_kept_in_its_usual_spelling(tag: str, usual: str) -> None:
+def test_a_locale_has_a_canonical_spelling(tag: str, usual: str) -> None:
     assert normalize_tag(tag) == usual == normalize_tag(usual)
 
 
@@ -28,7 +28,7 @@ def test_only_tags_that_babel_knows_are_locales(tag: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_locale_or_is_not(tag: str) -> None:
+def test_any_text_can_be_checked_for_a_locale(tag: str) -> None:
     usual = normalize_tag(tag)
     assert usual is None or (normalize_tag(usual) == usual and len(usual) <= 35)
 
@@ -44,14 +44,14 @@ def test_any_text_is_a_locale_or_is_not(tag: str) -> None:
         (["tlh"] * MAX_TAGS + ["de"], "en"),
     ],
 )
-def test_a_reader_gets_the_first_known_locale_of_those_wished(wished: list[str], locale: str) -> None:
+def test_the_first_known_of_the_preferred_locales_is_chosen(wished: list[str], locale: str) -> None:
     assert best_match(wished) == locale
 
 
-def test_every_locale_of_babel_writes_an_amount_and_a_deadline() -> None:
-    moment, amount = now(), Money(490_000, "HUF")
+def test_every_locale_of_babel_formats_amounts_and_deadlines() -> None:
+    time, amount = now(), Money(490_000, "HUF")
     for identifier in locale_identifiers():
         tag = identifier.replace("_", "-")
         assert normalize_tag(tag) == tag
         assert amount.format(tag)
-        assert "(Lisbon time)" in Deadline(moment).format(tag)
+        assert "(Lisbon time)" in Deadline(time).format(tag)

@@ -1,4 +1,4 @@
-"""Cursors come back as they went out, and a made-up one is the client's mistake, never ours."""
+"""Cursors come back as they went out, and a created-up one is the client's mistake, never ours."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from libs.chassis.types import UtcDateTime
 
 
 def raw(value: Any, of_list: str = "") -> str:
-    """A cursor made by hand, bound to the list outside a request."""
+    """A cursor created by hand, bound to the list outside a request."""
     if isinstance(value, list):
         value = [of_list, *value]
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def test_a_cursor_comes_back_as_it_went_out() -> None:
+def test_a_cursor_round_trips() -> None:
     values = [datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC), "prd_1", 7, None]
     cursor = encode_cursor(values)
     assert decode_cursor(cursor, 4) == values
@@ -47,7 +47,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("cursor", BAD.values(), ids=BAD.keys())
-def test_a_bad_cursor_is_a_400_that_points_at_it(cursor: str) -> None:
+def test_an_invalid_cursor_is_a_400_with_a_pointer(cursor: str) -> None:
     with pytest.raises(BadRequest) as caught:
         decode_cursor(cursor, 2)
     assert caught.value.to_dict()["errors"][0]["pointer"] == "query/cursor"
@@ -80,7 +80,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> Any:
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
     with Session(engine) as session:
-        session.add_all(Row(id=f"r{n}", number=n // 2, at=moment) for n, moment in enumerate(MOMENTS))
+        session.add_all(Row(id=f"r{n}", number=n // 2, at=time) for n, time in enumerate(MOMENTS))
         session.flush()
         token = db._current.set(session)
         yield session
@@ -92,19 +92,19 @@ def _page(limit: int, cursor: str | None, order_by: pagination.Order) -> dict[st
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
-def test_pages_together_are_the_list_without_gaps_and_repeats(rows: Any, limit: int) -> None:
+def test_all_pages_together_have_each_item_once(rows: Any, limit: int) -> None:
     order: pagination.Order = [(Row.at, "desc"), (Row.id, "asc")]
     found, cursor = [], None
     while True:
-        answer = _page(limit, cursor, order)
-        found += answer["items"]
-        cursor = answer["next_cursor"]
+        response = _page(limit, cursor, order)
+        found += response["items"]
+        cursor = response["next_cursor"]
         if cursor is None:
             break
     assert found == ["r6", "r5", "r4", "r1", "r2", "r3", "r0"]
 
 
-def test_what_is_added_before_the_cursor_does_not_move_the_next_page(rows: Any) -> None:
+def test_items_added_before_the_cursor_do_not_move_the_next_page(rows: Any) -> None:
     order: pagination.Order = [(Row.number, "asc"), (Row.id, "asc")]
     first = _page(3, None, order)
     rows.add(Row(id="a0", number=0, at=MOMENTS[0]))
@@ -125,7 +125,7 @@ def test_what_is_added_before_the_cursor_does_not_move_the_next_page(rows: Any) 
     ],
     ids=str,
 )
-def test_another_lists_cursor_is_a_400_too(rows: Any, values: list[Any]) -> None:
+def test_a_cursor_of_another_list_is_a_400(rows: Any, values: list[Any]) -> None:
     order: pagination.Order = [(Row.at, "desc"), (Row.id, "asc"), (Row.number, "asc")]
     with pytest.raises(BadRequest) as caught:
         _page(2, raw(values), order)

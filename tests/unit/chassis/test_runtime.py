@@ -20,7 +20,7 @@ def test_the_same_arguments_give_the_same_object() -> None:
         assert box() is box()
 
 
-def test_a_new_runtime_builds_again_and_the_old_one_comes_back() -> None:
+def test_a_new_runtime_builds_again_and_the_old_one_is_restored() -> None:
     with new_runtime():
         outer = box()
         with new_runtime():
@@ -28,7 +28,7 @@ def test_a_new_runtime_builds_again_and_the_old_one_comes_back() -> None:
         assert box() is outer
 
 
-def test_a_test_can_put_its_own_object_there() -> None:
+def test_use_replaces_an_object() -> None:
     own = ["own"]
     with new_runtime():
         box.use(own, "a")
@@ -36,7 +36,7 @@ def test_a_test_can_put_its_own_object_there() -> None:
         assert box("b") == ["b"]
 
 
-def test_threads_that_ask_at_the_same_time_get_one_object() -> None:
+def test_concurrent_threads_get_one_object() -> None:
     barrier = Barrier(8)
 
     def ask(_: int) -> list[str]:

@@ -46,7 +46,7 @@ def info(text: str) -> dict[str, Any] | None:
     return asyncio.run(security.token_info(text))
 
 
-def test_a_good_token_gives_its_claims() -> None:
+def test_a_valid_token_has_its_claims() -> None:
     found = info(token())
     assert found is not None
     who = Principal.from_claims(found)
@@ -54,13 +54,13 @@ def test_a_good_token_gives_its_claims() -> None:
     assert who.scopes == {"a", "b"}
 
 
-def test_a_token_without_scope_may_nothing_but_is_valid() -> None:
+def test_a_token_without_scopes_is_valid() -> None:
     found = info(token(scope=None))
     assert found is not None
     assert found["scope"] == ""
 
 
-def test_one_of_several_audiences_is_enough() -> None:
+def test_one_of_several_audiences_suffices() -> None:
     assert info(token(aud=["other", "reclothes"])) is not None
 
 
@@ -79,7 +79,7 @@ def test_one_of_several_audiences_is_enough() -> None:
     ],
     ids=" ".join,
 )
-def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
+def test_a_token_with_invalid_claims_is_rejected(changes: dict[str, Any]) -> None:
     assert info(token(**changes)) is None
 
 
@@ -95,7 +95,7 @@ def test_a_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_the_clocks_of_two_machines_may_differ_by_a_minute(changes: dict[str, int], is_valid: bool) -> None:
+def test_claims_have_a_leeway_of_a_minute(changes: dict[str, int], is_valid: bool) -> None:
     moment = datetime.now(UTC).replace(microsecond=0)
     times = {name: int(moment.timestamp()) + seconds for name, seconds in changes.items()}
     with freeze(moment):
@@ -148,11 +148,11 @@ def _body_is_a_list() -> str:
     ],
     ids=range(16),
 )
-def test_a_token_that_is_not_ours_is_refused(text: str) -> None:
+def test_a_forged_token_is_rejected(text: str) -> None:
     assert info(text) is None
 
 
-def test_the_keys_that_cannot_be_had_are_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_keys_are_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
     from libs.chassis.problems import Unavailable
 
     security._keys.use(security._Keys("http://127.0.0.1:9/jwks", None))
@@ -187,7 +187,7 @@ def jwks(monkeypatch: pytest.MonkeyPatch) -> Jwks:
     return Jwks(monkeypatch)
 
 
-def test_a_new_key_is_fetched_when_its_first_token_comes(jwks: Jwks) -> None:
+def test_a_new_key_is_fetched_for_its_first_token(jwks: Jwks) -> None:
     old, new = token(), token(NEW, {"alg": "ES256", "kid": "new"})
     assert info(old)
     assert info(old)
@@ -200,7 +200,7 @@ def test_a_new_key_is_fetched_when_its_first_token_comes(jwks: Jwks) -> None:
     assert jwks.asked == 2
 
 
-def test_a_key_that_was_taken_away_proves_nothing_some_minutes_later(jwks: Jwks) -> None:
+def test_a_removed_key_is_rejected_after_some_minutes(jwks: Jwks) -> None:
     jwks.keys = [KEY, NEW]
     assert info(token())
     jwks.keys = [NEW]
@@ -210,7 +210,7 @@ def test_a_key_that_was_taken_away_proves_nothing_some_minutes_later(jwks: Jwks)
     assert info(token(NEW, {"alg": "ES256", "kid": "new"}))
 
 
-def test_without_auth_the_known_keys_stay_good(jwks: Jwks) -> None:
+def test_known_keys_remain_valid_while_auth_is_unavailable(jwks: Jwks) -> None:
     assert info(token())
     jwks.keys = None
     jwks.seconds += security.FRESH_SECONDS
@@ -219,7 +219,7 @@ def test_without_auth_the_known_keys_stay_good(jwks: Jwks) -> None:
     assert jwks.asked == 2, "and nobody waits for it with each request"
 
 
-def test_outside_a_request_there_is_nobody() -> None:
+def test_there_is_no_principal_outside_a_request() -> None:
     assert security.principal_or_none() is None
     with pytest.raises(Unauthenticated):
         security.principal()

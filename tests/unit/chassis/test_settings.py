@@ -23,7 +23,7 @@ class OwnSettings(ServiceSettings):
         return {}
 
 
-def test_everything_wrong_is_named_in_one_message(environment: pytest.MonkeyPatch) -> None:
+def test_all_invalid_variables_are_in_one_message(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("RECLOTHES_ENVIRONMENT", "moon")
     environment.delenv("RECLOTHES_DATABASE_URL")
     environment.delenv("RECLOTHES_JWKS_URL")
@@ -47,7 +47,7 @@ def test_secrets_are_not_in_the_repr(environment: pytest.MonkeyPatch) -> None:
     assert "https://auth.test" in shown
 
 
-def test_only_peers_that_are_set_are_known(environment: pytest.MonkeyPatch) -> None:
+def test_only_configured_peers_have_a_url(environment: pytest.MonkeyPatch) -> None:
     for name in settings.PEERS:
         environment.delenv(f"RECLOTHES_PEER_{name.upper()}_URL", raising=False)
     environment.setenv("RECLOTHES_PEER_BILLING_URL", "https://billing.test")
@@ -61,33 +61,33 @@ def test_overridden_lasts_for_its_block(chosen: ServiceSettings) -> None:
     assert settings.settings() is chosen
 
 
-def test_a_service_gets_its_own_class_or_a_clear_error(chosen: ServiceSettings) -> None:
+def test_settings_as_another_class_raise(chosen: ServiceSettings) -> None:
     assert settings.settings_as(ServiceSettings) is chosen
     with pytest.raises(RuntimeError, match="OwnSettings"):
         settings.settings_as(OwnSettings)
 
 
-class PlayedRedis:
-    """Answers HGETALL with what is in `stored`, or is away."""
+class FakeRedis:
+    """Answers HGETALL with what is in `stored`, or is unavailable."""
 
     def __init__(self) -> None:
         self.stored: dict[str, str] = {}
-        self.away = False
+        self.is_down = False
 
     def hgetall(self, _key: str) -> dict[str, str]:
-        if self.away:
+        if self.is_down:
             raise redis.ConnectionError("away")
         return self.stored
 
 
 @pytest.fixture
-def cache(chosen: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> PlayedRedis:
-    played = PlayedRedis()
-    monkeypatch.setattr(system_settings, "settings_client", lambda: played)
-    return played
+def cache(chosen: ServiceSettings, monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
+    fake = FakeRedis()
+    monkeypatch.setattr(system_settings, "settings_client", lambda: fake)
+    return fake
 
 
-def test_the_copy_of_the_system_settings_can_be_in_a_cache_of_its_own(environment: pytest.MonkeyPatch) -> None:
+def test_system_settings_can_have_their_own_cache(environment: pytest.MonkeyPatch) -> None:
     def port_of_settings() -> int:
         settings.use_settings(OwnSettings.from_environment())
         found: int = settings_client().connection_pool.connection_kwargs["port"]
@@ -100,32 +100,32 @@ def test_the_copy_of_the_system_settings_can_be_in_a_cache_of_its_own(environmen
     assert port_of_settings() == 7002
 
 
-def test_a_system_setting_without_a_store_is_its_default(cache: PlayedRedis) -> None:
-    cache.away = True
+def test_a_system_setting_without_a_cache_has_its_default(cache: FakeRedis) -> None:
+    cache.is_down = True
     assert system_settings.setting("shopping.hold_minutes") == 15
     assert system_settings.setting("auth.registration_open") is True
 
 
-def test_the_last_known_value_outlives_the_store(cache: PlayedRedis) -> None:
+def test_the_last_known_value_is_kept_without_a_cache(cache: FakeRedis) -> None:
     cache.stored = {"shopping.hold_minutes": "30"}
     assert system_settings.setting("shopping.hold_minutes") == 30
-    cache.away = True
+    cache.is_down = True
     system_settings.invalidate()
     assert system_settings.setting("shopping.hold_minutes") == 30
 
 
 @pytest.mark.parametrize("value", ["many", -1, True, None, 1.5])
-def test_a_stored_value_of_the_wrong_kind_gives_way_to_the_default(cache: PlayedRedis, value: object) -> None:
+def test_an_invalid_stored_value_is_replaced_by_the_default(cache: FakeRedis, value: object) -> None:
     cache.stored = {"shopping.hold_minutes": json.dumps(value)}
     assert system_settings.setting("shopping.hold_minutes") == 15
 
 
-def test_an_unknown_system_setting_is_a_mistake_of_ours(cache: PlayedRedis) -> None:
+def test_an_unknown_system_setting_raises(cache: FakeRedis) -> None:
     with pytest.raises(KeyError):
         system_settings.setting("shopping.no_such_thing")
 
 
-def test_one_spoilt_value_does_not_take_the_others_along(cache: PlayedRedis) -> None:
+def test_one_corrupt_value_does_not_affect_the_others(cache: FakeRedis) -> None:
     cache.stored = {"shopping.cart_max_items": "{", "shopping.hold_minutes": "30"}
     assert system_settings.setting("shopping.hold_minutes") == 30
     assert system_settings.setting("shopping.cart_max_items") == 50
@@ -139,12 +139,12 @@ def test_one_spoilt_value_does_not_take_the_others_along(cache: PlayedRedis) -> 
         ("auth.registration_open", [True, False], [1, 0, "true", None]),
     ],
 )
-def test_a_setting_says_which_values_it_takes(name: str, accepted: list[object], refused: list[object]) -> None:
+def test_a_setting_describes_its_valid_values(name: str, accepted: list[object], refused: list[object]) -> None:
     known = system_settings.CATALOGUE[name]
     assert [value for value in accepted if not known.accepts(value)] == []
     assert [value for value in refused if known.accepts(value)] == []
     assert known.expected
 
 
-def test_every_default_is_a_value_the_setting_takes() -> None:
+def test_every_default_is_valid() -> None:
     assert [known.name for known in system_settings.CATALOGUE.values() if not known.accepts(known.default)] == []

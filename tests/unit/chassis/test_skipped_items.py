@@ -18,16 +18,16 @@ def read(value: str) -> int:
     return 10 // int(value)
 
 
-def test_what_cannot_be_read_is_left_out_and_counted() -> None:
+def test_items_that_cannot_be_read_are_skipped_and_counted() -> None:
     before = count()
     assert skipped_items.read_valid(["5", "x", "0", "2"], read, kind="test", id_of=str) == [2, 5]
     assert count() == before + 2
 
 
-def test_a_store_that_is_down_concerns_all_items() -> None:
+def test_an_unavailable_store_concerns_all_items() -> None:
     with pytest.raises(Unavailable):
         skipped_items.read_valid(["5", "down"], read, kind="test", id_of=str)
 
 
-def test_outside_a_request_each_item_only_has_to_be_dumped() -> None:
+def test_items_are_not_validated_outside_a_request() -> None:
     assert skipped_items.dump_valid(["5", "x"], read, kind="test") == [2]

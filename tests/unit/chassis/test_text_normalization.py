@@ -33,7 +33,7 @@ def faults_of(value: Any, schema: dict[str, Any] = TEXT) -> list[dict[str, str]]
     return []
 
 
-def test_each_kind_of_blank_is_refused() -> None:
+def test_blank_texts_are_rejected() -> None:
     for blank in [*BLANKS, *INVISIBLE_LETTERS]:
         for text in (blank, blank * 3, f" {blank}\u200b", f"\u200d{blank}"):
             assert [fault["pointer"] for fault in faults_of(text)] == ["/name"], ascii(text)
@@ -53,17 +53,17 @@ def test_each_kind_of_blank_is_refused() -> None:
         ("", ""),
     ],
 )
-def test_a_text_is_trimmed_and_composed_and_otherwise_kept(sent: str, kept: str) -> None:
+def test_a_text_is_trimmed_and_composed(sent: str, kept: str) -> None:
     assert text_normalization.normalise(sent) == kept
 
 
 @pytest.mark.parametrize("character", ["a", "\u00e9", "\u0416", "\u20ac", "\U0001f9e5"], ids=ascii)
-def test_the_longest_text_is_counted_in_characters_whatever_their_bytes(character: str) -> None:
+def test_the_length_of_a_text_is_counted_in_characters(character: str) -> None:
     assert faults_of(character * 20) == []
     assert [fault["pointer"] for fault in faults_of(character * 21)] == ["/name"]
 
 
-def test_what_is_measured_is_the_text_that_is_stored() -> None:
+def test_the_normalised_text_is_validated() -> None:
     assert faults_of("  " + "e\u0301" * 20 + "  ") == [], "20 characters once composed"
     assert faults_of("\U0001d160" * 20), "each becomes three characters in NFC"
 
@@ -77,13 +77,13 @@ OPAQUE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("schema", OPAQUE, ids=str)
-def test_passwords_codes_and_opaque_values_stay_as_they_are(schema: dict[str, Any]) -> None:
+def test_passwords_codes_and_opaque_values_are_unchanged(schema: dict[str, Any]) -> None:
     body_schema = {"type": "object", "properties": {"name": schema}}
     assert text_normalization.normalise_value(body_schema, {"name": " a "}) == {"name": " a "}
     assert text_normalization.normalise_value(schema, "e\u0301") == "e\u0301"
 
 
-def test_texts_are_found_wherever_a_body_has_them() -> None:
+def test_nested_texts_are_normalised() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -115,18 +115,18 @@ def test_texts_are_found_wherever_a_body_has_them() -> None:
     ],
     ids=ascii,
 )
-def test_what_no_store_keeps_is_refused_where_it_stands(body: Any, pointer: str) -> None:
+def test_unstorable_characters_are_rejected_with_a_pointer(body: Any, pointer: str) -> None:
     with pytest.raises(BadRequest) as refused:
         parse_json(json.dumps(body))
     assert [error["pointer"] for error in refused.value.errors or ()] == [pointer]
 
 
-def test_an_escaped_backslash_before_u0000_is_no_control_character() -> None:
+def test_an_escaped_backslash_before_u0000_is_valid() -> None:
     assert parse_json(r'{"a": "\\u0000"}') == {"a": r"\u0000"}
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from([*BLANKS, *INVISIBLE_LETTERS]), max_size=24))
-def test_each_text_that_the_contract_accepts_is_visible_stable_and_fits_its_column(text: str) -> None:
+def test_every_valid_text_is_visible_stable_and_fits_its_column(text: str) -> None:
     kept = text_normalization.normalise(text)
     assert text_normalization.normalise(kept) == kept
     if faults_of(text):
@@ -149,7 +149,7 @@ ANY_BODY = st.recursive(
 
 
 @given(ANY_BODY)
-def test_a_body_is_read_as_it_was_or_refused_with_a_pointer(body: Any) -> None:
+def test_a_body_is_parsed_unchanged_or_rejected_with_a_pointer(body: Any) -> None:
     found = list(text_normalization.find_unstorable(body))
     if not found:
         assert parse_json(json.dumps(body)) == body

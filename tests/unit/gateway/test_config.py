@@ -1,4 +1,4 @@
-"""What a person who edits gateway-config/ is told when something does not fit."""
+"""The problems that are reported for an invalid configuration in gateway-config/."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_undefined_scope_is_rejected(example: Example) -> None:
 
 def test_duplicate_operation_id_is_rejected(example: Example) -> None:
     example.contracts["auth"]["paths"]["/auth/v1/orders"] = {"get": {"operationId": "get_order", "security": []}}
-    assert "operationId get_order is used twice" in problem_of(example)
+    assert "operationId get_order is not unique" in problem_of(example)
 
 
 def test_paths_that_differ_only_in_parameter_names_are_rejected(example: Example) -> None:

@@ -1,4 +1,4 @@
-"""What the generated configuration says, without starting Envoy."""
+"""The generated configuration, without starting Envoy."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def test_request_to_a_hanging_service_is_not_retried(built: Json) -> None:
     exchange = next(
         one for one in manager_of(built)["http_filters"] if one["name"] == "envoy.filters.http.ext_authz"
     )
-    asked = exchange["typed_config"]["http_service"]
-    assert asked["retry_policy"]["retry_back_off"]["max_interval"] == asked["server_uri"]["timeout"]
+    service = exchange["typed_config"]["http_service"]
+    assert service["retry_policy"]["retry_back_off"]["max_interval"] == service["server_uri"]["timeout"]
 
 
 def test_response_timeout_is_that_of_the_configuration(built: Json) -> None:

@@ -59,9 +59,9 @@ def test_certificate_of_another_authority_is_replaced(layout: Layout, tmp_path: 
 def test_damaged_secrets_are_reported_with_the_fix(layout: Layout, content: str) -> None:
     path = layout.secrets_dir / "secrets.json"
     path.write_text(content)
-    with pytest.raises(DamagedFile) as refused:
+    with pytest.raises(DamagedFile) as error:
         credentials.ensure(layout)
-    assert f"{path} is damaged. Restore it, or delete it" in str(refused.value)
+    assert f"{path} is damaged. Restore it, or delete it" in str(error.value)
     path.unlink()
     credentials.ensure(layout)
 
@@ -73,8 +73,8 @@ def test_a_damaged_key_is_reported_with_the_fix(
 ) -> None:
     [path] = (layout.secrets_dir / folder).glob("*.pem")
     damage(path)
-    with pytest.raises(DamagedFile) as refused:
+    with pytest.raises(DamagedFile) as error:
         credentials.ensure(layout)
-    assert f"{path} is damaged. Restore it, or delete it" in str(refused.value)
+    assert f"{path} is damaged. Restore it, or delete it" in str(error.value)
     path.unlink()
     credentials.ensure(layout)

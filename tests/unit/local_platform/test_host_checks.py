@@ -40,10 +40,10 @@ def prepared(layout: Layout) -> Layout:
     [("external", "--external-port"), ("internal", "--internal-port"), ("billing", "--port-base")],
 )
 def test_port_in_use_is_reported_with_the_option(layout: Layout, part: str, option: str) -> None:
-    with socket.create_server((HOST, layout.port(part))), pytest.raises(PortInUse) as refused:
+    with socket.create_server((HOST, layout.port(part))), pytest.raises(PortInUse) as error:
         host_checks.check(layout)
-    assert f"Port {layout.port(part)} ({part}) is already in use." in str(refused.value)
-    assert f"pass `{option}`" in str(refused.value)
+    assert f"Port {layout.port(part)} ({part}) is already in use." in str(error.value)
+    assert f"pass `{option}`" in str(error.value)
 
 
 def test_full_disk_is_reported(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +72,10 @@ def test_missing_store_is_reported_with_the_fix(
 ) -> None:
     path = prepared.data_dir / name
     lose(path)
-    with pytest.raises(DamagedFile) as refused:
+    with pytest.raises(DamagedFile) as error:
         host_checks.check_data(prepared)
-    assert str(path) in str(refused.value)
-    assert f"delete {prepared.data_dir} to start again" in str(refused.value)
+    assert str(path) in str(error.value)
+    assert f"delete {prepared.data_dir} to start again" in str(error.value)
 
 
 def test_run_directory_is_private(tmp_path: Path) -> None:

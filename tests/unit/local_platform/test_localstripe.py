@@ -61,8 +61,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4, {resource.RLIM_INFINITY}))
 store['refund'] = 2
 print('acknowledged')
 """
-    answer = run(path, full_disk)
-    assert answer.returncode == 1
-    assert "acknowledged" not in answer.stdout
-    assert "cannot be written" in answer.stderr
+    completed = run(path, full_disk)
+    assert completed.returncode == 1
+    assert "acknowledged" not in completed.stdout
+    assert "cannot be written" in completed.stderr
     assert stored(path) == {"a": 1}

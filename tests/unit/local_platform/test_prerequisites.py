@@ -37,7 +37,7 @@ def test_nothing_is_installed_on_other_systems(installed: list[str], monkeypatch
 
 
 def test_a_missing_load_generator_ends_the_benchmarks_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prerequisites, "ensure_programs", lambda wanted: list(wanted.values()))
+    monkeypatch.setattr(prerequisites, "ensure_programs", lambda programs: list(programs.values()))
     with pytest.raises(SystemExit, match="apt-get install wrk"):
         prerequisites.require_load_generator()
 
@@ -45,10 +45,10 @@ def test_a_missing_load_generator_ends_the_benchmarks_with_the_fix(monkeypatch: 
 def test_unavailable_firewall_ends_the_benchmarks_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse() -> None:
+    def fail() -> None:
         raise FirewallUnavailable("apt-get is missing here.")
 
-    monkeypatch.setattr(prerequisites.waf_packages, "ensure", refuse)
+    monkeypatch.setattr(prerequisites.waf_packages, "ensure", fail)
     with pytest.raises(SystemExit, match="apt-get is missing here"):
         prerequisites.require_firewall()
 

@@ -94,33 +94,35 @@ def test_the_supervisors_file_with_all_secrets_is_private(layout: Layout) -> Non
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
 def test_every_command_has_a_help_text(command: tuple[str, ...]) -> None:
-    answer = CliRunner().invoke(main, [*command, "--help"])
-    assert answer.exit_code == 0
-    assert "Usage:" in answer.output
+    result = CliRunner().invoke(main, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
 
 
 def test_commands_report_that_no_platform_runs(tmp_path: Path) -> None:
-    for command, said in (
+    for command, message in (
         ("status", "make run"),
         ("stop", "No platform runs"),
         ("demo", "make run"),
         ("mail", "no mail"),
     ):
-        answer = CliRunner().invoke(main, [command, "--run-dir", str(tmp_path)])
-        assert answer.exit_code != 0
-        assert said in answer.output.replace("\n", " ")
+        result = CliRunner().invoke(main, [command, "--run-dir", str(tmp_path)])
+        assert result.exit_code != 0
+        assert message in result.output.replace("\n", " ")
 
 
 def test_stories_are_listed_with_and_without_a_passing_test(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
     outcomes = {"passed": {"c-02": ["test_a"], "c-03": ["test_b"]}, "failed": {"c-03": ["test_b"]}}
     results.write_text(json.dumps({"stories": outcomes}))
-    told = io.StringIO()
-    stories.show(Console(file=told, width=200), results=results)
-    lines = {line.split()[1]: line for line in told.getvalue().splitlines() if line.startswith(("passes", "fails"))}
+    output = io.StringIO()
+    stories.show(Console(file=output, width=200), results=results)
+    lines = {
+        line.split()[1]: line for line in output.getvalue().splitlines() if line.startswith(("passes", "fails"))
+    }
     assert lines["c-02"].startswith("passes")
     assert lines["c-03"].startswith("fails")
-    assert "1 of 112 stories have a passing test." in told.getvalue()
+    assert "1 of 112 stories have a passing test." in output.getvalue()
 
 
 def test_bootstrap_rejects_an_old_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,11 +151,13 @@ def test_bootstrap_rejects_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_bootstrap_needs_the_standard_library_only() -> None:
     command = [sys.executable, "-I", "-S", str(ROOT / "tools" / "local_platform" / "bootstrap.py"), "--help"]
-    answer = subprocess.run(command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False)
-    assert answer.returncode == 0, answer.stderr
+    completed = subprocess.run(
+        command, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False
+    )
+    assert completed.returncode == 0, completed.stderr
 
 
 def test_the_makefile_lists_its_targets() -> None:
-    answer = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    completed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     for target in ("run", "demo", "test", "lint", "types", "stories", "bench", "audit"):
-        assert f"make {target} " in answer.stdout
+        assert f"make {target} " in completed.stdout

@@ -30,13 +30,13 @@ def layout(tmp_path: Path) -> Layout:
 class FakeSupervisor(Supervisor):
     """Reports the given states, one list per call and the last one for ever, and notes what it is asked to do."""
 
-    def __init__(self, *answers: list[dict[str, Any]]) -> None:
-        self._answers = list(answers)
+    def __init__(self, *results: list[dict[str, Any]]) -> None:
+        self._results = list(results)
         self.killed: list[str] = []
         self.started: list[str] = []
 
     def states(self) -> list[dict[str, Any]]:
-        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return self._results.pop(0) if len(self._results) > 1 else self._results[0]
 
     def kill(self, process: Process) -> None:
         self.killed.append(process.name)
@@ -83,10 +83,10 @@ def test_a_process_that_crashes_five_times_ends_the_start_with_its_log(layout: L
     (layout.log_dir / "auth.log").write_text("first line\nValueError: the key is damaged\n")
     crashing = Process("auth", "services", ("auth",), {}, heartbeat=layout.heartbeat("auth"))
     crashes = [[state(pid=pid, name="auth")] for pid in range(1, 7)]
-    with pytest.raises(DidNotStart) as refused:
+    with pytest.raises(DidNotStart) as error:
         readiness.wait_until_ready(layout, FakeSupervisor(*crashes), [crashing], 60, lambda _name: None)
-    assert "auth crashed 5 times during its start" in str(refused.value)
-    assert "ValueError: the key is damaged" in str(refused.value)
+    assert "auth crashed 5 times during its start" in str(error.value)
+    assert "ValueError: the key is damaged" in str(error.value)
 
 
 def test_fewer_crashes_do_not_end_the_start(layout: Layout) -> None:
@@ -96,7 +96,7 @@ def test_fewer_crashes_do_not_end_the_start(layout: Layout) -> None:
 
     class Recovering(FakeSupervisor):
         def states(self) -> list[dict[str, Any]]:
-            if len(self._answers) == 1:
+            if len(self._results) == 1:
                 layout.heartbeat("auth").touch()
             return super().states()
 
@@ -142,13 +142,13 @@ def test_recovered_store_is_not_restarted() -> None:
 
 @pytest.mark.usefixtures("no_pauses")
 def test_starting_store_may_fail_its_health_check() -> None:
-    supervisor, answers = (
+    supervisor, results = (
         FakeSupervisor([state(start=time.time())]),
         [OSError("refused")] * 10 + [None] + [OSError()] * 3,
     )
 
     def probe(_port: int) -> None:
-        if (error := answers.pop(0)) is not None:
+        if (error := results.pop(0)) is not None:
             raise error
 
     watching = watch(supervisor, probe, [])

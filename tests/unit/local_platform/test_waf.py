@@ -82,15 +82,15 @@ def test_configuration_follows_contracts_and_gateway(
 
 def test_every_error_response_of_the_firewall_is_a_problem_document(configuration: Path) -> None:
     nginx = (configuration / "nginx.conf").read_text()
-    answered = dict(re.findall(r"return (\d{3}) '(\{.*\})';", nginx))
+    documents = dict(re.findall(r"return (\d{3}) '(\{.*\})';", nginx))
     assert {"400", "403", "405", "408", "413", "414", "415", "429", "431", "500", "502", "503", "504"} <= set(
-        answered
+        documents
     )
-    for status, text in answered.items():
+    for status, text in documents.items():
         document = json.loads(text)
         assert document["status"] == int(status)
         assert document["type"].startswith("https://docs.reclothes.example/problems/")
-    assert json.loads(answered["403"])["type"].endswith("/request-blocked")
+    assert json.loads(documents["403"])["type"].endswith("/request-blocked")
 
 
 @pytest.mark.parametrize("hops", [0, 1])

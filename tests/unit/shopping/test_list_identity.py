@@ -17,7 +17,7 @@ FILTERS = [
 ]
 
 
-def test_each_filter_and_order_is_a_list_id_its_own() -> None:
+def test_each_filter_and_order_identifies_another_list() -> None:
     assert len({hash(product_filter) for product_filter in FILTERS}) == len(FILTERS)
     lists = {_identify_list(product_filter, sort) for product_filter in FILTERS for sort in ("newest", "price_asc")}
     assert len(lists) == 2 * len(FILTERS)

@@ -168,7 +168,7 @@ def test_a_product_is_not_found_by_another_size(size: str) -> None:
     assert build_size_term(size) not in build_product_terms(COAT)
 
 
-def test_a_product_counts_in_a_facet_for_all_that_it_is_is_found() -> None:
+def test_a_product_counts_for_every_facet_value_that_finds_it() -> None:
     facets = {facet["term"]: facet["label"] for facet in build_product_facets(COAT)}
     assert facets["brand:lisboa la"] == "Lisboa Lã"
     assert [label for term, label in facets.items() if term.startswith("size:")] == [

@@ -25,8 +25,8 @@ def read_sizes(environment: str) -> Sizes:
     """Read and validate the sizes of one environment; ToolError with the problem."""
     file = ROOT / "infra" / "kops" / "environments" / f"{environment}.yaml"
     if not file.exists():
-        known = ", ".join(sorted(one.stem for one in file.parent.glob("*.yaml")))
-        raise ToolError(f"There is no environment {environment!r}. Choose one of {known}.")
+        environments = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
+        raise ToolError(f"There is no environment {environment!r}. Choose one of {environments}.")
     values = read_yaml(file)
     names = {field.name for field in fields(Sizes)}
     if values.keys() != names:

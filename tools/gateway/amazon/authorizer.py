@@ -36,8 +36,8 @@ def handler(event: dict[str, Any], _context: object = None) -> dict[str, Any]:
 
 def _headers(event: dict[str, Any]) -> dict[str, list[str]]:
     """Return all values of each header, since two tokens in one request are rejected."""
-    found: dict[str, list[str]] = event.get("multiValueHeaders") or {}
-    return found or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    headers: dict[str, list[str]] = event.get("multiValueHeaders") or {}
+    return headers or {name: [value] for name, value in (event.get("headers") or {}).items()}
 
 
 def _exchange(authorization: str, event: dict[str, Any]) -> str:

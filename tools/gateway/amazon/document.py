@@ -88,9 +88,9 @@ def _path(
 ) -> dict[str, Any]:
     path: dict[str, Any] = {}
     for exposed in operations:
-        known = exposed.operation
-        declared = contracts[known.service]["paths"][known.path][known.method.lower()]
-        path[known.method.lower()] = _operation(exposed, declared, gateway, models)
+        operation = exposed.operation
+        declared = contracts[operation.service]["paths"][operation.path][operation.method.lower()]
+        path[operation.method.lower()] = _operation(exposed, declared, gateway, models)
     if gateway.cors.allowed_origins:
         path["options"] = _preflight(operations, gateway)
     path["x-amazon-apigateway-any-method"] = _method_not_allowed(operations)
@@ -102,9 +102,9 @@ def _path(
 def _operation(
     exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway, models: dict[str, Any]
 ) -> dict[str, Any]:
-    known = exposed.operation
+    source = exposed.operation
     operation: dict[str, Any] = {
-        "operationId": known.operation_id,
+        "operationId": source.operation_id,
         "summary": declared["summary"],
         "parameters": [_parameter(parameter) for parameter in declared.get("parameters", ())],
         "security": [{AUTHORIZER: []}] if exposed.needs_token else [],
@@ -114,7 +114,7 @@ def _operation(
         "x-amazon-apigateway-request-validator": VALIDATOR,
         "x-amazon-apigateway-integration": _integration(exposed, declared, gateway),
     }
-    body = _body(known.operation_id, declared.get("requestBody", {}), models)
+    body = _body(source.operation_id, declared.get("requestBody", {}), models)
     return operation | ({"requestBody": body} if body else {})
 
 
@@ -159,7 +159,7 @@ def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway
     Headers about the client are replaced by the gateway. The load balancer accepts only requests with the gateway's
     proof header.
     """
-    known = exposed.operation
+    operation = exposed.operation
     mapped = {
         "integration.request.header.X-Forwarded-For": "context.identity.sourceIp",
         "integration.request.header.X-Request-Id": "context.requestId",
@@ -171,16 +171,16 @@ def _integration(exposed: Exposed, declared: Mapping[str, Any], gateway: Gateway
         mapped[f"integration.{name}"] = f"method.{name}"
     if exposed.needs_token:
         mapped["integration.request.header.Authorization"] = JWT_FROM_AUTHORIZER
-    elif known.service != gateway.authorizer.service:
+    elif operation.service != gateway.authorizer.service:
         mapped["integration.request.header.Authorization"] = "''"
     seconds = min(gateway.timeouts.service_response_seconds, MAX_INTEGRATION_SECONDS)
     return {
         "type": "http_proxy",
-        "httpMethod": known.method,
-        "uri": f"https://${{stageVariables.{known.service}Host}}{known.path}",
+        "httpMethod": operation.method,
+        "uri": f"https://${{stageVariables.{operation.service}Host}}{operation.path}",
         "connectionType": "VPC_LINK",
-        "connectionId": f"${{stageVariables.{known.service}Link}}",
-        "integrationTarget": f"${{{load_balancer_name(known.service)}}}",
+        "connectionId": f"${{stageVariables.{operation.service}Link}}",
+        "integrationTarget": f"${{{load_balancer_name(operation.service)}}}",
         "requestParameters": dict(sorted(mapped.items())),
         "passthroughBehavior": "when_no_match",
         "timeoutInMillis": int(seconds * 1000),

@@ -40,12 +40,12 @@ _UNSUPPORTED_MEDIA_TYPE = shared_reply(
 
 def gateway_responses(cors: Cors) -> dict[str, Any]:
     """Return `x-amazon-apigateway-gateway-responses`, which replace Amazon's own `{"message": …}`."""
-    known = {name: _response(status, _reply(status), cors) for name, status in STATUS_OF_TYPE.items()}
-    rest = {
+    by_type = {name: _response(status, _reply(status), cors) for name, status in STATUS_OF_TYPE.items()}
+    defaults = {
         "DEFAULT_4XX": _response(None, None, cors),
         "DEFAULT_5XX": _response(None, None, cors),
     }
-    return known | rest
+    return by_type | defaults
 
 
 def _reply(status: int) -> Reply:

@@ -62,7 +62,7 @@ REPLIES = (
     Reply(426, "upgrade-required", "The protocol version is too old", "Use HTTP/1.1 or HTTP/2."),
     shared_reply(
         problems.TooManyRequests,
-        "Wait as long as the header Retry-After says.",
+        "Wait for the time in the header Retry-After.",
         ("retry-after", RETRY_AFTER_OF_ROUTE),
     ),
     Reply(431, "headers-too-large", "The headers are too large", "The headers, including the path, are too long."),

@@ -11,8 +11,8 @@ SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 
 for folder in {Path(path) for path in sys.path if Path(path).is_dir()}:
     for name in TOOLS:
-        for found in (folder / name, *folder.glob(f"{name}-*.dist-info")):
-            shutil.rmtree(found, ignore_errors=True)
+        for path in (folder / name, *folder.glob(f"{name}-*.dist-info")):
+            shutil.rmtree(path, ignore_errors=True)
 for program in Path(sys.prefix, "bin").glob("pip*"):
     program.unlink()
 for program_folder in PROGRAMS:

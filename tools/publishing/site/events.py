@@ -48,8 +48,8 @@ def read_events(contracts_dir: Path) -> list[Event]:
 
 
 def _event(key: str, message: Json, catalogue: Json, contracts_dir: Path) -> Event:
-    _, own = message["payload"]["allOf"]
-    schema = json.loads((contracts_dir / own["properties"]["data"]["$ref"]).read_text())
+    _, specific = message["payload"]["allOf"]
+    schema = json.loads((contracts_dir / specific["properties"]["data"]["$ref"]).read_text())
     publishers: set[str] = set()
     subscribers: set[str] = set()
     for name, operation in catalogue["operations"].items():

@@ -29,15 +29,15 @@ class Guide:
 def read_guides(docs_dir: Path) -> list[Guide]:
     """Read all Markdown files in `docs_dir`, the decisions last."""
     files = sorted(docs_dir.rglob("*.md"), key=lambda file: ("decisions" in file.parts, file))
-    known = {PurePosixPath(file.relative_to(docs_dir).as_posix()): file for file in files}
-    return [_guide(source, file, known) for source, file in known.items()]
+    guides = {PurePosixPath(file.relative_to(docs_dir).as_posix()): file for file in files}
+    return [_guide(source, file, guides) for source, file in guides.items()]
 
 
 def images(docs_dir: Path) -> list[Path]:
     return [file for file in sorted(docs_dir.rglob("*")) if file.suffix in IMAGE_SUFFIXES]
 
 
-def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path]) -> Guide:
+def _guide(source: PurePosixPath, file: Path, guides: Mapping[PurePosixPath, Path]) -> Guide:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     text = file.read_text()
     heading = re.search(r"^# (.+)$", text, re.MULTILINE)
@@ -46,7 +46,7 @@ def _guide(source: PurePosixPath, file: Path, known: Mapping[PurePosixPath, Path
         if opening.type == "heading_open":
             opening.attrSet("id", anchor_of(content.content))
     body = markdown.renderer.render(tokens, markdown.options, {})
-    return Guide(source, heading[1] if heading else source.stem, _convert_links(body, source, known))
+    return Guide(source, heading[1] if heading else source.stem, _convert_links(body, source, guides))
 
 
 def anchor_of(heading: str) -> str:
@@ -54,7 +54,7 @@ def anchor_of(heading: str) -> str:
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
-def _convert_links(body: str, source: PurePosixPath, known: Mapping[PurePosixPath, Path]) -> str:
+def _convert_links(body: str, source: PurePosixPath, guides: Mapping[PurePosixPath, Path]) -> str:
     """Convert links to other guides into links to their pages; links to files outside `docs/` become text."""
 
     def link(match: re.Match[str]) -> str:
@@ -63,7 +63,7 @@ def _convert_links(body: str, source: PurePosixPath, known: Mapping[PurePosixPat
         if "://" in address or not place:
             return match[0]
         target = _normalize(source.parent / place)
-        if target in known:
+        if target in guides:
             return f'<a href="{PurePosixPath(place).with_suffix(".html")}{hash_}{fragment}">{text}</a>'
         return match[0] if target.suffix in IMAGE_SUFFIXES else text
 

@@ -1,4 +1,4 @@
-"""The relay keeps what SNS does not take, and lets one spoilt event hold up no other."""
+"""The relay keeps events that SNS does not accept, and one of them does not block the others."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from libs.chassis.tables import OutboxRow
 ARN = "arn:aws:sns:eu-central-1:000000000000:unit-locker-events"
 
 
-class PlayedSns:
-    """Takes batches; `refuses` says which messages it does not take."""
+class FakeSns:
+    """Accepts batches, except the messages for which `rejects` returns True."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.spoils_batch: str | None = None
+        self.failing_message: str | None = None
         self.code = "InvalidParameter"
-        self.refuses: Callable[[str], bool] = lambda _message: False
+        self.rejects: Callable[[str], bool] = lambda _message: False
 
     def publish_batch(self, TopicArn: str, PublishBatchRequestEntries: list[dict[str, Any]]) -> dict[str, Any]:
         assert TopicArn == ARN
-        if self.spoils_batch in [entry["Message"] for entry in PublishBatchRequestEntries]:
+        if self.failing_message in [entry["Message"] for entry in PublishBatchRequestEntries]:
             raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "PublishBatch")
         self.batches.append([entry["Message"] for entry in PublishBatchRequestEntries])
-        answer: dict[str, Any] = {"Successful": [], "Failed": []}
+        response: dict[str, Any] = {"Successful": [], "Failed": []}
         for entry in PublishBatchRequestEntries:
-            outcome = "Failed" if self.refuses(entry["Message"]) else "Successful"
-            answer[outcome].append({"Id": entry["Id"], "Message": "InvalidParameter"})
-        return answer
+            outcome = "Failed" if self.rejects(entry["Message"]) else "Successful"
+            response[outcome].append({"Id": entry["Id"], "Message": "InvalidParameter"})
+        return response
 
     @property
-    def tried(self) -> list[str]:
+    def attempted(self) -> list[str]:
         return [message for batch in self.batches for message in batch]
 
 
 @pytest.fixture
-def sns(process: None, monkeypatch: pytest.MonkeyPatch) -> PlayedSns:
-    played = PlayedSns()
-    monkeypatch.setattr(aws, "client", lambda *_: played)
+def sns(process: None, monkeypatch: pytest.MonkeyPatch) -> FakeSns:
+    fake = FakeSns()
+    monkeypatch.setattr(aws, "client", lambda *_: fake)
     monkeypatch.setattr(topology, "topic_arn", lambda *_: ARN)
-    return played
+    return fake
 
 
 @pytest.fixture
-def made(sns: PlayedSns) -> outbox_relay.Relay:
+def relay(sns: FakeSns) -> outbox_relay.Relay:
     return outbox_relay.Relay(EventRegistry("locker"), threading.Event())
 
 
@@ -71,22 +71,22 @@ def waiting() -> list[str]:
         return list(session.scalars(rows))
 
 
-def test_events_go_out_in_the_order_of_their_making(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+def test_events_are_published_in_order(relay: outbox_relay.Relay, sns: FakeSns) -> None:
     bodies = [f"{number:02}" for number in range(25)]
     add(*bodies)
-    assert [made.publish_batch() for _ in range(4)] == [10, 10, 5, 0]
-    assert sns.tried == bodies
+    assert [relay.publish_batch() for _ in range(4)] == [10, 10, 5, 0]
+    assert sns.attempted == bodies
     assert waiting() == []
 
 
-def test_ten_refused_events_hold_up_no_other(made: outbox_relay.Relay, sns: PlayedSns) -> None:
-    spoilt = [f"bad{number}" for number in range(10)]
-    add(*spoilt, "good")
-    sns.refuses = lambda message: message.startswith("bad")
-    made.publish_batch()
-    made.publish_batch()
-    assert waiting() == spoilt
-    assert sns.batches == [spoilt, ["good"]]
+def test_ten_rejected_events_do_not_block_others(relay: outbox_relay.Relay, sns: FakeSns) -> None:
+    corrupt = [f"bad{number}" for number in range(10)]
+    add(*corrupt, "good")
+    sns.rejects = lambda message: message.startswith("bad")
+    relay.publish_batch()
+    relay.publish_batch()
+    assert waiting() == corrupt
+    assert sns.batches == [corrupt, ["good"]]
 
 
 SPOIL = {
@@ -97,21 +97,21 @@ SPOIL = {
 
 
 @pytest.mark.parametrize("statement", SPOIL.values(), ids=SPOIL.keys())
-def test_an_unreadable_event_holds_up_no_other(made: outbox_relay.Relay, sns: PlayedSns, statement: str) -> None:
-    add("first", "spoilt", "last")
+def test_an_unreadable_event_does_not_block_others(relay: outbox_relay.Relay, sns: FakeSns, statement: str) -> None:
+    add("first", "corrupt", "last")
     with db.unit_of_work() as session:
         session.execute(text(statement))
     before = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get()
-    made.publish_batch()
-    assert {"first", "last"} <= set(sns.tried)
-    assert made.publish_batch() == 0, "it is parked, not tried again and again"
+    relay.publish_batch()
+    assert {"first", "last"} <= set(sns.attempted)
+    assert relay.publish_batch() == 0, "it is parked, not attempted again and again"
     parked = metrics.EVENTS.labels("out", "unreadable", "unreadable")._value.get() - before
-    assert parked == ("spoilt" not in sns.tried)
+    assert parked == ("corrupt" not in sns.attempted)
 
 
 @pytest.mark.parametrize("moment", ["all together", "one by one"])
-def test_a_database_that_fails_for_a_moment_parks_no_event(
-    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch, moment: str
+def test_a_database_error_parks_no_event(
+    relay: outbox_relay.Relay, sns: FakeSns, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     add("first", "last")
     read, faults = outbox_relay._read, [OperationalError("", {}, Exception(2013, "Lost connection"))]
@@ -125,55 +125,53 @@ def test_a_database_that_fails_for_a_moment_parks_no_event(
 
     monkeypatch.setattr(outbox_relay, "_read", fails)
     with pytest.raises(OperationalError):
-        made.publish_batch()
-    assert made.publish_batch() == 2
+        relay.publish_batch()
+    assert relay.publish_batch() == 2
     assert sns.batches == [["first", "last"]]
 
 
-def test_an_event_for_which_sns_refuses_the_whole_batch_holds_up_no_other(
-    made: outbox_relay.Relay, sns: PlayedSns
-) -> None:
-    add("first", "spoilt", "last")
-    sns.spoils_batch = "spoilt"
-    made.publish_batch()
-    assert waiting() == ["spoilt"]
-    assert sns.tried == ["first", "last"]
-    assert made.publish_batch() == 0
+def test_an_event_that_fails_its_batch_does_not_block_others(relay: outbox_relay.Relay, sns: FakeSns) -> None:
+    add("first", "corrupt", "last")
+    sns.failing_message = "corrupt"
+    relay.publish_batch()
+    assert waiting() == ["corrupt"]
+    assert sns.attempted == ["first", "last"]
+    assert relay.publish_batch() == 0
 
 
-def test_a_missing_topic_parks_no_event(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+def test_a_missing_topic_parks_no_event(relay: outbox_relay.Relay, sns: FakeSns) -> None:
     add("first")
-    sns.spoils_batch, sns.code = "first", "NotFound"
+    sns.failing_message, sns.code = "first", "NotFound"
     with pytest.raises(ClientError):
-        made.publish_batch()
-    sns.spoils_batch = None
-    assert made.publish_batch() == 1
+        relay.publish_batch()
+    sns.failing_message = None
+    assert relay.publish_batch() == 1
 
 
-def test_a_refused_event_is_tried_again_and_says_why_it_waits(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+def test_a_rejected_event_is_retried_and_has_its_reason(relay: outbox_relay.Relay, sns: FakeSns) -> None:
     add("later")
-    sns.refuses = lambda _message: True
-    made.publish_batch()
+    sns.rejects = lambda _message: True
+    relay.publish_batch()
     with db.unit_of_work(reads_only=True) as session:
         row = session.scalars(select(OutboxRow)).one()
         assert (row.attempts, row.last_error) == (1, "InvalidParameter")
-    sns.refuses = lambda _message: False
-    assert made.publish_batch() == 0
-    assert made.publish_batch(parked=True) == 1
+    sns.rejects = lambda _message: False
+    assert relay.publish_batch() == 0
+    assert relay.publish_batch(parked=True) == 1
     assert waiting() == []
 
 
-def test_a_batch_is_no_larger_than_sns_takes(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+def test_a_batch_has_at_most_the_limit_of_sns(relay: outbox_relay.Relay, sns: FakeSns) -> None:
     large = [str(number) * 60_000 for number in range(6)]
     add(*large)
-    while made.publish_batch():
+    while relay.publish_batch():
         pass
     assert [len(batch) for batch in sns.batches] == [4, 2]
-    assert sns.tried == large
+    assert sns.attempted == large
 
 
-def test_events_sent_before_a_crash_could_note_it_are_sent_again(
-    made: outbox_relay.Relay, sns: PlayedSns, monkeypatch: pytest.MonkeyPatch
+def test_events_published_before_a_crash_are_published_again(
+    relay: outbox_relay.Relay, sns: FakeSns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add("one")
 
@@ -181,17 +179,17 @@ def test_events_sent_before_a_crash_could_note_it_are_sent_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(made, "_record", dies)
-        made.publish_batch()
+        patch.setattr(relay, "_record", dies)
+        relay.publish_batch()
     assert waiting() == ["one"]
-    made.publish_batch()
-    assert sns.tried == ["one", "one"]
+    relay.publish_batch()
+    assert sns.attempted == ["one", "one"]
 
 
-def test_what_was_sent_long_ago_is_forgotten(made: outbox_relay.Relay, sns: PlayedSns) -> None:
+def test_old_published_events_are_deleted(relay: outbox_relay.Relay, sns: FakeSns) -> None:
     with clock.freeze(clock.now() - retention.KEEP_EVENTS * 2):
         add("old")
-        made.publish_batch()
+        relay.publish_batch()
         add("old and waiting")
     add("new")
     retention.delete_expired()
