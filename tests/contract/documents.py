@@ -16,13 +16,13 @@ METHODS = ("get", "put", "post", "delete", "patch")
 
 @lru_cache
 def contract(name: str) -> dict[str, Any]:
-    """A contract with every reference followed, as Connexion reads it."""
+    """A contract with all references resolved, as Connexion reads it."""
     return dict(Specification.load(CONTRACTS / f"{name}.yaml"))
 
 
 @lru_cache
 def written(name: str) -> dict[str, Any]:
-    """A contract as it is written, references and all."""
+    """A contract with its references."""
     document: dict[str, Any] = yaml.safe_load((CONTRACTS / f"{name}.yaml").read_text())
     return document
 

@@ -1,4 +1,4 @@
-"""The contracts hold together with each other and with the code."""
+"""The contracts are consistent with each other and with the code."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_every_path_begins_with_its_domain_and_version(name: str) -> None:
 
 
 def needed_errors(operation: dict[str, Any]) -> set[str]:
-    """The errors that an operation can give because of what it is, whatever it does."""
+    """The errors that an operation must define, by its method, parameters and security."""
     headers = {found["name"] for found in operation.get("parameters", ()) if found["in"] == "header"}
     needed = {"400", "429", "500", "503"}
     needed |= {"401", "403"} if operation["security"] else set()
@@ -155,7 +155,7 @@ def test_every_error_is_one_of_the_shared_problem_documents(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_operations_that_create_or_charge_take_an_idempotency_key(name: str) -> None:
-    """Every POST that answers 201 does, except log-ins and the hold, whose order id is its key."""
+    """Every POST with the response 201, except log-ins and the hold, whose order id is its key."""
     for operation in operations(name):
         path, creates = operation["path"], operation["method"] == "post" and "201" in operation["responses"]
         if creates and "logins" not in path and not path.endswith("/holds"):

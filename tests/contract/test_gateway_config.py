@@ -1,4 +1,4 @@
-"""The contracts and `gateway-config/` agree: everything is exposed, or said to be between services."""
+"""The contracts and `gateway-config/` agree: every operation is exposed, or internal to services."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def envoy(gateway: GatewayName, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def of_configuration(gateway: GatewayName) -> set[Exposed]:
-    """Read from the YAML files alone."""
+    """Read from the YAML files only."""
     document = yaml.safe_load((CONFIG_DIR / f"{gateway}.yaml").read_text())
     declared = {}
     for service in SERVICES:
@@ -90,7 +90,7 @@ def nodes(document: Any, key: str) -> Iterator[Any]:
 
 
 def of_envoy(document: dict[str, Any]) -> set[Exposed]:
-    """Every route that leads to a service, but the browser's preflights, which none of them ever sees."""
+    """Every route to a service, except preflight requests, which the gateway answers."""
     found = set()
     for routes in nodes(document, "routes"):
         for route in routes:
@@ -167,7 +167,7 @@ def test_only_the_host_name_of_the_gateway_is_accepted(amazon: dict[str, Any], g
 
 
 def test_only_json_bodies_have_models(amazon: dict[str, Any]) -> None:
-    """Amazon would check a form as if it were JSON, and refuse every one."""
+    """Amazon would validate a form as JSON, and reject every one."""
     bodies = [body for path in amazon["paths"].values() for body in nodes(path, "requestBody")]
     media_types = {media_type for body in bodies for media_type in body["content"]}
     assert media_types

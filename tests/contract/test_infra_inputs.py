@@ -1,4 +1,4 @@
-"""What the infrastructure is told of messages is what the local platform makes.
+"""The inputs of the infrastructure for messaging match the local platform.
 
 `infra/tests/test_messaging.py` holds the templates against the same document.
 """
@@ -25,7 +25,7 @@ PREFIX = "reclothes-dev"
 
 @pytest.fixture
 def created(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Everything that all services' `create_topology` makes, read back by boto3."""
+    """The topologies of all services, created by `create_topology` and read with boto3."""
     variables = {
         "AWS_ACCESS_KEY_ID": "emulated",
         "AWS_SECRET_ACCESS_KEY": "emulated",

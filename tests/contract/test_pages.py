@@ -1,4 +1,4 @@
-"""The pages of the front ends that mails and log-ins lead to: docs/development.md names each, and what it calls."""
+"""The pages that mails and log-ins link to: docs/development.md lists each with its operations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| `/([a-z-]+)[^`]*` \|.*\|(.*)\|$", re.MULTILINE)
 
 
 def documented() -> dict[str, list[str]]:
-    """Page → the operations that its row names."""
+    """Page to the operations in its row."""
     text = (ROOT / "docs/development.md").read_text()
     section = text.partition("## Pages that links lead to")[2].partition("\n## ")[0]
     return {page: re.findall(r"`(\w+)`", calls) for page, calls in ROW.findall(section)}

@@ -1,4 +1,4 @@
-"""Texts that people write are not blank: the contracts of customer, admin and locker say so for each field."""
+"""Texts that people write are not blank by the contracts of customer, admin and locker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_OF_PEOPLE = {"report_events"}
 
 
 def empty_texts(schema: Any, path: str) -> Iterator[str]:
-    """Where a schema takes a free text that may be empty."""
+    """The places of a schema with a text that may be empty."""
     if not isinstance(schema, dict):
         return
     is_free = schema.get("type") == "string" and not {"enum", "pattern", "format"} & schema.keys()

@@ -1,4 +1,4 @@
-"""A small service of notes in this process, on a database of its own for each test."""
+"""A small service of notes in this process, with its own database for each test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTRACT = Path(__file__).parent / "contract"
 
 @contextmanager
 def running_process(registry: EventRegistry, **variables: str) -> Iterator[Service]:
-    """This process as one of a service's, with the chassis's tables and those of the notes."""
+    """Run this process as one of a service, with the tables of the chassis and of the notes."""
     environment = {
         "RECLOTHES_ENVIRONMENT": "test",
         "RECLOTHES_RESOURCE_PREFIX": f"t{uuid.uuid4().hex[:8]}",

@@ -1,4 +1,4 @@
-"""The handlers of a small service of notes, with the faults that the chassis has to bear."""
+"""The handlers of a small service of notes, with errors that the chassis has to handle."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ made: list[str] = []  # the ids that create_note was given, also when it failed
 
 
 class Dies(BaseException):
-    """The process ends here: nothing of ours runs any more."""
+    """Simulates the end of the process."""
 
 
 def dump(note: Note) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A server that hangs is handled like one that refuses: a short deadline, then no waiting at all."""
+"""A hanging server opens its circuit after short deadlines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMMEDIATELY = 0.2  # seconds, for what waits for nothing
 
 
 def seconds_of(call: Callable[[], Any], error: type[Exception] | tuple[type[Exception], ...]) -> float:
-    """How long the call takes to fail with this error."""
+    """The duration until the call fails with this error."""
     begun = time.monotonic()
     with pytest.raises(error):
         call()
@@ -36,7 +36,7 @@ def seconds_of(call: Callable[[], Any], error: type[Exception] | tuple[type[Exce
 
 
 def pid_of(url: str) -> int:
-    """The process, one of this test's, that listens at the URL's port."""
+    """The process of this test that listens on the port of the URL."""
     port = urlsplit(url).port
     for process in psutil.Process().children():
         if any(found.laddr.port == port for found in process.net_connections() if found.status == "LISTEN"):
@@ -57,14 +57,14 @@ def frozen(pid: int) -> Iterator[None]:
 
 @pytest.fixture
 def valkey(process: None) -> Iterator[int]:
-    """The process id of a cache of this test's own, which the settings name."""
+    """The process id of a cache for this test, which the settings use."""
     with servers.redis_protocol(servers.valkey()) as url, overridden(redis_url=url):
         yield int(cache.redis_client().info("server")["process_id"])
 
 
 @pytest.fixture
 def hanging_port() -> Iterator[int]:
-    """A port that takes connections and never answers."""
+    """A port that accepts connections and never responds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
@@ -216,7 +216,7 @@ def test_a_hanging_database_server_recovers(process: None, monkeypatch: pytest.M
 
 @pytest.fixture
 def mariadb(process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The process id of a database server of this test's own, with short deadlines."""
+    """The process id of a database server for this test, with short deadlines."""
     monkeypatch.setattr(db, "READ_SECONDS", 2)
     monkeypatch.setattr(db, "LOCK_WAIT_SECONDS", 1)
     with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):

@@ -1,4 +1,4 @@
-"""The same request twice is done once, also when the process died in between."""
+"""A repeated request is executed once, also after a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client of any service gets: one kind of error document, and nothing that is none of its business."""
+"""Responses of any service: problem documents without internal details, audit, health and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings with the addresses of peers; no servers are needed here."""
+"""Settings with the URLs of peers; the tests need no servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of domains: pages and batches, what one fault blocks, and when a discrepancy is reported."""
+"""Consistency checks: pages and batches, isolation of failures, and reported discrepancies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUBJECTS = [f"bor_{number:032}" for number in range(MAX_SUBJECTS + 10)]
 
 @pytest.fixture(autouse=True)
 def batches() -> Iterator[list[list[str]]]:
-    """What locker is queried; it does not know any subject."""
+    """The batches of subjects in queries to locker, which knows none of them."""
     received: list[list[str]] = []
 
     def respond(request: httpx.Request) -> httpx.Response:

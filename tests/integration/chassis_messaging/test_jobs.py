@@ -1,4 +1,4 @@
-"""Items of a job: those that fail block no others, in the same run; a store that is unavailable ends the run."""
+"""Failing items of a job do not block the others in the same run; an unavailable store ends the run."""
 
 from __future__ import annotations
 

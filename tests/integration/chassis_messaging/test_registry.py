@@ -1,4 +1,4 @@
-"""What a service declares twice by mistake is refused at start, because the second one would never run."""
+"""Duplicate handlers and jobs fail the start, because the second one would never run."""
 
 from __future__ import annotations
 

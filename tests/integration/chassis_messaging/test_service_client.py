@@ -1,4 +1,4 @@
-"""Calls to other services: tokens, retries, the breaker, and what the caller is told."""
+"""Calls to other services: tokens, retries, circuits, and errors for the caller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Peers:
-    """Plays auth's token endpoint, and locker by `respond`."""
+    """A fake of auth's token endpoint, and of locker by `respond`."""
 
     def __init__(self) -> None:
         self.calls: list[httpx.Request] = []
@@ -48,7 +48,7 @@ def peers() -> Iterator[Peers]:
 
 
 def respond_with(*statuses: int) -> Answer:
-    """The statuses one after the other, then the last one for ever."""
+    """Responses with these statuses in order, then always with the last one."""
     left = list(statuses)
     return lambda _request: httpx.Response(left.pop(0) if len(left) > 1 else left[0], json={"ok": True})
 

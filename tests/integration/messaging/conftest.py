@@ -32,7 +32,7 @@ class Base(DeclarativeBase):
 
 
 class Effect(Base):
-    """What a handler did, once for each event that it handled."""
+    """A row per event that a handler has handled."""
 
     __tablename__ = "effects"
 
@@ -51,7 +51,7 @@ def effects() -> list[str]:
 
 
 def eventually(check: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """What `check` gives once it is true; fails with `what` when that takes too long."""
+    """Wait until `check` returns a true value, and return it. Fails with `what` after a time-out."""
     deadline = time.monotonic() + seconds
     while not (found := check()):
         if time.monotonic() > deadline:
@@ -71,7 +71,7 @@ def data(number: int) -> dict[str, Any]:
 
 @dataclass
 class Platform:
-    """Two registries and what runs for them."""
+    """Two registries, and their relays and workers."""
 
     locker: EventRegistry = field(default_factory=lambda: EventRegistry("locker"))
     admin: EventRegistry = field(default_factory=lambda: EventRegistry("admin"))
@@ -96,13 +96,13 @@ class Platform:
 
     @contextmanager
     def working(self) -> Iterator[threading.Event]:
-        """Admin's consumers and jobs; gives what tells them to stop."""
+        """Run admin's consumers and jobs. Yields the event that stops them."""
         stop = threading.Event()
         with _running(worker.create_threads(self.admin, stop), stop):
             yield stop
 
     def waiting_in(self, queue: str) -> tuple[int, int]:
-        """How many messages are in one of admin's queues: visible, and received by somebody."""
+        """The numbers of visible and of received messages in one of admin's queues."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         url = topology.queue_url(topology.queue_name("admin", queue))
         found = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
@@ -114,7 +114,7 @@ class Platform:
         aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
     def handle_by_effect(self) -> None:
-        """Let admin note the box of each event."""
+        """Register a handler that records the box of each event."""
 
         @self.admin.handles(HELD)
         def note_box(event: Event) -> None:
@@ -142,7 +142,7 @@ def document(number: int) -> str:
 
 @contextmanager
 def process(database_url: str, aws_url: str, redis_url: str, registry: EventRegistry) -> Iterator[None]:
-    """This process as one of admin's, with the chassis's tables and the effects."""
+    """Run this process as one of admin, with the tables of the chassis and the effects."""
     environment = {
         "RECLOTHES_ENVIRONMENT": "test",
         "RECLOTHES_DATABASE_URL": database_url,

@@ -13,7 +13,7 @@ from tests.support.servers import HOST, free_port
 
 
 class Emulator:
-    """Keeps nothing when it is killed, unlike the services it plays."""
+    """Loses its state when it is killed, unlike SNS and SQS."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -50,7 +50,7 @@ class Emulator:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """As kill -9 does, so that it saves nothing."""
+        """Kill it with SIGKILL, so that it saves nothing."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

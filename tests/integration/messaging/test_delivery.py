@@ -1,4 +1,4 @@
-"""An event goes from a transaction through outbox, SNS, SQS and worker into a handler's transaction, once."""
+"""An event is delivered from a transaction over outbox, SNS, SQS and worker to a handler's transaction, once."""
 
 from __future__ import annotations
 

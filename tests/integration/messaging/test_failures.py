@@ -1,4 +1,4 @@
-"""Handlers that fail, messages that nothing can be made of, and workers that stop."""
+"""Failing handlers, unreadable messages, and stopping workers."""
 
 from __future__ import annotations
 

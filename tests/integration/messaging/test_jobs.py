@@ -1,4 +1,4 @@
-"""Periodic jobs: again and again, in one worker at a time, whatever one run does."""
+"""Periodic jobs run in one worker at a time, also after a failed run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SNS and SQS go away, come back, and lose what they had: events are late, and none is lost."""
+"""Outages of SNS and SQS, and an emulator that loses its state: events are delayed, and none is lost."""
 
 from __future__ import annotations
 

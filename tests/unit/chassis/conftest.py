@@ -1,4 +1,4 @@
-"""Settings for what reads them; no servers are needed here."""
+"""Settings for unit tests, which need no servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An audit entry fits into an event whatever texts were changed."""
+"""Audit entries are truncated to the size of an event."""
 
 from __future__ import annotations
 

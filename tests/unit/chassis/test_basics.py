@@ -1,4 +1,4 @@
-"""Problems, money, ids, the clock and topology: what the services' own code leans on."""
+"""Problems, money, ids, the clock and the messaging topology."""
 
 from __future__ import annotations
 

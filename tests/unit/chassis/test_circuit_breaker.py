@@ -1,4 +1,4 @@
-"""Circuit breakers: what counts, who tries again, and what ends late."""
+"""Circuit breakers: which errors count, trial calls, and results of older epochs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def circuit() -> Circuit:
 
 @pytest.fixture
 def half_open(circuit: Circuit, monkeypatch: pytest.MonkeyPatch) -> Circuit:
-    """An open circuit of which one call may try."""
+    """An open circuit that allows one trial call."""
     circuit.set(is_open=True)
     monkeypatch.setattr(circuit, "reset_seconds", 0.0)
     return circuit

@@ -1,4 +1,4 @@
-"""The one parser of times: what the contract check accepts can be read, stored and counted from."""
+"""The parser of times: every valid time can be parsed, stored and used in calculations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readiness warns of a clock that is far from a peer's, before tokens are refused."""
+"""/readyz warns of clock drift before tokens are rejected."""
 
 from __future__ import annotations
 

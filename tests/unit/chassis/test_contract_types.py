@@ -1,4 +1,4 @@
-"""Each contract type: what its check accepts, its reader can use; anything else is refused, never an error."""
+"""Contract types: every valid value can be used, and any other value is rejected without an internal error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NUMBERS = Table("numbers", numbers, Column("value", BigInteger))
 
 
 def faults_of_query(name: str, text: str) -> list[Any]:
-    """The faults that a query `?name=text` has; raises nothing else."""
+    """The errors of a query `?name=text`; raises nothing else."""
     parser = OpenAPIURIParser(QUERY, {})
     scope = {"type": "http", "query_string": f"{name}={quote(text)}".encode(), "headers": [], "path_params": {}}
     request = ConnexionRequest(scope, uri_parser=parser)

@@ -1,4 +1,4 @@
-"""A deadline that is shown as a day lasts until the end of that day where the boxes are."""
+"""Deadlines are the end of a day in the time zone of a location."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the document store is written to, and which errors say that it is unavailable."""
+"""The write concern of DocumentDB, and the errors that mean that it is unavailable."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_writes_are_acknowledged_when_they_are_durable() -> None:
 
 
 class Topology:
-    """What the driver's monitor has found out about one server."""
+    """The state of one server as the driver's monitor reports it."""
 
     error: Exception | None = None
 

@@ -1,4 +1,4 @@
-"""One mailbox has one address, and what is no address is refused."""
+"""Email addresses have a normal form, and invalid ones are rejected."""
 
 from __future__ import annotations
 

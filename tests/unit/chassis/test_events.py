@@ -1,4 +1,4 @@
-"""A service can publish only what it declared, with data that its schema allows."""
+"""A service publishes only events of its domain, with valid data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DATA = {"box_id": "box_" + "0" * 32, "location_id": "loc_" + "0" * 32, "order_id
 
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What publishing adds to the current transaction."""
+    """The rows that publishing adds to the current transaction."""
 
     class FakeSession:
         rows: list[Any] = []

@@ -1,4 +1,4 @@
-"""Probes that run a command."""
+"""The liveness probe."""
 
 from __future__ import annotations
 

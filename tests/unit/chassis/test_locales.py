@@ -1,4 +1,4 @@
-"""Which locales are normalize_tag, and which one a reader gets."""
+"""Known locales, and the choice of one for a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cursors come back as they went out, and a created-up one is the client's mistake, never ours."""
+"""Cursors round-trip, and forged ones are a client error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from libs.chassis.types import UtcDateTime
 
 
 def raw(value: Any, of_list: str = "") -> str:
-    """A cursor created by hand, bound to the list outside a request."""
+    """A forged cursor for the list outside a request."""
     if isinstance(value, list):
         value = [of_list, *value]
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Only a fresh ES256 token of our issuer, for us, with every claim, is believed."""
+"""Only a valid ES256 token of our issuer and audience, with every claim, is accepted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def keys(chosen: object) -> None:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Good claims with changes; None takes one out."""
+    """Valid claims with changes; None removes a claim."""
     moment = int(time.time())
     good = {"iss": "https://auth.test", "aud": "reclothes", "sub": "usr_1", "kind": "customer"}
     good |= {"iat": moment, "exp": moment + 60, "jti": "j1", "scope": "a b", "roles": ["customer"], **changes}
@@ -164,7 +164,7 @@ NEW = ECKey.generate_key("P-256", {"kid": "new", "use": "sig", "alg": "ES256"})
 
 
 class Jwks:
-    """Auth's JWKS: its keys, how often it was asked, and the time that goes by."""
+    """A fake of auth's JWKS: its keys, the number of requests, and the time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.keys: list[ECKey] | None = [KEY]

@@ -1,4 +1,4 @@
-"""Settings are checked at start, all at once, and never show a secret; system settings never fail."""
+"""Settings are validated at start and never show a secret; system settings are always available."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_settings_as_another_class_raise(chosen: ServiceSettings) -> None:
 
 
 class FakeRedis:
-    """Answers HGETALL with what is in `stored`, or is unavailable."""
+    """Returns `stored` for HGETALL, or is unavailable."""
 
     def __init__(self) -> None:
         self.stored: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Items that cannot be read are left out and counted; a store that is down is not an item's fault."""
+"""Items that cannot be read are skipped and counted; an unavailable store raises."""
 
 from __future__ import annotations
 

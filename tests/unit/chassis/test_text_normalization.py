@@ -1,4 +1,4 @@
-"""Texts of people: trimmed and in NFC once, blank ones refused, what no store keeps refused with a pointer."""
+"""Texts are trimmed and in NFC; blank and unstorable texts are rejected with a pointer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client is told of a request that does not match the contract: where, and why, all at once."""
+"""The errors of an invalid request: all of them, with place and reason."""
 
 from __future__ import annotations
 

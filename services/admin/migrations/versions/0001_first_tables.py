@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 from libs.chassis.migrations import forbid_changes
 from libs.chassis.types import Json, UtcDateTime
 
@@ -13,7 +13,6 @@ down_revision = None
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     _create_work_orders()
     _create_included_orders()
     _create_recycling()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 from libs.chassis.types import Json, UtcDateTime
 
 revision = "0001"
@@ -91,7 +91,6 @@ ROLES = (
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     _create_account_tables()
     _create_oauth_tables()
     _create_session_tables()

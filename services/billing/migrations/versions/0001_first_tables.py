@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 from libs.chassis.migrations import forbid_changes
 from libs.chassis.types import UtcDateTime
 
@@ -40,7 +40,6 @@ TABLES = (
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     _create_payments()
     _create_refunds()
     _create_purchases_and_donations()
@@ -356,5 +355,4 @@ def _create_provider_events() -> None:
 def downgrade() -> None:
     for table in reversed(TABLES):
         op.drop_table(table)
-    op.drop_table("discrepancies")
     drop_chassis_tables(op)

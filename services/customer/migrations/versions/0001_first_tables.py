@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 from libs.chassis.tables import BigId
 from libs.chassis.types import UtcDateTime
 
@@ -33,7 +33,6 @@ TABLES = (
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     _create_buying_orders()
     _create_buying_returns()
     _create_donating_orders()
@@ -44,7 +43,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in reversed(TABLES):
         op.drop_table(table)
-    op.drop_table("discrepancies")
     drop_chassis_tables(op)
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 from libs.chassis.types import UtcDateTime
 
 revision = "0001"
@@ -12,7 +12,6 @@ down_revision = None
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     _create_locations()
     _create_boxes()
     _create_doors()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from libs.chassis.first_tables import create_chassis_tables, create_discrepancies, drop_chassis_tables
+from libs.chassis.first_tables import create_chassis_tables, drop_chassis_tables
 
 revision = "0001"
 down_revision = None
@@ -15,7 +15,6 @@ depends_on = None
 
 def upgrade() -> None:
     create_chassis_tables(op)
-    create_discrepancies(op)
     op.create_table(
         "carts",
         sa.Column("customer_id", sa.String(64), primary_key=True),
@@ -40,5 +39,4 @@ def downgrade() -> None:
     op.drop_index("ix_carts_updated_at_ms", "carts")
     op.drop_index("ix_carts_cache_behind", "carts")
     op.drop_table("carts")
-    op.drop_table("discrepancies")
     drop_chassis_tables(op)
