@@ -13,10 +13,19 @@ from libs.chassis.tables import InboxRow
 
 
 def dispatch(registry: EventRegistry, document: dict[str, Any]) -> None:
-    """Run every handler of an event (CloudEvents JSON). Raises what a handler raises."""
+    """Run every handler of an event (CloudEvents JSON). Raises what a handler raises.
+
+    A handler that the event is too early for (LookupError) does not block the others.
+    """
     event: Event[Any] = Event.from_document(document)
+    early: LookupError | None = None
     for handler in registry.handlers.get(event.type, ()):
-        _handle_once(event, handler)
+        try:
+            _handle_once(event, handler)
+        except LookupError as error:
+            early = early or error
+    if early is not None:
+        raise early
 
 
 def _handle_once(event: Event[Any], handler: Handler) -> None:

@@ -13,6 +13,7 @@ from libs.chassis import db
 from libs.chassis.clock import now
 from services.customer.buying_orders.tables import BuyingOrder
 from tests.integration.customer import buying_support as buying
+from tests.integration.customer import donating_support as donating
 from tests.integration.customer.buying_support import (
     COAT,
     HAT,
@@ -375,3 +376,19 @@ def test_a_work_event_that_is_early_for_one_return_is_applied_to_the_others(cust
     buying.change_work(customer, "collecting", "done", deposited["id"], orders=orders)
     assert buying.timeline_states(ines, not_deposited) == ["created", "in_box", "collected"]
     assert buying.published_transitions(customer, "buying_return").count(("in_box", "collected")) == 2
+
+
+def test_a_work_event_that_is_early_for_a_return_is_applied_to_donations(customer: Harness, ines: Send) -> None:
+    """One collection contains returns and donations; each kind has its own handler."""
+    donor = customer.as_user("tom", donating.SCOPE)
+    donation = donating.create_submitted(donor)
+    donating.use_door(customer, donation, "deposit")
+    not_deposited = create_return(ines, buying.place_and_pick_up(customer, ines))
+    orders = [
+        {"order_id": order["id"], "box_id": None, "tracking_code": None, "products": []}
+        for order in (not_deposited, donation)
+    ]
+    with pytest.raises(LookupError):
+        change_work(customer, "collecting", "done", donation["id"], orders=orders)
+    assert donating.state_of(donor, donation["id"]) == "collected"
+    assert read(ines, not_deposited)["state"] == "created"
