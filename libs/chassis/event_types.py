@@ -6,18 +6,14 @@ from typing import Any, TypedDict
 
 
 class Money(TypedDict):
-    """
-    `amount` in minor units of `currency`.
-    """
+    """`amount` in minor units of `currency`."""
 
     amount: int
     currency: str
 
 
 class HandoverRecorded(TypedDict):
-    """
-    `admin.handover.recorded.v1`: Clothes that failed the check were handed over to a recycling factory.
-    """
+    """`admin.handover.recorded.v1`: Clothes that failed the check were handed over to a recycling factory."""
 
     handover_id: str
     factory_id: str
@@ -27,18 +23,14 @@ class HandoverRecorded(TypedDict):
 
 
 class PackingOrderCreated(TypedDict):
-    """
-    `admin.packing_order.created.v1`: A packing order was created for a paid buying order.
-    """
+    """`admin.packing_order.created.v1`: A packing order was created for a paid buying order."""
 
     packing_order_id: str
     order_id: str
 
 
 class ReturnContactRecorded(TypedDict):
-    """
-    `admin.return_contact.recorded.v1`: Staff agreed with a buyer on the refund for returned clothes that failed the check.
-    """
+    """`admin.return_contact.recorded.v1`: Staff agreed with a buyer on the refund for returned clothes that failed the check."""
 
     return_id: str
     order_id: str
@@ -50,9 +42,7 @@ class ReturnContactRecorded(TypedDict):
 
 
 class WorkStopped(TypedDict):
-    """
-    `admin.work.stopped.v1`: Packing and shipping of a buying order stopped.
-    """
+    """`admin.work.stopped.v1`: Packing and shipping of a buying order stopped."""
 
     order_id: str
     at: str
@@ -72,9 +62,7 @@ class WorkOrderStateChangedOrder(TypedDict):
 
 
 class WorkOrderStateChanged(TypedDict):
-    """
-    `admin.work_order.state_changed.v1`: A work order (collecting, checking, packing or shipping) changed its state.
-    """
+    """`admin.work_order.state_changed.v1`: A work order (collecting, checking, packing or shipping) changed its state."""
 
     work_order_id: str
     kind: str
@@ -90,9 +78,7 @@ class WorkOrderStateChanged(TypedDict):
 
 
 class AuditRecorded(TypedDict):
-    """
-    `audit.recorded.v1`: An internal user changed something. Each domain publishes it as <domain>.audit.recorded.v1.
-    """
+    """`audit.recorded.v1`: An internal user changed something. Each domain publishes it as <domain>.audit.recorded.v1."""
 
     actor_id: str
     actor_roles: list[str]
@@ -106,9 +92,7 @@ class AuditRecorded(TypedDict):
 
 
 class StaffChanged(TypedDict):
-    """
-    `auth.staff.changed.v1`: An internal user was created, changed, activated or removed.
-    """
+    """`auth.staff.changed.v1`: An internal user was created, changed, activated or removed."""
 
     user_id: str
     full_name: str
@@ -122,9 +106,7 @@ class UserRegisteredConsent(TypedDict):
 
 
 class UserRegistered(TypedDict):
-    """
-    `auth.user.registered.v1`: A customer registered.
-    """
+    """`auth.user.registered.v1`: A customer registered."""
 
     user_id: str
     full_name: str
@@ -132,9 +114,7 @@ class UserRegistered(TypedDict):
 
 
 class CoinsRecorded(TypedDict):
-    """
-    `billing.coins.recorded.v1`: Coins were credited to a person, or debited (a negative number).
-    """
+    """`billing.coins.recorded.v1`: Coins were credited to a person, or debited (a negative number)."""
 
     record_id: str
     person_id: str
@@ -145,9 +125,7 @@ class CoinsRecorded(TypedDict):
 
 
 class CouponIssued(TypedDict):
-    """
-    `billing.coupon.issued.v1`: A coupon for use in shops was issued to a person.
-    """
+    """`billing.coupon.issued.v1`: A coupon for use in shops was issued to a person."""
 
     coupon_id: str
     person_id: str
@@ -157,9 +135,7 @@ class CouponIssued(TypedDict):
 
 
 class FeeDue(TypedDict):
-    """
-    `billing.fee.due.v1`: A fee is to be paid.
-    """
+    """`billing.fee.due.v1`: A fee is to be paid."""
 
     fee_id: str
     kind: str
@@ -169,9 +145,7 @@ class FeeDue(TypedDict):
 
 
 class FeePaid(TypedDict):
-    """
-    `billing.fee.paid.v1`: A fee was paid.
-    """
+    """`billing.fee.paid.v1`: A fee was paid."""
 
     fee_id: str
     kind: str
@@ -182,9 +156,7 @@ class FeePaid(TypedDict):
 
 
 class PaymentAuthorized(TypedDict):
-    """
-    `billing.payment.authorized.v1`: A payment was authorised and not captured yet.
-    """
+    """`billing.payment.authorized.v1`: A payment was authorised and not captured yet."""
 
     payment_id: str
     order_id: str
@@ -193,9 +165,7 @@ class PaymentAuthorized(TypedDict):
 
 
 class PaymentCaptured(TypedDict):
-    """
-    `billing.payment.captured.v1`: A payment in money or coins was captured.
-    """
+    """`billing.payment.captured.v1`: A payment in money or coins was captured."""
 
     payment_id: str
     order_id: str
@@ -207,9 +177,7 @@ class PaymentCaptured(TypedDict):
 
 
 class PaymentVoided(TypedDict):
-    """
-    `billing.payment.voided.v1`: A payment was voided; nothing is captured.
-    """
+    """`billing.payment.voided.v1`: A payment was voided; nothing is captured."""
 
     payment_id: str
     order_id: str
@@ -220,9 +188,7 @@ class PaymentVoided(TypedDict):
 
 
 class PayoutDue(TypedDict):
-    """
-    `billing.payout.due.v1`: A donor's share of a sold product is due for payout.
-    """
+    """`billing.payout.due.v1`: A donor's share of a sold product is due for payout."""
 
     payout_id: str
     person_id: str
@@ -232,9 +198,7 @@ class PayoutDue(TypedDict):
 
 
 class PayoutVoided(TypedDict):
-    """
-    `billing.payout.voided.v1`: A sale was cancelled, so its donor gets no share.
-    """
+    """`billing.payout.voided.v1`: A sale was cancelled, so its donor gets no share."""
 
     payout_id: str
     person_id: str
@@ -244,9 +208,7 @@ class PayoutVoided(TypedDict):
 
 
 class RefundCompleted(TypedDict):
-    """
-    `billing.refund.completed.v1`: A refund in money or coins was completed.
-    """
+    """`billing.refund.completed.v1`: A refund in money or coins was completed."""
 
     refund_id: str
     payment_id: str
@@ -261,9 +223,7 @@ class RefundCompleted(TypedDict):
 
 
 class BuyingOrderExpired(TypedDict):
-    """
-    `customer.buying_order.expired.v1`: An order was not paid in time; its products are available again.
-    """
+    """`customer.buying_order.expired.v1`: An order was not paid in time; its products are available again."""
 
     order_id: str
     buyer_id: str
@@ -276,9 +236,7 @@ class BuyingOrderPaidItem(TypedDict):
 
 
 class BuyingOrderPaid(TypedDict):
-    """
-    `customer.buying_order.paid.v1`: A buying order was paid in money or coins.
-    """
+    """`customer.buying_order.paid.v1`: A buying order was paid in money or coins."""
 
     order_id: str
     buyer_id: str
@@ -293,9 +251,7 @@ class BuyingOrderPaid(TypedDict):
 
 
 class BuyingOrderPickUpDue(TypedDict):
-    """
-    `customer.buying_order.pick_up_due.v1`: An order is in its box and its pick-up deadline is near.
-    """
+    """`customer.buying_order.pick_up_due.v1`: An order is in its box and its pick-up deadline is near."""
 
     order_id: str
     buyer_id: str
@@ -306,9 +262,7 @@ class BuyingOrderPickUpDue(TypedDict):
 
 
 class BuyingOrderPickedUpAfterEnd(TypedDict):
-    """
-    `customer.buying_order.picked_up_after_end.v1`: The clothes of a cancelled order were picked up although its buyer was refunded.
-    """
+    """`customer.buying_order.picked_up_after_end.v1`: The clothes of a cancelled order were picked up although its buyer was refunded."""
 
     order_id: str
     buyer_id: str
@@ -316,9 +270,7 @@ class BuyingOrderPickedUpAfterEnd(TypedDict):
 
 
 class BuyingOrderPlaced(TypedDict):
-    """
-    `customer.buying_order.placed.v1`: A buying order was placed and its products are held.
-    """
+    """`customer.buying_order.placed.v1`: A buying order was placed and its products are held."""
 
     order_id: str
     buyer_id: str
@@ -330,9 +282,7 @@ class BuyingOrderPlaced(TypedDict):
 
 
 class BuyingOrderStateChanged(TypedDict):
-    """
-    `customer.buying_order.state_changed.v1`: A paid buying order changed its state, or a buying order was cancelled.
-    """
+    """`customer.buying_order.state_changed.v1`: A paid buying order changed its state, or a buying order was cancelled."""
 
     order_id: str
     buyer_id: str
@@ -360,9 +310,7 @@ class BuyingReturnStateChangedItem(TypedDict):
 
 
 class BuyingReturnStateChanged(TypedDict):
-    """
-    `customer.buying_return.state_changed.v1`: A return of purchased products changed its state, or its check result arrived after its end.
-    """
+    """`customer.buying_return.state_changed.v1`: A return of purchased products changed its state, or its check result arrived after its end."""
 
     return_id: str
     order_id: str
@@ -381,9 +329,7 @@ class BuyingReturnStateChanged(TypedDict):
 
 
 class DonatingOrderStateChanged(TypedDict):
-    """
-    `customer.donating_order.state_changed.v1`: A donating order changed its state.
-    """
+    """`customer.donating_order.state_changed.v1`: A donating order changed its state."""
 
     order_id: str
     donor_id: str
@@ -398,9 +344,7 @@ class DonatingOrderStateChanged(TypedDict):
 
 
 class DonationReturnStateChanged(TypedDict):
-    """
-    `customer.donation_return.state_changed.v1`: A return of a donation to its donor changed its state.
-    """
+    """`customer.donation_return.state_changed.v1`: A return of a donation to its donor changed its state."""
 
     return_id: str
     order_id: str
@@ -423,9 +367,7 @@ class ProfileChangedPreference(TypedDict):
 
 
 class ProfileChanged(TypedDict):
-    """
-    `customer.profile.changed.v1`: A customer changed their body sizes or preferences. The data holds all of them; the newest version replaces older ones.
-    """
+    """`customer.profile.changed.v1`: A customer changed their body sizes or preferences. The data holds all of them; the newest version replaces older ones."""
 
     customer_id: str
     body_sizes: list[ProfileChangedBodySize]
@@ -433,9 +375,7 @@ class ProfileChanged(TypedDict):
 
 
 class BoxHeld(TypedDict):
-    """
-    `locker.box.held.v1`: A box was reserved for the package of an order.
-    """
+    """`locker.box.held.v1`: A box was reserved for the package of an order."""
 
     box_id: str
     location_id: str
@@ -443,9 +383,7 @@ class BoxHeld(TypedDict):
 
 
 class DoorUsed(TypedDict):
-    """
-    `locker.door.used.v1`: A door was opened with a grant and closed again, and the purpose of the grant was fulfilled.
-    """
+    """`locker.door.used.v1`: A door was opened with a grant and closed again, and the purpose of the grant was fulfilled."""
 
     right_id: str
     purpose: str
@@ -464,9 +402,7 @@ class LocationThresholdReachedDeposit(TypedDict):
 
 
 class LocationThresholdReached(TypedDict):
-    """
-    `locker.location.threshold_reached.v1`: The number of occupied boxes of a location, or the age of a deposit, reached the threshold for a collection.
-    """
+    """`locker.location.threshold_reached.v1`: The number of occupied boxes of a location, or the age of a deposit, reached the threshold for a collection."""
 
     location_id: str
     location_name: str
@@ -476,9 +412,7 @@ class LocationThresholdReached(TypedDict):
 
 
 class HoldReleased(TypedDict):
-    """
-    `shopping.hold.released.v1`: The products of an order are no longer held.
-    """
+    """`shopping.hold.released.v1`: The products of an order are no longer held."""
 
     order_id: str
     buyer_id: str
@@ -487,9 +421,7 @@ class HoldReleased(TypedDict):
 
 
 class HoldSold(TypedDict):
-    """
-    `shopping.hold.sold.v1`: The held products of an order were sold to its buyer.
-    """
+    """`shopping.hold.sold.v1`: The held products of an order were sold to its buyer."""
 
     order_id: str
     buyer_id: str
@@ -502,9 +434,7 @@ class ProductPublishedDonation(TypedDict):
 
 
 class ProductPublished(TypedDict):
-    """
-    `shopping.product.published.v1`: A product is on sale.
-    """
+    """`shopping.product.published.v1`: A product is on sale."""
 
     product_id: str
     title: str
@@ -517,9 +447,7 @@ class ProductSoldDonation(TypedDict):
 
 
 class ProductSold(TypedDict):
-    """
-    `shopping.product.sold.v1`: A product was sold, and its sale can no longer be returned.
-    """
+    """`shopping.product.sold.v1`: A product was sold, and its sale can no longer be returned."""
 
     product_id: str
     title: str
@@ -529,8 +457,6 @@ class ProductSold(TypedDict):
 
 
 class ProductWithdrawn(TypedDict):
-    """
-    `shopping.product.withdrawn.v1`: A product is no longer on sale.
-    """
+    """`shopping.product.withdrawn.v1`: A product is no longer on sale."""
 
     product_id: str

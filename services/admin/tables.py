@@ -1,20 +1,15 @@
-"""The base of the admin service's tables, and its metadata with the tables of all packages."""
+"""The tables of the admin service: importing this module defines all of them in `Base.metadata`."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import DeclarativeBase
+import services.admin.audit.tables
+import services.admin.checks.tables
+import services.admin.employees.tables
+import services.admin.packages.tables
+import services.admin.recycling.tables
+import services.admin.returns.tables
+import services.admin.system_settings.tables
+import services.admin.work.tables  # noqa: F401
+from services.admin.base import Base
 
-
-class Base(DeclarativeBase):
-    """The base of this service's tables."""
-
-
-# The tables register themselves with `Base`, so these imports follow it.
-import services.admin.audit.tables  # noqa: E402
-import services.admin.checks.tables  # noqa: E402
-import services.admin.employees.tables  # noqa: E402
-import services.admin.packages.tables  # noqa: E402
-import services.admin.recycling.tables  # noqa: E402
-import services.admin.returns.tables  # noqa: E402
-import services.admin.system_settings.tables  # noqa: E402
-import services.admin.work.tables  # noqa: E402, F401
+__all__ = ["Base"]

@@ -1,15 +1,13 @@
-"""The base of the service's tables; importing this module registers the tables of every noun."""
+"""The tables of the auth service: importing this module defines all of them in `Base.metadata`."""
 
-from sqlalchemy.orm import DeclarativeBase
+from __future__ import annotations
 
+import services.auth.accounts.tables
+import services.auth.notifications.tables
+import services.auth.oauth.tables
+import services.auth.passwords.tables
+import services.auth.roles.tables
+import services.auth.sessions.tables  # noqa: F401
+from services.auth.base import Base
 
-class Base(DeclarativeBase):
-    """Base class of the auth service's tables."""
-
-
-import services.auth.accounts.tables  # noqa: E402
-import services.auth.notifications.tables  # noqa: E402
-import services.auth.oauth.tables  # noqa: E402
-import services.auth.passwords.tables  # noqa: E402
-import services.auth.roles.tables  # noqa: E402
-import services.auth.sessions.tables  # noqa: E402,F401
+__all__ = ["Base"]

@@ -1,23 +1,18 @@
-"""The base of the billing service's tables, and the one import of all modules that define them."""
+"""The tables of the billing service: importing this module defines all of them in `Base.metadata`."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import DeclarativeBase
+import services.billing.coins.tables
+import services.billing.coupons.tables
+import services.billing.donations.tables
+import services.billing.fees.tables
+import services.billing.ledger.tables
+import services.billing.payments.tables
+import services.billing.payouts.tables
+import services.billing.provider.tables
+import services.billing.purchases.tables
+import services.billing.reconciliation.tables
+import services.billing.refunds.tables  # noqa: F401
+from services.billing.base import Base
 
-
-class Base(DeclarativeBase):
-    """The base of this service's tables."""
-
-
-# The tables register themselves with `Base`, so these imports follow it.
-import services.billing.coins.tables  # noqa: E402
-import services.billing.coupons.tables  # noqa: E402
-import services.billing.donations.tables  # noqa: E402
-import services.billing.fees.tables  # noqa: E402
-import services.billing.ledger.tables  # noqa: E402
-import services.billing.payments.tables  # noqa: E402
-import services.billing.payouts.tables  # noqa: E402
-import services.billing.provider.tables  # noqa: E402
-import services.billing.purchases.tables  # noqa: E402
-import services.billing.reconciliation.tables  # noqa: E402
-import services.billing.refunds.tables  # noqa: E402, F401
+__all__ = ["Base"]

@@ -6,7 +6,7 @@ from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.db import session
-from services.customer.tables import Base
+from services.customer.base import Base
 
 DONATION, PURCHASE = "donation", "purchase"
 

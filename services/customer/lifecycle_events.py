@@ -12,7 +12,7 @@ from libs.chassis.db import session
 from libs.chassis.event_types import WorkOrderStateChanged, WorkOrderStateChangedOrder
 from libs.chassis.events import Event, PartiallyHandled
 from libs.chassis.state_machine import EventTiming, StateMachine
-from services.customer.tables import HasTimeline
+from services.customer.base import HasTimeline
 
 T = TypeVar("T", bound=HasTimeline)
 

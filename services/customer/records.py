@@ -14,7 +14,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from libs.chassis.db import locked_scalar, session
 from libs.chassis.pagination import Order, page
 from libs.chassis.problems import NotFound
-from services.customer.tables import HasTimeline
+from services.customer.base import HasTimeline
 
 Row = TypeVar("Row", bound=HasTimeline)
 

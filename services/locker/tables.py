@@ -1,18 +1,13 @@
-"""The base of the locker service's tables, and its metadata with the tables of all packages."""
+"""The tables of the locker service: importing this module defines all of them in `Base.metadata`."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import DeclarativeBase
+import services.locker.activity.tables
+import services.locker.boxes.tables
+import services.locker.controllers.tables
+import services.locker.doors.tables
+import services.locker.holds.tables
+import services.locker.locations.tables  # noqa: F401
+from services.locker.base import Base
 
-
-class Base(DeclarativeBase):
-    """The base of this service's tables."""
-
-
-# The tables register themselves with `Base`, so these imports follow it.
-import services.locker.activity.tables  # noqa: E402
-import services.locker.boxes.tables  # noqa: E402
-import services.locker.controllers.tables  # noqa: E402
-import services.locker.doors.tables  # noqa: E402
-import services.locker.holds.tables  # noqa: E402
-import services.locker.locations.tables  # noqa: E402, F401
+__all__ = ["Base"]

@@ -1,14 +1,9 @@
-"""The base of the shopping service's tables, and the one import of all modules that define them."""
+"""The tables of the shopping service: importing this module defines all of them in `Base.metadata`."""
 
 from __future__ import annotations
 
-from sqlalchemy.orm import DeclarativeBase
+import services.shopping.cart.tables
+import services.shopping.recommendations.tables  # noqa: F401
+from services.shopping.base import Base
 
-
-class Base(DeclarativeBase):
-    """The base of this service's tables."""
-
-
-# The tables register themselves with `Base`, so these imports follow it.
-import services.shopping.cart.tables  # noqa: E402
-import services.shopping.recommendations.tables  # noqa: E402, F401
+__all__ = ["Base"]

@@ -34,7 +34,7 @@ def render(schemas: dict[str, Schema]) -> str:
             use_title_as_name=True,
             use_schema_description=True,
             use_closed_typed_dict=False,
-            use_inline_field_description=True,
+            use_single_line_docstring=True,
             skip_root_model=True,
         ),
     )

@@ -9,8 +9,8 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.database_rights import APPEND_ONLY
-from libs.chassis.db import Json, UtcDateTime
-from services.admin.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.admin.base import Base
 
 
 class AuditEntry(Base):

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import Json, UtcDateTime
-from services.admin.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.admin.base import Base
 
 
 class Employee(Base):

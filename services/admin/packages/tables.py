@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
-from services.admin.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.admin.base import Base
 
 
 class Package(Base):

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from libs.chassis.db import UtcDateTime
+from libs.chassis.types import UtcDateTime
+from services.admin.base import Base
 from services.admin.packages.tables import Package
-from services.admin.tables import Base
 
 
 class Factory(Base):

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import Json, UtcDateTime
 from libs.chassis.money import Money
-from services.admin.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.admin.base import Base
 
 
 class BuyingReturn(Base):

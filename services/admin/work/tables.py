@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from libs.chassis.db import Json, UtcDateTime
+from libs.chassis.types import Json, UtcDateTime
+from services.admin.base import Base
 from services.admin.packages.tables import Package
-from services.admin.tables import Base
 
 
 class WorkOrder(Base):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from libs.chassis.db import UtcDateTime
 from libs.chassis.locales import DEFAULT_LOCALE
-from services.auth.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.auth.base import Base
 
 if TYPE_CHECKING:
     from services.auth.roles.tables import UserRole

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
-from services.auth.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.auth.base import Base
 
 
 class NotificationPreferences(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.auth.tables import Base
+from services.auth.base import Base
 
 
 class PasswordResetRequest(Base):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from libs.chassis.db import UtcDateTime
-from services.auth.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.auth.base import Base
 
 if TYPE_CHECKING:
     from services.auth.accounts.tables import User

@@ -8,10 +8,10 @@ from sqlalchemy import BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import UtcDateTime
 from libs.chassis.money import Money
+from libs.chassis.types import UtcDateTime
+from services.billing.base import Base
 from services.billing.fees.rules import LIFECYCLE
-from services.billing.tables import Base
 
 
 class Fee(Base):

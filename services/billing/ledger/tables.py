@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import Json, UtcDateTime
-from services.billing.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.billing.base import Base
 
 
 class MoneyRecord(Base):

@@ -9,10 +9,10 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import Json, UtcDateTime
 from libs.chassis.money import Money
+from libs.chassis.types import Json, UtcDateTime
+from services.billing.base import Base
 from services.billing.payments.rules import ENDED, LIFECYCLE, schedule_settlement
-from services.billing.tables import Base
 
 
 class Payment(Base):

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
 from libs.chassis.money import Money
+from libs.chassis.types import UtcDateTime
+from services.billing.base import Base
 from services.billing.payouts.rules import LIFECYCLE
-from services.billing.tables import Base
 
 
 class Payout(Base):

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
-from services.billing.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.billing.base import Base
 
 
 class ProviderEvent(Base):

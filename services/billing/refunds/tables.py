@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
 from libs.chassis.money import Money
+from libs.chassis.types import UtcDateTime
+from services.billing.base import Base
 from services.billing.refunds.rules import LIFECYCLE
-from services.billing.tables import Base
 
 
 class Refund(Base):

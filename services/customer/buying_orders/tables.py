@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from libs.chassis.db import UtcDateTime
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE
 from libs.chassis.money import Money
-from services.customer.tables import Base, HasTimeline, ProductItem, TimelineEntry, owned_rows
+from libs.chassis.types import UtcDateTime
+from services.customer.base import Base, HasTimeline, ProductItem, TimelineEntry, owned_rows
 
 
 class BuyingOrder(HasTimeline, Base):

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
-from services.customer.tables import Base, HasTimeline, TimelineEntry, owned_rows
+from libs.chassis.types import UtcDateTime
+from services.customer.base import Base, HasTimeline, TimelineEntry, owned_rows
 
 
 class DonatingOrder(HasTimeline, Base):

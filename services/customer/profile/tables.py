@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import Json, UtcDateTime
-from services.customer.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.customer.base import Base
 
 
 class Customer(Base):

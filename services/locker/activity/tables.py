@@ -9,9 +9,9 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import Json, UtcDateTime
 from libs.chassis.ids import new_id
-from services.locker.tables import Base
+from libs.chassis.types import Json, UtcDateTime
+from services.locker.base import Base
 
 
 class Activity(Base):

@@ -8,10 +8,10 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import UtcDateTime
 from libs.chassis.ids import new_id
+from libs.chassis.types import UtcDateTime
+from services.locker.base import Base
 from services.locker.boxes.rules import LIFECYCLE
-from services.locker.tables import Base
 
 
 class Box(Base):

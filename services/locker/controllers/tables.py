@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import UtcDateTime
-from services.locker.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.locker.base import Base
 
 
 class ControllerEvent(Base):

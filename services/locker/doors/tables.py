@@ -8,10 +8,10 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis import clock
-from libs.chassis.db import UtcDateTime
 from libs.chassis.ids import new_id
+from libs.chassis.types import UtcDateTime
+from services.locker.base import Base
 from services.locker.doors import grant_rules, rules
-from services.locker.tables import Base
 
 
 class DoorRight(Base):

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Double, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from libs.chassis.db import UtcDateTime
 from libs.chassis.deadlines import DEFAULT_TIME_ZONE
-from services.locker.tables import Base
+from libs.chassis.types import UtcDateTime
+from services.locker.base import Base
 
 DEFAULT_THRESHOLD = 6
 

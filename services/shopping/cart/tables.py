@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.chassis.types import Json
-from services.shopping.tables import Base
+from services.shopping.base import Base
 
 
 class CartRow(Base):

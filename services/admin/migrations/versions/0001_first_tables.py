@@ -227,7 +227,6 @@ def downgrade() -> None:
     for name in (
         *("audit_entries", "system_settings", "return_contacts", "buying_returns", "locations", "employees"),
         *("check_photos", "packages", "handovers", "factories", "stopped_orders", "included_orders", "work_orders"),
-        "discrepancies",
     ):
         op.drop_table(name)
     drop_chassis_tables(op)

@@ -309,7 +309,6 @@ def downgrade() -> None:
         *("login_failures", "session_cache_updates", "refresh_tokens", "sessions"),
         *("authorization_codes", "oauth_clients"),
         *("password_reset_requests", "one_time_tokens", "user_roles", "users", "role_permissions", "roles"),
-        "discrepancies",
     ):
         op.drop_table(table)
     drop_chassis_tables(op)

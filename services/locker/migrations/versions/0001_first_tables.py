@@ -180,7 +180,6 @@ TABLES = (
     "maintenance_records",
     "boxes",
     "locations",
-    "discrepancies",
 )
 
 
