@@ -1,4 +1,4 @@
-"""What the clusters need of the infrastructure is told by its stacks, under the names that are read there."""
+"""The stacks export what the clusters need, under the names that are read there."""
 
 from __future__ import annotations
 
