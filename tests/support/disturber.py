@@ -1,7 +1,7 @@
 """Disturb messaging: duplicate, delay, reorder and withhold events, and pause workers.
 
-Its own queue receives every event of the services. Some are published again at a random later time, all of them once
-more at the end. A message is withheld as by a worker that receives it and crashes.
+Its own queue receives every event of the services. Some are published again at a random later time, all of them
+once more at the end. A message is withheld as by a worker that receives it and crashes.
 """
 
 from __future__ import annotations
