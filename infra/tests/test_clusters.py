@@ -11,7 +11,7 @@ import pytest
 from infra.environment import SERVICES, names
 from infra.synth import OUT
 
-READER = (Path(__file__).parents[2] / "tools" / "release" / "clusters" / "outputs.py").read_text()
+READER = (Path(__file__).parents[2] / "tools" / "deployment" / "clusters" / "outputs.py").read_text()
 
 
 def outputs(environment: str, stack: str) -> set[str]:
