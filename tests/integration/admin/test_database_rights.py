@@ -76,5 +76,5 @@ def test_the_service_user_must_use_tls() -> None:
 
 
 def test_a_user_name_with_a_quote_is_rejected() -> None:
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a valid name"):
         list(database_rights.statements(Base.metadata, "admin", "x' OR '1"))

@@ -69,7 +69,7 @@ def test_a_manager_creates_an_internal_user_who_sets_the_first_password(staff: S
 @pytest.mark.real_servers
 def test_a_taken_address_and_an_unknown_role_are_rejected(staff: StaffApi) -> None:
     rejected = staff.request("POST", "staff", json=RUI | {"email": "employee@reclothes.example"})
-    assert (rejected.status_code, slug(rejected)) == (409, "email-rejected")
+    assert (rejected.status_code, slug(rejected)) == (409, "email-taken")
     for role in ("customer", "no-such-role"):
         unknown = staff.request("POST", "staff", json=RUI | {"roles": ["employee", role]})
         assert unknown.status_code == 422
@@ -188,7 +188,7 @@ def test_a_manager_creates_changes_and_removes_a_role(staff: StaffApi) -> None:
     }
     created = staff.request("POST", "roles", json=body)
     assert (created.status_code, created.json()["permissions"]) == (201, body["permissions"])
-    assert slug(staff.request("POST", "roles", json=body)) == "role-rejected"
+    assert slug(staff.request("POST", "roles", json=body)) == "role-taken"
     user_id, token = hire(staff, roles=["auditor"])
     api = staff.api
     assert api.request(token, "GET", "staff", "internal").status_code == 200

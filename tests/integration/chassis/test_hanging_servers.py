@@ -19,7 +19,7 @@ import redis
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from libs.chassis import aws, cache, circuit_breaker, db, documents, messaging
+from libs.chassis import aws, cache, circuit_breaker, database_engine, db, documents, messaging
 from libs.chassis.object_store import Bucket, PhotoStoreUnavailable
 from libs.chassis.settings import overridden, settings
 from tests.support import servers
@@ -126,7 +126,7 @@ def test_a_hanging_database_opens_its_circuit(
     process: None, hanging_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "FAILURES", 1)
-    monkeypatch.setattr(db, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(database_engine, "READ_SECONDS", 0.3)
     with overridden(database_url=f"mysql+pymysql://root@127.0.0.1:{hanging_port}/none"):
         assert seconds_of(read_database, OperationalError) < 2
         assert seconds_of(read_database, OperationalError) < IMMEDIATELY
@@ -217,8 +217,8 @@ def test_a_hanging_database_server_recovers(process: None, monkeypatch: pytest.M
 @pytest.fixture
 def mariadb(process: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The process id of a database server for this test, with short deadlines."""
-    monkeypatch.setattr(db, "READ_SECONDS", 2)
-    monkeypatch.setattr(db, "LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr(database_engine, "READ_SECONDS", 2)
+    monkeypatch.setattr(database_engine, "LOCK_WAIT_SECONDS", 1)
     with servers.mariadb() as url, overridden(database_url=servers.make_database(url, "here")):
         yield pid_of(url)
         db.engine().dispose()
