@@ -59,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="fail when the page is not current")
     checking = parser.parse_args(arguments).check
     try:
-        wanted = page()
+        expected = page()
     except FileNotFoundError as missing:
         print(missing, file=sys.stderr)
         return 2
-    if checking and PAGE.read_text() != wanted:
+    if checking and PAGE.read_text() != expected:
         print(f"{PAGE} is not current; `make infra-costs` regenerates it", file=sys.stderr)
         return 1
     if not checking:
-        PAGE.write_text(wanted)
+        PAGE.write_text(expected)
         print(f"Written: {PAGE}")
     return 0
 

@@ -221,7 +221,7 @@ class BalancerStack(Stack):
         CfnOutput(self, "LoadBalancerArn", value=self.load_balancer.ref)
 
 
-# A proxy integration passes a service's answer on as it is, so these are added here. Any page may read an answer,
+# A proxy integration passes a service's response unchanged, so these are added here. Any page may read a response,
 # but preflights name the allowed pages only: a script of another page cannot send a token (docs/gateways.md).
 _ANSWER_HEADERS = {
     "routing.http.response.access_control_allow_origin.header_value": "*",
@@ -232,5 +232,5 @@ _ANSWER_HEADERS = {
 
 
 def _portions(ranges: Sequence[str]) -> list[list[str]]:
-    wanted = list(ranges)
-    return [wanted[at : at + MOST_CONDITION_VALUES] for at in range(0, len(wanted), MOST_CONDITION_VALUES)]
+    expected = list(ranges)
+    return [expected[at : at + MOST_CONDITION_VALUES] for at in range(0, len(expected), MOST_CONDITION_VALUES)]

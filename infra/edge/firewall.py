@@ -81,7 +81,7 @@ class Firewall(Construct):
 
     def _blocked(self, addresses: Sequence[str]) -> Iterable[tuple[str, Statement]]:
         """The address lists, one for each version of IP; an empty list is there to be filled in a hurry."""
-        for version, wanted in (
+        for version, expected in (
             ("IPV4", [one for one in addresses if ":" not in one]),
             ("IPV6", [one for one in addresses if ":" in one]),
         ):
@@ -92,7 +92,7 @@ class Firewall(Construct):
                 description="Addresses that may not call at all",
                 scope="REGIONAL",
                 ip_address_version=version,
-                addresses=wanted,
+                addresses=expected,
             )
             yield f"Blocked-{version}", Statement(ip_set_reference_statement={"arn": listed.attr_arn})
 

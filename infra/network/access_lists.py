@@ -22,7 +22,7 @@ def add_access_lists(
     subnets: Mapping[str, Sequence[ec2.CfnSubnet]],
 ) -> dict[str, ec2.CfnNetworkAcl]:
     """An access list for the subnets of each tier."""
-    wanted = entries(service, environment)
+    expected = entries(service, environment)
     made = {}
     for tier, of_tier in subnets.items():
         name = tier.capitalize()
@@ -32,7 +32,7 @@ def add_access_lists(
                 scope, f"{name}Access{'AB'[number]}", network_acl_id=made[tier].ref, subnet_id=subnet.ref
             )
         for outbound in (False, True):
-            of_direction = [entry for entry in wanted.get(tier, []) if entry.outbound == outbound]
+            of_direction = [entry for entry in expected.get(tier, []) if entry.outbound == outbound]
             for number, entry in enumerate(of_direction):
                 _add_entry(scope, name, made[tier], entry, FIRST_NUMBER + number * STEP)
     return made

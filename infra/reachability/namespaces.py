@@ -187,11 +187,11 @@ class Topology:
 
     def _hop(self, vpc: str, route: Route, zone: str) -> Link | None:
         links = self._routers[vpc]
-        wanted = {"internet": "internet", "vpn": "company", "endpoint": "s3", "nat": route.hop}.get(route.kind)
+        expected = {"internet": "internet", "vpn": "company", "endpoint": "s3", "nat": route.hop}.get(route.kind)
         if route.kind == "transit":
             zones = {link: self._network.subnets[link.subnet].zone for link in links if link.subnet}
             return next((link for link in links if link.space == "transit" and zones[link] == zone), None)
-        return next((link for link in links if link.space == wanted), None)
+        return next((link for link in links if link.space == expected), None)
 
     def _route_transit(self, vpc: str) -> None:
         """The Transit Gateway's table of this network: a route leads to the other one's subnet in the zone."""

@@ -1,7 +1,7 @@
-"""Templates in the emulator: moto's CloudFormation makes what it knows, boto3 looks at what became of it.
+"""Templates in the emulator: moto's CloudFormation creates what it supports, and boto3 reads the result.
 
-Types that only moto's API knows are taught to its CloudFormation (`taught_networks.py`, `taught_stacks.py`). What
-is left out even so stands in NOT_MADE, and tests hold that this says no more than is true.
+Types that only moto's API supports are added to its CloudFormation (`extended_networks.py`, `extended_stacks.py`).
+NOT_MADE lists what is still left out; tests prove that the list is not too long.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from moto import mock_aws
 
 from infra.environment import OUT
 from infra.reachability.resources import Resource, load
-from infra.tests import taught_networks, taught_stacks
+from infra.tests import extended_networks, extended_stacks
+from infra.tests.moto_extensions import define_type
 from infra.tests.support import client
-from infra.tests.teaching import teach
 from infra.tests.templates import full_name, template, templates
 
 _ANOTHER_TEST = "moto makes no methods of a body; tests/contract/test_gateways_agree.py imports the documents"
@@ -64,9 +64,9 @@ NOT_MADE = {
 }
 # What stands for them, so that others can refer to them.
 LEFT_OUT = "left-out"
-STAND_INS = dict.fromkeys(NOT_MADE, lambda _: LEFT_OUT)
+SUBSTITUTES = dict.fromkeys(NOT_MADE, lambda _: LEFT_OUT)
 # Kept, since moto holds its models weakly.
-MODELS = [teach(*one) for one in {**taught_networks.CALLS, **taught_stacks.CALLS, **STAND_INS}.items()]
+MODELS = [define_type(*one) for one in {**extended_networks.CALLS, **extended_stacks.CALLS, **SUBSTITUTES}.items()]
 # Has no id of its own in moto, but that of its network.
 ATTACHMENT = "AWS::EC2::VPCGatewayAttachment"
 
@@ -80,8 +80,8 @@ def in_order(environment: str) -> tuple[str, ...]:
     return tuple(TopologicalSorter({name: set(of) & needed.keys() for name, of in needed.items()}).static_order())
 
 
-def mended(body: dict[str, Any]) -> dict[str, Any]:
-    """Without what moto stumbles over: tags of types where it takes them for others, and what is left out."""
+def adapt_to_moto(body: dict[str, Any]) -> dict[str, Any]:
+    """The template without what moto does not support: tags of some types, and resources that are left out."""
     made = copy.deepcopy(body)
     for resource in made["Resources"].values():
         if resource["Type"] in ("AWS::KMS::Key", "AWS::SSM::Parameter"):
@@ -121,10 +121,10 @@ def emulated(environment: str, *stacks: str) -> Iterator[Made]:
         client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String")
         physical: dict[str, str] = {}
         for stack in stacks:
-            physical |= _make(full_name(environment, stack), mended(template(environment, stack)))
+            physical |= _make(full_name(environment, stack), adapt_to_moto(template(environment, stack)))
         resources = load(OUT / environment)
-        wanted = {full_name(environment, stack) for stack in stacks}
-        left_out = {one.type for one in resources.values() if one.stack in wanted and one.id not in physical}
+        expected = {full_name(environment, stack) for stack in stacks}
+        left_out = {one.type for one in resources.values() if one.stack in expected and one.id not in physical}
         ids = {one: id_ for id_, one in physical.items() if resources[id_].type != ATTACHMENT}
         yield Made(resources, physical, ids, left_out)
 

@@ -1,4 +1,4 @@
-"""What tests ask of the synthesized templates."""
+"""Access to the synthesized templates for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the clusters need of the infrastructure is told by its stacks, under the names that are read there."""
+"""The stacks export what the clusters need, under the names that are read there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from infra.environment import SERVICES, names
 from infra.synth import OUT
 
-READER = (Path(__file__).parents[2] / "tools" / "release" / "clusters" / "outputs.py").read_text()
+READER = (Path(__file__).parents[2] / "tools" / "deployment" / "clusters" / "outputs.py").read_text()
 
 
 def outputs(environment: str, stack: str) -> set[str]:

@@ -56,14 +56,14 @@ def test_the_firewall_stands_before_the_external_gateway_with_all_rule_groups(en
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_rates_are_those_of_the_gateway_configuration(environment: str) -> None:
     rates = stage_settings(environment, "external")["rateRules"]
-    wanted = {rate["name"]: rate["limitPerFiveMinutes"] for rate in rates}
+    expected = {rate["name"]: rate["limitPerFiveMinutes"] for rate in rates}
     limits = {
         rule["Name"].removeprefix("Rate-"): rule["Statement"]["RateBasedStatement"]["Limit"]
         for rule in acl(environment)["Rules"]
         if "RateBasedStatement" in rule["Statement"]
     }
 
-    assert limits == wanted
+    assert limits == expected
 
 
 def test_each_operation_is_counted_by_the_rule_of_its_own_throttle_class() -> None:
@@ -275,7 +275,7 @@ def test_a_load_balancer_answers_403_unless_a_gateway_proves_itself_or_a_peer_ca
 def test_requests_are_shared_out_as_the_charts_say(environment: str) -> None:
     """Round robin where nothing else is said, least outstanding requests where work is uneven."""
     usual = read_yaml(HELM / "service" / "values.yaml")["loadBalancer"]["algorithm"]
-    wanted = {
+    expected = {
         service: read_yaml(HELM / "values" / f"{service}.yaml").get("loadBalancer", {}).get("algorithm", usual)
         for service in SERVICES
     }
@@ -286,7 +286,7 @@ def test_requests_are_shared_out_as_the_charts_say(environment: str) -> None:
         if attribute["Key"] == "load_balancing.algorithm.type"
     }
 
-    assert chosen == wanted
+    assert chosen == expected
     assert set(chosen.values()) == {"round_robin", "least_outstanding_requests"}
 
 

@@ -43,10 +43,10 @@ def test_there_are_the_declared_topics_and_no_others(declared: dict[str, Any]) -
 
 def test_there_are_the_declared_queues_each_with_its_dead_letters(declared: dict[str, Any]) -> None:
     found = {url.rpartition("/")[2] for url in client("sqs").list_queues()["QueueUrls"]}
-    wanted = declared_names(declared, "queues")
+    expected = declared_names(declared, "queues")
 
-    assert found == wanted | {f"{name}-dead" for name in wanted}
-    for name in wanted:
+    assert found == expected | {f"{name}-dead" for name in expected}
+    for name in expected:
         attributes = attributes_of(name)
         redrive = json.loads(attributes["RedrivePolicy"])
         assert redrive["deadLetterTargetArn"].endswith(f":{name}-dead")
@@ -63,13 +63,13 @@ def attributes_of(queue: str) -> dict[str, str]:
 
 
 def test_each_queue_gets_what_its_service_handles_and_nothing_else(declared: dict[str, Any]) -> None:
-    wanted = {
+    expected = {
         (one["topic"], one["queue"], one["attribute"], tuple(one["values"]))
         for service in declared["services"].values()
         for one in service["subscriptions"]
     }
 
-    assert set(subscriptions()) == wanted
+    assert set(subscriptions()) == expected
 
 
 def subscriptions() -> list[tuple[str, str, str, tuple[str, ...]]]:

@@ -64,8 +64,8 @@ class Probers:
         assert running.stdout is not None
         running.stdin.write(json.dumps({"targets": targets, "seconds": SECONDS}) + "\n")
         running.stdin.flush()
-        answer = json.loads(running.stdout.readline())
-        return {(source, protocol, port, self._names[address]) for protocol, address, port in answer}
+        reply = json.loads(running.stdout.readline())
+        return {(source, protocol, port, self._names[address]) for protocol, address, port in reply}
 
     def stop(self) -> None:
         for running in self._running.values():

@@ -64,7 +64,7 @@ def test_phones_ask_the_internal_resolver_for_names(environment: str) -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_access_list_has_room_in_amazons_limit(environment: str) -> None:
-    """Twenty entries in each direction; more would have to be asked for, and cost time on every packet."""
+    """Twenty entries in each direction; more need a quota increase, and cost time on every packet."""
     counts: dict[tuple[str, bool], int] = {}
     for entry in of_type(environment, "AWS::EC2::NetworkAclEntry"):
         key = entry.properties["NetworkAclId"], entry.properties["Egress"]

@@ -120,15 +120,15 @@ def test_the_disks_of_every_cluster_are_watched_by_the_number_that_its_machines_
     """The names are those of the agent's file, which `make kops` writes for each cluster."""
     documents = yaml.safe_load_all((ROOT / "infra" / "kops" / "node-metrics.yaml").read_text())
     [settings] = [one["data"]["cwagentconfig.json"] for one in documents if one["kind"] == "ConfigMap"]
-    told = json.loads(settings)["metrics"]
+    config = json.loads(settings)["metrics"]
     domain = load_environment(environment).domain
-    disk = told["metrics_collected"]["disk"]
+    disk = config["metrics_collected"]["disk"]
 
     assert watched(environment, "node-disk").keys() == set(SERVICES)
     for service, alarm in watched(environment, "node-disk").items():
-        assert alarm["Namespace"] == told["namespace"].replace("$environment", environment)
+        assert alarm["Namespace"] == config["namespace"].replace("$environment", environment)
         assert [alarm["MetricName"]] == disk["drop_original_metrics"] == ["disk_used_percent"]
-        assert [[one["Name"] for one in alarm["Dimensions"]]] == told["aggregation_dimensions"]
+        assert [[one["Name"] for one in alarm["Dimensions"]]] == config["aggregation_dimensions"]
         assert alarm["Dimensions"][0]["Value"] == f"{service}.k8s.{domain}"
         assert alarm["TreatMissingData"] == "breaching"
 
@@ -207,9 +207,9 @@ def test_a_service_may_use_its_own_queues_and_publish_to_its_own_topic_only() ->
     }
 
     def names(statement: dict[str, Any]) -> set[str]:
-        wanted = statement["Resource"]
+        expected = statement["Resource"]
         found = set()
-        for one in wanted if isinstance(wanted, list) else [wanted]:
+        for one in expected if isinstance(expected, list) else [expected]:
             value = exports[one["Fn::ImportValue"]]
             id_ = value.get("Ref") or value["Fn::GetAtt"][0]
             found.add(resources[id_]["Properties"].get("QueueName") or resources[id_]["Properties"]["TopicName"])
@@ -255,9 +255,9 @@ def test_a_role_is_for_one_account_of_one_cluster() -> None:
 def test_budgets_tell_before_the_money_is_spent() -> None:
     for environment in ENVIRONMENTS:
         [budget] = properties(environment, "AWS::Budgets::Budget").values()
-        told = {
+        subscribed = {
             (one["Notification"]["NotificationType"], one["Notification"]["Threshold"])
             for one in budget["NotificationsWithSubscribers"]
         }
-        assert ("FORECASTED", 100) in told
+        assert ("FORECASTED", 100) in subscribed
         assert json.dumps(budget["Budget"]["CostFilters"]).count(environment) == 1

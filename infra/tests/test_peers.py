@@ -35,7 +35,7 @@ def test_the_services_are_those_of_the_folder() -> None:
 
 
 def test_each_service_reaches_the_peers_that_its_code_calls() -> None:
-    # Everybody asks auth for keys and tokens (libs/chassis); auth has its own at hand.
+    # Every service calls auth for keys and tokens (libs/chassis); auth has its own at hand.
     called = {name: peers_in_code(name) | ({"auth"} if name != "auth" else set()) for name in SERVICES}
 
     assert {name: set(peers) for name, peers in data_flow.PEERS.items()} == called

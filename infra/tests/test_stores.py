@@ -1,4 +1,4 @@
-"""The stores that a service's nodes can open are those that its release is told of, and nothing else.
+"""The stores that a service's nodes can open are those that its release is configured with, and nothing else.
 
 `helm/values/<service>.yaml` names the caches and documents whose addresses the service gets as its settings.
 """
@@ -22,13 +22,13 @@ from infra.tests.support import ENVIRONMENTS
 VALUES = Path(__file__).parents[2] / "helm" / "values"
 
 
-def told(service: str) -> dict[str, Any]:
+def release_values(service: str) -> dict[str, Any]:
     values: dict[str, Any] = yaml.safe_load((VALUES / f"{service}.yaml").read_text())
     return values
 
 
 def caches_of(service: str) -> set[str]:
-    return set(told(service)["caches"].values())
+    return set(release_values(service)["caches"].values())
 
 
 def home_of(cache: str) -> str:
@@ -38,10 +38,12 @@ def home_of(cache: str) -> str:
 def test_a_cache_is_opened_inside_its_own_network_and_only_where_a_release_names_it() -> None:
     for service in SERVICES:
         own = {cache for cache in caches_of(service) if home_of(cache) == service}
-        wanted = (
-            {MYSQL} | ({ELASTICACHE} if own else set()) | ({DOCUMENT_DB} if "documents" in told(service) else set())
+        expected = (
+            {MYSQL}
+            | ({ELASTICACHE} if own else set())
+            | ({DOCUMENT_DB} if "documents" in release_values(service) else set())
         )
-        assert set(STORES[service]) == wanted, service
+        assert set(STORES[service]) == expected, service
 
 
 def test_of_other_networks_only_the_settings_are_opened_to_those_that_read_them() -> None:

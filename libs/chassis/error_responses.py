@@ -48,11 +48,11 @@ _BY_STATUS = {
 }
 
 
-class ConstraintBroken(Conflict):
+class ConstraintViolated(Conflict):
     slug, title = "constraint-violated", "The request contradicts stored data"
 
 
-class ChangedMeanwhile(Conflict):
+class ConcurrentChange(Conflict):
     slug, title = "concurrent-change", "Another request changed the same data"
 
 
@@ -63,9 +63,9 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, IntegrityError):
         log.warning("constraint violated", exc_info=error)
-        return ConstraintBroken("Read it again, and repeat the request if it still makes sense.")
+        return ConstraintViolated("Read it again, and repeat the request if it still makes sense.")
     if isinstance(error, StaleDataError):
-        return ChangedMeanwhile("Read it again, and repeat the request if it still makes sense.")
+        return ConcurrentChange("Read it again, and repeat the request if it still makes sense.")
     if isinstance(error, DBAPIError | PoolTimeout) and db.is_disconnect(error):
         log.error(LogEvent.DATABASE_UNAVAILABLE, reason=type(error).__name__)
         return Unavailable("The database is unavailable for now. Nothing was changed.")

@@ -1,7 +1,7 @@
-"""A bad day for events: each comes again, early, late and in any order; some are kept back; workers stand still.
+"""Disturb messaging: duplicate, delay, reorder and withhold events, and pause workers.
 
-A queue of its own hears all that the services publish. What it heard is published again at a random later moment,
-and everything once more in the end. Messages are kept back as by a worker that takes them and dies.
+Its own queue receives every event of the services. Some are published again at a random later time, all of them
+once more at the end. A message is withheld as by a worker that receives it and crashes.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from tools.local_platform.supervision import control
 from tools.project import SERVICES
 
 PREFIX = "reclothes"
-LATER = ((0.0, 0.5), (1.0, 4.0), (5.0, 25.0))  # seconds: at once, soon, or when all has moved on
-AGAIN_AT_ONCE = 0.5  # so much of the events comes again during the walk; all of them do in the end
-MOST_RECEIVES = 3  # a message that was given back so often is left alone: each time it waits for longer
+LATER = ((0.0, 0.5), (1.0, 4.0), (5.0, 25.0))  # seconds: immediately, soon, or after later events
+REPEAT_PROBABILITY = 0.5  # the share of events that is repeated during the walk; at the end all are
+MAX_RECEIVES = 3  # a message withheld this often is left alone, since its delay grows each time
 PAUSES = (0.5, 3.0)
-AT_ONCE = 10  # of one batch
-TWINS = 0.5  # so much of what comes again has another id, which no inbox knows, as after a crash between two stores
+BATCH_SIZE = 10
+NEW_ID_SHARE = 0.5  # the share of duplicates with another id, as after a crash between two stores
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedEvent:
     """An event as it was published."""
 
     id: str
@@ -64,11 +64,11 @@ class Disturber:
         self._tap = ""
         self._subscriptions: list[str] = []
         self._topics: dict[str, str] = {}
-        self._heard: dict[str, Heard] = {}
-        self._twins: dict[str, str] = {}
-        self._brought_again: list[Heard] = []
-        self._came: Counter[str] = Counter()
-        self._later: list[tuple[float, int, Heard]] = []
+        self._received: dict[str, ReceivedEvent] = {}
+        self._duplicates: dict[str, str] = {}
+        self._republished: list[ReceivedEvent] = []
+        self._receipts: Counter[str] = Counter()
+        self._later: list[tuple[float, int, ReceivedEvent]] = []
         self._lock, self._pausing = threading.Lock(), threading.Lock()
         self._over, self._calm = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
@@ -129,64 +129,64 @@ class Disturber:
                 return
 
     def _listen(self) -> None:
-        answer = self._sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=AT_ONCE, WaitTimeSeconds=1)
-        messages = answer.get("Messages", [])
+        response = self._sqs.receive_message(QueueUrl=self._tap, MaxNumberOfMessages=BATCH_SIZE, WaitTimeSeconds=1)
+        messages = response.get("Messages", [])
         for message in messages:
-            self._hear(message["Body"])
+            self._receive(message["Body"])
         if messages:
             entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
             self._sqs.delete_message_batch(QueueUrl=self._tap, Entries=entries)
 
-    def _hear(self, body: str) -> None:
+    def _receive(self, body: str) -> None:
         document = json.loads(body)
         with self._lock:
-            event_id = self._twins.get(document["id"], document["id"])
-            self._came[event_id] += 1
-            if event_id in self._heard:
+            event_id = self._duplicates.get(document["id"], document["id"])
+            self._receipts[event_id] += 1
+            if event_id in self._received:
                 return
-            heard = Heard(document["id"], document["type"], body)
-            self._heard[heard.id] = heard
-            if self._random.random() < AGAIN_AT_ONCE and not self._calm.is_set():
-                self._plan(heard, self._random.uniform(*self._random.choice(LATER)))
+            event = ReceivedEvent(document["id"], document["type"], body)
+            self._received[event.id] = event
+            if self._random.random() < REPEAT_PROBABILITY and not self._calm.is_set():
+                self._plan(event, self._random.uniform(*self._random.choice(LATER)))
 
-    def _plan(self, heard: Heard, seconds: float) -> None:
-        heapq.heappush(self._later, (time.monotonic() + seconds, len(self._heard), heard))
+    def _plan(self, event: ReceivedEvent, seconds: float) -> None:
+        heapq.heappush(self._later, (time.monotonic() + seconds, len(self._received), event))
 
     def _send_what_is_due(self) -> None:
         with self._lock:
-            due: list[Heard] = []
-            while self._later and self._later[0][0] <= time.monotonic() and len(due) < AT_ONCE:
+            due: list[ReceivedEvent] = []
+            while self._later and self._later[0][0] <= time.monotonic() and len(due) < BATCH_SIZE:
                 due.append(heapq.heappop(self._later)[2])
-        for domain in {heard.domain for heard in due}:
-            self._publish(domain, [heard for heard in due if heard.domain == domain])
+        for domain in {event.domain for event in due}:
+            self._publish(domain, [event for event in due if event.domain == domain])
         if not due:
             self._over.wait(0.1)
 
-    def _publish(self, domain: str, events: Sequence[Heard]) -> None:
+    def _publish(self, domain: str, events: Sequence[ReceivedEvent]) -> None:
         entries = [
             {
                 "Id": str(number),
-                "Message": self._body_of(heard),
-                "MessageAttributes": {"type": {"DataType": "String", "StringValue": heard.type}},
+                "Message": self._body_of(event),
+                "MessageAttributes": {"type": {"DataType": "String", "StringValue": event.type}},
             }
-            for number, heard in enumerate(events)
+            for number, event in enumerate(events)
         ]
         try:
             self._sns.publish_batch(TopicArn=self._topics[domain], PublishBatchRequestEntries=entries)
         except (BotoCoreError, ClientError, OSError):
             with self._lock:
-                for heard in events:
-                    self._plan(heard, 1.0)
+                for event in events:
+                    self._plan(event, 1.0)
             raise
 
-    def _body_of(self, heard: Heard) -> str:
+    def _body_of(self, event: ReceivedEvent) -> str:
         """The event, or its twin."""
-        if self._random.random() >= TWINS:
-            return heard.body
+        if self._random.random() >= NEW_ID_SHARE:
+            return event.body
         twin = f"evt_{self._random.getrandbits(128):032x}"
         with self._lock:
-            self._twins[twin] = heard.id
-        return json.dumps(json.loads(heard.body) | {"id": twin})
+            self._duplicates[twin] = event.id
+        return json.dumps(json.loads(event.body) | {"id": twin})
 
     def _make_trouble(self) -> None:
         if self._calm.wait(self._random.uniform(0.1, 1.0)):
@@ -208,7 +208,7 @@ class Disturber:
             AttributeNames=["ApproximateReceiveCount"],
         ).get("Messages", [])
         for message in taken:
-            if int(message["Attributes"]["ApproximateReceiveCount"]) > MOST_RECEIVES:
+            if int(message["Attributes"]["ApproximateReceiveCount"]) > MAX_RECEIVES:
                 handle = message["ReceiptHandle"]
                 self._sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
             else:
@@ -232,35 +232,35 @@ class Disturber:
         self._calm.set()
 
     def bring_everything_again(self) -> None:
-        """Each event that was heard once more, in no order; returns when they came.
+        """Each event that was event once more, in no order; returns when they came.
 
         A twin of an old event may call new ones forth, told once more of the same; those are not brought again.
         """
         self.calm_down()
         with self._lock:
-            events = self._brought_again = list(self._heard.values())
+            events = self._republished = list(self._received.values())
             self._random.shuffle(events)
-            for heard in events:
-                self._plan(heard, 0.0)
+            for event in events:
+                self._plan(event, 0.0)
         wait_for("all events to come again", lambda: True if self._all_came_twice(events) else None, 120)
 
-    def _all_came_twice(self, events: Sequence[Heard]) -> bool:
+    def _all_came_twice(self, events: Sequence[ReceivedEvent]) -> bool:
         self.check()
         with self._lock:
-            return not self._later and all(self._came[heard.id] >= 2 for heard in events)
+            return not self._later and all(self._receipts[event.id] >= 2 for event in events)
 
     @property
     def types(self) -> set[str]:
-        """The types of the events that were heard."""
+        """The types of the events that were event."""
         with self._lock:
-            return {heard.type for heard in self._heard.values()}
+            return {event.type for event in self._received.values()}
 
     def times(self) -> dict[str, tuple[int, int, int]]:
         """Of each type of event: how many were brought again, how often they came, and how often the rarest did."""
         with self._lock:
             found: dict[str, list[int]] = {}
-            for heard in self._brought_again:
-                found.setdefault(heard.type, []).append(self._came[heard.id])
+            for event in self._republished:
+                found.setdefault(event.type, []).append(self._receipts[event.id])
         return {name: (len(counts), sum(counts), min(counts)) for name, counts in sorted(found.items())}
 
     def waiting(self) -> dict[str, int]:

@@ -34,8 +34,8 @@ def test_networks_have_their_ranges_and_answer_with_names(made: Made) -> None:
     }
     for one in found.values():
         for name in ("enableDnsSupport", "enableDnsHostnames"):
-            answer = client("ec2").describe_vpc_attribute(VpcId=one["VpcId"], Attribute=name)
-            assert answer[f"{name[0].upper()}{name[1:]}"]["Value"] is True
+            attribute = client("ec2").describe_vpc_attribute(VpcId=one["VpcId"], Attribute=name)
+            assert attribute[f"{name[0].upper()}{name[1:]}"]["Value"] is True
 
 
 def test_subnets_are_in_their_zones_and_give_out_no_public_addresses(made: Made) -> None:
@@ -98,16 +98,16 @@ def test_access_lists_have_the_entries_of_the_templates_and_no_others(made: Made
 
 def test_groups_have_the_rules_of_the_templates_and_no_others(made: Made) -> None:
     found = made.ours(client("ec2").describe_security_groups()["SecurityGroups"], "GroupId")
-    wanted = made.of_type("AWS::EC2::SecurityGroup")
+    expected = made.of_type("AWS::EC2::SecurityGroup")
 
     assert {id_: made.id(one["VpcId"]) for id_, one in found.items()} == {
-        id_: one["VpcId"] for id_, one in wanted.items()
+        id_: one["VpcId"] for id_, one in expected.items()
     }
     assert {(id_, *rule) for id_, one in found.items() for rule in rules_made(made, one["IpPermissions"])} == {
         (one["GroupId"], *rule_wanted(one)) for one in made.of_type("AWS::EC2::SecurityGroupIngress").values()
     }
-    nothing = {(id_, *rule_wanted(rule)) for id_, one in wanted.items() for rule in one["SecurityGroupEgress"]}
-    assert len(nothing) == len(wanted)
+    nothing = {(id_, *rule_wanted(rule)) for id_, one in expected.items() for rule in one["SecurityGroupEgress"]}
+    assert len(nothing) == len(expected)
     assert {
         (id_, *rule) for id_, one in found.items() for rule in rules_made(made, one["IpPermissionsEgress"])
     } == nothing | {
@@ -183,23 +183,23 @@ def endpoint_wanted(one: Mapping[str, Any]) -> Endpoint:
 
 def test_all_traffic_of_each_network_is_logged(made: Made) -> None:
     found = made.ours(client("ec2").describe_flow_logs()["FlowLogs"], "FlowLogId")
-    wanted = made.of_type("AWS::EC2::FlowLog")
+    expected = made.of_type("AWS::EC2::FlowLog")
 
     assert {(id_, made.id(one["ResourceId"]), one["TrafficType"]) for id_, one in found.items()} == {
-        (id_, one["ResourceId"], "ALL") for id_, one in wanted.items()
+        (id_, one["ResourceId"], "ALL") for id_, one in expected.items()
     }
     assert len(found) == len(SERVICES)
 
 
 def test_the_transit_gateway_knows_the_pairs_and_no_others(made: Made) -> None:
     [gateway] = client("ec2").describe_transit_gateways()["TransitGateways"]
-    [(id_, wanted)] = made.of_type("AWS::EC2::TransitGateway").items()
+    [(id_, expected)] = made.of_type("AWS::EC2::TransitGateway").items()
     options = ("DefaultRouteTableAssociation", "DefaultRouteTablePropagation", "AutoAcceptSharedAttachments")
     described = client("ec2").describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"]
     attachments = made.ours(described, "TransitGatewayAttachmentId")
 
     assert made.id(gateway["TransitGatewayId"]) == id_
-    assert {name: gateway["Options"][name] for name in options} == {name: wanted[name] for name in options}
+    assert {name: gateway["Options"][name] for name in options} == {name: expected[name] for name in options}
     wanted_attachments = made.of_type("AWS::EC2::TransitGatewayAttachment")
     assert {
         id_: (made.id(one["VpcId"]), {made.id(subnet) for subnet in one["SubnetIds"]})
@@ -247,12 +247,12 @@ def test_the_company_comes_by_a_vpn_to_admins_network_alone(made: Made) -> None:
     [connection] = client("ec2").describe_vpn_connections()["VpnConnections"]
     [gateway] = client("ec2").describe_vpn_gateways()["VpnGateways"]
     [company] = client("ec2").describe_customer_gateways()["CustomerGateways"]
-    [wanted] = made.of_type("AWS::EC2::VPNConnection").values()
+    [expected] = made.of_type("AWS::EC2::VPNConnection").values()
     [far_end] = made.of_type("AWS::EC2::CustomerGateway").values()
     [attached] = [one for one in made.of_type("AWS::EC2::VPCGatewayAttachment").values() if "VpnGatewayId" in one]
 
-    assert made.id(connection["VpnGatewayId"]) == wanted["VpnGatewayId"]
-    assert made.id(connection["CustomerGatewayId"]) == wanted["CustomerGatewayId"]
+    assert made.id(connection["VpnGatewayId"]) == expected["VpnGatewayId"]
+    assert made.id(connection["CustomerGatewayId"]) == expected["CustomerGatewayId"]
     assert company["IpAddress"] == far_end["IpAddress"]
     assert [made.id(one["VpcId"]) for one in gateway["VpcAttachments"]] == [attached["VpcId"]]
 
@@ -260,9 +260,9 @@ def test_the_company_comes_by_a_vpn_to_admins_network_alone(made: Made) -> None:
 def test_the_internal_resolver_stands_in_the_entry_subnets(made: Made) -> None:
     [endpoint] = client("route53resolver").list_resolver_endpoints()["ResolverEndpoints"]
     addresses = client("route53resolver").list_resolver_endpoint_ip_addresses(ResolverEndpointId=endpoint["Id"])
-    [wanted] = made.of_type("AWS::Route53Resolver::ResolverEndpoint").values()
+    [expected] = made.of_type("AWS::Route53Resolver::ResolverEndpoint").values()
 
     assert endpoint["Direction"] == "INBOUND"
     assert {(made.id(one["SubnetId"]), one["Ip"]) for one in addresses["IpAddresses"]} == {
-        (one["SubnetId"], one["Ip"]) for one in wanted["IpAddresses"]
+        (one["SubnetId"], one["Ip"]) for one in expected["IpAddresses"]
     }

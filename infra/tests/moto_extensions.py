@@ -1,4 +1,4 @@
-"""Teaches types to moto's CloudFormation: each is made by a call of boto3.
+"""Adds resource types to moto's CloudFormation: each is created by a call of boto3.
 
 moto finds the class of a type among the subclasses of its model, the last one first, so a class for each type is
 all it takes. A call gets the properties with their references already resolved, and gives the id.
@@ -17,11 +17,11 @@ Call = Callable[[Properties], str]
 KNOWN = {model.cloudformation_type() for model in CloudFormationModel.__subclasses__()}
 
 
-def without_tags(wanted: Properties) -> Properties:
-    return {name: value for name, value in wanted.items() if name != "Tags"}
+def without_tags(expected: Properties) -> Properties:
+    return {name: value for name, value in expected.items() if name != "Tags"}
 
 
-def teach(kind: str, make: Call) -> type[CloudFormationModel]:
+def define_type(kind: str, make: Call) -> type[CloudFormationModel]:
     class Taught(CloudFormationModel):  # type: ignore[misc]
         def __init__(self, id_: str) -> None:
             self.physical_resource_id = id_
