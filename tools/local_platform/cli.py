@@ -157,13 +157,13 @@ def demo(run_dir: Path) -> None:
 @click.option("--list", "only_list", is_flag=True, help="List the locations instead.")
 def box(run_dir: Path, location: str, only_list: bool) -> None:
     """Act as the box controller of a location: show its QR code, and open and close its doors by commands."""
-    from tools.box_simulator import screen
+    from tools.local_platform import box_screen
 
     layout = load(run_dir)
     _require_running_platform(layout)
     if only_list:
-        sys.exit(screen.show_locations(layout, _console()))
-    sys.exit(screen.run(layout, location, _console()))
+        sys.exit(box_screen.show_locations(layout, _console()))
+    sys.exit(box_screen.run(layout, location, _console()))
 
 
 @main.command()
