@@ -13,8 +13,8 @@ from libs.chassis.settings import ROOT
 from tools.documentation import lifecycles
 
 # Use cases and commands own their transactions; rules, tables and stores do not. The token exchange is an ASGI
-# application beside the contract, so it is its own use case.
-OWNERS = ("api", "events", "jobs", "demo", "token_exchange")
+# application beside the contract, so it is its own use case; `normalize_emails` is a command.
+OWNERS = ("api", "events", "jobs", "demo", "token_exchange", "normalize_emails")
 MODULES = sorted(path.relative_to(ROOT) for path in (ROOT / "services").rglob("*.py"))
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMED_FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|yaml|json|md|cfg|sh|lua|css|html|conf))(?::[^`]*)?`")
