@@ -180,13 +180,13 @@ class Disturber:
             raise
 
     def _body_of(self, event: ReceivedEvent) -> str:
-        """The event, or its twin."""
+        """The event, or the same event with another id."""
         if self._random.random() >= NEW_ID_SHARE:
             return event.body
-        twin = f"evt_{self._random.getrandbits(128):032x}"
+        new_id = f"evt_{self._random.getrandbits(128):032x}"
         with self._lock:
-            self._duplicates[twin] = event.id
-        return json.dumps(json.loads(event.body) | {"id": twin})
+            self._duplicates[new_id] = event.id
+        return json.dumps(json.loads(event.body) | {"id": new_id})
 
     def _make_trouble(self) -> None:
         if self._calm.wait(self._random.uniform(0.1, 1.0)):
@@ -228,13 +228,13 @@ class Disturber:
                 os.kill(process, signal.SIGCONT)
 
     def calm_down(self) -> None:
-        """No more trouble; what was planned to come again does."""
+        """Stop disturbing; events that are planned to be repeated still are."""
         self._calm.set()
 
     def bring_everything_again(self) -> None:
-        """Each event that was event once more, in no order; returns when they came.
+        """Publish every received event once more, in random order; return when all have been received.
 
-        A twin of an old event may call new ones forth, told once more of the same; those are not brought again.
+        A duplicate with another id can cause new events, which are not repeated.
         """
         self.calm_down()
         with self._lock:

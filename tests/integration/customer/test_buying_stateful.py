@@ -8,9 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import delete
 
 from libs.chassis import db
@@ -29,7 +28,8 @@ from tests.integration.customer.buying_support import (
     new_key,
 )
 from tests.integration.customer.conftest import ROSSIO, FakePeers
-from tests.support.harness import Harness, running
+from tests.integration.customer.stateful import run_sequences
+from tests.support.harness import Harness
 from tests.support.order_lifecycle import BUYING_ORDER, BUYING_RETURN, ORDER_PATH, Step, list_states
 
 SLOT = st.integers(0, 1)
@@ -243,28 +243,12 @@ class Purchases(RuleBasedStateMachine):
             return [entry.state for entry in stored.timeline] if stored else []
 
 
-def run_sequences(database_url: str, count: int) -> None:
-    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
-        peers = FakePeers()
-        harness.play_peers(peers.respond)
-        Purchases.customer, Purchases.peers, Purchases.visited = harness, peers, set()
-        chosen = settings(
-            max_examples=count,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        run_state_machine_as_test(Purchases, settings=chosen)
-
-
 def test_short_random_sequences_keep_the_invariants(database_url: str) -> None:
-    run_sequences(database_url, 4)
+    run_sequences(Purchases, database_url, 4)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
 def test_random_sequences_keep_the_invariants(database_url: str) -> None:
-    run_sequences(database_url, 15)
+    run_sequences(Purchases, database_url, 15)
     assert Purchases.visited == list_states(BUYING_ORDER | BUYING_RETURN), "the sequences reach every state"

@@ -8,9 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import delete
 
 from libs.chassis import db
@@ -20,7 +19,8 @@ from services.customer.donation_returns.queries import donation_returns
 from tests.integration.customer import donating_support as donating
 from tests.integration.customer.conftest import ROSSIO, FakePeers
 from tests.integration.customer.donating_support import ORDERS, RETURNS, SCOPE, Send, new_key
-from tests.support.harness import Harness, running
+from tests.integration.customer.stateful import run_sequences
+from tests.support.harness import Harness
 from tests.support.order_lifecycle import (
     AFTER_CANCELLED_DONATION_RETURN,
     DONATING_ORDER,
@@ -194,28 +194,12 @@ class Donations(RuleBasedStateMachine):
         return self.customer.published(event_type)
 
 
-def run_sequences(database_url: str, count: int) -> None:
-    with running("customer", {"RECLOTHES_DATABASE_URL": database_url}) as harness:
-        peers = FakePeers()
-        harness.play_peers(peers.respond)
-        Donations.customer, Donations.peers, Donations.visited = harness, peers, set()
-        chosen = settings(
-            max_examples=count,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
-        run_state_machine_as_test(Donations, settings=chosen)
-
-
 def test_short_random_sequences_keep_the_invariants(database_url: str) -> None:
-    run_sequences(database_url, 6)
+    run_sequences(Donations, database_url, 6)
 
 
 @pytest.mark.full
 @pytest.mark.timeout(300)
 def test_random_sequences_keep_the_invariants(database_url: str) -> None:
-    run_sequences(database_url, 60)
+    run_sequences(Donations, database_url, 60)
     assert Donations.visited == list_states(ALLOWED_STEPS), "the sequences reach every state"
